@@ -1,0 +1,28 @@
+// Where a page ended, as an opaque word. It names its list, so that a cursor of another list is refused.
+
+import { DomainError } from '@app/tokens';
+
+export type CursorList = 'all' | 'active' | 'available' | 'events' | 'history';
+
+const PART = {
+  all: /^[0-9a-f-]{36}$/,
+  active: /^\d{1,16}$/,
+  available: /^\d{1,16}~[0-9a-f-]{36}$/,
+  events: /^\d{1,16}$/,
+  history: /^\d{1,16}$/,
+} satisfies Record<CursorList, RegExp>;
+
+export const writeCursor = (list: CursorList, place: string | number): string =>
+  Buffer.from(`${list}~${place}`).toString('base64url');
+
+/** The place, or undefined without a cursor. @throws DomainError `invalid_request` */
+export function readCursor(list: CursorList, cursor: string | undefined): string | undefined {
+  if (cursor === undefined) return undefined;
+  const place = Buffer.from(cursor, 'base64url')
+    .toString()
+    .slice(list.length + 1);
+  if (!PART[list].test(place) || writeCursor(list, place) !== cursor) {
+    throw new DomainError('invalid_request', 'cursor must be the next_cursor of the page before, of the same list');
+  }
+  return place;
+}

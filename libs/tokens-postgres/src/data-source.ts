@@ -1,0 +1,50 @@
+// The one description of the database for the app, the tests and ormconfig.ts.
+
+import { DataSource } from 'typeorm';
+import { PoolEntity } from './entities/pool.entity.js';
+import { TokenEventEntity } from './entities/token-event.entity.js';
+import { TokenEntity } from './entities/token.entity.js';
+import { PoolsTokensEvents1700000000000 } from './migrations/1700000000000-pools-tokens-events.js';
+
+/** How long a connection may take to be made or to come free, in milliseconds. */
+const CONNECT_TIMEOUT_MS = 2000;
+/** When the driver gives up on an answer and drops the connection: the network may have gone silent. */
+const ANSWER_TIMEOUT_MS = 4000;
+
+/**
+ * Limits of the server's own, so that a process that was stopped in the middle of a transaction holds a pool
+ * for 2 s at most, and nobody waits for a lock for much longer than that.
+ */
+const SESSION = [
+  '-c idle_in_transaction_session_timeout=2000',
+  '-c lock_timeout=3000',
+  '-c statement_timeout=3500',
+  // Each hot statement is a range of one index. A plan made while a table was small would scan it all.
+  '-c enable_seqscan=off',
+  '-c plan_cache_mode=force_generic_plan',
+  '-c jit=off',
+].join(' ');
+
+export interface DataSourceOptions {
+  /** Connections of this process. One transaction runs per pool at a time; reads take the rest. */
+  readonly poolSize?: number;
+}
+
+/** Not connected yet: the caller initialises and destroys it. */
+export function createDataSource(url: string, { poolSize = 10 }: DataSourceOptions = {}): DataSource {
+  return new DataSource({
+    type: 'postgres',
+    url,
+    poolSize,
+    connectTimeoutMS: CONNECT_TIMEOUT_MS,
+    applicationName: 'token-pool',
+    // A connection that breaks while idle is replaced when the next one is needed.
+    poolErrorHandler: () => {},
+    // Statements of one transaction go out together and are answered together.
+    extra: { pipeline: true, query_timeout: ANSWER_TIMEOUT_MS, keepAlive: true, options: SESSION },
+    entities: [PoolEntity, TokenEntity, TokenEventEntity],
+    migrations: [PoolsTokensEvents1700000000000],
+    migrationsTableName: 'migrations',
+    installExtensions: false,
+  });
+}

@@ -1,0 +1,83 @@
+// The connection to PostgreSQL as the adapters use it: statements sent as they are, failures told apart.
+
+import type { Pool, PoolClient, QueryResult } from 'pg';
+import type { DataSource } from 'typeorm';
+import { DomainError } from '@app/tokens';
+
+export interface Statement {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** The database, or the way to it, failed. Whether the statement was refused or lost, its transaction is not committed. */
+export class DatabaseFailure extends Error {
+  /** It may work at the next try: the connection was lost, or somebody else's lock was in the way. */
+  readonly isPassing: boolean;
+  /** The database itself said no, so it has not done it. */
+  readonly isRefusal: boolean;
+
+  constructor(cause: unknown) {
+    super('the database failed', { cause });
+    const code = (cause as { code?: unknown } | null)?.code;
+    const sqlState = typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !code.startsWith('E') ? code : null;
+    this.isRefusal = sqlState !== null && !sqlState.startsWith('08') && !sqlState.startsWith('57P');
+    this.isPassing = sqlState === null || PASSING.some((start) => sqlState.startsWith(start));
+  }
+}
+
+/**
+ * Connection lost (08), cut or refused by an operator or a time limit (57), too many connections (53300),
+ * idle in transaction for too long (25P03), serialisation failure (40), lock not to be had in time (55P03).
+ */
+const PASSING = ['08', '57', '53', '25P03', '40', '55P03'];
+
+export const unavailable = (detail = 'the database cannot be reached in time; nothing was changed'): DomainError =>
+  new DomainError('unavailable', detail, { retryAfterSeconds: 1 });
+
+export class Database {
+  readonly #pool: Pool;
+
+  constructor(source: DataSource) {
+    // TypeORM's own pool, without its query builder in between: it would undo the pipeline.
+    this.#pool = (source.driver as unknown as { master: Pool }).master;
+  }
+
+  /** @throws DatabaseFailure */
+  async connect(): Promise<PoolClient> {
+    const client = await orFailure(this.#pool.connect());
+    // A connection that breaks between two statements says so by an event; the next statement fails anyway.
+    if (!client.listeners('error').includes(ignore)) client.on('error', ignore);
+    return client;
+  }
+
+  /** One statement outside of a transaction, asked a second time when the connection turns out to be lost. */
+  async read<Row>(statement: Statement, values: unknown[]): Promise<Row[]> {
+    for (let triesLeft = 1; ; triesLeft--) {
+      try {
+        const { rows } = await orFailure(this.#pool.query({ ...statement, values }));
+        return rows as Row[];
+      } catch (error) {
+        if (!(error instanceof DatabaseFailure) || !error.isPassing) throw error;
+        if (triesLeft === 0) throw unavailable();
+      }
+    }
+  }
+}
+
+/** Several statements of one transaction, sent in one go; the results in the same order. */
+export function send(
+  client: PoolClient,
+  ...statements: (string | (Statement & { values: unknown[] }))[]
+): Promise<QueryResult[]> {
+  return orFailure(Promise.all(statements.map((statement) => client.query(statement as Statement))));
+}
+
+const ignore = (): void => {};
+
+async function orFailure<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw new DatabaseFailure(error);
+  }
+}

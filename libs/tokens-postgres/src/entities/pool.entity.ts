@@ -1,0 +1,59 @@
+// A pool's row: its policy, its counters, and the lock that everything about the pool takes first.
+
+import { Check, Column, Entity, PrimaryColumn } from 'typeorm';
+
+@Entity('pools')
+@Check('pools_name', `name ~ '^[a-z0-9][a-z0-9-]{0,62}$'`)
+@Check('pools_kind', `kind IN ('fixed', 'elastic')`)
+@Check('pools_size', `size BETWEEN 1 AND 1000000`)
+@Check('pools_ttl', `ttl_seconds > 0 AND ttl_seconds <= 31536000`)
+@Check('pools_max_lifetime', `max_lifetime_seconds > 0`)
+@Check('pools_idle_ttl', `idle_ttl_seconds IS NULL OR (idle_ttl_seconds > 0 AND kind = 'elastic')`)
+@Check('pools_on_exhausted', `on_exhausted IN ('evict_oldest', 'reject')`)
+@Check('pools_release_authority', `release_authority IN ('anyone', 'holder')`)
+@Check('pools_counts', `token_count BETWEEN 0 AND size AND lease_count BETWEEN 0 AND token_count`)
+export class PoolEntity {
+  @PrimaryColumn({ type: 'text', collation: 'C' })
+  name: string;
+
+  @Column({ type: 'text' })
+  kind: string;
+
+  @Column({ type: 'integer' })
+  size: number;
+
+  @Column({ name: 'ttl_seconds', type: 'double precision' })
+  ttlSeconds: number;
+
+  @Column({ type: 'boolean' })
+  renewable: boolean;
+
+  @Column({ name: 'max_lifetime_seconds', type: 'double precision', nullable: true })
+  maxLifetimeSeconds: number | null;
+
+  @Column({ name: 'idle_ttl_seconds', type: 'double precision', nullable: true })
+  idleTtlSeconds: number | null;
+
+  @Column({ name: 'on_exhausted', type: 'text' })
+  onExhausted: string;
+
+  @Column({ name: 'release_authority', type: 'text' })
+  releaseAuthority: string;
+
+  /** Raised under the row's lock, so events have no gaps and no event commits out of order. */
+  @Column({ name: 'last_seq', type: 'bigint', default: 0 })
+  lastSeq: string;
+
+  @Column({ name: 'last_fence', type: 'bigint', default: 0 })
+  lastFence: string;
+
+  /** The instant of the latest change: time in a pool never goes back, even if the server's clock does. */
+  @Column({ name: 'last_at', type: 'timestamptz', default: () => 'clock_timestamp()' })
+  lastAt: Date;
+
+  @Column({ name: 'token_count', type: 'integer', default: 0 })
+  tokenCount: number;
+
+  @Column({ name: 'lease_count', type: 'integer', default: 0 })
+  leaseCount: number;
+}

@@ -1,0 +1,63 @@
+// The audit. Append-only (a trigger refuses anything else) and tied to no other table, so that it outlives tokens.
+
+import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
+
+@Entity('token_events')
+@Check('token_events_event', `event IN ('activated', 'renewed', 'released', 'expired', 'generated', 'deleted')`)
+@Check(
+  'token_events_lease',
+  `(event IN ('generated', 'deleted')) = (fence IS NULL) AND (fence IS NULL) = (user_id IS NULL)
+   AND (fence IS NULL) = (lease_id IS NULL) AND (fence IS NULL) = (activated_at IS NULL)
+   AND (fence IS NULL) = (expires_at IS NULL)`,
+)
+@Index('token_events_of_token', ['tokenId', 'seq'])
+@Index('token_events_one_end_per_lease', ['pool', 'tokenId', 'fence'], {
+  unique: true,
+  where: `event IN ('released', 'expired')`,
+})
+export class TokenEventEntity {
+  @PrimaryColumn({ type: 'text', collation: 'C' })
+  pool: string;
+
+  @PrimaryColumn({ type: 'bigint' })
+  seq: string;
+
+  @Column({ type: 'uuid' })
+  id: string;
+
+  @Column({ name: 'token_id', type: 'uuid' })
+  tokenId: string;
+
+  @Column({ type: 'text' })
+  event: string;
+
+  @Column({ type: 'text', nullable: true })
+  reason: string | null;
+
+  @Column({ name: 'occurred_at', type: 'timestamptz' })
+  occurredAt: Date;
+
+  @Column({ name: 'recorded_at', type: 'timestamptz' })
+  recordedAt: Date;
+
+  // The lease it is about, as it was after the event. The handle is kept to recognise a lease that is over.
+
+  @Column({ name: 'user_id', type: 'uuid', nullable: true })
+  userId: string | null;
+
+  @Column({ type: 'bigint', nullable: true })
+  fence: string | null;
+
+  @Column({ name: 'lease_id', type: 'uuid', nullable: true })
+  leaseId: string | null;
+
+  @Column({ name: 'activated_at', type: 'timestamptz', nullable: true })
+  activatedAt: Date | null;
+
+  @Column({ name: 'expires_at', type: 'timestamptz', nullable: true })
+  expiresAt: Date | null;
+
+  /** What the caller gave to be kept with the lease. */
+  @Column({ type: 'jsonb', nullable: true })
+  metadata: unknown;
+}

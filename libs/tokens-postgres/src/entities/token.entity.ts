@@ -1,0 +1,47 @@
+// A token that exists, with its open lease if it has one. Deleted tokens live on in token_events.
+
+import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
+
+@Entity('tokens')
+@Check(
+  'tokens_status_and_lease_agree',
+  `(status = 'active' AND user_id IS NOT NULL AND lease_id IS NOT NULL AND fence IS NOT NULL
+    AND expires_at IS NOT NULL AND last_activated_at IS NOT NULL AND free_since IS NULL)
+   OR (status = 'available' AND user_id IS NULL AND lease_id IS NULL AND fence IS NULL
+    AND expires_at IS NULL AND free_since IS NOT NULL)`,
+)
+@Check('tokens_lease_has_a_length', `expires_at > last_activated_at`)
+@Index('tokens_by_id', ['id'])
+@Index('tokens_oldest', ['pool', 'fence'], { unique: true, where: `status = 'active'` })
+@Index('tokens_due', ['pool', 'expiresAt'], { where: `status = 'active'` })
+@Index('tokens_free', ['pool', 'freeSince', 'id'], { where: `status = 'available'` })
+export class TokenEntity {
+  @PrimaryColumn({ type: 'text', collation: 'C' })
+  pool: string;
+
+  @PrimaryColumn({ type: 'uuid' })
+  id: string;
+
+  /** As written down; whether a lease still runs is decided by `expires_at` and the clock. */
+  @Column({ type: 'text' })
+  status: string;
+
+  @Column({ name: 'user_id', type: 'uuid', nullable: true })
+  userId: string | null;
+
+  @Column({ name: 'lease_id', type: 'uuid', nullable: true })
+  leaseId: string | null;
+
+  @Column({ type: 'bigint', nullable: true })
+  fence: string | null;
+
+  @Column({ name: 'expires_at', type: 'timestamptz', nullable: true })
+  expiresAt: Date | null;
+
+  @Column({ name: 'free_since', type: 'timestamptz', nullable: true })
+  freeSince: Date | null;
+
+  /** Start of the latest lease, open or over. */
+  @Column({ name: 'last_activated_at', type: 'timestamptz', nullable: true })
+  lastActivatedAt: Date | null;
+}

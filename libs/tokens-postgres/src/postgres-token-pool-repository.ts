@@ -1,0 +1,172 @@
+// The port's implementation: BEGIN, the pool's lock, the clock and COMMIT are here; the decision is handed in.
+
+import type { PoolClient } from 'pg';
+import type { DataSource } from 'typeorm';
+import { DomainError, TokenPool, TokenPoolRepository, needs, type Needs, type PoolPolicy } from '@app/tokens';
+import { Database, DatabaseFailure, send, unavailable, type Statement } from './database.js';
+import { loadParameters, policyParameters, saveParameters, toSlice, type SliceRow } from './slice-rows.js';
+import {
+  FIND_EVENT,
+  INSERT_POOL,
+  LOAD_SLICE,
+  LOCK_POOL,
+  LOCK_POOL_IF_IDLE,
+  POOLS_TO_SWEEP,
+  SAVE_SLICE,
+  UPDATE_POLICY,
+} from './statements.js';
+
+/** A transaction is tried a second time only within this time of the first, in milliseconds. */
+const RETRY_WITHIN_MS = 3500;
+/** How long it is asked whether a COMMIT that was not answered has happened, in milliseconds. */
+const RESOLVE_WITHIN_MS = 3000;
+
+type Decision<T> = (pool: TokenPool) => T;
+
+/** The connection was lost between sending COMMIT and its answer. */
+class CommitUnanswered<T> extends Error {
+  constructor(
+    readonly result: T,
+    readonly lastSeq: number,
+    readonly lastEventId: string,
+  ) {
+    super('COMMIT was not answered');
+  }
+}
+
+const NOBODY_THERE = Symbol('no row was locked');
+
+export class PostgresTokenPoolRepository extends TokenPoolRepository {
+  readonly #database: Database;
+
+  constructor(source: DataSource) {
+    super();
+    this.#database = new Database(source);
+  }
+
+  async change<T>(poolName: string, needed: Needs, decide: Decision<T>): Promise<T> {
+    const result = await this.#persistently(poolName, () => this.#transaction(LOCK_POOL, poolName, needed, decide));
+    if (result === NOBODY_THERE) throw new DomainError('pool_not_found', `there is no pool ${poolName}`);
+    return result;
+  }
+
+  async changeIfIdle<T>(poolName: string, needed: Needs, decide: Decision<T>): Promise<T | undefined> {
+    const result = await this.#persistently(poolName, () =>
+      this.#transaction(LOCK_POOL_IF_IDLE, poolName, needed, decide),
+    );
+    return result === NOBODY_THERE ? undefined : result;
+  }
+
+  async create<T>(policy: PoolPolicy, decide: Decision<T>): Promise<T> {
+    const insert = { ...INSERT_POOL, values: policyParameters(policy) };
+    const result = await this.#persistently(policy.name, () =>
+      this.#transaction(insert, policy.name, needs({}), decide),
+    );
+    if (result === NOBODY_THERE) throw new DomainError('pool_exists', `there is a pool ${policy.name} already`);
+    return result;
+  }
+
+  async poolsToSweep(): Promise<string[]> {
+    return (await this.#database.read<{ name: string }>(POOLS_TO_SWEEP, [])).map(({ name }) => name);
+  }
+
+  /** A second try where the first is known to have changed nothing and failed of something that passes. */
+  async #persistently<T>(poolName: string, attempt: () => Promise<T>): Promise<T> {
+    const started = performance.now();
+    for (let isRetry = false; ; isRetry = true) {
+      try {
+        return await attempt();
+      } catch (error) {
+        if (error instanceof CommitUnanswered) {
+          if (await this.#wasCommitted(poolName, error as CommitUnanswered<T>)) return error.result as T;
+        } else if (!(error instanceof DatabaseFailure) || !error.isPassing) {
+          throw error;
+        }
+        if (isRetry || performance.now() - started > RETRY_WITHIN_MS) throw unavailable();
+      }
+    }
+  }
+
+  /** Two round trips: lock and look; write and commit. */
+  async #transaction<T>(
+    lock: Statement & { values?: unknown[] },
+    poolName: string,
+    needed: Needs,
+    decide: Decision<T>,
+  ): Promise<T | typeof NOBODY_THERE> {
+    const client = await this.#database.connect();
+    let isClean = false;
+    try {
+      const load = { ...LOAD_SLICE, values: loadParameters(poolName, needed) };
+      const [, locked, loaded] = await send(client, 'BEGIN', { values: [poolName], ...lock }, load);
+      if (locked?.rowCount !== 1) {
+        await send(client, 'ROLLBACK');
+        isClean = true;
+        return NOBODY_THERE;
+      }
+      const slice = toSlice(poolName, loaded?.rows[0] as SliceRow);
+      const pool = TokenPool.restore(slice);
+      let result: T;
+      try {
+        result = decide(pool);
+      } catch (refusal) {
+        await send(client, 'ROLLBACK');
+        isClean = true;
+        throw refusal;
+      }
+      await this.#commit(client, pool, slice.state.policy, result);
+      isClean = true;
+      return result;
+    } finally {
+      // After a failure nobody knows what state the connection is in: it is closed, which also rolls back.
+      client.release(!isClean);
+    }
+  }
+
+  async #commit<T>(client: PoolClient, pool: TokenPool, policyBefore: PoolPolicy, result: T): Promise<void> {
+    const { policy, lastSeq } = pool.state;
+    const statements = [];
+    let lastEventId = '';
+    if (policy !== policyBefore) statements.push({ ...UPDATE_POLICY, values: policyParameters(policy) });
+    if (pool.events.length > 0) {
+      const save = saveParameters(policy.name, pool);
+      lastEventId = save.lastEventId;
+      statements.push({ ...SAVE_SLICE, values: save.values });
+    }
+    try {
+      await send(client, ...statements, 'COMMIT');
+    } catch (error) {
+      // Refused by the database: COMMIT has then rolled back. Anything else leaves open what became of it.
+      if (error instanceof DatabaseFailure && error.isRefusal) throw error;
+      throw lastEventId === '' ? error : new CommitUnanswered(result, lastSeq, lastEventId);
+    }
+  }
+
+  /**
+   * Asks the audit. Under the pool's lock: the lost transaction is over then, one way or the other.
+   * @throws DomainError `unavailable` when nobody can tell in time
+   */
+  async #wasCommitted(poolName: string, { lastSeq, lastEventId }: CommitUnanswered<unknown>): Promise<boolean> {
+    const started = performance.now();
+    for (;;) {
+      try {
+        const client = await this.#database.connect();
+        let isClean = false;
+        try {
+          const lock = { ...LOCK_POOL, values: [poolName] };
+          const find = { ...FIND_EVENT, values: [poolName, lastSeq, lastEventId] };
+          const [, , found] = await send(client, 'BEGIN', lock, find, 'COMMIT');
+          isClean = true;
+          return found?.rowCount === 1;
+        } finally {
+          client.release(!isClean);
+        }
+      } catch (error) {
+        if (performance.now() - started > RESOLVE_WITHIN_MS) {
+          throw unavailable('the database was lost while it committed: whether anything was changed is unknown');
+        }
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    }
+  }
+}

@@ -1,0 +1,148 @@
+// The reading port's implementation: each answer is one statement's rows, passed on as they come.
+
+import type { DataSource } from 'typeorm';
+import {
+  DomainError,
+  TokenReader,
+  fenceOf,
+  type EventPage,
+  type EventView,
+  type FeedPage,
+  type HistoryPage,
+  type PageRequest,
+  type PoolView,
+  type TokenDetailsView,
+  type TokenPage,
+  type TokenQuery,
+  type TokenView,
+  type UseView,
+} from '@app/tokens';
+import { readCursor, writeCursor, type CursorList } from './cursor.js';
+import { Database } from './database.js';
+import {
+  END_OF_LEASE,
+  FEED,
+  HISTORY,
+  LIST_ACTIVE,
+  LIST_ALL,
+  LIST_AVAILABLE,
+  LOCATE,
+  POOL,
+  POOLS,
+  TOKEN_DETAILS,
+  TOKEN_EVENTS,
+} from './read-statements.js';
+
+const SHOWN_USES = 20;
+const NIL_UUID = '00000000-0000-0000-0000-000000000000';
+const BEYOND_ALL = Number.MAX_SAFE_INTEGER;
+
+export class PostgresTokenReader extends TokenReader {
+  readonly #database: Database;
+
+  constructor(source: DataSource) {
+    super();
+    this.#database = new Database(source);
+  }
+
+  async locate(tokenId: string): Promise<string> {
+    const { pool, is_deleted } = await this.#whereabouts(tokenId);
+    if (is_deleted) throw deleted(tokenId);
+    return pool;
+  }
+
+  async token(tokenId: string): Promise<TokenDetailsView> {
+    const pool = await this.locate(tokenId);
+    const values = [pool, tokenId, SHOWN_USES, BEYOND_ALL];
+    const [details] = await this.#database.read<TokenDetailsView>(TOKEN_DETAILS, values);
+    if (!details) throw deleted(tokenId);
+    return details;
+  }
+
+  async tokens(query: TokenQuery): Promise<TokenPage> {
+    const { tokens, next_cursor } = await this.#list(query);
+    // An empty page may be one of a pool that does not exist.
+    if (tokens.length === 0) await this.pool(query.poolName);
+    return { tokens, next_cursor };
+  }
+
+  async events(tokenId: string, { limit, cursor }: PageRequest): Promise<EventPage> {
+    const values = [tokenId, limit + 1, readCursor('events', cursor) ?? BEYOND_ALL];
+    const rows = await this.#database.read<EventView>(TOKEN_EVENTS, values);
+    if (rows.length === 0) await this.#whereabouts(tokenId);
+    const { page, next_cursor } = paged(rows, limit, 'events', ({ seq }) => seq);
+    return { token_id: tokenId, events: page, next_cursor };
+  }
+
+  async history(tokenId: string, { limit, cursor }: PageRequest): Promise<HistoryPage> {
+    const { pool } = await this.#whereabouts(tokenId);
+    const values = [pool, tokenId, limit + 1, readCursor('history', cursor) ?? BEYOND_ALL];
+    const rows = await this.#database.read<UseView>(HISTORY, values);
+    const { page, next_cursor } = paged(rows, limit, 'history', ({ fence }) => fence);
+    return { token_id: tokenId, history: page, next_cursor };
+  }
+
+  async endOf(tokenId: string, leaseId: string): Promise<LeaseEnd | null> {
+    const { pool } = await this.#whereabouts(tokenId);
+    const rows = await this.#database.read<LeaseEnd>(END_OF_LEASE, [pool, tokenId, fenceOf(leaseId), leaseId]);
+    return rows[0] ?? null;
+  }
+
+  pools(): Promise<PoolView[]> {
+    return this.#database.read<PoolView>(POOLS, []);
+  }
+
+  async pool(poolName: string): Promise<PoolView> {
+    const [pool] = await this.#database.read<PoolView>(POOL, [poolName]);
+    if (!pool) throw notFound(poolName);
+    return pool;
+  }
+
+  async feed(poolName: string, after: number, limit: number): Promise<FeedPage> {
+    const rows = await this.#database.read<EventView & { last_seq_of_pool: number }>(FEED, [poolName, limit, after]);
+    if (!rows[0]) throw notFound(poolName);
+    const { last_seq_of_pool: last_seq } = rows[0];
+    const events = rows.filter(({ id }) => id !== null).map(({ last_seq_of_pool: _, ...event }) => event);
+    return { pool: poolName, events, last_seq };
+  }
+
+  async #list({ poolName, status, userId, limit, cursor }: TokenQuery): Promise<TokenPage> {
+    const place = readCursor(status, cursor);
+    const user = userId ?? null;
+    if (status === 'available') {
+      // Nobody holds an available token.
+      if (user !== null) return { tokens: [], next_cursor: null };
+      const [since, id] = place?.split('~') ?? [0, NIL_UUID];
+      const rows = await this.#database.read<TokenView & { since: string }>(LIST_AVAILABLE, [
+        poolName,
+        limit + 1,
+        since,
+        id,
+      ]);
+      const { page, next_cursor } = paged(rows, limit, status, (last) => `${last.since}~${last.id}`);
+      return { tokens: page.map(({ since: _, ...token }) => token), next_cursor };
+    }
+    const [statement, start] = status === 'all' ? [LIST_ALL, NIL_UUID] : [LIST_ACTIVE, 0];
+    const rows = await this.#database.read<TokenView>(statement, [poolName, limit + 1, place ?? start, user]);
+    const { page, next_cursor } = paged(rows, limit, status, ({ id, fence }) => (status === 'all' ? id : fence!));
+    return { tokens: page, next_cursor };
+  }
+
+  async #whereabouts(tokenId: string): Promise<{ pool: string; is_deleted: boolean }> {
+    const [found] = await this.#database.read<{ pool: string; is_deleted: boolean }>(LOCATE, [tokenId]);
+    if (!found) throw new DomainError('token_not_found', `there is no token ${tokenId}`);
+    return found;
+  }
+}
+
+type LeaseEnd = NonNullable<Awaited<ReturnType<TokenReader['endOf']>>>;
+
+/** A statement is asked for one row more than the page holds: that row says that there is a next page. */
+function paged<Row>(rows: Row[], limit: number, list: CursorList, place: (last: Row) => string | number) {
+  const page = rows.slice(0, limit);
+  const next_cursor = rows.length > limit ? writeCursor(list, place(page.at(-1) as Row)) : null;
+  return { page, next_cursor };
+}
+
+const notFound = (poolName: string): DomainError => new DomainError('pool_not_found', `there is no pool ${poolName}`);
+const deleted = (tokenId: string): DomainError => new DomainError('token_deleted', `token ${tokenId} was deleted`);

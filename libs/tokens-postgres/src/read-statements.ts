@@ -1,0 +1,134 @@
+// The SQL of everything that is shown. One statement an answer, so that it is one snapshot; each lease judged by
+// the database's clock, so that an overdue one is available in every answer, swept or not.
+// bigint leaves as double: the driver would make it a string, and 2^53 events will do.
+
+const named = (name: string, text: string): { name: string; text: string } => ({ name, text });
+
+const iso = (at: string): string => `to_char(${at} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
+
+/** The pool's present instant, once for the whole statement: an index can be searched for it. $1 is the pool. */
+const HERE = `here AS MATERIALIZED (SELECT greatest(clock_timestamp(), last_at) AS now FROM pools WHERE name = $1)`;
+
+const RUNS = `t.status = 'active' AND t.expires_at > here.now`;
+
+const TOKEN_VIEW = `
+  t.id, t.pool, CASE WHEN ${RUNS} THEN 'active' ELSE 'available' END AS status,
+  CASE WHEN ${RUNS} THEN t.user_id END AS active_user_id, ${iso('t.last_activated_at')} AS last_activated_at,
+  CASE WHEN ${RUNS} THEN ${iso('t.expires_at')} END AS expires_at,
+  CASE WHEN ${RUNS} THEN t.fence::double precision END AS fence`;
+
+const EVENT_VIEW = `
+  e.id, e.pool, e.seq::double precision AS seq, e.token_id, e.event, e.user_id, e.fence::double precision AS fence,
+  e.reason, ${iso('e.occurred_at')} AS occurred_at, ${iso('e.recorded_at')} AS recorded_at,
+  CASE WHEN e.event IN ('activated', 'renewed') THEN ${iso('e.expires_at')} END AS expires_at,
+  coalesce(e.metadata, '{}') || jsonb_build_object('user_id', e.user_id, 'reason', e.reason) AS metadata`;
+
+/** $2 page size, $3 after this id, $4 user or null. */
+export const LIST_ALL = named(
+  'list_all',
+  `WITH ${HERE}
+   SELECT ${TOKEN_VIEW} FROM here, tokens t
+   WHERE t.pool = $1 AND t.id > $3 AND ($4::uuid IS NULL OR (t.user_id = $4 AND ${RUNS}))
+   ORDER BY t.id LIMIT $2`,
+);
+
+/** $2 page size, $3 after this fence, $4 user or null. */
+export const LIST_ACTIVE = named(
+  'list_active',
+  `WITH ${HERE}
+   SELECT ${TOKEN_VIEW} FROM here, tokens t
+   WHERE t.pool = $1 AND ${RUNS} AND t.fence > $3 AND ($4::uuid IS NULL OR t.user_id = $4)
+   ORDER BY t.fence LIMIT $2`,
+);
+
+/** $2 page size, after $3 (microseconds) and $4 (id): free tokens and those of overdue leases in one line. */
+export const LIST_AVAILABLE = named(
+  'list_available',
+  `WITH ${HERE}, after AS (SELECT timestamptz 'epoch' + $3::bigint * interval '1 microsecond' AS since)
+   SELECT ${TOKEN_VIEW}, (date_part('epoch', since) * 1000000)::bigint AS since
+   FROM here, (
+     (SELECT *, free_since AS since FROM tokens
+      WHERE pool = $1 AND status = 'available' AND (free_since, id) > ((SELECT since FROM after), $4)
+      ORDER BY free_since, id LIMIT $2)
+     UNION ALL
+     (SELECT *, expires_at AS since FROM tokens
+      WHERE pool = $1 AND status = 'active' AND expires_at <= (SELECT now FROM here)
+        AND (expires_at, id) > ((SELECT since FROM after), $4)
+      ORDER BY expires_at, id LIMIT $2)
+   ) t
+   ORDER BY t.since, t.id LIMIT $2`,
+);
+
+/** Where a token is, or was. $1 token. */
+export const LOCATE = named(
+  'locate',
+  `(SELECT pool, false AS is_deleted FROM tokens WHERE id = $1)
+   UNION ALL
+   (SELECT pool, true FROM token_events WHERE token_id = $1 LIMIT 1)`,
+);
+
+/** Uses of token $2 with a fence below $4, newest first, $3 at most: the open lease, then those that ended. */
+const USES = `
+  SELECT t.user_id, t.fence::double precision AS fence, ${iso('t.last_activated_at')} AS started_at,
+    CASE WHEN NOT (${RUNS}) THEN ${iso('t.expires_at')} END AS ended_at,
+    CASE WHEN NOT (${RUNS}) THEN 'ttl_expired' END AS end_reason
+  FROM here, tokens t WHERE t.pool = $1 AND t.id = $2 AND t.status = 'active' AND t.fence < $4
+  UNION ALL
+  (SELECT user_id, fence::double precision, ${iso('activated_at')}, ${iso('occurred_at')}, reason
+   FROM token_events
+   WHERE pool = $1 AND token_id = $2 AND event IN ('released', 'expired') AND fence < $4
+   ORDER BY token_events.fence DESC LIMIT $3)
+  ORDER BY fence DESC LIMIT $3`;
+
+/** $1 pool, $2 token, $3 page size, $4 below this fence. */
+export const HISTORY = named('history', `WITH ${HERE} ${USES}`);
+
+/** $1 pool, $2 token, $3 uses to show, $4 the largest fence there is. */
+export const TOKEN_DETAILS = named(
+  'token_details',
+  `WITH ${HERE}, uses AS (${USES})
+   SELECT ${TOKEN_VIEW},
+     CASE WHEN ${RUNS} THEN json_build_object('user_id', t.user_id,
+       'activated_at', ${iso('t.last_activated_at')}, 'expires_at', ${iso('t.expires_at')}) END AS "current_user",
+     (SELECT coalesce(json_agg(uses), '[]') FROM uses) AS history
+   FROM here, tokens t WHERE t.pool = $1 AND t.id = $2`,
+);
+
+/** $1 token, $2 page size, $3 below this seq. */
+export const TOKEN_EVENTS = named(
+  'token_events',
+  `SELECT ${EVENT_VIEW} FROM token_events e WHERE e.token_id = $1 AND e.seq < $3 ORDER BY e.seq DESC LIMIT $2`,
+);
+
+/** $1 pool, $2 token, $3 fence, $4 lease. */
+export const END_OF_LEASE = named(
+  'end_of_lease',
+  `SELECT reason AS end_reason, ${iso('occurred_at')} AS ended_at FROM token_events
+   WHERE pool = $1 AND token_id = $2 AND fence = $3 AND event IN ('released', 'expired') AND lease_id = $4`,
+);
+
+const POOL_VIEW = `
+  name, kind, size, ttl_seconds, renewable, max_lifetime_seconds, idle_ttl_seconds, on_exhausted, release_authority,
+  json_build_object('total', token_count, 'available', token_count - lease_count + overdue,
+    'active', lease_count - overdue) AS counts,
+  last_seq::double precision AS last_seq`;
+
+/** The counters are of the same snapshot as the tokens; only the overdue leases have to be counted. */
+const pools = (where: string): string => `
+  WITH p AS MATERIALIZED (SELECT *, greatest(clock_timestamp(), last_at) AS now FROM pools ${where})
+  SELECT ${POOL_VIEW} FROM p, LATERAL (
+    SELECT count(*)::int AS overdue FROM tokens t
+    WHERE t.pool = p.name AND t.status = 'active' AND t.expires_at <= p.now) o
+  ORDER BY name`;
+
+export const POOLS = named('pools', pools(''));
+/** $1 pool. */
+export const POOL = named('pool', pools('WHERE name = $1'));
+
+/** $1 pool, $2 page size, $3 after this seq. One row at least when there is such a pool. */
+export const FEED = named(
+  'feed',
+  `SELECT p.last_seq::double precision AS last_seq_of_pool, e.* FROM pools p LEFT JOIN LATERAL (
+     SELECT ${EVENT_VIEW} FROM token_events e WHERE e.pool = p.name AND e.seq > $3 ORDER BY e.seq LIMIT $2) e ON true
+   WHERE p.name = $1 ORDER BY e.seq`,
+);

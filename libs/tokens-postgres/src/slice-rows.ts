@@ -1,0 +1,143 @@
+// A pool's slice between rows and domain. Instants are seconds in a double on the way in, microseconds on the way out.
+
+import { randomUUID } from 'node:crypto';
+import type {
+  Instant,
+  Needs,
+  OnExhausted,
+  PoolKind,
+  PoolPolicy,
+  PoolSlice,
+  ReleaseAuthority,
+  Token,
+  TokenPool,
+} from '@app/tokens';
+import { array, jsonArray } from './array-parameter.js';
+
+/** A row of LOAD_SLICE. */
+export interface SliceRow {
+  kind: PoolKind;
+  size: number;
+  ttl_seconds: number;
+  renewable: boolean;
+  max_lifetime_seconds: number | null;
+  idle_ttl_seconds: number | null;
+  on_exhausted: OnExhausted;
+  release_authority: ReleaseAuthority;
+  last_seq: string;
+  last_fence: string;
+  token_count: number;
+  lease_count: number;
+  now: number;
+  next_expiry: number | null;
+  tokens: TokenTuple[] | null;
+}
+
+type TokenTuple = [
+  id: string,
+  userId: string | null,
+  leaseId: string | null,
+  fence: number | null,
+  lastActivatedAt: number | null,
+  expiresAt: number | null,
+  freeSince: number | null,
+];
+
+export const loadParameters = (name: string, needs: Needs): unknown[] => [
+  name,
+  array(needs.tokenIds),
+  needs.due,
+  needs.free,
+  needs.oldest,
+  needs.grants,
+];
+
+export function toSlice(name: string, row: SliceRow): PoolSlice {
+  return {
+    now: micros(row.now),
+    nextExpiryAt: row.next_expiry === null ? null : micros(row.next_expiry),
+    tokens: (row.tokens ?? []).map(toToken),
+    state: {
+      policy: {
+        name,
+        kind: row.kind,
+        size: row.size,
+        ttlSeconds: row.ttl_seconds,
+        renewable: row.renewable,
+        maxLifetimeSeconds: row.max_lifetime_seconds,
+        idleTtlSeconds: row.idle_ttl_seconds,
+        onExhausted: row.on_exhausted,
+        releaseAuthority: row.release_authority,
+      },
+      lastSeq: Number(row.last_seq),
+      lastFence: Number(row.last_fence),
+      tokenCount: row.token_count,
+      leaseCount: row.lease_count,
+    },
+  };
+}
+
+function toToken([id, userId, leaseId, fence, lastActivatedAt, expiresAt, freeSince]: TokenTuple): Token {
+  const activatedAt = lastActivatedAt === null ? null : micros(lastActivatedAt);
+  return {
+    id,
+    lastActivatedAt: activatedAt,
+    freeSince: freeSince === null ? 0 : micros(freeSince),
+    lease:
+      fence === null
+        ? null
+        : { userId: userId!, leaseId: leaseId!, fence, activatedAt: activatedAt!, expiresAt: micros(expiresAt!) },
+  };
+}
+
+/** The parameters of SAVE_SLICE, and the id of the last event, by which the transaction is known again. */
+export function saveParameters(name: string, pool: TokenPool): { values: unknown[]; lastEventId: string } {
+  const touched = [...pool.changed].filter((token) => !pool.generated.has(token));
+  const isNew = [...touched.map(() => false), ...[...pool.generated].map(() => true)];
+  const tokens = [...touched, ...pool.generated];
+  const { events, state } = pool;
+  const eventIds = events.map(() => randomUUID());
+  const values = [
+    name,
+    array(isNew),
+    array(tokens.map((token) => token.id)),
+    array(tokens.map((token) => token.lease && token.lease.userId)),
+    array(tokens.map((token) => token.lease && token.lease.leaseId)),
+    array(tokens.map((token) => token.lease && token.lease.fence)),
+    array(tokens.map((token) => token.lastActivatedAt)),
+    array(tokens.map((token) => token.lease && token.lease.expiresAt)),
+    array(tokens.map((token) => (token.lease ? null : token.freeSince))),
+    array([...pool.deleted].map((token) => token.id)),
+    array(eventIds),
+    array(events.map((event) => event.tokenId)),
+    array(events.map((event) => event.event)),
+    array(events.map((event) => event.reason)),
+    array(events.map((event) => event.occurredAt)),
+    array(events.map(({ lease }) => lease && lease.userId)),
+    array(events.map(({ lease }) => lease && lease.fence)),
+    array(events.map(({ lease }) => lease && lease.leaseId)),
+    array(events.map(({ lease }) => lease && lease.activatedAt)),
+    array(events.map(({ lease }) => lease && lease.expiresAt)),
+    jsonArray(events.map((event) => event.metadata)),
+    state.lastSeq,
+    state.lastFence,
+    state.tokenCount,
+    state.leaseCount,
+    pool.now,
+  ];
+  return { values, lastEventId: eventIds.at(-1) as string };
+}
+
+export const policyParameters = (policy: PoolPolicy): unknown[] => [
+  policy.name,
+  policy.kind,
+  policy.size,
+  policy.ttlSeconds,
+  policy.renewable,
+  policy.maxLifetimeSeconds,
+  policy.idleTtlSeconds,
+  policy.onExhausted,
+  policy.releaseAuthority,
+];
+
+const micros = (seconds: number): Instant => Math.round(seconds * 1_000_000);

@@ -1,0 +1,135 @@
+// The SQL of everything that writes, each statement prepared once per connection. The order of locks is the
+// same for all of them, without exception: pool row → tokens → events → pool counters.
+
+const named = <Name extends string>(name: Name, text: string): { name: Name; text: string } => ({ name, text });
+
+/**
+ * Takes the pool's lock: a statement of its own, because one that also chose a token would go on with the
+ * snapshot from before the wait and choose what somebody else has just taken.
+ */
+export const LOCK_POOL = named('lock_pool', `SELECT FROM pools WHERE name = $1 FOR NO KEY UPDATE`);
+
+/** The same for the sweep: whoever holds the lock of a busy pool expires its leases on the way. */
+export const LOCK_POOL_IF_IDLE = named(
+  'lock_pool_if_idle',
+  `SELECT FROM pools WHERE name = $1 FOR NO KEY UPDATE SKIP LOCKED`,
+);
+
+/**
+ * A slice of the pool, read under its lock and therefore after every change made before.
+ * $1 pool, $2 token ids, $3 due, $4 free, $5 oldest, $6 grants (needs.ts).
+ * The instant is clock_timestamp(): now() is when the transaction began, so it would go back between two
+ * transactions that waited for the lock. Instants leave as seconds in a double, which holds microseconds.
+ */
+export const LOAD_SLICE = named(
+  'load_slice',
+  `
+  WITH here AS MATERIALIZED (
+    SELECT *, greatest(clock_timestamp(), last_at) AS now FROM pools WHERE name = $1
+  ), named AS (
+    SELECT * FROM tokens WHERE pool = $1 AND id = ANY ($2::uuid[])
+  ), due AS (
+    SELECT * FROM tokens WHERE pool = $1 AND status = 'active' AND expires_at <= (SELECT now FROM here)
+    ORDER BY expires_at LIMIT $3::int
+  ), free AS (
+    SELECT * FROM tokens WHERE pool = $1 AND status = 'available'
+    ORDER BY free_since, id LIMIT $4::int
+  ), oldest AS (
+    SELECT * FROM tokens WHERE pool = $1 AND status = 'active' AND expires_at > (SELECT now FROM here)
+    ORDER BY fence LIMIT $5::int + CASE (SELECT on_exhausted FROM here) WHEN 'evict_oldest'
+      THEN greatest(0, $6::int - (SELECT count(*) FROM free) - (SELECT count(*) FROM due)) ELSE 0 END
+  ), slice AS (
+    SELECT * FROM named UNION ALL SELECT * FROM due UNION ALL SELECT * FROM free UNION ALL SELECT * FROM oldest
+  )
+  SELECT kind, size, ttl_seconds, renewable, max_lifetime_seconds, idle_ttl_seconds, on_exhausted,
+    release_authority, last_seq, last_fence, token_count, lease_count, date_part('epoch', now) AS now,
+    (SELECT json_agg(json_build_array(id, user_id, lease_id, fence, date_part('epoch', last_activated_at),
+      date_part('epoch', expires_at), date_part('epoch', free_since))) FROM slice) AS tokens,
+    CASE on_exhausted WHEN 'reject' THEN (
+      SELECT date_part('epoch', expires_at) FROM tokens
+      WHERE pool = $1 AND status = 'active' AND expires_at > (SELECT now FROM here)
+      ORDER BY expires_at LIMIT 1) END AS next_expiry
+  FROM here`,
+);
+
+/** Microseconds since the epoch, as the domain has them, to a timestamp: exact, unlike a division. */
+const instant = (micros: string): string => `timestamptz 'epoch' + ${micros} * interval '1 microsecond'`;
+
+/**
+ * Everything a transaction changes, in one statement, however many commands it holds.
+ * $1 pool; tokens: $2 is new, $3 id, $4 user, $5 lease, $6 fence, $7 last activated, $8 expires, $9 free since;
+ * $10 deleted token ids; events: $11 id, $12 token, $13 event, $14 reason, $15 occurred, $16 user, $17 fence,
+ * $18 lease, $19 activated, $20 expires, $21 metadata; pool: $22 last seq, $23 last fence, $24 tokens,
+ * $25 leases, $26 now.
+ * A token that is not there to be changed would make the audit lie: the count then turns last_seq into null,
+ * which the column refuses.
+ */
+export const SAVE_SLICE = named(
+  'save_slice',
+  `
+  WITH touched AS MATERIALIZED (
+    SELECT is_new, id, CASE WHEN fence IS NULL THEN 'available' ELSE 'active' END AS status, user_id, lease_id,
+      fence, ${instant('activated')} AS last_activated_at, ${instant('expires')} AS expires_at,
+      ${instant('free')} AS free_since
+    FROM unnest($2::boolean[], $3::uuid[], $4::uuid[], $5::uuid[], $6::bigint[], $7::bigint[], $8::bigint[],
+      $9::bigint[]) AS t (is_new, id, user_id, lease_id, fence, activated, expires, free)
+  ), updated AS (
+    UPDATE tokens SET status = t.status, user_id = t.user_id, lease_id = t.lease_id, fence = t.fence,
+      last_activated_at = t.last_activated_at, expires_at = t.expires_at, free_since = t.free_since
+    FROM touched t WHERE tokens.pool = $1 AND tokens.id = t.id AND NOT t.is_new
+    RETURNING 1
+  ), inserted AS (
+    INSERT INTO tokens (pool, id, status, user_id, lease_id, fence, last_activated_at, expires_at, free_since)
+    SELECT $1, id, status, user_id, lease_id, fence, last_activated_at, expires_at, free_since
+    FROM touched WHERE is_new
+    RETURNING 1
+  ), deleted AS (
+    DELETE FROM tokens WHERE pool = $1 AND id = ANY ($10::uuid[])
+    RETURNING 1
+  ), recorded AS (
+    INSERT INTO token_events (pool, seq, id, token_id, event, reason, occurred_at, recorded_at, user_id, fence,
+      lease_id, activated_at, expires_at, metadata)
+    SELECT $1, $22::bigint - cardinality($11::uuid[]) + place, id, token_id, event, reason,
+      ${instant('occurred')}, ${instant('$26::bigint')}, user_id, fence, lease_id,
+      ${instant('activated')}, ${instant('expires')}, metadata
+    FROM unnest($11::uuid[], $12::uuid[], $13::text[], $14::text[], $15::bigint[], $16::uuid[], $17::bigint[],
+      $18::uuid[], $19::bigint[], $20::bigint[], $21::jsonb[]) WITH ORDINALITY
+      AS e (id, token_id, event, reason, occurred, user_id, fence, lease_id, activated, expires, metadata, place)
+  )
+  UPDATE pools SET last_fence = $23, token_count = $24, lease_count = $25, last_at = ${instant('$26::bigint')},
+    last_seq = CASE WHEN (SELECT count(*) FROM updated) + (SELECT count(*) FROM inserted)
+      + (SELECT count(*) FROM deleted) = cardinality($3::uuid[]) + cardinality($10::uuid[]) THEN $22::bigint END
+  WHERE name = $1`,
+);
+
+export const INSERT_POOL = named(
+  'insert_pool',
+  `INSERT INTO pools (name, kind, size, ttl_seconds, renewable, max_lifetime_seconds, idle_ttl_seconds,
+     on_exhausted, release_authority)
+   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING RETURNING name`,
+);
+
+/** Under the pool's lock, like everything else. */
+export const UPDATE_POLICY = named(
+  'update_policy',
+  `UPDATE pools SET kind = $2, size = $3, ttl_seconds = $4, renewable = $5, max_lifetime_seconds = $6,
+     idle_ttl_seconds = $7, on_exhausted = $8, release_authority = $9
+   WHERE name = $1`,
+);
+
+/** Whether a batch whose COMMIT was not answered was committed; asked under the pool's lock, so it is over. */
+export const FIND_EVENT = named('find_event', `SELECT FROM token_events WHERE pool = $1 AND seq = $2 AND id = $3`);
+
+/** Without locks: what is done about a pool is decided again under its lock. */
+export const POOLS_TO_SWEEP = named(
+  'pools_to_sweep',
+  `
+  SELECT name FROM pools p
+  WHERE (kind = 'fixed' AND token_count < size)
+    OR (lease_count > 0 AND EXISTS (
+      SELECT FROM tokens WHERE pool = p.name AND status = 'active' AND expires_at <= clock_timestamp()))
+    OR (idle_ttl_seconds IS NOT NULL AND token_count > lease_count AND EXISTS (
+      SELECT FROM tokens WHERE pool = p.name AND status = 'available'
+        AND free_since <= clock_timestamp() - idle_ttl_seconds * interval '1 second'))
+  ORDER BY name`,
+);

@@ -1,0 +1,55 @@
+// A command is a value: what it needs, and the function that decides it. So commands can wait, and go together.
+
+import type { LeaseClaim } from './lease-claim.js';
+import { needs, type Needs } from './needs.js';
+import type { AllocateRequest, Grant, TokenPool } from './token-pool.js';
+import type { Lease, Token } from './token.js';
+
+/**
+ * The order inside a batch. All commands of a batch are under way at once, so any order is a true one; this
+ * one serves most: what frees tokens goes before what takes them, so that nobody is evicted for a token
+ * that was just coming back.
+ */
+const ORDER = ['release', 'keep-alive', 'delete', 'generate', 'allocate'] as const;
+
+export interface Command<T> {
+  readonly kind: (typeof ORDER)[number];
+  readonly needs: Needs;
+  readonly decide: (pool: TokenPool) => T;
+}
+
+export const byOrder = (a: Command<unknown>, b: Command<unknown>): number =>
+  ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind);
+
+const ONE_GRANT = needs({ free: 1, due: 1, grants: 1 });
+const ONE_PLACE = needs({ free: 1, due: 1 });
+
+export const allocate = (request: AllocateRequest): Command<Grant> => ({
+  kind: 'allocate',
+  needs: ONE_GRANT,
+  decide: (pool) => pool.allocate(request),
+});
+
+export const release = (tokenId: string, claim: LeaseClaim): Command<void> => ({
+  kind: 'release',
+  needs: needs({ tokenIds: [tokenId] }),
+  decide: (pool) => pool.release(tokenId, claim),
+});
+
+export const keepAlive = (tokenId: string, claim: LeaseClaim, ttlSeconds?: number): Command<Lease> => ({
+  kind: 'keep-alive',
+  needs: needs({ tokenIds: [tokenId] }),
+  decide: (pool) => pool.keepAlive(tokenId, claim, ttlSeconds),
+});
+
+export const generate = (): Command<Token> => ({
+  kind: 'generate',
+  needs: ONE_PLACE,
+  decide: (pool) => pool.generate(),
+});
+
+export const deleteToken = (tokenId: string, force: boolean): Command<void> => ({
+  kind: 'delete',
+  needs: needs({ tokenIds: [tokenId] }),
+  decide: (pool) => pool.delete(tokenId, force),
+});

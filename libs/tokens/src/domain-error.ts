@@ -1,0 +1,37 @@
+// Every refusal of the domain is a DomainError with one of these codes; the HTTP layer gives each its status.
+
+export type DomainErrorCode =
+  | 'invalid_request'
+  | 'pool_is_fixed'
+  | 'pool_limit_reached'
+  | 'lease_handle_required'
+  | 'token_not_found'
+  | 'pool_not_found'
+  | 'token_not_active'
+  | 'stale_lease'
+  | 'pool_exhausted'
+  | 'not_renewable'
+  | 'token_in_use'
+  | 'pool_exists'
+  | 'lease_ended'
+  | 'token_deleted'
+  | 'unavailable';
+
+/** What an error may carry beside its words. */
+export interface DomainErrorFacts {
+  /** When asking again makes sense, in seconds. */
+  readonly retryAfterSeconds?: number;
+  /** Further fields of the answer, named as on the wire. */
+  readonly fields?: Readonly<Record<string, unknown>>;
+}
+
+export class DomainError extends Error {
+  constructor(
+    readonly code: DomainErrorCode,
+    detail: string,
+    readonly facts: DomainErrorFacts = {},
+  ) {
+    super(detail);
+    this.name = 'DomainError';
+  }
+}

@@ -1,0 +1,28 @@
+// The domain's door: what the API calls, and the ports that an adapter implements.
+
+export { DEFAULT_LIMITS, CommandQueue, type CommandQueueLimits } from './command-queue.js';
+export { DomainError, type DomainErrorCode, type DomainErrorFacts } from './domain-error.js';
+export { DEFAULT_POOL, ELASTIC_POOL, openPool, type FirstPool } from './first-start.js';
+export { toIso, type Instant } from './instant.js';
+export type { LeaseClaim } from './lease-claim.js';
+export { fenceOf } from './lease-id.js';
+export { MAX_METADATA_BYTES, whyNotMetadata } from './metadata.js';
+export { needs, type Needs } from './needs.js';
+export {
+  MAX_POOL_SIZE,
+  MAX_TTL_SECONDS,
+  POOL_NAME,
+  type OnExhausted,
+  type PolicyChange,
+  type PoolKind,
+  type PoolPolicy,
+  type ReleaseAuthority,
+} from './pool-policy.js';
+export { sweep, type SweepResult } from './sweep.js';
+export type { EndReason, Metadata, TokenEvent, TokenEventKind } from './token-event.js';
+export { TokenPool, type AllocateRequest, type Grant, type PoolSlice, type PoolState } from './token-pool.js';
+export { TokenPoolRepository } from './token-pool-repository.js';
+export { TokenPoolService } from './token-pool-service.js';
+export { TokenReader, type PageRequest, type TokenQuery } from './token-reader.js';
+export type { Lease, Token } from './token.js';
+export type * from './views.js';

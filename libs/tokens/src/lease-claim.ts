@@ -1,0 +1,40 @@
+// Who may end or renew a lease: whoever names it, or just its token, as the pool's policy says.
+
+import { DomainError } from './domain-error.js';
+import type { PoolPolicy } from './pool-policy.js';
+import type { Lease, Token } from './token.js';
+
+/** What a caller says about the lease it means; each part that is given must match. */
+export interface LeaseClaim {
+  readonly leaseId?: string;
+  readonly userId?: string;
+  readonly fence?: number;
+}
+
+/**
+ * The open lease of a token, if it is the one that is meant.
+ * @throws DomainError `token_not_active`, `lease_handle_required` or `stale_lease`
+ */
+export function openLease(token: Token, claim: LeaseClaim, policy: PoolPolicy): Lease {
+  const { lease, id } = token;
+  if (lease === null && claimsNothing(claim)) throw notActive(id);
+  if (policy.releaseAuthority === 'holder' && claim.leaseId === undefined) {
+    throw new DomainError('lease_handle_required', `pool ${policy.name} asks for the lease_id of the lease`);
+  }
+  if (lease === null && token.lastActivatedAt === null) throw notActive(id);
+  if (lease === null || !matches(lease, claim)) {
+    throw new DomainError('stale_lease', `what was given does not name the open lease of token ${id}`);
+  }
+  return lease;
+}
+
+const matches = (lease: Lease, claim: LeaseClaim): boolean =>
+  (claim.leaseId === undefined || claim.leaseId === lease.leaseId) &&
+  (claim.userId === undefined || claim.userId === lease.userId) &&
+  (claim.fence === undefined || claim.fence === lease.fence);
+
+const claimsNothing = ({ leaseId, userId, fence }: LeaseClaim): boolean =>
+  leaseId === undefined && userId === undefined && fence === undefined;
+
+const notActive = (tokenId: string): DomainError =>
+  new DomainError('token_not_active', `token ${tokenId} has no open lease`);

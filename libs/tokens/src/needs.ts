@@ -1,0 +1,38 @@
+// Which of a pool's tokens a decision may look at, told before it is made, so that a pool of a million is as quick as one of ten.
+
+export interface Needs {
+  /** These tokens, whatever their state. */
+  readonly tokenIds: readonly string[];
+  /** This many of the longest free tokens. */
+  readonly free: number;
+  /** This many of the leases that are overdue for the longest. */
+  readonly due: number;
+  /** Where free and overdue tokens are fewer than this, the oldest leases of an evicting pool for the rest. */
+  readonly grants: number;
+  /** This many of the oldest leases in any case. */
+  readonly oldest: number;
+}
+
+const NOTHING: Needs = { tokenIds: [], free: 0, due: 0, grants: 0, oldest: 0 };
+
+export const needs = (some: Partial<Needs>): Needs => ({ ...NOTHING, ...some });
+
+/**
+ * What several decisions in a row need together. A decision about a named token may take it from any of
+ * the lists, so each name asks for one more entry of each list that is asked for at all.
+ */
+export function together(all: readonly Needs[]): Needs {
+  const tokenIds = all.flatMap((one) => one.tokenIds);
+  const sum = (list: 'free' | 'due' | 'grants' | 'oldest'): number => all.reduce((total, one) => total + one[list], 0);
+  const spare = sum('free') > 0 ? tokenIds.length : 0;
+  return {
+    tokenIds,
+    free: sum('free') + spare,
+    due: sum('due') + DUE_ON_THE_WAY,
+    grants: sum('grants'),
+    oldest: sum('oldest') + spare,
+  };
+}
+
+/** How many overdue leases a batch writes down beyond what it takes, so that a busy pool needs no sweep. */
+const DUE_ON_THE_WAY = 50;

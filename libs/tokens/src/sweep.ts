@@ -1,0 +1,44 @@
+// Writes down what the clock has decided and nobody has asked about: expired leases, idle tokens, and the
+// rest of a pool whose filling was interrupted. It only writes history; no answer waits for it.
+
+import { needs } from './needs.js';
+import type { TokenPoolRepository } from './token-pool-repository.js';
+
+/** Leases in one transaction: small, because requests wait for the same lock. */
+const BATCH = 200;
+
+export interface SweepResult {
+  /** Events written. */
+  readonly events: number;
+  /** Pools that could not be swept, each with its error; the next run tries again. */
+  readonly failures: readonly { readonly poolName: string; readonly error: unknown }[];
+}
+
+/**
+ * Any number of processes may sweep at once. A pool that is locked is left alone: whoever has it expires its
+ * leases on the way.
+ */
+export async function sweep(
+  repository: TokenPoolRepository,
+  isStopping: () => boolean = () => false,
+): Promise<SweepResult> {
+  const failures: { poolName: string; error: unknown }[] = [];
+  let events = 0;
+  for (const poolName of await repository.poolsToSweep()) {
+    try {
+      let written: number | undefined;
+      do {
+        if (isStopping()) return { events, failures };
+        written = await repository.changeIfIdle(poolName, needs({ due: BATCH, free: BATCH }), (pool) => {
+          pool.settle();
+          pool.fill(BATCH);
+          return pool.events.length;
+        });
+        events += written ?? 0;
+      } while (written !== undefined && written >= BATCH);
+    } catch (error) {
+      failures.push({ poolName, error });
+    }
+  }
+  return { events, failures };
+}

@@ -1,0 +1,26 @@
+// The audit: what happened to a token, in the words of the contract.
+
+import type { Instant } from './instant.js';
+import type { Lease } from './token.js';
+
+export type TokenEventKind = 'activated' | 'renewed' | 'released' | 'expired' | 'generated' | 'deleted';
+
+export type GrantReason = 'allocated' | 'allocated_after_eviction';
+export type EndReason = 'released_by_client' | 'lru_eviction' | 'cleanup' | 'ttl_expired' | 'deleted_by_client';
+export type DeleteReason = 'idle_ttl' | 'deleted_by_client';
+
+export interface TokenEvent {
+  /** 1, 2, 3 … in its pool, without gaps, in commit order. */
+  readonly seq: number;
+  readonly tokenId: string;
+  readonly event: TokenEventKind;
+  readonly reason: GrantReason | EndReason | DeleteReason | null;
+  /** When it happened: of `expired`, the lease's deadline; otherwise the instant of the transaction. */
+  readonly occurredAt: Instant;
+  /** The lease it is about (an end keeps the one it ended); null for `generated` and `deleted`. */
+  readonly lease: Lease | null;
+  /** What the caller of `allocate` gave to be kept with the lease. */
+  readonly metadata: Metadata | null;
+}
+
+export type Metadata = Readonly<Record<string, unknown>>;

@@ -1,0 +1,28 @@
+// The port to wherever pools are kept. The adapter owns the transaction, the pool's lock and the clock;
+// the function that is handed in owns the decision.
+
+import type { Needs } from './needs.js';
+import type { PoolPolicy } from './pool-policy.js';
+import type { TokenPool } from './token-pool.js';
+
+export abstract class TokenPoolRepository {
+  /**
+   * One transaction under the pool's lock: loads what is needed, lets `decide` work on it, and commits what
+   * it changed. When `decide` throws, nothing is changed. `decide` may run again on fresh state, so it must
+   * do nothing but decide.
+   * @throws DomainError `pool_not_found`; `unavailable` when the database cannot be reached in time
+   */
+  abstract change<T>(poolName: string, needs: Needs, decide: (pool: TokenPool) => T): Promise<T>;
+
+  /** The same, but does not wait: undefined when somebody else has the pool's lock, or there is no such pool. */
+  abstract changeIfIdle<T>(poolName: string, needs: Needs, decide: (pool: TokenPool) => T): Promise<T | undefined>;
+
+  /**
+   * Makes a pool without tokens and lets `decide` work on it, in one transaction.
+   * @throws DomainError `pool_exists`
+   */
+  abstract create<T>(policy: PoolPolicy, decide: (pool: TokenPool) => T): Promise<T>;
+
+  /** Names of pools that have work for a sweep: overdue leases, idle tokens, or tokens still to be made. */
+  abstract poolsToSweep(): Promise<string[]>;
+}

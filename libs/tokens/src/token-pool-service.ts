@@ -1,0 +1,112 @@
+// The use cases: each is a command for the queue, or a decision under the pool's lock.
+
+import { allocate, deleteToken, generate, keepAlive, release, type Command } from './command.js';
+import type { CommandQueue } from './command-queue.js';
+import { DomainError } from './domain-error.js';
+import type { LeaseClaim } from './lease-claim.js';
+import { needs } from './needs.js';
+import { newPolicy, type PolicyChange, type PoolKind } from './pool-policy.js';
+import type { AllocateRequest, Grant } from './token-pool.js';
+import type { TokenPoolRepository } from './token-pool-repository.js';
+import type { TokenReader } from './token-reader.js';
+import type { Lease, Token } from './token.js';
+
+/** Tokens made or leases ended in one transaction by what concerns a whole pool: a lock of some 100 ms. */
+const CHUNK = 5000;
+
+/** A token never changes its pool, so where it lives is remembered. */
+const REMEMBERED_TOKENS = 100_000;
+
+export class TokenPoolService {
+  readonly #poolOf = new Map<string, string>();
+
+  constructor(
+    private readonly queue: CommandQueue,
+    private readonly repository: TokenPoolRepository,
+    private readonly reader: TokenReader,
+  ) {}
+
+  /** @throws DomainError `pool_not_found`, `pool_exhausted`, `unavailable` */
+  allocate(poolName: string, request: AllocateRequest): Promise<Grant> {
+    return this.queue.submit(poolName, allocate(request));
+  }
+
+  /** @throws DomainError `token_not_found`, `token_deleted`, `token_not_active`, `stale_lease`, `lease_ended`, `lease_handle_required`, `unavailable` */
+  release(tokenId: string, claim: LeaseClaim, within?: string): Promise<void> {
+    return this.#ofLease(tokenId, claim, release(tokenId, claim), within);
+  }
+
+  /** @throws DomainError as `release`, and `not_renewable`, `invalid_request` */
+  keepAlive(tokenId: string, claim: LeaseClaim, ttlSeconds?: number, within?: string): Promise<Lease> {
+    return this.#ofLease(tokenId, claim, keepAlive(tokenId, claim, ttlSeconds), within);
+  }
+
+  /** @throws DomainError `pool_not_found`, `pool_is_fixed`, `pool_limit_reached`, `unavailable` */
+  generate(poolName: string): Promise<Token> {
+    return this.queue.submit(poolName, generate());
+  }
+
+  /** @throws DomainError `token_not_found`, `token_deleted`, `pool_is_fixed`, `token_in_use`, `unavailable` */
+  async delete(tokenId: string, force: boolean, within?: string): Promise<void> {
+    return this.queue.submit(await this.#locate(tokenId, within), deleteToken(tokenId, force));
+  }
+
+  /** Ends every lease that is active when it begins; says how many. In chunks, so that others get their turn. */
+  async cleanup(poolName: string): Promise<number> {
+    let released = 0;
+    for (let lastFence = Infinity; ;) {
+      const chunk = await this.repository.change(poolName, needs({ oldest: CHUNK, due: CHUNK }), (pool) => ({
+        released: pool.releaseOldest(CHUNK, lastFence),
+        lastFence: pool.state.lastFence,
+      }));
+      released += chunk.released;
+      lastFence = Math.min(lastFence, chunk.lastFence);
+      if (chunk.released < CHUNK) return released;
+    }
+  }
+
+  /** @throws DomainError `invalid_request`, `pool_exists`, `unavailable` */
+  async createPool(name: string, kind: PoolKind, given: PolicyChange): Promise<void> {
+    const lacking = await this.repository.create(newPolicy(name, kind, given), (pool) => pool.fill(CHUNK));
+    if (lacking > 0) await this.fill(name);
+  }
+
+  /** @throws DomainError `pool_not_found`, `invalid_request`, `unavailable` */
+  async changePool(poolName: string, change: PolicyChange): Promise<void> {
+    await this.repository.change(poolName, needs({}), (pool) => pool.changePolicy(change));
+    await this.fill(poolName);
+  }
+
+  /** Makes the tokens that a fixed pool lacks, in chunks. What a crash interrupts, the sweep goes on with. */
+  async fill(poolName: string): Promise<void> {
+    while ((await this.repository.change(poolName, needs({}), (pool) => pool.fill(CHUNK))) > 0);
+  }
+
+  async #ofLease<T>(tokenId: string, claim: LeaseClaim, command: Command<T>, within?: string): Promise<T> {
+    try {
+      return await this.queue.submit(await this.#locate(tokenId, within), command);
+    } catch (error) {
+      throw await this.#explained(error, tokenId, claim);
+    }
+  }
+
+  /** A stale lease id may name a lease that is over; how it ended never changes, so it is looked up afterwards, without the lock. */
+  async #explained(error: unknown, tokenId: string, { leaseId }: LeaseClaim): Promise<unknown> {
+    if (!(error instanceof DomainError) || error.code !== 'stale_lease' || leaseId === undefined) return error;
+    const end = await this.reader.endOf(tokenId, leaseId);
+    if (end === null) return error;
+    return new DomainError('lease_ended', `the lease ended at ${end.ended_at}: ${end.end_reason}`, {
+      fields: { ...end },
+    });
+  }
+
+  async #locate(tokenId: string, within?: string): Promise<string> {
+    const poolName = this.#poolOf.get(tokenId) ?? (await this.reader.locate(tokenId));
+    if (this.#poolOf.size >= REMEMBERED_TOKENS) this.#poolOf.clear();
+    this.#poolOf.set(tokenId, poolName);
+    if (within !== undefined && within !== poolName) {
+      throw new DomainError('token_not_found', `pool ${within} has no token ${tokenId}`);
+    }
+    return poolName;
+  }
+}

@@ -1,0 +1,269 @@
+// The aggregate: a pool, the tokens that a transaction loaded of it, and every rule about them.
+// Pure: (state, command, now) → (state', events, result). No clock, no I/O; a refusal changes nothing.
+
+import { randomUUID } from 'node:crypto';
+import { DomainError } from './domain-error.js';
+import { fromSeconds, secondsUntil, type Instant } from './instant.js';
+import { newLeaseId } from './lease-id.js';
+import { openLease, type LeaseClaim } from './lease-claim.js';
+import { changedPolicy, firstDeadline, renewedDeadline, type PolicyChange, type PoolPolicy } from './pool-policy.js';
+import type { EndReason, DeleteReason, GrantReason, Metadata, TokenEvent, TokenEventKind } from './token-event.js';
+import { isOverdue, type Lease, type Token } from './token.js';
+import { WaitingLine } from './waiting-line.js';
+
+/** What a pool's row holds. The counters rise under the pool's lock, so they have no gaps. */
+export interface PoolState {
+  readonly policy: PoolPolicy;
+  readonly lastSeq: number;
+  readonly lastFence: number;
+  /** Tokens not deleted. */
+  readonly tokenCount: number;
+  /** Open leases: not ended in the audit, overdue ones included. */
+  readonly leaseCount: number;
+}
+
+/** Some of a pool's tokens, as of one instant: enough for the commands that were announced. */
+export interface PoolSlice {
+  readonly state: PoolState;
+  readonly now: Instant;
+  readonly tokens: Token[];
+  /** The next deadline among all leases of the pool that are not overdue; null when unknown or none. */
+  readonly nextExpiryAt: Instant | null;
+}
+
+export interface AllocateRequest {
+  readonly userId: string;
+  /** Capped to the pool's. */
+  readonly ttlSeconds?: number;
+  readonly metadata?: Metadata;
+}
+
+export interface Grant extends Lease {
+  readonly tokenId: string;
+  /** The lease that had to go; null when a token was free. */
+  readonly evicted: Lease | null;
+}
+
+export class TokenPool {
+  readonly now: Instant;
+  readonly events: TokenEvent[] = [];
+  readonly changed = new Set<Token>();
+  readonly generated = new Set<Token>();
+  readonly deleted = new Set<Token>();
+
+  #state: PoolState;
+  readonly #tokens: Map<string, Token>;
+  readonly #due: Token[];
+  readonly #free: WaitingLine<{ token: Token; since: Instant }>;
+  readonly #oldest: WaitingLine<{ token: Token; fence: number }>;
+  #nextExpiryAt: Instant;
+
+  private constructor(slice: PoolSlice) {
+    this.now = slice.now;
+    this.#state = slice.state;
+    this.#nextExpiryAt = slice.nextExpiryAt ?? Infinity;
+    this.#tokens = new Map(slice.tokens.map((token) => [token.id, token]));
+    const tokens = [...this.#tokens.values()];
+    this.#due = tokens
+      .filter((token) => token.lease !== null && isOverdue(token.lease, this.now))
+      .sort((a, b) => a.lease!.expiresAt - b.lease!.expiresAt || a.lease!.fence - b.lease!.fence);
+    this.#free = new WaitingLine(
+      [
+        ...tokens.filter((token) => token.lease === null).map((token) => ({ token, since: token.freeSince })),
+        ...this.#due.map((token) => ({ token, since: token.lease!.expiresAt })),
+      ].sort((a, b) => a.since - b.since || (a.token.id < b.token.id ? -1 : 1)),
+      ({ token, since }) => token.lease === null && token.freeSince === since && this.#tokens.has(token.id),
+    );
+    this.#oldest = new WaitingLine(
+      tokens
+        .filter((token) => token.lease !== null)
+        .map((token) => ({ token, fence: token.lease!.fence }))
+        .sort((a, b) => a.fence - b.fence),
+      ({ token, fence }) => token.lease?.fence === fence,
+    );
+  }
+
+  /** From stored rows: runs no rules and writes nothing. */
+  static restore(slice: PoolSlice): TokenPool {
+    return new TokenPool(slice);
+  }
+
+  get state(): PoolState {
+    return this.#state;
+  }
+
+  get policy(): PoolPolicy {
+    return this.#state.policy;
+  }
+
+  /**
+   * Writes down what the clock has decided: overdue leases expire, then tokens of an elastic pool that
+   * were free for too long are deleted. Every command starts with it, so that no answer needs the sweep.
+   */
+  settle(): void {
+    for (const token of this.#due.splice(0)) {
+      const lease = token.lease;
+      if (lease !== null) this.#end(token, 'expired', 'ttl_expired', lease.expiresAt);
+    }
+    if (this.policy.idleTtlSeconds === null) return;
+    const idleSince = this.now - fromSeconds(this.policy.idleTtlSeconds);
+    for (let next = this.#free.first(); next && next.since <= idleSince; next = this.#free.first()) {
+      this.#remove(next.token, 'idle_ttl');
+    }
+  }
+
+  /** Grants the token that is free for the longest; in a full pool that evicts, the one of the smallest fence. */
+  allocate(request: AllocateRequest): Grant {
+    this.settle();
+    const free = this.#free.first()?.token;
+    if (free) return this.#activate(free, request, 'allocated', null);
+    const oldest = this.policy.onExhausted === 'evict_oldest' ? this.#oldest.first()?.token : undefined;
+    if (!oldest?.lease) throw this.#exhausted();
+    const evicted = oldest.lease;
+    this.#end(oldest, 'released', 'lru_eviction');
+    return this.#activate(oldest, request, 'allocated_after_eviction', evicted);
+  }
+
+  release(tokenId: string, claim: LeaseClaim): void {
+    this.settle();
+    const token = this.#existing(tokenId);
+    openLease(token, claim, this.policy);
+    this.#end(token, 'released', 'released_by_client');
+  }
+
+  /** The new deadline counts from now, is capped to the pool's TTL and never passes the maximum lifetime. */
+  keepAlive(tokenId: string, claim: LeaseClaim, ttlSeconds?: number): Lease {
+    this.settle();
+    const token = this.#existing(tokenId);
+    const lease = openLease(token, claim, this.policy);
+    if (claim.leaseId === undefined && claim.userId === undefined) {
+      throw new DomainError('invalid_request', 'lease_id or user_id must be given to say whose lease to keep alive');
+    }
+    const renewed = { ...lease, expiresAt: renewedDeadline(this.policy, lease, this.now, ttlSeconds) };
+    token.lease = renewed;
+    this.changed.add(token);
+    this.#record(token.id, 'renewed', null, this.now, renewed);
+    return renewed;
+  }
+
+  generate(): Token {
+    this.settle();
+    this.#mustBeElastic('generated');
+    if (this.#state.tokenCount >= this.policy.size) {
+      throw new DomainError('pool_limit_reached', `pool ${this.policy.name} has its ${this.policy.size} tokens`);
+    }
+    return this.#generate();
+  }
+
+  /** Makes up to `most` of the tokens that a fixed pool still lacks; says how many it lacks after that. */
+  fill(most: number): number {
+    if (this.policy.kind === 'elastic') return 0;
+    for (let made = 0; made < most && this.#state.tokenCount < this.policy.size; made++) this.#generate();
+    return this.policy.size - this.#state.tokenCount;
+  }
+
+  delete(tokenId: string, force: boolean): void {
+    this.settle();
+    this.#mustBeElastic('deleted');
+    const token = this.#existing(tokenId);
+    if (token.lease !== null) {
+      if (!force) throw new DomainError('token_in_use', `token ${tokenId} is held; force=true ends its lease first`);
+      this.#end(token, 'released', 'deleted_by_client');
+    }
+    this.#remove(token, 'deleted_by_client');
+  }
+
+  /** Ends the oldest active leases, at most `most`, of those granted up to `lastFence`; says how many. */
+  releaseOldest(most: number, lastFence: number): number {
+    this.settle();
+    let released = 0;
+    for (
+      let next = this.#oldest.first();
+      next && next.fence <= lastFence && released < most;
+      next = this.#oldest.first()
+    ) {
+      this.#end(next.token, 'released', 'cleanup');
+      released++;
+    }
+    return released;
+  }
+
+  changePolicy(change: PolicyChange): void {
+    this.#state = { ...this.#state, policy: changedPolicy(this.policy, change) };
+  }
+
+  #activate(token: Token, request: AllocateRequest, reason: GrantReason, evicted: Lease | null): Grant {
+    const fence = this.#state.lastFence + 1;
+    const expiresAt = firstDeadline(this.policy, this.now, request.ttlSeconds);
+    const lease = { leaseId: newLeaseId(fence), userId: request.userId, fence, activatedAt: this.now, expiresAt };
+    token.lease = lease;
+    token.lastActivatedAt = this.now;
+    this.#state = { ...this.#state, lastFence: fence, leaseCount: this.#state.leaseCount + 1 };
+    this.#nextExpiryAt = Math.min(this.#nextExpiryAt, expiresAt);
+    this.#oldest.push({ token, fence });
+    this.changed.add(token);
+    this.#record(token.id, 'activated', reason, this.now, lease, request.metadata);
+    return { ...lease, tokenId: token.id, evicted };
+  }
+
+  #end(token: Token, event: 'released' | 'expired', reason: EndReason, at: Instant = this.now): void {
+    const lease = token.lease;
+    token.lease = null;
+    token.freeSince = at;
+    this.#state = { ...this.#state, leaseCount: this.#state.leaseCount - 1 };
+    this.changed.add(token);
+    // An expired lease's place in the line was taken when the pool was restored: by its deadline.
+    if (event === 'released') this.#free.push({ token, since: at });
+    this.#record(token.id, event, reason, at, lease);
+  }
+
+  #generate(): Token {
+    const token: Token = { id: randomUUID(), lease: null, freeSince: this.now, lastActivatedAt: null };
+    this.#tokens.set(token.id, token);
+    this.#state = { ...this.#state, tokenCount: this.#state.tokenCount + 1 };
+    this.#free.push({ token, since: this.now });
+    this.generated.add(token);
+    this.#record(token.id, 'generated', null, this.now, null);
+    return token;
+  }
+
+  #remove(token: Token, reason: DeleteReason): void {
+    this.#tokens.delete(token.id);
+    this.#state = { ...this.#state, tokenCount: this.#state.tokenCount - 1 };
+    this.changed.delete(token);
+    if (!this.generated.delete(token)) this.deleted.add(token);
+    this.#record(token.id, 'deleted', reason, this.now, null);
+  }
+
+  #record(
+    tokenId: string,
+    event: TokenEventKind,
+    reason: TokenEvent['reason'],
+    occurredAt: Instant,
+    lease: Lease | null,
+    metadata: Metadata | null = null,
+  ): void {
+    const seq = this.#state.lastSeq + 1;
+    this.#state = { ...this.#state, lastSeq: seq };
+    this.events.push({ seq, tokenId, event, reason, occurredAt, lease, metadata });
+  }
+
+  /** Callers name only tokens that are or were in this pool: one that is not there any more was deleted. */
+  #existing(tokenId: string): Token {
+    const token = this.#tokens.get(tokenId);
+    if (!token) throw new DomainError('token_deleted', `token ${tokenId} was deleted`);
+    return token;
+  }
+
+  #mustBeElastic(done: string): void {
+    if (this.policy.kind === 'fixed') {
+      throw new DomainError('pool_is_fixed', `tokens of the fixed pool ${this.policy.name} cannot be ${done}`);
+    }
+  }
+
+  #exhausted(): DomainError {
+    const detail = `no token of pool ${this.policy.name} is free, and the pool does not evict`;
+    const retryAfterSeconds = this.#nextExpiryAt === Infinity ? undefined : secondsUntil(this.now, this.#nextExpiryAt);
+    return new DomainError('pool_exhausted', detail, { retryAfterSeconds });
+  }
+}

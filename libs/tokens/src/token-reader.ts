@@ -1,0 +1,52 @@
+// The port for reading. No aggregate, no lock: views straight from the store, with every lease judged by the
+// store's clock, so that an overdue one is never shown as active.
+
+import type { EndReason } from './token-event.js';
+import type { EventPage, FeedPage, HistoryPage, PoolView, TokenDetailsView, TokenPage } from './views.js';
+
+export interface PageRequest {
+  readonly limit: number;
+  /** `next_cursor` of the page before; opaque to everybody but the reader. */
+  readonly cursor?: string;
+}
+
+export interface TokenQuery extends PageRequest {
+  readonly poolName: string;
+  readonly status: 'all' | 'available' | 'active';
+  readonly userId?: string;
+}
+
+/** Everything here throws DomainError `unavailable` when the database cannot be reached in time. */
+export abstract class TokenReader {
+  /**
+   * The pool of a token.
+   * @throws DomainError `token_not_found`, `token_deleted`
+   */
+  abstract locate(tokenId: string): Promise<string>;
+
+  /** @throws DomainError `token_not_found`, `token_deleted` */
+  abstract token(tokenId: string): Promise<TokenDetailsView>;
+
+  /**
+   * `active` oldest lease first; `available` in the order they will be handed out; `all` by id.
+   * @throws DomainError `pool_not_found`; `invalid_request` for a bad cursor
+   */
+  abstract tokens(query: TokenQuery): Promise<TokenPage>;
+
+  /** Newest first, also of a deleted token. @throws DomainError `token_not_found`; `invalid_request` for a bad cursor */
+  abstract events(tokenId: string, page: PageRequest): Promise<EventPage>;
+
+  /** Newest first, also of a deleted token. @throws DomainError `token_not_found`; `invalid_request` for a bad cursor */
+  abstract history(tokenId: string, page: PageRequest): Promise<HistoryPage>;
+
+  /** How a lease of this token ended; null when the id names none that is over. */
+  abstract endOf(tokenId: string, leaseId: string): Promise<{ end_reason: EndReason; ended_at: string } | null>;
+
+  abstract pools(): Promise<PoolView[]>;
+
+  /** @throws DomainError `pool_not_found` */
+  abstract pool(poolName: string): Promise<PoolView>;
+
+  /** Events after a seq, oldest first, without gaps. @throws DomainError `pool_not_found` */
+  abstract feed(poolName: string, after: number, limit: number): Promise<FeedPage>;
+}

@@ -1,0 +1,85 @@
+// What is shown. Views come straight from the store and are named as on the wire; times are RFC 3339 in UTC.
+
+import type { OnExhausted, PoolKind, ReleaseAuthority } from './pool-policy.js';
+import type { EndReason, Metadata, TokenEvent, TokenEventKind } from './token-event.js';
+
+export interface TokenView {
+  readonly id: string;
+  readonly pool: string;
+  readonly status: 'available' | 'active';
+  readonly active_user_id: string | null;
+  readonly last_activated_at: string | null;
+  readonly expires_at: string | null;
+  readonly fence: number | null;
+}
+
+export interface UseView {
+  readonly user_id: string;
+  readonly fence: number;
+  readonly started_at: string;
+  readonly ended_at: string | null;
+  readonly end_reason: EndReason | null;
+}
+
+export interface TokenDetailsView extends TokenView {
+  readonly current_user: {
+    readonly user_id: string;
+    readonly activated_at: string;
+    readonly expires_at: string;
+  } | null;
+  readonly history: readonly UseView[];
+}
+
+export interface EventView {
+  readonly id: string;
+  readonly pool: string;
+  readonly seq: number;
+  readonly token_id: string;
+  readonly event: TokenEventKind;
+  readonly user_id: string | null;
+  readonly fence: number | null;
+  readonly reason: TokenEvent['reason'];
+  readonly occurred_at: string;
+  readonly recorded_at: string;
+  /** Of `activated` and `renewed`: the deadline from then on, so that the feed folds to the whole state. */
+  readonly expires_at: string | null;
+  readonly metadata: Metadata;
+}
+
+export interface PoolView {
+  readonly name: string;
+  readonly kind: PoolKind;
+  readonly size: number;
+  readonly ttl_seconds: number;
+  readonly renewable: boolean;
+  readonly max_lifetime_seconds: number | null;
+  readonly idle_ttl_seconds: number | null;
+  readonly on_exhausted: OnExhausted;
+  readonly release_authority: ReleaseAuthority;
+  readonly counts: { readonly total: number; readonly available: number; readonly active: number };
+  readonly last_seq: number;
+}
+
+export interface TokenPage {
+  readonly tokens: readonly TokenView[];
+  readonly next_cursor: string | null;
+}
+
+export interface EventPage {
+  readonly token_id: string;
+  readonly events: readonly EventView[];
+  readonly next_cursor: string | null;
+}
+
+export interface HistoryPage {
+  readonly token_id: string;
+  readonly history: readonly UseView[];
+  readonly next_cursor: string | null;
+}
+
+export interface FeedPage {
+  readonly pool: string;
+  readonly events: readonly EventView[];
+  /** The seq of the pool's newest event, on this page or not. */
+  readonly last_seq: number;
+}

@@ -1,0 +1,9 @@
+// The DataSource of the TypeORM command line (npm run db:migrate, db:check-drift), from the app's own options.
+
+import { createDataSource } from '@app/tokens-postgres';
+
+const url = process.env['DATABASE_URL'];
+if (!url)
+  throw new Error('DATABASE_URL must name the database, such as postgres://user:password@localhost:5432/tokens');
+
+export default createDataSource(url);
