@@ -1,5 +1,6 @@
 // The domain's door: what the API calls, and the ports that an adapter implements.
 
+export { Auditor } from './auditor.js';
 export { DEFAULT_LIMITS, CommandQueue, type CommandQueueLimits } from './command-queue.js';
 export { DomainError, type DomainErrorCode, type DomainErrorFacts } from './domain-error.js';
 export { DEFAULT_POOL, ELASTIC_POOL, openPool, type FirstPool } from './first-start.js';

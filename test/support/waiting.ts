@@ -1,0 +1,22 @@
+import { Client } from 'pg';
+
+/**
+ * Resolves when a session of the database waits for a lock: any of the service's, or the one of this pid. Looks from a
+ * connection of its own, because a transaction sees one snapshot of the sessions only.
+ */
+export async function untilWaiting(url: string, pid?: number): Promise<void> {
+  const observer = new Client({ connectionString: url });
+  await observer.connect();
+  try {
+    for (let waiting = 0; waiting === 0;) {
+      const { rowCount } = await observer.query(
+        `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+           AND CASE WHEN $1::int IS NULL THEN application_name = 'token-pool' ELSE pid = $1 END`,
+        [pid ?? null],
+      );
+      waiting = rowCount ?? 0;
+    }
+  } finally {
+    await observer.end();
+  }
+}
