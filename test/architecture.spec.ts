@@ -1,0 +1,282 @@
+// The house rules are checked by machines (.dependency-cruiser.mjs, eslint.config.mjs, and the checks of text below).
+// A guard that cannot fire guards nothing: a sin is planted for each rule, in a house of its own, and exactly that rule must fire.
+
+import { execFile } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative } from 'node:path';
+
+const ROOT = join(__dirname, '..');
+const SHIPPED = ['apps', 'libs', 'ormconfig.ts'];
+
+type Files = Readonly<Record<string, string>>;
+
+const houses: string[] = [];
+
+function house(files: Files): string {
+  const folder = mkdtempSync(join(tmpdir(), 'architecture-'));
+  houses.push(folder);
+  for (const [path, source] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), source);
+  }
+  for (const config of ['tsconfig.json', '.dependency-cruiser.mjs', 'eslint.config.mjs']) {
+    cpSync(join(ROOT, config), join(folder, config));
+  }
+  return folder;
+}
+
+afterAll(() => houses.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
+
+/** The JSON that a tool prints; a tool that found something exits with an error, which is no error here. */
+function json<T>(cwd: string, tool: string, ...args: string[]): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const options = { cwd, maxBuffer: 64 << 20 };
+    execFile(process.execPath, [join(ROOT, 'node_modules', tool), ...args], options, (error, stdout, stderr) => {
+      try {
+        resolve(JSON.parse(stdout) as T);
+      } catch {
+        reject(new Error(`${tool}: ${stderr || stdout}`, { cause: error }));
+      }
+    });
+  });
+}
+
+interface Cruise {
+  readonly summary: {
+    readonly violations: readonly { readonly from: string; readonly rule: { readonly name: string } }[];
+    readonly ruleSetUsed: { readonly forbidden: readonly { readonly name: string }[] };
+    readonly totalCruised: number;
+  };
+}
+
+const cruise = (cwd: string): Promise<Cruise> =>
+  json(cwd, 'dependency-cruiser/bin/dependency-cruise.mjs', '--output-type', 'json', ...SHIPPED, 'test');
+
+const violations = ({ summary }: Cruise): string[] =>
+  [...new Set(summary.violations.map(({ rule, from }) => `${rule.name}: ${from}`))].sort();
+
+const imports = (...names: string[]): string => names.map((name) => `import '${name}';\n`).join('');
+
+const PACKAGES: Files = Object.fromEntries(
+  ['@nestjs/common', 'fast-check', 'pg', 'pino-pretty', 'stranger', 'typeorm'].flatMap((name) => [
+    [`node_modules/${name}/package.json`, JSON.stringify({ name, version: '1.0.0', main: 'index.js' })],
+    [`node_modules/${name}/index.js`, ''],
+  ]),
+);
+
+/** A house in which everything that is allowed happens. */
+const GOOD_HOUSE: Files = {
+  ...PACKAGES,
+  'package.json': JSON.stringify({
+    type: 'module',
+    dependencies: { '@nestjs/common': '1', pg: '1', typeorm: '1' },
+    devDependencies: { 'fast-check': '1', 'pino-pretty': '1' },
+  }),
+  'ormconfig.ts': imports('./libs/tokens-postgres/src/data-source.js'),
+  'apps/api/src/main.ts': imports('@app/local-postgres', '@nestjs/common', 'pino-pretty', './persistence.module.js'),
+  'apps/api/src/persistence.module.ts': imports('@app/tokens', '@app/tokens-postgres', 'typeorm', './egg.js'),
+  'apps/api/src/egg.ts': 'export {};\n',
+  'libs/tokens/src/index.ts': imports('./token.js'),
+  'libs/tokens/src/token.ts': imports('node:crypto'),
+  'libs/tokens/src/token.spec.ts': imports('./token.js', './testing/double.js', 'fast-check'),
+  'libs/tokens/src/testing/double.ts': imports('../token.js'),
+  'libs/tokens-postgres/src/index.ts': imports('./data-source.js', '@app/tokens'),
+  'libs/tokens-postgres/src/data-source.ts': imports('typeorm', 'pg'),
+  'libs/local-postgres/src/index.ts': imports('node:net'),
+  'test/support/harness.ts': imports('../../libs/tokens-postgres/src/data-source.js', 'fast-check'),
+  'test/races.spec.ts': imports('./support/harness.js', '../libs/tokens/src/token.js', '@app/local-postgres', 'pg'),
+};
+
+/** For each rule, the files that break it. */
+const SINS: Readonly<Record<string, Files>> = {
+  'domain-is-pure': { 'libs/tokens/src/framework.ts': imports('@nestjs/common') },
+  'domain-specs-do-no-io': { 'libs/tokens/src/database.spec.ts': imports('pg') },
+  'adapter-knows-domain-and-driver': { 'libs/tokens-postgres/src/framework.ts': imports('@nestjs/common') },
+  'local-postgres-stands-alone': { 'libs/local-postgres/src/index.ts': imports('node:net', 'pg') },
+  'libs-know-no-app': { 'libs/ledger/src/index.ts': imports('../../../apps/api/src/persistence.module.js') },
+  'only-the-joint-names-infrastructure': {
+    'apps/api/src/adapter.ts': imports('@app/tokens-postgres'),
+    'apps/api/src/server.ts': imports('@app/local-postgres'),
+    'apps/api/src/driver.ts': imports('pg'),
+  },
+  'apps-use-the-door-of-a-lib': { 'apps/api/src/window.ts': imports('../../../libs/tokens/src/token.js') },
+  'libs-use-the-door-of-a-lib': { 'libs/tokens-postgres/src/window.ts': imports('../../tokens/src/token.js') },
+  'shipped-code-needs-no-tests': {
+    'apps/api/src/tested.ts': imports('../../../test/support/harness.js'),
+    'libs/tokens/src/doubled.ts': imports('./testing/double.js'),
+  },
+  'no-dev-dependencies-shipped': { 'apps/api/src/checked.ts': imports('fast-check') },
+  'no-undeclared-dependencies': { 'apps/api/src/lucky.ts': imports('stranger') },
+  'no-unresolvable': { 'apps/api/src/lost.ts': imports('./nowhere.js') },
+  'no-cycles': { 'apps/api/src/egg.ts': imports('./persistence.module.js') },
+  'no-orphans': { 'libs/tokens/src/dead.ts': imports('./token.js'), 'apps/api/src/alone.ts': 'export {};\n' },
+  'no-test-orphans': {
+    'test/support/unused.ts': imports('./harness.js'),
+    'libs/tokens/src/testing/unused.ts': imports('../token.js'),
+  },
+};
+
+/** The good house with all sins in it, each within reach of its door; what nothing reaches is a sin of its own. */
+function sinfulHouse(): Files {
+  const { 'no-orphans': dead, ...living } = SINS;
+  const sins = Object.assign({}, ...Object.values(living)) as Files;
+  const door = (path: string, folder: string): Files => ({
+    [path]: [sins[path] ?? GOOD_HOUSE[path] ?? '', ...within(folder, path)].join(''),
+  });
+  const within = (folder: string, door: string): string[] =>
+    Object.keys(sins)
+      .filter((path) => path.startsWith(`${folder}/`) && path !== door && !/\.spec\.ts$|\/testing\//.test(path))
+      .map((path) => imports(`./${relative(folder, path).replace(/\.ts$/, '.js')}`));
+  return {
+    ...GOOD_HOUSE,
+    ...sins,
+    ...dead,
+    ...door('apps/api/src/main.ts', 'apps/api/src'),
+    ...door('libs/tokens/src/index.ts', 'libs/tokens/src'),
+    ...door('libs/tokens-postgres/src/index.ts', 'libs/tokens-postgres/src'),
+  };
+}
+
+describe('the arrows between the rooms', () => {
+  it('are kept in the real tree', async () => {
+    const real = await cruise(ROOT);
+    expect(violations(real)).toEqual([]);
+    expect(real.summary.totalCruised).toBeGreaterThan(30);
+  });
+
+  it('let happen what is allowed', async () => {
+    expect(violations(await cruise(house(GOOD_HOUSE)))).toEqual([]);
+  });
+
+  it('are guarded by rules of which each fires for its own sin, and for no other', async () => {
+    const sinful = await cruise(house(sinfulHouse()));
+    const expected = Object.entries(SINS).flatMap(([rule, files]) =>
+      Object.keys(files).map((path) => `${rule}: ${path}`),
+    );
+    expect(violations(sinful)).toEqual(expected.sort());
+    expect(Object.keys(SINS).sort()).toEqual(sinful.summary.ruleSetUsed.forbidden.map(({ name }) => name).sort());
+  });
+});
+
+describe('the rules of ESLint that need types', () => {
+  it('fire, each for its own sin', async () => {
+    const sins: Files = {
+      '@typescript-eslint/no-floating-promises': 'export const forget = () => {\n  Promise.resolve();\n};\n',
+      '@typescript-eslint/no-misused-promises': 'export const odd = (on: Promise<number>) => (on ? 1 : 2);\n',
+      '@typescript-eslint/switch-exhaustiveness-check':
+        "export function end(on: 'a' | 'b') {\n  switch (on) {\n    case 'a':\n      return 1;\n  }\n  return 0;\n}\n",
+      '@typescript-eslint/consistent-type-imports':
+        "import { Stats } from 'node:fs';\nexport const size = (of: Stats) => of.size;\n",
+      '@typescript-eslint/no-explicit-any': 'export const what = (value: any) => typeof value;\n',
+      '@typescript-eslint/no-unsafe-return': 'export const parsed = (text: string): number => JSON.parse(text);\n',
+    };
+    const folder = house(
+      Object.fromEntries(Object.values(sins).map((source, i) => [`libs/tokens/src/sin-${i}.ts`, source])),
+    );
+    symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+    type Found = { filePath: string; messages: { ruleId: string }[] }[];
+    const found = await json<Found>(folder, 'eslint/bin/eslint.js', '--format', 'json', 'libs');
+    expect(found.map(({ messages }) => messages.map(({ ruleId }) => ruleId))).toEqual(
+      Object.keys(sins).map((rule) => [rule]),
+    );
+  });
+});
+
+function walk(path: string): string[] {
+  const entries = readdirSync(path, { withFileTypes: true });
+  return entries.flatMap((entry) =>
+    entry.isDirectory() ? [`${join(path, entry.name)}/`, ...walk(join(path, entry.name))] : [join(path, entry.name)],
+  );
+}
+
+const tree = ['apps', 'libs', 'test'].flatMap((top) => walk(join(ROOT, top))).map((path) => relative(ROOT, path));
+const sources = tree.filter((path) => path.endsWith('.ts'));
+const textOf = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
+const codeOf = (text: string): string => text.replace(/\/\*[^]*?\*\/|(?<!:)\/\/.*/g, '');
+
+describe('the names of the rooms', () => {
+  const homeless = (path: string): boolean => /(^|\/)(common|shared|utils?|core|helpers?)(\/|$)/.test(path);
+
+  it('say what is in them: none is called common, shared, utils or core', () => {
+    expect(tree.length).toBeGreaterThan(30);
+    expect(tree.filter(homeless)).toEqual([]);
+  });
+
+  it('would not pass otherwise', () => {
+    expect(['libs/common/src/a.ts', 'libs/tokens/src/utils'].filter(homeless)).toHaveLength(2);
+    expect(homeless('libs/tokens/src/core-values.ts')).toBe(false);
+  });
+});
+
+describe('time and environment', () => {
+  const clock = (text: string): boolean => /\bDate\.now\b|\bnew Date\(\s*\)|\bDate\(\s*\)/.test(codeOf(text));
+  const environment = (text: string): boolean =>
+    /\bprocess\s*\.\s*env\b|\bprocess\s*\[|\{[^}]*\benv\b[^}]*\}\s*=\s*process\b|from 'node:process'/.test(
+      codeOf(text),
+    );
+  const libs = sources.filter((path) => path.startsWith('libs/') && !path.endsWith('.spec.ts'));
+  // local-postgres waits for a server process and judges the age of files, for which there is no other clock.
+  const timed = libs.filter((path) => !path.startsWith('libs/local-postgres/'));
+
+  it('come into the libs as arguments: none reads the clock of the process', () => {
+    expect(timed.length).toBeGreaterThan(20);
+    expect(timed.filter((path) => clock(textOf(path)))).toEqual([]);
+  });
+
+  it('come into the libs as arguments: none reads the environment', () => {
+    expect(libs.filter((path) => environment(textOf(path)))).toEqual([]);
+  });
+
+  it('would be noticed otherwise', () => {
+    expect(['a = Date.now();', 'new Date()', 'new Date( )', 'map(Date.now)'].filter(clock)).toHaveLength(4);
+    expect(['// never Date.now()', '/* new Date() */', 'new Date(at)'].filter(clock)).toEqual([]);
+    expect(["process.env['A']", "process['env']", 'const { env } = process;'].filter(environment)).toHaveLength(3);
+    expect(['// process.env', 'process.env_'].filter(environment)).toEqual([]);
+  });
+});
+
+describe('a rule of ESLint that is switched off', () => {
+  const unexplained = (text: string): string[] =>
+    (text.match(/eslint-disable.*/g) ?? []).filter((line) => !/ -- \S/.test(line));
+
+  it('has its reason beside it', () => {
+    const others = sources.filter((path) => path !== relative(ROOT, __filename));
+    expect(others.flatMap((path) => unexplained(textOf(path)))).toEqual([]);
+  });
+
+  it('would be noticed otherwise', () => {
+    expect(unexplained('// eslint-disable-next-line no-empty')).toHaveLength(1);
+    expect(unexplained('// eslint-disable-next-line no-empty -- it is optional')).toEqual([]);
+  });
+});
+
+describe('package-lock.json', () => {
+  type Packages = Readonly<Record<string, { readonly optionalDependencies?: Readonly<Record<string, string>> }>>;
+
+  /** npm leaves out what the registry lacked at the time, in silence, and then `npm ci` fails elsewhere. */
+  function missing(packages: Packages): string[] {
+    const found = (from: string, name: string): boolean => {
+      if (packages[`${from ? `${from}/` : ''}node_modules/${name}`]) return true;
+      return from !== '' && found(from.slice(0, Math.max(from.lastIndexOf('/node_modules/'), 0)), name);
+    };
+    return Object.entries(packages).flatMap(([path, { optionalDependencies = {} }]) =>
+      Object.keys(optionalDependencies)
+        .filter((name) => !found(path, name))
+        .map((name) => `${path} > ${name}`),
+    );
+  }
+
+  it('has an entry for every optional dependency, of every platform', () => {
+    const { packages } = JSON.parse(textOf('package-lock.json')) as { packages: Packages };
+    expect(Object.values(packages).filter((entry) => entry.optionalDependencies).length).toBeGreaterThan(3);
+    expect(missing(packages)).toEqual([]);
+  });
+
+  it('would not pass otherwise', () => {
+    const optional = { optionalDependencies: { 'x-linux': '1', 'x-darwin': '1' } };
+    const packages = { 'node_modules/a/node_modules/x': optional, 'node_modules/a/node_modules/x-linux': {} };
+    expect(missing(packages)).toEqual(['node_modules/a/node_modules/x > x-darwin']);
+    expect(missing({ ...packages, 'node_modules/x-darwin': {} })).toEqual([]);
+  });
+});

@@ -1,0 +1,259 @@
+// What is shown: judged by the database's clock, in the promised order, page by page.
+
+import { DomainError, sweep, type TokenReader } from '@app/tokens';
+import { installClock, type MovableClock } from './support/clock.js';
+import { createTestDatabase, type TestDatabase } from './support/database.js';
+import { audit, openService, type Service } from './support/service.js';
+
+const ANN = 'c0ffee00-0000-4000-8000-000000000001';
+const BEN = 'c0ffee00-0000-4000-8000-000000000002';
+const NOBODY = 'c0ffee00-0000-4000-8000-000000000003';
+
+let database: TestDatabase;
+let clock: MovableClock;
+let process: Service;
+let reader: TokenReader;
+let pools = 0;
+let pool: string;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  clock = await installClock(database.url);
+  process = await openService(database.url);
+  ({ reader } = process);
+});
+afterAll(async () => {
+  await process.close();
+  await database.drop();
+});
+beforeEach(async () => {
+  pool = `pool-${++pools}`;
+  await process.service.createPool(pool, 'fixed', { size: 5, ttlSeconds: 60 });
+});
+
+const allocate = (userId = ANN, ttlSeconds?: number) => process.service.allocate(pool, { userId, ttlSeconds });
+const code = async (work: Promise<unknown>): Promise<string> => {
+  const error: unknown = await work.then(
+    () => 'no error',
+    (reason: unknown) => reason,
+  );
+  return error instanceof DomainError ? error.code : String(error);
+};
+
+async function everyPage(status: 'all' | 'available' | 'active', limit: number): Promise<string[]> {
+  const ids: string[] = [];
+  for (let cursor: string | undefined; ;) {
+    const page = await reader.tokens({ poolName: pool, status, limit, cursor });
+    expect(page.tokens.length).toBeLessThanOrEqual(limit);
+    ids.push(...page.tokens.map(({ id }) => id));
+    if (page.next_cursor === null) return ids;
+    cursor = page.next_cursor;
+  }
+}
+
+test('active tokens are listed by lease, the oldest first, whatever the size of the page', async () => {
+  const grants = [];
+  for (let i = 0; i < 5; i++) grants.push((await allocate()).tokenId);
+  for (const limit of [1, 2, 4, 5, 100]) expect(await everyPage('active', limit)).toEqual(grants);
+});
+
+test('available tokens are listed in the order in which they are handed out, overdue ones in their place', async () => {
+  const grants = [];
+  for (const ttl of [60, 10, 40, 20, 60]) grants.push((await allocate(ANN, ttl)).tokenId);
+  await clock.advance(30);
+  await process.service.release(grants[4]!, {});
+  await clock.advance(15);
+  const line = [grants[1], grants[3], grants[4], grants[2]];
+  for (const limit of [1, 3, 100]) expect(await everyPage('available', limit)).toEqual(line);
+  const next = [];
+  for (let i = 0; i < 4; i++) next.push((await allocate()).tokenId);
+  expect(next).toEqual(line);
+});
+
+test('all tokens are listed once, page by page, and a full last page has no next one', async () => {
+  await allocate();
+  const whole = await everyPage('all', 100);
+  expect(new Set(whole).size).toBe(5);
+  for (const limit of [1, 2, 5]) expect(await everyPage('all', limit)).toEqual(whole);
+});
+
+test('a user’s tokens are those that the user holds now', async () => {
+  const { tokenId } = await allocate(BEN);
+  await allocate(ANN);
+  for (const status of ['all', 'active'] as const) {
+    const { tokens } = await reader.tokens({ poolName: pool, status, limit: 10, userId: BEN });
+    expect(tokens).toMatchObject([{ id: tokenId, active_user_id: BEN, status: 'active' }]);
+  }
+  const none = { tokens: [], next_cursor: null };
+  expect(await reader.tokens({ poolName: pool, status: 'available', limit: 10, userId: BEN })).toEqual(none);
+  expect(await reader.tokens({ poolName: pool, status: 'all', limit: 10, userId: NOBODY })).toEqual(none);
+  await clock.advance(61);
+  expect(await reader.tokens({ poolName: pool, status: 'all', limit: 10, userId: BEN })).toEqual(none);
+});
+
+test('from its deadline on a lease is over in every answer, before the sweep has seen it and after', async () => {
+  const { tokenId, expiresAt } = await allocate();
+  const look = async () => ({
+    token: await reader.token(tokenId),
+    all: (await reader.tokens({ poolName: pool, status: 'all', limit: 10 })).tokens,
+    active: (await reader.tokens({ poolName: pool, status: 'active', limit: 10 })).tokens,
+    available: (await reader.tokens({ poolName: pool, status: 'available', limit: 10 })).tokens,
+    history: (await reader.history(tokenId, { limit: 10 })).history,
+    counts: (await reader.pool(pool)).counts,
+  });
+  const held = await look();
+  expect(held.token).toMatchObject({ status: 'active', active_user_id: ANN, fence: 1, current_user: { user_id: ANN } });
+  expect(held.history).toMatchObject([{ user_id: ANN, fence: 1, ended_at: null, end_reason: null }]);
+  expect(held.counts).toEqual({ total: 5, available: 4, active: 1 });
+  await clock.advance(60);
+  const unswept = await look();
+  expect((await reader.events(tokenId, { limit: 10 })).events.map(({ event }) => event)).toEqual([
+    'activated',
+    'generated',
+  ]);
+  expect(await sweep(process.repository)).toMatchObject({ events: expect.any(Number) as number, failures: [] });
+  const swept = await look();
+  expect((await reader.events(tokenId, { limit: 1 })).events).toMatchObject([
+    { event: 'expired', reason: 'ttl_expired' },
+  ]);
+  expect(unswept).toEqual(swept);
+  expect(swept.token).toMatchObject({ status: 'available', active_user_id: null, fence: null, current_user: null });
+  expect(swept.history).toEqual([
+    { ...held.history[0], ended_at: expect.stringContaining('Z') as string, end_reason: 'ttl_expired' },
+  ]);
+  expect(Date.parse(swept.history[0]!.ended_at!)).toBe(Math.floor(expiresAt / 1000));
+  expect(swept.counts).toEqual({ total: 5, available: 5, active: 0 });
+});
+
+test('the history of a token shows each use once, newest first, with how it ended', async () => {
+  await process.service.createPool(`${pool}-one`, 'fixed', { size: 1, ttlSeconds: 60 });
+  const ask = (userId: string) => process.service.allocate(`${pool}-one`, { userId });
+  const { tokenId } = await ask(ANN);
+  await ask(BEN);
+  await process.service.release(tokenId, { userId: BEN });
+  await ask(ANN);
+  await process.service.cleanup(`${pool}-one`);
+  await ask(BEN);
+  await clock.advance(60);
+  await ask(ANN);
+  const { history, next_cursor } = await reader.history(tokenId, { limit: 10 });
+  expect(history.map(({ fence, user_id, end_reason }) => [fence, user_id, end_reason])).toEqual([
+    [5, ANN, null],
+    [4, BEN, 'ttl_expired'],
+    [3, ANN, 'cleanup'],
+    [2, BEN, 'released_by_client'],
+    [1, ANN, 'lru_eviction'],
+  ]);
+  expect(next_cursor).toBeNull();
+  const second = await reader.history(tokenId, {
+    limit: 2,
+    cursor: (await reader.history(tokenId, { limit: 2 })).next_cursor!,
+  });
+  expect(second.history).toEqual(history.slice(2, 4));
+  expect((await reader.token(tokenId)).history).toEqual(history);
+  expect(await audit(reader, `${pool}-one`)).toEqual([]);
+});
+
+test('the events of a token come newest first, page by page, with the metadata of its lease', async () => {
+  const { tokenId } = await process.service.allocate(pool, {
+    userId: ANN,
+    metadata: { ticket: 'A-1', reason: 'mine' },
+  });
+  await process.service.release(tokenId, {});
+  const first = await reader.events(tokenId, { limit: 2 });
+  expect(first.events).toMatchObject([
+    { event: 'released', reason: 'released_by_client', metadata: { user_id: ANN, reason: 'released_by_client' } },
+    { event: 'activated', metadata: { ticket: 'A-1', user_id: ANN, reason: 'allocated' } },
+  ]);
+  const last = await reader.events(tokenId, { limit: 2, cursor: first.next_cursor! });
+  expect(last).toMatchObject({ events: [{ event: 'generated', user_id: null, reason: null }], next_cursor: null });
+  expect(JSON.stringify(first)).not.toContain('lease_id');
+});
+
+test('the feed goes on after any seq, without gaps, and says how far it reaches', async () => {
+  for (let i = 0; i < 4; i++) await allocate();
+  const page = await reader.feed(pool, 3, 4);
+  expect(page.events.map(({ seq }) => seq)).toEqual([4, 5, 6, 7]);
+  expect(page.last_seq).toBe(9);
+  expect(await reader.feed(pool, 9, 4)).toEqual({ pool, events: [], last_seq: 9 });
+  expect(await reader.feed(pool, 1000, 4)).toEqual({ pool, events: [], last_seq: 9 });
+});
+
+test('a deleted token is gone, but not its events and its history', async () => {
+  const elastic = `${pool}-elastic`;
+  await process.service.createPool(elastic, 'elastic', {});
+  const { id } = await process.service.generate(elastic);
+  await process.service.allocate(elastic, { userId: ANN });
+  await process.service.delete(id, true);
+  expect(await code(reader.token(id))).toBe('token_deleted');
+  expect(await code(reader.locate(id))).toBe('token_deleted');
+  expect((await reader.events(id, { limit: 10 })).events.map(({ event, reason }) => [event, reason])).toEqual([
+    ['deleted', 'deleted_by_client'],
+    ['released', 'deleted_by_client'],
+    ['activated', 'allocated'],
+    ['generated', null],
+  ]);
+  expect((await reader.history(id, { limit: 10 })).history).toMatchObject([
+    { user_id: ANN, end_reason: 'deleted_by_client' },
+  ]);
+  expect((await reader.tokens({ poolName: elastic, status: 'all', limit: 10 })).tokens).toEqual([]);
+});
+
+test('what does not exist is said to be unknown', async () => {
+  const page = { limit: 1 };
+  expect(await code(reader.token(NOBODY))).toBe('token_not_found');
+  expect(await code(reader.events(NOBODY, page))).toBe('token_not_found');
+  expect(await code(reader.history(NOBODY, page))).toBe('token_not_found');
+  expect(await code(reader.pool('nowhere'))).toBe('pool_not_found');
+  expect(await code(reader.feed('nowhere', 0, 1))).toBe('pool_not_found');
+  for (const status of ['all', 'available', 'active'] as const) {
+    expect(await code(reader.tokens({ poolName: 'nowhere', status, limit: 1 }))).toBe('pool_not_found');
+  }
+});
+
+test('a cursor is good for the list that gave it, and for no other', async () => {
+  await allocate();
+  await allocate();
+  const { next_cursor } = await reader.tokens({ poolName: pool, status: 'active', limit: 1 });
+  const list = (status: 'all' | 'available' | 'active', cursor: string) =>
+    reader.tokens({ poolName: pool, status, limit: 1, cursor });
+  expect((await list('active', next_cursor!)).tokens).toMatchObject([{ fence: 2 }]);
+  for (const bad of ['', 'x', '~', next_cursor!.slice(1), `${next_cursor}=`, `${next_cursor}A`, 'YWN0aXZlfic7']) {
+    expect([bad, await code(list('active', bad))]).toEqual([bad, 'invalid_request']);
+  }
+  expect(await code(list('all', next_cursor!))).toBe('invalid_request');
+  expect(await code(list('available', next_cursor!))).toBe('invalid_request');
+});
+
+test('an ended lease is known by its id, on its own token only', async () => {
+  const one = await allocate();
+  const two = await allocate();
+  await process.service.release(one.tokenId, {});
+  expect(await reader.endOf(one.tokenId, one.leaseId)).toMatchObject({ end_reason: 'released_by_client' });
+  expect(await reader.endOf(two.tokenId, two.leaseId)).toBeNull();
+  expect(await reader.endOf(two.tokenId, one.leaseId)).toBeNull();
+  expect(await reader.endOf(one.tokenId, `${one.leaseId.slice(0, -1)}${one.leaseId.endsWith('0') ? 1 : 0}`)).toBeNull();
+  expect(await reader.endOf(one.tokenId, 'ffffffff-ffff-ffff-ffff-ffffffffffff')).toBeNull();
+});
+
+test('counts add up in every snapshot while others take and give back', async () => {
+  let isDone = false;
+  const workers = Promise.all(
+    Array.from({ length: 8 }, async (_, worker) => {
+      for (let i = 0; i < 30; i++) {
+        const { tokenId, leaseId } = await allocate(ANN, 0.001 + (worker % 3) / 100);
+        await code(process.service.release(tokenId, { leaseId }));
+      }
+    }),
+  ).finally(() => (isDone = true));
+  for (let looks = 0; !isDone || looks < 5; looks++) {
+    const { counts } = await reader.pool(pool);
+    expect(counts.available + counts.active).toBe(counts.total);
+    expect(counts.total).toBe(5);
+    expect((await reader.tokens({ poolName: pool, status: 'all', limit: 10 })).tokens).toHaveLength(5);
+  }
+  await workers;
+  await clock.advance(1);
+  await sweep(process.repository);
+  expect(await audit(reader, pool)).toEqual([]);
+});

@@ -1,0 +1,102 @@
+// The built service as the process that users run: started, asked over HTTP, and killed.
+
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const ROOT = join(__dirname, '../..');
+const MAIN = join(ROOT, 'dist/apps/api/apps/api/src/main.js');
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Record<string, unknown>;
+}
+
+export interface ServiceProcess {
+  readonly url: string;
+  readonly pid: number;
+  /** All that it has printed so far. */
+  output(): string;
+  ask(method: string, path: string, body?: unknown): Promise<Answer>;
+  signal(signal: NodeJS.Signals): void;
+  /** Its exit code, or the signal that ended it. */
+  readonly ended: Promise<number | NodeJS.Signals>;
+}
+
+/** Compiles the service, as `npm start` does. */
+export async function build(): Promise<void> {
+  await promisify(execFile)('npm', ['run', '-s', 'build'], { cwd: ROOT });
+}
+
+/** Starts a process and does not wait; it is killed when the test run ends before it. */
+export async function spawnService(env: Record<string, string>, cwd = ROOT): Promise<Omit<ServiceProcess, 'ask'>> {
+  const port = env['PORT'] ?? String(await freePort());
+  const { PATH = '', HOME = '' } = process.env;
+  const child = spawn(process.execPath, [MAIN], {
+    cwd,
+    env: { PATH, HOME, LOG_FORMAT: 'json', PORT: port, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes) => (output += String(bytes)));
+  running.add(child);
+  const ended = once(child, 'close').then(([code, signal]) => {
+    running.delete(child);
+    return (code ?? signal) as number | NodeJS.Signals;
+  });
+  return {
+    url: `http://127.0.0.1:${port}`,
+    pid: child.pid as number,
+    output: () => output,
+    signal: (signal) => child.kill(signal),
+    ended,
+  };
+}
+
+/** Starts a process and waits until it is ready. @throws Error with what it printed when it ends instead */
+export async function startService(env: Record<string, string>, cwd?: string): Promise<ServiceProcess> {
+  const service = await spawnService(env, cwd);
+  let hasEnded = false;
+  void service.ended.then(() => (hasEnded = true));
+  while (!(await isReady(service.url))) {
+    if (hasEnded) throw new Error(`the service ended instead of getting ready: ${service.output()}`);
+  }
+  return { ...service, ask: (method, path, body) => ask(service.url, method, path, body) };
+}
+
+export async function ask(url: string, method: string, path: string, body?: unknown): Promise<Answer> {
+  const response = await fetch(new URL(path, url), {
+    method,
+    ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+  });
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: (await response.json()) as Record<string, unknown>,
+  };
+}
+
+/** After every test file: nothing may be left running. */
+export async function killServices(): Promise<void> {
+  await Promise.all([...running].map((child) => child.kill('SIGKILL') && once(child, 'close')));
+}
+
+const running = new Set<ChildProcess>();
+
+async function isReady(url: string): Promise<boolean> {
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  const response = await fetch(new URL('/health/ready', url)).catch(() => null);
+  await response?.arrayBuffer();
+  return response?.status === 200;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
