@@ -21,6 +21,7 @@ const SESSION = [
   '-c statement_timeout=3500',
   // Each hot statement is a range of one index. A plan made while a table was small would scan it all.
   '-c enable_seqscan=off',
+  '-c enable_bitmapscan=off',
   '-c plan_cache_mode=force_generic_plan',
   '-c jit=off',
 ].join(' ');

@@ -1,0 +1,77 @@
+// Tokens and pools as a test needs them: what it does not say does not matter to it.
+
+import { DomainError } from '../domain-error.js';
+import type { Instant } from '../instant.js';
+import { newLeaseId } from '../lease-id.js';
+import { newPolicy, type PolicyChange, type PoolPolicy } from '../pool-policy.js';
+import { TokenPool, type PoolSlice, type PoolState } from '../token-pool.js';
+import type { Lease, Token } from '../token.js';
+
+export const NOW: Instant = Date.UTC(2026, 10, 21, 9, 30) * 1000;
+/** In the unit of Instant. */
+export const SECOND = 1_000_000;
+
+export const user = (n: number): string => `0a000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
+export const tokenId = (n: number): string => `0b000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
+
+export const fixed = (given: PolicyChange = {}): PoolPolicy => newPolicy('fixed', 'fixed', given);
+export const elastic = (given: PolicyChange = {}): PoolPolicy => newPolicy('elastic', 'elastic', given);
+
+export const lease = (fence: number, endsInSeconds = 60, startedSecondsAgo = 10): Lease => ({
+  leaseId: newLeaseId(fence),
+  userId: user(fence),
+  fence,
+  activatedAt: NOW - startedSecondsAgo * SECOND,
+  expiresAt: NOW + endsInSeconds * SECOND,
+});
+
+/** Token number `n`, never leased, free for so long. */
+export const freeToken = (n: number, freeForSeconds = 1): Token => ({
+  id: tokenId(n),
+  lease: null,
+  freeSince: NOW - freeForSeconds * SECOND,
+  lastActivatedAt: null,
+});
+
+/** Token number `n` with an open lease; a negative `endsInSeconds` makes it overdue. */
+export function heldToken(n: number, fence: number, endsInSeconds = 60, startedSecondsAgo = 10): Token {
+  const held = lease(fence, endsInSeconds, Math.max(startedSecondsAgo, 10 - endsInSeconds));
+  return { id: tokenId(n), lease: held, freeSince: held.activatedAt - SECOND, lastActivatedAt: held.activatedAt };
+}
+
+/** A slice that is a whole pool: its counters are those of the tokens. */
+export function wholeSlice(policy: PoolPolicy, tokens: Token[], now = NOW): PoolSlice {
+  const leases = tokens.flatMap(({ lease }) => lease ?? []);
+  const running = leases.filter(({ expiresAt }) => expiresAt > now);
+  const state: PoolState = {
+    policy,
+    lastSeq: 100,
+    lastFence: Math.max(0, ...leases.map(({ fence }) => fence)),
+    tokenCount: tokens.length,
+    leaseCount: leases.length,
+  };
+  const nextExpiryAt = running.length === 0 ? null : Math.min(...running.map(({ expiresAt }) => expiresAt));
+  return { state, now, tokens, nextExpiryAt };
+}
+
+export const poolOf = (policy: PoolPolicy, tokens: Token[]): TokenPool => TokenPool.restore(wholeSlice(policy, tokens));
+
+/** What the domain refuses the work with; anything else that it throws goes on. */
+export function refusalOf(work: () => unknown): DomainError {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof DomainError) return error;
+    throw error;
+  }
+  throw new Error('nothing was refused');
+}
+
+export const refusalFrom = (work: Promise<unknown>): Promise<DomainError> =>
+  work.then(
+    (value) => refusalOf(() => value),
+    (error: unknown) =>
+      refusalOf(() => {
+        throw error;
+      }),
+  );

@@ -1,0 +1,91 @@
+// The reading port in memory, as far as the use cases read: where a token is, how a lease ended, what a pool is.
+
+import { DomainError } from '../domain-error.js';
+import { toIso, type Instant } from '../instant.js';
+import type { EndReason } from '../token-event.js';
+import { TokenReader } from '../token-reader.js';
+import { isOverdue } from '../token.js';
+import type { FeedPage, PoolView } from '../views.js';
+import type { InMemoryTokenPoolRepository } from './in-memory-token-pool-repository.js';
+import { eventView } from './views.js';
+
+export class InMemoryTokenReader extends TokenReader {
+  /** How often it was asked where a token is. */
+  located = 0;
+
+  /** @param poolNames the pools that there may be: those not made yet are passed over */
+  constructor(
+    private readonly repository: InMemoryTokenPoolRepository,
+    private readonly clock: () => Instant,
+    private readonly poolNames: readonly string[],
+  ) {
+    super();
+  }
+
+  locate(tokenId: string): Promise<string> {
+    this.located++;
+    for (const pool of this.#existing()) {
+      const { tokens, events } = this.repository.look(pool);
+      if (tokens.has(tokenId)) return Promise.resolve(pool);
+      if (events.some((event) => event.tokenId === tokenId)) return refuse('token_deleted', `${tokenId} was deleted`);
+    }
+    return refuse('token_not_found', `there is no token ${tokenId}`);
+  }
+
+  endOf(tokenId: string, leaseId: string): Promise<{ end_reason: EndReason; ended_at: string } | null> {
+    const end = this.#existing()
+      .flatMap((pool) => this.repository.look(pool).events)
+      .find((event) => ['released', 'expired'].includes(event.event) && event.lease?.leaseId === leaseId);
+    if (!end || end.tokenId !== tokenId) return Promise.resolve(null);
+    return Promise.resolve({ end_reason: end.reason as EndReason, ended_at: toIso(end.occurredAt) });
+  }
+
+  pools(): Promise<PoolView[]> {
+    return Promise.resolve(this.#existing().map((poolName) => this.#view(poolName)));
+  }
+
+  pool(poolName: string): Promise<PoolView> {
+    if (!this.#existing().includes(poolName)) return refuse('pool_not_found', `there is no pool ${poolName}`);
+    return Promise.resolve(this.#view(poolName));
+  }
+
+  feed(poolName: string, after: number, limit: number): Promise<FeedPage> {
+    const { events, state } = this.repository.look(poolName);
+    const page = events.slice(after, after + limit).map((event) => eventView(poolName, event));
+    return Promise.resolve({ pool: poolName, events: page, last_seq: state.lastSeq });
+  }
+
+  token = notRead;
+  tokens = notRead;
+  events = notRead;
+  history = notRead;
+
+  #existing(): string[] {
+    return this.poolNames.filter((name) => this.repository.look(name) !== undefined);
+  }
+
+  #view(poolName: string): PoolView {
+    const { state, tokens } = this.repository.look(poolName);
+    const { policy } = state;
+    const now = this.clock();
+    const active = [...tokens.values()].filter(({ lease }) => lease && !isOverdue(lease, now)).length;
+    return {
+      name: policy.name,
+      kind: policy.kind,
+      size: policy.size,
+      ttl_seconds: policy.ttlSeconds,
+      renewable: policy.renewable,
+      max_lifetime_seconds: policy.maxLifetimeSeconds,
+      idle_ttl_seconds: policy.idleTtlSeconds,
+      on_exhausted: policy.onExhausted,
+      release_authority: policy.releaseAuthority,
+      counts: { total: tokens.size, available: tokens.size - active, active },
+      last_seq: state.lastSeq,
+    };
+  }
+}
+
+const refuse = (code: 'token_not_found' | 'token_deleted' | 'pool_not_found', detail: string): Promise<never> =>
+  Promise.reject(new DomainError(code, detail));
+
+const notRead = (): Promise<never> => Promise.reject(new Error('no use case reads this'));

@@ -1,0 +1,123 @@
+// Keeps the books of a pool from its events alone and cries out at the first broken invariant (the README's list,
+// by number). Written a second time on purpose: it shares no code with the aggregate, nor with the Auditor.
+
+import { isDeepStrictEqual } from 'node:util';
+import type { Instant } from '../instant.js';
+import type { PoolState } from '../token-pool.js';
+import type { Lease, Token } from '../token.js';
+import type { RecordedEvent } from './views.js';
+
+export class Ledger {
+  /** Of every token there ever was, in the order of making. */
+  readonly tokenIds: string[] = [];
+  readonly #tokens = new Map<string, Token>();
+  /** Every use, the open ones included, by token in the order of granting. */
+  readonly #uses = new Map<string, Lease[]>();
+  readonly #ended = new Set<number>();
+  #seq = 0;
+  #fence = 0;
+  #recordedAt: Instant = 0;
+
+  /** The latest use of a token and the one before, open or over. */
+  usesOf(tokenId: string): { latest: Lease | undefined; former: Lease | undefined } {
+    const uses = this.#uses.get(tokenId) ?? [];
+    return { latest: uses.at(-1), former: uses.at(-2) };
+  }
+
+  record(event: RecordedEvent): void {
+    if (event.seq !== this.#seq + 1) broken(5, `seq ${event.seq} follows ${this.#seq}`);
+    if (event.recordedAt < this.#recordedAt) broken(8, `recorded_at goes back at seq ${event.seq}`);
+    if (event.occurredAt > event.recordedAt) broken(8, `seq ${event.seq} is recorded before it occurred`);
+    this.#seq = event.seq;
+    this.#recordedAt = event.recordedAt;
+    const token = this.#tokens.get(event.tokenId);
+    if (event.event === 'generated') {
+      if (this.#uses.has(event.tokenId)) broken(5, `token ${event.tokenId} is made twice`);
+      this.tokenIds.push(event.tokenId);
+      this.#uses.set(event.tokenId, []);
+      const made = { id: event.tokenId, lease: null, freeSince: event.occurredAt, lastActivatedAt: null };
+      this.#tokens.set(event.tokenId, made);
+      return;
+    }
+    if (!token) return broken(5, `seq ${event.seq} is about no token`);
+    if (event.event === 'deleted') {
+      if (token.lease) broken(4, `seq ${event.seq} deletes a token that is held`);
+      this.#tokens.delete(token.id);
+    } else if (!event.lease) broken(5, `seq ${event.seq} is about no lease`);
+    else if (event.event === 'activated') this.#begin(token, event.lease, event);
+    else if (event.event === 'renewed') this.#renew(token, event.lease, event);
+    else this.#end(token, event.lease, event);
+  }
+
+  /** What is stored, beside what the events say. */
+  check(state: PoolState, stored: ReadonlyMap<string, Token>): void {
+    const tokens = [...this.#tokens.values()];
+    const held = tokens.filter(({ lease }) => lease !== null).length;
+    const counted = { lastSeq: this.#seq, lastFence: this.#fence, tokenCount: tokens.length, leaseCount: held };
+    for (const [counter, value] of Object.entries(counted)) {
+      const isStored = state[counter as keyof typeof counted];
+      if (isStored !== value) broken(2, `${counter} is ${isStored}, the events say ${value}`);
+    }
+    if (tokens.length > state.policy.size) broken(2, `${tokens.length} tokens in a pool of ${state.policy.size}`);
+    if (state.policy.kind === 'fixed' && tokens.length < this.tokenIds.length) broken(2, 'a fixed pool lost a token');
+    for (const token of tokens) {
+      const other = stored.get(token.id);
+      const isSame =
+        other &&
+        isDeepStrictEqual(other.lease, token.lease) &&
+        other.lastActivatedAt === token.lastActivatedAt &&
+        (token.lease !== null || other.freeSince === token.freeSince);
+      if (!isSame) broken(5, `stored is ${JSON.stringify(other)}, the events say ${JSON.stringify(token)}`);
+    }
+    if (stored.size !== tokens.length) broken(5, `${stored.size} tokens are stored, the events say ${tokens.length}`);
+  }
+
+  #begin(token: Token, lease: Lease, { seq, occurredAt, reason }: RecordedEvent): void {
+    if (token.lease) broken(1, `seq ${seq} hands out a token that is held`);
+    if (occurredAt < token.freeSince) broken(1, `seq ${seq} begins before the use before it ended`);
+    if (lease.activatedAt !== occurredAt || lease.expiresAt <= occurredAt) broken(1, `seq ${seq} has no length`);
+    if (lease.fence !== this.#fence + 1) broken(3, `fence ${lease.fence} follows ${this.#fence}`);
+    if (!reason?.startsWith('allocated')) broken(5, `seq ${seq} has reason ${reason}`);
+    this.#fence = lease.fence;
+    token.lease = lease;
+    token.lastActivatedAt = occurredAt;
+    this.#uses.get(token.id)?.push(lease);
+  }
+
+  #renew(token: Token, lease: Lease, { seq, occurredAt }: RecordedEvent): void {
+    const before = this.#open(token, lease, seq);
+    if (occurredAt >= before.expiresAt) broken(7, `seq ${seq} renews a lease that is overdue`);
+    if (lease.expiresAt <= occurredAt) broken(7, `seq ${seq} renews until an instant that is past`);
+    token.lease = lease;
+    this.#uses.get(token.id)?.splice(-1, 1, lease);
+  }
+
+  #end(token: Token, lease: Lease, { seq, event, reason, occurredAt }: RecordedEvent): void {
+    const open = this.#open(token, lease, seq);
+    if (this.#ended.has(open.fence)) broken(4, `fence ${open.fence} ends twice`);
+    if (event === 'expired' && occurredAt !== open.expiresAt) broken(8, `seq ${seq} is not at its deadline`);
+    if (event === 'released' && occurredAt >= open.expiresAt) broken(7, `seq ${seq} releases a lease that is overdue`);
+    if ((event === 'expired') !== (reason === 'ttl_expired')) broken(4, `seq ${seq} has reason ${reason}`);
+    if (reason === 'lru_eviction') this.#evict(open, occurredAt, seq);
+    this.#ended.add(open.fence);
+    token.lease = null;
+    token.freeSince = occurredAt;
+  }
+
+  #evict(lease: Lease, at: Instant, seq: number): void {
+    for (const { lease: other } of this.#tokens.values()) {
+      if (!other) broken(6, `seq ${seq} evicts while a token is free`);
+      else if (other.expiresAt <= at) broken(6, `seq ${seq} evicts while fence ${other.fence} is overdue`);
+      else if (other.fence < lease.fence) broken(6, `seq ${seq} evicts fence ${lease.fence}, not ${other.fence}`);
+    }
+  }
+
+  #open({ lease }: Token, { fence, userId, leaseId }: Lease, seq: number): Lease {
+    if (lease?.fence === fence && lease.userId === userId && lease.leaseId === leaseId) return lease;
+    return broken(4, `seq ${seq} is not about the open lease`);
+  }
+}
+
+function broken(invariant: number, what: string): never {
+  throw new Error(`invariant ${invariant}: ${what}`);
+}

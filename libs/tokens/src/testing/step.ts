@@ -1,0 +1,206 @@
+// A random command of the model-based tests: what is done with it, and what the contract says that it must answer.
+
+import { allocate, deleteToken, generate, keepAlive, release, type Command } from '../command.js';
+import { DomainError, type DomainErrorCode } from '../domain-error.js';
+import type { Instant } from '../instant.js';
+import type { LeaseClaim } from '../lease-claim.js';
+import { needs, type Needs } from '../needs.js';
+import type { PolicyChange, PoolPolicy } from '../pool-policy.js';
+import type { Grant, PoolState, TokenPool } from '../token-pool.js';
+import type { Lease, Token } from '../token.js';
+import { SECOND, user } from './given.js';
+import type { Ledger } from './ledger.js';
+
+export const RIGHT_CLAIMS = ['lease', 'user', 'lease and user', 'lease, user and fence'] as const;
+export const WEAK_CLAIMS = ['nothing', 'fence'] as const;
+export const WRONG_CLAIMS = ['former lease', 'strange lease', 'strange user', 'strange fence', 'mixed'] as const;
+export type ClaimKind = (typeof RIGHT_CLAIMS | typeof WEAK_CLAIMS | typeof WRONG_CLAIMS)[number];
+
+/** `token` counts the tokens that there ever were, round and round. */
+export type Step =
+  | { readonly kind: 'allocate'; readonly user: number; readonly ttlSeconds: number | undefined }
+  | { readonly kind: 'release'; readonly token: number; readonly claim: ClaimKind }
+  | {
+      readonly kind: 'keep-alive';
+      readonly token: number;
+      readonly claim: ClaimKind;
+      readonly ttlSeconds: number | undefined;
+    }
+  | { readonly kind: 'generate' }
+  | { readonly kind: 'delete'; readonly token: number; readonly force: boolean }
+  | { readonly kind: 'cleanup'; readonly most: number; readonly fencesBack: number }
+  | { readonly kind: 'sweep' }
+  | { readonly kind: 'change'; readonly change: PolicyChange; readonly grow: number };
+
+/** A pool just before a step. */
+export interface Before {
+  readonly state: PoolState;
+  readonly tokens: ReadonlyMap<string, Token>;
+  readonly ledger: Ledger;
+  readonly now: Instant;
+}
+
+/** An answer as plain data: of a grant its lease, of a refusal its code. */
+export type Answer = DomainErrorCode | Readonly<Record<string, unknown>> | number | 'done';
+
+export interface Work {
+  readonly needs: Needs;
+  readonly decide: (pool: TokenPool) => Answer;
+}
+
+export function workOf(step: Step, before: Before): Work {
+  if (isCommand(step)) {
+    const command = commandOf(step, before);
+    return { needs: command.needs, decide: (pool) => answered(() => answerOf(command.decide(pool))) };
+  }
+  switch (step.kind) {
+    case 'cleanup': {
+      const { most } = step;
+      const lastFence = before.state.lastFence - step.fencesBack;
+      return { needs: needs({ oldest: most, due: most }), decide: (pool) => pool.releaseOldest(most, lastFence) };
+    }
+    case 'sweep':
+      return { needs: needs({ due: 200, free: 200 }), decide: (pool) => (pool.settle(), pool.fill(200)) };
+    case 'change': {
+      const change = { ...step.change, size: before.state.policy.size + step.grow };
+      return { needs: needs({}), decide: (pool) => answered(() => (pool.changePolicy(change), 'done')) };
+    }
+  }
+}
+
+type CommandStep = Exclude<Step, { kind: 'cleanup' | 'sweep' | 'change' }>;
+export const isCommand = (step: Step): step is CommandStep => !['cleanup', 'sweep', 'change'].includes(step.kind);
+
+export function commandOf(step: CommandStep, before: Before): Command<unknown> {
+  if (step.kind === 'allocate') return allocate({ userId: user(step.user), ttlSeconds: step.ttlSeconds });
+  if (step.kind === 'generate') return generate();
+  const tokenId = tokenOf(step, before);
+  if (step.kind === 'delete') return deleteToken(tokenId, step.force);
+  const claim = claimOf(step.claim, tokenId, before.ledger);
+  return step.kind === 'release' ? release(tokenId, claim) : keepAlive(tokenId, claim, step.ttlSeconds);
+}
+
+/** Of what a command answers; of tokens made at random it says only that they were made. */
+export function answerOf(value: unknown): Answer {
+  if (typeof value !== 'object' || value === null) return 'done';
+  if ('evicted' in value) {
+    const { tokenId, userId, fence, activatedAt, expiresAt, evicted } = value as Grant;
+    return { tokenId, userId, fence, activatedAt, expiresAt, evicted: evicted?.fence ?? null };
+  }
+  if ('fence' in value) {
+    const { userId, fence, activatedAt, expiresAt } = value as Lease;
+    return { userId, fence, activatedAt, expiresAt };
+  }
+  return 'done';
+}
+
+function answered(decide: () => Answer): Answer {
+  try {
+    return decide();
+  } catch (error) {
+    if (error instanceof DomainError) return error.code;
+    throw error;
+  }
+}
+
+const STRANGE_LEASE = 'ffffffff-ffff-8fff-bfff-ffffffffffff';
+
+function claimOf(kind: ClaimKind, tokenId: string, ledger: Ledger): LeaseClaim {
+  const { latest, former } = ledger.usesOf(tokenId);
+  const { leaseId, userId, fence } = latest ?? { leaseId: STRANGE_LEASE, userId: user(0), fence: 1 };
+  const claims: Record<ClaimKind, LeaseClaim> = {
+    lease: { leaseId },
+    user: { userId },
+    'lease and user': { leaseId, userId },
+    'lease, user and fence': { leaseId, userId, fence },
+    nothing: {},
+    fence: { fence },
+    'former lease': { leaseId: former?.leaseId ?? STRANGE_LEASE },
+    'strange lease': { leaseId: STRANGE_LEASE, userId, fence },
+    'strange user': { userId: user(1000) },
+    'strange fence': { leaseId, fence: fence + 1 },
+    mixed: { leaseId, userId: user(1000), fence },
+  };
+  return claims[kind];
+}
+
+const WITHOUT_HANDLE: readonly ClaimKind[] = ['user', 'nothing', 'fence', 'strange user'];
+
+/** What the contract says; nothing where it leaves the answer open. */
+export function expectedOf(step: Step, before: Before): Answer {
+  const { state, now } = before;
+  const { policy } = state;
+  const tokens = settled(before);
+  const free = tokens.filter(({ lease }) => lease === null);
+  const leases = tokens.flatMap(({ lease }) => lease ?? []).sort((a, b) => a.fence - b.fence);
+  switch (step.kind) {
+    case 'allocate': {
+      const victim = policy.onExhausted === 'evict_oldest' ? leases[0] : undefined;
+      const [longest] = free.sort((a, b) => a.freeSince - b.freeSince || (a.id < b.id ? -1 : 1));
+      const token = longest ?? tokens.find(({ lease }) => lease !== null && lease === victim);
+      if (!token) return 'pool_exhausted';
+      return {
+        tokenId: token.id,
+        userId: user(step.user),
+        fence: state.lastFence + 1,
+        activatedAt: now,
+        expiresAt: Math.min(now + length(policy, step.ttlSeconds), now + lifetime(policy)),
+        evicted: longest ? null : (victim?.fence ?? null),
+      };
+    }
+    case 'generate':
+      if (policy.kind === 'fixed') return 'pool_is_fixed';
+      return tokens.length < policy.size ? 'done' : 'pool_limit_reached';
+    case 'delete': {
+      if (policy.kind === 'fixed') return 'pool_is_fixed';
+      const token = tokens.find(({ id }) => id === tokenOf(step, before));
+      if (!token) return 'token_deleted';
+      return token.lease && !step.force ? 'token_in_use' : 'done';
+    }
+    case 'release':
+    case 'keep-alive': {
+      const token = tokens.find(({ id }) => id === tokenOf(step, before));
+      const refusal = refusedClaim(step.claim, token, policy);
+      if (refusal || !token?.lease) return refusal ?? 'token_not_active';
+      if (step.kind === 'release') return 'done';
+      if (step.claim === 'nothing' || step.claim === 'fence') return 'invalid_request';
+      if (!policy.renewable) return 'not_renewable';
+      const { userId, fence, activatedAt, expiresAt } = token.lease;
+      const latest = Math.max(activatedAt + lifetime(policy), expiresAt);
+      return { userId, fence, activatedAt, expiresAt: Math.min(now + length(policy, step.ttlSeconds), latest) };
+    }
+    case 'cleanup':
+      return Math.min(step.most, leases.filter(({ fence }) => fence <= state.lastFence - step.fencesBack).length);
+    case 'sweep':
+      return policy.kind === 'fixed' ? Math.max(0, policy.size - state.tokenCount - 200) : 0;
+    case 'change':
+      return step.grow < 0 ? 'invalid_request' : 'done';
+  }
+}
+
+function refusedClaim(claim: ClaimKind, token: Token | undefined, policy: PoolPolicy): DomainErrorCode | null {
+  if (!token) return 'token_deleted';
+  if (!token.lease && claim === 'nothing') return 'token_not_active';
+  if (policy.releaseAuthority === 'holder' && WITHOUT_HANDLE.includes(claim)) return 'lease_handle_required';
+  if (!token.lease) return token.lastActivatedAt === null ? 'token_not_active' : 'stale_lease';
+  return (WRONG_CLAIMS as readonly ClaimKind[]).includes(claim) ? 'stale_lease' : null;
+}
+
+/** The tokens as the clock has them: overdue leases are over, tokens idle for too long are gone. */
+function settled({ state, tokens, now }: Before): Token[] {
+  const { idleTtlSeconds } = state.policy;
+  return [...tokens.values()]
+    .map((token) =>
+      token.lease && token.lease.expiresAt <= now
+        ? { ...token, lease: null, freeSince: token.lease.expiresAt }
+        : { ...token },
+    )
+    .filter(({ lease, freeSince }) => lease || idleTtlSeconds === null || freeSince > now - idleTtlSeconds * SECOND);
+}
+
+function tokenOf({ token }: { readonly token: number }, { ledger: { tokenIds } }: Before): string {
+  return tokenIds[token % tokenIds.length] ?? '';
+}
+
+const length = (policy: PoolPolicy, ttlSeconds = Infinity): number => Math.min(ttlSeconds, policy.ttlSeconds) * SECOND;
+const lifetime = ({ maxLifetimeSeconds }: PoolPolicy): number => (maxLifetimeSeconds ?? Infinity) * SECOND;

@@ -1,0 +1,37 @@
+// What a reader would show of stored tokens and events, written down a second time and without a database.
+
+import { toIso, type Instant } from '../instant.js';
+import type { TokenEvent } from '../token-event.js';
+import type { Token } from '../token.js';
+import type { EventView, TokenView } from '../views.js';
+
+export type RecordedEvent = TokenEvent & { readonly recordedAt: Instant };
+
+export const eventView = (pool: string, recorded: RecordedEvent): EventView => ({
+  id: `${pool}-${recorded.seq}`,
+  pool,
+  seq: recorded.seq,
+  token_id: recorded.tokenId,
+  event: recorded.event,
+  user_id: recorded.lease?.userId ?? null,
+  fence: recorded.lease?.fence ?? null,
+  reason: recorded.reason,
+  occurred_at: toIso(recorded.occurredAt),
+  recorded_at: toIso(recorded.recordedAt),
+  expires_at:
+    recorded.lease && ['activated', 'renewed'].includes(recorded.event) ? toIso(recorded.lease.expiresAt) : null,
+  metadata: { ...recorded.metadata, user_id: recorded.lease?.userId ?? null, reason: recorded.reason },
+});
+
+export function tokenView(pool: string, { id, lease, lastActivatedAt }: Token, now: Instant): TokenView {
+  const running = lease && lease.expiresAt > now ? lease : null;
+  return {
+    id,
+    pool,
+    status: running ? 'active' : 'available',
+    active_user_id: running?.userId ?? null,
+    last_activated_at: lastActivatedAt === null ? null : toIso(lastActivatedAt),
+    expires_at: running && toIso(running.expiresAt),
+    fence: running?.fence ?? null,
+  };
+}
