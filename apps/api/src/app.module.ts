@@ -1,0 +1,27 @@
+// The whole service: routes, sweep, first pools and the database under them.
+
+import { Global, Module, type DynamicModule } from '@nestjs/common';
+import type { Logger } from 'pino';
+import { ApiModule } from './api.module.js';
+import { CONFIG, type Config } from './config.js';
+import { FirstPools } from './first-pools.js';
+import { LOGGER } from './logger.js';
+import { PersistenceModule } from './persistence.module.js';
+import { SweepModule } from './sweep/sweep.module.js';
+
+@Global()
+@Module({})
+export class AppModule {
+  static of(config: Config, databaseUrl: string, logger: Logger): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        PersistenceModule.connect(databaseUrl, config.databasePoolSize),
+        ApiModule,
+        SweepModule.every(config.sweepIntervalMs),
+      ],
+      providers: [FirstPools, { provide: CONFIG, useValue: config }, { provide: LOGGER, useValue: logger }],
+      exports: [LOGGER],
+    };
+  }
+}

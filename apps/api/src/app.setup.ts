@@ -1,0 +1,40 @@
+// How the app is put together: the same for the process and for the tests.
+
+import type { DynamicModule, Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import type { Logger } from 'pino';
+import { AppModule } from './app.module.js';
+import type { Config } from './config.js';
+import { CheckedPipe } from './http/checked.pipe.js';
+import { HttpAdapter } from './http/http-adapter.js';
+import { jsonBody } from './http/json-body.js';
+import { ProblemFilter } from './http/problem.filter.js';
+import { requestLog } from './http/request-log.js';
+import { NestLogger } from './logger.js';
+import { serveDocument } from './openapi/openapi.js';
+import { SHORT_ROUTES } from './short-routes/short-routes.controller.js';
+
+/** Connected, with its pools opened; not listening yet. Whoever calls it closes it. */
+export async function createApp(config: Config, databaseUrl: string, logger: Logger): Promise<NestExpressApplication> {
+  const app = await assembleApp(AppModule.of(config, databaseUrl, logger), logger);
+  serveDocument(app);
+  try {
+    return await app.init();
+  } catch (error) {
+    await app.close();
+    throw error;
+  }
+}
+
+export async function assembleApp(module: DynamicModule | Type, logger: Logger): Promise<NestExpressApplication> {
+  const app = await NestFactory.create<NestExpressApplication>(module, new HttpAdapter(), {
+    logger: new NestLogger(logger),
+    abortOnError: false,
+    bodyParser: false,
+  });
+  app.use(requestLog(logger), jsonBody);
+  app.useGlobalPipes(new CheckedPipe());
+  app.useGlobalFilters(new ProblemFilter(logger, SHORT_ROUTES));
+  return app;
+}

@@ -1,0 +1,117 @@
+import { ConfigError, readConfig } from './config.js';
+
+test('without any variable the configuration is that of the contract', () => {
+  expect(readConfig({})).toEqual({
+    port: 4000,
+    host: '127.0.0.1',
+    databaseUrl: undefined,
+    databasePoolSize: 10,
+    poolSize: 100,
+    growPoolTo: undefined,
+    tokenTtlSeconds: 120,
+    elasticPoolSize: 10,
+    elasticTtlSeconds: 60,
+    elasticIdleTtlSeconds: 300,
+    sweepIntervalMs: 5000,
+    logLevel: 'info',
+    logFormat: 'json',
+    isProduction: false,
+  });
+});
+
+test('the configuration does not change', () => {
+  expect(Object.isFrozen(readConfig({}))).toBe(true);
+});
+
+test('what is given is taken', () => {
+  const config = readConfig({
+    PORT: '0',
+    HOST: '::1',
+    DATABASE_URL: 'postgresql://me:secret@db:5433/tokens',
+    DATABASE_POOL_SIZE: '1',
+    POOL_SIZE: '1000000',
+    TOKEN_TTL_SECONDS: '0.5',
+    ELASTIC_POOL_SIZE: '1',
+    ELASTIC_TTL_SECONDS: '31536000',
+    ELASTIC_IDLE_TTL_SECONDS: '1.25',
+    SWEEP_INTERVAL_MS: '0',
+    LOG_LEVEL: 'debug',
+    LOG_FORMAT: 'pretty',
+    NODE_ENV: 'production',
+  });
+  expect(config).toEqual({
+    port: 0,
+    host: '::1',
+    databaseUrl: 'postgresql://me:secret@db:5433/tokens',
+    databasePoolSize: 1,
+    poolSize: 1_000_000,
+    growPoolTo: 1_000_000,
+    tokenTtlSeconds: 0.5,
+    elasticPoolSize: 1,
+    elasticTtlSeconds: 31_536_000,
+    elasticIdleTtlSeconds: 1.25,
+    sweepIntervalMs: 0,
+    logLevel: 'debug',
+    logFormat: 'pretty',
+    isProduction: true,
+  });
+});
+
+test('a pool size that happens to be the default is still one that was given', () => {
+  expect(readConfig({ POOL_SIZE: '100' }).growPoolTo).toBe(100);
+});
+
+test('logs are pretty on a terminal, unless in production or told otherwise', () => {
+  expect(readConfig({}, true).logFormat).toBe('pretty');
+  expect(readConfig({ NODE_ENV: 'production' }, true).logFormat).toBe('json');
+  expect(readConfig({ LOG_FORMAT: 'json' }, true).logFormat).toBe('json');
+  expect(readConfig({}, false).logFormat).toBe('json');
+});
+
+const BAD_NUMBERS = [
+  '',
+  ' ',
+  ' 12',
+  '12 ',
+  '1e3',
+  '0x10',
+  '-1',
+  '+1',
+  '012',
+  '1_000',
+  'Infinity',
+  'NaN',
+  'ten',
+  '12\n',
+];
+const BAD: [name: string, values: string[]][] = [
+  ['PORT', [...BAD_NUMBERS, '65536', '80.5']],
+  ['HOST', ['', ' ', 'a b', 'a/b']],
+  ['DATABASE_POOL_SIZE', [...BAD_NUMBERS, '0', '1001']],
+  ['POOL_SIZE', [...BAD_NUMBERS, '0', '1000001', '1.5']],
+  ['TOKEN_TTL_SECONDS', [...BAD_NUMBERS, '0', '0.0', '.5', '1.', '31536001', '99999999999']],
+  ['ELASTIC_POOL_SIZE', [...BAD_NUMBERS, '0']],
+  ['ELASTIC_TTL_SECONDS', [...BAD_NUMBERS, '0']],
+  ['ELASTIC_IDLE_TTL_SECONDS', [...BAD_NUMBERS, '0']],
+  ['SWEEP_INTERVAL_MS', [...BAD_NUMBERS, '0.5', '86400001']],
+  ['LOG_LEVEL', ['', 'loud', 'INFO']],
+  ['LOG_FORMAT', ['', 'xml']],
+  ['NODE_ENV', ['', ' ']],
+];
+
+test.each(BAD.flatMap(([name, values]) => values.map((value) => [name, value])))(
+  '%s of %j stops the start with its name, its value and what is allowed',
+  (name, value) => {
+    const read = (): unknown => readConfig({ [name]: value });
+    expect(read).toThrow(ConfigError);
+    expect(read).toThrow(new RegExp(`^${name} is .*; allowed is [^\n]+$`));
+    expect(read).toThrow(JSON.stringify(value));
+  },
+);
+
+test.each(['', 'tokens', 'mysql://me:secret@db/tokens', 'postgres://', 'postgres://me:secret@db:port/tokens'])(
+  'a database URL of %j stops the start without telling its password',
+  (url) => {
+    expect(() => readConfig({ DATABASE_URL: url })).toThrow(/^DATABASE_URL is \(not shown\); allowed is postgres:/);
+  },
+);

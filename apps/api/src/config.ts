@@ -1,0 +1,139 @@
+// The configuration: read from the environment once, checked, and frozen. README's table is this one.
+
+import { MAX_POOL_SIZE, MAX_TTL_SECONDS } from '@app/tokens';
+
+export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export interface Config {
+  readonly port: number;
+  readonly host: string;
+  /** None: the embedded database. */
+  readonly databaseUrl: string | undefined;
+  /** Connections of this process. */
+  readonly databasePoolSize: number;
+  readonly poolSize: number;
+  /** POOL_SIZE, when it was given: what an existing pool `default` must reach. */
+  readonly growPoolTo: number | undefined;
+  readonly tokenTtlSeconds: number;
+  readonly elasticPoolSize: number;
+  readonly elasticTtlSeconds: number;
+  readonly elasticIdleTtlSeconds: number;
+  /** 0: no sweep. */
+  readonly sweepIntervalMs: number;
+  readonly logLevel: LogLevel;
+  readonly logFormat: 'json' | 'pretty';
+  readonly isProduction: boolean;
+}
+
+/** Where it is injected. */
+export const CONFIG = Symbol('CONFIG');
+
+/** The message is one line: the variable, its value and what is allowed. */
+export class ConfigError extends Error {
+  override name = 'ConfigError';
+}
+
+interface Variable<T> {
+  readonly fallback: T;
+  readonly allowed: string;
+  /** The value, or undefined when the text is not allowed. */
+  readonly read: (text: string) => T | undefined;
+  readonly isSecret?: boolean;
+}
+
+const VARIABLES = {
+  PORT: whole(4000, 0, 65_535),
+  HOST: {
+    fallback: '127.0.0.1',
+    allowed: 'a host name or address',
+    read: (text: string) => matching(/^[^\s/]+$/, text),
+  },
+  DATABASE_URL: {
+    fallback: undefined as string | undefined,
+    allowed: 'postgres://user:password@host:port/name',
+    read: (text: string) => (isPostgresUrl(text) ? text : undefined),
+    isSecret: true,
+  },
+  DATABASE_POOL_SIZE: whole(10, 1, 1000),
+  POOL_SIZE: whole(100, 1, MAX_POOL_SIZE),
+  TOKEN_TTL_SECONDS: seconds(120),
+  ELASTIC_POOL_SIZE: whole(10, 1, MAX_POOL_SIZE),
+  ELASTIC_TTL_SECONDS: seconds(60),
+  ELASTIC_IDLE_TTL_SECONDS: seconds(300),
+  SWEEP_INTERVAL_MS: whole(5000, 0, 86_400_000),
+  LOG_LEVEL: oneOf(LOG_LEVELS, 'info'),
+  LOG_FORMAT: oneOf(['json', 'pretty'], undefined),
+  NODE_ENV: { fallback: undefined, allowed: 'a word', read: (text: string) => matching(/^\S+$/, text) },
+} satisfies Record<string, Variable<unknown>>;
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** @throws ConfigError */
+export function readConfig(env: Environment, isTerminal = false): Config {
+  const isProduction = valueOf(env, 'NODE_ENV') === 'production';
+  const poolSize = valueOf(env, 'POOL_SIZE');
+  return Object.freeze({
+    port: valueOf(env, 'PORT'),
+    host: valueOf(env, 'HOST'),
+    databaseUrl: valueOf(env, 'DATABASE_URL'),
+    databasePoolSize: valueOf(env, 'DATABASE_POOL_SIZE'),
+    poolSize,
+    growPoolTo: env.POOL_SIZE === undefined ? undefined : poolSize,
+    tokenTtlSeconds: valueOf(env, 'TOKEN_TTL_SECONDS'),
+    elasticPoolSize: valueOf(env, 'ELASTIC_POOL_SIZE'),
+    elasticTtlSeconds: valueOf(env, 'ELASTIC_TTL_SECONDS'),
+    elasticIdleTtlSeconds: valueOf(env, 'ELASTIC_IDLE_TTL_SECONDS'),
+    sweepIntervalMs: valueOf(env, 'SWEEP_INTERVAL_MS'),
+    logLevel: valueOf(env, 'LOG_LEVEL'),
+    logFormat: valueOf(env, 'LOG_FORMAT') ?? (isTerminal && !isProduction ? 'pretty' : 'json'),
+    isProduction,
+  });
+}
+
+type Values = { [Name in keyof typeof VARIABLES]: (typeof VARIABLES)[Name] extends Variable<infer T> ? T : never };
+
+function valueOf<Name extends keyof Values>(env: Environment, name: Name): Values[Name] {
+  const { fallback, allowed, read, isSecret } = VARIABLES[name] as Variable<Values[Name]>;
+  const text = env[name];
+  if (text === undefined) return fallback;
+  const value = read(text);
+  if (value !== undefined) return value;
+  const shown = isSecret ? '(not shown)' : JSON.stringify(text);
+  throw new ConfigError(`${name} is ${shown}; allowed is ${allowed}`);
+}
+
+function whole(fallback: number, least: number, most: number): Variable<number> {
+  return {
+    fallback,
+    allowed: `a whole number from ${least} to ${most}`,
+    read: (text) => inRange(/^(0|[1-9]\d{0,9})$/, text, least, most),
+  };
+}
+
+function seconds(fallback: number): Variable<number> {
+  return {
+    fallback,
+    allowed: `a number of seconds of more than 0 and at most ${MAX_TTL_SECONDS}, such as 120 or 0.5`,
+    read: (text) => inRange(/^(0|[1-9]\d{0,9})(\.\d{1,20})?$/, text, Number.MIN_VALUE, MAX_TTL_SECONDS),
+  };
+}
+
+function oneOf<const T extends string, F extends T | undefined>(words: readonly T[], fallback: F): Variable<T | F> {
+  return {
+    fallback,
+    allowed: `one of ${words.join(', ')}`,
+    read: (text) => words.find((word) => word === text),
+  };
+}
+
+function inRange(pattern: RegExp, text: string, least: number, most: number): number | undefined {
+  const value = pattern.test(text) ? Number(text) : NaN;
+  return value >= least && value <= most ? value : undefined;
+}
+
+const matching = (pattern: RegExp, text: string): string | undefined => (pattern.test(text) ? text : undefined);
+
+function isPostgresUrl(text: string): boolean {
+  return /^postgres(ql)?:\/\/\S+$/.test(text) && URL.canParse(text);
+}

@@ -1,0 +1,31 @@
+// For whoever watches the process: is it alive, and can it serve.
+
+import { Controller, Get } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { HttpProblem } from '../http/problem.js';
+import { Problems } from '../openapi/problems.decorator.js';
+import { Health } from './health.response.js';
+import { Readiness } from './readiness.js';
+
+@ApiTags('health')
+@Controller('health')
+export class HealthController {
+  constructor(private readonly readiness: Readiness) {}
+
+  @Get('live')
+  @ApiOperation({ operationId: 'getLiveness', summary: 'Whether the process answers; asks nobody else' })
+  @ApiOkResponse({ type: Health, description: 'It does.' })
+  live(): Health {
+    return { status: 'ok' };
+  }
+
+  @Get('ready')
+  @ApiOperation({ operationId: 'getReadiness', summary: 'Whether the database can be reached and is migrated' })
+  @ApiOkResponse({ type: Health, description: 'It can, and is.' })
+  @Problems('unavailable')
+  async ready(): Promise<Health> {
+    const obstacle = await this.readiness.obstacle();
+    if (obstacle !== null) throw new HttpProblem('unavailable', obstacle, { retryAfterSeconds: 1 });
+    return { status: 'ok' };
+  }
+}

@@ -1,0 +1,7 @@
+import { ApiProperty, ApiSchema } from '@nestjs/swagger';
+
+@ApiSchema({ name: 'Health' })
+export class Health {
+  @ApiProperty({ enum: ['ok'], enumName: 'HealthStatus' })
+  readonly status: 'ok';
+}

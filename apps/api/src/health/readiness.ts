@@ -1,0 +1,6 @@
+// What stands in the way of serving; whoever keeps the pools knows.
+
+export abstract class Readiness {
+  /** In a few words that everybody may read; null when nothing does. Answers within seconds and never throws. */
+  abstract obstacle(): Promise<string | null>;
+}

@@ -1,0 +1,48 @@
+// A route takes the body and the query that it declares; what it has not declared is refused, not ignored.
+
+import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
+import { RouteParamtypes } from '@nestjs/common/internal';
+import type { Request } from 'express';
+import { HttpProblem } from './problem.js';
+
+interface Declared {
+  readonly body: boolean;
+  readonly query: boolean;
+}
+
+@Injectable()
+export class DeclaredInputGuard implements CanActivate {
+  readonly #declared = new Map<unknown, Declared>();
+
+  canActivate(context: ExecutionContext): boolean {
+    const req = context.switchToHttp().getRequest<Request>();
+    const { body, query } = this.#declaredBy(context);
+    if (!query && req.url.includes('?')) refuseAny(req.query, 'the query');
+    if (!body && req.body !== undefined) refuseAny(req.body, 'the body');
+    return true;
+  }
+
+  #declaredBy(context: ExecutionContext): Declared {
+    const handler = context.getHandler();
+    let declared = this.#declared.get(handler);
+    if (!declared) {
+      const args = Reflect.getMetadata(ROUTE_ARGS_METADATA, context.getClass(), handler.name) as object | undefined;
+      const types = Object.keys(args ?? {}).map(parseFloat);
+      declared = { body: types.includes(RouteParamtypes.BODY), query: types.includes(RouteParamtypes.QUERY) };
+      this.#declared.set(handler, declared);
+    }
+    return declared;
+  }
+}
+
+function refuseAny(given: unknown, where: string): void {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    throw new HttpProblem('invalid_request', `${where} must be empty: this route takes none`);
+  }
+  const [name] = Object.keys(given);
+  if (name !== undefined) throw unknownField(name, where);
+}
+
+export const unknownField = (name: string, where: string): HttpProblem =>
+  new HttpProblem('invalid_request', `${JSON.stringify(name.slice(0, 64))} in ${where} is not known to this route`);

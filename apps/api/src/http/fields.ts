@@ -1,0 +1,138 @@
+// The marks on the fields of requests: each is a rule, its words, and its entry in the OpenAPI document in one.
+
+import { applyDecorators } from '@nestjs/common';
+import { ApiProperty, type ApiPropertyOptions } from '@nestjs/swagger';
+import { MAX_METADATA_BYTES, MAX_TTL_SECONDS, POOL_NAME, whyNotMetadata } from '@app/tokens';
+import { ValidateBy, ValidateIf, type ValidationArguments } from 'class-validator';
+import { isUuid } from '../uuid.js';
+import type { ProblemCode } from './problem.js';
+
+export interface FieldOptions {
+  readonly description: string;
+  readonly example?: unknown;
+  /** May be left out; null is something else. */
+  readonly optional?: boolean;
+  readonly nullable?: boolean;
+}
+
+/** What else the pipe must know of a field. */
+export interface FieldContext {
+  /** Of the refusal; `invalid_request` without. */
+  readonly code?: ProblemCode;
+  readonly isUuid?: boolean;
+}
+
+/** Says why a value is refused, or null when it is not. */
+type Rule = (value: unknown) => string | null;
+
+const must = (words: string, isMet: (value: unknown) => boolean): Rule => {
+  return (value) => (isMet(value) ? null : `must ${words}`);
+};
+
+export const UuidField = (options: FieldOptions): PropertyDecorator =>
+  field(options, { type: 'string', format: 'uuid' }, must('be a UUID', isUuid), { isUuid: true });
+
+export const PoolNameField = (options: FieldOptions): PropertyDecorator =>
+  field(
+    options,
+    { type: 'string', pattern: POOL_NAME.source },
+    must(`match ${POOL_NAME.source}`, (value) => typeof value === 'string' && POOL_NAME.test(value)),
+  );
+
+export const SecondsField = (options: FieldOptions): PropertyDecorator =>
+  field(
+    options,
+    // A number here is OpenAPI 3.1; the library's types know only 3.0.
+    { type: 'number', exclusiveMinimum: 0 as never, maximum: MAX_TTL_SECONDS },
+    must(
+      `be a number of seconds of more than 0 and at most ${MAX_TTL_SECONDS}`,
+      (value) => typeof value === 'number' && value > 0 && value <= MAX_TTL_SECONDS,
+    ),
+  );
+
+export const WholeNumberField = (least: number, most: number, options: FieldOptions): PropertyDecorator =>
+  field(
+    options,
+    { type: 'integer', minimum: least, maximum: most },
+    must(
+      `be a whole number from ${least} to ${most}`,
+      (value) => Number.isInteger(value) && (value as number) >= least && (value as number) <= most,
+    ),
+  );
+
+export const BooleanField = (options: FieldOptions): PropertyDecorator =>
+  field(
+    options,
+    { type: 'boolean' },
+    must('be true or false', (value) => typeof value === 'boolean'),
+  );
+
+export const MetadataField = (options: FieldOptions): PropertyDecorator =>
+  field(
+    { ...options, description: `${options.description}; at most ${MAX_METADATA_BYTES} bytes of JSON` },
+    { type: 'object', additionalProperties: true },
+    whyNotMetadata,
+  );
+
+/** The length counts characters (code points). What PostgreSQL cannot keep is refused. */
+export const TextField = (most: number, options: FieldOptions): PropertyDecorator =>
+  field(
+    options,
+    { type: 'string', minLength: 1, maxLength: most },
+    must(
+      `be a string of 1 to ${most} characters, without U+0000 or half of a surrogate pair`,
+      (value) =>
+        typeof value === 'string' &&
+        value !== '' &&
+        [...value].length <= most &&
+        value.isWellFormed() &&
+        !value.includes('\0'),
+    ),
+  );
+
+export const WordField = (
+  words: readonly string[],
+  enumName: string,
+  options: FieldOptions,
+  code?: ProblemCode,
+): PropertyDecorator =>
+  field(
+    options,
+    { enum: [...words], enumName },
+    must(`be one of ${words.join(', ')}`, (value) => words.includes(value as string)),
+    { code },
+  );
+
+/** In a query everything is a string: digits stay digits until the route makes a number of them. */
+export const DigitsField = (least: number, most: number, options: FieldOptions): PropertyDecorator =>
+  field(
+    options,
+    { type: 'integer', minimum: least, maximum: most },
+    must(
+      `be a whole number from ${least} to ${most}, given once`,
+      (value) => typeof value === 'string' && /^(0|[1-9]\d{0,15})$/.test(value) && +value >= least && +value <= most,
+    ),
+  );
+
+export const FlagField = (options: FieldOptions): PropertyDecorator =>
+  field(
+    options,
+    { type: 'boolean' },
+    must('be true or false, given once', (value) => value === 'true' || value === 'false'),
+  );
+
+function field(
+  { description, example, optional = false, nullable = false }: FieldOptions,
+  schema: ApiPropertyOptions,
+  whyNot: Rule,
+  context: FieldContext = {},
+): PropertyDecorator {
+  const message = ({ property, value }: ValidationArguments): string =>
+    value === undefined ? `${property} must be given` : `${property} ${whyNot(value)}`;
+  const property = { ...schema, description, example, required: !optional, ...(nullable && { nullable }) };
+  return applyDecorators(
+    ApiProperty(property as ApiPropertyOptions),
+    ValidateIf((_, value) => !(optional && value === undefined) && !(nullable && value === null)),
+    ValidateBy({ name: 'rule', validator: { validate: (value) => whyNot(value) === null } }, { message, context }),
+  );
+}

@@ -1,0 +1,145 @@
+// Express under Nest, with Node's HTTP server held to its limits: how long a request may take to arrive, what
+// is answered to one that is none, and how the server stops without losing what it has accepted.
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { randomUUID } from 'node:crypto';
+import { Server as TcpServer, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ExpressAdapter } from '@nestjs/platform-express';
+import type { Express, NextFunction, Request, Response } from 'express';
+import { HttpProblem, problemDocument } from './problem.js';
+
+const LIMITS = {
+  headersTimeout: 5_000,
+  requestTimeout: 10_000,
+  /** Longer than the idle time of usual load balancers, so that they are the ones that hang up. */
+  keepAliveTimeout: 65_000,
+  connectionsCheckingInterval: 1_000,
+  // A request without Host is refused by ourselves, with a document.
+  requireHostHeader: false,
+};
+
+/** How long a stopping server still serves what comes on open connections: their clients do not know yet. */
+const GRACE_MS = 300;
+/** When it hangs up on everybody. */
+const PATIENCE_MS = 6_000;
+
+export class HttpAdapter extends ExpressAdapter {
+  declare protected httpServer: Server;
+  readonly #sockets = new Set<Socket>();
+  readonly #inFlight = new Set<ServerResponse>();
+  #isStopping = false;
+  #isHangingUp = false;
+
+  override initHttpServer(): void {
+    const express = this.getInstance<Express>();
+    express.disable('x-powered-by').disable('etag');
+    const server = createServer(LIMITS, express);
+    server.on('request', (_req, res) => this.#follow(res));
+    // `Expect: something` is not refused but ignored, as the standard allows.
+    server.on('checkExpectation', (req: IncomingMessage, res: ServerResponse) => server.emit('request', req, res));
+    server.on('clientError', (error, socket) => this.#refuse(error, socket as Socket));
+    server.on('connection', (socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
+    this.httpServer = server;
+  }
+
+  /** The answer as JSON, without what Express would do for it in general. */
+  override reply(res: Response, body: unknown, statusCode?: number): unknown {
+    if (typeof body !== 'object' || body === null || res.headersSent) return super.reply(res, body, statusCode);
+    const json = JSON.stringify(body);
+    if (statusCode !== undefined) res.statusCode = statusCode;
+    if (!res.hasHeader('content-type')) res.setHeader('content-type', 'application/json; charset=utf-8');
+    res.setHeader('content-length', Buffer.byteLength(json));
+    return res.end(json);
+  }
+
+  /** What no route wants. A path that has other methods says which, and answers OPTIONS with them. */
+  override setNotFoundHandler(handler: (req: Request, res: Response, next: NextFunction) => unknown): void {
+    this.use((req: Request, res: Response, next: NextFunction) => {
+      const methods = this.#methodsOf(req.path);
+      if (methods.length > 0) res.setHeader('allow', [...methods, 'OPTIONS'].join(', '));
+      if (methods.length > 0 && req.method === 'OPTIONS') res.status(204).end();
+      else handler(req, res, next);
+    });
+  }
+
+  /** The first step of `app.close()`: no new connections, and every answer is the last one on its connection. */
+  override beforeClose(): void {
+    super.beforeClose();
+    if (this.#isStopping || !this.httpServer.listening) return;
+    this.#isStopping = true;
+    // Not the HTTP server's own `close`, which would hang up on a client that is just sending its next request.
+    TcpServer.prototype.close.call(this.httpServer);
+    // Of several answers on one connection only the last may end it.
+    const last = new Map([...this.#inFlight].map((res) => [res.req.socket, res]));
+    for (const res of last.values()) if (!res.headersSent) res.setHeader('connection', 'close');
+  }
+
+  /** Resolves when what was accepted is answered, and the last connection closed. */
+  override async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.httpServer.once('close', resolve));
+    if (this.#sockets.size > 0) await Promise.race([closed, sleep(GRACE_MS)]);
+    this.#hangUp((socket) => !this.#isServed(socket));
+    this.#isHangingUp = true;
+    const patience = setTimeout(() => this.#hangUp(() => true), PATIENCE_MS);
+    await new Promise((resolve) => this.httpServer.close(resolve));
+    clearTimeout(patience);
+  }
+
+  #follow(res: ServerResponse): void {
+    this.#inFlight.add(res);
+    if (this.#isStopping) res.setHeader('connection', 'close');
+    res.once('close', () => {
+      this.#inFlight.delete(res);
+      if (this.#isHangingUp) this.#hangUp((socket) => !this.#isServed(socket));
+    });
+  }
+
+  #isServed(socket: Socket): boolean {
+    return [...this.#inFlight].some((res) => res.req.socket === socket);
+  }
+
+  #hangUp(isMeant: (socket: Socket) => boolean): void {
+    for (const socket of this.#sockets) if (isMeant(socket)) socket.destroy();
+  }
+
+  /** What Node cannot read as a request, or did not get in time. */
+  #refuse(error: NodeJS.ErrnoException, socket: Socket): void {
+    const isAnswering = [...this.#inFlight].some((res) => res.req.socket === socket && res.headersSent);
+    if (error.code === 'ECONNRESET' || !socket.writable || isAnswering) return void socket.destroy();
+    const problem = unreadable(error.code);
+    const json = JSON.stringify(problemDocument(problem, randomUUID()));
+    const head = [
+      `HTTP/1.1 ${problem.status} ${problem.message}`,
+      'content-type: application/problem+json; charset=utf-8',
+      `content-length: ${Buffer.byteLength(json)}`,
+      'connection: close',
+    ];
+    socket.end(`${head.join('\r\n')}\r\n\r\n${json}`);
+  }
+
+  #methodsOf(path: string): string[] {
+    const { router } = this.getInstance<Express>();
+    const layers = router.stack as unknown as Layer[];
+    const routes = layers.filter((layer) => layer.route && layer.match(path)).map(({ route }) => route?.methods ?? {});
+    const methods = new Set(routes.flatMap((of) => Object.keys(of)).map((name) => name.toUpperCase()));
+    if (methods.has('GET')) methods.add('HEAD');
+    return [...methods].sort();
+  }
+}
+
+/** Express's own, untyped. */
+interface Layer {
+  readonly route?: { readonly methods: Record<string, true> };
+  match(path: string): boolean;
+}
+
+function unreadable(code: string | undefined): HttpProblem {
+  if (code === 'HPE_HEADER_OVERFLOW') return new HttpProblem('header_too_large', 'The headers are too large');
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
+    return new HttpProblem('request_timeout', 'The request did not arrive in time');
+  return new HttpProblem('invalid_request', 'The request is not valid HTTP');
+}

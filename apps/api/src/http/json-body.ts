@@ -1,0 +1,54 @@
+// Reads a request's body: JSON in UTF-8 of at most 16 kB, or nothing. Stricter than a general parser, and quicker.
+
+import type { NextFunction, Request, Response } from 'express';
+import { HttpProblem } from './problem.js';
+
+export const MAX_BODY_BYTES = 16 * 1024;
+
+const JSON_TYPE = /^application\/json\s*(;\s*charset\s*=\s*("utf-8"|utf-8)\s*)?;?$/i;
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
+
+/** Leaves the parsed value in `req.body`; undefined when there is no body, or an empty one. */
+export function jsonBody(req: Request, _res: Response, next: NextFunction): void {
+  const { headers } = req;
+  const isChunked = headers['transfer-encoding'] !== undefined;
+  if (!isChunked && (headers['content-length'] === undefined || headers['content-length'] === '0')) return next();
+  const chunks: Buffer[] = [];
+  let size = 0;
+  req.on('data', (chunk: Buffer) => {
+    size += chunk.length;
+    // What is too large is read to its end, but not kept: a client that still sends would not hear the answer.
+    if (size <= MAX_BODY_BYTES) chunks.push(chunk);
+    else chunks.length = 0;
+  });
+  req.once('end', () => {
+    try {
+      if (size > 0) req.body = parsed(req, chunks, size);
+    } catch (error) {
+      return next(error);
+    }
+    next();
+  });
+  // A client that goes away amid its body: nobody is left to be answered.
+  req.once('error', () => undefined);
+}
+
+function parsed({ headers }: Request, chunks: Buffer[], size: number): unknown {
+  if (size > MAX_BODY_BYTES) throw new HttpProblem('body_too_large', `the body has more than ${MAX_BODY_BYTES} bytes`);
+  const type = headers['content-type'] ?? '';
+  if (!JSON_TYPE.test(type)) {
+    throw new HttpProblem('unsupported_media_type', 'content-type must be application/json, its charset utf-8');
+  }
+  const encoding = headers['content-encoding'];
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
+    throw new HttpProblem(
+      'unsupported_media_type',
+      'content-encoding is not supported: the body must be sent as it is',
+    );
+  }
+  try {
+    return JSON.parse(UTF8.decode(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)));
+  } catch {
+    throw new HttpProblem('invalid_request', 'the body is not valid JSON in UTF-8');
+  }
+}

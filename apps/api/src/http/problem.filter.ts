@@ -1,0 +1,45 @@
+// Every error ends here and leaves as a problem document: the domain's, HTTP's own, the framework's, and bugs.
+
+import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import { DomainError } from '@app/tokens';
+import type { Request, Response } from 'express';
+import type { Logger } from 'pino';
+import { HttpProblem, problemDocument } from './problem.js';
+import { pathOf } from './request-log.js';
+
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  /** @param saysMessage paths whose errors carry their detail as `message`, too */
+  constructor(
+    private readonly logger: Logger,
+    private readonly saysMessage: ReadonlySet<string>,
+  ) {}
+
+  catch(error: unknown, host: ArgumentsHost): void {
+    const req = host.switchToHttp().getRequest<Request>();
+    const res = host.switchToHttp().getResponse<Response>();
+    const problem = asProblem(error, req);
+    if (problem.status === 500) this.logger.error({ request_id: res.requestId, err: error }, 'internal error');
+    if (res.headersSent) return void res.destroy();
+    const document = problemDocument(problem, res.requestId);
+    const json = JSON.stringify(
+      this.saysMessage.has(pathOf(req.originalUrl)) ? { ...document, message: problem.message } : document,
+    );
+    if (problem.facts.retryAfterSeconds !== undefined) res.setHeader('retry-after', problem.facts.retryAfterSeconds);
+    res.statusCode = problem.status;
+    res.setHeader('content-type', 'application/problem+json; charset=utf-8');
+    res.setHeader('content-length', Buffer.byteLength(json));
+    res.end(json);
+  }
+}
+
+function asProblem(error: unknown, req: Request): HttpProblem {
+  if (error instanceof HttpProblem) return error;
+  if (error instanceof DomainError) return HttpProblem.of(error);
+  const status = error instanceof HttpException ? error.getStatus() : 500;
+  if (status >= 500) return new HttpProblem('internal_error', 'the cause is in the log, under the request_id');
+  // Of Express and Nest only these are left: paths that nobody serves, and paths that cannot be decoded.
+  const path = pathOf(req.originalUrl).slice(0, 200);
+  if (status === 404 || status === 403) return new HttpProblem('route_not_found', `there is no ${req.method} ${path}`);
+  return new HttpProblem('invalid_request', `the path ${path} is not validly encoded`);
+}

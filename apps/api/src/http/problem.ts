@@ -1,0 +1,78 @@
+// Every error that a client can get: its code, status and title, and the document that tells it (RFC 9457).
+
+import { type DomainError, type DomainErrorCode, type DomainErrorFacts } from '@app/tokens';
+
+/** Codes that only HTTP knows. */
+type HttpErrorCode =
+  | 'invalid_status'
+  | 'invalid_token_id'
+  | 'route_not_found'
+  | 'request_timeout'
+  | 'body_too_large'
+  | 'unsupported_media_type'
+  | 'header_too_large'
+  | 'internal_error';
+
+export type ProblemCode = DomainErrorCode | HttpErrorCode;
+
+/** Exhaustive: a code without a status does not compile. */
+export const PROBLEMS: Readonly<Record<ProblemCode, { readonly status: number; readonly title: string }>> = {
+  invalid_request: { status: 400, title: 'The request breaks a rule' },
+  invalid_status: { status: 400, title: 'There is no such status' },
+  invalid_token_id: { status: 400, title: 'The token id is not a UUID' },
+  pool_is_fixed: { status: 403, title: 'The tokens of a fixed pool stay as they are' },
+  pool_limit_reached: { status: 403, title: 'The pool has all the tokens it may have' },
+  lease_handle_required: { status: 403, title: 'The pool asks for the lease_id' },
+  token_not_found: { status: 404, title: 'There is no such token' },
+  pool_not_found: { status: 404, title: 'There is no such pool' },
+  route_not_found: { status: 404, title: 'There is no such route' },
+  token_not_active: { status: 404, title: 'The token has no open lease' },
+  request_timeout: { status: 408, title: 'The request did not arrive in time' },
+  stale_lease: { status: 409, title: 'The lease named is not the open one' },
+  pool_exhausted: { status: 409, title: 'No token is free' },
+  not_renewable: { status: 409, title: 'Leases of the pool cannot be renewed' },
+  token_in_use: { status: 409, title: 'The token is held' },
+  pool_exists: { status: 409, title: 'There is a pool of that name' },
+  lease_ended: { status: 410, title: 'The lease is over' },
+  token_deleted: { status: 410, title: 'The token was deleted' },
+  body_too_large: { status: 413, title: 'The body is too large' },
+  unsupported_media_type: { status: 415, title: 'The body is not JSON in UTF-8' },
+  header_too_large: { status: 431, title: 'The headers are too large' },
+  internal_error: { status: 500, title: 'Something went wrong here' },
+  unavailable: { status: 503, title: 'Not possible at the moment' },
+};
+
+/** A refusal with a status: of HTTP's own, or of the domain's where a route answers it with another status. */
+export class HttpProblem extends Error {
+  constructor(
+    readonly code: ProblemCode,
+    detail: string,
+    readonly facts: DomainErrorFacts = {},
+    readonly status: number = PROBLEMS[code].status,
+  ) {
+    super(detail);
+  }
+
+  static of({ code, message, facts }: DomainError, status?: number): HttpProblem {
+    return new HttpProblem(code, message, facts, status);
+  }
+}
+
+export interface ProblemDocument {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly error: ProblemCode;
+  readonly request_id: string;
+}
+
+export const problemDocument = ({ code, status, message, facts }: HttpProblem, requestId: string): ProblemDocument => ({
+  type: `urn:problem-type:token-pool:${code}`,
+  title: PROBLEMS[code].title,
+  status,
+  detail: message,
+  error: code,
+  request_id: requestId,
+  ...facts.fields,
+});

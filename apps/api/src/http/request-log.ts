@@ -1,0 +1,42 @@
+// The first thing a request meets: it gets its id, and one line in the log when it is over.
+
+import { randomUUID } from 'node:crypto';
+import type { NextFunction, Request, Response } from 'express';
+import type { Logger } from 'pino';
+import { HttpProblem } from './problem.js';
+
+declare module 'node:http' {
+  interface ServerResponse {
+    requestId: string;
+  }
+}
+
+const ACCEPTED_ID = /^[A-Za-z0-9._-]{1,128}$/;
+
+export function requestLog(logger: Logger): (req: Request, res: Response, next: NextFunction) => void {
+  return (req, res, next) => {
+    const start = performance.now();
+    const { method } = req;
+    const path = pathOf(req.url);
+    const given = req.headers['x-request-id'];
+    const requestId = typeof given === 'string' && ACCEPTED_ID.test(given) ? given : randomUUID();
+    res.requestId = requestId;
+    res.setHeader('x-request-id', requestId);
+    res.once('close', () => {
+      const duration_ms = Math.round((performance.now() - start) * 1000) / 1000;
+      const line = { request_id: requestId, method, path, status: res.statusCode, duration_ms };
+      if (res.writableFinished) logger.info(line, 'request');
+      else logger.info({ ...line, status: null }, 'request given up by the client');
+    });
+    next(lacksHost(req) ? new HttpProblem('invalid_request', 'the header Host must be given') : undefined);
+  };
+}
+
+/** RFC 9112, section 3.2: HTTP/1.1 without Host is refused. Node would do it without a document. */
+const lacksHost = ({ headers, httpVersion }: Request): boolean => headers.host === undefined && httpVersion === '1.1';
+
+/** Without the query: what users put there is not ours to log. */
+export function pathOf(url: string): string {
+  const end = url.indexOf('?');
+  return end < 0 ? url : url.slice(0, end);
+}

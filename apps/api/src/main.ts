@@ -1,0 +1,71 @@
+// The process: reads the configuration, starts the database if it has to, then the service; ends both in order.
+
+import type { AddressInfo } from 'node:net';
+import { relative } from 'node:path';
+import { startLocalPostgres } from '@app/local-postgres';
+import { TokenReader, type PoolView } from '@app/tokens';
+import { readConfig, type Config } from './config.js';
+import { Lifetime } from './lifetime.js';
+import { createLogger } from './logger.js';
+
+const DATA = '.data/postgres';
+
+interface Database {
+  readonly url: string;
+  /** For people; without the password. */
+  readonly name: string;
+}
+
+// The framework is loaded when signals are heeded already, and while the database starts.
+const loadApp = () => import('./app.setup.js');
+
+const lifetime = new Lifetime();
+lifetime.run(start, (error) => process.stderr.write(`token-pool-service: ${oneLine(error)}\n`));
+
+async function start(): Promise<void> {
+  const config = readConfig(process.env, process.stdout.isTTY);
+  const logger = await createLogger(config);
+  process.on('unhandledRejection', (error) => {
+    logger.fatal({ err: error }, 'a rejection that nobody handled');
+    process.exit(1);
+  });
+  const loading = loadApp();
+  const database = config.databaseUrl === undefined ? await startDatabase(config) : given(config.databaseUrl);
+  const { createApp } = await loading;
+  if (lifetime.isEnding) return;
+  const app = await createApp(config, database.url, logger);
+  lifetime.onEnd(() => app.close());
+  if (lifetime.isEnding) return;
+  const server = (await app.listen(config.port, config.host)) as { address(): AddressInfo };
+  const pools = await app.get(TokenReader).pools();
+  const url = urlOf(server.address());
+  const facts = { url, database: database.name, pools: pools.map(({ name }) => name) };
+  logger.info(facts, `listening on ${url}, with ${database.name}, pools ${pools.map(described).join(', ')}`);
+}
+
+async function startDatabase({ isProduction }: Config): Promise<Database> {
+  const server = await startLocalPostgres({ directory: DATA, production: isProduction });
+  lifetime.onEnd(() => server.stop());
+  const place = relative('', server.directory);
+  const directory = place.startsWith('..') ? server.directory : place;
+  return { url: server.url, name: `embedded PostgreSQL ${server.version} in ${directory}` };
+}
+
+function given(url: string): Database {
+  const { hostname, port, pathname } = new URL(url);
+  return { url, name: `PostgreSQL at ${hostname}:${port || 5432}${pathname}` };
+}
+
+const described = ({ name, kind, counts, size }: PoolView): string =>
+  kind === 'fixed' ? `${name} (${counts.total} tokens)` : `${name} (${counts.total} of at most ${size} tokens)`;
+
+const urlOf = ({ address, family, port }: AddressInfo): string =>
+  `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+
+/** Some errors say what happened only in their code, in their cause, or in the errors they are made of. */
+function oneLine(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(oneLine).join('; ');
+  const { message, code, cause } = error as NodeJS.ErrnoException;
+  const words = (message || code || String(error)).replaceAll(/\s*\n\s*/g, ' ');
+  return cause === undefined ? words : `${words}: ${oneLine(cause)}`;
+}

@@ -1,0 +1,67 @@
+// The OpenAPI document: made from the marks on controllers and classes, served beside the API and kept in openapi.json.
+
+import type { INestApplication } from '@nestjs/common';
+import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
+
+const DESCRIPTION =
+  'Hands out tokens of pools, each to one user at a time, for a limited time, with an audit of all that happened.';
+
+const REQUEST_ID = { description: 'That of the request, or a new one.', schema: { type: 'string' } } as const;
+
+export function buildDocument(app: INestApplication): OpenAPIObject {
+  const config = new DocumentBuilder()
+    .setOpenAPIVersion('3.1.0')
+    .setTitle('Token pool service')
+    .setDescription(DESCRIPTION)
+    .setVersion('0.1.0')
+    .setLicense('MIT', 'https://opensource.org/license/mit')
+    .addServer('/')
+    .addTag('tokens', 'Tokens and their leases.')
+    .addTag('pools', 'Pools, their policies and their events.')
+    .addTag('short routes', 'The pool `elastic` in five short routes. Their errors carry a `message`, too.')
+    .addTag('health', 'For whoever watches the process.')
+    .build();
+  const document = { ...SwaggerModule.createDocument(app, config), security: [] };
+  complete(document);
+  return unwrapped(document) as OpenAPIObject;
+}
+
+/** The document at `/openapi.json`, a page to read it and to try it at `/docs`. */
+export function serveDocument(app: INestApplication): void {
+  let document: OpenAPIObject | undefined;
+  SwaggerModule.setup('docs', app, () => (document ??= buildDocument(app)), {
+    jsonDocumentUrl: 'openapi.json',
+    raw: ['json'],
+    customSiteTitle: 'Token pool service',
+  });
+}
+
+interface Operation {
+  readonly requestBody?: { readonly content: Record<string, { readonly schema: { readonly $ref: string } }> };
+  readonly responses: Record<string, { headers?: Record<string, unknown> }>;
+}
+
+/** What holds for every operation and cannot be said by a mark. */
+function complete(document: OpenAPIObject): void {
+  const schemas = document.components?.schemas ?? {};
+  for (const path of Object.values(document.paths)) {
+    for (const { requestBody, responses } of Object.values(path as Record<string, Operation>)) {
+      for (const response of Object.values(responses)) {
+        response.headers = { 'x-request-id': { $ref: '#/components/headers/RequestId' }, ...response.headers };
+      }
+      // Unknown fields are refused.
+      const name = requestBody?.content['application/json']?.schema.$ref.split('/').at(-1) ?? '';
+      if (name in schemas) Object.assign(schemas[name] as object, { additionalProperties: false });
+    }
+  }
+  document.components = { ...document.components, headers: { RequestId: REQUEST_ID } };
+}
+
+/** `allOf` of a single schema, as the library wraps references to enums, says no more than the schema itself. */
+function unwrapped(node: unknown): unknown {
+  if (Array.isArray(node)) return node.map(unwrapped);
+  if (typeof node !== 'object' || node === null) return node;
+  const { allOf, ...rest } = node as { allOf?: unknown[] };
+  const same = Array.isArray(allOf) && allOf.length === 1 ? { ...(allOf[0] as object), ...rest } : node;
+  return Object.fromEntries(Object.entries(same).map(([key, value]) => [key, unwrapped(value)]));
+}

@@ -1,0 +1,38 @@
+// The schema of every error.
+
+import { ApiProperty, ApiPropertyOptional, ApiSchema } from '@nestjs/swagger';
+import { PROBLEMS, type ProblemCode, type ProblemDocument } from '../http/problem.js';
+
+@ApiSchema({ name: 'Problem' })
+export class Problem implements ProblemDocument {
+  @ApiProperty({ description: 'Names the kind of problem, as `error` does.', format: 'uri' })
+  readonly type: string;
+
+  @ApiProperty({ description: 'The kind of problem in words; the same for every one of its kind.' })
+  readonly title: string;
+
+  @ApiProperty({ type: 'integer', minimum: 400, maximum: 599 })
+  readonly status: number;
+
+  @ApiProperty({ description: 'What was wrong this time, and with which field.' })
+  readonly detail: string;
+
+  @ApiProperty({ enum: Object.keys(PROBLEMS), enumName: 'ErrorCode', description: 'The stable code.' })
+  readonly error: ProblemCode;
+
+  @ApiProperty({ description: 'Also in the header `x-request-id`, and in the log.' })
+  readonly request_id: string;
+
+  @ApiPropertyOptional({ description: 'Of the short routes: the same as `detail`.' })
+  readonly message?: string;
+
+  @ApiPropertyOptional({
+    enum: ['released_by_client', 'lru_eviction', 'cleanup', 'ttl_expired', 'deleted_by_client'],
+    enumName: 'EndReason',
+    description: 'Of `lease_ended`: how the lease ended.',
+  })
+  readonly end_reason?: string;
+
+  @ApiPropertyOptional({ type: String, format: 'date-time', description: 'Of `lease_ended`: when the lease ended.' })
+  readonly ended_at?: string;
+}

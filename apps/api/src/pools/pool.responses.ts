@@ -1,0 +1,74 @@
+// What the routes of pools answer, for the OpenAPI document; the views themselves come as they are from the store.
+
+import { ApiProperty, ApiSchema } from '@nestjs/swagger';
+import type { FeedPage, OnExhausted, PoolKind, PoolView, ReleaseAuthority } from '@app/tokens';
+import { TokenEvent } from '../tokens/token.responses.js';
+import { ON_EXHAUSTED, POOL_KINDS, RELEASE_AUTHORITIES } from './pool.requests.js';
+
+const COUNT = { type: 'integer', minimum: 0 } as const;
+
+@ApiSchema({ name: 'PoolCounts' })
+export class PoolCounts {
+  @ApiProperty({ ...COUNT, example: 100 })
+  readonly total: number;
+
+  @ApiProperty({ ...COUNT, example: 93 })
+  readonly available: number;
+
+  @ApiProperty({ ...COUNT, example: 7 })
+  readonly active: number;
+}
+
+@ApiSchema({ name: 'Pool' })
+export class Pool implements PoolView {
+  @ApiProperty({ example: 'default' })
+  readonly name: string;
+
+  @ApiProperty({ enum: POOL_KINDS, enumName: 'PoolKind' })
+  readonly kind: PoolKind;
+
+  @ApiProperty({ type: 'integer', minimum: 1, example: 100 })
+  readonly size: number;
+
+  @ApiProperty({ type: 'number', example: 120 })
+  readonly ttl_seconds: number;
+
+  @ApiProperty()
+  readonly renewable: boolean;
+
+  @ApiProperty({ type: 'number', nullable: true })
+  readonly max_lifetime_seconds: number | null;
+
+  @ApiProperty({ type: 'number', nullable: true })
+  readonly idle_ttl_seconds: number | null;
+
+  @ApiProperty({ enum: ON_EXHAUSTED, enumName: 'OnExhausted' })
+  readonly on_exhausted: OnExhausted;
+
+  @ApiProperty({ enum: RELEASE_AUTHORITIES, enumName: 'ReleaseAuthority' })
+  readonly release_authority: ReleaseAuthority;
+
+  @ApiProperty({ type: PoolCounts, description: 'At this moment: an overdue lease counts as over.' })
+  readonly counts: PoolCounts;
+
+  @ApiProperty({ ...COUNT, description: 'The `seq` of the newest event.', example: 107 })
+  readonly last_seq: number;
+}
+
+@ApiSchema({ name: 'PoolList' })
+export class PoolList {
+  @ApiProperty({ type: [Pool] })
+  readonly pools: Pool[];
+}
+
+@ApiSchema({ name: 'PoolEventFeed' })
+export class PoolEventFeed implements FeedPage {
+  @ApiProperty({ example: 'default' })
+  readonly pool: string;
+
+  @ApiProperty({ type: [TokenEvent], description: 'Oldest first, without gaps.' })
+  readonly events: TokenEvent[];
+
+  @ApiProperty({ ...COUNT, description: 'The `seq` of the newest event of the pool, on this page or not.' })
+  readonly last_seq: number;
+}

@@ -1,0 +1,81 @@
+// The routes of pools.
+
+import { Body, Controller, Get, Patch, Post, Query, UseGuards } from '@nestjs/common';
+import { ApiBody, ApiParam, ApiTags } from '@nestjs/swagger';
+import { TokenPoolService, TokenReader, type FeedPage, type PolicyChange, type PoolView } from '@app/tokens';
+import { DeclaredInputGuard } from '../http/declared-input.guard.js';
+import { BODY, Operation } from '../openapi/operation.decorator.js';
+import { POOL_NAME_PARAM, PoolName } from './pool-name.pipe.js';
+import { ChangePoolBody, CreatePoolBody, FeedQuery } from './pool.requests.js';
+import { Pool, PoolEventFeed, PoolList } from './pool.responses.js';
+
+@ApiTags('pools')
+@UseGuards(DeclaredInputGuard)
+@Controller('api/pools')
+export class PoolsController {
+  constructor(
+    private readonly service: TokenPoolService,
+    private readonly reader: TokenReader,
+  ) {}
+
+  @Get()
+  @Operation('listPools', { summary: 'All pools with their counts', answer: PoolList })
+  list(): Promise<{ pools: PoolView[] }> {
+    return this.reader.pools().then((pools) => ({ pools }));
+  }
+
+  @Get(':name')
+  @ApiParam(POOL_NAME_PARAM)
+  @Operation('getPool', { summary: 'A pool with its counts', answer: Pool, problems: ['pool_not_found'] })
+  show(@PoolName() name: string): Promise<PoolView> {
+    return this.reader.pool(name);
+  }
+
+  @Post()
+  @ApiBody({ type: CreatePoolBody })
+  @Operation('createPool', {
+    summary: 'Make a pool; a fixed one with all its tokens',
+    description: 'What is left out is as in `default` (fixed) or `elastic`.',
+    status: 201,
+    answer: Pool,
+    problems: [...BODY, 'pool_exists'],
+  })
+  create(@Body() { name, kind, ...policy }: CreatePoolBody): Promise<PoolView> {
+    return this.service.createPool(name, kind, changeOf(policy)).then(() => this.reader.pool(name));
+  }
+
+  @Patch(':name')
+  @ApiParam(POOL_NAME_PARAM)
+  @ApiBody({ type: ChangePoolBody, required: false })
+  @Operation('changePool', {
+    summary: 'Change the policy of a pool, or make it larger',
+    description: 'Running leases keep what they were promised.',
+    answer: Pool,
+    problems: [...BODY, 'pool_not_found'],
+  })
+  change(@PoolName() name: string, @Body() policy: ChangePoolBody): Promise<PoolView> {
+    return this.service.changePool(name, changeOf(policy)).then(() => this.reader.pool(name));
+  }
+
+  @Get(':name/events')
+  @ApiParam(POOL_NAME_PARAM)
+  @Operation('listPoolEvents', {
+    summary: 'What happened in a pool, oldest first, without gaps',
+    description: 'Folding all events gives the state of the tokens.',
+    answer: PoolEventFeed,
+    problems: ['pool_not_found'],
+  })
+  events(@PoolName() name: string, @Query() { after = '0', limit = '100' }: FeedQuery): Promise<FeedPage> {
+    return this.reader.feed(name, Number(after), Number(limit));
+  }
+}
+
+const changeOf = (body: ChangePoolBody): PolicyChange => ({
+  size: body.size,
+  ttlSeconds: body.ttl_seconds,
+  renewable: body.renewable,
+  maxLifetimeSeconds: body.max_lifetime_seconds,
+  idleTtlSeconds: body.idle_ttl_seconds,
+  onExhausted: body.on_exhausted,
+  releaseAuthority: body.release_authority,
+});

@@ -1,0 +1,136 @@
+// The pool `elastic` in five short words, with statuses of their own.
+
+import { Body, Controller, Delete, Post, UseGuards } from '@nestjs/common';
+import { ApiBody, ApiTags } from '@nestjs/swagger';
+import { DomainError, ELASTIC_POOL, TokenPoolService, TokenReader, type DomainErrorCode } from '@app/tokens';
+import { DeclaredInputGuard } from '../http/declared-input.guard.js';
+import { HttpProblem } from '../http/problem.js';
+import { BODY, Operation } from '../openapi/operation.decorator.js';
+import { userOfClient } from './client-id.js';
+import { AssignTokenBody, KeepTokenAliveBody, TokenBody } from './short-route.requests.js';
+import { Message, ShortToken } from './short-route.responses.js';
+
+/** Their errors carry a `message`, too. */
+export const SHORT_ROUTES: ReadonlySet<string> = new Set([
+  '/generate-token',
+  '/assign-token',
+  '/keep-alive',
+  '/unblock-token',
+  '/delete-token',
+]);
+
+/** What an assigned token is not. */
+const NOT_ASSIGNED = {
+  status: 403,
+  codes: ['token_not_found', 'token_deleted', 'token_not_active', 'stale_lease'],
+} as const satisfies Refusals;
+const NONE_FREE = { status: 404, codes: ['pool_exhausted'] } as const satisfies Refusals;
+const UNKNOWN = { status: 404, codes: ['token_not_found', 'token_deleted'] } as const satisfies Refusals;
+
+interface Refusals {
+  readonly status: number;
+  readonly codes: readonly DomainErrorCode[];
+}
+
+@ApiTags('short routes')
+@UseGuards(DeclaredInputGuard)
+@Controller()
+export class ShortRoutesController {
+  constructor(
+    private readonly service: TokenPoolService,
+    private readonly reader: TokenReader,
+  ) {}
+
+  @Post('generate-token')
+  @Operation('generateToken', {
+    summary: 'Make a token',
+    status: 201,
+    answer: ShortToken,
+    problems: ['pool_limit_reached'],
+  })
+  generate(): Promise<ShortToken> {
+    return this.service.generate(ELASTIC_POOL).then(({ id }) => ({ token: id }));
+  }
+
+  @Post('assign-token')
+  @ApiBody({ type: AssignTokenBody })
+  @Operation('assignToken', {
+    summary: 'Assign a free token to a client',
+    answer: ShortToken,
+    problems: [...BODY, NONE_FREE],
+  })
+  assign(@Body() { client_id }: AssignTokenBody): Promise<ShortToken> {
+    const request = { userId: userOfClient(client_id), metadata: { client_id } };
+    return answering(NONE_FREE, this.service.allocate(ELASTIC_POOL, request)).then(({ tokenId }) => ({
+      token: tokenId,
+    }));
+  }
+
+  @Post('keep-alive')
+  @ApiBody({ type: KeepTokenAliveBody })
+  @Operation('keepAssignedTokenAlive', {
+    summary: 'Keep an assigned token for another while',
+    answer: Message,
+    problems: [...BODY, NOT_ASSIGNED, 'not_renewable', 'lease_handle_required'],
+  })
+  keepAlive(@Body() { token, client_id }: KeepTokenAliveBody): Promise<Message> {
+    return answering(NOT_ASSIGNED, this.#keepAlive(token, client_id)).then(() => said('Token keep-alive refreshed'));
+  }
+
+  @Post('unblock-token')
+  @ApiBody({ type: TokenBody })
+  @Operation('unblockToken', {
+    summary: 'Make an assigned token free again',
+    answer: Message,
+    problems: [...BODY, NOT_ASSIGNED, 'lease_handle_required'],
+  })
+  unblock(@Body() { token }: TokenBody): Promise<Message> {
+    return answering(NOT_ASSIGNED, this.service.release(token, {}, ELASTIC_POOL)).then(() => said('Token unblocked'));
+  }
+
+  @Post('delete-token')
+  @ApiBody({ type: TokenBody })
+  @Operation('deleteAssignedToken', {
+    summary: 'Delete a token; if it is assigned, that is ended first',
+    answer: Message,
+    problems: [...BODY, UNKNOWN],
+  })
+  delete(@Body() { token }: TokenBody): Promise<Message> {
+    return answering(UNKNOWN, this.service.delete(token, true, ELASTIC_POOL)).then(() =>
+      said('Token deleted successfully!'),
+    );
+  }
+
+  @Delete('delete-token')
+  @ApiBody({ type: TokenBody })
+  @Operation('removeAssignedToken', {
+    summary: 'Delete a token (as POST does)',
+    answer: Message,
+    problems: [...BODY, UNKNOWN],
+  })
+  remove(@Body() body: TokenBody): Promise<Message> {
+    return this.delete(body);
+  }
+
+  /** Without a client, whoever has the token is meant: the domain wants to know whom, so that nobody renews a successor's lease. */
+  async #keepAlive(token: string, clientId: string | undefined): Promise<void> {
+    const userId = clientId === undefined ? await this.#holderOf(token) : userOfClient(clientId);
+    await this.service.keepAlive(token, { userId }, undefined, ELASTIC_POOL);
+  }
+
+  async #holderOf(token: string): Promise<string> {
+    const { active_user_id } = await this.reader.token(token);
+    if (active_user_id === null) throw new DomainError('token_not_active', `token ${token} has no open lease`);
+    return active_user_id;
+  }
+}
+
+const said = (message: string): Message => ({ message });
+
+async function answering<T>({ status, codes }: Refusals, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw error instanceof DomainError && codes.includes(error.code) ? HttpProblem.of(error, status) : error;
+  }
+}

@@ -1,0 +1,14 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { ScheduleModule } from '@nestjs/schedule';
+import { SWEEP_INTERVAL_MS, SweepScheduler } from './sweep.scheduler.js';
+
+@Module({})
+export class SweepModule {
+  static every(intervalMs: number): DynamicModule {
+    return {
+      module: SweepModule,
+      imports: [ScheduleModule.forRoot()],
+      providers: [SweepScheduler, { provide: SWEEP_INTERVAL_MS, useValue: intervalMs }],
+    };
+  }
+}

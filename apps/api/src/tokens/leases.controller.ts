@@ -1,0 +1,96 @@
+// A token's way through its use: allocated, kept, released.
+
+import { randomUUID } from 'node:crypto';
+import { Body, Controller, Post, UseGuards } from '@nestjs/common';
+import { ApiBody, ApiParam, ApiTags } from '@nestjs/swagger';
+import { DEFAULT_POOL, TokenPoolService, toIso, type Grant, type Lease, type LeaseClaim } from '@app/tokens';
+import { DeclaredInputGuard } from '../http/declared-input.guard.js';
+import { TOKEN_ID, TokenId } from '../http/token-id.pipe.js';
+import { BODY, OF_LEASE, Operation } from '../openapi/operation.decorator.js';
+import { AllocateBody, KeepAliveBody, ReleaseBody } from './token.requests.js';
+import { GrantAnswer, ReleaseAnswer, RenewalAnswer } from './token.responses.js';
+
+const RELEASE = {
+  summary: 'End the open lease of a token',
+  description: 'What is given of a lease must be that of the open one; otherwise nothing changes.',
+  answer: ReleaseAnswer,
+  problems: [...BODY, ...OF_LEASE],
+};
+
+@ApiTags('tokens')
+@UseGuards(DeclaredInputGuard)
+@Controller('api/tokens')
+export class LeasesController {
+  constructor(private readonly service: TokenPoolService) {}
+
+  @Post('allocate')
+  @ApiBody({ type: AllocateBody, required: false })
+  @Operation('allocateToken', {
+    summary: 'Hand out the token that is free for the longest',
+    description: 'A full pool evicts the oldest active lease, or refuses: its policy decides.',
+    answer: GrantAnswer,
+    problems: [...BODY, 'pool_not_found', 'pool_exhausted'],
+  })
+  allocate(@Body() { pool = DEFAULT_POOL, user_id, ttl_seconds, metadata }: AllocateBody): Promise<GrantAnswer> {
+    const request = { userId: user_id ?? randomUUID(), ttlSeconds: ttl_seconds, metadata };
+    return this.service.allocate(pool, request).then((grant) => granted(pool, grant));
+  }
+
+  @Post(':id/release')
+  @ApiParam(TOKEN_ID)
+  @ApiBody({ type: ReleaseBody, required: false })
+  @Operation('releaseToken', RELEASE)
+  release(@TokenId() id: string, @Body() body: ReleaseBody): Promise<ReleaseAnswer> {
+    return this.service.release(id, claimOf(body)).then(() => ({ ok: true, token_id: id, status: 'available' }));
+  }
+
+  @Post('release/:id')
+  @ApiParam(TOKEN_ID)
+  @ApiBody({ type: ReleaseBody, required: false })
+  @Operation('releaseTokenById', { ...RELEASE, summary: `${RELEASE.summary} (the same route, written the other way)` })
+  releaseById(@TokenId() id: string, @Body() body: ReleaseBody): Promise<ReleaseAnswer> {
+    return this.release(id, body);
+  }
+
+  @Post(':id/keep-alive')
+  @ApiParam(TOKEN_ID)
+  @ApiBody({ type: KeepAliveBody })
+  @Operation('keepTokenAlive', {
+    summary: 'Renew the open lease of a token',
+    description: '`lease_id` or `user_id` says whose lease is meant. The new time counts from now.',
+    answer: RenewalAnswer,
+    problems: [...BODY, ...OF_LEASE, 'not_renewable'],
+  })
+  keepAlive(@TokenId() id: string, @Body() body: KeepAliveBody): Promise<RenewalAnswer> {
+    return this.service.keepAlive(id, claimOf(body), body.ttl_seconds).then((lease) => renewed(id, lease));
+  }
+}
+
+const claimOf = ({ lease_id, user_id, fence }: ReleaseBody): LeaseClaim => ({
+  leaseId: lease_id,
+  userId: user_id,
+  fence,
+});
+
+const granted = (pool: string, { tokenId, userId, leaseId, fence, ...grant }: Grant): GrantAnswer => ({
+  token_id: tokenId,
+  user_id: userId,
+  pool,
+  status: 'active',
+  lease_id: leaseId,
+  fence,
+  activated_at: toIso(grant.activatedAt),
+  expires_at: toIso(grant.expiresAt),
+  evicted: grant.evicted && {
+    user_id: grant.evicted.userId,
+    fence: grant.evicted.fence,
+    activated_at: toIso(grant.evicted.activatedAt),
+  },
+});
+
+const renewed = (tokenId: string, { userId, fence, expiresAt }: Lease): RenewalAnswer => ({
+  token_id: tokenId,
+  user_id: userId,
+  fence,
+  expires_at: toIso(expiresAt),
+});

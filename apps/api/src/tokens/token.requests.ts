@@ -1,0 +1,97 @@
+// What the routes of tokens take.
+
+import type { Metadata } from '@app/tokens';
+import {
+  DigitsField,
+  FlagField,
+  MetadataField,
+  PoolNameField,
+  SecondsField,
+  TextField,
+  UuidField,
+  WholeNumberField,
+  WordField,
+} from '../http/fields.js';
+
+const POOL = { optional: true, description: 'Name of the pool; `default` when left out', example: 'default' };
+const TTL = {
+  optional: true,
+  description: 'Length of the lease; capped to the `ttl_seconds` of the pool, which is also what counts when left out',
+  example: 30,
+};
+const MAX_PAGE = 1000;
+const MAX_FENCE = Number.MAX_SAFE_INTEGER;
+
+export class AllocateBody {
+  @UuidField({ optional: true, description: 'Who will hold the token; made up when left out' })
+  user_id?: string;
+
+  @PoolNameField(POOL)
+  pool?: string;
+
+  @SecondsField(TTL)
+  ttl_seconds?: number;
+
+  @MetadataField({ optional: true, description: 'Kept with the `activated` event', example: { desk: 7 } })
+  metadata?: Metadata;
+}
+
+export class ReleaseBody {
+  @UuidField({ optional: true, description: 'Must be that of the open lease' })
+  lease_id?: string;
+
+  @UuidField({ optional: true, description: 'Must be that of the open lease' })
+  user_id?: string;
+
+  @WholeNumberField(1, MAX_FENCE, { optional: true, description: 'Must be that of the open lease', example: 101 })
+  fence?: number;
+}
+
+export class KeepAliveBody extends ReleaseBody {
+  @SecondsField({ ...TTL, description: 'From now on; capped to the `ttl_seconds` of the pool' })
+  ttl_seconds?: number;
+}
+
+export class PoolBody {
+  @PoolNameField(POOL)
+  pool?: string;
+}
+
+export class PoolQuery {
+  @PoolNameField(POOL)
+  pool?: string;
+}
+
+export class DeleteQuery {
+  @FlagField({ optional: true, description: 'Whether a lease is ended first; a held token is refused otherwise' })
+  force?: 'true' | 'false';
+}
+
+export class PageQuery {
+  @DigitsField(1, MAX_PAGE, { optional: true, description: 'Entries on a page; 100 when left out', example: 100 })
+  limit?: string;
+
+  @TextField(200, { optional: true, description: '`next_cursor` of the page before' })
+  cursor?: string;
+}
+
+export class TokensQuery {
+  @PoolNameField(POOL)
+  pool?: string;
+
+  @UuidField({ optional: true, description: 'Only tokens that this user holds' })
+  user_id?: string;
+
+  @DigitsField(1, MAX_PAGE, { optional: true, description: 'Tokens on a page; 1000 when left out', example: 1000 })
+  limit?: string;
+
+  @TextField(200, { optional: true, description: '`next_cursor` of the page before' })
+  cursor?: string;
+}
+
+export const STATUSES = ['all', 'available', 'active'] as const;
+
+export class AnyTokensQuery extends TokensQuery {
+  @WordField(STATUSES, 'StatusFilter', { optional: true, description: '`all` when left out' }, 'invalid_status')
+  status?: (typeof STATUSES)[number];
+}

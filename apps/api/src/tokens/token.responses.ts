@@ -1,0 +1,253 @@
+// What the routes of tokens answer, for the OpenAPI document; the views themselves come as they are from the store.
+
+import { ApiProperty, ApiSchema } from '@nestjs/swagger';
+import type {
+  EndReason,
+  EventPage,
+  EventView,
+  HistoryPage,
+  Metadata,
+  TokenDetailsView,
+  TokenEventKind,
+  TokenPage,
+  TokenView,
+  UseView,
+} from '@app/tokens';
+
+const POOL = { description: 'Name of the pool.', example: 'default' };
+const TIME = { type: String, format: 'date-time', example: '2026-11-21T09:30:00.123456Z' };
+const FENCE = { type: 'integer', minimum: 1, example: 101 } as const;
+const UUID = { format: 'uuid', example: '6d1c0f5e-0b7b-4c59-9d3e-2f2f2a0f5c11' };
+const CURSOR = { type: String, nullable: true, description: '`cursor` of the next page; null on the last one.' };
+
+const STATUSES = ['available', 'active'];
+const EVENTS: TokenEventKind[] = ['activated', 'renewed', 'released', 'expired', 'generated', 'deleted'];
+const END_REASONS: EndReason[] = ['released_by_client', 'lru_eviction', 'cleanup', 'ttl_expired', 'deleted_by_client'];
+const REASONS = ['allocated', 'allocated_after_eviction', ...END_REASONS, 'idle_ttl'];
+
+@ApiSchema({ name: 'Token' })
+export class Token implements TokenView {
+  @ApiProperty(UUID)
+  readonly id: string;
+
+  @ApiProperty(POOL)
+  readonly pool: string;
+
+  @ApiProperty({ enum: STATUSES, enumName: 'TokenStatus' })
+  readonly status: 'available' | 'active';
+
+  @ApiProperty({ type: String, format: 'uuid', nullable: true })
+  readonly active_user_id: string | null;
+
+  @ApiProperty({ ...TIME, nullable: true })
+  readonly last_activated_at: string | null;
+
+  @ApiProperty({ ...TIME, nullable: true, description: 'When the lease ends, if nothing happens before.' })
+  readonly expires_at: string | null;
+
+  @ApiProperty({ ...FENCE, nullable: true, description: 'The number of the open lease in its pool.' })
+  readonly fence: number | null;
+}
+
+@ApiSchema({ name: 'CurrentUser' })
+export class CurrentUser {
+  @ApiProperty(UUID)
+  readonly user_id: string;
+
+  @ApiProperty(TIME)
+  readonly activated_at: string;
+
+  @ApiProperty(TIME)
+  readonly expires_at: string;
+}
+
+@ApiSchema({ name: 'TokenUse' })
+export class TokenUse implements UseView {
+  @ApiProperty(UUID)
+  readonly user_id: string;
+
+  @ApiProperty(FENCE)
+  readonly fence: number;
+
+  @ApiProperty(TIME)
+  readonly started_at: string;
+
+  @ApiProperty({ ...TIME, nullable: true, description: 'Null while the lease is open.' })
+  readonly ended_at: string | null;
+
+  @ApiProperty({ enum: END_REASONS, enumName: 'EndReason', nullable: true })
+  readonly end_reason: EndReason | null;
+}
+
+@ApiSchema({ name: 'TokenDetails' })
+export class TokenDetails extends Token implements TokenDetailsView {
+  @ApiProperty({ type: CurrentUser, nullable: true })
+  readonly current_user: CurrentUser | null;
+
+  @ApiProperty({ type: [TokenUse], description: 'The latest 20 uses, newest first.' })
+  readonly history: TokenUse[];
+}
+
+@ApiSchema({ name: 'TokenEvent' })
+export class TokenEvent implements EventView {
+  @ApiProperty({ description: 'Unique among all events.' })
+  readonly id: string;
+
+  @ApiProperty(POOL)
+  readonly pool: string;
+
+  @ApiProperty({ type: 'integer', minimum: 1, description: '1, 2, 3 … in its pool, without gaps.' })
+  readonly seq: number;
+
+  @ApiProperty(UUID)
+  readonly token_id: string;
+
+  @ApiProperty({ enum: EVENTS, enumName: 'TokenEventKind' })
+  readonly event: TokenEventKind;
+
+  @ApiProperty({ type: String, format: 'uuid', nullable: true })
+  readonly user_id: string | null;
+
+  @ApiProperty({ ...FENCE, nullable: true })
+  readonly fence: number | null;
+
+  @ApiProperty({ enum: REASONS, enumName: 'EventReason', nullable: true })
+  readonly reason: EventView['reason'];
+
+  @ApiProperty({ ...TIME, description: 'When it happened; of `expired`, the deadline of the lease.' })
+  readonly occurred_at: string;
+
+  @ApiProperty({ ...TIME, description: 'When it was written down.' })
+  readonly recorded_at: string;
+
+  @ApiProperty({ ...TIME, nullable: true, description: 'Of `activated` and `renewed`: the deadline from then on.' })
+  readonly expires_at: string | null;
+
+  @ApiProperty({
+    type: 'object',
+    additionalProperties: true,
+    description: 'With what was given when it was allocated.',
+  })
+  readonly metadata: Metadata;
+}
+
+@ApiSchema({ name: 'TokenList' })
+export class TokenList implements TokenPage {
+  @ApiProperty({ type: [Token] })
+  readonly tokens: Token[];
+
+  @ApiProperty(CURSOR)
+  readonly next_cursor: string | null;
+}
+
+@ApiSchema({ name: 'TokenEventList' })
+export class TokenEventList implements EventPage {
+  @ApiProperty(UUID)
+  readonly token_id: string;
+
+  @ApiProperty({ type: [TokenEvent], description: 'Newest first.' })
+  readonly events: TokenEvent[];
+
+  @ApiProperty(CURSOR)
+  readonly next_cursor: string | null;
+}
+
+@ApiSchema({ name: 'TokenHistory' })
+export class TokenHistory implements HistoryPage {
+  @ApiProperty(UUID)
+  readonly token_id: string;
+
+  @ApiProperty({ type: [TokenUse], description: 'Newest first.' })
+  readonly history: TokenUse[];
+
+  @ApiProperty(CURSOR)
+  readonly next_cursor: string | null;
+}
+
+@ApiSchema({ name: 'EvictedLease' })
+export class EvictedLease {
+  @ApiProperty(UUID)
+  readonly user_id: string;
+
+  @ApiProperty(FENCE)
+  readonly fence: number;
+
+  @ApiProperty(TIME)
+  readonly activated_at: string;
+}
+
+@ApiSchema({ name: 'Grant' })
+export class GrantAnswer {
+  @ApiProperty(UUID)
+  readonly token_id: string;
+
+  @ApiProperty(UUID)
+  readonly user_id: string;
+
+  @ApiProperty(POOL)
+  readonly pool: string;
+
+  @ApiProperty({ enum: ['active'], enumName: 'GrantStatus' })
+  readonly status: 'active';
+
+  @ApiProperty({ ...UUID, description: 'Handle of the lease; shown here and nowhere else.' })
+  readonly lease_id: string;
+
+  @ApiProperty({ ...FENCE, description: 'The number of the lease in its pool: a higher one is a later grant.' })
+  readonly fence: number;
+
+  @ApiProperty(TIME)
+  readonly activated_at: string;
+
+  @ApiProperty(TIME)
+  readonly expires_at: string;
+
+  @ApiProperty({
+    type: EvictedLease,
+    nullable: true,
+    description: 'The lease that had to go; null when a token was free.',
+  })
+  readonly evicted: EvictedLease | null;
+}
+
+@ApiSchema({ name: 'Renewal' })
+export class RenewalAnswer {
+  @ApiProperty(UUID)
+  readonly token_id: string;
+
+  @ApiProperty(UUID)
+  readonly user_id: string;
+
+  @ApiProperty(FENCE)
+  readonly fence: number;
+
+  @ApiProperty(TIME)
+  readonly expires_at: string;
+}
+
+@ApiSchema({ name: 'Release' })
+export class ReleaseAnswer {
+  @ApiProperty({ enum: [true] })
+  readonly ok: true;
+
+  @ApiProperty(UUID)
+  readonly token_id: string;
+
+  @ApiProperty({ enum: ['available'], enumName: 'ReleaseStatus' })
+  readonly status: 'available';
+}
+
+@ApiSchema({ name: 'ReleasedCount' })
+export class ReleasedCount {
+  @ApiProperty({ type: 'integer', minimum: 0, description: 'Leases that were ended.', example: 3 })
+  readonly released: number;
+}
+
+@ApiSchema({ name: 'Deletion' })
+export class DeletionAnswer {
+  @ApiProperty({ enum: [true] })
+  readonly deleted: true;
+
+  @ApiProperty(UUID)
+  readonly token_id: string;
+}

@@ -1,0 +1,164 @@
+// Tokens seen and managed: lists, one token and its past, and what ends or makes many.
+
+import { Body, Controller, Delete, Get, Post, Query, UseGuards } from '@nestjs/common';
+import { ApiBody, ApiParam, ApiTags } from '@nestjs/swagger';
+import {
+  DEFAULT_POOL,
+  TokenPoolService,
+  TokenReader,
+  type EventPage,
+  type HistoryPage,
+  type PageRequest,
+  type TokenDetailsView,
+  type TokenPage,
+  type TokenQuery,
+  type TokenView,
+} from '@app/tokens';
+import { DeclaredInputGuard } from '../http/declared-input.guard.js';
+import { TOKEN_ID, TokenId } from '../http/token-id.pipe.js';
+import { BODY, OF_TOKEN, Operation } from '../openapi/operation.decorator.js';
+import { AnyTokensQuery, DeleteQuery, PageQuery, PoolBody, PoolQuery, TokensQuery } from './token.requests.js';
+import {
+  DeletionAnswer,
+  ReleasedCount,
+  Token,
+  TokenDetails,
+  TokenEventList,
+  TokenHistory,
+  TokenList,
+} from './token.responses.js';
+
+@ApiTags('tokens')
+@UseGuards(DeclaredInputGuard)
+@Controller('api/tokens')
+export class TokensController {
+  constructor(
+    private readonly service: TokenPoolService,
+    private readonly reader: TokenReader,
+  ) {}
+
+  @Get()
+  @Operation('listTokens', {
+    summary: 'The tokens of a pool',
+    description: '`active` oldest lease first, `available` in the order they will be handed out, `all` by id.',
+    answer: TokenList,
+    problems: ['invalid_status', 'pool_not_found'],
+  })
+  list(@Query() query: AnyTokensQuery): Promise<TokenPage> {
+    return this.reader.tokens(selectionOf(query, query.status ?? 'all'));
+  }
+
+  @Get('available')
+  @Operation('listAvailableTokens', {
+    summary: 'The available tokens of a pool, in the order they will be handed out',
+    answer: TokenList,
+    problems: ['pool_not_found'],
+  })
+  listAvailable(@Query() query: TokensQuery): Promise<TokenPage> {
+    return this.reader.tokens(selectionOf(query, 'available'));
+  }
+
+  @Get('active')
+  @Operation('listActiveTokens', {
+    summary: 'The active tokens of a pool, oldest lease first',
+    answer: TokenList,
+    problems: ['pool_not_found'],
+  })
+  listActive(@Query() query: TokensQuery): Promise<TokenPage> {
+    return this.reader.tokens(selectionOf(query, 'active'));
+  }
+
+  @Get(':id')
+  @ApiParam(TOKEN_ID)
+  @Operation('getToken', {
+    summary: 'A token, who holds it, and its latest uses',
+    answer: TokenDetails,
+    problems: [...OF_TOKEN, 'token_deleted'],
+  })
+  show(@TokenId() id: string): Promise<TokenDetailsView> {
+    return this.reader.token(id);
+  }
+
+  @Get(':id/events')
+  @ApiParam(TOKEN_ID)
+  @Operation('listTokenEvents', {
+    summary: 'What happened to a token, newest first; also of a deleted one',
+    answer: TokenEventList,
+    problems: OF_TOKEN,
+  })
+  events(@TokenId() id: string, @Query() query: PageQuery): Promise<EventPage> {
+    return this.reader.events(id, pageOf(query));
+  }
+
+  @Get(':id/history')
+  @ApiParam(TOKEN_ID)
+  @Operation('listTokenUses', {
+    summary: 'Who used a token and when, newest first; also of a deleted one',
+    answer: TokenHistory,
+    problems: OF_TOKEN,
+  })
+  history(@TokenId() id: string, @Query() query: PageQuery): Promise<HistoryPage> {
+    return this.reader.history(id, pageOf(query));
+  }
+
+  @Post('cleanup')
+  @ApiBody({ type: PoolBody, required: false })
+  @Operation('releaseActiveTokens', {
+    summary: 'End every active lease of a pool',
+    answer: ReleasedCount,
+    problems: [...BODY, 'pool_not_found'],
+  })
+  cleanup(@Body() { pool = DEFAULT_POOL }: PoolBody): Promise<ReleasedCount> {
+    return this.service.cleanup(pool).then((released) => ({ released }));
+  }
+
+  @Delete('clear-active')
+  @Operation('clearActiveTokens', {
+    summary: 'End every active lease of a pool (as cleanup does)',
+    answer: ReleasedCount,
+    problems: ['pool_not_found'],
+  })
+  clearActive(@Query() query: PoolQuery): Promise<ReleasedCount> {
+    return this.cleanup(query);
+  }
+
+  @Post()
+  @ApiBody({ type: PoolBody, required: false })
+  @Operation('createToken', {
+    summary: 'Make one token in an elastic pool',
+    status: 201,
+    answer: Token,
+    problems: [...BODY, 'pool_not_found', 'pool_is_fixed', 'pool_limit_reached'],
+  })
+  create(@Body() { pool = DEFAULT_POOL }: PoolBody): Promise<TokenView> {
+    return this.service.generate(pool).then(({ id }) => freshToken(id, pool));
+  }
+
+  @Delete(':id')
+  @ApiParam(TOKEN_ID)
+  @Operation('deleteToken', {
+    summary: 'Delete a token of an elastic pool',
+    answer: DeletionAnswer,
+    problems: [...OF_TOKEN, 'token_deleted', 'pool_is_fixed', 'token_in_use'],
+  })
+  delete(@TokenId() id: string, @Query() { force }: DeleteQuery): Promise<DeletionAnswer> {
+    return this.service.delete(id, force === 'true').then(() => ({ deleted: true, token_id: id }));
+  }
+}
+
+const selectionOf = (
+  { pool = DEFAULT_POOL, user_id, limit = '1000', cursor }: TokensQuery,
+  status: TokenQuery['status'],
+): TokenQuery => ({ poolName: pool, status, userId: user_id, limit: Number(limit), cursor });
+
+const pageOf = ({ limit = '100', cursor }: PageQuery): PageRequest => ({ limit: Number(limit), cursor });
+
+const freshToken = (id: string, pool: string): TokenView => ({
+  id,
+  pool,
+  status: 'available',
+  active_user_id: null,
+  last_activated_at: null,
+  expires_at: null,
+  fence: null,
+});

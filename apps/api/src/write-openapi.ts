@@ -1,0 +1,24 @@
+// Writes openapi.json, without a database: `node dist/apps/api/apps/api/src/write-openapi.js [file]`.
+
+import { writeFile } from 'node:fs/promises';
+import { Global, Module } from '@nestjs/common';
+import { TokenPoolRepository, TokenReader } from '@app/tokens';
+import { pino } from 'pino';
+import { ApiModule } from './api.module.js';
+import { assembleApp } from './app.setup.js';
+import { Readiness } from './health/readiness.js';
+import { buildDocument } from './openapi/openapi.js';
+
+const PORTS = [TokenPoolRepository, TokenReader, Readiness];
+
+/** The document says what is asked and answered; nobody asks here. */
+@Global()
+@Module({ providers: PORTS.map((provide) => ({ provide, useValue: {} })), exports: PORTS })
+class NoPersistence {}
+
+@Module({ imports: [NoPersistence, ApiModule] })
+class DocumentedApp {}
+
+const app = await assembleApp(DocumentedApp, pino({ level: 'silent' }));
+await writeFile(process.argv[2] ?? 'openapi.json', `${JSON.stringify(buildDocument(app), null, 2)}\n`);
+await app.close();

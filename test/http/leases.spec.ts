@@ -1,0 +1,124 @@
+// A token's way over HTTP: allocated, kept, released, and what is answered at each step.
+
+import { randomUUID } from 'node:crypto';
+import { startApp, type TestApp } from '../support/app.js';
+import { A_TIME, A_UUID, clientOf, type Ask } from './client.js';
+
+let app: TestApp;
+let ask: Ask;
+
+beforeEach(async () => {
+  app = await startApp({ POOL_SIZE: '3' });
+  ask = clientOf(app);
+});
+afterEach(() => app.close());
+
+test('allocate without a body grants a token to a user that is made up', async () => {
+  const { status, body } = await ask('POST', '/api/tokens/allocate');
+  expect(status).toBe(200);
+  expect(body).toEqual({
+    token_id: A_UUID,
+    user_id: A_UUID,
+    pool: 'default',
+    status: 'active',
+    lease_id: A_UUID,
+    fence: 1,
+    activated_at: A_TIME,
+    expires_at: A_TIME,
+    evicted: null,
+  });
+  expect(Date.parse(body.expires_at) - Date.parse(body.activated_at)).toBe(120_000);
+});
+
+test('allocate takes the user, the pool, a shorter time and metadata, and keeps the metadata with the event', async () => {
+  const user_id = randomUUID();
+  const metadata = { desk: 7, constructor: 'kept', nested: { list: [1, null, 'é'] } };
+  const { body } = await ask('POST', '/api/tokens/allocate', { user_id, pool: 'default', ttl_seconds: 1.5, metadata });
+  expect(body).toMatchObject({ user_id, pool: 'default' });
+  expect(Date.parse(body.expires_at) - Date.parse(body.activated_at)).toBe(1500);
+  const { body: page } = await ask('GET', `/api/tokens/${body.token_id}/events?limit=1`);
+  expect(page.events[0]).toMatchObject({
+    event: 'activated',
+    reason: 'allocated',
+    user_id,
+    fence: 1,
+    metadata: { ...metadata, user_id, reason: 'allocated' },
+  });
+});
+
+test('a key of metadata that JavaScript treats as special is kept like any other', async () => {
+  const { body } = await ask('POST', '/api/tokens/allocate', '{"metadata":{"__proto__":{"a":1},"toString":2}}');
+  const { body: page } = await ask('GET', `/api/tokens/${body.token_id}/events?limit=1`);
+  expect(JSON.stringify(page.events[0].metadata)).toMatch(/"__proto__":\{"a":1\}/);
+});
+
+test('a time that is longer than that of the pool is capped to it', async () => {
+  const { body } = await ask('POST', '/api/tokens/allocate', { ttl_seconds: 31_536_000 });
+  expect(Date.parse(body.expires_at) - Date.parse(body.activated_at)).toBe(120_000);
+});
+
+test('a user id in capitals is the same user', async () => {
+  const { body } = await ask('POST', '/api/tokens/allocate', { user_id: 'ABCDEFAB-0000-4000-8000-00000000000A' });
+  expect(body.user_id).toBe('abcdefab-0000-4000-8000-00000000000a');
+});
+
+test('a full pool evicts the oldest active lease, and says whose it was', async () => {
+  const grants = [];
+  for (let i = 0; i < 4; i++) grants.push((await ask('POST', '/api/tokens/allocate')).body);
+  const [first, , , last] = grants;
+  expect(last).toMatchObject({
+    token_id: first.token_id,
+    fence: 4,
+    evicted: { user_id: first.user_id, fence: 1, activated_at: first.activated_at },
+  });
+  const { body } = await ask('GET', `/api/tokens/${first.token_id}/events?limit=2`);
+  expect(body.events).toMatchObject([
+    { event: 'activated', reason: 'allocated_after_eviction', fence: 4 },
+    { event: 'released', reason: 'lru_eviction', fence: 1, user_id: first.user_id },
+  ]);
+});
+
+test.each([
+  ['the token in the middle', (id: string) => `/api/tokens/${id}/release`],
+  ['the token at the end', (id: string) => `/api/tokens/release/${id}`],
+])('release, written with %s, frees the token', async (_, path) => {
+  const { body: grant } = await ask('POST', '/api/tokens/allocate');
+  const { status, body } = await ask('POST', path(grant.token_id.toUpperCase()));
+  expect(status).toBe(200);
+  expect(body).toEqual({ ok: true, token_id: grant.token_id, status: 'available' });
+  const { body: token } = await ask('GET', `/api/tokens/${grant.token_id}`);
+  expect(token).toMatchObject({ status: 'available', active_user_id: null, expires_at: null, fence: null });
+  expect(token.last_activated_at).toBe(grant.activated_at);
+});
+
+test('release takes lease_id, user_id and fence of the open lease, in capitals as well', async () => {
+  const { body: grant } = await ask('POST', '/api/tokens/allocate');
+  const { status } = await ask('POST', `/api/tokens/${grant.token_id}/release`, {
+    lease_id: grant.lease_id.toUpperCase(),
+    user_id: grant.user_id.toUpperCase(),
+    fence: grant.fence,
+  });
+  expect(status).toBe(200);
+});
+
+test('keep-alive by lease or by user counts the new time from now', async () => {
+  const pool = 'kept';
+  await ask('POST', '/api/pools', { name: pool, kind: 'fixed', size: 1, renewable: true, ttl_seconds: 100 });
+  const { body: grant } = await ask('POST', '/api/tokens/allocate', { pool, ttl_seconds: 1 });
+  const path = `/api/tokens/${grant.token_id}/keep-alive`;
+  const { status, body: renewal } = await ask('POST', path, { lease_id: grant.lease_id });
+  expect(status).toBe(200);
+  expect(renewal).toEqual({ token_id: grant.token_id, user_id: grant.user_id, fence: 1, expires_at: A_TIME });
+  expect(Date.parse(renewal.expires_at)).toBeGreaterThanOrEqual(Date.parse(grant.activated_at) + 100_000);
+  const { body: shorter } = await ask('POST', path, { user_id: grant.user_id, ttl_seconds: 50 });
+  expect(Date.parse(shorter.expires_at)).toBeLessThan(Date.parse(renewal.expires_at));
+});
+
+test('a renewal never reaches beyond the maximum lifetime', async () => {
+  const pool = { name: 'short', kind: 'fixed', size: 1, renewable: true, ttl_seconds: 60, max_lifetime_seconds: 90 };
+  await ask('POST', '/api/pools', pool);
+  const { body: grant } = await ask('POST', '/api/tokens/allocate', { pool: 'short' });
+  await ask('PATCH', '/api/pools/short', { ttl_seconds: 1000 });
+  const { body } = await ask('POST', `/api/tokens/${grant.token_id}/keep-alive`, { lease_id: grant.lease_id });
+  expect(Date.parse(body.expires_at) - Date.parse(grant.activated_at)).toBe(90_000);
+});

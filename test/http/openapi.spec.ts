@@ -1,0 +1,107 @@
+// The document: the one that is served is the one that is committed, and keeps the rules that generators need.
+
+import { startApp, type TestApp } from '../support/app.js';
+import { clientOf, openapi, type Ask, type Json } from './client.js';
+
+let app: TestApp;
+let ask: Ask;
+
+beforeAll(async () => {
+  app = await startApp({ POOL_SIZE: '1' });
+  ask = clientOf(app);
+});
+afterAll(() => app.close());
+
+const operations: Json[] = Object.values(openapi.paths).flatMap((path) => Object.values(path));
+
+test('the document that is served is openapi.json: after a change, `npm run openapi` writes it', async () => {
+  const { status, headers, body } = await ask('GET', '/openapi.json');
+  expect(status).toBe(200);
+  expect(headers.get('content-type')).toMatch(/^application\/json/);
+  expect(body).toEqual(openapi);
+  expect(body).toMatchObject({ openapi: '3.1.0', servers: [{ url: '/' }], info: { license: { name: 'MIT' } } });
+});
+
+test('the page to read it is served', async () => {
+  const { status, body } = await ask('GET', '/docs');
+  expect(status).toBe(200);
+  expect(body).toMatch(/swagger-ui/);
+  expect((await ask('GET', '/docs/swagger-ui-bundle.js')).status).toBe(200);
+});
+
+test('every route of the contract is in it', () => {
+  const routes = Object.entries(openapi.paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+  );
+  expect(routes.sort()).toEqual(
+    [
+      'POST /api/tokens/allocate',
+      'POST /api/tokens/{id}/release',
+      'POST /api/tokens/release/{id}',
+      'POST /api/tokens/{id}/keep-alive',
+      'GET /api/tokens',
+      'GET /api/tokens/available',
+      'GET /api/tokens/active',
+      'GET /api/tokens/{id}',
+      'GET /api/tokens/{id}/events',
+      'GET /api/tokens/{id}/history',
+      'POST /api/tokens/cleanup',
+      'DELETE /api/tokens/clear-active',
+      'POST /api/tokens',
+      'DELETE /api/tokens/{id}',
+      'GET /api/pools',
+      'GET /api/pools/{name}',
+      'POST /api/pools',
+      'PATCH /api/pools/{name}',
+      'GET /api/pools/{name}/events',
+      'POST /generate-token',
+      'POST /assign-token',
+      'POST /keep-alive',
+      'POST /unblock-token',
+      'POST /delete-token',
+      'DELETE /delete-token',
+      'GET /health/live',
+      'GET /health/ready',
+    ].sort(),
+  );
+});
+
+test('operations have one name and one tag each', () => {
+  const ids = operations.map(({ operationId }) => operationId as string);
+  expect(new Set(ids).size).toBe(ids.length);
+  for (const id of ids) expect(id).toMatch(/^[a-z]+([A-Z][a-z]+)+$/);
+  for (const { tags } of operations) expect(tags).toHaveLength(1);
+});
+
+test('every error has the one schema, its own media type and an example', () => {
+  for (const { responses } of operations) {
+    for (const [status, { content, headers }] of Object.entries<Json>(responses)) {
+      expect(headers).toHaveProperty('x-request-id');
+      if (Number(status) < 400) continue;
+      expect(Object.keys(content)).toEqual(['application/problem+json']);
+      const { schema, examples } = content['application/problem+json'];
+      expect(schema).toEqual({ $ref: '#/components/schemas/Problem' });
+      for (const { value } of Object.values<Json>(examples)) expect(value.status).toBe(Number(status));
+      expect(Object.keys(examples)).not.toHaveLength(0);
+    }
+  }
+});
+
+test('whether a body may be left out is said as it is', () => {
+  const optional = operations.filter(({ requestBody }) => requestBody?.required === false);
+  expect(optional.map(({ operationId }) => operationId as string).sort()).toEqual([
+    'allocateToken',
+    'changePool',
+    'createToken',
+    'releaseActiveTokens',
+    'releaseToken',
+    'releaseTokenById',
+  ]);
+});
+
+test('schemas are named for clients, and no enum is written twice or wrapped', () => {
+  const text = JSON.stringify(openapi);
+  expect(text).not.toMatch(/"\w*Dto"|"allOf"|"nullable"/);
+  const enums = text.match(/"enum":\[("[^\]]+")\]/g) ?? [];
+  expect(new Set(enums).size).toBe(enums.length);
+});

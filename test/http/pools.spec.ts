@@ -1,0 +1,109 @@
+// Pools over HTTP.
+
+import { startApp, type TestApp } from '../support/app.js';
+import { clientOf, type Ask } from './client.js';
+
+let app: TestApp;
+let ask: Ask;
+
+beforeAll(async () => {
+  app = await startApp();
+  ask = clientOf(app);
+});
+afterAll(() => app.close());
+
+const DEFAULT = {
+  name: 'default',
+  kind: 'fixed',
+  size: 100,
+  ttl_seconds: 120,
+  renewable: false,
+  max_lifetime_seconds: null,
+  idle_ttl_seconds: null,
+  on_exhausted: 'evict_oldest',
+  release_authority: 'anyone',
+  counts: { total: 100, available: 100, active: 0 },
+  last_seq: 100,
+};
+const ELASTIC = {
+  name: 'elastic',
+  kind: 'elastic',
+  size: 10,
+  ttl_seconds: 60,
+  renewable: true,
+  max_lifetime_seconds: null,
+  idle_ttl_seconds: 300,
+  on_exhausted: 'reject',
+  release_authority: 'anyone',
+  counts: { total: 0, available: 0, active: 0 },
+  last_seq: 0,
+};
+
+test('after the first start there are the pools default and elastic, as the contract has them', async () => {
+  expect(await ask('GET', '/api/pools')).toMatchObject({ status: 200, body: { pools: [DEFAULT, ELASTIC] } });
+  expect((await ask('GET', '/api/pools/default')).body).toEqual(DEFAULT);
+  expect((await ask('GET', '/api/pools/elastic')).body).toEqual(ELASTIC);
+});
+
+test('a pool is made with every part of its policy, and filled', async () => {
+  const policy = {
+    name: 'desks-2',
+    kind: 'fixed',
+    size: 7,
+    ttl_seconds: 0.5,
+    renewable: true,
+    max_lifetime_seconds: 3600,
+    idle_ttl_seconds: null,
+    on_exhausted: 'reject',
+    release_authority: 'holder',
+  };
+  const { status, body } = await ask('POST', '/api/pools', policy);
+  expect(status).toBe(201);
+  expect(body).toEqual({ ...policy, counts: { total: 7, available: 7, active: 0 }, last_seq: 7 });
+  expect((await ask('GET', '/api/pools/desks-2')).body).toEqual(body);
+});
+
+test('what is left out of a new pool is as in the two first ones', async () => {
+  const { body: fixed } = await ask('POST', '/api/pools', { name: 'like-default', kind: 'fixed' });
+  expect(fixed).toEqual({ ...DEFAULT, name: 'like-default' });
+  const { body: elastic } = await ask('POST', '/api/pools', { name: 'like-elastic', kind: 'elastic' });
+  expect(elastic).toEqual({ ...ELASTIC, name: 'like-elastic' });
+});
+
+test('a pool is changed and grows; what is not named stays', async () => {
+  await ask('POST', '/api/pools', { name: 'grows', kind: 'fixed', size: 2 });
+  const change = { size: 4, ttl_seconds: 30, renewable: true, max_lifetime_seconds: 90.5, release_authority: 'holder' };
+  const { status, body } = await ask('PATCH', '/api/pools/grows', change);
+  expect(status).toBe(200);
+  const grown = { ...DEFAULT, name: 'grows', ...change, counts: { total: 4, available: 4, active: 0 }, last_seq: 4 };
+  expect(body).toEqual(grown);
+  expect((await ask('PATCH', '/api/pools/grows', { max_lifetime_seconds: null })).body).toEqual({
+    ...grown,
+    max_lifetime_seconds: null,
+  });
+  expect((await ask('PATCH', '/api/pools/grows')).body.size).toBe(4);
+});
+
+test('an elastic pool that may keep its free tokens for good says null', async () => {
+  await ask('POST', '/api/pools', { name: 'keeps', kind: 'elastic', idle_ttl_seconds: 5 });
+  expect((await ask('PATCH', '/api/pools/keeps', { idle_ttl_seconds: null })).body.idle_ttl_seconds).toBeNull();
+});
+
+test('the feed of a pool is read from any seq on, oldest first and without gaps', async () => {
+  await ask('POST', '/api/pools', { name: 'feed', kind: 'fixed', size: 2 });
+  const { body: grant } = await ask('POST', '/api/tokens/allocate', { pool: 'feed' });
+  const { status, body } = await ask('GET', '/api/pools/feed/events');
+  expect(status).toBe(200);
+  expect(body).toMatchObject({
+    pool: 'feed',
+    last_seq: 3,
+    events: [
+      { seq: 1, event: 'generated' },
+      { seq: 2, event: 'generated' },
+      { seq: 3, event: 'activated', token_id: grant.token_id, expires_at: grant.expires_at },
+    ],
+  });
+  const { body: part } = await ask('GET', '/api/pools/feed/events?after=1&limit=1');
+  expect(part).toEqual({ pool: 'feed', last_seq: 3, events: [body.events[1]] });
+  expect((await ask('GET', '/api/pools/feed/events?after=3')).body).toEqual({ pool: 'feed', last_seq: 3, events: [] });
+});
