@@ -1,0 +1,136 @@
+// The arrows of the house (README, "The house"): apps/api → libs/tokens ← libs/tokens-postgres. `npm run boundaries`
+// checks them; test/architecture.spec.ts plants a sin against each rule and sees exactly that rule fire.
+
+const SPEC = '\\.spec\\.ts$';
+const ENTRIES = '^(apps/[^/]+/src/(main|write-openapi)\\.ts|libs/[^/]+/src/index\\.ts|ormconfig\\.ts)$';
+const TEST_ENTRIES = `(${SPEC}|^test/support/global-(setup|teardown)\\.ts$)`;
+/** Implementations of ports that only tests use. */
+const DOUBLES = '^libs/[^/]+/src/testing/';
+const DATABASE_DRIVERS = 'node_modules/(typeorm|pg|@types/pg)/';
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+export default {
+  forbidden: [
+    {
+      name: 'domain-is-pure',
+      comment: 'The domain imports nothing but itself and Node: no framework, no database, no environment.',
+      severity: 'error',
+      from: { path: '^libs/tokens/', pathNot: SPEC },
+      to: { pathNot: '^libs/tokens/', dependencyTypesNot: ['core'] },
+    },
+    {
+      name: 'domain-specs-do-no-io',
+      comment: 'What needs a database or HTTP is tested in test/; beside the domain only test libraries are needed.',
+      severity: 'error',
+      from: { path: `^libs/tokens/.*${SPEC}` },
+      to: { pathNot: '^libs/tokens/', dependencyTypesNot: ['core', 'npm-dev'] },
+    },
+    {
+      name: 'adapter-knows-domain-and-driver',
+      comment: 'tokens-postgres implements the ports of the domain with TypeORM and pg, and needs nothing else.',
+      severity: 'error',
+      from: { path: '^libs/tokens-postgres/', pathNot: SPEC },
+      to: { pathNot: ['^libs/tokens(-postgres)?/', DATABASE_DRIVERS], dependencyTypesNot: ['core'] },
+    },
+    {
+      name: 'local-postgres-stands-alone',
+      comment: "One file on Node alone: Jest's globalSetup loads it without any mapping of modules.",
+      severity: 'error',
+      from: { path: '^libs/local-postgres/', pathNot: SPEC },
+      to: { dependencyTypesNot: ['core'] },
+    },
+    {
+      name: 'libs-know-no-app',
+      comment: 'Arrows point inwards.',
+      severity: 'error',
+      from: { path: '^libs/' },
+      to: { path: '^apps/' },
+    },
+    {
+      name: 'only-the-joint-names-infrastructure',
+      comment: 'The API talks to ports; one module joins them to PostgreSQL, and main starts the local one.',
+      severity: 'error',
+      from: { path: '^apps/', pathNot: [SPEC, '^apps/api/src/(persistence\\.module|main)\\.ts$'] },
+      to: { path: ['^libs/(tokens-postgres|local-postgres)/', DATABASE_DRIVERS] },
+    },
+    {
+      name: 'apps-use-the-door-of-a-lib',
+      comment: 'A lib is entered by its index.ts; what that does not export is nobody else’s.',
+      severity: 'error',
+      from: { path: '^apps/' },
+      to: { path: '^libs/', pathNot: '^libs/[^/]+/src/index\\.ts$' },
+    },
+    {
+      name: 'libs-use-the-door-of-a-lib',
+      comment: 'As above, from one lib to another.',
+      severity: 'error',
+      from: { path: '^libs/([^/]+)/' },
+      to: { path: '^libs/', pathNot: ['^libs/$1/', '^libs/[^/]+/src/index\\.ts$'] },
+    },
+    {
+      name: 'shipped-code-needs-no-tests',
+      comment: 'Nothing that is shipped imports from test/, from a testing/ folder or from a spec.',
+      severity: 'error',
+      from: { path: '^(apps|libs|ormconfig\\.ts)', pathNot: [SPEC, DOUBLES] },
+      to: { path: ['^test/', DOUBLES, SPEC] },
+    },
+    {
+      name: 'no-dev-dependencies-shipped',
+      comment:
+        'The production image has none. pino-pretty is loaded in development only; types are gone after compiling.',
+      severity: 'error',
+      from: { path: '^(apps|libs|ormconfig\\.ts)', pathNot: SPEC },
+      to: {
+        dependencyTypes: ['npm-dev'],
+        dependencyTypesNot: ['type-only'],
+        pathNot: 'node_modules/(pino-pretty|@types)/',
+      },
+    },
+    {
+      name: 'no-undeclared-dependencies',
+      comment: 'What is not in package.json is there by chance. Types of what is below a framework are tolerated.',
+      severity: 'error',
+      from: {},
+      to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'no-unresolvable',
+      comment: 'An import that leads nowhere is also one that the other rules cannot judge.',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+    {
+      name: 'no-cycles',
+      comment: 'Two modules that need each other are one.',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'no-orphans',
+      comment:
+        'Shipped code that neither an app, nor the door of a lib, nor ormconfig.ts leads to is dead, tested or not.',
+      severity: 'error',
+      from: { path: ENTRIES },
+      to: { path: '^(apps|libs)/', pathNot: [SPEC, DOUBLES, ENTRIES], reachable: false },
+    },
+    {
+      name: 'no-test-orphans',
+      comment: 'A helper of the tests that no test uses.',
+      severity: 'error',
+      from: { path: TEST_ENTRIES },
+      to: { path: ['^test/support/', DOUBLES], pathNot: TEST_ENTRIES, reachable: false },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsConfig: { fileName: 'tsconfig.json' },
+    // Imports of types are arrows too.
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'require', 'node', 'default', 'types'],
+    },
+  },
+};

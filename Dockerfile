@@ -1,0 +1,36 @@
+# Three images from one file: `build` compiles, `test` runs the tests, `production` (the default, the last) runs the API
+# with nothing in it but Node, the compiled code and the run-time dependencies.
+
+FROM node:22-bookworm-slim AS base
+WORKDIR /app
+
+FROM base AS build
+RUN chown node:node /app
+USER node
+COPY --chown=node:node package.json package-lock.json ./
+RUN npm ci
+COPY --chown=node:node . .
+RUN npm run build
+
+# On the server that TEST_DATABASE_URL names: docker compose run --rm --build test
+FROM build AS test
+CMD ["npm", "test"]
+
+# Optional dependencies are the embedded database for development, which production refuses anyway.
+FROM base AS dependencies
+COPY package.json package-lock.json ./
+RUN npm ci --omit=dev --omit=optional
+
+FROM base AS production
+ENV NODE_ENV=production HOST=0.0.0.0 PORT=4000
+# package.json says that the compiled files are ES modules.
+COPY package.json ./
+COPY --from=dependencies /app/node_modules ./node_modules
+COPY --from=build /app/dist ./dist
+USER node
+EXPOSE 4000
+# Ready is more than alive: without the database the container is shown as unhealthy, and nothing restarts it for that.
+HEALTHCHECK --interval=5s --timeout=4s --start-period=30s --retries=3 \
+  CMD ["node", "-e", "fetch('http://127.0.0.1:' + process.env.PORT + '/health/ready').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+# Node itself is PID 1 and handles SIGTERM; it starts no other process, so there is nothing for an init to reap.
+CMD ["node", "dist/apps/api/apps/api/src/main.js"]
