@@ -79,7 +79,7 @@ test('two processes under 40 allocates at once on a full pool hand out 40 tokens
   expect(new Set(answers.map(({ body }) => body['token_id']))).toEqual(
     new Set(oldest.map((fence) => tokenOf.get(fence))),
   );
-  const active = await services[0]!.ask('GET', '/api/tokens/active');
+  const active = await services[0].ask('GET', '/api/tokens/active');
   expect((active.body['tokens'] as { fence: number }[]).map(({ fence }) => fence)).toEqual(
     Array.from({ length: 100 }, (_, i) => i + 41),
   );

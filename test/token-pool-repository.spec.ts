@@ -1,7 +1,7 @@
 // The exam that every implementation of the port sits: in memory, and PostgreSQL as one process and as two.
 
 import { Auditor, CommandQueue, DomainError, needs, toIso, type EventView, type TokenView } from '@app/tokens';
-import { TokenPoolRepository, type PolicyChange, type PoolKind } from '@app/tokens';
+import { type TokenPoolRepository, type PolicyChange, type PoolKind } from '@app/tokens';
 import { allocate, deleteToken, generate, keepAlive, release } from '../libs/tokens/src/command.js';
 import { newPolicy } from '../libs/tokens/src/pool-policy.js';
 import { InMemoryTokenPoolRepository } from '../libs/tokens/src/testing/in-memory-token-pool-repository.js';

@@ -81,7 +81,12 @@ export async function ask(url: string, method: string, path: string, body?: unkn
 
 /** After every test file: nothing may be left running. */
 export async function killServices(): Promise<void> {
-  await Promise.all([...running].map((child) => child.kill('SIGKILL') && once(child, 'close')));
+  await Promise.all(
+    [...running].map((child) => {
+      child.kill('SIGKILL');
+      return once(child, 'close');
+    }),
+  );
 }
 
 const running = new Set<ChildProcess>();

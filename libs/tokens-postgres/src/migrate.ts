@@ -1,7 +1,7 @@
 // Brings a database to the present schema. Any number of processes may start at once: one does it, the others wait.
 
 import { Client } from 'pg';
-import { DataSource, type MigrationInterface } from 'typeorm';
+import { DataSource } from 'typeorm';
 import { createDataSource } from './data-source.js';
 
 /** Any number, as long as it is always the same. */
@@ -15,7 +15,7 @@ export async function migrate(url: string): Promise<void> {
   await lock.connect();
   try {
     await lock.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
-    const source = new DataSource({ ...createDataSource(url, { poolSize: 1 }).options, extra: {} } as never);
+    const source = new DataSource({ ...createDataSource(url, { poolSize: 1 }).options, extra: {} });
     await source.initialize();
     try {
       await source.runMigrations({ transaction: 'each' });
@@ -29,7 +29,7 @@ export async function migrate(url: string): Promise<void> {
 
 /** Whether the schema is the one that this code needs. @throws when the database cannot be reached */
 export async function isMigrated(source: DataSource): Promise<boolean> {
-  const newest = (source.migrations as MigrationInterface[]).at(-1)?.constructor.name;
+  const newest = source.migrations.at(-1)?.constructor.name;
   const rows: unknown[] = await source.query('SELECT FROM migrations WHERE name = $1', [newest]);
   return rows.length > 0;
 }

@@ -161,7 +161,7 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
         } finally {
           client.release(!isClean);
         }
-      } catch (error) {
+      } catch {
         if (performance.now() - started > RESOLVE_WITHIN_MS) {
           throw unavailable('the database was lost while it committed: whether anything was changed is unknown');
         }

@@ -1,7 +1,7 @@
 // Express under Nest, with Node's HTTP server held to its limits: how long a request may take to arrive, what
 // is answered to one that is none, and how the server stops without losing what it has accepted.
 
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { randomUUID } from 'node:crypto';
 import { Server as TcpServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -108,12 +108,12 @@ export class HttpAdapter extends ExpressAdapter {
 
   /** What Node cannot read as a request, or did not get in time. */
   #refuse(error: NodeJS.ErrnoException, socket: Socket): void {
-    const isAnswering = [...this.#inFlight].some((res) => res.req.socket === socket && res.headersSent);
-    if (error.code === 'ECONNRESET' || !socket.writable || isAnswering) return void socket.destroy();
+    const open = [...this.#inFlight].find((res) => res.req.socket === socket);
+    if (error.code === 'ECONNRESET' || !socket.writable || open?.headersSent) return void socket.destroy();
     const problem = unreadable(error.code);
-    const json = JSON.stringify(problemDocument(problem, randomUUID()));
+    const json = JSON.stringify(problemDocument(problem, open?.requestId ?? randomUUID()));
     const head = [
-      `HTTP/1.1 ${problem.status} ${problem.message}`,
+      `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
       'content-type: application/problem+json; charset=utf-8',
       `content-length: ${Buffer.byteLength(json)}`,
       'connection: close',
@@ -138,8 +138,8 @@ interface Layer {
 }
 
 function unreadable(code: string | undefined): HttpProblem {
-  if (code === 'HPE_HEADER_OVERFLOW') return new HttpProblem('header_too_large', 'The headers are too large');
+  if (code === 'HPE_HEADER_OVERFLOW') return new HttpProblem('header_too_large', 'the headers are too large');
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
-    return new HttpProblem('request_timeout', 'The request did not arrive in time');
-  return new HttpProblem('invalid_request', 'The request is not valid HTTP');
+    return new HttpProblem('request_timeout', 'the request did not arrive in time');
+  return new HttpProblem('invalid_request', 'the request is not valid HTTP');
 }
