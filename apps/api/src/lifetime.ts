@@ -22,16 +22,8 @@ export class Lifetime {
   /** Runs the start, and ends the process with 0 at a signal, with 1 when the start fails. */
   run(start: () => Promise<void>, onFailure: (error: unknown) => void): void {
     const starting = new Promise(setImmediate).then(start);
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      process.on(
-        signal,
-        () =>
-          void this.#end(
-            starting.catch(() => undefined),
-            onFailure,
-          ),
-      );
-    }
+    const settled = starting.catch(() => undefined);
+    for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => void this.#end(settled, onFailure));
     starting.catch((error: unknown) => {
       if (this.#isEnding) return;
       onFailure(error);

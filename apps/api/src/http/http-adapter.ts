@@ -82,9 +82,9 @@ export class HttpAdapter extends ExpressAdapter {
   override async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.httpServer.once('close', resolve));
     if (this.#sockets.size > 0) await Promise.race([closed, sleep(GRACE_MS)]);
-    this.#hangUp((socket) => !this.#isServed(socket));
     this.#isHangingUp = true;
-    const patience = setTimeout(() => this.#hangUp(() => true), PATIENCE_MS);
+    this.#hangUp(new Set([...this.#inFlight].map((res) => res.req.socket)));
+    const patience = setTimeout(() => this.#hangUp(), PATIENCE_MS);
     await new Promise((resolve) => this.httpServer.close(resolve));
     clearTimeout(patience);
   }
@@ -94,21 +94,22 @@ export class HttpAdapter extends ExpressAdapter {
     if (this.#isStopping) res.setHeader('connection', 'close');
     res.once('close', () => {
       this.#inFlight.delete(res);
-      if (this.#isHangingUp) this.#hangUp((socket) => !this.#isServed(socket));
+      if (this.#isHangingUp && !this.#openOn(res.req.socket)) res.req.socket.destroy();
     });
   }
 
-  #isServed(socket: Socket): boolean {
-    return [...this.#inFlight].some((res) => res.req.socket === socket);
+  /** The answer that is still to be given on a connection, if any. */
+  #openOn(socket: Socket): ServerResponse | undefined {
+    return [...this.#inFlight].find((res) => res.req.socket === socket);
   }
 
-  #hangUp(isMeant: (socket: Socket) => boolean): void {
-    for (const socket of this.#sockets) if (isMeant(socket)) socket.destroy();
+  #hangUp(except: ReadonlySet<Socket> = new Set()): void {
+    for (const socket of this.#sockets) if (!except.has(socket)) socket.destroy();
   }
 
   /** What Node cannot read as a request, or did not get in time. */
   #refuse(error: NodeJS.ErrnoException, socket: Socket): void {
-    const open = [...this.#inFlight].find((res) => res.req.socket === socket);
+    const open = this.#openOn(socket);
     if (error.code === 'ECONNRESET' || !socket.writable || open?.headersSent) return void socket.destroy();
     const problem = unreadable(error.code);
     const json = JSON.stringify(problemDocument(problem, open?.requestId ?? randomUUID()));
