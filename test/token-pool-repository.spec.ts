@@ -247,7 +247,7 @@ describe.each<[string, () => Promise<Candidate>]>([
     expect(mine(await first.poolsToSweep())).toEqual([due, idle, lacking].sort());
     for (const name of [due, idle, lacking]) {
       await first.changeIfIdle(name, needs({ due: 10, free: 10 }), (pool) => {
-        pool.settle();
+        pool.deleteIdle();
         pool.fill(10);
       });
       await expectSound(name);

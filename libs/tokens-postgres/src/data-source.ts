@@ -1,9 +1,11 @@
 // The one description of the database for the app, the tests and ormconfig.ts.
 
 import { DataSource } from 'typeorm';
+import { KeptAnswerEntity } from './entities/kept-answer.entity.js';
 import { PoolEntity } from './entities/pool.entity.js';
 import { TokenEventEntity } from './entities/token-event.entity.js';
 import { TokenEntity } from './entities/token.entity.js';
+import { KeptAnswers1700000000001 } from './migrations/1700000000001-kept-answers.js';
 import { PoolsTokensEvents1700000000000 } from './migrations/1700000000000-pools-tokens-events.js';
 
 /** How long a connection may take to be made or to come free, in milliseconds. */
@@ -43,8 +45,8 @@ export function createDataSource(url: string, { poolSize = 10 }: DataSourceOptio
     poolErrorHandler: () => {},
     // Statements of one transaction go out together and are answered together.
     extra: { pipeline: true, query_timeout: ANSWER_TIMEOUT_MS, keepAlive: true, options: SESSION },
-    entities: [PoolEntity, TokenEntity, TokenEventEntity],
-    migrations: [PoolsTokensEvents1700000000000],
+    entities: [PoolEntity, TokenEntity, TokenEventEntity, KeptAnswerEntity],
+    migrations: [PoolsTokensEvents1700000000000, KeptAnswers1700000000001],
     migrationsTableName: 'migrations',
     installExtensions: false,
   });

@@ -50,12 +50,18 @@ export class Database {
     return client;
   }
 
-  /** One statement outside of a transaction, asked a second time when the connection turns out to be lost. */
   async read<Row>(statement: Statement, values: unknown[]): Promise<Row[]> {
+    return (await this.run(statement, values)).rows as Row[];
+  }
+
+  /**
+   * One statement outside of a transaction, which may as well run twice: it is asked a second time when the
+   * connection turns out to be lost.
+   */
+  async run(statement: Statement, values: unknown[]): Promise<QueryResult> {
     for (let triesLeft = 1; ; triesLeft--) {
       try {
-        const { rows } = await orFailure(this.#pool.query({ ...statement, values }));
-        return rows as Row[];
+        return await orFailure(this.#pool.query({ ...statement, values }));
       } catch (error) {
         if (!(error instanceof DatabaseFailure) || !error.isPassing) throw error;
         if (triesLeft === 0) throw unavailable();

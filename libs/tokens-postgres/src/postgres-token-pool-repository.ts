@@ -4,14 +4,25 @@ import type { PoolClient } from 'pg';
 import type { DataSource } from 'typeorm';
 import { DomainError, TokenPool, TokenPoolRepository, needs, type Needs, type PoolPolicy } from '@app/tokens';
 import { Database, DatabaseFailure, send, unavailable, type Statement } from './database.js';
-import { loadParameters, policyParameters, saveParameters, toSlice, type SliceRow } from './slice-rows.js';
+import {
+  answerParameters,
+  loadParameters,
+  namedParameters,
+  policyParameters,
+  saveParameters,
+  toSlice,
+  type SliceRow,
+} from './slice-rows.js';
 import {
   FIND_EVENT,
+  FORGET_ANSWERS,
   INSERT_POOL,
+  LOAD_ANSWERS,
   LOAD_SLICE,
   LOCK_POOL,
   LOCK_POOL_IF_IDLE,
   POOLS_TO_SWEEP,
+  SAVE_ANSWERS,
   SAVE_SLICE,
   UPDATE_POLICY,
 } from './statements.js';
@@ -66,6 +77,10 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
     return result;
   }
 
+  async forgetAnswers(poolName: string, most: number): Promise<number> {
+    return (await this.#database.run(FORGET_ANSWERS, [poolName, most])).rowCount ?? 0;
+  }
+
   async poolsToSweep(): Promise<string[]> {
     return (await this.#database.read<{ name: string }>(POOLS_TO_SWEEP, [])).map(({ name }) => name);
   }
@@ -98,13 +113,14 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
     let isClean = false;
     try {
       const load = { ...LOAD_SLICE, values: loadParameters(poolName, needed) };
-      const [, locked, loaded] = await send(client, 'BEGIN', { values: [poolName], ...lock }, load);
+      const named = needed.answers.length === 0 ? [] : [{ ...LOAD_ANSWERS, values: namedParameters(poolName, needed) }];
+      const [, locked, loaded, kept] = await send(client, 'BEGIN', { values: [poolName], ...lock }, load, ...named);
       if (locked?.rowCount !== 1) {
         await send(client, 'ROLLBACK');
         isClean = true;
         return NOBODY_THERE;
       }
-      const slice = toSlice(poolName, loaded?.rows[0] as SliceRow);
+      const slice = toSlice(poolName, loaded?.rows[0] as SliceRow, kept?.rows);
       const pool = TokenPool.restore(slice);
       let result: T;
       try {
@@ -132,6 +148,10 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
       const save = saveParameters(policy.name, pool);
       lastEventId = save.lastEventId;
       statements.push({ ...SAVE_SLICE, values: save.values });
+    }
+    const { added } = pool.answers;
+    if (added.length > 0) {
+      statements.push({ ...SAVE_ANSWERS, values: answerParameters(policy.name, added, pool.now) });
     }
     try {
       await send(client, ...statements, 'COMMIT');

@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import type {
   Instant,
+  KeptAnswer,
   Needs,
   OnExhausted,
   PoolKind,
@@ -52,8 +53,9 @@ export const loadParameters = (name: string, needs: Needs): unknown[] => [
   needs.grants,
 ];
 
-export function toSlice(name: string, row: SliceRow): PoolSlice {
+export function toSlice(name: string, row: SliceRow, answers: readonly KeptAnswer[] = []): PoolSlice {
   return {
+    answers,
     now: micros(row.now),
     nextExpiryAt: row.next_expiry === null ? null : micros(row.next_expiry),
     tokens: (row.tokens ?? []).map(toToken),
@@ -127,6 +129,21 @@ export function saveParameters(name: string, pool: TokenPool): { values: unknown
   ];
   return { values, lastEventId: eventIds.at(-1) as string };
 }
+
+export const namedParameters = (name: string, { answers }: Needs): unknown[] => [
+  name,
+  answers.map(({ useCase }) => useCase),
+  answers.map(({ key }) => key),
+];
+
+export const answerParameters = (name: string, answers: readonly KeptAnswer[], now: Instant): unknown[] => [
+  name,
+  answers.map(({ useCase }) => useCase),
+  answers.map(({ key }) => key),
+  answers.map(({ fingerprint }) => fingerprint),
+  jsonArray(answers.map(({ value }) => value)),
+  now,
+];
 
 export const policyParameters = (policy: PoolPolicy): unknown[] => [
   policy.name,

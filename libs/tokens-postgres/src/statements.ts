@@ -1,6 +1,8 @@
 // The SQL of everything that writes, each statement prepared once per connection. The order of locks is the
 // same for all of them, without exception: pool row → tokens → events → pool counters.
 
+import { ANSWERS_ARE_KEPT_HOURS } from '@app/tokens';
+
 const named = <Name extends string>(name: Name, text: string): { name: Name; text: string } => ({ name, text });
 
 /**
@@ -30,7 +32,7 @@ export const LOAD_SLICE = named(
     SELECT * FROM tokens WHERE pool = $1 AND id = ANY ($2::uuid[])
   ), due AS (
     SELECT * FROM tokens WHERE pool = $1 AND status = 'active' AND expires_at <= (SELECT now FROM here)
-    ORDER BY expires_at LIMIT $3::int
+    ORDER BY expires_at, id LIMIT $3::int
   ), free AS (
     SELECT * FROM tokens WHERE pool = $1 AND status = 'available'
     ORDER BY free_since, id LIMIT $4::int
@@ -102,6 +104,30 @@ export const SAVE_SLICE = named(
   WHERE name = $1`,
 );
 
+/** $1 pool, $2 use cases and $3 keys, side by side. */
+export const LOAD_ANSWERS = named(
+  'load_answers',
+  `SELECT use_case AS "useCase", key, fingerprint, value FROM kept_answers
+   WHERE pool = $1 AND (use_case, key) IN (SELECT * FROM unnest($2::text[], $3::text[]))`,
+);
+
+/** $1 pool, $2 use cases, $3 keys, $4 fingerprints, $5 values, $6 now. In the transaction of their effect. */
+export const SAVE_ANSWERS = named(
+  'save_answers',
+  `INSERT INTO kept_answers (pool, use_case, key, fingerprint, value, kept_at)
+   SELECT $1, use_case, key, fingerprint, value, ${instant('$6::bigint')}
+   FROM unnest($2::text[], $3::text[], $4::text[], $5::jsonb[]) AS a (use_case, key, fingerprint, value)`,
+);
+
+/** $1 pool, $2 at most. Nobody waits for an answer that old, so no lock is needed. */
+export const FORGET_ANSWERS = named(
+  'forget_answers',
+  `DELETE FROM kept_answers WHERE pool = $1 AND (use_case, key) IN (
+     SELECT use_case, key FROM kept_answers
+     WHERE pool = $1 AND kept_at < clock_timestamp() - interval '${ANSWERS_ARE_KEPT_HOURS} hours'
+     ORDER BY kept_at LIMIT $2)`,
+);
+
 export const INSERT_POOL = named(
   'insert_pool',
   `INSERT INTO pools (name, kind, size, ttl_seconds, renewable, max_lifetime_seconds, idle_ttl_seconds,
@@ -131,5 +157,7 @@ export const POOLS_TO_SWEEP = named(
     OR (idle_ttl_seconds IS NOT NULL AND token_count > lease_count AND EXISTS (
       SELECT FROM tokens WHERE pool = p.name AND status = 'available'
         AND free_since <= clock_timestamp() - idle_ttl_seconds * interval '1 second'))
+    OR EXISTS (SELECT FROM kept_answers
+      WHERE pool = p.name AND kept_at < clock_timestamp() - interval '${ANSWERS_ARE_KEPT_HOURS} hours')
   ORDER BY name`,
 );

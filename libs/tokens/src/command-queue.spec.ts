@@ -123,8 +123,8 @@ describe('commands of one pool', () => {
   });
 });
 
-describe('24 callers at once for 3 tokens', () => {
-  test('are all answered, and nobody is evicted by the batch that he came with', async () => {
+describe('more callers at once than the 3 tokens', () => {
+  test('are all answered, 24 of them, and nobody is evicted by the batch that he came with', async () => {
     const grants = await Promise.all(submitted(24));
     expect(grants.map(({ fence }) => fence)).toEqual(times(24, (place) => place + 1));
     expect(grants.map(({ evicted }) => evicted?.fence ?? null)).toEqual([
@@ -132,6 +132,16 @@ describe('24 callers at once for 3 tokens', () => {
       ...times(21, (place) => place + 1),
     ]);
     expect(transactions()).toBe(8);
+  });
+
+  test('and put off come before whoever asked later', async () => {
+    const open = repository.holdUp('fixed');
+    const early = submitted(6);
+    await turn();
+    const late = submitted(3);
+    open();
+    const fences = (await Promise.all([...early, ...late])).map(({ fence }) => fence);
+    expect(fences).toEqual(times(9, (place) => place + 1));
   });
 });
 
@@ -190,12 +200,12 @@ describe('a command that has waited for too long', () => {
     const open = repository.holdUp('fixed');
     const inFlight = queue.submit('fixed', ask());
     await turn();
-    const late = queue.submit('fixed', ask(MARKED));
+    const refusal = refusalFrom(queue.submit('fixed', ask(MARKED)));
     const since = performance.now();
     while (performance.now() - since <= patienceMs) await turn();
     open();
     expect((await inFlight).fence).toBe(1);
-    expect(await refusalFrom(late)).toMatchObject({ code: 'unavailable', facts: { retryAfterSeconds: 1 } });
+    expect(await refusal).toMatchObject({ code: 'unavailable', facts: { retryAfterSeconds: 1 } });
     expect(repository.look('fixed').state.lastFence).toBe(1);
     expect(transactions()).toBe(1);
   });

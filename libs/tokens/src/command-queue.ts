@@ -55,9 +55,9 @@ export class CommandQueue {
 
   async #serve(poolName: string): Promise<void> {
     const lane = this.#lanes.get(poolName) as Waiting[];
+    // Whatever this turn of the event loop has still to read joins the first batch.
+    await new Promise(setImmediate);
     while (lane.length > 0) {
-      // Whatever this turn of the event loop has still to read joins the batch.
-      await new Promise(setImmediate);
       const batch = this.#patientOnes(lane.splice(0, this.limits.batch));
       if (batch.length > 0) lane.unshift(...(await this.#commit(poolName, batch)));
     }
@@ -70,7 +70,11 @@ export class CommandQueue {
     try {
       const needs = together(commands.map((command) => command.needs));
       const outcomes = await this.pools.change(poolName, needs, (pool) => decideBatch(pool, commands));
-      return batch.filter((waiting, place) => !answered(waiting, outcomes[place] as Outcome));
+      const answer = (): void => batch.forEach((waiting, place) => settle(waiting, outcomes[place] as Outcome));
+      // With more to do the next transaction is sent first: the database works while these are answered.
+      if (this.#lanes.get(poolName)?.length) setImmediate(answer);
+      else answer();
+      return batch.filter((_, place) => outcomes[place] === 'put off');
     } catch (error) {
       if (batch.length > 1 && !(error instanceof DomainError)) return this.#commitEach(poolName, batch);
       for (const { reject } of batch) reject(error);
@@ -95,11 +99,10 @@ export class CommandQueue {
   }
 }
 
-function answered({ resolve, reject }: Waiting, outcome: Outcome): boolean {
-  if (outcome === 'put off') return false;
+function settle({ resolve, reject }: Waiting, outcome: Outcome): void {
+  if (outcome === 'put off') return;
   if ('error' in outcome) reject(outcome.error);
   else resolve(outcome.value);
-  return true;
 }
 
 const overloaded = (why: string): DomainError =>

@@ -1,5 +1,6 @@
 // A command is a value: what it needs, and the function that decides it. So commands can wait, and go together.
 
+import type { Idempotency } from './answer-book.js';
 import type { LeaseClaim } from './lease-claim.js';
 import { needs, type Needs } from './needs.js';
 import type { AllocateRequest, Grant, TokenPool } from './token-pool.js';
@@ -20,6 +21,28 @@ export interface Command<T> {
 
 export const byOrder = (a: Command<unknown>, b: Command<unknown>): number =>
   ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind);
+
+/** What a use case answered, now or when the same request came before. */
+export interface Replayable<T> {
+  readonly value: T;
+  readonly isReplay: boolean;
+}
+
+/** The same command, decided once for all requests of one key. */
+export function once<T>(command: Command<T>, idempotency: Idempotency): Command<Replayable<T>> {
+  const name = { useCase: command.kind, key: idempotency.key };
+  return {
+    kind: command.kind,
+    needs: { ...command.needs, answers: [name] },
+    decide: (pool) => {
+      const earlier = pool.answers.find(name, idempotency);
+      if (earlier) return { value: earlier.value as T, isReplay: true };
+      const value = command.decide(pool);
+      pool.answers.keep(name, idempotency, value ?? null);
+      return { value, isReplay: false };
+    },
+  };
+}
 
 const ONE_GRANT = needs({ free: 1, due: 1, grants: 1 });
 const ONE_PLACE = needs({ free: 1, due: 1 });

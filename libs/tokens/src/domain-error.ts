@@ -14,6 +14,7 @@ export type DomainErrorCode =
   | 'token_in_use'
   | 'pool_exists'
   | 'lease_ended'
+  | 'idempotency_key_reused'
   | 'token_deleted'
   | 'unavailable';
 

@@ -1,5 +1,7 @@
 // Which of a pool's tokens a decision may look at, told before it is made, so that a pool of a million is as quick as one of ten.
 
+import type { AnswerName } from './answer-book.js';
+
 export interface Needs {
   /** These tokens, whatever their state. */
   readonly tokenIds: readonly string[];
@@ -11,9 +13,11 @@ export interface Needs {
   readonly grants: number;
   /** This many of the oldest leases in any case. */
   readonly oldest: number;
+  /** The answers kept under these names. */
+  readonly answers: readonly AnswerName[];
 }
 
-const NOTHING: Needs = { tokenIds: [], free: 0, due: 0, grants: 0, oldest: 0 };
+const NOTHING: Needs = { tokenIds: [], free: 0, due: 0, grants: 0, oldest: 0, answers: [] };
 
 export const needs = (some: Partial<Needs>): Needs => ({ ...NOTHING, ...some });
 
@@ -31,6 +35,7 @@ export function together(all: readonly Needs[]): Needs {
     due: sum('due') + DUE_ON_THE_WAY,
     grants: sum('grants'),
     oldest: sum('oldest') + spare,
+    answers: all.flatMap((one) => one.answers),
   };
 }
 

@@ -1,11 +1,13 @@
-// Writes down what the clock has decided and nobody has asked about: expired leases, idle tokens, and the
-// rest of a pool whose filling was interrupted. It only writes history; no answer waits for it.
+// Writes down what the clock has decided and nobody has asked about: expired leases, idle tokens, the rest of
+// a pool whose filling was interrupted; and forgets answers that need not be kept any more. It only writes history; no answer waits for it.
 
 import { needs } from './needs.js';
 import type { TokenPoolRepository } from './token-pool-repository.js';
 
 /** Leases in one transaction: small, because requests wait for the same lock. */
 const BATCH = 200;
+/** Answers forgotten at once; nobody waits for their lock. */
+const ANSWERS = 1000;
 
 export interface SweepResult {
   /** Events written. */
@@ -30,12 +32,13 @@ export async function sweep(
       do {
         if (isStopping()) return { events, failures };
         written = await repository.changeIfIdle(poolName, needs({ due: BATCH, free: BATCH }), (pool) => {
-          pool.settle();
+          pool.deleteIdle();
           pool.fill(BATCH);
           return pool.events.length;
         });
         events += written ?? 0;
       } while (written !== undefined && written >= BATCH);
+      while (!isStopping() && (await repository.forgetAnswers(poolName, ANSWERS)) === ANSWERS);
     } catch (error) {
       failures.push({ poolName, error });
     }

@@ -23,6 +23,9 @@ export abstract class TokenPoolRepository {
    */
   abstract create<T>(policy: PoolPolicy, decide: (pool: TokenPool) => T): Promise<T>;
 
-  /** Names of pools that have work for a sweep: overdue leases, idle tokens, or tokens still to be made. */
+  /** Forgets answers that are older than they are kept, at most so many; says how many. */
+  abstract forgetAnswers(poolName: string, most: number): Promise<number>;
+
+  /** Names of pools that have work for a sweep: overdue leases, idle tokens, tokens still to be made, old answers. */
   abstract poolsToSweep(): Promise<string[]>;
 }

@@ -202,14 +202,14 @@ describe('a token', () => {
     // The first time it is looked for, and when it is remembered.
     for (let i = 0; i < 2; i++) {
       const refusals = await Promise.all([
-        refusalFrom(service.release(id, { leaseId }, 'elastic')),
-        refusalFrom(service.keepAlive(id, { leaseId }, 5, 'elastic')),
+        refusalFrom(service.release(id, { leaseId }, { within: 'elastic' })),
+        refusalFrom(service.keepAlive(id, { leaseId }, 5, { within: 'elastic' })),
         refusalFrom(service.delete(id, true, 'elastic')),
       ]);
       expect(refusals.map(({ code }) => code)).toEqual(Array(3).fill('token_not_found'));
     }
     expect(openLeases('default')).toMatchObject([{ leaseId }]);
-    await service.release(id, { leaseId }, 'default');
+    await service.release(id, { leaseId }, { within: 'default' });
     expect(openLeases('default')).toEqual([]);
   });
 

@@ -1,6 +1,7 @@
 // The use cases: each is a command for the queue, or a decision under the pool's lock.
 
-import { allocate, deleteToken, generate, keepAlive, release, type Command } from './command.js';
+import type { Idempotency } from './answer-book.js';
+import { allocate, deleteToken, generate, keepAlive, once, release, type Command } from './command.js';
 import type { CommandQueue } from './command-queue.js';
 import { DomainError } from './domain-error.js';
 import type { LeaseClaim } from './lease-claim.js';
@@ -17,6 +18,13 @@ const CHUNK = 5000;
 /** A token never changes its pool, so where it lives is remembered. */
 const REMEMBERED_TOKENS = 100_000;
 
+/** How a command about a token is asked for. */
+interface Asked {
+  /** The pool that the token must be of. */
+  readonly within?: string;
+  readonly idempotency?: Idempotency;
+}
+
 export class TokenPoolService {
   readonly #poolOf = new Map<string, string>();
 
@@ -27,23 +35,23 @@ export class TokenPoolService {
   ) {}
 
   /** @throws DomainError `pool_not_found`, `pool_exhausted`, `unavailable` */
-  allocate(poolName: string, request: AllocateRequest): Promise<Grant> {
-    return this.queue.submit(poolName, allocate(request));
+  allocate(poolName: string, request: AllocateRequest, idempotency?: Idempotency): Promise<Grant> {
+    return this.#submit(poolName, allocate(request), idempotency);
   }
 
   /** @throws DomainError `token_not_found`, `token_deleted`, `token_not_active`, `stale_lease`, `lease_ended`, `lease_handle_required`, `unavailable` */
-  release(tokenId: string, claim: LeaseClaim, within?: string): Promise<void> {
-    return this.#ofLease(tokenId, claim, release(tokenId, claim), within);
+  release(tokenId: string, claim: LeaseClaim, { within, idempotency }: Asked = {}): Promise<void> {
+    return this.#ofLease(tokenId, claim, release(tokenId, claim), { within, idempotency });
   }
 
   /** @throws DomainError as `release`, and `not_renewable`, `invalid_request` */
-  keepAlive(tokenId: string, claim: LeaseClaim, ttlSeconds?: number, within?: string): Promise<Lease> {
-    return this.#ofLease(tokenId, claim, keepAlive(tokenId, claim, ttlSeconds), within);
+  keepAlive(tokenId: string, claim: LeaseClaim, ttlSeconds?: number, asked: Asked = {}): Promise<Lease> {
+    return this.#ofLease(tokenId, claim, keepAlive(tokenId, claim, ttlSeconds), asked);
   }
 
   /** @throws DomainError `pool_not_found`, `pool_is_fixed`, `pool_limit_reached`, `unavailable` */
-  generate(poolName: string): Promise<Token> {
-    return this.queue.submit(poolName, generate());
+  generate(poolName: string, idempotency?: Idempotency): Promise<Token> {
+    return this.#submit(poolName, generate(), idempotency);
   }
 
   /** @throws DomainError `token_not_found`, `token_deleted`, `pool_is_fixed`, `token_in_use`, `unavailable` */
@@ -52,16 +60,24 @@ export class TokenPoolService {
   }
 
   /** Ends every lease that is active when it begins; says how many. In chunks, so that others get their turn. */
-  async cleanup(poolName: string): Promise<number> {
+  async cleanup(poolName: string, idempotency?: Idempotency): Promise<number> {
+    const name = { useCase: 'cleanup', key: idempotency?.key ?? '' };
+    const chunk = needs({ oldest: CHUNK, due: CHUNK, answers: idempotency ? [name] : [] });
     let released = 0;
     for (let lastFence = Infinity; ;) {
-      const chunk = await this.repository.change(poolName, needs({ oldest: CHUNK, due: CHUNK }), (pool) => ({
-        released: pool.releaseOldest(CHUNK, lastFence),
-        lastFence: pool.state.lastFence,
-      }));
-      released += chunk.released;
-      lastFence = Math.min(lastFence, chunk.lastFence);
-      if (chunk.released < CHUNK) return released;
+      const { earlier, ended, newest } = await this.repository.change(poolName, chunk, (pool) => {
+        const earlier = idempotency && pool.answers.find(name, idempotency);
+        const ended = earlier ? 0 : pool.releaseOldest(CHUNK, lastFence);
+        if (idempotency && !earlier && ended < CHUNK) pool.answers.keep(name, idempotency, released + ended);
+        return { earlier, ended, newest: pool.state.lastFence };
+      });
+      if (earlier) {
+        idempotency?.onReplay();
+        return earlier.value as number;
+      }
+      released += ended;
+      lastFence = Math.min(lastFence, newest);
+      if (ended < CHUNK) return released;
     }
   }
 
@@ -82,9 +98,16 @@ export class TokenPoolService {
     while ((await this.repository.change(poolName, needs({}), (pool) => pool.fill(CHUNK))) > 0);
   }
 
-  async #ofLease<T>(tokenId: string, claim: LeaseClaim, command: Command<T>, within?: string): Promise<T> {
+  async #submit<T>(poolName: string, command: Command<T>, idempotency?: Idempotency): Promise<T> {
+    if (!idempotency) return this.queue.submit(poolName, command);
+    const { value, isReplay } = await this.queue.submit(poolName, once(command, idempotency));
+    if (isReplay) idempotency.onReplay();
+    return value;
+  }
+
+  async #ofLease<T>(tokenId: string, claim: LeaseClaim, command: Command<T>, asked: Asked): Promise<T> {
     try {
-      return await this.queue.submit(await this.#locate(tokenId, within), command);
+      return await this.#submit(await this.#locate(tokenId, asked.within), command, asked.idempotency);
     } catch (error) {
       throw await this.#explained(error, tokenId, claim);
     }

@@ -2,6 +2,7 @@
 // Pure: (state, command, now) → (state', events, result). No clock, no I/O; a refusal changes nothing.
 
 import { randomUUID } from 'node:crypto';
+import { AnswerBook, type KeptAnswer } from './answer-book.js';
 import { DomainError } from './domain-error.js';
 import { fromSeconds, secondsUntil, type Instant } from './instant.js';
 import { newLeaseId } from './lease-id.js';
@@ -29,6 +30,8 @@ export interface PoolSlice {
   readonly tokens: Token[];
   /** The next deadline among all leases of the pool that are not overdue; null when unknown or none. */
   readonly nextExpiryAt: Instant | null;
+  /** Those of the named answers that are kept. */
+  readonly answers?: readonly KeptAnswer[];
 }
 
 export interface AllocateRequest {
@@ -50,6 +53,7 @@ export class TokenPool {
   readonly changed = new Set<Token>();
   readonly generated = new Set<Token>();
   readonly deleted = new Set<Token>();
+  readonly answers: AnswerBook;
 
   #state: PoolState;
   readonly #tokens: Map<string, Token>;
@@ -61,6 +65,7 @@ export class TokenPool {
   private constructor(slice: PoolSlice) {
     this.now = slice.now;
     this.#state = slice.state;
+    this.answers = new AnswerBook(slice.answers);
     this.#nextExpiryAt = slice.nextExpiryAt ?? Infinity;
     this.#tokens = new Map(slice.tokens.map((token) => [token.id, token]));
     const tokens = [...this.#tokens.values()];
@@ -97,14 +102,22 @@ export class TokenPool {
   }
 
   /**
-   * Writes down what the clock has decided: overdue leases expire, then tokens of an elastic pool that
-   * were free for too long are deleted. Every command starts with it, so that no answer needs the sweep.
+   * Writes down what the clock has decided: overdue leases expire. Every command starts with it, so that no
+   * answer needs the sweep.
    */
   settle(): void {
     for (const token of this.#due.splice(0)) {
       const lease = token.lease;
       if (lease !== null) this.#end(token, 'expired', 'ttl_expired', lease.expiresAt);
     }
+  }
+
+  /**
+   * Deletes tokens of an elastic pool that were free for too long. That is the sweep's to do, and of whoever
+   * wants their place: until then they are as available as they are shown.
+   */
+  deleteIdle(): void {
+    this.settle();
     if (this.policy.idleTtlSeconds === null) return;
     const idleSince = this.now - fromSeconds(this.policy.idleTtlSeconds);
     for (let next = this.#free.first(); next && next.since <= idleSince; next = this.#free.first()) {
@@ -149,6 +162,7 @@ export class TokenPool {
   generate(): Token {
     this.settle();
     this.#mustBeElastic('generated');
+    if (this.#state.tokenCount >= this.policy.size) this.deleteIdle();
     if (this.#state.tokenCount >= this.policy.size) {
       throw new DomainError('pool_limit_reached', `pool ${this.policy.name} has its ${this.policy.size} tokens`);
     }

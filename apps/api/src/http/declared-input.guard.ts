@@ -28,7 +28,8 @@ export class DeclaredInputGuard implements CanActivate {
     let declared = this.#declared.get(handler);
     if (!declared) {
       const args = Reflect.getMetadata(ROUTE_ARGS_METADATA, context.getClass(), handler.name) as object | undefined;
-      const types = Object.keys(args ?? {}).map(parseFloat);
+      // `3:0` is a body in the first place; marks of our own begin with a random word instead of a number.
+      const types = Object.keys(args ?? {}).map((place) => Number(place.split(':')[0]));
       declared = { body: types.includes(RouteParamtypes.BODY), query: types.includes(RouteParamtypes.QUERY) };
       this.#declared.set(handler, declared);
     }

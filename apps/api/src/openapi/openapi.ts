@@ -8,6 +8,11 @@ const DESCRIPTION =
 
 const REQUEST_ID = { description: 'That of the request, or a new one.', schema: { type: 'string' } } as const;
 
+const REPLAYED = {
+  description: '`true` when the answer is that of an earlier request with the same key.',
+  schema: { type: 'boolean' },
+} as const;
+
 export function buildDocument(app: INestApplication): OpenAPIObject {
   const config = new DocumentBuilder()
     .setOpenAPIVersion('3.1.0')
@@ -37,6 +42,7 @@ export function serveDocument(app: INestApplication): void {
 }
 
 interface Operation {
+  readonly parameters?: readonly { readonly name: string }[];
   readonly requestBody?: { readonly content: Record<string, { readonly schema: { readonly $ref: string } }> };
   readonly responses: Record<string, { headers?: Record<string, unknown> }>;
 }
@@ -45,9 +51,14 @@ interface Operation {
 function complete(document: OpenAPIObject): void {
   const schemas = document.components?.schemas ?? {};
   for (const path of Object.values(document.paths)) {
-    for (const { requestBody, responses } of Object.values(path as Record<string, Operation>)) {
-      for (const response of Object.values(responses)) {
-        response.headers = { 'x-request-id': { $ref: '#/components/headers/RequestId' }, ...response.headers };
+    for (const { parameters = [], requestBody, responses } of Object.values(path as Record<string, Operation>)) {
+      const isRepeatable = parameters.some(({ name }) => name === 'Idempotency-Key');
+      for (const [status, response] of Object.entries(responses)) {
+        response.headers = {
+          'x-request-id': { $ref: '#/components/headers/RequestId' },
+          ...(isRepeatable && status < '300' && { 'idempotency-replayed': REPLAYED }),
+          ...response.headers,
+        };
       }
       // Unknown fields are refused.
       const name = requestBody?.content['application/json']?.schema.$ref.split('/').at(-1) ?? '';

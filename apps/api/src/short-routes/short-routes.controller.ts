@@ -2,8 +2,16 @@
 
 import { Body, Controller, Delete, Post, UseGuards } from '@nestjs/common';
 import { ApiBody, ApiTags } from '@nestjs/swagger';
-import { DomainError, ELASTIC_POOL, TokenPoolService, TokenReader, type DomainErrorCode } from '@app/tokens';
+import {
+  DomainError,
+  ELASTIC_POOL,
+  TokenPoolService,
+  TokenReader,
+  type DomainErrorCode,
+  type Idempotency,
+} from '@app/tokens';
 import { DeclaredInputGuard } from '../http/declared-input.guard.js';
+import { Once, Repeatable } from '../http/idempotency.js';
 import { HttpProblem } from '../http/problem.js';
 import { BODY, Operation } from '../openapi/operation.decorator.js';
 import { userOfClient } from './client-id.js';
@@ -48,8 +56,9 @@ export class ShortRoutesController {
     answer: ShortToken,
     problems: ['pool_limit_reached'],
   })
-  generate(): Promise<ShortToken> {
-    return this.service.generate(ELASTIC_POOL).then(({ id }) => ({ token: id }));
+  @Repeatable()
+  generate(@Once() idempotency?: Idempotency): Promise<ShortToken> {
+    return this.service.generate(ELASTIC_POOL, idempotency).then(({ id }) => ({ token: id }));
   }
 
   @Post('assign-token')
@@ -59,9 +68,10 @@ export class ShortRoutesController {
     answer: ShortToken,
     problems: [...BODY, NONE_FREE],
   })
-  assign(@Body() { client_id }: AssignTokenBody): Promise<ShortToken> {
+  @Repeatable()
+  assign(@Body() { client_id }: AssignTokenBody, @Once() idempotency?: Idempotency): Promise<ShortToken> {
     const request = { userId: userOfClient(client_id), metadata: { client_id } };
-    return answering(NONE_FREE, this.service.allocate(ELASTIC_POOL, request)).then(({ tokenId }) => ({
+    return answering(NONE_FREE, this.service.allocate(ELASTIC_POOL, request, idempotency)).then(({ tokenId }) => ({
       token: tokenId,
     }));
   }
@@ -73,8 +83,9 @@ export class ShortRoutesController {
     answer: Message,
     problems: [...BODY, NOT_ASSIGNED, 'not_renewable', 'lease_handle_required'],
   })
-  keepAlive(@Body() { token, client_id }: KeepTokenAliveBody): Promise<Message> {
-    return answering(NOT_ASSIGNED, this.#keepAlive(token, client_id)).then(() => said('Token keep-alive refreshed'));
+  @Repeatable()
+  keepAlive(@Body() body: KeepTokenAliveBody, @Once() idempotency?: Idempotency): Promise<Message> {
+    return answering(NOT_ASSIGNED, this.#keepAlive(body, idempotency)).then(() => said('Token keep-alive refreshed'));
   }
 
   @Post('unblock-token')
@@ -84,8 +95,10 @@ export class ShortRoutesController {
     answer: Message,
     problems: [...BODY, NOT_ASSIGNED, 'lease_handle_required'],
   })
-  unblock(@Body() { token }: TokenBody): Promise<Message> {
-    return answering(NOT_ASSIGNED, this.service.release(token, {}, ELASTIC_POOL)).then(() => said('Token unblocked'));
+  @Repeatable()
+  unblock(@Body() { token }: TokenBody, @Once() idempotency?: Idempotency): Promise<Message> {
+    const asked = { within: ELASTIC_POOL, idempotency };
+    return answering(NOT_ASSIGNED, this.service.release(token, {}, asked)).then(() => said('Token unblocked'));
   }
 
   @Post('delete-token')
@@ -113,9 +126,9 @@ export class ShortRoutesController {
   }
 
   /** Without a client, whoever has the token is meant: the domain wants to know whom, so that nobody renews a successor's lease. */
-  async #keepAlive(token: string, clientId: string | undefined): Promise<void> {
-    const userId = clientId === undefined ? await this.#holderOf(token) : userOfClient(clientId);
-    await this.service.keepAlive(token, { userId }, undefined, ELASTIC_POOL);
+  async #keepAlive({ token, client_id }: KeepTokenAliveBody, idempotency?: Idempotency): Promise<void> {
+    const userId = client_id === undefined ? await this.#holderOf(token) : userOfClient(client_id);
+    await this.service.keepAlive(token, { userId }, undefined, { within: ELASTIC_POOL, idempotency });
   }
 
   async #holderOf(token: string): Promise<string> {

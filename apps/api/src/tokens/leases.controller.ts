@@ -3,8 +3,17 @@
 import { randomUUID } from 'node:crypto';
 import { Body, Controller, Post, UseGuards } from '@nestjs/common';
 import { ApiBody, ApiParam, ApiTags } from '@nestjs/swagger';
-import { DEFAULT_POOL, TokenPoolService, toIso, type Grant, type Lease, type LeaseClaim } from '@app/tokens';
+import {
+  DEFAULT_POOL,
+  TokenPoolService,
+  toIso,
+  type Grant,
+  type Idempotency,
+  type Lease,
+  type LeaseClaim,
+} from '@app/tokens';
 import { DeclaredInputGuard } from '../http/declared-input.guard.js';
+import { Once, Repeatable } from '../http/idempotency.js';
 import { TOKEN_ID, TokenId } from '../http/token-id.pipe.js';
 import { BODY, OF_LEASE, Operation } from '../openapi/operation.decorator.js';
 import { AllocateBody, KeepAliveBody, ReleaseBody } from './token.requests.js';
@@ -31,25 +40,37 @@ export class LeasesController {
     answer: GrantAnswer,
     problems: [...BODY, 'pool_not_found', 'pool_exhausted'],
   })
-  allocate(@Body() { pool = DEFAULT_POOL, user_id, ttl_seconds, metadata }: AllocateBody): Promise<GrantAnswer> {
+  @Repeatable()
+  allocate(
+    @Body() { pool = DEFAULT_POOL, user_id, ttl_seconds, metadata }: AllocateBody,
+    @Once() idempotency?: Idempotency,
+  ): Promise<GrantAnswer> {
     const request = { userId: user_id ?? randomUUID(), ttlSeconds: ttl_seconds, metadata };
-    return this.service.allocate(pool, request).then((grant) => granted(pool, grant));
+    return this.service.allocate(pool, request, idempotency).then((grant) => granted(pool, grant));
   }
 
   @Post(':id/release')
   @ApiParam(TOKEN_ID)
   @ApiBody({ type: ReleaseBody, required: false })
   @Operation('releaseToken', RELEASE)
-  release(@TokenId() id: string, @Body() body: ReleaseBody): Promise<ReleaseAnswer> {
-    return this.service.release(id, claimOf(body)).then(() => ({ ok: true, token_id: id, status: 'available' }));
+  @Repeatable()
+  release(@TokenId() id: string, @Body() body: ReleaseBody, @Once() idempotency?: Idempotency): Promise<ReleaseAnswer> {
+    return this.service
+      .release(id, claimOf(body), { idempotency })
+      .then(() => ({ ok: true, token_id: id, status: 'available' }));
   }
 
   @Post('release/:id')
   @ApiParam(TOKEN_ID)
   @ApiBody({ type: ReleaseBody, required: false })
   @Operation('releaseTokenById', { ...RELEASE, summary: `${RELEASE.summary} (the same route, written the other way)` })
-  releaseById(@TokenId() id: string, @Body() body: ReleaseBody): Promise<ReleaseAnswer> {
-    return this.release(id, body);
+  @Repeatable()
+  releaseById(
+    @TokenId() id: string,
+    @Body() body: ReleaseBody,
+    @Once() idempotency?: Idempotency,
+  ): Promise<ReleaseAnswer> {
+    return this.release(id, body, idempotency);
   }
 
   @Post(':id/keep-alive')
@@ -61,8 +82,15 @@ export class LeasesController {
     answer: RenewalAnswer,
     problems: [...BODY, ...OF_LEASE, 'not_renewable'],
   })
-  keepAlive(@TokenId() id: string, @Body() body: KeepAliveBody): Promise<RenewalAnswer> {
-    return this.service.keepAlive(id, claimOf(body), body.ttl_seconds).then((lease) => renewed(id, lease));
+  @Repeatable()
+  keepAlive(
+    @TokenId() id: string,
+    @Body() body: KeepAliveBody,
+    @Once() idempotency?: Idempotency,
+  ): Promise<RenewalAnswer> {
+    return this.service
+      .keepAlive(id, claimOf(body), body.ttl_seconds, { idempotency })
+      .then((lease) => renewed(id, lease));
   }
 }
 

@@ -7,6 +7,7 @@ import {
   TokenPoolService,
   TokenReader,
   type EventPage,
+  type Idempotency,
   type HistoryPage,
   type PageRequest,
   type TokenDetailsView,
@@ -15,6 +16,7 @@ import {
   type TokenView,
 } from '@app/tokens';
 import { DeclaredInputGuard } from '../http/declared-input.guard.js';
+import { Once, Repeatable } from '../http/idempotency.js';
 import { TOKEN_ID, TokenId } from '../http/token-id.pipe.js';
 import { BODY, OF_TOKEN, Operation } from '../openapi/operation.decorator.js';
 import { AnyTokensQuery, DeleteQuery, PageQuery, PoolBody, PoolQuery, TokensQuery } from './token.requests.js';
@@ -108,8 +110,9 @@ export class TokensController {
     answer: ReleasedCount,
     problems: [...BODY, 'pool_not_found'],
   })
-  cleanup(@Body() { pool = DEFAULT_POOL }: PoolBody): Promise<ReleasedCount> {
-    return this.service.cleanup(pool).then((released) => ({ released }));
+  @Repeatable()
+  cleanup(@Body() { pool = DEFAULT_POOL }: PoolBody, @Once() idempotency?: Idempotency): Promise<ReleasedCount> {
+    return this.service.cleanup(pool, idempotency).then((released) => ({ released }));
   }
 
   @Delete('clear-active')
@@ -118,8 +121,9 @@ export class TokensController {
     answer: ReleasedCount,
     problems: ['pool_not_found'],
   })
-  clearActive(@Query() query: PoolQuery): Promise<ReleasedCount> {
-    return this.cleanup(query);
+  @Repeatable()
+  clearActive(@Query() query: PoolQuery, @Once() idempotency?: Idempotency): Promise<ReleasedCount> {
+    return this.cleanup(query, idempotency);
   }
 
   @Post()
@@ -130,8 +134,9 @@ export class TokensController {
     answer: Token,
     problems: [...BODY, 'pool_not_found', 'pool_is_fixed', 'pool_limit_reached'],
   })
-  create(@Body() { pool = DEFAULT_POOL }: PoolBody): Promise<TokenView> {
-    return this.service.generate(pool).then(({ id }) => freshToken(id, pool));
+  @Repeatable()
+  create(@Body() { pool = DEFAULT_POOL }: PoolBody, @Once() idempotency?: Idempotency): Promise<TokenView> {
+    return this.service.generate(pool, idempotency).then(({ id }) => freshToken(id, pool));
   }
 
   @Delete(':id')

@@ -1,8 +1,9 @@
 // The port in memory, for tests that need no database. It sits the same exam as the PostgreSQL one, so it does not lie.
 
+import { ANSWERS_ARE_KEPT_HOURS, type KeptAnswer } from '../answer-book.js';
 import { DomainError } from '../domain-error.js';
 import type { Instant } from '../instant.js';
-import type { Needs } from '../needs.js';
+import { needs, type Needs } from '../needs.js';
 import type { PoolPolicy } from '../pool-policy.js';
 import type { TokenEvent } from '../token-event.js';
 import { TokenPool, type PoolSlice, type PoolState } from '../token-pool.js';
@@ -14,6 +15,7 @@ interface StoredPool {
   lastAt: Instant;
   tokens: Map<string, Token>;
   events: (TokenEvent & { readonly recordedAt: Instant })[];
+  answers: (KeptAnswer & { readonly at: Instant })[];
   /** The pool's lock: resolves when whoever has it is done. */
   lock: Promise<unknown>;
   isLocked: boolean;
@@ -47,10 +49,11 @@ export class InMemoryTokenPoolRepository extends TokenPoolRepository {
       lastAt: this.clock(),
       tokens: new Map(),
       events: [],
+      answers: [],
       lock: Promise.resolve(),
       isLocked: false,
     };
-    const made = this.#locked(stored, { tokenIds: [], free: 0, due: 0, grants: 0, oldest: 0 }, decide);
+    const made = this.#locked(stored, needs({}), decide);
     this.#pools.set(policy.name, stored);
     return made.catch((error: unknown) => {
       this.#pools.delete(policy.name);
@@ -60,7 +63,8 @@ export class InMemoryTokenPoolRepository extends TokenPoolRepository {
 
   poolsToSweep(): Promise<string[]> {
     const now = this.clock();
-    const hasWork = ({ state: { policy, tokenCount }, tokens }: StoredPool): boolean =>
+    const hasWork = ({ state: { policy, tokenCount }, tokens, answers }: StoredPool): boolean =>
+      answers.some(({ at }) => this.#isOld(at)) ||
       (policy.kind === 'fixed' && tokenCount < policy.size) ||
       [...tokens.values()].some(({ lease, freeSince }) =>
         lease
@@ -70,9 +74,20 @@ export class InMemoryTokenPoolRepository extends TokenPoolRepository {
     return Promise.resolve([...this.#pools].filter(([, pool]) => hasWork(pool)).map(([name]) => name));
   }
 
+  forgetAnswers(poolName: string, most: number): Promise<number> {
+    const stored = this.#pools.get(poolName) as StoredPool;
+    const old = stored.answers.filter(({ at }) => this.#isOld(at)).slice(0, most);
+    stored.answers = stored.answers.filter((answer) => !old.includes(answer));
+    return Promise.resolve(old.length);
+  }
+
   /** What is stored, for a test to look at. */
   look(poolName: string): Readonly<Pick<StoredPool, 'state' | 'tokens' | 'events'>> {
     return this.#pools.get(poolName) as StoredPool;
+  }
+
+  #isOld(at: Instant): boolean {
+    return at < this.clock() - ANSWERS_ARE_KEPT_HOURS * 3_600_000_000;
   }
 
   #locked<T>(stored: StoredPool, needs: Needs, decide: (pool: TokenPool) => T): Promise<T> {
@@ -93,7 +108,7 @@ export class InMemoryTokenPoolRepository extends TokenPoolRepository {
     return result;
   }
 
-  #slice({ state, tokens, lastAt }: StoredPool, needs: Needs): PoolSlice {
+  #slice({ state, tokens, lastAt, answers: kept }: StoredPool, needs: Needs): PoolSlice {
     const now = Math.max(this.clock(), lastAt);
     const all = [...tokens.values()];
     const free = all
@@ -103,7 +118,7 @@ export class InMemoryTokenPoolRepository extends TokenPoolRepository {
     const leased = all.filter(({ lease }) => lease !== null);
     const due = leased
       .filter(({ lease }) => isOverdue(lease!, now))
-      .sort((a, b) => a.lease!.expiresAt - b.lease!.expiresAt)
+      .sort((a, b) => a.lease!.expiresAt - b.lease!.expiresAt || (a.id < b.id ? -1 : 1))
       .slice(0, needs.due);
     const running = leased.filter(({ lease }) => !isOverdue(lease!, now));
     const victims =
@@ -111,7 +126,16 @@ export class InMemoryTokenPoolRepository extends TokenPoolRepository {
     const oldest = running.sort((a, b) => a.lease!.fence - b.lease!.fence).slice(0, needs.oldest + victims);
     const named = needs.tokenIds.map((id) => tokens.get(id)).filter((token) => token !== undefined);
     const nextExpiryAt = running.length === 0 ? null : Math.min(...running.map(({ lease }) => lease!.expiresAt));
-    return { state, now, nextExpiryAt, tokens: [...named, ...due, ...free, ...oldest].map((token) => ({ ...token })) };
+    const answers = kept.filter((answer) =>
+      needs.answers.some(({ useCase, key }) => useCase === answer.useCase && key === answer.key),
+    );
+    return {
+      state,
+      now,
+      nextExpiryAt,
+      answers,
+      tokens: [...named, ...due, ...free, ...oldest].map((token) => ({ ...token })),
+    };
   }
 }
 
@@ -119,6 +143,7 @@ function save(stored: StoredPool, pool: TokenPool): void {
   for (const token of [...pool.changed, ...pool.generated]) stored.tokens.set(token.id, token);
   for (const { id } of pool.deleted) stored.tokens.delete(id);
   stored.events.push(...pool.events.map((event) => ({ ...event, recordedAt: pool.now })));
+  stored.answers.push(...pool.answers.added.map((answer) => ({ ...answer, at: pool.now })));
   stored.state = pool.state;
   stored.lastAt = pool.now;
 }

@@ -1,0 +1,50 @@
+// Requests that may be sent again: `Idempotency-Key` read from a request, and declared in the OpenAPI document.
+
+import { createHash } from 'node:crypto';
+import { applyDecorators, createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import { ApiHeader } from '@nestjs/swagger';
+import { ANSWERS_ARE_KEPT_HOURS, type Idempotency } from '@app/tokens';
+import type { Request, Response } from 'express';
+import { Problems } from '../openapi/problems.decorator.js';
+import { HttpProblem } from './problem.js';
+
+const KEY = /^[\x21-\x7e]{1,255}$/;
+
+/** The request's idempotency, or undefined when it carries no key. */
+export const Once = createParamDecorator((_: unknown, context: ExecutionContext): Idempotency | undefined => {
+  const http = context.switchToHttp();
+  const req = http.getRequest<Request>();
+  const key = req.headers['idempotency-key'];
+  if (key === undefined) return undefined;
+  if (typeof key !== 'string' || !KEY.test(key)) {
+    throw new HttpProblem('invalid_request', 'Idempotency-Key must be 1 to 255 visible ASCII characters');
+  }
+  const onReplay = (): unknown => http.getResponse<Response>().setHeader('idempotency-replayed', 'true');
+  return { key, fingerprint: fingerprintOf(req), onReplay };
+});
+
+/** Declares the header and the error of a route that takes `@Once()`. */
+export const Repeatable = (): MethodDecorator =>
+  applyDecorators(
+    ApiHeader({
+      name: 'Idempotency-Key',
+      required: false,
+      description:
+        'Makes the request safe to send again: within the pool, for ' +
+        `${ANSWERS_ARE_KEPT_HOURS} hours, the same key and request get the same answer and have one effect.`,
+      schema: { type: 'string', minLength: 1, maxLength: 255, pattern: '^[!-~]+$' },
+    }),
+    Problems('idempotency_key_reused'),
+  );
+
+/** Over what is asked for, wherever in the request it stands: a route and its alias ask for the same. */
+function fingerprintOf({ params, query, body }: Request): string {
+  const asked = { ...params, ...query, ...(body as object | undefined) };
+  return createHash('sha256').update(JSON.stringify(asked, sorted)).digest('base64url');
+}
+
+/** Objects with their keys in order: JSON has none. */
+const sorted = (_: string, value: unknown): unknown =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+    : value;
