@@ -53,6 +53,7 @@ test('every route of the contract is in it', () => {
       'GET /api/pools/{name}',
       'POST /api/pools',
       'PATCH /api/pools/{name}',
+      'GET /api/pools/{name}/audit',
       'GET /api/pools/{name}/events',
       'POST /generate-token',
       'POST /assign-token',

@@ -1,5 +1,6 @@
 // Pools over HTTP.
 
+import { Client } from 'pg';
 import { startApp, type TestApp } from '../support/app.js';
 import { clientOf, type Ask } from './client.js';
 
@@ -106,4 +107,32 @@ test('the feed of a pool is read from any seq on, oldest first and without gaps'
   const { body: part } = await ask('GET', '/api/pools/feed/events?after=1&limit=1');
   expect(part).toEqual({ pool: 'feed', last_seq: 3, events: [body.events[1]] });
   expect((await ask('GET', '/api/pools/feed/events?after=3')).body).toEqual({ pool: 'feed', last_seq: 3, events: [] });
+});
+
+test('the audit of a pool says that all is well, or what is not', async () => {
+  const name = 'audited';
+  await ask('POST', '/api/pools', { name, kind: 'fixed', size: 2 });
+  for (let i = 0; i < 3; i++) await ask('POST', '/api/tokens/allocate', { pool: name });
+  const sound = await ask('GET', `/api/pools/${name}/audit`);
+  expect(sound).toMatchObject({
+    status: 200,
+    body: { pool: name, last_seq: 6, tokens: 2, open_leases: 2, is_sound: true, findings: [] },
+  });
+  const meddler = new Client({ connectionString: app.databaseUrl });
+  await meddler.connect();
+  await meddler.query(`UPDATE tokens SET expires_at = expires_at + interval '1 hour' WHERE pool = $1 AND fence = 3`, [
+    name,
+  ]);
+  await meddler.query(`UPDATE pools SET lease_count = 1 WHERE name = $1`, [name]);
+  await meddler.end();
+  const { body } = await ask('GET', `/api/pools/${name}/audit`);
+  expect(body).toMatchObject({ is_sound: false });
+  expect(body.findings).toEqual([
+    expect.stringMatching(/^token \S+: expires_at is shown as .*, the feed says/),
+    "the pool's lease_count is 1, the feed says 2",
+  ]);
+  expect(await ask('GET', '/api/pools/nowhere/audit')).toMatchObject({
+    status: 404,
+    body: { error: 'pool_not_found' },
+  });
 });

@@ -42,6 +42,28 @@ export class Database {
     this.#pool = (source.driver as unknown as { master: Pool }).master;
   }
 
+  /** Several statements that see the database as of one instant, and change nothing. */
+  async snapshot<T>(
+    look: (ask: <Row>(statement: Statement, values: unknown[]) => Promise<Row[]>) => Promise<T>,
+  ): Promise<T> {
+    const client = await this.connect();
+    let isClean = false;
+    try {
+      await send(client, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+      const seen = await look(async (statement, values) => {
+        const [result] = await send(client, { ...statement, values });
+        return result?.rows as never;
+      });
+      await send(client, 'COMMIT');
+      isClean = true;
+      return seen;
+    } catch (error) {
+      throw error instanceof DatabaseFailure && error.isPassing ? unavailable() : error;
+    } finally {
+      client.release(!isClean);
+    }
+  }
+
   /** @throws DatabaseFailure */
   async connect(): Promise<PoolClient> {
     const client = await orFailure(this.#pool.connect());

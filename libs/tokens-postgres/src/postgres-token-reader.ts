@@ -11,6 +11,7 @@ import {
   type HistoryPage,
   type PageRequest,
   type PoolView,
+  type StoredPoolView,
   type TokenDetailsView,
   type TokenPage,
   type TokenQuery,
@@ -29,11 +30,14 @@ import {
   LOCATE,
   POOL,
   POOLS,
+  STORED_POOL,
+  STORED_TOKENS,
   TOKEN_DETAILS,
   TOKEN_EVENTS,
 } from './read-statements.js';
 
 const SHOWN_USES = 20;
+const STORED_PAGE = 10_000;
 const NIL_UUID = '00000000-0000-0000-0000-000000000000';
 const BEYOND_ALL = Number.MAX_SAFE_INTEGER;
 
@@ -96,6 +100,19 @@ export class PostgresTokenReader extends TokenReader {
     const [pool] = await this.#database.read<PoolView>(POOL, [poolName]);
     if (!pool) throw notFound(poolName);
     return pool;
+  }
+
+  async stored(poolName: string): Promise<StoredPoolView> {
+    return this.#database.snapshot(async (ask) => {
+      const [pool] = await ask<Omit<StoredPoolView, 'tokens'>>(STORED_POOL, [poolName]);
+      if (!pool) throw notFound(poolName);
+      const tokens: TokenView[] = [];
+      for (;;) {
+        const page = await ask<TokenView>(STORED_TOKENS, [poolName, STORED_PAGE, tokens.at(-1)?.id ?? NIL_UUID]);
+        tokens.push(...page);
+        if (page.length < STORED_PAGE) return { ...pool, tokens };
+      }
+    });
   }
 
   async feed(poolName: string, after: number, limit: number): Promise<FeedPage> {

@@ -107,6 +107,22 @@ export const END_OF_LEASE = named(
    WHERE pool = $1 AND token_id = $2 AND fence = $3 AND event IN ('released', 'expired') AND lease_id = $4`,
 );
 
+/** $1 pool. */
+export const STORED_POOL = named(
+  'stored_pool',
+  `SELECT size, last_seq::double precision AS last_seq, last_fence::double precision AS last_fence, token_count,
+     lease_count
+   FROM pools WHERE name = $1`,
+);
+
+/** $1 pool, $2 page size, $3 after this id. */
+export const STORED_TOKENS = named(
+  'stored_tokens',
+  `SELECT id, pool, status, user_id AS active_user_id, ${iso('last_activated_at')} AS last_activated_at,
+     ${iso('expires_at')} AS expires_at, fence::double precision AS fence
+   FROM tokens WHERE pool = $1 AND id > $3 ORDER BY id LIMIT $2`,
+);
+
 const POOL_VIEW = `
   name, kind, size, ttl_seconds, renewable, max_lifetime_seconds, idle_ttl_seconds, on_exhausted, release_authority,
   json_build_object('total', token_count, 'available', token_count - lease_count + overdue,

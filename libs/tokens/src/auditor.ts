@@ -33,6 +33,11 @@ export class Auditor {
   /** @param size the most tokens the pool may ever have had */
   constructor(private readonly size: number) {}
 
+  /** The fence of the latest grant. */
+  get fence(): number {
+    return this.#fence;
+  }
+
   get events(): number {
     return this.#seq;
   }

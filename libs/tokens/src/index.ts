@@ -1,6 +1,7 @@
 // The domain's door: what the API calls, and the ports that an adapter implements.
 
 export { ANSWERS_ARE_KEPT_HOURS, type AnswerName, type Idempotency, type KeptAnswer } from './answer-book.js';
+export { auditPool, type AuditReport } from './audit-pool.js';
 export { Auditor } from './auditor.js';
 export { DEFAULT_LIMITS, CommandQueue, type CommandQueueLimits } from './command-queue.js';
 export { DomainError, type DomainErrorCode, type DomainErrorFacts } from './domain-error.js';

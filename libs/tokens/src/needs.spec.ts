@@ -1,15 +1,13 @@
 // What a batch asks to be loaded has to be enough: each pool here is larger than what is loaded of it.
 
-import { Auditor } from './auditor.js';
 import { decideBatch } from './batch.js';
 import { allocate, deleteToken, generate, release, type Command } from './command.js';
-import { CommandQueue } from './command-queue.js';
 import { together } from './needs.js';
 import type { PoolPolicy } from './pool-policy.js';
 import { NOW, SECOND, elastic, fixed, user } from './testing/given.js';
 import { InMemoryTokenPoolRepository } from './testing/in-memory-token-pool-repository.js';
-import { eventView } from './testing/views.js';
 import type { Grant } from './token-pool.js';
+import type { Token } from './token.js';
 
 let now = NOW;
 let repository: InMemoryTokenPoolRepository;
@@ -42,43 +40,39 @@ const generateOne = async (poolName: string): Promise<string> =>
   ((await decide(poolName, generate())) as { id: string }[])[0]!.id;
 
 describe('idle tokens that no sweep has deleted yet', () => {
-  test('do not hide a free token from whoever asks for one', async () => {
+  const evicting = elastic({ size: 100, ttlSeconds: 900, idleTtlSeconds: 300, onExhausted: 'evict_oldest' });
+
+  test('are handed out like any other, the one that is free for the longest first', async () => {
     await make(elastic({ size: 3, idleTtlSeconds: 300 }));
-    await generateOne('elastic');
+    const older = await generateOne('elastic');
     wait(200);
     const fresh = await generateOne('elastic');
     wait(101);
-    expect(await grantsOf('elastic', 1)).toMatchObject([{ tokenId: fresh }]);
+    expect((await grantsOf('elastic', 2)).map(({ tokenId }) => tokenId)).toEqual([older, fresh]);
   });
 
-  test('do not hide from a batch which leases are the oldest', async () => {
-    const policy = elastic({ size: 5, ttlSeconds: 900, idleTtlSeconds: 300, onExhausted: 'evict_oldest' });
-    await make(policy);
-    for (let i = 0; i < 3; i++) await generateOne('elastic');
-    await grantsOf('elastic', 3);
-    await generateOne('elastic');
-    wait(200);
-    const fresh = await generateOne('elastic');
-    wait(101);
-    const grants = await grantsOf('elastic', 2);
-    expect(grants.map(({ tokenId, evicted }) => [tokenId === fresh, evicted?.fence])).toEqual([
-      [true, undefined],
-      [false, 1],
-    ]);
-  });
-
-  test('are gone before a lease is evicted, however many they are', async () => {
-    await make(elastic({ size: 100, ttlSeconds: 900, idleTtlSeconds: 300, onExhausted: 'evict_oldest' }));
+  test('keep a batch from evicting anybody until all of them are handed out', async () => {
+    await make(evicting);
     await decide('elastic', ...times(91, () => generate()));
     await grantsOf('elastic', 1);
     wait(300);
-    const grant = await new CommandQueue(repository).submit('elastic', ask());
-    expect(grant.evicted?.fence).toBe(1);
-    const { events } = repository.look('elastic');
-    const auditor = new Auditor(100);
-    events.forEach((event) => auditor.add(eventView('elastic', event)));
-    expect(auditor.finish()).toEqual([]);
-    expect(events.filter(({ event }) => event === 'deleted')).toHaveLength(90);
+    const grants = await grantsOf('elastic', 91);
+    expect(grants.map(({ evicted }) => evicted?.fence ?? null)).toEqual([...times(90, () => null), 1]);
+  });
+
+  test('that make room for a new one do not take the place of tokens that the batch needs', async () => {
+    await make({ ...evicting, size: 6 });
+    for (let i = 0; i < 4; i++) await generateOne('elastic');
+    await grantsOf('elastic', 1);
+    wait(200);
+    for (let i = 0; i < 2; i++) await generateOne('elastic');
+    wait(101);
+    const [made, ...grants] = (await decide('elastic', generate(), ask(), ask())) as [Token, Grant, Grant];
+    // Two tokens at least are free for longer than the one that is made.
+    expect(grants.map(({ tokenId, evicted }) => [tokenId === made.id, evicted])).toEqual([
+      [false, null],
+      [false, null],
+    ]);
   });
 
   test('make room for as many new ones', async () => {

@@ -113,11 +113,12 @@ const wait: fc.Arbitrary<Wait> = fc.oneof(
   },
 );
 const steps = fc.array(fc.record({ wait, step }), { minLength: 1, maxLength: 100, size: 'max' });
-const batches = fc.array(fc.record({ wait, steps: fc.array(step, { minLength: 1, maxLength: 12, size: 'max' }) }), {
-  minLength: 1,
-  maxLength: 20,
-  size: 'max',
-});
+/** Mostly small ones: the fewer commands, the less of the pool is loaded. */
+const batch = fc.oneof(
+  { weight: 3, arbitrary: fc.array(step, { minLength: 1, maxLength: 4, size: 'max' }) },
+  { weight: 1, arbitrary: fc.array(step, { minLength: 1, maxLength: 12, size: 'max' }) },
+);
+const batches = fc.array(fc.record({ wait, steps: batch }), { minLength: 1, maxLength: 40, size: 'max' });
 
 /** Where the pool is kept between two commands. */
 interface Store {

@@ -237,15 +237,24 @@ describe('settling', () => {
   });
 
   test('happens once', () => {
-    const pool = poolOf(elastic({ idleTtlSeconds: 5 }), [heldToken(1, 1, -2), freeToken(2, 9)]);
+    const pool = poolOf(fixed(), [heldToken(1, 1, -2), freeToken(2, 9)]);
     pool.settle();
     pool.settle();
-    expect(story(pool)).toEqual(['expired, ttl_expired, token 1, fence 1', 'deleted, idle_ttl, token 2']);
+    expect(story(pool)).toEqual(['expired, ttl_expired, token 1, fence 1']);
   });
 
-  test('deletes tokens that nobody used for the idle time, to the microsecond', () => {
-    const pool = poolOf(elastic({ idleTtlSeconds: 5 }), [freeToken(1, 4.999_999), freeToken(2, 5), freeToken(3, 60)]);
+  test('deletes no token, idle or not: until the sweep does, it is as available as it is shown', () => {
+    const pool = poolOf(elastic({ idleTtlSeconds: 5 }), [freeToken(1, 9)]);
     pool.settle();
+    expect(pool.events).toEqual([]);
+    expect(pool.allocate({ userId: ASKER }).tokenId).toBe(tokenId(1));
+  });
+});
+
+describe('deleting idle tokens', () => {
+  test('takes those that nobody used for the idle time, to the microsecond', () => {
+    const pool = poolOf(elastic({ idleTtlSeconds: 5 }), [freeToken(1, 4.999_999), freeToken(2, 5), freeToken(3, 60)]);
+    pool.deleteIdle();
     expect(story(pool)).toEqual(['deleted, idle_ttl, token 3', 'deleted, idle_ttl, token 2']);
     expect(pool.events.map(({ occurredAt, lease }) => [occurredAt, lease])).toEqual([
       [NOW, null],
@@ -255,10 +264,10 @@ describe('settling', () => {
     expect(pool.state).toMatchObject({ tokenCount: 1, leaseCount: 0 });
   });
 
-  test('deletes a token whose lease has been over for the idle time: its end is written first', () => {
+  test('takes those whose lease has been over for the idle time: its end is written first', () => {
     const tokens = [heldToken(1, 1, -5), heldToken(2, 2, -4)];
     const pool = poolOf(elastic({ idleTtlSeconds: 5 }), tokens);
-    pool.settle();
+    pool.deleteIdle();
     expect(story(pool)).toEqual([
       'expired, ttl_expired, token 1, fence 1',
       'expired, ttl_expired, token 2, fence 2',
@@ -269,11 +278,18 @@ describe('settling', () => {
     expect(pool.state).toMatchObject({ tokenCount: 1, leaseCount: 0 });
   });
 
-  test('deletes nothing that is held, and nothing where tokens stay', () => {
+  test('happens once', () => {
+    const pool = poolOf(elastic({ idleTtlSeconds: 5 }), [freeToken(1, 9)]);
+    pool.deleteIdle();
+    pool.deleteIdle();
+    expect(story(pool)).toEqual(['deleted, idle_ttl, token 1']);
+  });
+
+  test('takes nothing that is held, and nothing where tokens stay', () => {
     const held = poolOf(elastic({ idleTtlSeconds: 5, ttlSeconds: 900 }), [heldToken(1, 1, 60, 800)]);
-    held.settle();
+    held.deleteIdle();
     const free = poolOf(lasting(), [freeToken(1, 100_000)]);
-    free.settle();
+    free.deleteIdle();
     expect([...held.events, ...free.events]).toEqual([]);
   });
 });
@@ -289,10 +305,10 @@ describe('every command settles first', () => {
   ];
 
   test.each(commands)('%s', (_, command) => {
-    const pool = poolOf(elastic({ idleTtlSeconds: 30 }), [heldToken(1, 1, -2), freeToken(2, 40), heldToken(3, 3)]);
+    const pool = poolOf(lasting(), [heldToken(1, 1, -2), heldToken(3, 3)]);
     command(pool);
-    expect(story(pool).slice(0, 2)).toEqual(['expired, ttl_expired, token 1, fence 1', 'deleted, idle_ttl, token 2']);
-    expect(pool.events.length).toBeGreaterThan(2);
+    expect(story(pool)[0]).toBe('expired, ttl_expired, token 1, fence 1');
+    expect(pool.events.length).toBeGreaterThan(1);
   });
 });
 
@@ -522,12 +538,19 @@ describe('generating', () => {
   });
 
   test('has room again once an idle token is deleted, or any other', () => {
-    const idle = poolOf(elastic({ size: 1, idleTtlSeconds: 5 }), [freeToken(1, 6)]);
+    const idle = poolOf(elastic({ size: 1, idleTtlSeconds: 5 }), [freeToken(1, 5)]);
     expect(idle.generate().id).not.toBe(tokenId(1));
+    expect(story(idle)[0]).toBe('deleted, idle_ttl, token 1');
     const full = poolOf(lasting({ size: 1 }), [heldToken(1, 1)]);
     full.delete(tokenId(1), true);
     expect(full.generate().id).not.toBe(tokenId(1));
     expect(full.state).toMatchObject({ tokenCount: 1, leaseCount: 0 });
+  });
+
+  test('deletes no idle token while there is room', () => {
+    const pool = poolOf(elastic({ size: 2, idleTtlSeconds: 5 }), [freeToken(1, 6)]);
+    pool.generate();
+    expect(pool.events.map(({ event }) => event)).toEqual(['generated']);
   });
 
   test('is refused in a fixed pool, full or not', () => {
@@ -678,12 +701,12 @@ describe('changing the policy', () => {
 });
 
 describe('a refusal changes nothing but what the clock has decided', () => {
-  const tokens = (): Token[] => [heldToken(1, 1, -2), usedToken(2, 40), heldToken(3, 3), heldToken(4, 4, 7)];
-  const idle = elastic({ size: 3, idleTtlSeconds: 30, renewable: false });
+  const tokens = (): Token[] => [heldToken(1, 1, -2), usedToken(2, 20), heldToken(3, 3), heldToken(4, 4, 7)];
+  const policy = elastic({ size: 4, idleTtlSeconds: 30, renewable: false });
   const refused: [string, (pool: TokenPool) => unknown][] = [
     ['release by a stranger', (pool) => pool.release(tokenId(3), { userId: STRANGER })],
     ['release of a lease that is overdue', (pool) => pool.release(tokenId(1), { userId: user(1) })],
-    ['release of an idle token', (pool) => pool.release(tokenId(2), {})],
+    ['release of a free token', (pool) => pool.release(tokenId(2), {})],
     ['keep-alive by a stranger', (pool) => pool.keepAlive(tokenId(3), { leaseId: NEVER })],
     ['keep-alive by fence', (pool) => pool.keepAlive(tokenId(3), { fence: 3 })],
     ['keep-alive where leases are not renewable', (pool) => pool.keepAlive(tokenId(3), { userId: user(3) })],
@@ -705,17 +728,17 @@ describe('a refusal changes nothing but what the clock has decided', () => {
     const [all, settledOnly] = [tokens(), tokens()];
     // The lease ids are random.
     all.forEach((token, place) => (token.lease = settledOnly[place]?.lease ?? null));
-    const [pool, twin] = [poolOf(idle, all), poolOf(idle, settledOnly)];
+    const [pool, twin] = [poolOf(policy, all), poolOf(policy, settledOnly)];
     refusalOf(() => command(pool));
     twin.settle();
     expect(picture(pool, all)).toEqual(picture(twin, settledOnly));
-    expect(pool.events).toHaveLength(2);
+    expect(story(pool)).toEqual(['expired, ttl_expired, token 1, fence 1']);
   });
 
   test('allocate from a full pool', () => {
     const all = [heldToken(3, 3), heldToken(4, 4, 7)];
     const before = structuredClone(all);
-    const pool = poolOf(idle, all);
+    const pool = poolOf(policy, all);
     const state = pool.state;
     refusalOf(() => pool.allocate({ userId: ASKER }));
     expect(picture(pool, all)).toEqual({ state, events: [], tokens: before, changed: [], generated: [], deleted: [] });

@@ -2,7 +2,15 @@
 // store's clock, so that an overdue one is never shown as active.
 
 import type { EndReason } from './token-event.js';
-import type { EventPage, FeedPage, HistoryPage, PoolView, TokenDetailsView, TokenPage } from './views.js';
+import type {
+  EventPage,
+  FeedPage,
+  HistoryPage,
+  PoolView,
+  StoredPoolView,
+  TokenDetailsView,
+  TokenPage,
+} from './views.js';
 
 export interface PageRequest {
   readonly limit: number;
@@ -46,6 +54,9 @@ export abstract class TokenReader {
 
   /** @throws DomainError `pool_not_found` */
   abstract pool(poolName: string): Promise<PoolView>;
+
+  /** A pool as it is written down, overdue leases still open, in one snapshot. @throws DomainError `pool_not_found` */
+  abstract stored(poolName: string): Promise<StoredPoolView>;
 
   /** Events after a seq, oldest first, without gaps. @throws DomainError `pool_not_found` */
   abstract feed(poolName: string, after: number, limit: number): Promise<FeedPage>;

@@ -83,3 +83,13 @@ export interface FeedPage {
   /** The seq of the pool's newest event, on this page or not. */
   readonly last_seq: number;
 }
+
+/** For the audit: what is written down, not judged by any clock. */
+export interface StoredPoolView {
+  readonly size: number;
+  readonly last_seq: number;
+  readonly last_fence: number;
+  readonly token_count: number;
+  readonly lease_count: number;
+  readonly tokens: readonly TokenView[];
+}

@@ -1,7 +1,7 @@
 // What the routes of pools answer, for the OpenAPI document; the views themselves come as they are from the store.
 
 import { ApiProperty, ApiSchema } from '@nestjs/swagger';
-import type { FeedPage, OnExhausted, PoolKind, PoolView, ReleaseAuthority } from '@app/tokens';
+import type { AuditReport, FeedPage, OnExhausted, PoolKind, PoolView, ReleaseAuthority } from '@app/tokens';
 import { TokenEvent } from '../tokens/token.responses.js';
 import { ON_EXHAUSTED, POOL_KINDS, RELEASE_AUTHORITIES } from './pool.requests.js';
 
@@ -71,4 +71,25 @@ export class PoolEventFeed implements FeedPage {
 
   @ApiProperty({ ...COUNT, description: 'The `seq` of the newest event of the pool, on this page or not.' })
   readonly last_seq: number;
+}
+
+@ApiSchema({ name: 'PoolAudit' })
+export class PoolAudit implements AuditReport {
+  @ApiProperty({ example: 'default' })
+  readonly pool: string;
+
+  @ApiProperty({ ...COUNT, description: 'All events up to this `seq` were read.' })
+  readonly last_seq: number;
+
+  @ApiProperty({ ...COUNT })
+  readonly tokens: number;
+
+  @ApiProperty({ ...COUNT, description: 'Leases without an end in the audit, overdue ones among them.' })
+  readonly open_leases: number;
+
+  @ApiProperty({ description: 'Whether nothing was found.' })
+  readonly is_sound: boolean;
+
+  @ApiProperty({ type: [String], description: 'What is wrong, in words.' })
+  readonly findings: string[];
 }

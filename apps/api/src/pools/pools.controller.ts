@@ -2,12 +2,20 @@
 
 import { Body, Controller, Get, Patch, Post, Query, UseGuards } from '@nestjs/common';
 import { ApiBody, ApiParam, ApiTags } from '@nestjs/swagger';
-import { TokenPoolService, TokenReader, type FeedPage, type PolicyChange, type PoolView } from '@app/tokens';
+import {
+  auditPool,
+  TokenPoolService,
+  TokenReader,
+  type AuditReport,
+  type FeedPage,
+  type PolicyChange,
+  type PoolView,
+} from '@app/tokens';
 import { DeclaredInputGuard } from '../http/declared-input.guard.js';
 import { BODY, Operation } from '../openapi/operation.decorator.js';
 import { POOL_NAME_PARAM, PoolName } from './pool-name.pipe.js';
 import { ChangePoolBody, CreatePoolBody, FeedQuery } from './pool.requests.js';
-import { Pool, PoolEventFeed, PoolList } from './pool.responses.js';
+import { Pool, PoolAudit, PoolEventFeed, PoolList } from './pool.responses.js';
 
 @ApiTags('pools')
 @UseGuards(DeclaredInputGuard)
@@ -67,6 +75,18 @@ export class PoolsController {
   })
   events(@PoolName() name: string, @Query() { after = '0', limit = '100' }: FeedQuery): Promise<FeedPage> {
     return this.reader.feed(name, Number(after), Number(limit));
+  }
+
+  @Get(':name/audit')
+  @ApiParam(POOL_NAME_PARAM)
+  @Operation('auditPool', {
+    summary: 'Read all events of a pool, check every rule, and compare with what is stored',
+    description: 'Takes no lock, and as long as the feed is long: some ten seconds for a million events.',
+    answer: PoolAudit,
+    problems: ['pool_not_found'],
+  })
+  audit(@PoolName() name: string): Promise<AuditReport> {
+    return auditPool(this.reader, name);
   }
 }
 

@@ -60,7 +60,7 @@ export function workOf(step: Step, before: Before): Work {
       return { needs: needs({ oldest: most, due: most }), decide: (pool) => pool.releaseOldest(most, lastFence) };
     }
     case 'sweep':
-      return { needs: needs({ due: 200, free: 200 }), decide: (pool) => (pool.settle(), pool.fill(200)) };
+      return { needs: needs({ due: 200, free: 200 }), decide: (pool) => (pool.deleteIdle(), pool.fill(200)) };
     case 'change': {
       const change = { ...step.change, size: before.state.policy.size + step.grow };
       return { needs: needs({}), decide: (pool) => answered(() => (pool.changePolicy(change), 'done')) };
@@ -150,7 +150,7 @@ export function expectedOf(step: Step, before: Before): Answer {
     }
     case 'generate':
       if (policy.kind === 'fixed') return 'pool_is_fixed';
-      return tokens.length < policy.size ? 'done' : 'pool_limit_reached';
+      return tokens.length < policy.size || free.some((token) => isIdle(token, before)) ? 'done' : 'pool_limit_reached';
     case 'delete': {
       if (policy.kind === 'fixed') return 'pool_is_fixed';
       const token = tokens.find(({ id }) => id === tokenOf(step, before));
@@ -186,17 +186,16 @@ function refusedClaim(claim: ClaimKind, token: Token | undefined, policy: PoolPo
   return (WRONG_CLAIMS as readonly ClaimKind[]).includes(claim) ? 'stale_lease' : null;
 }
 
-/** The tokens as the clock has them: overdue leases are over, tokens idle for too long are gone. */
-function settled({ state, tokens, now }: Before): Token[] {
-  const { idleTtlSeconds } = state.policy;
-  return [...tokens.values()]
-    .map((token) =>
-      token.lease && token.lease.expiresAt <= now
-        ? { ...token, lease: null, freeSince: token.lease.expiresAt }
-        : { ...token },
-    )
-    .filter(({ lease, freeSince }) => lease || idleTtlSeconds === null || freeSince > now - idleTtlSeconds * SECOND);
-}
+/** The tokens as the clock has them: overdue leases are over. */
+const settled = ({ tokens, now }: Before): Token[] =>
+  [...tokens.values()].map((token) =>
+    token.lease && token.lease.expiresAt <= now
+      ? { ...token, lease: null, freeSince: token.lease.expiresAt }
+      : { ...token },
+  );
+
+const isIdle = ({ freeSince }: Token, { state, now }: Before): boolean =>
+  freeSince <= now - (state.policy.idleTtlSeconds ?? Infinity) * SECOND;
 
 function tokenOf({ token }: { readonly token: number }, { ledger: { tokenIds } }: Before): string {
   return tokenIds[token % tokenIds.length] ?? '';
