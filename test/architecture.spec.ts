@@ -77,6 +77,9 @@ const GOOD_HOUSE: Files = {
   'apps/api/src/main.ts': imports('@app/local-postgres', '@nestjs/common', 'pino-pretty', './persistence.module.js'),
   'apps/api/src/persistence.module.ts': imports('@app/tokens', '@app/tokens-postgres', 'typeorm', './egg.js'),
   'apps/api/src/egg.ts': 'export {};\n',
+  'apps/bench/src/main.ts': imports('@app/tokens-postgres', './cluster.js'),
+  'apps/bench/src/cluster.ts': imports('@app/local-postgres', 'pg', 'fast-check', '../../api/src/egg.js'),
+  'apps/demo/src/main.ts': imports('node:http'),
   'libs/tokens/src/index.ts': imports('./token.js'),
   'libs/tokens/src/token.ts': imports('node:crypto'),
   'libs/tokens/src/token.spec.ts': imports('./token.js', './testing/double.js', 'fast-check'),
@@ -100,6 +103,7 @@ const SINS: Readonly<Record<string, Files>> = {
     'apps/api/src/server.ts': imports('@app/local-postgres'),
     'apps/api/src/driver.ts': imports('pg'),
   },
+  'apps-know-no-other-app': { 'apps/demo/src/neighbour.ts': imports('../../api/src/egg.js') },
   'apps-use-the-door-of-a-lib': { 'apps/api/src/window.ts': imports('../../../libs/tokens/src/token.js') },
   'libs-use-the-door-of-a-lib': { 'libs/tokens-postgres/src/window.ts': imports('../../tokens/src/token.js') },
   'shipped-code-needs-no-tests': {
@@ -133,6 +137,7 @@ function sinfulHouse(): Files {
     ...sins,
     ...dead,
     ...door('apps/api/src/main.ts', 'apps/api/src'),
+    ...door('apps/demo/src/main.ts', 'apps/demo/src'),
     ...door('libs/tokens/src/index.ts', 'libs/tokens/src'),
     ...door('libs/tokens-postgres/src/index.ts', 'libs/tokens-postgres/src'),
   };

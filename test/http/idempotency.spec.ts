@@ -58,3 +58,9 @@ test.each([[''], ['a b'], ['ü'], ['x'.repeat(256)]])('the key %j is refused, an
   expect([status, body.error]).toEqual([400, 'invalid_request']);
   expect((await ask('GET', '/api/pools/default')).body).toEqual(before);
 });
+
+test('a body that nests too deep to be told from others is refused', async () => {
+  const body = `{"metadata":{"k":${'['.repeat(7000)}${']'.repeat(7000)}}}`;
+  const { status, body: problem } = await ask('POST', '/api/tokens/allocate', body, { 'idempotency-key': 'deep' });
+  expect([status, problem.error]).toEqual([400, 'invalid_request']);
+});

@@ -38,8 +38,7 @@ export class Database {
   readonly #pool: Pool;
 
   constructor(source: DataSource) {
-    // TypeORM's own pool, without its query builder in between: it would undo the pipeline.
-    this.#pool = (source.driver as unknown as { master: Pool }).master;
+    this.#pool = poolOf(source);
   }
 
   /** Several statements that see the database as of one instant, and change nothing. */
@@ -90,6 +89,15 @@ export class Database {
       }
     }
   }
+}
+
+/** TypeORM's own pool, without its query builder in between: it would undo the pipeline. */
+const poolOf = (source: DataSource): Pool => (source.driver as unknown as { master: Pool }).master;
+
+/** The connections of this process: those that there are, the idle ones of them, and how many callers wait for one. */
+export function connectionsOf(source: DataSource): { total: number; idle: number; waiting: number } {
+  const { totalCount, idleCount, waitingCount } = poolOf(source);
+  return { total: totalCount, idle: idleCount, waiting: waitingCount };
 }
 
 /** Several statements of one transaction, sent in one go; the results in the same order. */

@@ -2,7 +2,15 @@
 
 import type { PoolClient } from 'pg';
 import type { DataSource } from 'typeorm';
-import { DomainError, TokenPool, TokenPoolRepository, needs, type Needs, type PoolPolicy } from '@app/tokens';
+import {
+  DomainError,
+  InvariantViolation,
+  TokenPool,
+  TokenPoolRepository,
+  needs,
+  type Needs,
+  type PoolPolicy,
+} from '@app/tokens';
 import { Database, DatabaseFailure, send, unavailable, type Statement } from './database.js';
 import {
   answerParameters,
@@ -157,7 +165,9 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
       await send(client, ...statements, 'COMMIT');
     } catch (error) {
       // Refused by the database: COMMIT has then rolled back. Anything else leaves open what became of it.
-      if (error instanceof DatabaseFailure && error.isRefusal) throw error;
+      if (error instanceof DatabaseFailure && error.isRefusal) {
+        throw error.isPassing ? error : new InvariantViolation(error);
+      }
       throw lastEventId === '' ? error : new CommitUnanswered(result, lastSeq, lastEventId);
     }
   }

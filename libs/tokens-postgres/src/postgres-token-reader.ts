@@ -9,6 +9,7 @@ import {
   type EventView,
   type FeedPage,
   type HistoryPage,
+  type LeaseAgesView,
   type PageRequest,
   type PoolView,
   type StoredPoolView,
@@ -24,6 +25,7 @@ import {
   END_OF_LEASE,
   FEED,
   HISTORY,
+  LEASE_AGES,
   LIST_ACTIVE,
   LIST_ALL,
   LIST_AVAILABLE,
@@ -100,6 +102,10 @@ export class PostgresTokenReader extends TokenReader {
     const [pool] = await this.#database.read<PoolView>(POOL, [poolName]);
     if (!pool) throw notFound(poolName);
     return pool;
+  }
+
+  leaseAges(): Promise<LeaseAgesView[]> {
+    return this.#database.read<LeaseAgesView>(LEASE_AGES, []);
   }
 
   async stored(poolName: string): Promise<StoredPoolView> {

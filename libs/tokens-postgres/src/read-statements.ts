@@ -141,6 +141,21 @@ export const POOLS = named('pools', pools(''));
 /** $1 pool. */
 export const POOL = named('pool', pools('WHERE name = $1'));
 
+/** How old the oldest lease of each pool is, and what no sweep has written down yet. */
+export const LEASE_AGES = named(
+  'lease_ages',
+  `
+  WITH p AS MATERIALIZED (SELECT name, greatest(clock_timestamp(), last_at) AS now FROM pools)
+  SELECT name AS pool,
+    coalesce(date_part('epoch', now - (
+      SELECT last_activated_at FROM tokens t
+      WHERE t.pool = p.name AND t.status = 'active' AND t.expires_at > p.now ORDER BY fence LIMIT 1)), 0) AS oldest_active_seconds,
+    overdue, coalesce(date_part('epoch', now - since), 0) AS overdue_seconds
+  FROM p, LATERAL (
+    SELECT count(*)::int AS overdue, min(expires_at) AS since FROM tokens t
+    WHERE t.pool = p.name AND t.status = 'active' AND t.expires_at <= p.now) o`,
+);
+
 /** $1 pool, $2 page size, $3 after this seq. One row at least when there is such a pool. */
 export const FEED = named(
   'feed',

@@ -3,6 +3,15 @@
 
 import type { EventView, TokenView } from './views.js';
 
+const REASONS: Record<EventView['event'], readonly EventView['reason'][]> = {
+  generated: [null],
+  activated: ['allocated', 'allocated_after_eviction'],
+  renewed: [null],
+  released: ['released_by_client', 'lru_eviction', 'cleanup', 'deleted_by_client'],
+  expired: ['ttl_expired'],
+  deleted: ['idle_ttl', 'deleted_by_client'],
+};
+
 interface OpenLease {
   readonly tokenId: string;
   readonly userId: string;
@@ -55,6 +64,8 @@ export class Auditor {
     this.#expect(event.seq === this.#seq + 1, event, `seq follows ${this.#seq}`);
     this.#expect(event.recorded_at >= this.#recordedAt, event, `was recorded before its predecessor`);
     this.#expect(event.occurred_at <= event.recorded_at, event, `was recorded before it occurred`);
+    this.#expect(REASONS[event.event].includes(event.reason), event, `has reason ${event.reason}`);
+    this.#expectEvictionServed(event);
     this.#seq = event.seq;
     this.#recordedAt = event.recorded_at;
     const token = this.#tokens.get(event.token_id);
@@ -75,8 +86,8 @@ export class Auditor {
     const differences: string[] = [];
     const missing = new Set(this.#tokens.keys());
     for (const view of shown) {
-      missing.delete(view.id);
       const token = this.#tokens.get(view.id);
+      if (!missing.delete(view.id) && token) differences.push(`token ${view.id} is shown twice`);
       const lease = token?.lease && token.lease.expiresAt > asOf ? token.lease : null;
       const folded = token && {
         status: lease ? 'active' : 'available',
@@ -99,7 +110,15 @@ export class Auditor {
   /** To be called after the last event. */
   finish(): string[] {
     for (const lease of this.#open.values()) this.#expectNotPassedOver(lease, null);
+    this.#expectEvictionServed(null);
     return this.findings;
+  }
+
+  /** An eviction is for the grant that follows it, of the same token. */
+  #expectEvictionServed(next: EventView | null): void {
+    if (this.#previous?.reason !== 'lru_eviction') return;
+    const isServed = next?.event === 'activated' && next.token_id === this.#previous.token_id;
+    this.#expect(isServed, this.#previous, 'evicts for nobody');
   }
 
   #generated(event: EventView, token: FoldedToken | undefined): void {
@@ -117,7 +136,8 @@ export class Auditor {
     this.#expect(token.lease === null, event, 'hands out a token that is held');
     this.#expect(event.fence === this.#fence + 1, event, `fence ${event.fence} follows ${this.#fence}`);
     this.#expect(event.occurred_at >= token.lastEndAt, event, 'begins before the use before it ended');
-    const afterEviction = this.#previous?.reason === 'lru_eviction' && this.#previous.token_id === event.token_id;
+    this.#expect(event.user_id !== null, event, 'is granted to nobody');
+    const afterEviction = this.#previous?.reason === 'lru_eviction';
     this.#expect(afterEviction === (event.reason === 'allocated_after_eviction'), event, `has reason ${event.reason}`);
     const lease = {
       tokenId: event.token_id,
@@ -137,6 +157,7 @@ export class Auditor {
     const lease = this.#leaseOf(event, token);
     if (!lease) return;
     this.#expect(event.occurred_at < lease.expiresAt, event, 'renews a lease that was overdue');
+    this.#expect((event.expires_at ?? '') > event.occurred_at, event, 'has no deadline after it');
     const renewed = { ...lease, expiresAt: event.expires_at ?? '' };
     this.#open.set(lease.fence, renewed);
     token.lease = renewed;

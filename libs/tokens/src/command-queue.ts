@@ -5,6 +5,7 @@ import { decideBatch, type Outcome } from './batch.js';
 import type { Command } from './command.js';
 import { DomainError } from './domain-error.js';
 import { together } from './needs.js';
+import { NOBODY, type Observer } from './observer.js';
 import type { TokenPoolRepository } from './token-pool-repository.js';
 
 export interface CommandQueueLimits {
@@ -32,7 +33,13 @@ export class CommandQueue {
   constructor(
     private readonly pools: TokenPoolRepository,
     private readonly limits: CommandQueueLimits = DEFAULT_LIMITS,
+    private readonly observer: Observer = NOBODY,
   ) {}
+
+  /** How many commands wait for this pool, beside those of the transaction under way. */
+  waitingFor(poolName: string): number {
+    return this.#lanes.get(poolName)?.length ?? 0;
+  }
 
   /**
    * Answers when the command's transaction is committed.
@@ -66,15 +73,21 @@ export class CommandQueue {
 
   /** Commits a batch and answers its callers; returns those that were put off to the next one. */
   async #commit(poolName: string, batch: Waiting[]): Promise<Waiting[]> {
+    const began = performance.now();
     const commands = batch.map(({ command }) => command);
     try {
       const needs = together(commands.map((command) => command.needs));
       const outcomes = await this.pools.change(poolName, needs, (pool) => decideBatch(pool, commands));
-      const answer = (): void => batch.forEach((waiting, place) => settle(waiting, outcomes[place] as Outcome));
+      const putOff = batch.filter((_, place) => outcomes[place] === 'put off');
+      const answer = (): void => {
+        const decided = putOff.length === 0 ? batch : batch.filter((_, place) => outcomes[place] !== 'put off');
+        this.observer.decided(decided.map(({ since }) => began - since));
+        batch.forEach((waiting, place) => settle(waiting, outcomes[place] as Outcome));
+      };
       // With more to do the next transaction is sent first: the database works while these are answered.
       if (this.#lanes.get(poolName)?.length) setImmediate(answer);
       else answer();
-      return batch.filter((_, place) => outcomes[place] === 'put off');
+      return putOff;
     } catch (error) {
       if (batch.length > 1 && !(error instanceof DomainError)) return this.#commitEach(poolName, batch);
       for (const { reject } of batch) reject(error);

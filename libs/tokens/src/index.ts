@@ -7,10 +7,13 @@ export { DEFAULT_LIMITS, CommandQueue, type CommandQueueLimits } from './command
 export { DomainError, type DomainErrorCode, type DomainErrorFacts } from './domain-error.js';
 export { DEFAULT_POOL, ELASTIC_POOL, openPool, type FirstPool } from './first-start.js';
 export { toIso, type Instant } from './instant.js';
+export { InvariantViolation } from './invariant-violation.js';
 export type { LeaseClaim } from './lease-claim.js';
 export { fenceOf } from './lease-id.js';
 export { MAX_METADATA_BYTES, whyNotMetadata } from './metadata.js';
 export { needs, type Needs } from './needs.js';
+export { ObservedTokenPoolRepository } from './observed-token-pool-repository.js';
+export type { Observer } from './observer.js';
 export {
   MAX_POOL_SIZE,
   MAX_TTL_SECONDS,
@@ -22,7 +25,7 @@ export {
   type ReleaseAuthority,
 } from './pool-policy.js';
 export { sweep, type SweepResult } from './sweep.js';
-export type { EndReason, Metadata, TokenEvent, TokenEventKind } from './token-event.js';
+export type { EndReason, GrantReason, Metadata, TokenEvent, TokenEventKind } from './token-event.js';
 export { TokenPool, type AllocateRequest, type Grant, type PoolSlice, type PoolState } from './token-pool.js';
 export { TokenPoolRepository } from './token-pool-repository.js';
 export { TokenPoolService } from './token-pool-service.js';

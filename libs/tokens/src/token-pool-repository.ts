@@ -11,6 +11,7 @@ export abstract class TokenPoolRepository {
    * it changed. When `decide` throws, nothing is changed. `decide` may run again on fresh state, so it must
    * do nothing but decide.
    * @throws DomainError `pool_not_found`; `unavailable` when the database cannot be reached in time
+   * @throws InvariantViolation when the store refuses what was decided
    */
   abstract change<T>(poolName: string, needs: Needs, decide: (pool: TokenPool) => T): Promise<T>;
 

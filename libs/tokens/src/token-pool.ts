@@ -116,11 +116,12 @@ export class TokenPool {
    * Deletes tokens of an elastic pool that were free for too long. That is the sweep's to do, and of whoever
    * wants their place: until then they are as available as they are shown.
    */
-  deleteIdle(): void {
+  deleteIdle(most = Infinity): void {
     this.settle();
     if (this.policy.idleTtlSeconds === null) return;
     const idleSince = this.now - fromSeconds(this.policy.idleTtlSeconds);
     for (let next = this.#free.first(); next && next.since <= idleSince; next = this.#free.first()) {
+      if (most-- <= 0) return;
       this.#remove(next.token, 'idle_ttl');
     }
   }
@@ -162,7 +163,7 @@ export class TokenPool {
   generate(): Token {
     this.settle();
     this.#mustBeElastic('generated');
-    if (this.#state.tokenCount >= this.policy.size) this.deleteIdle();
+    if (this.#state.tokenCount >= this.policy.size) this.deleteIdle(1);
     if (this.#state.tokenCount >= this.policy.size) {
       throw new DomainError('pool_limit_reached', `pool ${this.policy.name} has its ${this.policy.size} tokens`);
     }

@@ -55,6 +55,9 @@ export abstract class TokenReader {
   /** @throws DomainError `pool_not_found` */
   abstract pool(poolName: string): Promise<PoolView>;
 
+  /** Of all pools. */
+  abstract leaseAges(): Promise<LeaseAgesView[]>;
+
   /** A pool as it is written down, overdue leases still open, in one snapshot. @throws DomainError `pool_not_found` */
   abstract stored(poolName: string): Promise<StoredPoolView>;
 

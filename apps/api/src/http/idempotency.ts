@@ -40,7 +40,11 @@ export const Repeatable = (): MethodDecorator =>
 /** Over what is asked for, wherever in the request it stands: a route and its alias ask for the same. */
 function fingerprintOf({ params, query, body }: Request): string {
   const asked = { ...params, ...query, ...(body as object | undefined) };
-  return createHash('sha256').update(JSON.stringify(asked, sorted)).digest('base64url');
+  try {
+    return createHash('sha256').update(JSON.stringify(asked, sorted)).digest('base64url');
+  } catch {
+    throw new HttpProblem('invalid_request', 'the body nests too deep');
+  }
 }
 
 /** Objects with their keys in order: JSON has none. */

@@ -55,6 +55,7 @@ export class InMemoryTokenReader extends TokenReader {
     return Promise.resolve({ pool: poolName, events: page, last_seq: state.lastSeq });
   }
 
+  leaseAges = notRead;
   stored = notRead;
   token = notRead;
   tokens = notRead;
