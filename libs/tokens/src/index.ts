@@ -26,7 +26,8 @@ export {
 } from './pool-policy.js';
 export { sweep, type SweepResult } from './sweep.js';
 export type { EndReason, GrantReason, Metadata, TokenEvent, TokenEventKind } from './token-event.js';
-export { TokenPool, type AllocateRequest, type Grant, type PoolSlice, type PoolState } from './token-pool.js';
+export type { PoolSlice, PoolState } from './pool-slice.js';
+export { TokenPool, type AllocateRequest, type Grant } from './token-pool.js';
 export { TokenPoolRepository } from './token-pool-repository.js';
 export { TokenPoolService } from './token-pool-service.js';
 export { TokenReader, type PageRequest, type TokenQuery } from './token-reader.js';

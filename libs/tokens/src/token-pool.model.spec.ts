@@ -25,7 +25,8 @@ import {
   type Step,
 } from './testing/step.js';
 import { eventView, tokenView, type RecordedEvent } from './testing/views.js';
-import { TokenPool, type PoolState } from './token-pool.js';
+import type { PoolState } from './pool-slice.js';
+import { TokenPool } from './token-pool.js';
 import type { Token } from './token.js';
 
 const LONGER = Number(process.env.MODEL_RUNS ?? 1);

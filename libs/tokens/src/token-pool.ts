@@ -2,37 +2,16 @@
 // Pure: (state, command, now) → (state', events, result). No clock, no I/O; a refusal changes nothing.
 
 import { randomUUID } from 'node:crypto';
-import { AnswerBook, type KeptAnswer } from './answer-book.js';
+import { AnswerBook } from './answer-book.js';
 import { DomainError } from './domain-error.js';
 import { fromSeconds, secondsUntil, type Instant } from './instant.js';
 import { newLeaseId } from './lease-id.js';
 import { openLease, type LeaseClaim } from './lease-claim.js';
 import { changedPolicy, firstDeadline, renewedDeadline, type PolicyChange, type PoolPolicy } from './pool-policy.js';
+import type { PoolSlice, PoolState } from './pool-slice.js';
 import type { EndReason, DeleteReason, GrantReason, Metadata, TokenEvent, TokenEventKind } from './token-event.js';
-import { isOverdue, type Lease, type Token } from './token.js';
-import { WaitingLine } from './waiting-line.js';
-
-/** What a pool's row holds. The counters rise under the pool's lock, so they have no gaps. */
-export interface PoolState {
-  readonly policy: PoolPolicy;
-  readonly lastSeq: number;
-  readonly lastFence: number;
-  /** Tokens not deleted. */
-  readonly tokenCount: number;
-  /** Open leases: not ended in the audit, overdue ones included. */
-  readonly leaseCount: number;
-}
-
-/** Some of a pool's tokens, as of one instant: enough for the commands that were announced. */
-export interface PoolSlice {
-  readonly state: PoolState;
-  readonly now: Instant;
-  readonly tokens: Token[];
-  /** The next deadline among all leases of the pool that are not overdue; null when unknown or none. */
-  readonly nextExpiryAt: Instant | null;
-  /** Those of the named answers that are kept. */
-  readonly answers?: readonly KeptAnswer[];
-}
+import type { Lease, Token } from './token.js';
+import { Turns } from './turns.js';
 
 export interface AllocateRequest {
   readonly userId: string;
@@ -57,9 +36,7 @@ export class TokenPool {
 
   #state: PoolState;
   readonly #tokens: Map<string, Token>;
-  readonly #due: Token[];
-  readonly #free: WaitingLine<{ token: Token; since: Instant }>;
-  readonly #oldest: WaitingLine<{ token: Token; fence: number }>;
+  readonly #turns: Turns;
   #nextExpiryAt: Instant;
 
   private constructor(slice: PoolSlice) {
@@ -68,24 +45,7 @@ export class TokenPool {
     this.answers = new AnswerBook(slice.answers);
     this.#nextExpiryAt = slice.nextExpiryAt ?? Infinity;
     this.#tokens = new Map(slice.tokens.map((token) => [token.id, token]));
-    const tokens = [...this.#tokens.values()];
-    this.#due = tokens
-      .filter((token) => token.lease !== null && isOverdue(token.lease, this.now))
-      .sort((a, b) => a.lease!.expiresAt - b.lease!.expiresAt || a.lease!.fence - b.lease!.fence);
-    this.#free = new WaitingLine(
-      [
-        ...tokens.filter((token) => token.lease === null).map((token) => ({ token, since: token.freeSince })),
-        ...this.#due.map((token) => ({ token, since: token.lease!.expiresAt })),
-      ].sort((a, b) => a.since - b.since || (a.token.id < b.token.id ? -1 : 1)),
-      ({ token, since }) => token.lease === null && token.freeSince === since && this.#tokens.has(token.id),
-    );
-    this.#oldest = new WaitingLine(
-      tokens
-        .filter((token) => token.lease !== null)
-        .map((token) => ({ token, fence: token.lease!.fence }))
-        .sort((a, b) => a.fence - b.fence),
-      ({ token, fence }) => token.lease?.fence === fence,
-    );
+    this.#turns = new Turns([...this.#tokens.values()], this.now, (token) => this.#tokens.has(token.id));
   }
 
   /** From stored rows: runs no rules and writes nothing. */
@@ -106,10 +66,7 @@ export class TokenPool {
    * answer needs the sweep.
    */
   settle(): void {
-    for (const token of this.#due.splice(0)) {
-      const lease = token.lease;
-      if (lease !== null) this.#end(token, 'expired', 'ttl_expired', lease.expiresAt);
-    }
+    for (const { token, lease } of this.#turns.takeDue()) this.#end(token, 'expired', 'ttl_expired', lease.expiresAt);
   }
 
   /**
@@ -120,7 +77,7 @@ export class TokenPool {
     this.settle();
     if (this.policy.idleTtlSeconds === null) return;
     const idleSince = this.now - fromSeconds(this.policy.idleTtlSeconds);
-    for (let next = this.#free.first(); next && next.since <= idleSince; next = this.#free.first()) {
+    for (let next = this.#turns.longestFree(); next && next.since <= idleSince; next = this.#turns.longestFree()) {
       if (most-- <= 0) return;
       this.#remove(next.token, 'idle_ttl');
     }
@@ -129,9 +86,9 @@ export class TokenPool {
   /** Grants the token that is free for the longest; in a full pool that evicts, the one of the smallest fence. */
   allocate(request: AllocateRequest): Grant {
     this.settle();
-    const free = this.#free.first()?.token;
+    const free = this.#turns.longestFree()?.token;
     if (free) return this.#activate(free, request, 'allocated', null);
-    const oldest = this.policy.onExhausted === 'evict_oldest' ? this.#oldest.first()?.token : undefined;
+    const oldest = this.policy.onExhausted === 'evict_oldest' ? this.#turns.oldestLease() : undefined;
     if (!oldest?.lease) throw this.#exhausted();
     const evicted = oldest.lease;
     this.#end(oldest, 'released', 'lru_eviction');
@@ -192,13 +149,10 @@ export class TokenPool {
   releaseOldest(most: number, lastFence: number): number {
     this.settle();
     let released = 0;
-    for (
-      let next = this.#oldest.first();
-      next && next.fence <= lastFence && released < most;
-      next = this.#oldest.first()
-    ) {
-      this.#end(next.token, 'released', 'cleanup');
-      released++;
+    for (; released < most; released++) {
+      const token = this.#turns.oldestLease();
+      if (!token?.lease || token.lease.fence > lastFence) break;
+      this.#end(token, 'released', 'cleanup');
     }
     return released;
   }
@@ -215,7 +169,7 @@ export class TokenPool {
     token.lastActivatedAt = this.now;
     this.#state = { ...this.#state, lastFence: fence, leaseCount: this.#state.leaseCount + 1 };
     this.#nextExpiryAt = Math.min(this.#nextExpiryAt, expiresAt);
-    this.#oldest.push({ token, fence });
+    this.#turns.granted(token, lease);
     this.changed.add(token);
     this.#record(token.id, 'activated', reason, this.now, lease, request.metadata);
     return { ...lease, tokenId: token.id, evicted };
@@ -228,7 +182,7 @@ export class TokenPool {
     this.#state = { ...this.#state, leaseCount: this.#state.leaseCount - 1 };
     this.changed.add(token);
     // An expired lease's place in the line was taken when the pool was restored: by its deadline.
-    if (event === 'released') this.#free.push({ token, since: at });
+    if (event === 'released') this.#turns.freed(token, at);
     this.#record(token.id, event, reason, at, lease);
   }
 
@@ -236,7 +190,7 @@ export class TokenPool {
     const token: Token = { id: randomUUID(), lease: null, freeSince: this.now, lastActivatedAt: null };
     this.#tokens.set(token.id, token);
     this.#state = { ...this.#state, tokenCount: this.#state.tokenCount + 1 };
-    this.#free.push({ token, since: this.now });
+    this.#turns.freed(token, this.now);
     this.generated.add(token);
     this.#record(token.id, 'generated', null, this.now, null);
     return token;

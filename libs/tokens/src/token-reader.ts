@@ -6,6 +6,7 @@ import type {
   EventPage,
   FeedPage,
   HistoryPage,
+  LeaseAgesView,
   PoolView,
   StoredPoolView,
   TokenDetailsView,

@@ -84,6 +84,17 @@ export interface FeedPage {
   readonly last_seq: number;
 }
 
+/** For whoever watches a pool. */
+export interface LeaseAgesView {
+  readonly pool: string;
+  /** How long ago the oldest active lease began; 0 when there is none. */
+  readonly oldest_active_seconds: number;
+  /** Leases that are over, and whose end is not written down yet. */
+  readonly overdue: number;
+  /** For how long the longest of them is; 0 when there is none. */
+  readonly overdue_seconds: number;
+}
+
 /** For the audit: what is written down, not judged by any clock. */
 export interface StoredPoolView {
   readonly size: number;

@@ -4,7 +4,8 @@ import { DomainError } from '../domain-error.js';
 import type { Instant } from '../instant.js';
 import { newLeaseId } from '../lease-id.js';
 import { newPolicy, type PolicyChange, type PoolPolicy } from '../pool-policy.js';
-import { TokenPool, type PoolSlice, type PoolState } from '../token-pool.js';
+import type { PoolSlice, PoolState } from '../pool-slice.js';
+import { TokenPool } from '../token-pool.js';
 import type { Lease, Token } from '../token.js';
 
 export const NOW: Instant = Date.UTC(2026, 10, 21, 9, 30) * 1000;

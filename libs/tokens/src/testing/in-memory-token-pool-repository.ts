@@ -6,7 +6,8 @@ import type { Instant } from '../instant.js';
 import { needs, type Needs } from '../needs.js';
 import type { PoolPolicy } from '../pool-policy.js';
 import type { TokenEvent } from '../token-event.js';
-import { TokenPool, type PoolSlice, type PoolState } from '../token-pool.js';
+import type { PoolSlice, PoolState } from '../pool-slice.js';
+import { TokenPool } from '../token-pool.js';
 import { TokenPoolRepository } from '../token-pool-repository.js';
 import { isOverdue, type Token } from '../token.js';
 

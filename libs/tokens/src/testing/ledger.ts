@@ -3,7 +3,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import type { Instant } from '../instant.js';
-import type { PoolState } from '../token-pool.js';
+import type { PoolState } from '../pool-slice.js';
 import type { Lease, Token } from '../token.js';
 import type { RecordedEvent } from './views.js';
 
