@@ -117,6 +117,30 @@ test('with a silent database every answer is `unavailable` within 10 s, also of 
   expect(await grants()).toBe(1);
 });
 
+test('when all connections have died unnoticed, one of them is waited for, not each in turn', async () => {
+  await Promise.all(Array.from({ length: 8 }, () => service.reader.pools()));
+  proxy.set('half-open');
+  const first = await elapsed(allocate());
+  expect(first.seconds).toBeLessThan(5);
+  const next = await elapsed(allocate());
+  expect(next.result.status).toBe('fulfilled');
+  expect(next.seconds).toBeLessThan(1);
+  expect(await grants()).toBe(1);
+});
+
+test('a session that is terminated in the instant in which it gets ready does not end the process', async () => {
+  // Again and again while connections are made and used: the error arrives together with the readiness.
+  let isOver = false;
+  const killer = (async () => {
+    while (!isOver) await killSessions();
+  })();
+  const attempts = Array.from({ length: 300 }, () => allocate().catch(() => null));
+  await Promise.all([...attempts, ...Array.from({ length: 50 }, () => service.reader.pools().catch(() => null))]);
+  isOver = true;
+  await killer;
+  expect((await allocate()).fence).toBeGreaterThan(0);
+});
+
 test('a process that was stopped in the middle of a transaction holds the pool for some 2 s', async () => {
   const stopped = await createDataSource(database.url).initialize();
   const session = stopped.createQueryRunner();

@@ -1,7 +1,7 @@
 // A request with an idempotency key may be sent again and again, to whatever process: it has one effect.
 
 import { sweep, type Grant, type Idempotency } from '@app/tokens';
-import { installClock } from './support/clock.js';
+import { installClock, type MovableClock } from './support/clock.js';
 import { createTestDatabase, type TestDatabase } from './support/database.js';
 import { openProxy } from './support/proxy.js';
 import { audit, openService, wholeFeed, type Service } from './support/service.js';
@@ -11,11 +11,11 @@ const ANN = 'c0ffee00-0000-4000-8000-000000000001';
 let database: TestDatabase;
 let one: Service;
 let other: Service;
-let advance: (seconds: number) => Promise<void>;
+let clock: MovableClock;
 
 beforeEach(async () => {
   database = await createTestDatabase();
-  ({ advance } = await installClock(database.url));
+  clock = await installClock(database.url);
   [one, other] = await Promise.all([openService(database.url), openService(database.url)]);
   await one.service.createPool('p', 'fixed', { size: 3, ttlSeconds: 60, renewable: true });
 });
@@ -103,7 +103,7 @@ test('release, keep-alive, generate and cleanup are done once', async () => {
   expect(new Set(makes.map(({ id }) => id)).size).toBe(1);
   const { tokenId, leaseId } = await one.service.allocate('e', { userId: ANN });
   const renewed = await one.service.keepAlive(tokenId, { leaseId }, 30, { idempotency: keyed('a') });
-  await advance(5);
+  await clock.advance(5);
   expect(await other.service.keepAlive(tokenId, { leaseId }, 30, { idempotency: keyed('a') })).toEqual(renewed);
   await one.service.release(tokenId, { leaseId }, { idempotency: keyed('r') });
   await one.service.allocate('e', { userId: ANN });
@@ -131,17 +131,17 @@ test('a refusal is not kept: the same request may succeed later', async () => {
   const ask = () => one.service.allocate('r', { userId: ANN }, keyed('k'));
   await one.service.allocate('r', { userId: ANN });
   await expect(ask()).rejects.toMatchObject({ code: 'pool_exhausted' });
-  await advance(10);
+  await clock.advance(10);
   expect((await ask()).fence).toBe(2);
   expect((await ask()).fence).toBe(2);
 });
 
 test('the sweep forgets a key after a day, and not before', async () => {
   const first = await allocate(one, 'k');
-  await advance(23 * 3600);
+  await clock.advance(23 * 3600);
   await sweep(one.repository);
   expect((await allocate(one, 'k')).fence).toBe(first.fence);
-  await advance(2 * 3600);
+  await clock.advance(2 * 3600);
   expect(await one.repository.poolsToSweep()).toEqual(['p']);
   await sweep(one.repository);
   expect(await one.repository.poolsToSweep()).toEqual([]);

@@ -12,6 +12,8 @@ export type ProxyMode =
   | 'lose the answer to COMMIT'
   /** Nothing arrives any more, in either direction, on connections old and new; nobody is told. */
   | 'silent'
+  /** The connections there are fall silent for good, as after a failover; new ones go through. */
+  | 'half-open'
   /** Connections are cut, and no new ones accepted. */
   | 'closed';
 
@@ -26,6 +28,8 @@ export async function openProxy(databaseUrl: string): Promise<Proxy> {
   const target = new URL(databaseUrl);
   const sockets = new Set<Socket>();
   let mode: ProxyMode = 'open';
+  /** Connections made before the n-th change to `half-open` are dead. */
+  let generation = 0;
 
   const track = (socket: Socket): Socket => {
     sockets.add(socket.on('error', () => socket.destroy()).on('close', () => sockets.delete(socket)));
@@ -36,8 +40,10 @@ export async function openProxy(databaseUrl: string): Promise<Proxy> {
     if (mode === 'closed') return void client.destroy();
     const database = track(connect(Number(target.port || 5432), target.hostname));
     let isCommitting = false;
+    const born = generation;
+    const isSilent = (): boolean => mode === 'silent' || born < generation;
     client.on('data', (bytes) => {
-      if (mode === 'silent') return;
+      if (isSilent()) return;
       if (mode.startsWith('lose') && bytes.includes('COMMIT')) {
         const isLost = mode === 'lose COMMIT';
         mode = 'open';
@@ -47,7 +53,7 @@ export async function openProxy(databaseUrl: string): Promise<Proxy> {
       database.write(bytes);
     });
     database.on('data', (bytes) => {
-      if (mode === 'silent') return;
+      if (isSilent()) return;
       if (isCommitting) client.destroy();
       else client.write(bytes);
     });
@@ -65,6 +71,7 @@ export async function openProxy(databaseUrl: string): Promise<Proxy> {
     set: (next) => {
       mode = next;
       if (next === 'closed') cutAll();
+      if (next === 'half-open') generation++;
     },
     close: async () => {
       cutAll();

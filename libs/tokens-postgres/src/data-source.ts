@@ -1,5 +1,6 @@
 // The one description of the database for the app, the tests and ormconfig.ts.
 
+import type { ClientBase } from 'pg';
 import { DataSource } from 'typeorm';
 import { KeptAnswerEntity } from './entities/kept-answer.entity.js';
 import { PoolEntity } from './entities/pool.entity.js';
@@ -44,10 +45,19 @@ export function createDataSource(url: string, { poolSize = 10 }: DataSourceOptio
     // A connection that breaks while idle is replaced when the next one is needed.
     poolErrorHandler: () => {},
     // Statements of one transaction go out together and are answered together.
-    extra: { pipeline: true, query_timeout: ANSWER_TIMEOUT_MS, keepAlive: true, options: SESSION },
+    extra: {
+      pipeline: true,
+      query_timeout: ANSWER_TIMEOUT_MS,
+      keepAlive: true,
+      options: SESSION,
+      onConnect: outliveLoss,
+    },
     entities: [PoolEntity, TokenEntity, TokenEventEntity, KeptAnswerEntity],
     migrations: [PoolsTokensEvents1700000000000, KeptAnswers1700000000001],
     migrationsTableName: 'migrations',
     installExtensions: false,
   });
 }
+
+/** A connection says by an event that it broke. The next statement on it fails anyway; without a listener, the process would. */
+const outliveLoss = (client: ClientBase): void => void client.on('error', () => undefined);

@@ -36,9 +36,11 @@ export const unavailable = (detail = 'the database cannot be reached in time; no
 
 export class Database {
   readonly #pool: Pool;
+  readonly #trust: Trust;
 
   constructor(source: DataSource) {
     this.#pool = poolOf(source);
+    this.#trust = Trust.in(this.#pool);
   }
 
   /** Several statements that see the database as of one instant, and change nothing. */
@@ -59,16 +61,23 @@ export class Database {
     } catch (error) {
       throw error instanceof DatabaseFailure && error.isPassing ? unavailable() : error;
     } finally {
-      client.release(!isClean);
+      this.release(client, isClean);
     }
   }
 
   /** @throws DatabaseFailure */
   async connect(): Promise<PoolClient> {
-    const client = await orFailure(this.#pool.connect());
-    // A connection that breaks between two statements says so by an event; the next statement fails anyway.
-    if (!client.listeners('error').includes(ignore)) client.on('error', ignore);
-    return client;
+    for (;;) {
+      const client = await orFailure(this.#pool.connect());
+      if (this.#trust.isIn(client)) return client;
+      client.release(true);
+    }
+  }
+
+  /** Gives a connection back. After a failure nobody knows what state it is in: it is closed, which also rolls back. */
+  release(client: PoolClient, isClean: boolean): void {
+    this.#trust.note(client, isClean);
+    client.release(!isClean);
   }
 
   async read<Row>(statement: Statement, values: unknown[]): Promise<Row[]> {
@@ -82,12 +91,50 @@ export class Database {
   async run(statement: Statement, values: unknown[]): Promise<QueryResult> {
     for (let triesLeft = 1; ; triesLeft--) {
       try {
-        return await orFailure(this.#pool.query({ ...statement, values }));
+        return await this.#once(statement, values);
       } catch (error) {
         if (!(error instanceof DatabaseFailure) || !error.isPassing) throw error;
         if (triesLeft === 0) throw unavailable();
       }
     }
+  }
+
+  async #once(statement: Statement, values: unknown[]): Promise<QueryResult> {
+    const client = await this.connect();
+    let isClean = false;
+    try {
+      const [result] = await send(client, { ...statement, values });
+      isClean = true;
+      return result as QueryResult;
+    } finally {
+      this.release(client, isClean);
+    }
+  }
+}
+
+/**
+ * Which connections are still believed in. When one was lost, those that were last used before that are suspected
+ * of the same and closed unused: otherwise each would have to fall silent in turn, seconds apart.
+ */
+class Trust {
+  static readonly #ofPools = new WeakMap<Pool, Trust>();
+
+  readonly #lastUse = new WeakMap<PoolClient, number>();
+  #lostAt = -Infinity;
+
+  static in(pool: Pool): Trust {
+    const trust = this.#ofPools.get(pool) ?? new Trust();
+    this.#ofPools.set(pool, trust);
+    return trust;
+  }
+
+  isIn(client: PoolClient): boolean {
+    return (this.#lastUse.get(client) ?? Infinity) > this.#lostAt;
+  }
+
+  note(client: PoolClient, isClean: boolean): void {
+    if (isClean) this.#lastUse.set(client, performance.now());
+    else this.#lostAt = performance.now();
   }
 }
 
@@ -107,8 +154,6 @@ export function send(
 ): Promise<QueryResult[]> {
   return orFailure(Promise.all(statements.map((statement) => client.query(statement as Statement))));
 }
-
-const ignore = (): void => {};
 
 async function orFailure<T>(work: Promise<T>): Promise<T> {
   try {

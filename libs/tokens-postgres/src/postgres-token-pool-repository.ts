@@ -142,8 +142,7 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
       isClean = true;
       return result;
     } finally {
-      // After a failure nobody knows what state the connection is in: it is closed, which also rolls back.
-      client.release(!isClean);
+      this.#database.release(client, isClean);
     }
   }
 
@@ -189,7 +188,7 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
           isClean = true;
           return found?.rowCount === 1;
         } finally {
-          client.release(!isClean);
+          this.#database.release(client, isClean);
         }
       } catch {
         if (performance.now() - started > RESOLVE_WITHIN_MS) {

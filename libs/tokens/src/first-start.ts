@@ -22,7 +22,8 @@ export interface FirstPool {
  */
 export async function openPool(service: TokenPoolService, reader: TokenReader, first: FirstPool): Promise<void> {
   try {
-    return await service.createPool(first.name, first.kind, first.policy);
+    await service.createPool(first.name, first.kind, first.policy);
+    return;
   } catch (error) {
     if (!(error instanceof DomainError) || error.code !== 'pool_exists') throw error;
   }

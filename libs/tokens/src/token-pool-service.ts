@@ -11,6 +11,7 @@ import type { AllocateRequest, Grant } from './token-pool.js';
 import type { TokenPoolRepository } from './token-pool-repository.js';
 import type { TokenReader } from './token-reader.js';
 import type { Lease, Token } from './token.js';
+import type { PoolView } from './views.js';
 
 /** Tokens made or leases ended in one transaction by what concerns a whole pool: a lock of some 100 ms. */
 const CHUNK = 5000;
@@ -65,12 +66,13 @@ export class TokenPoolService {
     const chunk = needs({ oldest: CHUNK, due: CHUNK, answers: idempotency ? [name] : [] });
     let released = 0;
     for (let lastFence = Infinity; ;) {
-      const { earlier, ended, newest } = await this.repository.change(poolName, chunk, (pool) => {
+      const ending = this.repository.change(poolName, chunk, (pool) => {
         const earlier = idempotency && pool.answers.find(name, idempotency);
         const ended = earlier ? 0 : pool.releaseOldest(CHUNK, lastFence);
         if (idempotency && !earlier && ended < CHUNK) pool.answers.keep(name, idempotency, released + ended);
         return { earlier, ended, newest: pool.state.lastFence };
       });
+      const { earlier, ended, newest } = await (released === 0 ? ending : afterwards(ending));
       if (earlier) {
         idempotency?.onReplay();
         return earlier.value as number;
@@ -82,20 +84,28 @@ export class TokenPoolService {
   }
 
   /** @throws DomainError `invalid_request`, `pool_exists`, `unavailable` */
-  async createPool(name: string, kind: PoolKind, given: PolicyChange): Promise<void> {
+  async createPool(name: string, kind: PoolKind, given: PolicyChange): Promise<PoolView> {
     const lacking = await this.repository.create(newPolicy(name, kind, given), (pool) => pool.fill(CHUNK));
-    if (lacking > 0) await this.fill(name);
+    return afterwards(this.#filled(name, lacking));
   }
 
   /** @throws DomainError `pool_not_found`, `invalid_request`, `unavailable` */
-  async changePool(poolName: string, change: PolicyChange): Promise<void> {
-    await this.repository.change(poolName, needs({}), (pool) => pool.changePolicy(change));
-    await this.fill(poolName);
+  async changePool(poolName: string, change: PolicyChange): Promise<PoolView> {
+    const lacking = await this.repository.change(poolName, needs({}), (pool) => {
+      pool.changePolicy(change);
+      return pool.fill(CHUNK);
+    });
+    return afterwards(this.#filled(poolName, lacking));
   }
 
   /** Makes the tokens that a fixed pool lacks, in chunks. What a crash interrupts, the sweep goes on with. */
   async fill(poolName: string): Promise<void> {
     while ((await this.repository.change(poolName, needs({}), (pool) => pool.fill(CHUNK))) > 0);
+  }
+
+  async #filled(poolName: string, lacking: number): Promise<PoolView> {
+    if (lacking > 0) await this.fill(poolName);
+    return this.reader.pool(poolName);
   }
 
   async #submit<T>(poolName: string, command: Command<T>, idempotency?: Idempotency): Promise<T> {
@@ -131,5 +141,16 @@ export class TokenPoolService {
       throw new DomainError('token_not_found', `pool ${within} has no token ${tokenId}`);
     }
     return poolName;
+  }
+}
+
+/** What fails when a part is committed already must not say that nothing was changed. */
+async function afterwards<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!(error instanceof DomainError) || error.code !== 'unavailable') throw error;
+    const detail = 'the database was lost after a part was done; whether the rest is done is unknown';
+    throw new DomainError('unavailable', detail, error.facts);
   }
 }

@@ -12,6 +12,7 @@ import {
   type PoolView,
 } from '@app/tokens';
 import { DeclaredInputGuard } from '../http/declared-input.guard.js';
+import { PoolMetrics } from '../metrics/pool-metrics.js';
 import { BODY, Operation } from '../openapi/operation.decorator.js';
 import { POOL_NAME_PARAM, PoolName } from './pool-name.pipe.js';
 import { ChangePoolBody, CreatePoolBody, FeedQuery } from './pool.requests.js';
@@ -24,6 +25,7 @@ export class PoolsController {
   constructor(
     private readonly service: TokenPoolService,
     private readonly reader: TokenReader,
+    private readonly metrics: PoolMetrics,
   ) {}
 
   @Get()
@@ -49,7 +51,7 @@ export class PoolsController {
     problems: [...BODY, 'pool_exists'],
   })
   create(@Body() { name, kind, ...policy }: CreatePoolBody): Promise<PoolView> {
-    return this.service.createPool(name, kind, changeOf(policy)).then(() => this.reader.pool(name));
+    return this.service.createPool(name, kind, changeOf(policy));
   }
 
   @Patch(':name')
@@ -62,7 +64,7 @@ export class PoolsController {
     problems: [...BODY, 'pool_not_found'],
   })
   change(@PoolName() name: string, @Body() policy: ChangePoolBody): Promise<PoolView> {
-    return this.service.changePool(name, changeOf(policy)).then(() => this.reader.pool(name));
+    return this.service.changePool(name, changeOf(policy));
   }
 
   @Get(':name/events')
@@ -85,8 +87,10 @@ export class PoolsController {
     answer: PoolAudit,
     problems: ['pool_not_found'],
   })
-  audit(@PoolName() name: string): Promise<AuditReport> {
-    return auditPool(this.reader, name);
+  async audit(@PoolName() name: string): Promise<AuditReport> {
+    const report = await auditPool(this.reader, name);
+    this.metrics.found(name, report.findings.length);
+    return report;
   }
 }
 
