@@ -112,6 +112,7 @@ export class TokenPool {
     }
     const renewed = { ...lease, expiresAt: renewedDeadline(this.policy, lease, this.now, ttlSeconds) };
     token.lease = renewed;
+    this.#nextExpiryAt = Math.min(this.#nextExpiryAt, renewed.expiresAt);
     this.changed.add(token);
     this.#record(token.id, 'renewed', null, this.now, renewed);
     return renewed;
