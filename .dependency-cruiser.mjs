@@ -6,6 +6,8 @@ const ENTRIES = '^(apps/[^/]+/src/(main|write-openapi)\\.ts|libs/[^/]+/src/index
 const TEST_ENTRIES = `(${SPEC}|^test/support/global-(setup|teardown)\\.ts$)`;
 /** Implementations of ports that only tests use. */
 const DOUBLES = '^libs/[^/]+/src/testing/';
+/** Workshops: they measure and break the service and its database, and are in no image. */
+const WORKSHOPS = '^apps/(bench|chaos)/';
 const DATABASE_DRIVERS = 'node_modules/(typeorm|pg|@types/pg)/';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
@@ -48,10 +50,18 @@ export default {
     },
     {
       name: 'only-the-joint-names-infrastructure',
-      comment: 'The API talks to ports; one module joins them to PostgreSQL, and main starts the local one.',
+      comment:
+        'An app talks to ports; one module of the API joins them to PostgreSQL, and a main may start a local one.',
       severity: 'error',
-      from: { path: '^apps/', pathNot: [SPEC, '^apps/api/src/(persistence\\.module|main)\\.ts$'] },
+      from: { path: '^apps/', pathNot: [SPEC, WORKSHOPS, '^apps/(api/src/persistence\\.module|[^/]+/src/main)\\.ts$'] },
       to: { path: ['^libs/(tokens-postgres|local-postgres)/', DATABASE_DRIVERS] },
+    },
+    {
+      name: 'apps-know-no-other-app',
+      comment: 'Each app is a program of its own; what two of them need belongs in a lib.',
+      severity: 'error',
+      from: { path: '^apps/([^/]+)/', pathNot: WORKSHOPS },
+      to: { path: '^apps/', pathNot: '^apps/$1/' },
     },
     {
       name: 'apps-use-the-door-of-a-lib',
@@ -79,7 +89,7 @@ export default {
       comment:
         'The production image has none. pino-pretty is loaded in development only; types are gone after compiling.',
       severity: 'error',
-      from: { path: '^(apps|libs|ormconfig\\.ts)', pathNot: SPEC },
+      from: { path: '^(apps|libs|ormconfig\\.ts)', pathNot: [SPEC, WORKSHOPS] },
       to: {
         dependencyTypes: ['npm-dev'],
         dependencyTypesNot: ['type-only'],

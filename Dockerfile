@@ -14,6 +14,10 @@ RUN npm run build
 
 # On the server that TEST_DATABASE_URL names: docker compose run --rm --build test
 FROM build AS test
+# The README's first session is a test, and asks with curl.
+USER root
+RUN apt-get update && apt-get install --yes --no-install-recommends curl && rm -rf /var/lib/apt/lists/*
+USER node
 CMD ["npm", "test"]
 
 # Optional dependencies are the embedded database for development, which production refuses anyway.

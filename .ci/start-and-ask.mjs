@@ -29,12 +29,17 @@ async function freePort() {
   return port;
 }
 
+/** Of a process that has ended, what its new parent has not yet buried (a zombie) counts as nothing. */
 function isAlive(pid) {
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
-    return error.code === 'EPERM';
+    if (error.code !== 'EPERM') return false;
+  }
+  try {
+    return !existsSync('/proc/self/stat') || !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false; // it ended meanwhile
   }
 }
 

@@ -1,8 +1,12 @@
 // The routes, and the use cases behind them, on whatever keeps the pools.
 
 import { Module } from '@nestjs/common';
-import { CommandQueue, TokenPoolRepository, TokenPoolService, TokenReader } from '@app/tokens';
+import { CommandQueue, DEFAULT_LIMITS, TokenPoolRepository, TokenPoolService, TokenReader } from '@app/tokens';
 import { HealthController } from './health/health.controller.js';
+import { Exposition } from './metrics/exposition.js';
+import { MetricsController } from './metrics/metrics.controller.js';
+import { MetricsModule } from './metrics/metrics.module.js';
+import { PoolMetrics } from './metrics/pool-metrics.js';
 import { PoolsController } from './pools/pools.controller.js';
 import { ShortRoutesController } from './short-routes/short-routes.controller.js';
 import { LeasesController } from './tokens/leases.controller.js';
@@ -10,13 +14,28 @@ import { TokensController } from './tokens/tokens.controller.js';
 
 @Module({
   // The busiest first: Express asks the routes in this order.
-  controllers: [LeasesController, TokensController, ShortRoutesController, PoolsController, HealthController],
+  controllers: [
+    LeasesController,
+    TokensController,
+    ShortRoutesController,
+    PoolsController,
+    HealthController,
+    MetricsController,
+  ],
+  imports: [MetricsModule],
   providers: [
+    Exposition,
+    {
+      provide: CommandQueue,
+      useFactory: (repository: TokenPoolRepository, metrics: PoolMetrics) =>
+        new CommandQueue(repository, DEFAULT_LIMITS, metrics),
+      inject: [TokenPoolRepository, PoolMetrics],
+    },
     {
       provide: TokenPoolService,
-      useFactory: (repository: TokenPoolRepository, reader: TokenReader) =>
-        new TokenPoolService(new CommandQueue(repository), repository, reader),
-      inject: [TokenPoolRepository, TokenReader],
+      useFactory: (queue: CommandQueue, repository: TokenPoolRepository, reader: TokenReader) =>
+        new TokenPoolService(queue, repository, reader),
+      inject: [CommandQueue, TokenPoolRepository, TokenReader],
     },
   ],
   exports: [TokenPoolService],

@@ -12,13 +12,15 @@ import { jsonBody } from './http/json-body.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { requestLog } from './http/request-log.js';
 import { NestLogger } from './logger.js';
-import { serveDocument } from './openapi/openapi.js';
+import { HttpMetrics } from './metrics/http-metrics.js';
+import { operationsOf, serveDocument } from './openapi/openapi.js';
 import { SHORT_ROUTES } from './short-routes/short-routes.controller.js';
 
 /** Connected, with its pools opened; not listening yet. Whoever calls it closes it. */
 export async function createApp(config: Config, databaseUrl: string, logger: Logger): Promise<NestExpressApplication> {
   const app = await assembleApp(AppModule.of(config, databaseUrl, logger), logger);
-  serveDocument(app);
+  const document = serveDocument(app);
+  app.get(HttpMetrics).announce(() => operationsOf(document()));
   try {
     return await app.init();
   } catch (error) {
@@ -33,7 +35,7 @@ export async function assembleApp(module: DynamicModule | Type, logger: Logger):
     abortOnError: false,
     bodyParser: false,
   });
-  app.use(requestLog(logger), jsonBody);
+  app.use(requestLog(logger, app.get(HttpMetrics)), jsonBody);
   app.useGlobalPipes(new CheckedPipe());
   app.useGlobalFilters(new ProblemFilter(logger, SHORT_ROUTES));
   return app;

@@ -1,8 +1,9 @@
 // The joint: the one place that knows that the domain's ports are served by PostgreSQL.
 
 import { Global, Inject, Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
-import { TokenPoolRepository, TokenReader } from '@app/tokens';
+import { ObservedTokenPoolRepository, TokenPoolRepository, TokenReader } from '@app/tokens';
 import {
+  connectionsOf,
   createDataSource,
   isMigrated,
   migrate,
@@ -10,6 +11,9 @@ import {
   PostgresTokenReader,
 } from '@app/tokens-postgres';
 import { Readiness } from './health/readiness.js';
+import { Connections } from './metrics/connections.js';
+import { MetricsModule } from './metrics/metrics.module.js';
+import { PoolMetrics } from './metrics/pool-metrics.js';
 
 type Database = ReturnType<typeof createDataSource>;
 
@@ -29,6 +33,16 @@ class PostgresReadiness extends Readiness {
   }
 }
 
+class PostgresConnections extends Connections {
+  constructor(private readonly database: Database) {
+    super();
+  }
+
+  use(): ReturnType<Connections['use']> {
+    return connectionsOf(this.database);
+  }
+}
+
 @Global()
 @Module({})
 export class PersistenceModule implements OnApplicationShutdown {
@@ -38,13 +52,20 @@ export class PersistenceModule implements OnApplicationShutdown {
   static connect(url: string, poolSize: number): DynamicModule {
     return {
       module: PersistenceModule,
+      imports: [MetricsModule],
       providers: [
         { provide: DATABASE, useFactory: () => connect(url, poolSize) },
-        adapter(TokenPoolRepository, (database) => new PostgresTokenPoolRepository(database)),
+        {
+          provide: TokenPoolRepository,
+          useFactory: (database: Database, metrics: PoolMetrics) =>
+            new ObservedTokenPoolRepository(new PostgresTokenPoolRepository(database), metrics),
+          inject: [DATABASE, PoolMetrics],
+        },
         adapter(TokenReader, (database) => new PostgresTokenReader(database)),
         adapter(Readiness, (database) => new PostgresReadiness(database)),
+        adapter(Connections, (database) => new PostgresConnections(database)),
       ],
-      exports: [TokenPoolRepository, TokenReader, Readiness],
+      exports: [TokenPoolRepository, TokenReader, Readiness, Connections],
     };
   }
 

@@ -7,9 +7,10 @@ import { pino } from 'pino';
 import { ApiModule } from './api.module.js';
 import { assembleApp } from './app.setup.js';
 import { Readiness } from './health/readiness.js';
+import { Connections } from './metrics/connections.js';
 import { buildDocument } from './openapi/openapi.js';
 
-const PORTS = [TokenPoolRepository, TokenReader, Readiness];
+const PORTS = [TokenPoolRepository, TokenReader, Readiness, Connections];
 
 /** The document says what is asked and answered; nobody asks here. */
 @Global()

@@ -1,9 +1,11 @@
-// The first thing a request meets: it gets its id, and one line in the log when it is over.
+// The first thing a request meets: it gets its id, and when it is over one line in the log, and is counted.
 
 import { randomUUID } from 'node:crypto';
 import type { NextFunction, Request, Response } from 'express';
 import type { Logger } from 'pino';
+import type { HttpMetrics } from '../metrics/http-metrics.js';
 import { HttpProblem } from './problem.js';
+import { routeOf } from './route-of.js';
 
 declare module 'node:http' {
   interface ServerResponse {
@@ -13,7 +15,13 @@ declare module 'node:http' {
 
 const ACCEPTED_ID = /^[A-Za-z0-9._-]{1,128}$/;
 
-export function requestLog(logger: Logger): (req: Request, res: Response, next: NextFunction) => void {
+/** Asked every few seconds for ever: at the usual level, nothing is said of it. */
+const METRICS = '/metrics';
+
+export function requestLog(
+  logger: Logger,
+  metrics: HttpMetrics,
+): (req: Request, res: Response, next: NextFunction) => void {
   return (req, res, next) => {
     const start = performance.now();
     const { method } = req;
@@ -24,8 +32,10 @@ export function requestLog(logger: Logger): (req: Request, res: Response, next: 
     res.setHeader('x-request-id', requestId);
     res.once('close', () => {
       const duration_ms = Math.round((performance.now() - start) * 1000) / 1000;
+      metrics.record(method, routeOf(req), res.writableFinished ? res.statusCode : undefined, duration_ms);
       const line = { request_id: requestId, method, path, status: res.statusCode, duration_ms };
-      if (res.writableFinished) logger.info(line, 'request');
+      if (path === METRICS) logger.debug(line, 'request');
+      else if (res.writableFinished) logger.info(line, 'request');
       else logger.info({ ...line, status: null }, 'request given up by the client');
     });
     next(lacksHost(req) ? new HttpProblem('invalid_request', 'the header Host must be given') : undefined);

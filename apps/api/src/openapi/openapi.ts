@@ -2,6 +2,7 @@
 
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
+import type { Operation as MeasuredOperation } from '../metrics/http-metrics.js';
 
 const DESCRIPTION =
   'Hands out tokens of pools, each to one user at a time, for a limited time, with an audit of all that happened.';
@@ -31,15 +32,27 @@ export function buildDocument(app: INestApplication): OpenAPIObject {
   return unwrapped(document) as OpenAPIObject;
 }
 
-/** The document at `/openapi.json`, a page to read it and to try it at `/docs`. */
-export function serveDocument(app: INestApplication): void {
+/** The document at `/openapi.json`, a page to read it and to try it at `/docs`. It is made when it is first asked for. */
+export function serveDocument(app: INestApplication): () => OpenAPIObject {
   let document: OpenAPIObject | undefined;
-  SwaggerModule.setup('docs', app, () => (document ??= buildDocument(app)), {
+  const documentOnce = (): OpenAPIObject => (document ??= buildDocument(app));
+  SwaggerModule.setup('docs', app, documentOnce, {
     jsonDocumentUrl: 'openapi.json',
     raw: ['json'],
     customSiteTitle: 'Token pool service',
   });
+  return documentOnce;
 }
+
+/** What may be asked and answered, the paths as routers write them. */
+export const operationsOf = ({ paths }: OpenAPIObject): MeasuredOperation[] =>
+  Object.entries(paths).flatMap(([path, operations]) =>
+    Object.entries(operations as Record<string, Operation>).map(([method, { responses }]) => ({
+      method: method.toUpperCase(),
+      route: path.replaceAll(/\{(\w+)\}/g, ':$1'),
+      statuses: Object.keys(responses),
+    })),
+  );
 
 interface Operation {
   readonly parameters?: readonly { readonly name: string }[];

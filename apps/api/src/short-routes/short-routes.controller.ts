@@ -13,6 +13,7 @@ import {
 import { DeclaredInputGuard } from '../http/declared-input.guard.js';
 import { Once, Repeatable } from '../http/idempotency.js';
 import { HttpProblem } from '../http/problem.js';
+import { PoolMetrics } from '../metrics/pool-metrics.js';
 import { BODY, Operation } from '../openapi/operation.decorator.js';
 import { userOfClient } from './client-id.js';
 import { AssignTokenBody, KeepTokenAliveBody, TokenBody } from './short-route.requests.js';
@@ -47,6 +48,7 @@ export class ShortRoutesController {
   constructor(
     private readonly service: TokenPoolService,
     private readonly reader: TokenReader,
+    private readonly metrics: PoolMetrics,
   ) {}
 
   @Post('generate-token')
@@ -85,7 +87,8 @@ export class ShortRoutesController {
   })
   @Repeatable()
   keepAlive(@Body() body: KeepTokenAliveBody, @Once() idempotency?: Idempotency): Promise<Message> {
-    return answering(NOT_ASSIGNED, this.#keepAlive(body, idempotency)).then(() => said('Token keep-alive refreshed'));
+    const renewal = this.metrics.renewal(this.#keepAlive(body, idempotency));
+    return answering(NOT_ASSIGNED, renewal).then(() => said('Token keep-alive refreshed'));
   }
 
   @Post('unblock-token')

@@ -15,6 +15,7 @@ import {
 import { DeclaredInputGuard } from '../http/declared-input.guard.js';
 import { Once, Repeatable } from '../http/idempotency.js';
 import { TOKEN_ID, TokenId } from '../http/token-id.pipe.js';
+import { PoolMetrics } from '../metrics/pool-metrics.js';
 import { BODY, OF_LEASE, Operation } from '../openapi/operation.decorator.js';
 import { AllocateBody, KeepAliveBody, ReleaseBody } from './token.requests.js';
 import { GrantAnswer, ReleaseAnswer, RenewalAnswer } from './token.responses.js';
@@ -30,7 +31,10 @@ const RELEASE = {
 @UseGuards(DeclaredInputGuard)
 @Controller('api/tokens')
 export class LeasesController {
-  constructor(private readonly service: TokenPoolService) {}
+  constructor(
+    private readonly service: TokenPoolService,
+    private readonly metrics: PoolMetrics,
+  ) {}
 
   @Post('allocate')
   @ApiBody({ type: AllocateBody, required: false })
@@ -88,9 +92,8 @@ export class LeasesController {
     @Body() body: KeepAliveBody,
     @Once() idempotency?: Idempotency,
   ): Promise<RenewalAnswer> {
-    return this.service
-      .keepAlive(id, claimOf(body), body.ttl_seconds, { idempotency })
-      .then((lease) => renewed(id, lease));
+    const renewal = this.service.keepAlive(id, claimOf(body), body.ttl_seconds, { idempotency });
+    return this.metrics.renewal(renewal).then((lease) => renewed(id, lease));
   }
 }
 

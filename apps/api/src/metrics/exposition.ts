@@ -1,0 +1,114 @@
+// All metrics as text: the counts of this process, what the database says at the moment, and the process itself.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Injectable } from '@nestjs/common';
+import { CommandQueue, TokenReader, type LeaseAgesView, type PoolView } from '@app/tokens';
+import { collectDefaultMetrics, Registry, type Histogram, type Metric } from 'prom-client';
+import { Connections } from './connections.js';
+import { by, type Family, type Sample } from './family.js';
+import { HttpMetrics } from './http-metrics.js';
+import { PoolMetrics } from './pool-metrics.js';
+
+/** How long the database is waited for; whoever asks has his own patience, mostly of 10 s. */
+const PATIENCE_MS = 2000;
+
+/** Memory, processor time, handles, garbage collection, and the delay of the event loop. */
+const ofProcess = new Registry();
+collectDefaultMetrics({ register: ofProcess });
+const collections = ofProcess.getSingleMetric('nodejs_gc_duration_seconds') as Histogram<'kind'>;
+for (const kind of ['minor', 'major', 'incremental', 'weakcb']) collections.zero({ kind });
+
+interface Sight {
+  readonly pools: readonly PoolView[];
+  readonly ages: readonly LeaseAgesView[];
+}
+
+@Injectable()
+export class Exposition {
+  #look: Promise<Sight | null> | undefined;
+
+  constructor(
+    private readonly pools: PoolMetrics,
+    private readonly http: HttpMetrics,
+    private readonly queue: CommandQueue,
+    private readonly reader: TokenReader,
+    private readonly connections: Connections,
+  ) {}
+
+  async text(): Promise<string> {
+    // One look at a time, however often it is asked for: a database that is slow is not asked yet again.
+    this.#look ??= this.#lookAtDatabase().finally(() => (this.#look = undefined));
+    const sight = await Promise.race([this.#look, sleep(PATIENCE_MS, null, { ref: false })]);
+    this.pools.know(sight?.pools.map(({ name }) => name) ?? []);
+    const counted = new Registry();
+    for (const family of [
+      ...ofPools(sight),
+      ...this.pools.families((poolName) => this.queue.waitingFor(poolName)),
+      ...this.#ofDatabase(sight !== null),
+      ...this.http.families(),
+    ]) {
+      counted.registerMetric(asMetric(family));
+    }
+    return Registry.merge([counted, ofProcess]).metrics();
+  }
+
+  async #lookAtDatabase(): Promise<Sight | null> {
+    try {
+      const [pools, ages] = await Promise.all([this.reader.pools(), this.reader.leaseAges()]);
+      return { pools, ages };
+    } catch {
+      return null;
+    }
+  }
+
+  #ofDatabase(isUp: boolean): Family[] {
+    const { total, idle, waiting } = this.connections.use();
+    const gauge = (name: string, help: string, value: number): Family => ({
+      name,
+      type: 'gauge',
+      help,
+      samples: [{ labels: {}, value }],
+    });
+    return [
+      gauge('token_pool_database_up', '1 when the database answered in time, just now; else 0.', Number(isUp)),
+      gauge('token_pool_database_connections', 'Connections of this process to the database.', total),
+      gauge('token_pool_database_connections_idle', 'Those that nobody uses.', idle),
+      gauge('token_pool_database_connections_waiting', 'Callers that wait for a connection.', waiting),
+    ];
+  }
+}
+
+/** Told by the database: nothing when it says nothing, rather than what was true once. */
+function ofPools(sight: Sight | null): Family[] {
+  const { pools = [], ages = [] } = sight ?? {};
+  const gauge = (name: string, help: string, samples: Sample[]): Family => ({ name, type: 'gauge', help, samples });
+  const ofAges = (value: (view: LeaseAgesView) => number): Sample[] =>
+    ages.map((view) => ({ labels: { pool: view.pool }, value: value(view) }));
+  return [
+    gauge(
+      'token_pool_tokens',
+      'Tokens that there are.',
+      pools.flatMap(({ name, counts: { available, active } }) => by('state', { available, active }, { pool: name })),
+    ),
+    gauge(
+      'token_pool_oldest_active_lease_age_seconds',
+      'How long ago the oldest active lease began; 0 without one.',
+      ofAges(({ oldest_active_seconds }) => oldest_active_seconds),
+    ),
+    gauge(
+      'token_pool_sweep_backlog',
+      'Leases that are over and whose end is not written down yet.',
+      ofAges(({ overdue }) => overdue),
+    ),
+    gauge(
+      'token_pool_sweep_lag_seconds',
+      'For how long the longest of them is over; 0 without one.',
+      ofAges(({ overdue_seconds }) => overdue_seconds),
+    ),
+  ];
+}
+
+/** As far as a registry asks its metrics. */
+function asMetric({ name, type, help, samples }: Family): Metric {
+  return { name, get: () => Promise.resolve({ name, type, help, values: samples }) } as unknown as Metric;
+}

@@ -1,0 +1,159 @@
+// What happened in the pools by the hand of this process, counted after each commit.
+
+import { Injectable } from '@nestjs/common';
+import {
+  DomainError,
+  type DomainErrorCode,
+  type EndReason,
+  type GrantReason,
+  type Observer,
+  type TokenPool,
+} from '@app/tokens';
+import { AGES, Distribution, LATENCIES } from './distribution.js';
+import { by, type Family, type Sample } from './family.js';
+
+/** A keep-alive is asked for and granted, refused for one of these reasons, or fails of a bug. */
+type Renewal = 'renewed' | DomainErrorCode | 'internal_error';
+
+class PoolTally {
+  readonly grants: Record<GrantReason, number> = { allocated: 0, allocated_after_eviction: 0 };
+  readonly ends: Record<EndReason, number> = {
+    released_by_client: 0,
+    lru_eviction: 0,
+    cleanup: 0,
+    ttl_expired: 0,
+    deleted_by_client: 0,
+  };
+  readonly violations = { database: 0, audit: 0 };
+}
+
+@Injectable()
+export class PoolMetrics implements Observer {
+  readonly #pools = new Map<string, PoolTally>();
+  readonly #renewals: Partial<Record<Renewal, number>> = {
+    renewed: 0,
+    invalid_request: 0,
+    lease_handle_required: 0,
+    token_not_found: 0,
+    token_not_active: 0,
+    stale_lease: 0,
+    not_renewable: 0,
+    lease_ended: 0,
+    token_deleted: 0,
+    idempotency_key_reused: 0,
+    unavailable: 0,
+    internal_error: 0,
+  };
+  readonly #batchSize = new Distribution([1, 2, 5, 10, 20, 50, 100, 200]);
+  readonly #wait = new Distribution(LATENCIES);
+  readonly #transaction = new Distribution(LATENCIES);
+  readonly #expiryDelay = new Distribution(LATENCIES);
+  readonly #victimAge = new Distribution(AGES);
+
+  /** Pools that are to be shown, whether or not anything happens to them. */
+  know(poolNames: readonly string[]): void {
+    for (const name of poolNames) this.#tallyOf(name);
+  }
+
+  committed({ policy, events, now }: TokenPool, durationMs: number): void {
+    this.#transaction.add(durationMs / 1000);
+    const { grants, ends } = this.#tallyOf(policy.name);
+    for (const { event, reason, occurredAt, lease } of events) {
+      if (event === 'activated') grants[reason as GrantReason]++;
+      else if (event === 'renewed') this.#countRenewal('renewed');
+      else if (event === 'released' || event === 'expired') ends[reason as EndReason]++;
+      if (event === 'expired') this.#expiryDelay.add((now - occurredAt) / 1_000_000);
+      else if (reason === 'lru_eviction') this.#victimAge.add((occurredAt - lease!.activatedAt) / 1_000_000);
+    }
+  }
+
+  decided(waitsMs: readonly number[]): void {
+    this.#batchSize.add(waitsMs.length);
+    for (const waitMs of waitsMs) this.#wait.add(waitMs / 1000);
+  }
+
+  violated(poolName: string): void {
+    this.#tallyOf(poolName).violations.database++;
+  }
+
+  /** What an audit found. */
+  found(poolName: string, findings: number): void {
+    this.#tallyOf(poolName).violations.audit += findings;
+  }
+
+  /** A keep-alive; when it is granted, that is counted by its event. */
+  async renewal<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      this.#countRenewal(error instanceof DomainError ? error.code : 'internal_error');
+      throw error;
+    }
+  }
+
+  families(waitingFor: (poolName: string) => number): Family[] {
+    const ofPools = (samples: (tally: PoolTally, pool: string) => Sample[]): Sample[] =>
+      [...this.#pools].flatMap(([pool, tally]) => samples(tally, pool));
+    const histogram = (name: string, help: string, values: Distribution): Family => ({
+      name,
+      type: 'histogram',
+      help,
+      samples: values.samples(name),
+    });
+    return [
+      {
+        name: 'token_pool_grants_total',
+        type: 'counter',
+        help: 'Leases granted.',
+        samples: ofPools(({ grants }, pool) => by('reason', grants, { pool })),
+      },
+      {
+        name: 'token_pool_ends_total',
+        type: 'counter',
+        help: 'Leases whose end was written down.',
+        samples: ofPools(({ ends }, pool) => by('reason', ends, { pool })),
+      },
+      {
+        name: 'token_pool_renewals_total',
+        type: 'counter',
+        help: 'Keep-alives, by what came of them.',
+        samples: by('outcome', this.#renewals as Record<Renewal, number>),
+      },
+      {
+        name: 'token_pool_invariant_violations_total',
+        type: 'counter',
+        help: 'Transactions that the database refused by one of its rules, and findings of audits. Anything but 0 is a bug.',
+        samples: ofPools(({ violations }, pool) => by('noticed_by', violations, { pool })),
+      },
+      {
+        name: 'token_pool_queue_length',
+        type: 'gauge',
+        help: 'Commands that wait for the transaction after the one under way.',
+        samples: ofPools((_, pool) => [{ labels: { pool }, value: waitingFor(pool) }]),
+      },
+      histogram('token_pool_queue_wait_seconds', 'From asking to the begin of the transaction.', this.#wait),
+      histogram('token_pool_batch_size', 'Commands decided by one transaction.', this.#batchSize),
+      histogram(
+        'token_pool_transaction_duration_seconds',
+        "Committed transactions, from asking for a connection to COMMIT's answer.",
+        this.#transaction,
+      ),
+      histogram(
+        'token_pool_expiry_delay_seconds',
+        'How late expiries were written down, counted from their deadlines.',
+        this.#expiryDelay,
+      ),
+      histogram('token_pool_victim_age_seconds', 'How old leases were when they were evicted.', this.#victimAge),
+    ];
+  }
+
+  #tallyOf(poolName: string): PoolTally {
+    let tally = this.#pools.get(poolName);
+    if (!tally) this.#pools.set(poolName, (tally = new PoolTally()));
+    return tally;
+  }
+
+  #countRenewal(outcome: Renewal): void {
+    this.#renewals[outcome] = (this.#renewals[outcome] ?? 0) + 1;
+  }
+}
