@@ -13,7 +13,16 @@ const typescript = [
   },
 ];
 const javascript = ['@swc/jest', { jsc: { ...jsc, parser: { syntax: 'ecmascript' } }, module: { type: 'commonjs' } }];
-const esmOnly = ['@nestjs', 'file-type', 'strtok3', 'token-types', '@tokenizer', 'uint8array-extras', '@borewit', 'load-esm'];
+const esmOnly = [
+  '@nestjs',
+  'file-type',
+  'strtok3',
+  'token-types',
+  '@tokenizer',
+  'uint8array-extras',
+  '@borewit',
+  'load-esm',
+];
 
 const shared = {
   testEnvironment: 'node',
