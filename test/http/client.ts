@@ -51,8 +51,8 @@ export function clientOf({ url }: { readonly url: string }): Ask {
     const text = (response.text as string | undefined) ?? '';
     const answer = {
       status: response.status,
-      headers: new Headers(response.headers as Record<string, string>),
-      body: /json/.test(response.type) && text !== '' ? (JSON.parse(text) as Json) : text,
+      headers: new Headers(response.headers),
+      body: /json/.test(response.type) && text !== '' ? JSON.parse(text) : text,
     };
     mustBeDocumented(method, path.replace(/\?.*/, ''), answer);
     return answer;
