@@ -1,0 +1,35 @@
+// What the bench has started or made and must not leave behind: servers, databases, folders. Let go in the
+// opposite order, also when a signal comes.
+
+export class Belongings {
+  readonly #ends: (() => Promise<unknown> | void)[] = [];
+  #ending: Promise<void> | undefined;
+
+  constructor() {
+    for (const [signal, code] of [
+      ['SIGINT', 130],
+      ['SIGTERM', 143],
+    ] as const) {
+      process.once(signal, () => void this.end().then(() => process.exit(code)));
+    }
+  }
+
+  add(end: () => Promise<unknown> | void): void {
+    this.#ends.push(end);
+  }
+
+  end(): Promise<void> {
+    return (this.#ending ??= this.#endAll());
+  }
+
+  async #endAll(): Promise<void> {
+    for (let end = this.#ends.pop(); end; end = this.#ends.pop()) {
+      try {
+        await end();
+      } catch (error) {
+        console.error(`bench: ${error instanceof Error ? error.message : String(error)}`);
+        process.exitCode = 1;
+      }
+    }
+  }
+}

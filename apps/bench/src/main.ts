@@ -1,0 +1,70 @@
+// The bench: measures the service side by side with what bounds it, and writes docs/benchmarks.md.
+// Usage: npm run bench -- --help
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Belongings } from './belongings.js';
+import type { Bench } from './bench.js';
+import { openCluster } from './cluster.js';
+import { readOptions, USAGE, type Options } from './options.js';
+import { keptResult, writePage } from './report/page.js';
+import { printed } from './report/printed.js';
+import { isGross, reach } from './reach.js';
+import { about, beginning, type BenchResult, type Results, type SectionName } from './result.js';
+import { measureExpiry } from './sections/expiry.js';
+import { measureHttp } from './sections/http.js';
+import { measureProcess } from './sections/process.js';
+import { measureScale } from './sections/scale.js';
+import { measureSoak } from './sections/soak.js';
+import { measureSweep } from './sections/sweep.js';
+import { serve } from './serve.js';
+
+const MEASURE: { [Name in SectionName]: (bench: Bench) => Promise<Results[Name]> } = {
+  http: measureHttp,
+  process: measureProcess,
+  scale: measureScale,
+  sweep: measureSweep,
+  expiry: measureExpiry,
+  soak: measureSoak,
+};
+
+if (process.argv[2] === 'serve') await serve(process.argv[3] ?? '');
+else if (process.argv.includes('--help')) console.log(USAGE);
+else await run(readOptions(process.argv.slice(2)));
+
+async function run(options: Options): Promise<void> {
+  if (options.isPageOnly) return writePage(keptResult());
+  const belongings = new Belongings();
+  const begun = performance.now();
+  const say = (what: string): void => {
+    console.log(`${((performance.now() - begun) / 1000).toFixed(0).padStart(5)} s  ${what}`);
+  };
+  try {
+    const result = await measured(options, belongings, say);
+    console.log(printed(result));
+    if (!options.isShort) await writePage({ ...keptResult(), ...result });
+    for (const { what, value, bound, gross } of reach(result).filter(isGross)) {
+      console.error(`gross regression: ${what} is ${value}, must be ${bound} ${gross}`);
+      process.exitCode = 1;
+    }
+  } finally {
+    await belongings.end();
+  }
+}
+
+async function measured(options: Options, belongings: Belongings, say: (what: string) => void): Promise<BenchResult> {
+  const { isShort, only, rounds } = options;
+  const cluster = await openCluster(process.env['DATABASE_URL'], belongings);
+  const folder = mkdtempSync(join(tmpdir(), 'token-pool-bench-logs-'));
+  belongings.add(() => rmSync(folder, { recursive: true, force: true }));
+  const logFile = (name: string): string => join(folder, `${name}.log`);
+  const result: Record<string, unknown> = {};
+  for (const name of only) {
+    say(`— ${name} —`);
+    const start = beginning();
+    const bench = { isShort, rounds, cluster, belongings, say, logFile };
+    result[name] = { result: await MEASURE[name](bench), about: about(start, cluster, rounds, isShort) };
+  }
+  return result;
+}

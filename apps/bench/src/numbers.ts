@@ -1,0 +1,18 @@
+// What is made of many measured values.
+
+/** The value below which the share `q` of the values lies; NaN of none. */
+export function quantile(values: ArrayLike<number>, q: number): number {
+  const sorted = Float64Array.from(values).sort();
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? NaN;
+}
+
+export const median = (values: ArrayLike<number>): number => quantile(values, 0.5);
+
+/** Least squares: by how much y rises when x rises by one. */
+export function slope(points: readonly { readonly x: number; readonly y: number }[]): number {
+  const mean = (of: 'x' | 'y') => points.reduce((sum, point) => sum + point[of], 0) / points.length;
+  const [x0, y0] = [mean('x'), mean('y')];
+  const covariance = points.reduce((sum, { x, y }) => sum + (x - x0) * (y - y0), 0);
+  const variance = points.reduce((sum, { x }) => sum + (x - x0) ** 2, 0);
+  return covariance / variance;
+}

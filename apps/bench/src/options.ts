@@ -1,0 +1,43 @@
+// The command line.
+
+import { parseArgs } from 'node:util';
+import type { SectionName } from './result.js';
+
+export const SECTIONS: readonly SectionName[] = ['http', 'process', 'scale', 'sweep', 'expiry', 'soak'];
+
+export interface Options {
+  /** For CI: a minute and a half instead of three quarters of an hour; judges gross regressions only. */
+  readonly isShort: boolean;
+  readonly only: readonly SectionName[];
+  readonly rounds: number;
+  /** Nothing is measured: the page is made anew of the figures that are there. */
+  readonly isPageOnly: boolean;
+}
+
+export const USAGE = `npm run bench -- [--short] [--only ${SECTIONS.join(',')}] [--rounds N] [--page]
+
+  --short   the form for CI, at most 90 s: fails for a crash or a gross regression, writes nothing
+  --only    some of the sections
+  --rounds  how often everything is measured that is compared (5; 2 in the short form)
+  --page    measures nothing, writes docs/benchmarks.md anew of the figures beside it
+
+DATABASE_URL: a PostgreSQL server to measure on, in databases of its own; without it an embedded one`;
+
+/** @throws Error with what is wrong */
+export function readOptions(args: string[]): Options {
+  const { values } = parseArgs({
+    args,
+    options: {
+      short: { type: 'boolean', default: false },
+      only: { type: 'string', default: SECTIONS.join(',') },
+      rounds: { type: 'string' },
+      page: { type: 'boolean', default: false },
+    },
+  });
+  const only = values.only.split(',') as SectionName[];
+  const unknown = only.find((name) => !SECTIONS.includes(name));
+  if (unknown !== undefined) throw new Error(`there is no section ${unknown}; there are ${SECTIONS.join(', ')}`);
+  const rounds = Number(values.rounds ?? (values.short ? 2 : 5));
+  if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds must be a whole number of at least 1');
+  return { isShort: values.short, only, rounds, isPageOnly: values.page };
+}

@@ -1,0 +1,140 @@
+// Two plain plots as SVG, readable on light and on dark pages: bars in groups, and lines over time.
+
+const WIDTH = 820;
+const HEIGHT = 340;
+const BOX = { left: 74, right: 16, top: 64, bottom: 46 };
+const INNER = { width: WIDTH - BOX.left - BOX.right, height: HEIGHT - BOX.top - BOX.bottom };
+
+/** Of colours that can be told apart in both, also by those who do not see all of them (Okabe and Ito). */
+const COLOURS = ['#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9', '#d55e00', '#8c8c8c'];
+
+const STYLE = `
+  text { font: 12px system-ui, sans-serif; fill: #1f2328 }
+  .title { font-size: 15px; font-weight: 600 }
+  .small { font-size: 10px }
+  .grid { stroke: #d0d7de; stroke-width: 1 }
+  .band { fill: #8c8c8c; opacity: 0.18 }
+  .line { fill: none; stroke-width: 2; stroke-linejoin: round }
+  @media (prefers-color-scheme: dark) { text { fill: #e6edf3 } .grid { stroke: #3d444d } }`;
+
+export interface Bars {
+  readonly title: string;
+  readonly unit: string;
+  readonly groups: readonly string[];
+  /** A value for each group; NaN where there is none. */
+  readonly series: readonly { readonly name: string; readonly values: readonly number[] }[];
+}
+
+export function bars({ title, unit, groups, series }: Bars): string {
+  const scale = scaleTo(series.flatMap(({ values }) => values));
+  const groupWidth = INNER.width / groups.length;
+  const width = Math.min(54, (groupWidth * 0.86) / series.length);
+  const marks = groups.flatMap((group, g) => {
+    const middle = BOX.left + (g + 0.5) * groupWidth;
+    const left = middle - (width * series.length) / 2;
+    const drawn = series.map(({ values }, s) => {
+      const value = values[g] as number;
+      if (Number.isNaN(value)) return '';
+      const [x, y] = [left + s * width, scale.y(value)];
+      return (
+        `<rect x="${n(x + 1)}" y="${n(y)}" width="${n(width - 2)}" height="${n(BOX.top + INNER.height - y)}" fill="${colour(s)}"/>` +
+        text(x + width / 2, y - 4, short(value), 'small', 'middle')
+      );
+    });
+    return [...drawn, text(middle, HEIGHT - BOX.bottom + 18, group, '', 'middle')];
+  });
+  return plot(title, unit, series, scale, marks);
+}
+
+export interface Lines {
+  readonly title: string;
+  readonly unit: string;
+  /** Of the axis of time. */
+  readonly timeUnit: string;
+  readonly series: readonly {
+    readonly name: string;
+    readonly points: readonly { readonly x: number; readonly y: number }[];
+  }[];
+  /** A time to set off. */
+  readonly band?: { readonly from: number; readonly to: number; readonly name: string };
+}
+
+export function lines({ title, unit, timeUnit, series, band }: Lines): string {
+  const points = series.flatMap((one) => one.points);
+  const scale = scaleTo(points.map(({ y }) => y));
+  const end = Math.max(...points.map(({ x }) => x));
+  const x = (time: number): number => BOX.left + (time / end) * INNER.width;
+  const marks = series.map(
+    ({ points: own }, s) =>
+      `<polyline class="line" stroke="${colour(s)}" points="${own.map((p) => `${n(x(p.x))},${n(scale.y(p.y))}`).join(' ')}"/>`,
+  );
+  if (band) {
+    marks.unshift(
+      `<rect class="band" x="${n(x(band.from))}" y="${BOX.top}" width="${n(x(band.to) - x(band.from))}" height="${INNER.height}"/>`,
+      text((x(band.from) + x(band.to)) / 2, BOX.top + 14, band.name, '', 'middle'),
+    );
+  }
+  for (let step = 0; step <= 6; step++) {
+    const time = (end * step) / 6;
+    marks.push(text(x(time), HEIGHT - BOX.bottom + 18, short(time), '', 'middle'));
+  }
+  marks.push(text(BOX.left + INNER.width, HEIGHT - 8, timeUnit, '', 'end'));
+  return plot(title, unit, series, scale, marks);
+}
+
+interface Scale {
+  readonly steps: readonly number[];
+  readonly y: (value: number) => number;
+}
+
+/** From 0 to a round number above the largest value. */
+function scaleTo(values: readonly number[]): Scale {
+  const largest = Math.max(1e-9, ...values.filter((value) => Number.isFinite(value)));
+  const power = 10 ** Math.floor(Math.log10(largest / 4));
+  const step = [1, 2, 5, 10].map((factor) => factor * power).find((one) => one * 5 >= largest) as number;
+  const count = Math.ceil(largest / step);
+  const steps = Array.from({ length: count + 1 }, (_, i) => i * step);
+  return { steps, y: (value) => BOX.top + INNER.height * (1 - value / (count * step)) };
+}
+
+function plot(
+  title: string,
+  unit: string,
+  series: readonly { readonly name: string }[],
+  { steps, y }: Scale,
+  marks: readonly string[],
+): string {
+  const grid = steps.map(
+    (step) =>
+      `<line class="grid" x1="${BOX.left}" x2="${WIDTH - BOX.right}" y1="${n(y(step))}" y2="${n(y(step))}"/>` +
+      text(BOX.left - 8, y(step) + 4, short(step), '', 'end'),
+  );
+  let left = BOX.left;
+  const legend = series.map(({ name }, s) => {
+    const entry = `<rect x="${n(left)}" y="36" width="11" height="11" fill="${colour(s)}"/>${text(left + 16, 46, name)}`;
+    left += 30 + name.length * 6.2;
+    return entry;
+  });
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" role="img">`,
+    `<title>${escaped(title)}</title><style>${STYLE}</style>`,
+    text(BOX.left, 22, `${title} (${unit})`, 'title'),
+    ...legend,
+    ...grid,
+    ...marks,
+    '</svg>\n',
+  ].join('\n');
+}
+
+const colour = (place: number): string => COLOURS[place % COLOURS.length] as string;
+const n = (value: number): string => String(Math.round(value * 10) / 10);
+const escaped = (words: string): string => words.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
+
+const text = (x: number, y: number, words: string, kind = '', anchor = 'start'): string =>
+  `<text x="${n(x)}" y="${n(y)}"${kind && ` class="${kind}"`} text-anchor="${anchor}">${escaped(words)}</text>`;
+
+function short(value: number): string {
+  if (value >= 10_000) return `${Math.round(value / 1000)}k`;
+  if (value >= 1000) return `${Number((value / 1000).toFixed(1))}k`;
+  return String(Number(value.toPrecision(3)));
+}

@@ -1,0 +1,212 @@
+// The tables of each section, ratios first.
+
+import type { BenchResult, Results } from '../result.js';
+import { isReached, named, reach } from '../reach.js';
+import { ratio, ratioOf, type Row } from '../rounds.js';
+import * as http from '../sections/http.js';
+import * as inProcess from '../sections/process.js';
+import type { Sample } from '../sections/soak.js';
+import { number, percent, type Table } from './table.js';
+
+export const reachTable = (result: BenchResult): Table => ({
+  title: 'Aims',
+  head: ['what', 'aim', 'measured', 'reached'],
+  rows: reach(result).map((row) => {
+    const { what, bound, aim, value = NaN, unit = '' } = row;
+    return [what, `${bound} ${number(aim)}${unit}`, number(value) + unit, isReached(row) ? 'yes' : 'no'];
+  }),
+});
+
+export const TABLES: { [Name in keyof Results]: (result: Results[Name]) => Table[] } = {
+  http: ({ rows, cpu, profiles, etcd }) => [
+    ratios('Allocate over HTTP to the others (rates; median of the rounds)', rows, http.SERVICE, 'connections'),
+    rates('Answers a second (p50 / p99 in ms)', rows, 'connections', etcd ? undefined : 'etcd is not installed here.'),
+    ...(cpu
+      ? [
+          {
+            title: 'Processor time of an allocation at 64 connections',
+            head: ['process', 'µs'],
+            rows: [
+              ['client (this bench)', number(cpu.client)],
+              ['server (Node)', number(cpu.server)],
+              ['PostgreSQL', cpu.postgres === null ? '–' : number(cpu.postgres)],
+            ],
+          },
+        ]
+      : []),
+    ...profiles.map(({ connections, summary }): Table => ({
+      title: `What the server does at ${connections} ${connections === 1 ? 'connection' : 'connections'} (profile)`,
+      head: ['where', 'share of the time'],
+      rows: [
+        ['idle: waits for the database or for the client', percent(summary.idle)],
+        ...summary.packages.slice(0, 14).map(({ name, share }) => [name, percent(share)]),
+      ],
+      note: `By function: ${summary.functions
+        .slice(0, 14)
+        .map(({ name, share }) => `\`${name}\` ${percent(share)}`)
+        .join(', ')}.`,
+    })),
+  ],
+
+  process: ({ rows, faults, falselyNone, refused, anatomy }) => [
+    ...[inProcess.ALLOCATE, inProcess.PAIR, inProcess.KEEP_ALIVE].map((what) =>
+      ratios(`In the process: ${what} to the others`, ofKind(rows, what), what, 'callers'),
+    ),
+    rates('Commands a second (p50 / p99 in ms)', rows, 'callers'),
+    {
+      title: 'Wrong answers',
+      head: ['what', 'tokens', 'callers at once', 'answers', 'token granted twice', 'fresh lease lost', 'false “none”'],
+      rows: faults.map((one) => [
+        one.what,
+        String(one.tokens),
+        String(one.callers),
+        number(one.callers * one.bursts),
+        number(one.grantedTwice ?? NaN),
+        number(one.freshLeasesLost ?? NaN),
+        number(one.falselyNone),
+      ]),
+      note: `Of SKIP LOCKED while its rate was measured: ${number(falselyNone)} times “none” although there were tokens, and ${number(refused)} ends of a lease that was over, which only the audit's index refused.`,
+    },
+    ...(anatomy ?? []).map(({ callers, p50, commandsPerTransaction, steps }): Table => ({
+      title: `A transaction in the database, ${callers} ${callers === 1 ? 'caller' : 'callers'} (its own log)`,
+      head: ['step', 'ms on average'],
+      rows: steps.map(({ step, milliseconds }) => [step, milliseconds.toFixed(3)]),
+      note: `${number(commandsPerTransaction)} commands a transaction; each is answered after ${number(p50)} ms (p50).`,
+    })),
+  ],
+
+  scale: ({ poolSizes, auditSizes, pages, manyPools, processes }) => [
+    growth('Allocations a second, 100 callers', 'tokens in the pool', poolSizes),
+    growth('Allocations a second, 100 callers, a pool of 100', 'events in the audit', auditSizes),
+    {
+      title: 'Pages anywhere in the audit, in ms',
+      head: ['page', 'rows in the audit', 'page size', 'p50 in the database', 'p99', 'p50 for the caller', 'p99'],
+      rows: pages.map(({ what, rows, limit, inDatabase, forCaller }) => [
+        what,
+        named(rows),
+        String(limit),
+        ...[inDatabase.p50, inDatabase.p99, forCaller.p50, forCaller.p99].map(number),
+      ]),
+    },
+    growth('Allocations a second, 1,000 callers', 'pools', manyPools),
+    growth('Allocations a second over HTTP, 64 connections', 'API processes', processes),
+  ],
+
+  sweep: ({ leases, callers, rows }) => [
+    {
+      title: `${number(leases)} leases due in the same second, ${callers} callers that allocate`,
+      head: [
+        'what',
+        'p99 meanwhile / quiet',
+        'all written down after',
+        'quiet p50 / p99, ms',
+        'meanwhile p50 / p99, ms',
+      ],
+      rows: rows.map(({ what, ratio, seconds, quiet, meanwhile }) => [
+        what,
+        number(ratio),
+        `${number(seconds)} s`,
+        `${number(quiet.p50)} / ${number(quiet.p99)}`,
+        `${number(meanwhile.p50)} / ${number(meanwhile.p99)}`,
+      ]),
+    },
+  ],
+
+  expiry: ({ leases, lateness, reads, lateReads, sweepIntervalMs }) => [
+    {
+      title: `How late an end is written down in a pool nobody asks for, sweep every ${sweepIntervalMs / 1000} s`,
+      head: ['leases', 'p50', 'p99', 'latest', 'reads meanwhile', 'late reads'],
+      rows: [
+        [
+          number(leases),
+          ...[lateness.p50, lateness.p99, lateness.max].map((seconds) => `${number(seconds)} s`),
+          number(reads),
+          number(lateReads),
+        ],
+      ],
+    },
+  ],
+
+  soak: ({ seconds, connections, samples, slopes, snapshot }) => [
+    soakTable(seconds, connections, samples),
+    {
+      title: 'Slopes over the second half, a minute',
+      head: ['RSS', 'handles', 'rate'],
+      rows: [[`${number(slopes.rssMb)} MB`, number(slopes.handles), `${number(slopes.rate)}/s`]],
+    },
+    {
+      title: `A snapshot held in another session for ${snapshot.seconds} s: answers a second`,
+      head: ['before', 'at its end', 'after it'],
+      rows: [[number(snapshot.before), number(snapshot.during), number(snapshot.after)]],
+    },
+  ],
+};
+
+function ratios(title: string, rows: readonly Row[], what: string, unit: string): Table {
+  const ats = [...new Set(rows.map(({ at }) => at))];
+  const others = [...new Set(rows.map((row) => row.what))].filter((other) => other !== what);
+  return {
+    title,
+    head: [`${what} / …`, ...ats.map((at) => `${at} ${unit}`)],
+    rows: others.map((other) => [other, ...ats.map((at) => number(ratio(rows, what, other, at)))]),
+  };
+}
+
+/** The rows to hold against each other: all that do the same work. */
+const ofKind = (rows: readonly Row[], kind: string): Row[] =>
+  rows.filter(({ what }) => what === kind || what.startsWith(`${kind},`));
+
+function rates(title: string, rows: readonly Row[], unit: string, note?: string): Table {
+  const ats = [...new Set(rows.map(({ at }) => at))];
+  const whats = [...new Set(rows.map(({ what }) => what))];
+  const cell = (what: string, at: number): string => {
+    const row = rows.find((one) => one.what === what && one.at === at);
+    if (!row) return '–';
+    const refused = row.refused > 0 ? `, ${row.refused} refused` : '';
+    return `${number(row.rate)} (${number(row.p50)} / ${number(row.p99)}${refused})`;
+  };
+  const head = ['', ...ats.map((at) => `${at} ${unit}`)];
+  return { title, head, rows: whats.map((what) => [what, ...ats.map((at) => cell(what, at))]), ...(note && { note }) };
+}
+
+const growth = (title: string, of: string, rows: readonly Row[]): Table => ({
+  title,
+  head: [of, 'to the first', 'a second', 'p50, ms', 'p99, ms'],
+  rows: rows.map((row) => [
+    named(row.at),
+    number(ratioOf(row, rows[0] as Row)),
+    number(row.rate),
+    number(row.p50),
+    number(row.p99),
+  ]),
+});
+
+function soakTable(seconds: number, connections: number, samples: readonly Sample[]): Table {
+  const shown = [0, 0.25, 0.5, 0.75, 1].map((share) => samples[Math.round(share * (samples.length - 1))] as Sample);
+  const hot = ({ tables }: Sample, name: string): string => {
+    const { updates = 0, hotUpdates = 0 } = tables[name] ?? {};
+    return percent(hotUpdates / updates);
+  };
+  const row = (what: string, of: (sample: Sample) => string): string[] => [what, ...shown.map(of)];
+  const sizes = ['pools', 'tokens', 'token_events'].map((name) =>
+    row(`${name}: table + indexes, MB`, ({ tables }) => {
+      const { tableMb = NaN, indexMb = NaN } = tables[name] ?? {};
+      return `${number(tableMb)} + ${number(indexMb)}`;
+    }),
+  );
+  return {
+    title: `Soak: ${seconds} s, ${connections} connections that allocate`,
+    head: ['', ...shown.map(({ at }) => `${at.toFixed(0)} s`)],
+    rows: [
+      row('answers a second', ({ rate }) => number(rate)),
+      row('p99, ms', ({ p99 }) => number(p99)),
+      row('RSS, MB', ({ rssMb }) => number(rssMb)),
+      row('heap, MB', ({ heapMb }) => number(heapMb)),
+      row('handles', ({ handles }) => String(handles)),
+      ...sizes,
+      row('dead rows: pools, tokens', ({ tables }) => `${tables['pools']?.deadRows}, ${tables['tokens']?.deadRows}`),
+      row('HOT updates: pools', (sample) => hot(sample, 'pools')),
+      row('HOT updates: tokens', (sample) => hot(sample, 'tokens')),
+    ],
+  };
+}

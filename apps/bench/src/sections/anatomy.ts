@@ -1,0 +1,58 @@
+// Where an allocation's time goes in the database: its own account of each statement, from its log.
+
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Bench } from '../bench.js';
+import { call } from '../callers.js';
+import { withClient } from '../cluster.js';
+import { createFullPool, openService, USER } from '../service.js';
+
+export interface Anatomy {
+  readonly callers: number;
+  /** Of a transaction, as the service sees it: in milliseconds. */
+  readonly p50: number;
+  readonly commandsPerTransaction: number;
+  /** Of a transaction, in milliseconds on average: finding the plan and its parameters, and running it. */
+  readonly steps: readonly { readonly step: string; readonly milliseconds: number }[];
+}
+
+const LINE = /duration: ([\d.]+) ms {2}(?:(bind|execute) (\w+|<unnamed>)|statement: (\w+))/g;
+
+/** Null on a server whose log is not ours to read. */
+export async function measureAnatomy({ cluster, say }: Bench, seconds: number): Promise<Anatomy[] | null> {
+  if (cluster.directory === null) return null;
+  const log = join(cluster.directory, 'server.log');
+  const database = await cluster.createDatabase('anatomy');
+  const warm = await openService(database.url);
+  await createFullPool(warm, 'a', 100);
+  await warm.close();
+  await withClient(database.url, (client) =>
+    client.query(`ALTER DATABASE ${new URL(database.url).pathname.slice(1)} SET log_min_duration_statement = 0`),
+  );
+  const anatomies: Anatomy[] = [];
+  for (const callers of [1, 100]) {
+    say(`the database's own account, ${callers} callers`);
+    const service = await openService(database.url);
+    const allocate = () => service.service.allocate('a', { userId: USER });
+    await call(callers, seconds / 3, allocate);
+    const start = statSync(log).size;
+    const { p50, rate } = await call(callers, seconds, allocate);
+    const lines = readFileSync(log).subarray(start).toString();
+    await service.close();
+    anatomies.push({ callers, p50, ...dissected(lines, rate * seconds) });
+  }
+  await database.drop();
+  return anatomies;
+}
+
+function dissected(log: string, commands: number): Pick<Anatomy, 'steps' | 'commandsPerTransaction'> {
+  const totals = new Map<string, number>();
+  let commits = 0;
+  for (const [, milliseconds, phase, name, word] of log.matchAll(LINE)) {
+    const step = word ?? `${phase} ${name}`;
+    if (/COMMIT/i.test(step)) commits++;
+    totals.set(step, (totals.get(step) ?? 0) + Number(milliseconds));
+  }
+  const steps = [...totals].map(([step, total]) => ({ step, milliseconds: total / commits }));
+  return { commandsPerTransaction: commands / commits, steps };
+}

@@ -1,0 +1,118 @@
+// Over HTTP: what an allocation costs against a route that does nothing, bare Express, batches of one and etcd.
+
+import type { Bench } from '../bench.js';
+import { withClient, type Cluster } from '../cluster.js';
+import { cpuSeconds } from '../cpu.js';
+import { startEtcd, type Etcd } from '../etcd.js';
+import { load, type Target } from '../http-load.js';
+import { summarise, type ProfileSummary } from '../profile.js';
+import { inRounds, type Case, type Row } from '../rounds.js';
+import { startServer, type ServerProcess } from '../server-process.js';
+import { LONG_SECONDS, USER } from '../service.js';
+
+export const SERVICE = 'allocate';
+export const NO_OP = 'no-op route of the same app';
+export const EXPRESS = 'bare Express';
+export const BATCHES_OF_ONE = 'allocate, batches of one';
+export const ETCD_TXN = 'etcd transaction';
+export const ETCD_GRANT = 'etcd lease grant';
+
+export interface HttpResult {
+  readonly rows: readonly Row[];
+  /** Processor time a request at 64 connections, in microseconds; null where it cannot be told. */
+  readonly cpu: { readonly client: number; readonly server: number; readonly postgres: number | null } | null;
+  readonly profiles: readonly { readonly connections: number; readonly summary: ProfileSummary }[];
+  /** Its version; null when there is none here. */
+  readonly etcd: string | null;
+  /** Grants that took a token that was not the oldest lease's, or free: there must be as many as the pool has tokens. */
+  readonly grantsWithoutEviction: number;
+}
+
+const BODY = JSON.stringify({ user_id: USER });
+const ALLOCATE = '/api/tokens/allocate';
+const NO_OP_PATH = '/api/tokens/no-op';
+const PROFILED = [1, 64];
+
+export async function measureHttp(bench: Bench): Promise<HttpResult> {
+  const { isShort, rounds, cluster, belongings, say, logFile } = bench;
+  const [database, ofNoOp, ofOne] = [
+    await cluster.createDatabase('http'),
+    await cluster.createDatabase('http_no_op'),
+    await cluster.createDatabase('http_one'),
+  ];
+  const start = (kind: Parameters<typeof startServer>[0], url = '') =>
+    startServer(kind, { DATABASE_URL: url, TOKEN_TTL_SECONDS: String(LONG_SECONDS) }, logFile(kind), belongings);
+  const service = await start('service', database.url);
+  const noOp = await start('no-op', ofNoOp.url);
+  const one = await start('batches-of-one', ofOne.url);
+  const express = await start('express');
+  const etcd = await startEtcd(belongings);
+  if (!etcd) say('etcd is not on the PATH: skipped');
+
+  const at = (server: ServerProcess, path: string): Target => ({ urls: [server.url], path, body: BODY });
+  const targets: readonly (readonly [string, Target])[] = [
+    [SERVICE, at(service, ALLOCATE)],
+    [NO_OP, at(noOp, NO_OP_PATH)],
+    [EXPRESS, at(express, NO_OP_PATH)],
+    [BATCHES_OF_ONE, at(one, ALLOCATE)],
+    ...ofEtcd(etcd),
+  ];
+  const seconds = isShort ? 0.5 : 4;
+  for (const [what, target] of targets) {
+    say(`warming up: ${what}`);
+    await load(target, 64, isShort ? 0.4 : 3);
+  }
+  const cases = (isShort ? [1, 64] : [1, 8, 64, 256]).flatMap((connections) =>
+    targets.map(([what, target]): Case => ({
+      what,
+      at: connections,
+      measure: () => load(target, connections, seconds),
+    })),
+  );
+  const rows = await inRounds(rounds, cases, say);
+  const allocate = targets[0]![1];
+  const cpu = await processorTime(cluster, service, allocate, seconds);
+  const profiles = [];
+  for (const connections of isShort ? [] : PROFILED) {
+    say(`profile at ${connections} connections`);
+    const profile = await service.profile(() => load(allocate, connections, 5));
+    profiles.push({ connections, summary: summarise(profile) });
+  }
+  const grantsWithoutEviction = await withClient(database.url, async (client) => {
+    const { rows: counted } = await client.query<{ n: string }>(
+      `SELECT count(*) AS n FROM token_events WHERE event = 'activated' AND reason = 'allocated'`,
+    );
+    return Number(counted[0]!.n);
+  });
+  for (const server of [service, noOp, one, express]) await server.stop();
+  await etcd?.stop();
+  for (const one of [database, ofNoOp, ofOne]) await one.drop();
+  return { rows, cpu, profiles, etcd: etcd?.version ?? null, grantsWithoutEviction };
+}
+
+const ofEtcd = (etcd: Etcd | null): [string, Target][] =>
+  etcd
+    ? [
+        [ETCD_TXN, etcd.transaction],
+        [ETCD_GRANT, etcd.leaseGrant],
+      ]
+    : [];
+
+async function processorTime(cluster: Cluster, server: ServerProcess, target: Target, seconds: number) {
+  const used = async () => ({
+    client: process.cpuUsage().user + process.cpuUsage().system,
+    server: (await server.vitals()).cpuMicros,
+    postgres: seconds1e6(cpuSeconds(cluster.pid, true)),
+  });
+  const before = await used();
+  const begun = performance.now();
+  const { rate } = await load(target, 64, seconds);
+  const requests = rate * ((performance.now() - begun) / 1000);
+  const after = await used();
+  const each = (field: 'client' | 'server') => (after[field] - before[field]) / requests;
+  const postgres =
+    after.postgres === null || before.postgres === null ? null : (after.postgres - before.postgres) / requests;
+  return { client: each('client'), server: each('server'), postgres };
+}
+
+const seconds1e6 = (seconds: number | null): number | null => (seconds === null ? null : seconds * 1e6);

@@ -1,0 +1,40 @@
+// The service without group commit: the same routes on a queue that commits each command alone.
+
+import { Module, type DynamicModule } from '@nestjs/common';
+import { CommandQueue, TokenPoolRepository, TokenPoolService, TokenReader } from '@app/tokens';
+import { assembleApp } from '../../../api/src/app.setup.js';
+import { readConfig, CONFIG, type Config } from '../../../api/src/config.js';
+import { FirstPools } from '../../../api/src/first-pools.js';
+import { createLogger } from '../../../api/src/logger.js';
+import { PersistenceModule } from '../../../api/src/persistence.module.js';
+import { LeasesController } from '../../../api/src/tokens/leases.controller.js';
+import { BATCHES_OF_ONE } from '../service.js';
+
+@Module({})
+class AppWithBatchesOfOne {
+  static of(config: Config): DynamicModule {
+    return {
+      module: AppWithBatchesOfOne,
+      imports: [PersistenceModule.connect(config.databaseUrl as string, config.databasePoolSize)],
+      controllers: [LeasesController],
+      providers: [
+        FirstPools,
+        { provide: CONFIG, useValue: config },
+        {
+          provide: TokenPoolService,
+          useFactory: (repository: TokenPoolRepository, reader: TokenReader) =>
+            new TokenPoolService(new CommandQueue(repository, BATCHES_OF_ONE), repository, reader),
+          inject: [TokenPoolRepository, TokenReader],
+        },
+      ],
+    };
+  }
+}
+
+export async function listen(): Promise<void> {
+  const config = readConfig(process.env);
+  const logger = await createLogger(config);
+  const app = await assembleApp(AppWithBatchesOfOne.of(config), logger);
+  process.on('SIGTERM', () => void app.close().then(() => process.exit()));
+  await app.listen(config.port, config.host);
+}

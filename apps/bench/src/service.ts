@@ -1,0 +1,32 @@
+// The service without HTTP, in this process.
+
+import { CommandQueue, DEFAULT_LIMITS, TokenPoolService, type CommandQueueLimits } from '@app/tokens';
+import { createDataSource, PostgresTokenPoolRepository, PostgresTokenReader } from '@app/tokens-postgres';
+
+export interface Service {
+  readonly service: TokenPoolService;
+  readonly repository: PostgresTokenPoolRepository;
+  readonly reader: PostgresTokenReader;
+  close(): Promise<void>;
+}
+
+export const USER = '7d2f7a54-5b1c-4d0e-9c3a-1f2e3d4c5b6a';
+
+/** One transaction a command. */
+export const BATCHES_OF_ONE: CommandQueueLimits = { ...DEFAULT_LIMITS, batch: 1 };
+
+export async function openService(url: string, limits: CommandQueueLimits = DEFAULT_LIMITS): Promise<Service> {
+  const source = await createDataSource(url).initialize();
+  const repository = new PostgresTokenPoolRepository(source);
+  const reader = new PostgresTokenReader(source);
+  const service = new TokenPoolService(new CommandQueue(repository, limits), repository, reader);
+  return { service, repository, reader, close: () => source.destroy() };
+}
+
+/** Leases that outlive the run: on a full pool every allocation evicts. */
+export const LONG_SECONDS = 86_400;
+
+export async function createFullPool({ service }: Service, name: string, size: number): Promise<void> {
+  await service.createPool(name, 'fixed', { size, ttlSeconds: LONG_SECONDS, renewable: true });
+  await Promise.all(Array.from({ length: size }, () => service.allocate(name, { userId: USER })));
+}

@@ -1,0 +1,74 @@
+// The reader's own statements, timed in the database: what it asks for one page is asked again under EXPLAIN ANALYZE,
+// prepared, with the plan and under the settings of the service's own sessions.
+
+import type { Pool, PoolClient, QueryConfig } from 'pg';
+import { createDataSource, PostgresTokenReader } from '@app/tokens-postgres';
+
+type DataSource = ReturnType<typeof createDataSource>;
+type Named = Required<Pick<QueryConfig<unknown[]>, 'name' | 'text' | 'values'>>;
+
+export interface Timed {
+  /** Of all statements of the page, in milliseconds: run, and turned into text. */
+  readonly inDatabase: number;
+  /** What the caller waits for, in milliseconds: the way there and back, and the rows as objects. */
+  readonly forCaller: number;
+}
+
+export class TimedReader {
+  readonly #asked: Named[] = [];
+  readonly #prepared = new Set<string>();
+
+  private constructor(
+    private readonly source: DataSource,
+    private readonly client: PoolClient,
+    private readonly explain: string,
+  ) {}
+
+  static async open(url: string): Promise<TimedReader> {
+    const source = await createDataSource(url, { poolSize: 2 }).initialize();
+    const client = await poolOf(source).connect();
+    const { rows } = await client.query<{ version: number }>(
+      `SELECT current_setting('server_version_num')::int AS version`,
+    );
+    const serialise = rows[0]!.version >= 170_000 ? ', SERIALIZE TEXT' : '';
+    return new TimedReader(source, client, `EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON${serialise})`);
+  }
+
+  async time(read: (reader: PostgresTokenReader) => Promise<unknown>): Promise<Timed> {
+    this.#asked.length = 0;
+    const begun = performance.now();
+    await read(new PostgresTokenReader(this.#recording()));
+    const forCaller = performance.now() - begun;
+    let inDatabase = 0;
+    for (const statement of [...this.#asked]) inDatabase += await this.#explained(statement);
+    return { inDatabase, forCaller };
+  }
+
+  async close(): Promise<void> {
+    this.client.release();
+    await this.source.destroy();
+  }
+
+  /** As much of a DataSource as the reader uses: the driver's pool, by way of our ears. */
+  #recording(): DataSource {
+    const pool = poolOf(this.source);
+    const query = (statement: Named): Promise<unknown> => {
+      this.#asked.push(statement);
+      return pool.query(statement);
+    };
+    return { driver: { master: { query } } } as unknown as DataSource;
+  }
+
+  async #explained({ name, text, values }: Named): Promise<number> {
+    const prepared = `timed_${name}`;
+    if (!this.#prepared.has(prepared)) await this.client.query(`PREPARE ${prepared} AS ${text}`);
+    this.#prepared.add(prepared);
+    const literals = values.map((value) => this.client.escapeLiteral(String(value))).join(', ');
+    const { rows } = await this.client.query<{ 'QUERY PLAN': [{ 'Execution Time': number }] }>(
+      `${this.explain} EXECUTE ${prepared}(${literals})`,
+    );
+    return rows[0]!['QUERY PLAN'][0]['Execution Time'];
+  }
+}
+
+const poolOf = (source: DataSource): Pool => (source.driver as unknown as { master: Pool }).master;

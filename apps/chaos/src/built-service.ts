@@ -1,0 +1,73 @@
+// The API, compiled into a folder that is nobody else's: others may build meanwhile, and mutants need copies to be broken.
+
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+/** `npm run` starts programs in the folder of package.json. */
+const ROOT = process.cwd();
+
+/** One exact replacement in a compiled file. */
+export interface Patch {
+  /** Below the folder of the compiled service. */
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+export class BuiltService {
+  private constructor(readonly directory: string) {}
+
+  /** Inside the project, so that its node_modules are found. @throws Error with what the compiler said */
+  static async build(): Promise<BuiltService> {
+    const directory = newFolder();
+    const tsconfig = {
+      extends: '../../../apps/api/tsconfig.app.json',
+      compilerOptions: { outDir: 'service', sourceMap: false },
+      include: ['../../../apps/api/src/**/*'],
+      exclude: ['../../../**/*.spec.ts'],
+    };
+    writeFileSync(join(ROOT, directory, 'tsconfig.json'), JSON.stringify(tsconfig));
+    const nest = join(ROOT, 'node_modules/@nestjs/cli/bin/nest.js');
+    try {
+      const args = [nest, 'build', 'api', '--path', join(directory, 'tsconfig.json')];
+      await promisify(execFile)(process.execPath, args, { cwd: ROOT });
+    } catch (error) {
+      const { stdout, stderr } = error as { stdout?: string; stderr?: string };
+      throw new Error(`the API does not compile: ${stdout}${stderr}`, { cause: error });
+    }
+    return new BuiltService(directory);
+  }
+
+  get main(): string {
+    return join(ROOT, this.directory, 'service/apps/api/src/main.js');
+  }
+
+  /** @throws Error when there is not exactly one place for a patch: then the mutant has to be made anew */
+  variant(patches: readonly Patch[]): BuiltService {
+    const copy = new BuiltService(newFolder());
+    cpSync(join(ROOT, this.directory, 'service'), join(ROOT, copy.directory, 'service'), { recursive: true });
+    for (const { file, from, to } of patches) {
+      const path = join(ROOT, copy.directory, 'service', file);
+      const pieces = readFileSync(path, 'utf8').split(from);
+      if (pieces.length !== 2) {
+        copy.remove();
+        throw new Error(`${file} has ${pieces.length - 1} places, not one, that say: ${from}`);
+      }
+      writeFileSync(path, pieces.join(to));
+    }
+    return copy;
+  }
+
+  remove(): void {
+    rmSync(join(ROOT, this.directory), { recursive: true, force: true });
+  }
+}
+
+function newFolder(): string {
+  const folder = join('dist/chaos', `${process.pid}-${randomBytes(3).toString('hex')}`);
+  mkdirSync(join(ROOT, folder), { recursive: true });
+  return folder;
+}

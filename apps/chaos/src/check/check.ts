@@ -1,0 +1,16 @@
+// Checks a history: a pass over each pool's feed, a pass over what clients were answered, and what both say of another.
+
+import type { History } from '../history.js';
+import type { Finding } from './finding.js';
+import { Wall } from './instants.js';
+import { checkPool } from './pool-check.js';
+import { checkService } from './service-check.js';
+
+export function check(history: History): Finding[] {
+  const wall = new Wall(history.run, history.end);
+  return [
+    ...(history.end === null ? [{ rule: 'audit', what: 'the run was cut off: its end is missing' } as const] : []),
+    ...checkService(history),
+    ...history.pools.flatMap((pool) => checkPool(pool, wall)),
+  ];
+}

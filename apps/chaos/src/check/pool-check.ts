@@ -1,0 +1,217 @@
+// Everything that can be said about one pool.
+
+import { Auditor, type EventView } from '@app/tokens';
+import type { FinalState, Operation, PoolHistory } from '../history.js';
+import { isOk } from '../load/recorder.js';
+import { Answers, type Placed } from './answers.js';
+import type { Finding, Rule } from './finding.js';
+import { micros, type Wall } from './instants.js';
+import { lastDeadline, Ledger } from './ledger.js';
+import { Order } from './order.js';
+
+export function checkPool(pool: PoolHistory, wall: Wall): Finding[] {
+  const ledger = new Ledger(pool.events);
+  const answers = new Answers(pool, ledger, wall);
+  answers.check();
+  const writes = answers.placed.map(({ operation, seq }) => ({ ...spanOf(operation), seq }));
+  const reads = pool.operations.filter(isOk).flatMap((operation) => {
+    const seq = operation.answer?.['last_seq'];
+    return typeof seq === 'number' ? [{ ...spanOf(operation), seq }] : [];
+  });
+  const order = new Order(writes, reads);
+  const what: [Rule, string[]][] = [
+    ['audit', audited(pool)],
+    ['audit', leasesAreShort(pool)],
+    ['audit', pool.state === null ? ['there is no final state'] : stored(pool.state, ledger)],
+    ['order', inOrder(answers.placed, order)],
+    ['time', inTime(answers.placed, ledger, wall)],
+    ['read', snapshots(pool, ledger, order, wall)],
+    ['read', activeLists(pool, ledger, answers.placed, wall)],
+    ['read', feeds(pool)],
+    ['refused', exhausted(pool, ledger, order, wall)],
+  ];
+  const named = what.flatMap(([rule, all]) => all.map((one) => ({ rule, what: `${pool.setting.name}: ${one}` })));
+  return [...answers.findings, ...named];
+}
+
+const spanOf = ({ sent, answered }: Operation): { sent: number; answered: number } => ({ sent, answered });
+
+/** Invariants 1 to 6 and 8, and the fold against what is shown. */
+function audited({ setting, events, state }: PoolHistory): string[] {
+  const auditor = new Auditor(setting.size);
+  const ids = new Set<string>();
+  for (const event of events) {
+    auditor.add(event);
+    ids.add(event.id);
+  }
+  const findings = [...auditor.finish()];
+  if (ids.size !== events.length) findings.push(`${events.length - ids.size} events have the id of another`);
+  if (state === null) return findings;
+  const { counts, last_seq } = state.pool;
+  const active = state.tokens.filter(({ status }) => status === 'active').length;
+  if (counts.total !== state.tokens.length || counts.active !== active || counts.available !== counts.total - active)
+    findings.push(
+      `counts are ${JSON.stringify(counts)}, but ${state.tokens.length} tokens are shown, ${active} active`,
+    );
+  if (last_seq !== events.length) findings.push(`last_seq is ${last_seq}, but there are ${events.length} events`);
+  return [...findings, ...auditor.compare(state.tokens, shownAt(state))];
+}
+
+/** An instant at which the tokens were as shown: before the next deadline of those that were. */
+function shownAt({ tokens }: FinalState): string {
+  const [next] = tokens.flatMap(({ expires_at }) => expires_at ?? []).sort();
+  return next === undefined ? '9999' : new Date(Date.parse(next) - 1).toISOString().replace('Z', '999Z');
+}
+
+function leasesAreShort({ setting, events }: PoolHistory): string[] {
+  const most = setting.ttl_seconds * 1e6;
+  return events
+    .filter(({ event }) => event === 'activated' || event === 'renewed')
+    .filter(({ occurred_at, expires_at }) => micros(expires_at ?? '') - micros(occurred_at) > most)
+    .map(({ seq, expires_at }) => `seq ${seq}: a lease until ${expires_at} is longer than the pool allows`);
+}
+
+/** Overdue leases whose end is not written down are stored as they are folded: open. */
+function stored({ rows }: FinalState, ledger: Ledger): string[] {
+  const open = new Map(
+    [...ledger.grants.values()].filter(({ end }) => end === null).map((grant) => [grant.event.token_id, grant]),
+  );
+  const findings = rows.flatMap(({ id, fence, user_id, expires_at }) => {
+    const grant = open.get(id);
+    open.delete(id);
+    const isSame =
+      fence === (grant?.event.fence ?? null) &&
+      user_id === (grant?.event.user_id ?? null) &&
+      (grant ? micros(expires_at ?? '') === lastDeadline(grant) : expires_at === null);
+    return isSame ? [] : [`token ${id} is stored with fence ${fence}, the feed says ${grant?.event.fence ?? null}`];
+  });
+  return [...findings, ...[...open.keys()].map((id) => `token ${id} is held in the feed, but not stored`)];
+}
+
+function inOrder(placed: readonly Placed[], order: Order): string[] {
+  return placed.flatMap(({ operation: { id, call, sent }, seq }) => {
+    const floor = order.floor(sent);
+    return seq > floor ? [] : [`${call.do} ${id} is seq ${seq}, but was sent when seq ${floor} had been answered`];
+  });
+}
+
+function inTime(placed: readonly Placed[], ledger: Ledger, wall: Wall): string[] {
+  return placed.flatMap(({ operation: { id, call, sent, answered }, seq }) => {
+    const at = ledger.positions[seq]?.recordedAt ?? 0;
+    const [early, late] = [wall.at(sent) - at, at - wall.at(answered)];
+    if (early > wall.tolerance) return [`${call.do} ${id} was recorded ${Math.round(early)} µs before it was sent`];
+    if (late > wall.tolerance) return [`${call.do} ${id} was recorded ${Math.round(late)} µs after it was answered`];
+    return [];
+  });
+}
+
+/** Invariant 2, and that what was answered before is seen. */
+function snapshots(pool: PoolHistory, ledger: Ledger, order: Order, wall: Wall): string[] {
+  const open = openAt(
+    pool.events,
+    pool.operations.filter((operation) => operation.call.do === 'pool' && isOk(operation)),
+  );
+  return open.flatMap(({ operation: { id, sent, answered, answer }, deadlines }) => {
+    const counts = answer?.['counts'] as { total: number; available: number; active: number };
+    const seq = answer?.['last_seq'] as number;
+    const total = ledger.positions[seq]?.tokens ?? -1;
+    const most = deadlines.filter((deadline) => deadline > wall.at(sent) - wall.tolerance).length;
+    const least = deadlines.filter((deadline) => deadline > wall.at(answered) + wall.tolerance).length;
+    const findings = [];
+    if (counts.available + counts.active !== counts.total || counts.total !== total)
+      findings.push(`read ${id}: counts are ${JSON.stringify(counts)} at seq ${seq}, where there are ${total} tokens`);
+    if (counts.active < least || counts.active > most)
+      findings.push(`read ${id}: ${counts.active} leases are active at seq ${seq}, not ${least} to ${most}`);
+    const floor = order.floor(sent);
+    if (seq < floor) findings.push(`read ${id} saw seq ${seq}, when seq ${floor} had been answered`);
+    return findings;
+  });
+}
+
+/** The deadlines of the leases that were open at the seq of each read, in one pass over the feed. */
+function openAt(
+  events: readonly EventView[],
+  reads: readonly Operation[],
+): { operation: Operation; deadlines: number[] }[] {
+  const waiting = [...reads].sort((a, b) => seqOf(b) - seqOf(a));
+  const deadlines = new Map<number | null, number>();
+  const found: { operation: Operation; deadlines: number[] }[] = [];
+  const take = (upTo: number): void => {
+    for (let next = waiting.at(-1); next && seqOf(next) <= upTo; next = waiting.at(-1))
+      found.push({ operation: waiting.pop() as Operation, deadlines: [...deadlines.values()] });
+  };
+  for (const { seq, event, fence, expires_at } of events) {
+    take(seq - 1);
+    if (event === 'activated' || event === 'renewed') deadlines.set(fence, micros(expires_at ?? ''));
+    else deadlines.delete(fence);
+  }
+  take(Infinity);
+  return found;
+}
+
+const seqOf = ({ answer }: Operation): number => answer?.['last_seq'] as number;
+
+/** Invariant 7, and that what was answered before is seen. */
+function activeLists(pool: PoolHistory, ledger: Ledger, placed: readonly Placed[], wall: Wall): string[] {
+  const endedBy = new Map(placed.map(({ operation, seq }) => [seq, operation]));
+  return pool.operations
+    .filter((operation) => operation.call.do === 'active' && isOk(operation))
+    .flatMap(({ id, sent, answer }) => {
+      const tokens = answer?.['tokens'] as { id: string; active_user_id: string; fence: number; expires_at: string }[];
+      return tokens.flatMap((token, place) => {
+        const grant = ledger.grants.get(token.fence);
+        const findings = [];
+        const { event, renewals, end } = grant ?? {};
+        if (event?.token_id !== token.id || event.user_id !== token.active_user_id)
+          findings.push(`list ${id} shows token ${token.id} with fence ${token.fence}, which is not in the audit`);
+        else if (![event, ...(renewals ?? [])].some(({ expires_at }) => expires_at === token.expires_at))
+          findings.push(`list ${id} shows fence ${token.fence} until ${token.expires_at}, which is not in the audit`);
+        if (micros(token.expires_at) < wall.at(sent) - wall.tolerance)
+          findings.push(`list ${id} shows fence ${token.fence} as active, which was overdue since ${token.expires_at}`);
+        const ending = end && endedBy.get(end.seq);
+        if (ending && ending.answered < sent)
+          findings.push(`list ${id} shows fence ${token.fence}, whose end (${ending.id}) had been answered`);
+        if (place > 0 && token.fence < (tokens[place - 1]?.fence ?? 0)) findings.push(`list ${id} is not in order`);
+        return findings;
+      });
+    });
+}
+
+/** Whoever follows the feed gets every event, and those that stay. */
+function feeds({ operations, events }: PoolHistory): string[] {
+  return operations
+    .filter((operation) => operation.call.do === 'feed' && isOk(operation))
+    .flatMap(({ id, call, answer }) => {
+      const after = call.do === 'feed' ? call.after : 0;
+      const seqs = answer?.['seqs'] as number[];
+      const upTo = Math.min(after + 1000, answer?.['last_seq'] as number);
+      const last = seqs.at(-1) ?? after;
+      const findings = [];
+      if (seqs.some((seq, place) => seq !== after + place + 1) || last < upTo)
+        findings.push(`feed ${id} has a gap: after ${after} up to ${upTo} there are ${seqs.length} events`);
+      if (seqs.length > 0 && events[last - 1]?.id !== answer?.['last_id'])
+        findings.push(`feed ${id} showed another event at seq ${last}`);
+      return findings;
+    });
+}
+
+/** Who is refused because nothing is free: was there an instant, while it asked, at which nothing was? */
+function exhausted(pool: PoolHistory, ledger: Ledger, order: Order, wall: Wall): string[] {
+  return pool.operations
+    .filter(({ error }) => error === 'pool_exhausted' || error === 'pool_limit_reached')
+    .flatMap(({ id, call, error, sent, answered }) => {
+      const from = wall.at(sent) - wall.tolerance;
+      const last = Math.min(order.ceiling(answered) - 1, pool.events.length);
+      for (let seq = order.floor(sent); seq <= last; seq++) {
+        const { tokens, open, nextDeadline, recordedAt } = ledger.positions[seq] as Ledger['positions'][number];
+        const isTrue =
+          error === 'pool_limit_reached'
+            ? tokens >= pool.setting.size
+            : open >= tokens && nextDeadline > Math.max(recordedAt, from) - wall.tolerance;
+        if (isTrue) return [];
+      }
+      return [
+        `${call.do} ${id} was refused (${error}) between seq ${order.floor(sent)} and ${last}, and nothing was full`,
+      ];
+    });
+}

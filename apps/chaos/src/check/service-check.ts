@@ -1,0 +1,92 @@
+// What can be said without the audit: every answer is one of the contract and comes in time, whoever survives a fault
+// serves again, whoever is stopped holds up nobody, and whoever is asked to end answers first.
+
+import type { Call, Fault, History, Operation } from '../history.js';
+import { isOk, isUnknown } from '../load/recorder.js';
+import type { Finding } from './finding.js';
+
+/** After a fault, until each surviving process serves each pool. */
+export const RECOVERY_NS = 5e9;
+/** The database takes a stopped process's lock away after 2 s; the rest is for the way there on a busy machine. */
+export const BLOCKED_NS = 2e9;
+export const BLOCKED_MARGIN_NS = 1e9;
+/** Everything is answered by then, if only with 503. */
+const ANSWERED_NS = 10e9;
+
+const KNOWN: Readonly<Record<Call['do'], readonly string[]>> = {
+  allocate: ['pool_exhausted'],
+  release: ['token_not_active', 'stale_lease', 'lease_ended', 'token_deleted'],
+  'keep-alive': ['token_not_active', 'stale_lease', 'lease_ended', 'token_deleted', 'not_renewable'],
+  generate: ['pool_limit_reached'],
+  delete: ['token_in_use', 'token_deleted'],
+  cleanup: [],
+  pool: [],
+  active: [],
+  feed: [],
+};
+
+export function checkService({ operations, faults, recoveries }: History): Finding[] {
+  return [
+    ...operations.flatMap((operation) => offContract(operation)),
+    ...silences(operations, faults),
+    ...recoveries
+      .filter(({ ns, isBack }) => !isBack || ns > RECOVERY_NS)
+      .map(({ after, process, pool, ns, isBack }): Finding => {
+        const when = isBack ? `after ${seconds(ns)}` : `not within ${seconds(ns)}`;
+        return { rule: 'recovery', what: `after ${after}, process ${process} served pool ${pool} again ${when}` };
+      }),
+    ...faults.flatMap((fault) => fault.complaints.map((what): Finding => ({ rule: 'process', what }))),
+    ...faults.flatMap((fault) =>
+      heldUp(fault, operations)
+        .filter(({ ns }) => ns > BLOCKED_NS + BLOCKED_MARGIN_NS)
+        .map(({ ns, operation: { id, call, process } }): Finding => {
+          const what = `${call.do} ${id} at process ${process} took ${seconds(ns)} while ${fault.hit.join()} was stopped`;
+          return { rule: 'blocked', what };
+        }),
+    ),
+  ];
+}
+
+/** How long commands to other processes took that were sent while a process was stopped. */
+export function heldUp(
+  { name, begun, healed, hit }: Fault,
+  operations: readonly Operation[],
+): { operation: Operation; ns: number }[] {
+  if (name !== 'stop-api') return [];
+  return operations
+    .filter(
+      ({ process, sent, call }) =>
+        !hit.includes(process) && sent >= begun && sent < healed && KNOWN[call.do].length > 0,
+    )
+    .map((operation) => ({ operation, ns: operation.answered - operation.sent }));
+}
+
+function offContract(operation: Operation): Finding[] {
+  const { id, call, status, error, detail, retryAfter } = operation;
+  const wrong = (what: string): Finding[] => [{ rule: 'contract', what: `${call.do} ${id} ${what}` }];
+  if (status === null || isOk(operation)) return [];
+  if (status === 503 && error === 'unavailable') {
+    if (!/^[1-9]\d*$/.test(retryAfter ?? '')) return wrong('was answered 503 without Retry-After');
+    const isClear = isUnknown(operation) || /nothing was changed/.test(detail ?? '');
+    return isClear ? [] : wrong(`was answered 503 without a word about what was changed: ${detail}`);
+  }
+  return KNOWN[call.do].includes(error ?? '') ? [] : wrong(`was answered ${status} ${error}: ${detail}`);
+}
+
+/** No answer, or a late one, from a process to which nothing was done; and none from one that was asked to end. */
+function silences(operations: readonly Operation[], faults: readonly Fault[]): Finding[] {
+  const ofProcesses = faults.filter(({ name }) => /(kill|stop|term)-api/.test(name));
+  return operations.flatMap(({ id, call, process, sent, answered, status, error }): Finding[] => {
+    const isLate = answered - sent > ANSWERED_NS;
+    if ((status !== null || error === 'ECONNREFUSED') && !isLate) return [];
+    const excuse = ofProcesses.find(
+      ({ hit, begun, healed }) => hit.includes(process) && sent < healed && answered > begun,
+    );
+    const what = `${call.do} ${id} to process ${process} was ${status === null ? `lost (${error})` : 'answered'} after ${seconds(answered - sent)}`;
+    if (excuse?.name === 'term-api') return [{ rule: 'process', what: `${what}, when the process was asked to end` }];
+    // A follower of the feed has less patience than the service is allowed.
+    return excuse || call.do === 'feed' ? [] : [{ rule: 'contract', what }];
+  });
+}
+
+const seconds = (ns: number): string => `${(ns / 1e9).toFixed(2)} s`;

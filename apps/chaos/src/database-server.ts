@@ -1,0 +1,114 @@
+// A durable PostgreSQL of the run's own, which can be killed, stopped and started again on the same port.
+
+import { readFileSync, rmSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startLocalPostgres, type LocalPostgres } from '@app/local-postgres';
+import { Client } from 'pg';
+
+export class DatabaseServer {
+  readonly #handles: LocalPostgres[] = [];
+
+  private constructor(private readonly directory: string) {}
+
+  static async start(): Promise<DatabaseServer> {
+    const server = new DatabaseServer(await mkdtemp(join(tmpdir(), 'token-pool-chaos-')));
+    await server.restart();
+    return server;
+  }
+
+  get url(): string {
+    return this.#handle.url;
+  }
+
+  get version(): string {
+    return this.#handle.version;
+  }
+
+  /** SIGKILL to the server and each of its processes: nobody gets to write what is only in memory. */
+  async kill(): Promise<void> {
+    const { pid } = this.#handle;
+    // Together and first: what the server's end would let them do must not happen.
+    for (const victim of [...childrenOf(pid), pid]) kill(victim, 'SIGKILL');
+    await gone(pid);
+  }
+
+  /** `fast` rolls back what is open and writes a checkpoint; `immediate` is a crash in an orderly way. */
+  async stop(how: 'fast' | 'immediate'): Promise<void> {
+    const { pid } = this.#handle;
+    kill(pid, how === 'fast' ? 'SIGINT' : 'SIGQUIT');
+    await gone(pid);
+  }
+
+  /** Resolves when it is ready again. */
+  async restart(): Promise<void> {
+    const before = this.#handles.at(-1)?.url;
+    this.#handles.push(await startLocalPostgres({ directory: this.directory }));
+    if (before !== undefined && this.url !== before) throw new Error('PostgreSQL came back on another port');
+  }
+
+  /** A session of the run's own. The caller ends it. */
+  async session(applicationName = 'chaos'): Promise<Client> {
+    const client = new Client({ connectionString: this.url, application_name: applicationName });
+    client.on('error', () => undefined);
+    await client.connect();
+    return client;
+  }
+
+  async query<Row extends object>(sql: string, values: unknown[] = []): Promise<Row[]> {
+    const client = await this.session();
+    try {
+      return (await client.query<Row>(sql, values)).rows;
+    } finally {
+      await client.end();
+    }
+  }
+
+  async remove(): Promise<void> {
+    const { directory } = this.#handle;
+    for (const handle of this.#handles) await handle.stop().catch(() => undefined);
+    for (const path of [this.directory, directory]) rmSync(path, { recursive: true, force: true });
+  }
+
+  get #handle(): LocalPostgres {
+    return this.#handles.at(-1) as LocalPostgres;
+  }
+}
+
+function childrenOf(pid: number): number[] {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
+  } catch {
+    return []; // not Linux: they end by themselves when the server is gone
+  }
+}
+
+function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+async function gone(pid: number): Promise<void> {
+  for (const deadline = Date.now() + 20_000; isAlive(pid); await sleep(5)) {
+    if (Date.now() > deadline) throw new Error(`PostgreSQL (process ${pid}) does not end`);
+  }
+}
+
+/** A zombie, whose parent has not asked for its exit code yet, is dead. */
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+  try {
+    return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return process.platform !== 'linux';
+  }
+}

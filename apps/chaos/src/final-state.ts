@@ -1,0 +1,38 @@
+// What is there when nobody works any more: every event, the pools, the tokens as shown and as stored.
+
+import { createDataSource, PostgresTokenReader } from '@app/tokens-postgres';
+import type { EventView } from '@app/tokens';
+import type { HistoryWriter, PoolSetting, TokenRow } from './history.js';
+
+const ROWS = `
+  SELECT id, user_id, fence::double precision AS fence,
+    to_char(expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS expires_at
+  FROM tokens WHERE pool = $1 ORDER BY id`;
+
+const PAGE = 1000;
+
+export async function writeFinalState(
+  history: HistoryWriter,
+  databaseUrl: string,
+  pools: readonly PoolSetting[],
+): Promise<void> {
+  const source = await createDataSource(databaseUrl).initialize();
+  try {
+    const reader = new PostgresTokenReader(source);
+    for (const { name } of pools) {
+      let after = 0;
+      let events: readonly EventView[];
+      do {
+        ({ events } = await reader.feed(name, after, PAGE));
+        for (const event of events) history.write({ kind: 'event', event });
+        after = events.at(-1)?.seq ?? after;
+      } while (events.length === PAGE);
+      const { tokens } = await reader.tokens({ poolName: name, status: 'all', limit: PAGE });
+      const pool = await reader.pool(name);
+      const rows: TokenRow[] = await source.query(ROWS, [name]);
+      history.write({ kind: 'state', pool, tokens, rows });
+    }
+  } finally {
+    await source.destroy();
+  }
+}

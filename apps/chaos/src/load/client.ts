@@ -1,0 +1,124 @@
+// A client: asks for one thing after the other, of whatever process seems to answer, and remembers what it was given.
+
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Call, Operation, PoolSetting } from '../history.js';
+import type { Random } from '../random.js';
+import { isOk, type Recorder, type Target } from './recorder.js';
+
+interface Held {
+  readonly pool: string;
+  readonly token: string;
+  /** The operation that was granted it. */
+  readonly of: string;
+  readonly user: string | null;
+  readonly leaseId: string | null;
+  readonly fence: number | null;
+}
+
+const HELD = 3;
+const REMEMBERED = 4;
+
+export class Client {
+  readonly #held: Held[] = [];
+  readonly #past: Held[] = [];
+  readonly #tokens: string[] = [];
+  #count = 0;
+
+  constructor(
+    private readonly name: string,
+    private readonly targets: readonly Target[],
+    private readonly pools: readonly PoolSetting[],
+    private readonly recorder: Recorder,
+    private readonly random: Random,
+  ) {}
+
+  async run(isOver: () => boolean): Promise<void> {
+    while (!isOver()) {
+      const { pool, call } = this.#next();
+      const operation = await this.recorder.perform(this.#target(), `${this.name}-${++this.#count}`, pool, call);
+      this.#remember(operation);
+      if (operation.error === 'ECONNREFUSED') await sleep(30);
+      await sleep(this.random.chance(0.3) ? 0 : this.random.between(0, 60));
+    }
+  }
+
+  /** Mostly one that answers, so that a process that is stopped does not stop the load. */
+  #target(): Target {
+    const lively = this.targets.filter(({ number }) => this.recorder.isLively(number));
+    return this.random.pick(lively.length > 0 && this.random.chance(0.98) ? lively : this.targets);
+  }
+
+  #next(): { pool: string; call: Call } {
+    const { random } = this;
+    const { name: pool, kind } = random.pick(this.pools);
+    const choice = random.next();
+    if (choice < 0.07) return { pool, call: { do: 'pool' } };
+    if (choice < 0.1) return { pool, call: { do: 'active' } };
+    if (choice < 0.105) return { pool, call: { do: 'cleanup' } };
+    if (kind === 'elastic' && choice < 0.3) return { pool, call: { do: 'generate', short: random.chance(0.5) } };
+    const token = this.#tokens.at(-1);
+    if (kind === 'elastic' && choice < 0.34 && token !== undefined) {
+      this.#tokens.pop();
+      return { pool, call: { do: 'delete', token, force: random.chance(0.5), short: random.chance(0.3) } };
+    }
+    const held = this.#aLease();
+    if (held && (choice > 0.62 || this.#held.length >= HELD)) {
+      return { pool: held.pool, call: random.chance(0.65) ? this.#release(held) : this.#keepAlive(held) };
+    }
+    const ttl = random.chance(0.3) ? random.between(0.05, 1) : undefined;
+    if (kind === 'elastic' && random.chance(0.4)) return { pool, call: { do: 'allocate', user: null, short: true } };
+    return { pool, call: { do: 'allocate', user: randomUUID(), ...(ttl === undefined ? {} : { ttl }) } };
+  }
+
+  /** Now and then one that is over: its release and renewal must be refused. */
+  #aLease(): Held | undefined {
+    const from = this.#past.length > 0 && this.random.chance(0.12) ? this.#past : this.#held;
+    return from.length > 0 ? this.random.pick(from) : undefined;
+  }
+
+  #release(held: Held): Call {
+    const { token, of, user, leaseId, fence } = held;
+    this.#forget(held);
+    // A lease of a short route is known by its token alone.
+    if (leaseId === null) return { do: 'release', token, of: null, by: {}, short: this.random.chance(0.7) };
+    const by = this.random.pick([{ lease_id: leaseId }, { lease_id: leaseId }, { user_id: user }, { fence }, {}]);
+    return { do: 'release', token, of: Object.keys(by).length > 0 ? of : null, by };
+  }
+
+  #keepAlive({ token, of, user, leaseId }: Held): Call {
+    if (leaseId === null) return { do: 'keep-alive', token, of, by: { client_id: of }, short: true };
+    const by = this.random.chance(0.5) ? { lease_id: leaseId } : { user_id: user };
+    const ttl = this.random.chance(0.3) ? { ttl_seconds: this.random.between(0.1, 2) } : {};
+    return { do: 'keep-alive', token, of, by: { ...by, ...ttl } };
+  }
+
+  #forget(held: Held): void {
+    const place = this.#held.indexOf(held);
+    if (place < 0) return;
+    this.#held.splice(place, 1);
+    this.#past.push(held);
+    if (this.#past.length > REMEMBERED) this.#past.shift();
+  }
+
+  #remember(operation: Operation): void {
+    const { call, pool, id: of, answer } = operation;
+    if (!isOk(operation) || !answer) {
+      // Over, for all that is known: kept for those that are asked about too late.
+      if (call.do === 'keep-alive')
+        for (const held of this.#held.filter((one) => one.of === call.of)) this.#forget(held);
+      return;
+    }
+    if (call.do === 'generate') this.#tokens.push(String(answer['id'] ?? answer['token']));
+    if (call.do !== 'allocate') return;
+    const isShort = call.short === true;
+    this.#held.push({
+      pool,
+      of,
+      token: String(isShort ? answer['token'] : answer['token_id']),
+      user: call.user,
+      leaseId: isShort ? null : String(answer['lease_id']),
+      fence: isShort ? null : (answer['fence'] as number),
+    });
+  }
+}

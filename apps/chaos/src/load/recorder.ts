@@ -1,0 +1,156 @@
+// Sends a call to a process and writes both down, with the instants before and after.
+
+import type { Call, HistoryWriter, Operation } from '../history.js';
+import { ask } from './ask.js';
+
+/** What the recorder needs to know of a process. */
+export interface Target {
+  readonly number: number;
+  readonly port: number;
+}
+
+/** Requests that are stuck in a process before clients turn to others. */
+const STUCK = 3;
+const STUCK_NS = 400e6;
+/** How long clients keep away from where nobody listened. */
+const REFUSED_NS = 300e6;
+
+const READS: ReadonlySet<Call['do']> = new Set(['pool', 'active', 'feed']);
+
+interface Request {
+  readonly method: string;
+  readonly path: string;
+  readonly body?: object;
+}
+
+export class Recorder {
+  #made = 0;
+  #unknown = 0;
+  /** When each request that is under way was sent, by process. */
+  readonly #underWay = new Map<number, Set<number>>();
+  /** When nobody listened, by process. */
+  readonly #refused = new Map<number, number>();
+
+  constructor(private readonly history: HistoryWriter) {}
+
+  get made(): number {
+    return this.#made;
+  }
+
+  get unknown(): number {
+    return this.#unknown;
+  }
+
+  /** Whether a process seems to serve: it listens, and few requests have been waiting for it for long. */
+  isLively(process: number): boolean {
+    const now = this.history.now();
+    if (now - (this.#refused.get(process) ?? -Infinity) < REFUSED_NS) return false;
+    let stuck = 0;
+    for (const sent of this.#underWay.get(process) ?? []) if (now - sent > STUCK_NS) stuck++;
+    return stuck < STUCK;
+  }
+
+  async perform(target: Target, id: string, pool: string, call: Call, patienceMs?: number): Promise<Operation> {
+    const { method, path, body } = requestOf(id, pool, call);
+    const underWay = this.#underWay.get(target.number) ?? new Set();
+    this.#underWay.set(target.number, underWay);
+    const sent = this.history.now();
+    underWay.add(sent);
+    const reply = await ask(target.port, method, path, body, patienceMs);
+    const answered = this.history.now();
+    underWay.delete(sent);
+    if (reply.error === 'ECONNREFUSED') this.#refused.set(target.number, answered);
+    const { status, retryAfter } = reply;
+    const isSuccess = status !== null && status < 300 && reply.error === undefined;
+    const operation: Operation = {
+      kind: 'operation',
+      id,
+      process: target.number,
+      pool,
+      call,
+      sent,
+      answered,
+      status,
+      ...(isSuccess ? { answer: trimmed(call, reply.body) } : troubleOf(reply.error, reply.body)),
+      ...(retryAfter === undefined ? {} : { retryAfter }),
+    };
+    this.#made++;
+    if (!READS.has(call.do) && isUnknown(operation)) this.#unknown++;
+    this.history.write(operation);
+    return operation;
+  }
+}
+
+/** Whether nobody can say from the answer alone if the request changed anything. */
+export function isUnknown({ status, error, detail, answer }: Operation): boolean {
+  if (status === null) return error !== 'ECONNREFUSED';
+  if (status < 300) return answer === undefined;
+  return status === 500 || (status === 503 && /unknown/.test(detail ?? ''));
+}
+
+export const isOk = ({ status, answer }: Operation): boolean => status !== null && status < 300 && answer !== undefined;
+
+/** It says so, or was never sent: nothing may have been changed by it. */
+export const isRefused = (operation: Operation): boolean => !isOk(operation) && !isUnknown(operation);
+
+function requestOf(id: string, pool: string, call: Call): Request {
+  switch (call.do) {
+    case 'allocate':
+      return call.short
+        ? { method: 'POST', path: '/assign-token', body: { client_id: id } }
+        : {
+            method: 'POST',
+            path: '/api/tokens/allocate',
+            body: { pool, user_id: call.user, ttl_seconds: call.ttl, metadata: { operation: id } },
+          };
+    case 'release':
+      return call.short
+        ? { method: 'POST', path: '/unblock-token', body: { token: call.token } }
+        : { method: 'POST', path: `/api/tokens/${call.token}/release`, body: call.by };
+    case 'keep-alive':
+      return call.short
+        ? { method: 'POST', path: '/keep-alive', body: { token: call.token, ...call.by } }
+        : { method: 'POST', path: `/api/tokens/${call.token}/keep-alive`, body: call.by };
+    case 'generate':
+      return call.short
+        ? { method: 'POST', path: '/generate-token' }
+        : { method: 'POST', path: '/api/tokens', body: { pool } };
+    case 'delete':
+      return call.short
+        ? { method: 'POST', path: '/delete-token', body: { token: call.token } }
+        : { method: 'DELETE', path: `/api/tokens/${call.token}${call.force ? '?force=true' : ''}` };
+    case 'cleanup':
+      return { method: 'POST', path: '/api/tokens/cleanup', body: { pool } };
+    case 'pool':
+      return { method: 'GET', path: `/api/pools/${pool}` };
+    case 'active':
+      return { method: 'GET', path: `/api/tokens/active?pool=${pool}` };
+    case 'feed':
+      return { method: 'GET', path: `/api/pools/${pool}/events?limit=1000&after=${call.after}` };
+  }
+}
+
+/** What the checker asks about, and no more: histories are long. */
+function trimmed(call: Call, body: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  if (call.do === 'pool') return { counts: body['counts'], last_seq: body['last_seq'] };
+  if (call.do === 'active') {
+    const tokens = body['tokens'] as { id: string; active_user_id: string; fence: number; expires_at: string }[];
+    return {
+      tokens: tokens.map(({ id, active_user_id, fence, expires_at }) => ({ id, active_user_id, fence, expires_at })),
+    };
+  }
+  if (call.do === 'feed') {
+    const events = body['events'] as { seq: number; id: string }[];
+    return { seqs: events.map(({ seq }) => seq), last_id: events.at(-1)?.id ?? null, last_seq: body['last_seq'] };
+  }
+  return { ...body };
+}
+
+const troubleOf = (error: string | undefined, body: Readonly<Record<string, unknown>>): Partial<Operation> => ({
+  error: error ?? String(body['error']),
+  ...(typeof body['detail'] === 'string' ? { detail: body['detail'] } : {}),
+  // How and when a lease ended is checked, too.
+  ...(body['error'] === 'lease_ended'
+    ? { answer: { end_reason: body['end_reason'], ended_at: body['ended_at'] } }
+    : {}),
+});

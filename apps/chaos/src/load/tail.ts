@@ -1,0 +1,26 @@
+// A reader that follows a pool's feed while the pool is worked on: it must never meet a gap.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Random } from '../random.js';
+import { isOk, type Recorder, type Target } from './recorder.js';
+
+export async function follow(
+  pool: string,
+  targets: readonly Target[],
+  recorder: Recorder,
+  random: Random,
+  isOver: () => boolean,
+): Promise<void> {
+  let after = 0;
+  for (let count = 1; !isOver(); count++) {
+    const read = await recorder.perform(
+      random.pick(targets),
+      `tail-${pool}-${count}`,
+      pool,
+      { do: 'feed', after },
+      3000,
+    );
+    if (isOk(read)) after = (read.answer?.['seqs'] as number[]).at(-1) ?? after;
+    await sleep(random.between(20, 200));
+  }
+}

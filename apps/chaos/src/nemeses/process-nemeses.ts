@@ -1,0 +1,97 @@
+// API processes killed, stopped, and asked to end.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { numbersOf, type Nemesis, type Replica, type World } from './world.js';
+
+const STOP_TRIES = 50;
+/** What a process may take to end in order, in milliseconds. */
+const END_MS = 10_000;
+
+const othersThan = (world: World, ...hit: Replica[]): number[] =>
+  numbersOf(world.replicas.filter((replica) => !hit.includes(replica)));
+
+const killApi: Nemesis = {
+  name: 'kill-api',
+  family: 'process',
+  strike: async (world) => {
+    const { random, replicas } = world;
+    const victims = random.shuffled(replicas).slice(0, random.whole(1, Math.max(1, replicas.length - 1)));
+    await Promise.all(victims.map(({ api }) => api.kill()));
+    return {
+      detail: `kill -9 of ${victims.length}`,
+      hit: numbersOf(victims),
+      survivors: othersThan(world, ...victims),
+      repair: async () => {
+        await Promise.all(victims.map(({ api }) => api.start()));
+      },
+    };
+  },
+};
+
+/** For longer than the 2 s after which the database takes back what the process has locked. */
+const stopApi: Nemesis = {
+  name: 'stop-api',
+  family: 'process',
+  strike: async (world) => {
+    const { random, replicas } = world;
+    const victim = random.pick(replicas);
+    const seconds = random.between(2.5, 4);
+    const isWorking = await stopAtWork(world, victim);
+    await sleep(seconds * 1000);
+    victim.api.signal('SIGCONT');
+    return {
+      detail: `SIGSTOP for ${seconds.toFixed(1)} s${isWorking ? ', in the middle of a transaction' : ''}`,
+      hit: [victim.number],
+      survivors: numbersOf(replicas),
+    };
+  },
+};
+
+/** Stops it when it holds a pool's lock, if it can be caught with one: that is when it hurts. */
+async function stopAtWork({ database }: World, { api, proxy }: Replica): Promise<boolean> {
+  const session = await database.session().catch(() => null);
+  const atWork = `SELECT FROM pg_stat_activity WHERE state = 'idle in transaction' AND client_port = ANY ($1::int[])`;
+  for (let tries = 0; session && tries < STOP_TRIES; tries++) {
+    api.signal('SIGSTOP');
+    // What was on its way to the database arrives, and is answered.
+    await sleep(15);
+    const caught = await session.query(atWork, [proxy.ports]).catch(() => ({ rowCount: 0 }));
+    if ((caught.rowCount ?? 0) > 0) {
+      await session.end();
+      return true;
+    }
+    api.signal('SIGCONT');
+    await sleep(5);
+  }
+  await session?.end().catch(() => undefined);
+  api.signal('SIGSTOP');
+  return false;
+}
+
+const endApi: Nemesis = {
+  name: 'term-api',
+  family: 'process',
+  isAlone: true,
+  strike: async (world) => {
+    const victim = world.random.pick(world.replicas);
+    const began = performance.now();
+    victim.api.signal('SIGTERM');
+    const code = await Promise.race([victim.api.ended(), sleep(END_MS + 1000, 'nothing')]);
+    const seconds = (performance.now() - began) / 1000;
+    return {
+      detail: `SIGTERM, ended after ${seconds.toFixed(1)} s`,
+      hit: [victim.number],
+      survivors: othersThan(world, victim),
+      complaints: [
+        ...(code === 0 ? [] : [`process ${victim.number} ended with ${code} after SIGTERM`]),
+        ...(seconds * 1000 <= END_MS ? [] : [`process ${victim.number} took ${seconds.toFixed(1)} s to end`]),
+      ],
+      repair: async () => {
+        await victim.api.kill();
+        await victim.api.start();
+      },
+    };
+  },
+};
+
+export const PROCESS_NEMESES: readonly Nemesis[] = [killApi, stopApi, endApi];

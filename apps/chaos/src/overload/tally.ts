@@ -1,0 +1,58 @@
+// What came of the requests of one phase.
+
+import type { Reply } from './wire.js';
+
+export interface Figures {
+  readonly goodputPerSecond: number;
+  readonly refusedPerSecond: number;
+  readonly lost: number;
+  /** Answers that are neither a success nor a 503. */
+  readonly others: number;
+  readonly withoutRetryAfter: number;
+  readonly goodMs: Percentiles;
+  readonly refusedMs: Percentiles;
+}
+
+export interface Percentiles {
+  readonly p50: number;
+  readonly p99: number;
+}
+
+export class Tally {
+  readonly #good: number[] = [];
+  readonly #refused: number[] = [];
+  #lost = 0;
+  #others = 0;
+  #withoutRetryAfter = 0;
+
+  count(reply: Reply | null): void {
+    if (reply === null) this.#lost++;
+    else if (reply.status === 200) this.#good.push(reply.ms);
+    else if (reply.status === 503) {
+      this.#refused.push(reply.ms);
+      if (!reply.hasRetryAfter) this.#withoutRetryAfter++;
+    } else this.#others++;
+  }
+
+  get all(): number {
+    return this.#good.length + this.#refused.length + this.#lost + this.#others;
+  }
+
+  figures(seconds: number): Figures {
+    return {
+      goodputPerSecond: this.#good.length / seconds,
+      refusedPerSecond: this.#refused.length / seconds,
+      lost: this.#lost,
+      others: this.#others,
+      withoutRetryAfter: this.#withoutRetryAfter,
+      goodMs: percentiles(this.#good),
+      refusedMs: percentiles(this.#refused),
+    };
+  }
+}
+
+function percentiles(times: number[]): Percentiles {
+  const sorted = Float64Array.from(times).sort();
+  const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+  return { p50: at(0.5), p99: at(0.99) };
+}
