@@ -1,7 +1,7 @@
 // The summary of a history, for people.
 
 import type { Finding } from './check/finding.js';
-import { BLOCKED_MARGIN_NS, BLOCKED_NS, heldUp, RECOVERY_NS } from './check/service-check.js';
+import { BLOCKED_MARGIN_NS, BLOCKED_NS, heldUp, RECOVERY_NS, turnedAway } from './check/service-check.js';
 import type { History, Operation } from './history.js';
 import { isOk, isRefused, isUnknown } from './load/recorder.js';
 
@@ -34,6 +34,7 @@ export function report(history: History, findings: readonly Finding[]): string[]
             `(allowed ${BLOCKED_NS / 1e9} s, and ${BLOCKED_MARGIN_NS / 1e9} s for a busy machine)`,
         ]
       : []),
+    `turned away ${turnedAway(history).length} requests that reached a process as it ended (reset unread, without effect)`,
     `findings    ${findings.length}`,
     ...[...new Set(findings.map(({ rule }) => rule))].flatMap((rule) => {
       const those = findings.filter((finding) => finding.rule === rule);

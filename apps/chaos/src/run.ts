@@ -1,10 +1,11 @@
 // A run: load, and one fault after the other; then everything is healed, ended, and written down for the checker.
 
+import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { writeFinalState } from './final-state.js';
-import { HistoryWriter, wallNow, type Fault } from './history.js';
+import { HistoryWriter, wallNow, type Call, type Fault } from './history.js';
 import { Client } from './load/client.js';
 import { POOLS } from './load/pools.js';
 import { Recorder } from './load/recorder.js';
@@ -80,7 +81,17 @@ export async function run(options: RunOptions): Promise<string> {
       PROGRESS_MS,
     );
     try {
-      const world = { random: random.fork(), replicas: system.replicas, database: system.database, pools: POOLS };
+      const { replicas, database } = system;
+      let rushed = 0;
+      const rush = (process: number): void => {
+        const target = targets.find(({ number }) => number === process) as (typeof targets)[number];
+        for (const { name } of POOLS)
+          for (const what of RUSH) {
+            const call: Call = what === 'cleanup' ? { do: what } : { do: what, user: randomUUID() };
+            load.push(recorder.perform(target, `rush-${++rushed}`, name, call).then(() => undefined));
+          }
+      };
+      const world = { random: random.fork(), replicas, database, pools: POOLS, rush };
       await torment(world, nemeses, history, recorder, seconds, say);
       isOver = true;
       await Promise.all(load);
@@ -100,6 +111,9 @@ export async function run(options: RunOptions): Promise<string> {
     await system.remove();
   }
 }
+
+/** Whole-pool commands among them: they do not go through the queue that batches the others. */
+const RUSH = ['cleanup', 'allocate', 'cleanup', 'allocate', 'cleanup'] as const;
 
 const END_OF_RUN = { kind: 'fault', name: 'end', detail: 'SIGTERM to all', hit: [], survivors: [] } as const;
 

@@ -41,7 +41,7 @@ export class System {
       for (let number = 1; number <= options.processes; number++) replicas.push(await system.#replica(number));
       await Promise.all(replicas.map(({ api }) => api.start()));
       for (const body of POOLS_TO_MAKE) {
-        const { status } = await ask((replicas[0] as Replica).api.port, 'POST', '/api/pools', body);
+        const { status } = await ask((replicas[0] as Replica).api.port, { method: 'POST', path: '/api/pools', body });
         if (status !== 201) throw new Error(`a pool could not be made: ${status}`);
       }
       for (const sql of options.sql ?? []) await database.query(sql);

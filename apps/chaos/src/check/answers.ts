@@ -4,6 +4,7 @@
 import type { EventView } from '@app/tokens';
 import type { Call, Operation, PoolHistory } from '../history.js';
 import { isOk, isRefused, isUnknown } from '../load/recorder.js';
+import { disagreements, requestsOf } from './attempts.js';
 import type { Finding, Rule } from './finding.js';
 import type { Wall } from './instants.js';
 import { append, lastDeadline, type Grant, type Ledger } from './ledger.js';
@@ -28,7 +29,10 @@ export class Answers {
 
   check(): void {
     const by = new Map<Call['do'], Operation[]>();
-    for (const operation of this.pool.operations) append(by, operation.call.do, operation);
+    for (const request of requestsOf(this.pool.operations)) {
+      append(by, request.operation.call.do, request.operation);
+      for (const what of disagreements(request)) this.#add('answered', what);
+    }
     this.#allocates(by.get('allocate') ?? []);
     this.#releases(by.get('release') ?? []);
     this.#keepAlives(by.get('keep-alive') ?? []);

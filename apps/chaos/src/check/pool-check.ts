@@ -29,6 +29,7 @@ export function checkPool(pool: PoolHistory, wall: Wall): Finding[] {
     ['read', activeLists(pool, ledger, answers.placed, wall)],
     ['read', feeds(pool)],
     ['refused', exhausted(pool, ledger, order, wall)],
+    ['refused', forgotten(pool, ledger, order)],
   ];
   const named = what.flatMap(([rule, all]) => all.map((one) => ({ rule, what: `${pool.setting.name}: ${one}` })));
   return [...answers.findings, ...named];
@@ -214,4 +215,15 @@ function exhausted(pool: PoolHistory, ledger: Ledger, order: Order, wall: Wall):
         `${call.do} ${id} was refused (${error}) between seq ${order.floor(sent)} and ${last}, and nothing was full`,
       ];
     });
+}
+
+/** Whoever asks again under the key of what was done is told so, and not refused. */
+function forgotten({ operations }: PoolHistory, ledger: Ledger, order: Order): string[] {
+  return operations.flatMap(({ id, key, call, status, error, sent }) => {
+    const isRefusal = status !== null && status >= 400 && status < 500;
+    if (key === undefined || call.do !== 'allocate' || !isRefusal) return [];
+    const grant = ledger.grantOf(key);
+    const isOld = grant !== undefined && grant.event.seq <= order.floor(sent);
+    return isOld ? [`allocate ${id} was refused (${error}), although its key had been granted`] : [];
+  });
 }

@@ -4,6 +4,7 @@
 import type { Call, Fault, History, Operation } from '../history.js';
 import { isOk, isUnknown } from '../load/recorder.js';
 import type { Finding } from './finding.js';
+import { askedBy } from './ledger.js';
 
 /** After a fault, until each surviving process serves each pool. */
 export const RECOVERY_NS = 5e9;
@@ -12,6 +13,8 @@ export const BLOCKED_NS = 2e9;
 export const BLOCKED_MARGIN_NS = 1e9;
 /** Everything is answered by then, if only with 503. */
 const ANSWERED_NS = 10e9;
+/** A request that was read and then dropped would have been waiting for longer than this, or had an effect. */
+const TURNED_AWAY_NS = 250e6;
 
 const KNOWN: Readonly<Record<Call['do'], readonly string[]>> = {
   allocate: ['pool_exhausted'],
@@ -25,10 +28,11 @@ const KNOWN: Readonly<Record<Call['do'], readonly string[]>> = {
   feed: [],
 };
 
-export function checkService({ operations, faults, recoveries }: History): Finding[] {
+export function checkService(history: History): Finding[] {
+  const { operations, faults, recoveries } = history;
   return [
     ...operations.flatMap((operation) => offContract(operation)),
-    ...silences(operations, faults),
+    ...silences(history),
     ...recoveries
       .filter(({ ns, isBack }) => !isBack || ns > RECOVERY_NS)
       .map(({ after, process, pool, ns, isBack }): Finding => {
@@ -74,19 +78,40 @@ function offContract(operation: Operation): Finding[] {
 }
 
 /** No answer, or a late one, from a process to which nothing was done; and none from one that was asked to end. */
-function silences(operations: readonly Operation[], faults: readonly Fault[]): Finding[] {
+function silences({ operations, faults, pools }: History): Finding[] {
   const ofProcesses = faults.filter(({ name }) => /(kill|stop|term)-api/.test(name));
-  return operations.flatMap(({ id, call, process, sent, answered, status, error }): Finding[] => {
+  const granted = new Set(pools.flatMap(({ events }) => events.map(askedBy)));
+  return operations.flatMap((operation): Finding[] => {
+    const { id, call, process, sent, answered, status, error } = operation;
     const isLate = answered - sent > ANSWERED_NS;
     if ((status !== null || error === 'ECONNREFUSED') && !isLate) return [];
-    const excuse = ofProcesses.find(
-      ({ hit, begun, healed }) => hit.includes(process) && sent < healed && answered > begun,
-    );
+    const excuse = ofProcesses.find((fault) => isDuring(operation, fault));
     const what = `${call.do} ${id} to process ${process} was ${status === null ? `lost (${error})` : 'answered'} after ${seconds(answered - sent)}`;
-    if (excuse?.name === 'term-api') return [{ rule: 'process', what: `${what}, when the process was asked to end` }];
+    if (excuse?.name === 'term-api') {
+      const isTaken = granted.has(id) || answered - sent > TURNED_AWAY_NS;
+      return isTaken ? [{ rule: 'process', what: `${what}, when the process was asked to end` }] : [];
+    }
     // A follower of the feed has less patience than the service is allowed.
     return excuse || call.do === 'feed' ? [] : [{ rule: 'contract', what }];
   });
+}
+
+const isDuring = ({ process, sent, answered }: Operation, { hit, begun, healed }: Fault): boolean =>
+  hit.includes(process) && sent < healed && answered > begun;
+
+/**
+ * Requests that reached a process as it closed the door: reset at once and without effect, because it never read them.
+ * No server can prevent that on connections that are being made or were idle; they are counted, and not found.
+ */
+export function turnedAway({ operations, faults }: History): Operation[] {
+  const endings = faults.filter(({ name }) => name === 'term-api');
+  return operations.filter(
+    (operation) =>
+      operation.status === null &&
+      operation.error !== 'ECONNREFUSED' &&
+      operation.answered - operation.sent <= TURNED_AWAY_NS &&
+      endings.some((fault) => isDuring(operation, fault)),
+  );
 }
 
 const seconds = (ns: number): string => `${(ns / 1e9).toFixed(2)} s`;

@@ -2,6 +2,13 @@
 
 import { Agent, request } from 'node:http';
 
+export interface Request {
+  readonly method: string;
+  readonly path: string;
+  readonly body?: object;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
 export interface Reply {
   /** null: no answer came. */
   readonly status: number | null;
@@ -15,45 +22,41 @@ const PATIENCE_MS = 12_000;
 
 const agent = new Agent({ keepAlive: true });
 
-export function ask(
-  port: number,
-  method: string,
-  path: string,
-  body?: unknown,
-  patienceMs = PATIENCE_MS,
-): Promise<Reply> {
+export function ask(port: number, asked: Request, patienceMs = PATIENCE_MS): Promise<Reply> {
   return new Promise((resolve) => {
-    const bytes = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
-    const headers = bytes && { 'content-type': 'application/json', 'content-length': bytes.length };
+    const { method, path, body } = asked;
+    const bytes = body && Buffer.from(JSON.stringify(body));
+    const ofBody = bytes && { 'content-type': 'application/json', 'content-length': bytes.length };
+    const headers = { ...ofBody, ...asked.headers };
+    const done = (reply: Reply): void => {
+      clearTimeout(timer);
+      resolve(reply);
+    };
     const failed = (error: NodeJS.ErrnoException): void =>
-      resolve({ status: null, body: {}, error: error.code ?? error.message });
-    const asked = request({ agent, host: '127.0.0.1', port, method, path, headers }, (response) => {
+      done({ status: null, body: {}, error: error.code ?? error.message });
+    const sent = request({ agent, host: '127.0.0.1', port, method, path, headers }, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('error', failed);
       response.on('end', () => {
-        clearTimeout(timer);
+        const status = response.statusCode ?? null;
         const text = Buffer.concat(chunks).toString();
-        try {
-          const parsed = JSON.parse(text) as Record<string, unknown>;
-          resolve({ status: response.statusCode ?? null, body: parsed, retryAfter: response.headers['retry-after'] });
-        } catch {
-          resolve({
-            status: response.statusCode ?? null,
-            body: {},
-            error: `the answer is not JSON: ${text.slice(0, 80)}`,
-          });
-        }
+        const parsed = parse(text);
+        if (parsed) done({ status, body: parsed, retryAfter: response.headers['retry-after'] });
+        else done({ status, body: {}, error: `the answer is not JSON: ${text.slice(0, 80)}` });
       });
     });
-    const timer = setTimeout(
-      () => asked.destroy(Object.assign(new Error('no answer'), { code: 'TIMEOUT' })),
-      patienceMs,
-    );
-    asked.on('error', (error) => {
-      clearTimeout(timer);
-      failed(error);
-    });
-    asked.end(bytes);
+    const tooLate = (): unknown => sent.destroy(Object.assign(new Error('no answer'), { code: 'TIMEOUT' }));
+    const timer = setTimeout(tooLate, patienceMs);
+    sent.on('error', failed);
+    sent.end(bytes);
   });
+}
+
+function parse(text: string): Record<string, unknown> | undefined {
+  try {
+    return JSON.parse(text) as Record<string, unknown>;
+  } catch {
+    return undefined;
+  }
 }

@@ -16,6 +16,10 @@ interface Held {
   readonly fence: number | null;
 }
 
+/** What takes an idempotency key, and how often it is given one. */
+const REPEATABLE: ReadonlySet<Call['do']> = new Set(['allocate', 'release', 'keep-alive', 'generate', 'cleanup']);
+const REPEATED = 0.25;
+const TRIES = 8;
 const HELD = 3;
 const REMEMBERED = 4;
 
@@ -36,11 +40,25 @@ export class Client {
   async run(isOver: () => boolean): Promise<void> {
     while (!isOver()) {
       const { pool, call } = this.#next();
-      const operation = await this.recorder.perform(this.#target(), `${this.name}-${++this.#count}`, pool, call);
-      this.#remember(operation);
-      if (operation.error === 'ECONNREFUSED') await sleep(30);
+      const id = `${this.name}-${++this.#count}`;
+      const isRepeatable = REPEATABLE.has(call.do) && this.random.chance(REPEATED);
+      this.#remember(await (isRepeatable ? this.#insist(id, pool, call, isOver) : this.#ask(id, pool, call)));
       await sleep(this.random.chance(0.3) ? 0 : this.random.between(0, 60));
     }
+  }
+
+  #ask(id: string, pool: string, call: Call, key?: string): Promise<Operation> {
+    return this.recorder.perform(this.#target(), id, pool, call, { key });
+  }
+
+  /** With an idempotency key: asks again, maybe another process, until it is told what became of it. */
+  async #insist(key: string, pool: string, call: Call, isOver: () => boolean): Promise<Operation> {
+    let operation = await this.#ask(key, pool, call, key);
+    for (let time = 2; time <= TRIES && isVague(operation) && !isOver(); time++) {
+      await sleep(this.random.between(20, 400));
+      operation = await this.#ask(`${key}/${time}`, pool, call, key);
+    }
+    return operation;
   }
 
   /** Mostly one that answers, so that a process that is stopped does not stop the load. */
@@ -102,7 +120,8 @@ export class Client {
   }
 
   #remember(operation: Operation): void {
-    const { call, pool, id: of, answer } = operation;
+    const { call, pool, key, id, answer } = operation;
+    const of = key ?? id;
     if (!isOk(operation) || !answer) {
       // Over, for all that is known: kept for those that are asked about too late.
       if (call.do === 'keep-alive')
@@ -122,3 +141,6 @@ export class Client {
     });
   }
 }
+
+/** No answer, or one that asks to come back. */
+const isVague = ({ status }: Operation): boolean => status === null || status >= 500;

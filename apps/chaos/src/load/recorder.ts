@@ -1,7 +1,7 @@
 // Sends a call to a process and writes both down, with the instants before and after.
 
 import type { Call, HistoryWriter, Operation } from '../history.js';
-import { ask } from './ask.js';
+import { ask, type Request } from './ask.js';
 
 /** What the recorder needs to know of a process. */
 export interface Target {
@@ -16,12 +16,6 @@ const STUCK_NS = 400e6;
 const REFUSED_NS = 300e6;
 
 const READS: ReadonlySet<Call['do']> = new Set(['pool', 'active', 'feed']);
-
-interface Request {
-  readonly method: string;
-  readonly path: string;
-  readonly body?: object;
-}
 
 export class Recorder {
   #made = 0;
@@ -50,13 +44,21 @@ export class Recorder {
     return stuck < STUCK;
   }
 
-  async perform(target: Target, id: string, pool: string, call: Call, patienceMs?: number): Promise<Operation> {
-    const { method, path, body } = requestOf(id, pool, call);
+  /** @param key for a request that may be sent again: the same each time */
+  async perform(
+    target: Target,
+    id: string,
+    pool: string,
+    call: Call,
+    { key, patienceMs }: { readonly key?: string; readonly patienceMs?: number } = {},
+  ): Promise<Operation> {
+    const headers = key === undefined ? undefined : { 'idempotency-key': key };
+    const request = { ...requestOf(key ?? id, pool, call), headers };
     const underWay = this.#underWay.get(target.number) ?? new Set();
     this.#underWay.set(target.number, underWay);
     const sent = this.history.now();
     underWay.add(sent);
-    const reply = await ask(target.port, method, path, body, patienceMs);
+    const reply = await ask(target.port, request, patienceMs);
     const answered = this.history.now();
     underWay.delete(sent);
     if (reply.error === 'ECONNREFUSED') this.#refused.set(target.number, answered);
@@ -65,6 +67,7 @@ export class Recorder {
     const operation: Operation = {
       kind: 'operation',
       id,
+      ...(key === undefined ? {} : { key }),
       process: target.number,
       pool,
       call,

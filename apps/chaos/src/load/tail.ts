@@ -13,13 +13,10 @@ export async function follow(
 ): Promise<void> {
   let after = 0;
   for (let count = 1; !isOver(); count++) {
-    const read = await recorder.perform(
-      random.pick(targets),
-      `tail-${pool}-${count}`,
-      pool,
-      { do: 'feed', after },
-      3000,
-    );
+    const call = { do: 'feed', after } as const;
+    const read = await recorder.perform(random.pick(targets), `tail-${pool}-${count}`, pool, call, {
+      patienceMs: 3000,
+    });
     if (isOk(read)) after = (read.answer?.['seqs'] as number[]).at(-1) ?? after;
     await sleep(random.between(20, 200));
   }

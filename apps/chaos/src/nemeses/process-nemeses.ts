@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { numbersOf, type Nemesis, type Replica, type World } from './world.js';
 
 const STOP_TRIES = 50;
+const TRIES_A_RUSH = 5;
 /** What a process may take to end in order, in milliseconds. */
 const END_MS = 10_000;
 
@@ -47,21 +48,30 @@ const stopApi: Nemesis = {
   },
 };
 
-/** Stops it when it holds a pool's lock, if it can be caught with one: that is when it hurts. */
-async function stopAtWork({ database }: World, { api, proxy }: Replica): Promise<boolean> {
+const AT_WORK = `
+  SELECT count(*) FILTER (WHERE state = 'idle in transaction')::int AS holding,
+    count(*) FILTER (WHERE wait_event_type = 'Lock')::int AS waiting
+  FROM pg_stat_activity WHERE client_port = ANY ($1::int[])`;
+
+/**
+ * Stops it when it holds a pool's lock, if it can be caught with one: that is when it hurts. Best with another of its
+ * transactions waiting for a lock, too, which the stopped process would be given next.
+ */
+async function stopAtWork({ database, rush }: World, { number, api, proxy }: Replica): Promise<boolean> {
   const session = await database.session().catch(() => null);
-  const atWork = `SELECT FROM pg_stat_activity WHERE state = 'idle in transaction' AND client_port = ANY ($1::int[])`;
   for (let tries = 0; session && tries < STOP_TRIES; tries++) {
+    if (tries % TRIES_A_RUSH === 0) rush(number);
+    await sleep(5);
     api.signal('SIGSTOP');
     // What was on its way to the database arrives, and is answered.
     await sleep(15);
-    const caught = await session.query(atWork, [proxy.ports]).catch(() => ({ rowCount: 0 }));
-    if ((caught.rowCount ?? 0) > 0) {
+    const found = await session.query<{ holding: number; waiting: number }>(AT_WORK, [proxy.ports]).catch(() => null);
+    const { holding = 0, waiting = 0 } = found?.rows[0] ?? {};
+    if (holding > 0 && (waiting > 0 || tries > STOP_TRIES / 2)) {
       await session.end();
       return true;
     }
     api.signal('SIGCONT');
-    await sleep(5);
   }
   await session?.end().catch(() => undefined);
   api.signal('SIGSTOP');

@@ -20,6 +20,8 @@ export interface World {
   readonly replicas: readonly Replica[];
   readonly database: DatabaseServer;
   readonly pools: readonly PoolSetting[];
+  /** Sends a process several commands for each pool at once, as recorded as all others; does not wait for answers. */
+  readonly rush: (process: number) => void;
 }
 
 /** What was done; the fault is over by now. */

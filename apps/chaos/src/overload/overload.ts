@@ -46,7 +46,7 @@ export async function overload(options: OverloadOptions): Promise<boolean> {
   const api = await ApiProcess.prepare(1, service.main, env, join(options.directory, 'api.log'));
   try {
     await api.start();
-    const { status } = await ask(api.port, 'POST', '/api/pools', POOL, 60_000);
+    const { status } = await ask(api.port, { method: 'POST', path: '/api/pools', body: POOL }, 60_000);
     if (status !== 201) throw new Error(`the pool could not be made: ${status}`);
     // The storm shares the machine with the service: what it takes from it would not be the service's fault.
     setPriority(constants.priority.PRIORITY_BELOW_NORMAL);

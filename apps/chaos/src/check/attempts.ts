@@ -1,0 +1,38 @@
+// A request that was sent several times under one idempotency key counts once: with the first success as its answer.
+
+import type { Operation } from '../history.js';
+import { isOk, isUnknown } from '../load/recorder.js';
+
+export interface Request {
+  /** From the first time it was sent to the first success; its id is the key. */
+  readonly operation: Operation;
+  readonly attempts: readonly Operation[];
+}
+
+export function requestsOf(operations: readonly Operation[]): Request[] {
+  const byKey = new Map<string, Operation[]>();
+  for (const operation of operations) {
+    const key = operation.key ?? operation.id;
+    const attempts = byKey.get(key);
+    if (attempts) attempts.push(operation);
+    else byKey.set(key, [operation]);
+  }
+  return [...byKey].map(([id, attempts]) => ({ operation: { ...outcomeOf(attempts), id }, attempts }));
+}
+
+function outcomeOf(attempts: readonly Operation[]): Operation {
+  const [first, ...others] = attempts as [Operation, ...Operation[]];
+  if (others.length === 0) return first;
+  const { sent } = first;
+  const decisive = attempts.find(isOk) ?? attempts.find(isUnknown);
+  return { ...(decisive ?? first), sent };
+}
+
+/** Whoever asks again is told the same. */
+export function disagreements({ operation, attempts }: Request): string[] {
+  return attempts
+    .filter((attempt) => isOk(attempt) && JSON.stringify(attempt.answer) !== JSON.stringify(operation.answer))
+    .map(
+      ({ id, answer }) => `${id} was answered ${JSON.stringify(answer)}, before ${JSON.stringify(operation.answer)}`,
+    );
+}
