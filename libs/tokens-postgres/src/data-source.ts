@@ -44,9 +44,7 @@ export function createDataSource(url: string, { poolSize = 10 }: DataSourceOptio
     applicationName: 'token-pool',
     // A connection that breaks while idle is replaced when the next one is needed.
     poolErrorHandler: () => {},
-    // Statements of one transaction go out together and are answered together.
     extra: {
-      pipeline: true,
       query_timeout: ANSWER_TIMEOUT_MS,
       keepAlive: true,
       options: SESSION,

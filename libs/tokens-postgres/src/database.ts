@@ -1,13 +1,16 @@
 // The connection to PostgreSQL as the adapters use it: statements sent as they are, failures told apart.
 
-import type { Pool, PoolClient, QueryResult } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 import type { DataSource } from 'typeorm';
 import { DomainError } from '@app/tokens';
+import { exchange, type Answer, type Question, type Statement, type Value } from './exchange.js';
 
-export interface Statement {
-  readonly name: string;
-  readonly text: string;
-}
+const command = (name: string, text = name.toUpperCase()): Statement => ({ name, text });
+
+export const BEGIN = command('begin');
+export const COMMIT = command('commit');
+export const ROLLBACK = command('rollback');
+const BEGIN_SNAPSHOT = command('begin_snapshot', 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
 
 /** The database, or the way to it, failed. Whether the statement was refused or lost, its transaction is not committed. */
 export class DatabaseFailure extends Error {
@@ -45,17 +48,17 @@ export class Database {
 
   /** Several statements that see the database as of one instant, and change nothing. */
   async snapshot<T>(
-    look: (ask: <Row>(statement: Statement, values: unknown[]) => Promise<Row[]>) => Promise<T>,
+    look: (ask: <Row>(statement: Statement, values: Value[]) => Promise<Row[]>) => Promise<T>,
   ): Promise<T> {
     const client = await this.connect();
     let isClean = false;
     try {
-      await send(client, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+      await send(client, BEGIN_SNAPSHOT);
       const seen = await look(async (statement, values) => {
         const [result] = await send(client, { ...statement, values });
         return result?.rows as never;
       });
-      await send(client, 'COMMIT');
+      await send(client, COMMIT);
       isClean = true;
       return seen;
     } catch (error) {
@@ -80,7 +83,7 @@ export class Database {
     client.release(!isClean);
   }
 
-  async read<Row>(statement: Statement, values: unknown[]): Promise<Row[]> {
+  async read<Row>(statement: Statement, values: Value[]): Promise<Row[]> {
     return (await this.run(statement, values)).rows as Row[];
   }
 
@@ -88,7 +91,7 @@ export class Database {
    * One statement outside of a transaction, which may as well run twice: it is asked a second time when the
    * connection turns out to be lost.
    */
-  async run(statement: Statement, values: unknown[]): Promise<QueryResult> {
+  async run(statement: Statement, values: Value[]): Promise<Answer> {
     for (let triesLeft = 1; ; triesLeft--) {
       try {
         return await this.#once(statement, values);
@@ -99,13 +102,13 @@ export class Database {
     }
   }
 
-  async #once(statement: Statement, values: unknown[]): Promise<QueryResult> {
+  async #once(statement: Statement, values: Value[]): Promise<Answer> {
     const client = await this.connect();
     let isClean = false;
     try {
       const [result] = await send(client, { ...statement, values });
       isClean = true;
-      return result as QueryResult;
+      return result as Answer;
     } finally {
       this.release(client, isClean);
     }
@@ -138,7 +141,7 @@ class Trust {
   }
 }
 
-/** TypeORM's own pool, without its query builder in between: it would undo the pipeline. */
+/** TypeORM's own pool, without its query builder in between: it would ask for each answer apart. */
 const poolOf = (source: DataSource): Pool => (source.driver as unknown as { master: Pool }).master;
 
 /** The connections of this process: those that there are, the idle ones of them, and how many callers wait for one. */
@@ -147,13 +150,9 @@ export function connectionsOf(source: DataSource): { total: number; idle: number
   return { total: totalCount, idle: idleCount, waiting: waitingCount };
 }
 
-/** Several statements of one transaction, sent in one go; the results in the same order. */
-export function send(
-  client: PoolClient,
-  ...statements: (string | (Statement & { values: unknown[] }))[]
-): Promise<QueryResult[]> {
-  return orFailure(Promise.all(statements.map((statement) => client.query(statement as Statement))));
-}
+/** Several statements of one transaction, sent in one go; the answers in the same order. @throws DatabaseFailure */
+export const send = (client: PoolClient, ...questions: Question[]): Promise<Answer[]> =>
+  orFailure(exchange(client, questions));
 
 async function orFailure<T>(work: Promise<T>): Promise<T> {
   try {

@@ -11,7 +11,8 @@ import {
   type Needs,
   type PoolPolicy,
 } from '@app/tokens';
-import { Database, DatabaseFailure, send, unavailable, type Statement } from './database.js';
+import { BEGIN, COMMIT, Database, DatabaseFailure, ROLLBACK, send, unavailable } from './database.js';
+import type { Question } from './exchange.js';
 import {
   answerParameters,
   loadParameters,
@@ -112,7 +113,7 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
 
   /** Two round trips: lock and look; write and commit. */
   async #transaction<T>(
-    lock: Statement & { values?: unknown[] },
+    lock: Question,
     poolName: string,
     needed: Needs,
     decide: Decision<T>,
@@ -122,9 +123,9 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
     try {
       const load = { ...LOAD_SLICE, values: loadParameters(poolName, needed) };
       const named = needed.answers.length === 0 ? [] : [{ ...LOAD_ANSWERS, values: namedParameters(poolName, needed) }];
-      const [, locked, loaded, kept] = await send(client, 'BEGIN', { values: [poolName], ...lock }, load, ...named);
+      const [, locked, loaded, kept] = await send(client, BEGIN, { values: [poolName], ...lock }, load, ...named);
       if (locked?.rowCount !== 1) {
-        await send(client, 'ROLLBACK');
+        await send(client, ROLLBACK);
         isClean = true;
         return NOBODY_THERE;
       }
@@ -134,7 +135,7 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
       try {
         result = decide(pool);
       } catch (refusal) {
-        await send(client, 'ROLLBACK');
+        await send(client, ROLLBACK);
         isClean = true;
         throw refusal;
       }
@@ -148,7 +149,7 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
 
   async #commit<T>(client: PoolClient, pool: TokenPool, policyBefore: PoolPolicy, result: T): Promise<void> {
     const { policy, lastSeq } = pool.state;
-    const statements = [];
+    const statements: Question[] = [];
     let lastEventId = '';
     if (policy !== policyBefore) statements.push({ ...UPDATE_POLICY, values: policyParameters(policy) });
     if (pool.events.length > 0) {
@@ -161,7 +162,7 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
       statements.push({ ...SAVE_ANSWERS, values: answerParameters(policy.name, added, pool.now) });
     }
     try {
-      await send(client, ...statements, 'COMMIT');
+      await send(client, ...statements, COMMIT);
     } catch (error) {
       // Refused by the database: COMMIT has then rolled back. Anything else leaves open what became of it.
       if (error instanceof DatabaseFailure && error.isRefusal) {
@@ -184,7 +185,7 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
         try {
           const lock = { ...LOCK_POOL, values: [poolName] };
           const find = { ...FIND_EVENT, values: [poolName, lastSeq, lastEventId] };
-          const [, , found] = await send(client, 'BEGIN', lock, find, 'COMMIT');
+          const [, , found] = await send(client, BEGIN, lock, find, COMMIT);
           isClean = true;
           return found?.rowCount === 1;
         } finally {

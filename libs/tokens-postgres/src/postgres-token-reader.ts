@@ -135,7 +135,7 @@ export class PostgresTokenReader extends TokenReader {
     if (status === 'available') {
       // Nobody holds an available token.
       if (user !== null) return { tokens: [], next_cursor: null };
-      const [since, id] = place?.split('~') ?? [0, NIL_UUID];
+      const [since = 0, id = NIL_UUID] = place?.split('~') ?? [];
       const rows = await this.#database.read<TokenView & { since: string }>(LIST_AVAILABLE, [
         poolName,
         limit + 1,

@@ -14,6 +14,7 @@ import type {
   TokenPool,
 } from '@app/tokens';
 import { array, jsonArray } from './array-parameter.js';
+import type { Value } from './exchange.js';
 
 /** A row of LOAD_SLICE. */
 export interface SliceRow {
@@ -44,7 +45,7 @@ type TokenTuple = [
   freeSince: number | null,
 ];
 
-export const loadParameters = (name: string, needs: Needs): unknown[] => [
+export const loadParameters = (name: string, needs: Needs): Value[] => [
   name,
   array(needs.tokenIds),
   needs.due,
@@ -93,7 +94,7 @@ function toToken([id, userId, leaseId, fence, lastActivatedAt, expiresAt, freeSi
 }
 
 /** The parameters of SAVE_SLICE, and the id of the last event, by which the transaction is known again. */
-export function saveParameters(name: string, pool: TokenPool): { values: unknown[]; lastEventId: string } {
+export function saveParameters(name: string, pool: TokenPool): { values: Value[]; lastEventId: string } {
   const touched = [...pool.changed].filter((token) => !pool.generated.has(token));
   const isNew = [...touched.map(() => false), ...[...pool.generated].map(() => true)];
   const tokens = [...touched, ...pool.generated];
@@ -130,13 +131,13 @@ export function saveParameters(name: string, pool: TokenPool): { values: unknown
   return { values, lastEventId: eventIds.at(-1) as string };
 }
 
-export const namedParameters = (name: string, { answers }: Needs): unknown[] => [
+export const namedParameters = (name: string, { answers }: Needs): Value[] => [
   name,
   answers.map(({ useCase }) => useCase),
   answers.map(({ key }) => key),
 ];
 
-export const answerParameters = (name: string, answers: readonly KeptAnswer[], now: Instant): unknown[] => [
+export const answerParameters = (name: string, answers: readonly KeptAnswer[], now: Instant): Value[] => [
   name,
   answers.map(({ useCase }) => useCase),
   answers.map(({ key }) => key),
@@ -145,7 +146,7 @@ export const answerParameters = (name: string, answers: readonly KeptAnswer[], n
   now,
 ];
 
-export const policyParameters = (policy: PoolPolicy): unknown[] => [
+export const policyParameters = (policy: PoolPolicy): Value[] => [
   policy.name,
   policy.kind,
   policy.size,

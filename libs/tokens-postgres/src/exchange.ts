@@ -1,0 +1,127 @@
+// Several prepared statements in one go: one packet there, one packet back. The driver's own queries would each ask
+// for their answer at once, which costs the server a packet and this process a wake-up for every statement.
+// https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-PIPELINING
+
+import pg, { type Connection, type PoolClient, type Submittable } from 'pg';
+
+export interface Statement {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** Numbers, booleans and texts, arrays of texts, or null; other arrays as PostgreSQL writes them (array-parameter.ts). */
+export type Value = string | number | boolean | null | readonly string[];
+
+export interface Question extends Statement {
+  readonly values?: readonly Value[];
+}
+
+export interface Answer {
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- each statement knows its own rows
+  readonly rows: any[];
+  /** That were read or written. */
+  readonly rowCount: number;
+}
+
+/**
+ * The answers in the order of the statements, which see each other's effects. The first that fails ends it: the rest
+ * is not even tried. What the connection has prepared is then uncertain: it must be closed.
+ */
+export const exchange = (client: PoolClient, questions: readonly Question[]): Promise<Answer[]> =>
+  new Promise((resolve, reject) => {
+    client.query(new Exchange(questions, (error, answers) => (error ? reject(error) : resolve(answers))));
+  });
+
+interface Column {
+  readonly name: string;
+  readonly parse: (text: string) => unknown;
+}
+
+/** Per connection and statement: the columns of its rows. */
+const prepared = new WeakMap<Connection, Map<string, Column[]>>();
+
+/** What the driver calls with each message of the server's. */
+class Exchange implements Submittable {
+  readonly #questions: readonly Question[];
+  readonly #answers: { rows: unknown[]; rowCount: number }[] = [];
+  #columns = new Map<string, Column[]>();
+  #rows: unknown[] = [];
+
+  /** The driver wraps it, so as to limit how long it waits. */
+  callback: (error: Error | null, answers: Answer[]) => void;
+
+  constructor(questions: readonly Question[], callback: Exchange['callback']) {
+    this.#questions = questions;
+    this.callback = callback;
+  }
+
+  submit(given: Connection): void {
+    const connection = given as unknown as Wire;
+    this.#columns = prepared.get(given) ?? new Map<string, Column[]>();
+    prepared.set(given, this.#columns);
+    connection.stream.cork();
+    for (const { name, text, values = [] } of this.#questions) {
+      const isNew = !this.#columns.has(name);
+      if (isNew) connection.parse({ name, text });
+      connection.bind({ statement: name, values: values.map(toText) });
+      if (isNew) connection.describe({ type: 'P' });
+      if (isNew) this.#columns.set(name, []);
+      connection.execute();
+    }
+    connection.sync();
+    connection.stream.uncork();
+  }
+
+  handleRowDescription({ fields }: { fields: { name: string; dataTypeID: number }[] }): void {
+    const columns = fields.map(({ name, dataTypeID }): Column => {
+      return { name, parse: pg.types.getTypeParser(dataTypeID, 'text') as Column['parse'] };
+    });
+    this.#columns.set(this.#asked.name, columns);
+  }
+
+  handleDataRow({ fields }: { fields: (string | null)[] }): void {
+    const columns = this.#columns.get(this.#asked.name) as Column[];
+    const row: Record<string, unknown> = {};
+    columns.forEach(({ name, parse }, place) => {
+      const text = fields[place] as string | null;
+      row[name] = text === null ? null : parse(text);
+    });
+    this.#rows.push(row);
+  }
+
+  handleCommandComplete({ text }: { text: string }): void {
+    // `SELECT 1`, `INSERT 0 1`, `COMMIT`
+    const rowCount = Number(text.slice(text.lastIndexOf(' ') + 1)) || 0;
+    this.#answers.push({ rows: this.#rows, rowCount });
+    this.#rows = [];
+  }
+
+  handleReadyForQuery(): void {
+    if (this.#answers.length === this.#questions.length) this.callback(null, this.#answers);
+  }
+
+  handleError(error: Error): void {
+    this.callback(error, []);
+  }
+
+  /** The one whose answer is arriving. */
+  get #asked(): Question {
+    return this.#questions[this.#answers.length] as Question;
+  }
+}
+
+/** The driver's connection; its published types are of an older version. */
+interface Wire {
+  readonly stream: { cork(): void; uncork(): void };
+  parse(statement: Statement): void;
+  bind(values: { statement: string; values: (string | null)[] }): void;
+  describe(what: { type: 'P' }): void;
+  execute(): void;
+  sync(): void;
+}
+
+function toText(value: Value): string | null {
+  if (value === null || typeof value === 'string') return value;
+  if (typeof value !== 'object') return String(value);
+  return `{${value.map((text) => `"${text.replace(/[\\"]/g, '\\$&')}"`).join(',')}}`;
+}
