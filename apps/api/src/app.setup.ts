@@ -30,12 +30,15 @@ export async function createApp(config: Config, databaseUrl: string, logger: Log
 }
 
 export async function assembleApp(module: DynamicModule | Type, logger: Logger): Promise<NestExpressApplication> {
-  const app = await NestFactory.create<NestExpressApplication>(module, new HttpAdapter(), {
+  const adapter = new HttpAdapter();
+  const app = await NestFactory.create<NestExpressApplication>(module, adapter, {
     logger: new NestLogger(logger),
     abortOnError: false,
     bodyParser: false,
   });
-  app.use(requestLog(logger, app.get(HttpMetrics)), jsonBody);
+  const metrics = app.get(HttpMetrics);
+  adapter.admission.onTurnedAway((what) => metrics.turnedAway(what));
+  app.use(requestLog(logger, metrics), jsonBody);
   app.useGlobalPipes(new CheckedPipe());
   app.useGlobalFilters(new ProblemFilter(logger, SHORT_ROUTES));
   return app;

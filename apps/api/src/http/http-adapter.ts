@@ -7,6 +7,7 @@ import { Server as TcpServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import type { Express, NextFunction, Request, Response } from 'express';
+import { Admission } from './admission.js';
 import { HttpProblem, problemDocument } from './problem.js';
 
 const LIMITS = {
@@ -26,6 +27,7 @@ const PATIENCE_MS = 6_000;
 
 export class HttpAdapter extends ExpressAdapter {
   declare protected httpServer: Server;
+  readonly admission = new Admission();
   readonly #sockets = new Set<Socket>();
   readonly #inFlight = new Set<ServerResponse>();
   #isStopping = false;
@@ -34,7 +36,9 @@ export class HttpAdapter extends ExpressAdapter {
   override initHttpServer(): void {
     const express = this.getInstance<Express>();
     express.disable('x-powered-by').disable('etag');
-    const server = createServer(LIMITS, express);
+    const server = createServer(LIMITS, (req, res) => {
+      if (this.admission.admits(req, res)) express(req, res);
+    });
     server.on('request', (_req, res) => this.#follow(res));
     // `Expect: something` is not refused but ignored, as the standard allows.
     server.on('checkExpectation', (req: IncomingMessage, res: ServerResponse) => server.emit('request', req, res));

@@ -1,6 +1,7 @@
 // The first thing a request meets: it gets its id, and when it is over one line in the log, and is counted.
 
 import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import type { NextFunction, Request, Response } from 'express';
 import type { Logger } from 'pino';
 import type { HttpMetrics } from '../metrics/http-metrics.js';
@@ -26,8 +27,7 @@ export function requestLog(
     const start = performance.now();
     const { method } = req;
     const path = pathOf(req.url);
-    const given = req.headers['x-request-id'];
-    const requestId = typeof given === 'string' && ACCEPTED_ID.test(given) ? given : randomUUID();
+    const requestId = requestIdOf(req);
     res.requestId = requestId;
     res.setHeader('x-request-id', requestId);
     res.once('close', () => {
@@ -40,6 +40,12 @@ export function requestLog(
     });
     next(lacksHost(req) ? new HttpProblem('invalid_request', 'the header Host must be given') : undefined);
   };
+}
+
+/** The client's own, if it is one. */
+export function requestIdOf({ headers }: IncomingMessage): string {
+  const given = headers['x-request-id'];
+  return typeof given === 'string' && ACCEPTED_ID.test(given) ? given : randomUUID();
 }
 
 /** RFC 9112, section 3.2: HTTP/1.1 without Host is refused. Node would do it without a document. */

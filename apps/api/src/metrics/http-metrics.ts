@@ -16,6 +16,9 @@ export interface Operation {
   readonly statuses: readonly string[];
 }
 
+/** What a command is after: a token, or anything else, such as giving one back. */
+export type Demand = 'taking' | 'other';
+
 /** Beside those of the document. */
 const OTHERS: readonly Operation[] = [
   { method: 'GET', route: '/metrics', statuses: ['200'] },
@@ -32,11 +35,17 @@ class OperationTally {
 @Injectable()
 export class HttpMetrics {
   readonly #routes = new Map<string, Map<string, OperationTally>>();
+  readonly #turnedAway: Record<Demand, number> = { taking: 0, other: 0 };
   #announced: () => readonly Operation[] = () => [];
 
   /** What is to be shown from the first time on, whether or not it is asked for. */
   announce(operations: () => readonly Operation[]): void {
     this.#announced = operations;
+  }
+
+  /** Before it was read, so it is not among the requests. */
+  turnedAway(what: Demand): void {
+    this.#turnedAway[what]++;
   }
 
   /**
@@ -74,6 +83,12 @@ export class HttpMetrics {
         type: 'histogram',
         help: 'From the first line of a request to the end of its answer.',
         samples: all((labels, tally) => tally.durations.samples(durations, labels)),
+      },
+      {
+        name: 'token_pool_http_turned_away_total',
+        type: 'counter',
+        help: 'Commands answered with 503 before they were read, because too many were under way.',
+        samples: Object.entries(this.#turnedAway).map(([command, value]) => ({ labels: { command }, value })),
       },
     ];
   }

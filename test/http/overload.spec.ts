@@ -1,0 +1,61 @@
+// More commands than can be served in time: what is too much is told so at once, and giving back goes first.
+
+import { Client } from 'pg';
+import { startApp, type TestApp } from '../support/app.js';
+import { clientOf, expectProblem, type Answer, type Ask } from './client.js';
+
+/** As in admission.ts: commands under way when one more that takes a token is turned away. */
+const TAKING = 1000;
+const TOO_MANY = 5;
+
+let app: TestApp;
+let ask: Ask;
+let holder: Client;
+
+beforeEach(async () => {
+  app = await startApp({ POOL_SIZE: '3' });
+  ask = clientOf(app);
+  holder = new Client({ connectionString: app.databaseUrl });
+  await holder.connect();
+});
+afterEach(async () => {
+  await holder.end();
+  await app.close();
+});
+
+test('what is too much is refused while the rest waits, a release is let in, and whoever was let in is served', async () => {
+  const held = await ask('POST', '/api/tokens/allocate');
+  await holder.query('BEGIN');
+  await holder.query(`SELECT FROM pools WHERE name = 'default' FOR UPDATE`);
+
+  const refused: Answer[] = [];
+  let enough = (): void => undefined;
+  const refusals = new Promise<void>((resolve) => (enough = resolve));
+  const all = Array.from({ length: TAKING + TOO_MANY }, async () => {
+    const answer = await ask('POST', '/api/tokens/allocate');
+    if (answer.status === 503 && refused.push(answer) === TOO_MANY) enough();
+    return answer;
+  });
+  await refusals;
+  const release = ask('POST', `/api/tokens/${held.body.token_id}/release`);
+  const short = await ask('POST', '/assign-token', { client_id: 'somebody' });
+  await holder.query('COMMIT');
+
+  for (const answer of refused) expectProblem(answer, 503, 'unavailable');
+  expect(refused.map(({ headers }) => headers.get('retry-after'))).toEqual(refused.map(() => '1'));
+  expectProblem(short, 503, 'unavailable');
+  expect(short.body.message).toBe(short.body.detail);
+  expect((await release).status).toBe(200);
+  const statuses = (await Promise.all(all)).map(({ status }) => status);
+  expect(statuses.filter((status) => status === 200)).toHaveLength(TAKING);
+  const { body: metrics } = await ask('GET', '/metrics');
+  expect(metrics).toContain(`token_pool_http_turned_away_total{command="taking"} ${TOO_MANY + 1}\n`);
+  expect(metrics).toContain(`token_pool_http_turned_away_total{command="other"} 0\n`);
+}, 30_000);
+
+test('after an overload the service takes as many as before', async () => {
+  for (let round = 0; round < 2; round++) {
+    const answers = await Promise.all(Array.from({ length: TAKING }, () => ask('POST', '/api/tokens/allocate')));
+    expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
+  }
+}, 30_000);
