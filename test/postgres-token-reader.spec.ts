@@ -1,6 +1,6 @@
 // What is shown: judged by the database's clock, in the promised order, page by page.
 
-import { DomainError, sweep, type TokenReader } from '@app/tokens';
+import { asStored, auditPool, DomainError, sweep, type TokenReader } from '@app/tokens';
 import { installClock, type MovableClock } from './support/clock.js';
 import { createTestDatabase, type TestDatabase } from './support/database.js';
 import { audit, openService, type Service } from './support/service.js';
@@ -179,6 +179,20 @@ test('the feed goes on after any seq, without gaps, and says how far it reaches'
   expect(await reader.feed(pool, 1000, 4)).toEqual({ pool, events: [], last_seq: 9 });
 });
 
+test('the audit is told the same events as the feed, after any seq, to the microsecond', async () => {
+  await process.service.changePool(pool, { renewable: true });
+  const { tokenId } = await allocate();
+  await process.service.keepAlive(tokenId, { userId: ANN });
+  await process.service.release(tokenId, {});
+  await allocate(BEN);
+  const { events } = await reader.feed(pool, 0, 100);
+  const stored = await reader.storedEvents(pool, 0, 100);
+  expect(stored).toHaveLength(9);
+  expect(events.map(asStored)).toMatchObject(stored);
+  expect(await reader.storedEvents(pool, 5, 2)).toEqual(stored.slice(5, 7));
+  expect(await reader.storedEvents(pool, 9, 100)).toEqual([]);
+});
+
 test('a deleted token is gone, but not its events and its history', async () => {
   const elastic = `${pool}-elastic`;
   await process.service.createPool(elastic, 'elastic', {});
@@ -256,4 +270,21 @@ test('counts add up in every snapshot while others take and give back', async ()
   await clock.advance(1);
   await sweep(process.repository);
   expect(await audit(reader, pool)).toEqual([]);
+});
+
+test('the audit of a pool in use raises no false alarm: it goes as far as the tokens it is compared with', async () => {
+  let isDone = false;
+  const workers = Promise.all(
+    Array.from({ length: 8 }, async () => {
+      for (let i = 0; i < 30; i++) await allocate();
+    }),
+  ).finally(() => (isDone = true));
+  const seen = new Set<number>();
+  for (let looks = 0; !isDone || looks < 5; looks++) {
+    const { findings, last_seq } = await auditPool(reader, pool);
+    expect(findings).toEqual([]);
+    seen.add(last_seq);
+  }
+  await workers;
+  expect(seen.size).toBeGreaterThan(1);
 });

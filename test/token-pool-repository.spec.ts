@@ -1,7 +1,7 @@
 // The exam that every implementation of the port sits: in memory, and PostgreSQL as one process and as two.
 
 import { Auditor, CommandQueue, DomainError, needs, toIso, type EventView, type TokenView } from '@app/tokens';
-import { type TokenPoolRepository, type PolicyChange, type PoolKind } from '@app/tokens';
+import { asStored, type TokenPoolRepository, type PolicyChange, type PoolKind } from '@app/tokens';
 import { allocate, deleteToken, generate, keepAlive, release } from '../libs/tokens/src/command.js';
 import { newPolicy } from '../libs/tokens/src/pool-policy.js';
 import { InMemoryTokenPoolRepository } from '../libs/tokens/src/testing/in-memory-token-pool-repository.js';
@@ -61,12 +61,13 @@ describe.each<[string, () => Promise<Candidate>]>([
 
   const expectSound = async (poolName: string): Promise<EventView[]> => {
     const feed = await candidate.feed(poolName);
+    const events = feed.map(asStored);
     const size = await first.change(poolName, needs({}), (pool) => pool.policy.size);
     const auditor = new Auditor(size);
-    feed.forEach((event) => auditor.add(event));
+    events.forEach((event) => auditor.add(event));
     expect(auditor.finish()).toEqual([]);
     const tokens = await candidate.tokens(poolName);
-    expect(auditor.compare(tokens, feed.at(-1)?.recorded_at ?? '')).toEqual([]);
+    expect(auditor.compare(tokens, events.at(-1)?.recorded_at ?? 0)).toEqual([]);
     const state = await first.change(poolName, needs({}), (pool) => pool.state);
     expect(state).toMatchObject({
       lastSeq: feed.length,

@@ -1,8 +1,15 @@
 // The service without HTTP, as one process has it, on a database of a test's own.
 
-import { CommandQueue, DEFAULT_LIMITS, TokenPoolService, type CommandQueueLimits } from '@app/tokens';
+import {
+  asStored,
+  CommandQueue,
+  DEFAULT_LIMITS,
+  fromIso,
+  TokenPoolService,
+  type CommandQueueLimits,
+} from '@app/tokens';
 import { createDataSource, PostgresTokenPoolRepository, PostgresTokenReader } from '@app/tokens-postgres';
-import { Auditor, type EventView, type TokenReader, type TokenView } from '@app/tokens';
+import { Auditor, type EventView, type Instant, type TokenReader, type TokenView } from '@app/tokens';
 
 export interface Service {
   readonly repository: PostgresTokenPoolRepository;
@@ -43,7 +50,7 @@ export async function allTokens(reader: TokenReader, poolName: string): Promise<
 export async function audit(reader: TokenReader, poolName: string): Promise<string[]> {
   const { size, counts } = await reader.pool(poolName);
   const auditor = new Auditor(size);
-  for (const event of await wholeFeed(reader, poolName)) auditor.add(event);
+  for (const event of await wholeFeed(reader, poolName)) auditor.add(asStored(event));
   const tokens = await allTokens(reader, poolName);
   const active = tokens.filter(({ status }) => status === 'active').length;
   const miscounts =
@@ -54,7 +61,6 @@ export async function audit(reader: TokenReader, poolName: string): Promise<stri
 }
 
 /** An instant at which the tokens were as shown: the latest deadline that was not shown any more is before it. */
-function inTime(tokens: readonly TokenView[]): string {
-  const next = tokens.flatMap(({ expires_at }) => expires_at ?? []).sort()[0];
-  return next === undefined ? '9999' : new Date(Date.parse(next) - 1).toISOString().replace('Z', '999Z');
+function inTime(tokens: readonly TokenView[]): Instant {
+  return Math.min(...tokens.flatMap(({ expires_at }) => (expires_at === null ? [] : fromIso(expires_at) - 1)));
 }

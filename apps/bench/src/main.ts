@@ -12,6 +12,7 @@ import { keptResult, writePage } from './report/page.js';
 import { printed } from './report/printed.js';
 import { isGross, reach } from './reach.js';
 import { about, beginning, type BenchResult, type Results, type SectionName } from './result.js';
+import { measureAudit } from './sections/audit.js';
 import { measureExpiry } from './sections/expiry.js';
 import { measureHttp } from './sections/http.js';
 import { measureProcess } from './sections/process.js';
@@ -26,6 +27,7 @@ const MEASURE: { [Name in SectionName]: (bench: Bench) => Promise<Results[Name]>
   scale: measureScale,
   sweep: measureSweep,
   expiry: measureExpiry,
+  audit: measureAudit,
   soak: measureSoak,
 };
 

@@ -18,7 +18,7 @@ export interface Reached {
 }
 
 export function reach(result: BenchResult): Reached[] {
-  const { scale, sweep, soak, expiry } = result;
+  const { scale, sweep, soak, expiry, audit } = result;
   const ofHttp = (below: string, at: number) => result.http && ratio(result.http.result.rows, http.SERVICE, below, at);
   const ofProcess = result.process?.result;
   const rateAt100 = ofProcess?.rows.find(({ what, at }) => what === inProcess.ALLOCATE && at === 100)?.rate;
@@ -118,6 +118,14 @@ export function reach(result: BenchResult): Reached[] {
       aim: 10,
       unit: ' ms',
       gross: 200,
+    },
+    {
+      what: 'audit of a million events, at the rate of the slowest',
+      value: audit && Math.max(...audit.result.pools.map(({ events, seconds }) => (seconds / events) * 1e6)),
+      bound: 'at most',
+      aim: 10,
+      unit: ' s',
+      gross: 100,
     },
     {
       what: 'RSS under load after the soak',

@@ -3,6 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { cpus, loadavg, release, totalmem, type } from 'node:os';
 import type { Cluster } from './cluster.js';
+import type { AuditResult } from './sections/audit.js';
 import type { ExpiryResult } from './sections/expiry.js';
 import type { HttpResult } from './sections/http.js';
 import type { ProcessResult } from './sections/process.js';
@@ -16,6 +17,7 @@ export interface Results {
   scale: ScaleResult;
   sweep: SweepResult;
   expiry: ExpiryResult;
+  audit: AuditResult;
   soak: SoakResult;
 }
 

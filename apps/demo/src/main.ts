@@ -3,7 +3,7 @@
 // Usage: npm run demo [-- URL]   (URL: http://127.0.0.1:4000)
 
 import { setTimeout as pause } from 'node:timers/promises';
-import { Auditor, type TokenView } from '@app/tokens';
+import { asStored, Auditor, type TokenView } from '@app/tokens';
 import { Names, Service, type Answer } from './counter.js';
 import { Timeline } from './timeline.js';
 
@@ -133,11 +133,11 @@ async function prove(pool: string): Promise<boolean> {
   // The tokens as they are after the last event of the feed: read again when something happens meanwhile.
   let tokens: TokenView[];
   do {
-    for (const event of await service.feed(pool, auditor.events)) auditor.add(event);
+    for (const event of await service.feed(pool, auditor.events)) auditor.add(asStored(event));
     tokens = await service.tokens(pool);
   } while ((await service.pool(pool)).last_seq > auditor.events);
   // Every lease is over by now, so any later instant will do.
-  const wrong = [...auditor.finish(), ...auditor.compare(tokens, '9999')];
+  const wrong = [...auditor.finish(), ...auditor.compare(tokens, Infinity)];
   const isRight = wrong.length === 0;
   timeline.say(
     `${isRight ? '✔' : '✘'} ${pool}: ${auditor.events} events fold to ${auditor.tokens} tokens and ${auditor.openLeases} leases, ` +

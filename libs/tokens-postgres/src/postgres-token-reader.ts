@@ -12,6 +12,7 @@ import {
   type LeaseAgesView,
   type PageRequest,
   type PoolView,
+  type StoredEventView,
   type StoredPoolView,
   type TokenDetailsView,
   type TokenPage,
@@ -32,6 +33,7 @@ import {
   LOCATE,
   POOL,
   POOLS,
+  STORED_EVENTS,
   STORED_POOL,
   STORED_TOKENS,
   TOKEN_DETAILS,
@@ -119,6 +121,10 @@ export class PostgresTokenReader extends TokenReader {
         if (page.length < STORED_PAGE) return { ...pool, tokens };
       }
     });
+  }
+
+  storedEvents(poolName: string, after: number, limit: number): Promise<StoredEventView[]> {
+    return this.#database.read<StoredEventView>(STORED_EVENTS, [poolName, limit, after]);
   }
 
   async feed(poolName: string, after: number, limit: number): Promise<FeedPage> {

@@ -29,7 +29,7 @@ export async function auditPool(
   const stored = await reader.stored(poolName);
   const auditor = new Auditor(stored.size);
   for (let after = 0; after < stored.last_seq;) {
-    const { events } = await reader.feed(poolName, after, Math.min(PAGE, stored.last_seq - after));
+    const events = await reader.storedEvents(poolName, after, Math.min(PAGE, stored.last_seq - after));
     for (const event of events) auditor.add(event);
     const last = events.at(-1)?.seq;
     if (last === undefined) break;
@@ -37,7 +37,7 @@ export async function auditPool(
     onProgress(after, stored.last_seq);
   }
   // As stored, overdue leases are still open: no lease is over before the first instant.
-  const findings = [...auditor.finish(), ...auditor.compare(stored.tokens, '')];
+  const findings = [...auditor.finish(), ...auditor.compare(stored.tokens, 0)];
   const folded = {
     last_seq: auditor.events,
     last_fence: auditor.fence,

@@ -1,7 +1,7 @@
 // A feed as real commands make it has no finding; and each promise, broken by hand in one place, is found.
 
-import { Auditor } from './auditor.js';
-import { toIso } from './instant.js';
+import { asStored, Auditor } from './auditor.js';
+import { toIso, type Instant } from './instant.js';
 import { needs } from './needs.js';
 import { NOW, SECOND, elastic, tokenId, user } from './testing/given.js';
 import { InMemoryTokenPoolRepository } from './testing/in-memory-token-pool-repository.js';
@@ -12,14 +12,15 @@ import type { EventView, TokenView } from './views.js';
 const SIZE = 2;
 const STRANGER = user(99);
 const NOBODYS = tokenId(99);
-const at = (seconds: number): string => toIso(NOW + seconds * SECOND);
+const instant = (seconds: number): Instant => NOW + seconds * SECOND;
+const at = (seconds: number): string => toIso(instant(seconds));
 
 let feed: EventView[];
 let shown: TokenView[];
 /** The two tokens that the feed begins with. */
 let a: string;
 let b: string;
-let end: string;
+let end: Instant;
 
 beforeAll(async () => {
   let seconds = 0;
@@ -47,7 +48,7 @@ beforeAll(async () => {
   await after(1, (pool) => pool.allocate({ userId: user(5) })); //        at 71: c, fence 5, until 131         seq 16
   await after(1, (pool) => pool.allocate({ userId: user(6), ttlSeconds: 5 })); // at 72: d, fence 6, until 77  seq 17
   seconds += 10;
-  end = at(seconds);
+  end = instant(seconds);
   const { events, tokens } = repository.look(policy.name);
   feed = events.map((event) => eventView(policy.name, event));
   shown = [c, d].map((id) => tokenView(policy.name, tokens.get(id)!, NOW + seconds * SECOND));
@@ -55,7 +56,7 @@ beforeAll(async () => {
 
 const audited = (events: readonly EventView[], size = SIZE): Auditor => {
   const auditor = new Auditor(size);
-  events.forEach((event) => auditor.add(event));
+  events.forEach((event) => auditor.add(asStored(event)));
   return auditor;
 };
 
@@ -91,8 +92,8 @@ describe('the feed of a pool that was used', () => {
   });
 
   test('may have more than one event an instant', () => {
-    const instant = { occurred_at: at(100), recorded_at: at(100), expires_at: null };
-    const still = feed.slice(0, 2).map((event) => ({ ...event, ...instant }));
+    const times = { occurred_at: at(100), recorded_at: at(100), expires_at: null };
+    const still = feed.slice(0, 2).map((event) => ({ ...event, ...times }));
     expect(audited(still).finish()).toEqual([]);
   });
 });
@@ -181,6 +182,17 @@ describe('a feed that was tampered with is found out', () => {
       'seq 6 (released %b): evicts fence 2 while 1 is the smallest',
     ],
     [
+      'an eviction while no lease is open, by two leases of one fence',
+      both(
+        told(4, { fence: 1 }),
+        told(5, { fence: 1 }),
+        told(8, { fence: 1, reason: 'lru_eviction' }),
+        without(7),
+        until(7),
+      ),
+      'seq 7 (released %b): evicts fence 1 while undefined is the smallest',
+    ],
+    [
       'an eviction while a token was free',
       both(without(4), without(4)),
       'seq 4 (released %a): evicts while a token is',
@@ -239,10 +251,10 @@ describe('a feed and the tokens as shown', () => {
   });
 
   test('agree only as of the instant at which they were shown', () => {
-    expect(audited(feed).compare(shown, at(76))).toContain(
+    expect(audited(feed).compare(shown, instant(76))).toContain(
       `token ${shown[1]!.id}: status is shown as available, the feed says active`,
     );
-    expect(audited(feed).compare(shown, at(131))).toContain(
+    expect(audited(feed).compare(shown, instant(131))).toContain(
       `token ${shown[0]!.id}: status is shown as active, the feed says available`,
     );
   });

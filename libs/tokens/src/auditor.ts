@@ -1,7 +1,8 @@
 // Reads a pool's feed from its first event and checks every promise that is made about it, one event at a time.
 // The rules are the service's invariants; it shares no code with the aggregate that is to keep them.
 
-import type { EventView, TokenView } from './views.js';
+import { fromIso, toIso, type Instant } from './instant.js';
+import type { EventView, StoredEventView, TokenView } from './views.js';
 
 const REASONS: Record<EventView['event'], readonly EventView['reason'][]> = {
   generated: [null],
@@ -13,18 +14,24 @@ const REASONS: Record<EventView['event'], readonly EventView['reason'][]> = {
 };
 
 interface OpenLease {
-  readonly tokenId: string;
   readonly userId: string;
   readonly fence: number;
-  readonly activatedAt: string;
-  readonly expiresAt: string;
+  readonly expiresAt: Instant;
 }
 
 interface FoldedToken {
   lease: OpenLease | null;
-  lastActivatedAt: string | null;
-  lastEndAt: string;
+  lastActivatedAt: Instant | null;
+  lastEndAt: Instant;
 }
+
+/** An event that was shown, as the auditor takes it. */
+export const asStored = (event: EventView): StoredEventView => ({
+  ...event,
+  occurred_at: fromIso(event.occurred_at),
+  recorded_at: fromIso(event.recorded_at),
+  expires_at: event.expires_at === null ? null : fromIso(event.expires_at),
+});
 
 export class Auditor {
   /** What is wrong, in words, each with the seq at which it shows. */
@@ -33,11 +40,14 @@ export class Auditor {
   readonly #tokens = new Map<string, FoldedToken>();
   /** By fence, so in the order of granting. */
   readonly #open = new Map<number, OpenLease>();
+  /** Goes on where it stopped: a new one would step over every lease that ended since the map was last tidied up. */
+  #fences = this.#open.keys();
+  #oldest = 0;
   #seq = 0;
   #fence = 0;
-  #recordedAt = '';
-  #lastEvictionAt = '';
-  #previous: EventView | null = null;
+  #recordedAt: Instant = 0;
+  #lastEvictionAt: Instant = -Infinity;
+  #previous: StoredEventView | null = null;
 
   /** @param size the most tokens the pool may ever have had */
   constructor(private readonly size: number) {}
@@ -59,8 +69,8 @@ export class Auditor {
     return this.#open.size;
   }
 
-  /** The next event of the feed. Times are compared as text: they all have the same form. */
-  add(event: EventView): void {
+  /** The next event of the feed. */
+  add(event: StoredEventView): void {
     this.#expect(event.seq === this.#seq + 1, event, `seq follows ${this.#seq}`);
     this.#expect(event.recorded_at >= this.#recordedAt, event, `was recorded before its predecessor`);
     this.#expect(event.occurred_at <= event.recorded_at, event, `was recorded before it occurred`);
@@ -82,7 +92,7 @@ export class Auditor {
    * What the fold of the feed and the tokens as shown differ in, as of one instant: a lease that is overdue by
    * then is shown as available, whether or not its end is recorded.
    */
-  compare(shown: readonly TokenView[], asOf: string): string[] {
+  compare(shown: readonly TokenView[], asOf: Instant): string[] {
     const differences: string[] = [];
     const missing = new Set(this.#tokens.keys());
     for (const view of shown) {
@@ -93,8 +103,8 @@ export class Auditor {
         status: lease ? 'active' : 'available',
         active_user_id: lease?.userId ?? null,
         fence: lease?.fence ?? null,
-        expires_at: lease?.expiresAt ?? null,
-        last_activated_at: token.lastActivatedAt,
+        expires_at: lease && toIso(lease.expiresAt),
+        last_activated_at: token.lastActivatedAt === null ? null : toIso(token.lastActivatedAt),
       };
       if (!folded) differences.push(`token ${view.id} is shown, but was never generated or is deleted`);
       for (const [field, value] of Object.entries(folded ?? {})) {
@@ -115,24 +125,24 @@ export class Auditor {
   }
 
   /** An eviction is for the grant that follows it, of the same token. */
-  #expectEvictionServed(next: EventView | null): void {
+  #expectEvictionServed(next: StoredEventView | null): void {
     if (this.#previous?.reason !== 'lru_eviction') return;
     const isServed = next?.event === 'activated' && next.token_id === this.#previous.token_id;
     this.#expect(isServed, this.#previous, 'evicts for nobody');
   }
 
-  #generated(event: EventView, token: FoldedToken | undefined): void {
+  #generated(event: StoredEventView, token: FoldedToken | undefined): void {
     this.#expect(!token, event, 'generates a token that exists');
-    this.#tokens.set(event.token_id, { lease: null, lastActivatedAt: null, lastEndAt: '' });
+    this.#tokens.set(event.token_id, { lease: null, lastActivatedAt: null, lastEndAt: 0 });
     this.#expect(this.#tokens.size <= this.size, event, `makes more than ${this.size} tokens`);
   }
 
-  #deleted(event: EventView, token: FoldedToken): void {
+  #deleted(event: StoredEventView, token: FoldedToken): void {
     this.#expect(token.lease === null, event, 'deletes a token that is held');
     this.#tokens.delete(event.token_id);
   }
 
-  #activated(event: EventView, token: FoldedToken): void {
+  #activated(event: StoredEventView, token: FoldedToken): void {
     this.#expect(token.lease === null, event, 'hands out a token that is held');
     this.#expect(event.fence === this.#fence + 1, event, `fence ${event.fence} follows ${this.#fence}`);
     this.#expect(event.occurred_at >= token.lastEndAt, event, 'begins before the use before it ended');
@@ -140,34 +150,33 @@ export class Auditor {
     const afterEviction = this.#previous?.reason === 'lru_eviction';
     this.#expect(afterEviction === (event.reason === 'allocated_after_eviction'), event, `has reason ${event.reason}`);
     const lease = {
-      tokenId: event.token_id,
       userId: event.user_id ?? '',
       fence: event.fence ?? 0,
-      activatedAt: event.occurred_at,
-      expiresAt: event.expires_at ?? '',
+      expiresAt: event.expires_at ?? 0,
     };
-    this.#expect(lease.expiresAt > lease.activatedAt, event, 'has no deadline after its beginning');
+    this.#expect(lease.expiresAt > event.occurred_at, event, 'has no deadline after its beginning');
     this.#fence = lease.fence;
     this.#open.set(lease.fence, lease);
     token.lease = lease;
     token.lastActivatedAt = event.occurred_at;
   }
 
-  #renewed(event: EventView, token: FoldedToken): void {
+  #renewed(event: StoredEventView, token: FoldedToken): void {
     const lease = this.#leaseOf(event, token);
     if (!lease) return;
     this.#expect(event.occurred_at < lease.expiresAt, event, 'renews a lease that was overdue');
-    this.#expect((event.expires_at ?? '') > event.occurred_at, event, 'has no deadline after it');
-    const renewed = { ...lease, expiresAt: event.expires_at ?? '' };
+    const renewed = { ...lease, expiresAt: event.expires_at ?? 0 };
+    this.#expect(renewed.expiresAt > event.occurred_at, event, 'has no deadline after it');
     this.#open.set(lease.fence, renewed);
     token.lease = renewed;
   }
 
-  #ended(event: EventView, token: FoldedToken): void {
+  #ended(event: StoredEventView, token: FoldedToken): void {
     const lease = this.#leaseOf(event, token);
     if (!lease) return;
     if (event.event === 'expired') {
-      this.#expect(event.occurred_at === lease.expiresAt, event, `did not expire at its deadline ${lease.expiresAt}`);
+      if (event.occurred_at !== lease.expiresAt)
+        this.#find(event, `did not expire at its deadline ${toIso(lease.expiresAt)}`);
       this.#expectNotPassedOver(lease, event);
     } else {
       this.#expect(event.occurred_at < lease.expiresAt, event, 'releases a lease that was overdue');
@@ -178,24 +187,34 @@ export class Auditor {
     token.lastEndAt = event.occurred_at;
   }
 
-  #evicted(event: EventView, lease: OpenLease): void {
-    const [oldest] = this.#open.keys();
+  #evicted(event: StoredEventView, lease: OpenLease): void {
+    const oldest = this.#oldestFence();
     this.#expect(lease.fence === oldest, event, `evicts fence ${lease.fence} while ${oldest} is the smallest`);
     this.#expect(this.#open.size === this.#tokens.size, event, 'evicts while a token is free');
     this.#lastEvictionAt = event.occurred_at;
   }
 
-  /** An eviction after a deadline and before its end was recorded took somebody's token while this one was due. */
-  #expectNotPassedOver(lease: OpenLease, event: EventView | null): void {
-    if (this.#lastEvictionAt !== '' && this.#lastEvictionAt >= lease.expiresAt) {
-      this.#find(
-        event,
-        `an eviction at ${this.#lastEvictionAt} passed over fence ${lease.fence}, overdue since ${lease.expiresAt}`,
-      );
+  #oldestFence(): number | undefined {
+    while (!this.#open.has(this.#oldest)) {
+      const { done, value } = this.#fences.next();
+      if (done) {
+        // Nothing is open. An iterator that has come to the end stays there.
+        this.#fences = this.#open.keys();
+        return undefined;
+      }
+      this.#oldest = value;
     }
+    return this.#oldest;
   }
 
-  #leaseOf(event: EventView, token: FoldedToken): OpenLease | null {
+  /** An eviction after a deadline and before its end was recorded took somebody's token while this one was due. */
+  #expectNotPassedOver(lease: OpenLease, event: StoredEventView | null): void {
+    if (this.#lastEvictionAt < lease.expiresAt) return;
+    const [evictedAt, dueAt] = [toIso(this.#lastEvictionAt), toIso(lease.expiresAt)];
+    this.#find(event, `an eviction at ${evictedAt} passed over fence ${lease.fence}, overdue since ${dueAt}`);
+  }
+
+  #leaseOf(event: StoredEventView, token: FoldedToken): OpenLease | null {
     const { lease } = token;
     if (lease?.fence === event.fence && lease?.userId === event.user_id) return lease;
     this.#find(
@@ -205,11 +224,11 @@ export class Auditor {
     return null;
   }
 
-  #expect(isRight: boolean, event: EventView, otherwise: string): void {
+  #expect(isRight: boolean, event: StoredEventView, otherwise: string): void {
     if (!isRight) this.#find(event, otherwise);
   }
 
-  #find(event: EventView | null, what: string): void {
+  #find(event: StoredEventView | null, what: string): void {
     this.findings.push(event ? `seq ${event.seq} (${event.event} ${event.token_id}): ${what}` : what);
   }
 }

@@ -2,11 +2,11 @@
 
 export { ANSWERS_ARE_KEPT_HOURS, type AnswerName, type Idempotency, type KeptAnswer } from './answer-book.js';
 export { auditPool, type AuditReport } from './audit-pool.js';
-export { Auditor } from './auditor.js';
+export { Auditor, asStored } from './auditor.js';
 export { DEFAULT_LIMITS, CommandQueue, type CommandQueueLimits } from './command-queue.js';
 export { DomainError, type DomainErrorCode, type DomainErrorFacts } from './domain-error.js';
 export { DEFAULT_POOL, ELASTIC_POOL, openPool, type FirstPool } from './first-start.js';
-export { toIso, type Instant } from './instant.js';
+export { fromIso, toIso, type Instant } from './instant.js';
 export { InvariantViolation } from './invariant-violation.js';
 export type { LeaseClaim } from './lease-claim.js';
 export { fenceOf } from './lease-id.js';

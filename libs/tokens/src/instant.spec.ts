@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { fromSeconds, secondsUntil, toIso } from './instant.js';
+import { fromIso, fromSeconds, secondsUntil, toIso } from './instant.js';
 
 /** Up to the year 2255, in microseconds. */
 const instants = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
@@ -53,6 +53,10 @@ describe('an instant in words', () => {
         expect(new Date(toIso(instant)).getTime()).toBe(Math.floor(instant / 1000));
       }),
     );
+  });
+
+  test('is the same instant again when it is read', () => {
+    fc.assert(fc.property(instants, (instant) => expect(fromIso(toIso(instant))).toBe(instant)));
   });
 
   test('sorts as text just as the instants sort as numbers', () => {

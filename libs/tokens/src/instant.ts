@@ -17,3 +17,6 @@ export function toIso(instant: Instant): string {
   const micros = String(instant % 1000).padStart(3, '0');
   return `${new Date(Math.floor(instant / 1000)).toISOString().slice(0, -1)}${micros}Z`;
 }
+
+/** What `toIso` made. */
+export const fromIso = (iso: string): Instant => Date.parse(`${iso.slice(0, 19)}Z`) * 1000 + Number(iso.slice(20, 26));

@@ -4,9 +4,9 @@
 import crypto from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
-import { Auditor } from './auditor.js';
+import { asStored, Auditor } from './auditor.js';
 import { decideBatch } from './batch.js';
-import { toIso, type Instant } from './instant.js';
+import type { Instant } from './instant.js';
 import { together, type Needs } from './needs.js';
 import type { PoolPolicy } from './pool-policy.js';
 import { NOW, SECOND, elastic, fixed, wholeSlice } from './testing/given.js';
@@ -217,10 +217,10 @@ function audit(store: Store, now: Instant): void {
   const { state, tokens, events } = store.look();
   const { name, size } = state.policy;
   const auditor = new Auditor(size);
-  for (const event of events) auditor.add(eventView(name, event));
+  for (const event of events) auditor.add(asStored(eventView(name, event)));
   expect(auditor.finish()).toEqual([]);
   const shown = [...tokens.values()].map((token) => tokenView(name, token, now));
-  expect(auditor.compare(shown, toIso(now))).toEqual([]);
+  expect(auditor.compare(shown, now)).toEqual([]);
 }
 
 /** Ids by a counter that looks random, so that a seed gives the same run to the last tie. */

@@ -8,6 +8,7 @@ import type {
   HistoryPage,
   LeaseAgesView,
   PoolView,
+  StoredEventView,
   StoredPoolView,
   TokenDetailsView,
   TokenPage,
@@ -61,6 +62,9 @@ export abstract class TokenReader {
 
   /** A pool as it is written down, overdue leases still open, in one snapshot. @throws DomainError `pool_not_found` */
   abstract stored(poolName: string): Promise<StoredPoolView>;
+
+  /** Events after a seq, oldest first; none of a pool that does not exist. */
+  abstract storedEvents(poolName: string, after: number, limit: number): Promise<StoredEventView[]>;
 
   /** Events after a seq, oldest first, without gaps. @throws DomainError `pool_not_found` */
   abstract feed(poolName: string, after: number, limit: number): Promise<FeedPage>;

@@ -1,5 +1,6 @@
 // What is shown. Views come straight from the store and are named as on the wire; times are RFC 3339 in UTC.
 
+import type { Instant } from './instant.js';
 import type { OnExhausted, PoolKind, ReleaseAuthority } from './pool-policy.js';
 import type { EndReason, Metadata, TokenEvent, TokenEventKind } from './token-event.js';
 
@@ -93,6 +94,20 @@ export interface LeaseAgesView {
   readonly overdue: number;
   /** For how long the longest of them is; 0 when there is none. */
   readonly overdue_seconds: number;
+}
+
+/** For the audit: what the rules speak of, with times as instants. A million of them are read in one go. */
+export interface StoredEventView {
+  readonly seq: number;
+  readonly token_id: string;
+  readonly event: TokenEventKind;
+  readonly user_id: string | null;
+  readonly fence: number | null;
+  readonly reason: TokenEvent['reason'];
+  readonly occurred_at: Instant;
+  readonly recorded_at: Instant;
+  /** Of `activated` and `renewed`: the deadline from then on. */
+  readonly expires_at: Instant | null;
 }
 
 /** For the audit: what is written down, not judged by any clock. */

@@ -83,7 +83,7 @@ export class PoolsController {
   @ApiParam(POOL_NAME_PARAM)
   @Operation('auditPool', {
     summary: 'Read all events of a pool, check every rule, and compare with what is stored',
-    description: 'Takes no lock, and as long as the feed is long: some ten seconds for a million events.',
+    description: 'Takes no lock, and as long as the feed is long: a few seconds for a million events.',
     answer: PoolAudit,
     problems: ['pool_not_found'],
   })

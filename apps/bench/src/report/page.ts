@@ -20,6 +20,7 @@ const HEADINGS = {
   scale: 'When there is more of everything',
   sweep: 'Ten thousand leases at once',
   expiry: 'Ends that nobody asks for',
+  audit: 'The auditor',
   soak: 'For long',
 };
 

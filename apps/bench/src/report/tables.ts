@@ -127,6 +127,19 @@ export const TABLES: { [Name in keyof Results]: (result: Results[Name]) => Table
     },
   ],
 
+  audit: ({ pools }) => [
+    {
+      title: 'A pool audited: all events read, every rule checked, the fold compared with the tables',
+      head: ['events', 'tokens in the pool', 'seconds', 'events a second'],
+      rows: pools.map(({ events, tokens, seconds }) => [
+        named(events),
+        named(tokens),
+        number(seconds),
+        number(events / seconds),
+      ]),
+    },
+  ],
+
   soak: ({ seconds, connections, samples, slopes, snapshot }) => [
     soakTable(seconds, connections, samples),
     {

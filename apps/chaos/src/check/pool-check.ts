@@ -1,6 +1,6 @@
 // Everything that can be said about one pool.
 
-import { Auditor, type EventView } from '@app/tokens';
+import { asStored, Auditor, type EventView } from '@app/tokens';
 import type { FinalState, Operation, PoolHistory } from '../history.js';
 import { isOk } from '../load/recorder.js';
 import { Answers, type Placed } from './answers.js';
@@ -42,7 +42,7 @@ function audited({ setting, events, state }: PoolHistory): string[] {
   const auditor = new Auditor(setting.size);
   const ids = new Set<string>();
   for (const event of events) {
-    auditor.add(event);
+    auditor.add(asStored(event));
     ids.add(event.id);
   }
   const findings = [...auditor.finish()];
@@ -59,9 +59,8 @@ function audited({ setting, events, state }: PoolHistory): string[] {
 }
 
 /** An instant at which the tokens were as shown: before the next deadline of those that were. */
-function shownAt({ tokens }: FinalState): string {
-  const [next] = tokens.flatMap(({ expires_at }) => expires_at ?? []).sort();
-  return next === undefined ? '9999' : new Date(Date.parse(next) - 1).toISOString().replace('Z', '999Z');
+function shownAt({ tokens }: FinalState): number {
+  return Math.min(...tokens.flatMap(({ expires_at }) => (expires_at === null ? [] : micros(expires_at) - 1)));
 }
 
 function leasesAreShort({ setting, events }: PoolHistory): string[] {

@@ -57,6 +57,7 @@ export class InMemoryTokenReader extends TokenReader {
 
   leaseAges = notRead;
   stored = notRead;
+  storedEvents = notRead;
   token = notRead;
   tokens = notRead;
   events = notRead;
