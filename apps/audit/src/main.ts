@@ -28,9 +28,9 @@ try {
 async function isSound(reader: PostgresTokenReader, pool: string): Promise<boolean> {
   const started = performance.now();
   const { last_seq, tokens, open_leases, findings, is_sound } = await auditPool(reader, pool, (events, ofEvents) =>
-    progress(`${pool}: ${events} of ${ofEvents} events`),
+    progress(`${pool}: ${events} of ${ofEvents} events`, events % 250_000 === 0),
   );
-  progress('');
+  progress('', false);
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   const verdict = is_sound
     ? '✔ every rule was kept, and the tables are what the events say'
@@ -40,7 +40,8 @@ async function isSound(reader: PostgresTokenReader, pool: string): Promise<boole
   return is_sound;
 }
 
-/** On one line that is written over; nothing where nobody watches. */
-function progress(text: string): void {
+/** In a terminal on one line that is written over; elsewhere a line of its own for what is a milestone. */
+function progress(text: string, isMilestone: boolean): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`);
+  else if (isMilestone) process.stderr.write(`${text}\n`);
 }
