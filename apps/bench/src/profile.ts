@@ -24,6 +24,8 @@ export function summarise({ nodes, samples = [], timeDeltas = [] }: Profiler.Pro
   let total = 0;
   samples.forEach((id, place) => {
     const { functionName, url, lineNumber } = byId.get(id)!;
+    // The profiler itself, which is told to start and to stop.
+    if (url === '' && functionName === 'dispatch') return;
     const time = timeDeltas[place] ?? 0;
     total += time;
     add(

@@ -35,7 +35,7 @@ export const TABLES: { [Name in keyof Results]: (result: Results[Name]) => Table
         ]
       : []),
     ...profiles.map(({ connections, summary }): Table => ({
-      title: `What the server does at ${connections} ${connections === 1 ? 'connection' : 'connections'} (profile)`,
+      title: `What the server does at ${counted(connections, 'connections')} (profile)`,
       head: ['where', 'share of the time'],
       rows: [
         ['idle: waits for the database or for the client', percent(summary.idle)],
@@ -68,7 +68,7 @@ export const TABLES: { [Name in keyof Results]: (result: Results[Name]) => Table
       note: `Of SKIP LOCKED while its rate was measured: ${number(falselyNone)} times “none” although there were tokens, and ${number(refused)} ends of a lease that was over, which only the audit's index refused.`,
     },
     ...(anatomy ?? []).map(({ callers, p50, commandsPerTransaction, steps }): Table => ({
-      title: `A transaction in the database, ${callers} ${callers === 1 ? 'caller' : 'callers'} (its own log)`,
+      title: `A transaction in the database, ${counted(callers, 'callers')} (its own log)`,
       head: ['step', 'ms on average'],
       rows: steps.map(({ step, milliseconds }) => [step, milliseconds.toFixed(3)]),
       note: `${number(commandsPerTransaction)} commands a transaction; each is answered after ${number(p50)} ms (p50).`,
@@ -160,10 +160,12 @@ function ratios(title: string, rows: readonly Row[], what: string, unit: string)
   const others = [...new Set(rows.map((row) => row.what))].filter((other) => other !== what);
   return {
     title,
-    head: [`${what} / …`, ...ats.map((at) => `${at} ${unit}`)],
+    head: [`${what} / …`, ...ats.map((at) => counted(at, unit))],
     rows: others.map((other) => [other, ...ats.map((at) => number(ratio(rows, what, other, at)))]),
   };
 }
+
+const counted = (count: number, units: string): string => `${count} ${count === 1 ? units.slice(0, -1) : units}`;
 
 /** The rows to hold against each other: all that do the same work. */
 const ofKind = (rows: readonly Row[], kind: string): Row[] =>
@@ -178,7 +180,7 @@ function rates(title: string, rows: readonly Row[], unit: string, note?: string)
     const refused = row.refused > 0 ? `, ${row.refused} refused` : '';
     return `${number(row.rate)} (${number(row.p50)} / ${number(row.p99)}${refused})`;
   };
-  const head = ['', ...ats.map((at) => `${at} ${unit}`)];
+  const head = ['', ...ats.map((at) => counted(at, unit))];
   return { title, head, rows: whats.map((what) => [what, ...ats.map((at) => cell(what, at))]), ...(note && { note }) };
 }
 
