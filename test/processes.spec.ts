@@ -16,6 +16,7 @@ import {
   type ServiceProcess,
 } from './support/process.js';
 import { audit, openService, wholeFeed } from './support/service.js';
+import { untilWaiting } from './support/waiting.js';
 
 let database: TestDatabase;
 
@@ -116,6 +117,34 @@ test('a process killed under load loses no answered grant, and every lease ends 
   const expired = feed.filter(({ event, fence }) => event === 'expired' && deadlines.has(fence));
   expect(expired.length).toBeGreaterThan(0);
   for (const { fence, occurred_at } of expired) expect(occurred_at).toBe(deadlines.get(fence));
+  expect(await findings(database.url, 'default')).toEqual([]);
+});
+
+test('a process stopped with several transactions in hand holds up others for some 2 s, not for 2 s each', async () => {
+  const [stopped, other] = await Promise.all([start({ SWEEP_INTERVAL_MS: '100' }), start()]);
+  const admin = new Client({ connectionString: database.url });
+  await admin.connect();
+  await admin.query(`BEGIN; SELECT FROM pools WHERE name = 'default' FOR UPDATE`);
+  const asked = [
+    allocate(stopped),
+    stopped.ask('POST', '/api/tokens/cleanup'),
+    stopped.ask('PATCH', '/api/pools/default', { ttl_seconds: 60 }),
+  ];
+  await untilWaiting(database.url);
+  // Answered after all that was asked before it has been sent to the database.
+  await stopped.ask('GET', '/api/pools');
+  stopped.signal('SIGSTOP');
+  const began = performance.now();
+  const blocked = allocate(other);
+  await admin.query('COMMIT');
+  await admin.end();
+  expect((await blocked).status).toBe(200);
+  const seconds = (performance.now() - began) / 1000;
+  expect(seconds).toBeGreaterThan(1);
+  expect(seconds).toBeLessThan(3);
+  stopped.signal('SIGCONT');
+  // Done after all, or not at all.
+  for (const { status } of await Promise.all(asked)) expect([200, 503]).toContain(status);
   expect(await findings(database.url, 'default')).toEqual([]);
 });
 

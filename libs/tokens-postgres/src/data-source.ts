@@ -12,16 +12,17 @@ import { PoolsTokensEvents1700000000000 } from './migrations/1700000000000-pools
 /** How long a connection may take to be made or to come free, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 2000;
 /** When the driver gives up on an answer and drops the connection: the network may have gone silent. */
-const ANSWER_TIMEOUT_MS = 4000;
+const ANSWER_TIMEOUT_MS = 3500;
 
 /**
  * Limits of the server's own, so that a process that was stopped in the middle of a transaction holds a pool
- * for 2 s at most, and nobody waits for a lock for much longer than that.
+ * for 2 s at most, and nobody waits for a lock for much longer than that. Each is longer than the one before it, so that
+ * it is known what went wrong; and what is tried again after the longest is done within 5 s.
  */
 const SESSION = [
   '-c idle_in_transaction_session_timeout=2000',
-  '-c lock_timeout=3000',
-  '-c statement_timeout=3500',
+  '-c lock_timeout=2500',
+  '-c statement_timeout=3000',
   // Each hot statement is a range of one index. A plan made while a table was small would scan it all.
   '-c enable_seqscan=off',
   '-c enable_bitmapscan=off',

@@ -13,6 +13,7 @@ import {
 } from '@app/tokens';
 import { BEGIN, COMMIT, Database, DatabaseFailure, ROLLBACK, send, unavailable } from './database.js';
 import type { Question } from './exchange.js';
+import { OneAtATime } from './one-at-a-time.js';
 import {
   answerParameters,
   loadParameters,
@@ -37,7 +38,9 @@ import {
 } from './statements.js';
 
 /** A transaction is tried a second time only within this time of the first, in milliseconds. */
-const RETRY_WITHIN_MS = 3500;
+const RETRY_WITHIN_MS = 3000;
+/** A transaction that waited for longer for another of this process is not begun, in milliseconds. */
+const TURN_WITHIN_MS = 4000;
 /** How long it is asked whether a COMMIT that was not answered has happened, in milliseconds. */
 const RESOLVE_WITHIN_MS = 3000;
 
@@ -58,6 +61,11 @@ const NOBODY_THERE = Symbol('no row was locked');
 
 export class PostgresTokenPoolRepository extends TokenPoolRepository {
   readonly #database: Database;
+  /**
+   * Of a process that is stopped, the database takes one lock a pool back, 2 s later. Were there more transactions, the
+   * next would be given the lock then, with nobody at work on it either.
+   */
+  readonly #perPool = new OneAtATime(TURN_WITHIN_MS, unavailable);
 
   constructor(source: DataSource) {
     super();
@@ -94,8 +102,12 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
     return (await this.#database.read<{ name: string }>(POOLS_TO_SWEEP, [])).map(({ name }) => name);
   }
 
+  #persistently<T>(poolName: string, attempt: () => Promise<T>): Promise<T> {
+    return this.#perPool.run(poolName, () => this.#twice(poolName, attempt));
+  }
+
   /** A second try where the first is known to have changed nothing and failed of something that passes. */
-  async #persistently<T>(poolName: string, attempt: () => Promise<T>): Promise<T> {
+  async #twice<T>(poolName: string, attempt: () => Promise<T>): Promise<T> {
     const started = performance.now();
     for (let isRetry = false; ; isRetry = true) {
       try {

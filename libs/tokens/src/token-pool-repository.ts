@@ -15,7 +15,7 @@ export abstract class TokenPoolRepository {
    */
   abstract change<T>(poolName: string, needs: Needs, decide: (pool: TokenPool) => T): Promise<T>;
 
-  /** The same, but does not wait: undefined when somebody else has the pool's lock, or there is no such pool. */
+  /** The same, but waits for nobody else: undefined when another process has the pool's lock, or there is no such pool. */
   abstract changeIfIdle<T>(poolName: string, needs: Needs, decide: (pool: TokenPool) => T): Promise<T | undefined>;
 
   /**
