@@ -1,8 +1,8 @@
 // What a run leaves behind, as JSON: the page is made of it. Sections may be of different runs.
 
-import { execFileSync } from 'node:child_process';
-import { cpus, loadavg, release, totalmem, type } from 'node:os';
+import { loadavg } from 'node:os';
 import type { Cluster } from './cluster.js';
+import { commit, machine } from './surroundings.js';
 import type { AuditResult } from './sections/audit.js';
 import type { ExpiryResult } from './sections/expiry.js';
 import type { HttpResult } from './sections/http.js';
@@ -61,20 +61,10 @@ export function about({ begun, at, load }: Beginning, cluster: Cluster, rounds: 
     rounds,
     isShort,
     commit: commit(),
-    machine: `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GB, ${type()} ${release()}`,
+    machine: machine(),
     node: process.version,
     postgres: cluster.settings,
     isEmbedded: cluster.directory !== null,
     loadBefore: Math.round(load * 100) / 100,
   };
-}
-
-function commit(): string {
-  const git = (...args: string[]): string => execFileSync('git', args, { encoding: 'utf8', stdio: 'pipe' }).trim();
-  try {
-    const changes = git('status', '--porcelain', '--', 'apps/api', 'libs') === '' ? '' : ' with changes';
-    return git('rev-parse', '--short', 'HEAD') + changes;
-  } catch {
-    return 'unknown';
-  }
 }

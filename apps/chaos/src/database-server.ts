@@ -23,6 +23,10 @@ export class DatabaseServer {
     return this.#handle.url;
   }
 
+  get pid(): number {
+    return this.#handle.pid;
+  }
+
   get version(): string {
     return this.#handle.version;
   }
@@ -77,7 +81,8 @@ export class DatabaseServer {
   }
 }
 
-function childrenOf(pid: number): number[] {
+/** Empty where there is no /proc. */
+export function childrenOf(pid: number): number[] {
   try {
     return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
   } catch {

@@ -4,6 +4,7 @@
 import { createReadStream, createWriteStream, type WriteStream } from 'node:fs';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import type { About } from './about.js';
 import type { EventView, PoolView, TokenView } from '@app/tokens';
 
 export interface PoolSetting {
@@ -24,7 +25,9 @@ export interface Run {
   readonly nemeses: readonly string[];
   /** Nemeses that were asked for and cannot be had here, each with the reason. */
   readonly skipped: readonly string[];
-  readonly node: string;
+  /** By which clocks were moved; null: they were not. */
+  readonly clock: string | null;
+  readonly about: About;
   readonly postgres: string;
   readonly pools: readonly PoolSetting[];
   /** Microseconds since the Unix epoch at 0 of this history. */

@@ -2,13 +2,18 @@
 // every promise was kept. Usage: npm run chaos -- --help
 
 import { join, relative } from 'node:path';
+import { asText } from '../../bench/src/report/table.js';
 import { BuiltService } from './built-service.js';
 import { check } from './check/check.js';
 import { readHistory } from './history.js';
-import { runAllMutants } from './mutants/all-mutants.js';
+import { areAllCaught, runMutants } from './mutants/all-mutants.js';
 import { readOptions, USAGE, type Options } from './options.js';
 import { overload } from './overload/overload.js';
-import { report } from './report.js';
+import { isAsPromised, overloadTables } from './overload/report.js';
+import { writePage } from './report/page.js';
+import { printed } from './report/printed.js';
+import type { ReliabilityResult } from './report/result.js';
+import { countOf, summarise } from './report/summary.js';
 import { run } from './run.js';
 
 const HISTORIES = '.data/chaos';
@@ -17,19 +22,34 @@ const OVERLOAD = { connections: 5000, factor: 10 };
 
 const say = (line: string): void => console.log(line);
 
+interface Outcome {
+  readonly isGood: boolean;
+  readonly result: ReliabilityResult;
+}
+
 async function main(args: readonly string[]): Promise<number> {
   if (args.includes('--help')) {
     say(USAGE);
     return 0;
   }
   const options = readOptions(args);
-  if (options.mutants.length > 0) {
-    const directory = join(process.cwd(), HISTORIES, `mutants-${options.seed}`);
-    return (await runAllMutants({ ...options, directory }, say)) ? 0 : 1;
+  const { isGood, result } = options.isPageOnly ? { isGood: true, result: {} } : await outcomeOf(options);
+  if (options.page) await writePage(result);
+  return isGood ? 0 : 1;
+}
+
+async function outcomeOf(options: Options): Promise<Outcome> {
+  const { mutants: names, seed } = options;
+  if (names.length > 0) {
+    const directory = join(process.cwd(), HISTORIES, `mutants-${seed}`);
+    const mutants = await runMutants(names, { ...options, directory }, say);
+    return { isGood: areAllCaught(mutants), result: { mutants } };
   }
   if (options.overload) {
     const directory = join(process.cwd(), HISTORIES, 'overload');
-    return (await overload({ ...OVERLOAD, seconds: options.seconds, directory, say })) ? 0 : 1;
+    const result = await overload({ ...OVERLOAD, seconds: options.seconds, directory, say });
+    for (const table of overloadTables(result)) say(`\n${asText(table)}`);
+    return { isGood: isAsPromised(result), result: { overload: result } };
   }
   return judge(options.check ?? (await runOnce(options)));
 }
@@ -47,13 +67,12 @@ async function runOnce(options: Options): Promise<string> {
   }
 }
 
-async function judge(file: string): Promise<number> {
+async function judge(file: string): Promise<Outcome> {
   const history = await readHistory(file);
-  const findings = check(history);
-  for (const line of report(history, findings)) say(line);
-  say(`history     ${relative('', file)}`);
-  say(findings.length === 0 ? 'Every promise was kept.' : 'Promises were broken.');
-  return findings.length === 0 ? 0 : 1;
+  const summary = summarise(history, check(history));
+  say(printed(summary));
+  say(`To check this history again: npm run chaos -- --check ${relative('', file)}`);
+  return { isGood: countOf(summary) === 0, result: { run: summary } };
 }
 
 try {

@@ -16,6 +16,10 @@ export interface Options {
   readonly overload: boolean;
   /** Names of mutants to run. */
   readonly mutants: readonly string[];
+  /** Results are kept, and the page is made anew. */
+  readonly page: boolean;
+  /** Nothing is run for it. */
+  readonly isPageOnly: boolean;
 }
 
 export const USAGE = `npm run chaos -- [options]
@@ -28,7 +32,9 @@ export const USAGE = `npm run chaos -- [options]
   --check FILE       check the history of an earlier run
   --overload         5,000 connections, then ten times the rate it can serve, --seconds each (10)
   --mutants a,b      run broken services, --seconds each (4), and see whether each is caught; all: all of them
-                     ${MUTANTS.map(({ name }) => name).join(', ')}`;
+                     ${MUTANTS.map(({ name }) => name).join(', ')}
+  --page             write docs/reliability.md, with the results of this run, check, overload or mutants; alone: anew of
+                     the results that are there`;
 
 /** @throws Error with one line that says what is allowed */
 export function readOptions(args: readonly string[]): Options {
@@ -43,8 +49,10 @@ export function readOptions(args: readonly string[]): Options {
       check: { type: 'string' },
       mutants: { type: 'string' },
       overload: { type: 'boolean' },
+      page: { type: 'boolean' },
     },
   });
+  const { page = false } = values;
   return {
     seconds: whole('seconds', values.seconds, values.mutants ? 4 : values.overload ? 10 : 30, 1, 86_400),
     seed: whole('seed', values.seed, Math.floor(Math.random() * 1e9), 0, 2 ** 32 - 1),
@@ -54,6 +62,8 @@ export function readOptions(args: readonly string[]): Options {
     check: values.check,
     overload: values.overload ?? false,
     mutants: some('mutants', values.mutants ?? 'none', MUTANTS),
+    page,
+    isPageOnly: page && Object.keys(values).length === 1,
   };
 }
 

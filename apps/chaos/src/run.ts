@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { about } from './about.js';
 import { writeFinalState } from './final-state.js';
 import { HistoryWriter, wallNow, type Call, type Fault } from './history.js';
 import { Client } from './load/client.js';
@@ -11,6 +12,7 @@ import { POOLS } from './load/pools.js';
 import { Recorder } from './load/recorder.js';
 import { follow } from './load/tail.js';
 import { NEMESES } from './nemeses/all.js';
+import { availableClock } from './nemeses/movable-clock.js';
 import { both, partnerOf } from './nemeses/pair.js';
 import type { Nemesis, World } from './nemeses/world.js';
 import { recover } from './recover.js';
@@ -48,8 +50,9 @@ export async function run(options: RunOptions): Promise<string> {
   const skipped = chosen.flatMap(({ name, obstacle }) => (obstacle?.() ? [`${name}: ${obstacle()}`] : []));
   for (const reason of skipped) say(`skipped  ${reason}`);
 
-  const hasMovableClocks = nemeses.some(({ name }) => name === 'clock');
-  const system = await System.start({ ...options, hasMovableClocks });
+  const clock = nemeses.some(({ name }) => name === 'clock') ? availableClock() : null;
+  const surroundings = about();
+  const system = await System.start({ ...options, clock });
   const ending = onSignal(() => system.remove());
   try {
     const history = new HistoryWriter(join(directory, 'history.jsonl'));
@@ -62,7 +65,8 @@ export async function run(options: RunOptions): Promise<string> {
       clients,
       nemeses: nemeses.map(({ name }) => name),
       skipped,
-      node: process.version,
+      clock,
+      about: surroundings,
       postgres: system.database.version,
       pools: POOLS,
       wallAtZero,
@@ -77,7 +81,8 @@ export async function run(options: RunOptions): Promise<string> {
       ...POOLS.map(({ name }) => follow(name, targets, recorder, random.fork(), () => isOver)),
     ];
     const told = setInterval(
-      () => say(`${clock(history)}  ${recorder.made} operations, ${recorder.unknown} of unknown outcome`),
+      () =>
+        say(`${timeOf(history)} of ${seconds} s  ${recorder.made} operations, ${recorder.unknown} of unknown outcome`),
       PROGRESS_MS,
     );
     try {
@@ -142,11 +147,11 @@ async function torment(
     const name = second ? `${first.name}+${second.name}` : first.name;
     const fault: Fault = { kind: 'fault', name, begun, healed: history.now(), ...strike, complaints };
     const ns = await recover(world, fault, history, recorder);
-    say(`${clock(history)}  ${name}: ${strike.detail}; served again after ${(ns / 1e9).toFixed(2)} s`);
+    say(`${timeOf(history)}  ${name}: ${strike.detail}; served again after ${(ns / 1e9).toFixed(2)} s`);
     await repair?.();
     const dead = world.replicas.filter(({ api }) => !api.isRunning);
     const died = dead.map(({ number }) => `process ${number} died by itself during ${name}`);
-    for (const what of died) say(`${clock(history)}  ${what}`);
+    for (const what of died) say(`${timeOf(history)}  ${what}`);
     history.write({ ...fault, complaints: [...complaints, ...died] });
     // So that the rest of the run has all processes.
     await Promise.all(dead.map(({ api }) => api.start()));
@@ -154,7 +159,7 @@ async function torment(
   }
 }
 
-const clock = (history: HistoryWriter): string => `${(history.now() / 1e9).toFixed(1).padStart(6)} s`;
+const timeOf = (history: HistoryWriter): string => `${(history.now() / 1e9).toFixed(1).padStart(6)} s`;
 
 /** Ctrl-C leaves no process behind. */
 function onSignal(cleanUp: () => Promise<void>): { forget(): void } {

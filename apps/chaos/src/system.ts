@@ -7,7 +7,7 @@ import { ApiProcess } from './api-process.js';
 import { DatabaseServer } from './database-server.js';
 import { ask } from './load/ask.js';
 import { POOLS_TO_MAKE, SERVICE_ENV } from './load/pools.js';
-import { movableClock } from './nemeses/clock-nemesis.js';
+import { movableClock, type ClockKind } from './nemeses/movable-clock.js';
 import type { Replica } from './nemeses/world.js';
 import { Proxy } from './proxy.js';
 
@@ -17,7 +17,8 @@ export interface SystemOptions {
   readonly processes: number;
   /** For logs. */
   readonly directory: string;
-  readonly hasMovableClocks: boolean;
+  /** By which clocks can be moved; null: they cannot. */
+  readonly clock: ClockKind | null;
   /** Run on the database when the pools are made; mutants take away a second line of defence with it. */
   readonly sql?: readonly string[];
   /** Of the API, beside what a run always sets. */
@@ -53,9 +54,9 @@ export class System {
   }
 
   async #replica(number: number): Promise<Replica> {
-    const { main, directory, hasMovableClocks } = this.options;
+    const { main, directory, clock: kind } = this.options;
     const proxy = await Proxy.open(this.database.url);
-    const clock = hasMovableClocks ? movableClock(join(directory, `clock-${number}`)) : undefined;
+    const clock = kind === null ? undefined : movableClock(kind, join(directory, `clock-${number}`));
     const env = { DATABASE_URL: proxy.url, ...SERVICE_ENV, ...clock?.env, ...this.options.env };
     const api = await ApiProcess.prepare(number, main, env, join(directory, `api-${number}.log`));
     return { number, api, proxy, moveClock: clock?.move };

@@ -2,9 +2,9 @@
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import * as prettier from 'prettier';
 import { SECTIONS } from '../options.js';
 import type { About, BenchResult } from '../result.js';
+import { rounded, writeFormatted } from './formatted.js';
 import { PLOTS, type Plot } from './plots.js';
 import { asMarkdown, type Table } from './table.js';
 import { reachTable, TABLES } from './tables.js';
@@ -44,15 +44,6 @@ export async function writePage(result: BenchResult): Promise<void> {
   const page = [introduction + MARK, '## Aims and what was reached', asMarkdown(reachTable(result)), ...sections];
   await writeFormatted(PAGE, page.join('\n\n'), 'markdown');
 }
-
-async function writeFormatted(file: string, text: string, parser: string): Promise<void> {
-  const config = await prettier.resolveConfig(file);
-  writeFileSync(file, await prettier.format(text, { ...config, parser }));
-}
-
-/** Nobody needs the tenth digit, and a diff of it even less. */
-const rounded = (_: string, value: unknown): unknown =>
-  typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(5)) : value;
 
 function told({
   begun,

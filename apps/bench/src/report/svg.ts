@@ -2,6 +2,10 @@
 
 const WIDTH = 820;
 const HEIGHT = 340;
+const LANE = 16;
+const LANE_NAMES = 70;
+/** Room that is needed below the axis and left of it. */
+const NOTHING = { below: 0, beside: 0 };
 const BOX = { left: 74, right: 16, top: 64, bottom: 46 };
 const INNER = { width: WIDTH - BOX.left - BOX.right, height: HEIGHT - BOX.top - BOX.bottom };
 
@@ -57,9 +61,15 @@ export interface Lines {
   }[];
   /** A time to set off. */
   readonly band?: { readonly from: number; readonly to: number; readonly name: string };
+  /** What happened meanwhile, below the axis: a line for each kind. Its colour is that of its group. */
+  readonly lanes?: readonly {
+    readonly name: string;
+    readonly group: number;
+    readonly marks: readonly { readonly from: number; readonly to: number; readonly title: string }[];
+  }[];
 }
 
-export function lines({ title, unit, timeUnit, series, band }: Lines): string {
+export function lines({ title, unit, timeUnit, series, band, lanes = [] }: Lines): string {
   const points = series.flatMap((one) => one.points);
   const scale = scaleTo(points.map(({ y }) => y));
   const end = Math.max(...points.map(({ x }) => x));
@@ -79,7 +89,19 @@ export function lines({ title, unit, timeUnit, series, band }: Lines): string {
     marks.push(text(x(time), HEIGHT - BOX.bottom + 18, short(time), '', 'middle'));
   }
   marks.push(text(BOX.left + INNER.width, HEIGHT - 8, timeUnit, '', 'end'));
-  return plot(title, unit, series, scale, marks);
+  lanes.forEach(({ name, group, marks: those }, place) => {
+    const y = HEIGHT + place * LANE;
+    marks.push(
+      `<line class="grid" x1="${BOX.left}" x2="${WIDTH - BOX.right}" y1="${n(y + LANE / 2)}" y2="${n(y + LANE / 2)}"/>`,
+      text(BOX.left - 8, y + 11, name, 'small', 'end'),
+      ...those.map(({ from, to, title: hint }) => {
+        const width = Math.max(2, x(to) - x(from));
+        return `<rect x="${n(x(from))}" y="${n(y + 2)}" width="${n(width)}" height="${LANE - 4}" fill="${colour(group)}"><title>${escaped(hint)}</title></rect>`;
+      }),
+    );
+  });
+  const more = lanes.length === 0 ? NOTHING : { below: lanes.length * LANE + 12, beside: LANE_NAMES };
+  return plot(title, unit, series, scale, marks, more);
 }
 
 interface Scale {
@@ -103,6 +125,7 @@ function plot(
   series: readonly { readonly name: string }[],
   { steps, y }: Scale,
   marks: readonly string[],
+  { below, beside } = NOTHING,
 ): string {
   const grid = steps.map(
     (step) =>
@@ -116,7 +139,7 @@ function plot(
     return entry;
   });
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" role="img">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="${-beside} 0 ${WIDTH + beside} ${HEIGHT + below}" width="${WIDTH + beside}" height="${HEIGHT + below}" role="img">`,
     `<title>${escaped(title)}</title><style>${STYLE}</style>`,
     text(BOX.left, 22, `${title} (${unit})`, 'title'),
     ...legend,

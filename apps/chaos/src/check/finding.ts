@@ -1,28 +1,21 @@
 // What the checker finds, by the rule that was broken.
 
-export type Rule =
-  /** The feed itself breaks an invariant (design, section 5), or what is stored or shown is not its fold. */
-  | 'audit'
-  /** What was answered is not in the audit, or not once. */
-  | 'answered'
-  /** What was refused is in the audit, or the reason that was given was not true. */
-  | 'refused'
-  /** Something is in the audit that nobody asked for. */
-  | 'unasked'
-  /** Answered before another was sent, and yet later in the audit. */
-  | 'order'
-  /** A read that is no snapshot, is stale, or has a gap. */
-  | 'read'
-  /** Recorded at an instant that was not between question and answer. */
-  | 'time'
-  /** An answer that the contract does not know. */
-  | 'contract'
-  /** Not served again in time after a fault. */
-  | 'recovery'
-  /** A process that was stopped held up others. */
-  | 'blocked'
-  /** A process died by itself, did not end as it was asked to, or failed a request while it ended. */
-  | 'process';
+/** Each rule, and what breaks it. */
+export const RULES = {
+  audit: 'the feed breaks an invariant of its own, or what is stored or shown is not its fold',
+  answered: 'what was answered is not in the audit, or not once, or not as answered',
+  refused: 'what was refused is in the audit, or the reason that was given was not true',
+  unasked: 'something is in the audit that nobody asked for',
+  order: 'answered before another was sent, and yet later in the audit',
+  read: 'a read that is no snapshot, is stale, shows an overdue lease, or has a gap',
+  time: 'recorded at an instant that was not between question and answer',
+  contract: 'an answer that the contract does not know, or none within 10 s',
+  recovery: 'not served again within 5 s after a fault',
+  blocked: 'a process that was stopped held up others for longer than 2 s',
+  process: 'a process died by itself, did not end as it was asked to, or failed a request that it had accepted',
+} as const;
+
+export type Rule = keyof typeof RULES;
 
 export interface Finding {
   readonly rule: Rule;

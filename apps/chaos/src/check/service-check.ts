@@ -12,9 +12,11 @@ export const RECOVERY_NS = 5e9;
 export const BLOCKED_NS = 2e9;
 export const BLOCKED_MARGIN_NS = 1e9;
 /** Everything is answered by then, if only with 503. */
-const ANSWERED_NS = 10e9;
+export const ANSWERED_NS = 10e9;
 /** A request that was read and then dropped would have been waiting for longer than this, or had an effect. */
 const TURNED_AWAY_NS = 250e6;
+/** Until a client knows that a process has gone: it may still write to a connection that is none any more. */
+const NOTICED_NS = 250e6;
 
 const KNOWN: Readonly<Record<Call['do'], readonly string[]>> = {
   allocate: ['pool_exhausted'],
@@ -97,21 +99,33 @@ function silences({ operations, faults, pools }: History): Finding[] {
 }
 
 const isDuring = ({ process, sent, answered }: Operation, { hit, begun, healed }: Fault): boolean =>
-  hit.includes(process) && sent < healed && answered > begun;
+  hit.includes(process) && sent < healed + NOTICED_NS && answered > begun;
 
-/**
- * Requests that reached a process as it closed the door: reset at once and without effect, because it never read them.
- * No server can prevent that on connections that are being made or were idle; they are counted, and not found.
- */
-export function turnedAway({ operations, faults }: History): Operation[] {
-  const endings = faults.filter(({ name }) => name === 'term-api');
-  return operations.filter(
-    (operation) =>
-      operation.status === null &&
-      operation.error !== 'ECONNREFUSED' &&
-      operation.answered - operation.sent <= TURNED_AWAY_NS &&
-      endings.some((fault) => isDuring(operation, fault)),
-  );
+export interface Endings {
+  readonly times: number;
+  /** By processes that had been asked to end. */
+  readonly answered: number;
+  /** Accepted, and not answered. */
+  readonly failed: number;
+  /**
+   * Requests that reached a process as it closed the door: reset at once and without effect, because it never read them.
+   * No server can prevent that on connections that are being made or were idle; they are counted, and not found.
+   */
+  readonly turnedAway: number;
+}
+
+/** How processes ended that were asked to. */
+export function endings(history: History): Endings {
+  const those = history.faults.filter(({ name }) => name === 'term-api');
+  const met = history.operations.filter((operation) => those.some((fault) => isDuring(operation, fault)));
+  const failed = silences(history).filter(({ rule }) => rule === 'process').length;
+  const reset = met.filter(({ status, error }) => status === null && error !== 'ECONNREFUSED').length;
+  return {
+    times: those.length,
+    answered: met.filter(({ status }) => status !== null).length,
+    failed,
+    turnedAway: reset - failed,
+  };
 }
 
 const seconds = (ns: number): string => `${(ns / 1e9).toFixed(2)} s`;

@@ -12,6 +12,8 @@ export interface Mutant {
   readonly sql?: readonly string[];
   /** Makes the mistake happen more often. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Not among those that every test run makes: another of its kind is. */
+  readonly isExtra?: boolean;
   /** Faults that it needs in order to show. */
   readonly nemeses: readonly string[];
   /** One finding at least, written as "rule: what", must match. */
@@ -48,6 +50,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'no-pool-lock-no-keys',
+    isExtra: true,
     mistake: 'the same, and the tables have no unique keys either',
     patches: [UNLOCKED],
     sql: NO_KEYS,
@@ -150,30 +153,26 @@ const RECORD = { name: 'record', text: \`
   },
   {
     name: 'sweep-by-id',
-    mistake: 'the sweep looks up overdue tokens, and a moment later ends whatever lease each of them has by then',
+    mistake: 'the sweep looks up tokens that come due, and a moment later ends whatever lease each of them has by then',
     patches: [
+      { file: SWEEP, from: 'of await repository.poolsToSweep()', to: "of ['rejecting', 'elastic']" },
       {
         file: SWEEP,
         from: 'written = await repository.changeIfIdle(poolName, ',
-        to: `const overdue = await repository.overdue(poolName);
+        to: `const due = await repository.change(poolName, needs({ oldest: BATCH, due: BATCH }), (pool) => pool.dueSoon());
                 await new Promise((resolve) => setTimeout(resolve, 80));
-                if (overdue.length > 0)
-                    await repository.change(poolName, needs({ tokenIds: overdue }), (pool) => pool.endBlindly(overdue));
+                if (due.length > 0)
+                    await repository.change(poolName, needs({ tokenIds: due }), (pool) => pool.endBlindly(due));
                 written = await repository.changeIfIdle(poolName, `,
-      },
-      {
-        file: REPOSITORY,
-        from: '    async poolsToSweep() {',
-        to: `    async overdue(poolName) {
-        const text = \`SELECT id FROM tokens WHERE pool = $1 AND status = 'active' AND expires_at <= clock_timestamp()\`;
-        return (await this.#database.read({ name: 'overdue', text }, [poolName])).map(({ id }) => id);
-    }
-    async poolsToSweep() {`,
       },
       {
         file: POOL,
         from: '    settle() {',
-        to: `    endBlindly(ids) {
+        to: `    dueSoon() {
+        const soon = this.now + 30_000;
+        return [...this.#tokens.values()].flatMap(({ id, lease }) => (lease && lease.expiresAt <= soon ? [id] : []));
+    }
+    endBlindly(ids) {
         for (const id of ids) {
             const token = this.#tokens.get(id);
             if (token?.lease) this.#end(token, 'expired', 'ttl_expired', Math.min(this.now, token.lease.expiresAt));
@@ -188,6 +187,7 @@ const RECORD = { name: 'record', text: \`
   },
   {
     name: 'blind-retry',
+    isExtra: true,
     mistake: 'a COMMIT that was not answered is repeated without asking whether it happened',
     patches: [{ file: REPOSITORY, from: 'if (await this.#wasCommitted(poolName, error))', to: 'if (false)' }],
     nemeses: ['lose-commit-answer'],
@@ -195,6 +195,7 @@ const RECORD = { name: 'record', text: \`
   },
   {
     name: 'clock-of-the-process',
+    isExtra: true,
     mistake: 'the API’s own clock decides',
     patches: [
       {

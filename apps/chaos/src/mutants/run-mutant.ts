@@ -4,47 +4,72 @@ import { join } from 'node:path';
 import type { BuiltService } from '../built-service.js';
 import { check } from '../check/check.js';
 import type { Finding } from '../check/finding.js';
-import { readHistory } from '../history.js';
+import { readHistory, type History } from '../history.js';
 import { run } from '../run.js';
 import type { Mutant } from './mutants.js';
 
-export interface MutantRun {
-  readonly findings: readonly Finding[];
-  /** The finding by which it was to be caught; undefined: it was not. */
-  readonly caught: string | undefined;
-  readonly operations: number;
+export interface MutantOptions {
+  readonly seconds: number;
+  readonly seed: number;
+  readonly directory: string;
+}
+
+interface Judged {
   readonly file: string;
+  readonly history: History;
+  readonly findings: readonly Finding[];
+}
+
+export interface Catch extends Judged {
+  /** The finding by which it was to be caught; undefined: it was not. */
+  readonly caught: Finding | undefined;
+  readonly runs: number;
 }
 
 const PROCESSES = 2;
 const CLIENTS = 24;
+/** A mistake shows when things happen at the wrong moment: where they did not, they are given another chance. */
+const MOST_RUNS = 3;
 
-/** @param mutant null: the service as it is, under every fault that the mutants have, which must not be caught */
-export async function runMutant(
-  service: BuiltService,
-  mutant: Mutant | null,
-  { seconds, seed, directory }: { readonly seconds: number; readonly seed: number; readonly directory: string },
-): Promise<MutantRun> {
-  const variant = mutant ? service.variant(mutant.patches) : service;
+/** Under every fault that the mutants have; nothing must be found. */
+export const runUnchanged = (service: BuiltService, options: MutantOptions): Promise<Judged> =>
+  judge(service, { nemeses: ['kill-api', 'kill-database', 'lose-commit-answer', 'clock'] }, 'unchanged', options);
+
+export async function catchMutant(service: BuiltService, mutant: Mutant, options: MutantOptions): Promise<Catch> {
+  const variant = service.variant(mutant.patches);
   try {
-    const file = await run({
-      main: variant.main,
-      seconds,
-      seed,
-      nemeses: mutant?.nemeses ?? ['kill-api', 'kill-database', 'lose-commit-answer', 'clock'],
-      processes: PROCESSES,
-      clients: CLIENTS,
-      directory: join(directory, mutant?.name ?? 'unchanged'),
-      sql: mutant?.sql,
-      env: mutant?.env,
-      say: () => undefined,
-    });
-    const history = await readHistory(file);
-    const findings = check(history);
-    const caught =
-      mutant && findings.map(({ rule, what }) => `${rule}: ${what}`).find((one) => mutant.caughtBy.test(one));
-    return { findings, caught: caught ?? undefined, operations: history.operations.length, file };
+    for (let runs = 1; ; runs++) {
+      const seed = options.seed + runs - 1;
+      const judged = await judge(variant, mutant, `${mutant.name}-${runs}`, { ...options, seed });
+      const caught = judged.findings.find((finding) => mutant.caughtBy.test(textOf(finding)));
+      if (caught || runs === MOST_RUNS) return { ...judged, caught, runs };
+    }
   } finally {
-    if (mutant) variant.remove();
+    variant.remove();
   }
+}
+
+/** As `caughtBy` of a mutant has it. */
+export const textOf = ({ rule, what }: Finding): string => `${rule}: ${what}`;
+
+async function judge(
+  service: BuiltService,
+  { nemeses, sql, env }: Pick<Mutant, 'nemeses' | 'sql' | 'env'>,
+  name: string,
+  { seconds, seed, directory }: MutantOptions,
+): Promise<Judged> {
+  const file = await run({
+    main: service.main,
+    seconds,
+    seed,
+    nemeses,
+    processes: PROCESSES,
+    clients: CLIENTS,
+    directory: join(directory, name),
+    sql,
+    env,
+    say: () => undefined,
+  });
+  const history = await readHistory(file);
+  return { file, history, findings: check(history) };
 }

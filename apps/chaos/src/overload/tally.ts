@@ -13,6 +13,10 @@ export interface Figures {
   readonly refusedMs: Percentiles;
 }
 
+/** Of those that were answered: how many with success; 1 of none. */
+export const shareOf = ({ goodputPerSecond: good, refusedPerSecond: refused }: Figures): number =>
+  good + refused === 0 ? 1 : good / (good + refused);
+
 export interface Percentiles {
   readonly p50: number;
   readonly p99: number;

@@ -1,11 +1,24 @@
-// What a process uses while it is watched. Zeros where there is no /proc.
+// What processes use while they are watched. Zeros where there is no /proc.
 
 import { readFileSync } from 'node:fs';
+import { childrenOf } from '../database-server.js';
 
 /** As Linux counts a process's time: hundredths of a second. */
 const TICKS_PER_SECOND = 100;
 
-export class Usage {
+/** Processor seconds of a process and its children, those that have ended among them. */
+export const cpuSeconds = (pid: number): number =>
+  [pid, ...childrenOf(pid)].reduce((sum, one) => sum + ownTicks(one), 0) / TICKS_PER_SECOND;
+
+function ownTicks(pid: number): number {
+  const fields = read(pid, 'stat')
+    .replace(/^.*\) /, '')
+    .split(' ');
+  return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0);
+}
+
+/** The most memory that a process has had, looked at ten times a second. */
+export class Memory {
   #most = 0;
   readonly #timer: NodeJS.Timeout;
 
@@ -13,21 +26,12 @@ export class Usage {
     this.#timer = setInterval(() => this.#look(), 100);
   }
 
-  /** The largest memory since the last time it was asked. */
-  megabytes(): number {
+  /** Since the last time it was asked, in megabytes. */
+  most(): number {
     this.#look();
     const most = this.#most;
     this.#most = 0;
     return most;
-  }
-
-  cpuSeconds(): number {
-    const [user = 0, system = 0] = this.#read('stat')
-      .replace(/^.*\) /, '')
-      .split(' ')
-      .slice(11, 13)
-      .map(Number);
-    return (user + system) / TICKS_PER_SECOND;
   }
 
   stop(): void {
@@ -35,15 +39,15 @@ export class Usage {
   }
 
   #look(): void {
-    const kilobytes = Number(/VmRSS:\s+(\d+)/.exec(this.#read('status'))?.[1] ?? 0);
+    const kilobytes = Number(/VmRSS:\s+(\d+)/.exec(read(this.pid, 'status'))?.[1] ?? 0);
     this.#most = Math.max(this.#most, kilobytes / 1024);
   }
+}
 
-  #read(what: 'stat' | 'status'): string {
-    try {
-      return readFileSync(`/proc/${this.pid}/${what}`, 'utf8');
-    } catch {
-      return '';
-    }
+function read(pid: number, what: 'stat' | 'status'): string {
+  try {
+    return readFileSync(`/proc/${pid}/${what}`, 'utf8');
+  } catch {
+    return '';
   }
 }

@@ -1,0 +1,18 @@
+// What a figure depends on, beside what is measured.
+
+import { execFileSync } from 'node:child_process';
+import { cpus, release, totalmem, type } from 'node:os';
+
+export const machine = (): string =>
+  `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GB, ${type()} ${release()}`;
+
+/** Of the service, and whether it was changed since. */
+export function commit(): string {
+  const git = (...args: string[]): string => execFileSync('git', args, { encoding: 'utf8', stdio: 'pipe' }).trim();
+  try {
+    const changes = git('status', '--porcelain', '--', 'apps/api', 'libs') === '' ? '' : ' with changes';
+    return git('rev-parse', '--short', 'HEAD') + changes;
+  } catch {
+    return 'unknown';
+  }
+}

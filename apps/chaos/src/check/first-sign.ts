@@ -1,0 +1,47 @@
+// How early in a history something can be seen: what a run of that length would have found.
+
+import type { History, Operation } from '../history.js';
+import { check } from './check.js';
+import type { Finding } from './finding.js';
+import { micros, Wall } from './instants.js';
+
+/** Nanoseconds from the beginning to the first sign, to within a hundredth of the history. It must show at its end. */
+export function firstSign(history: History, shows: (finding: Finding) => boolean): number {
+  const length = history.operations.reduce((latest, { answered }) => Math.max(latest, answered), 0);
+  let [without, within] = [0, length];
+  while (within - without > length / 100) {
+    const middle = (without + within) / 2;
+    if (check(beginning(history, middle)).some(shows)) within = middle;
+    else without = middle;
+  }
+  return within;
+}
+
+/** As if the run had been watched no longer: what was under way then has no answer. */
+function beginning(history: History, until: number): History {
+  const wall = new Wall(history.run, history.end);
+  const seen = (operations: readonly Operation[]): Operation[] =>
+    operations.filter(({ sent }) => sent <= until).map((one) => (one.answered <= until ? one : underWay(one)));
+  return {
+    ...history,
+    operations: seen(history.operations),
+    faults: history.faults.filter(({ healed }) => healed <= until),
+    recoveries: [],
+    pools: history.pools.map(({ setting, events, operations }) => ({
+      setting,
+      events: events.filter(({ recorded_at }) => micros(recorded_at) <= wall.at(until)),
+      operations: seen(operations),
+      state: null,
+    })),
+    end: null,
+  };
+}
+
+const underWay = (operation: Operation): Operation => ({
+  ...operation,
+  status: null,
+  error: 'under way',
+  answer: undefined,
+  detail: undefined,
+  retryAfter: undefined,
+});

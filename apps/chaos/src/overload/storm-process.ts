@@ -1,0 +1,70 @@
+// The storm as a process of its own, told over IPC what to do: what it costs is measured apart from what it does to
+// the service. It steps back for everybody else on the machine.
+
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { constants, setPriority } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { Storm } from './storm.js';
+import type { Figures } from './tally.js';
+
+type Order =
+  | { readonly do: 'connect'; readonly upTo: number }
+  | { readonly do: 'closed loop'; readonly seconds: number; readonly afterRefusalMs: number }
+  | { readonly do: 'open loop'; readonly seconds: number; readonly perSecond: number }
+  | { readonly do: 'close' };
+
+export interface Done {
+  readonly connections: number;
+  /** Requests sent, and what came of them; absent for orders that ask for nothing. */
+  readonly sent?: number;
+  readonly figures?: Figures;
+}
+
+export interface StormProcess {
+  readonly pid: number;
+  readonly obey: (order: Order) => Promise<Done>;
+  readonly end: () => void;
+}
+
+export function startStorm(port: number, pool: string): StormProcess {
+  const child = fork(fileURLToPath(import.meta.url), ['storm', String(port), pool]);
+  return {
+    pid: child.pid ?? 0,
+    obey: async (order) => {
+      child.send(order);
+      const [done] = (await Promise.race([once(child, 'message'), once(child, 'exit').then(ended)])) as [Done];
+      return done;
+    },
+    end: () => void child.kill('SIGKILL'),
+  };
+}
+
+const ended = (): never => {
+  throw new Error('the process of the storm has ended');
+};
+
+async function obey(storm: Storm, order: Order): Promise<Done> {
+  switch (order.do) {
+    case 'connect':
+      return { connections: await storm.connect(order.upTo) };
+    case 'closed loop': {
+      const tally = await storm.closedLoop(order.seconds, order.afterRefusalMs);
+      return { connections: storm.connections, sent: tally.all, figures: tally.figures(order.seconds) };
+    }
+    case 'open loop': {
+      const { tally, sent } = await storm.openLoop(order.seconds, order.perSecond);
+      return { connections: storm.connections, sent, figures: tally.figures(order.seconds) };
+    }
+    case 'close':
+      storm.close();
+      return { connections: 0 };
+  }
+}
+
+if (process.argv[2] === 'storm' && process.send) {
+  setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+  const storm = new Storm(Number(process.argv[3]), process.argv[4] ?? '');
+  process.on('message', (order: Order) => void obey(storm, order).then((done) => process.send?.(done)));
+  process.on('disconnect', () => process.exit());
+}

@@ -1,0 +1,11 @@
+// What runs leave behind for the page, as JSON. Its parts may be of different runs.
+
+import type { MutantsResult } from '../mutants/all-mutants.js';
+import type { OverloadResult } from '../overload/overload.js';
+import type { RunSummary } from './summary.js';
+
+export interface ReliabilityResult {
+  readonly run?: RunSummary;
+  readonly mutants?: MutantsResult;
+  readonly overload?: OverloadResult;
+}
