@@ -7,7 +7,7 @@ import { BuiltService } from './built-service.js';
 import { check } from './check/check.js';
 import { readHistory } from './history.js';
 import { areAllCaught, runMutants } from './mutants/all-mutants.js';
-import { readOptions, USAGE, type Options } from './options.js';
+import { readOptions, USAGE, type Options, type Part } from './options.js';
 import { overload } from './overload/overload.js';
 import { isAsPromised, overloadTables } from './overload/report.js';
 import { writePage } from './report/page.js';
@@ -33,35 +33,44 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   const options = readOptions(args);
-  const { isGood, result } = options.isPageOnly ? { isGood: true, result: {} } : await outcomeOf(options);
-  if (options.page) await writePage(result);
+  let isGood = true;
+  for (const part of options.parts) {
+    const outcome = await DO[part](options);
+    isGood &&= outcome.isGood;
+    // At once: what comes next may be interrupted.
+    if (options.page) await writePage(outcome.result);
+  }
+  if (options.page && options.parts.length === 0) await writePage({});
   return isGood ? 0 : 1;
 }
 
-async function outcomeOf(options: Options): Promise<Outcome> {
-  const { mutants: names, seed } = options;
-  if (names.length > 0) {
+const DO: Record<Part, (options: Options) => Promise<Outcome>> = {
+  check: ({ check: file }) => judge(file),
+  run: async (options) => judge(await runOnce(options)),
+  mutants: async ({ seconds, seed, mutants: names }) => {
+    say(`\nbroken services, each under load for ${seconds.mutants} s`);
     const directory = join(process.cwd(), HISTORIES, `mutants-${seed}`);
-    const mutants = await runMutants(names, { ...options, directory }, say);
+    const mutants = await runMutants(names, { seed, seconds: seconds.mutants, directory }, say);
     return { isGood: areAllCaught(mutants), result: { mutants } };
-  }
-  if (options.overload) {
+  },
+  overload: async ({ seconds }) => {
+    say(`\nmore than can be served, ${seconds.overload} s each`);
     const directory = join(process.cwd(), HISTORIES, 'overload');
-    const result = await overload({ ...OVERLOAD, seconds: options.seconds, directory, say });
+    const result = await overload({ ...OVERLOAD, seconds: seconds.overload, directory, say });
     for (const table of overloadTables(result)) say(`\n${asText(table)}`);
     return { isGood: isAsPromised(result), result: { overload: result } };
-  }
-  return judge(options.check ?? (await runOnce(options)));
-}
+  },
+};
 
 async function runOnce(options: Options): Promise<string> {
-  const { seed, seconds } = options;
+  const { seed } = options;
+  const seconds = options.seconds.run;
   say(`seed ${seed}, ${seconds} s; building the service`);
   const service = await BuiltService.build();
   try {
     const began = new Date().toISOString().slice(0, 19).replaceAll(':', '-');
     const directory = join(process.cwd(), HISTORIES, `${began}-${seed}`);
-    return await run({ ...options, main: service.main, directory, say });
+    return await run({ ...options, seconds, main: service.main, directory, say });
   } finally {
     service.remove();
   }

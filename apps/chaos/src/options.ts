@@ -4,37 +4,41 @@ import { parseArgs } from 'node:util';
 import { MUTANTS } from './mutants/mutants.js';
 import { NEMESES } from './nemeses/all.js';
 
+/** What is done, in this order. */
+export type Part = 'check' | 'run' | 'mutants' | 'overload';
+
 export interface Options {
-  readonly seconds: number;
+  readonly parts: readonly Part[];
+  /** Of a run under faults, of the run of each mutant, of each phase of the overload. */
+  readonly seconds: Readonly<Record<Exclude<Part, 'check'>, number>>;
   readonly seed: number;
   readonly nemeses: readonly string[];
   readonly processes: number;
   readonly clients: number;
-  /** A history to be checked again; nothing is run. */
-  readonly check: string | undefined;
-  /** Only the overload, for this many seconds a phase. */
-  readonly overload: boolean;
+  /** The history that is checked again. */
+  readonly check: string;
   /** Names of mutants to run. */
   readonly mutants: readonly string[];
   /** Results are kept, and the page is made anew. */
   readonly page: boolean;
-  /** Nothing is run for it. */
-  readonly isPageOnly: boolean;
 }
 
+const SECONDS = { run: 30, mutants: 4, overload: 10 };
+const LONG_RUN = 600;
+
 export const USAGE = `npm run chaos -- [options]
-  --seconds N        length of the run (30)
+  --seconds N        length of the run (${SECONDS.run})
   --seed N           of the load and the faults (random, printed)
   --nemesis a,b      only these faults; none: no fault at all (all)
                      ${NEMESES.map(({ name }) => name).join(', ')}
   --processes N      of the API (3)
   --clients N        (24)
   --check FILE       check the history of an earlier run
-  --overload         5,000 connections, then ten times the rate it can serve, --seconds each (10)
-  --mutants a,b      run broken services, --seconds each (4), and see whether each is caught; all: all of them
+  --overload         5,000 connections, then ten times the rate it can serve, --seconds each (${SECONDS.overload})
+  --mutants a,b      run broken services, --seconds each (${SECONDS.mutants}), and see whether each is caught; all: all of them
                      ${MUTANTS.map(({ name }) => name).join(', ')}
-  --page             write docs/reliability.md, with the results of this run, check, overload or mutants; alone: anew of
-                     the results that are there`;
+  --all              a run of --seconds (${LONG_RUN}), all mutants, and the overload: some 13 minutes
+  --page             write docs/reliability.md, with the results of what was done; alone: anew of those that are there`;
 
 /** @throws Error with one line that says what is allowed */
 export function readOptions(args: readonly string[]): Options {
@@ -48,22 +52,30 @@ export function readOptions(args: readonly string[]): Options {
       clients: { type: 'string' },
       check: { type: 'string' },
       mutants: { type: 'string' },
-      overload: { type: 'boolean' },
-      page: { type: 'boolean' },
+      overload: { type: 'boolean', default: false },
+      all: { type: 'boolean', default: false },
+      page: { type: 'boolean', default: false },
     },
   });
-  const { page = false } = values;
+  const { all, page, check = '' } = values;
+  const mutants = some('mutants', values.mutants ?? (all ? 'all' : 'none'), MUTANTS);
+  const wanted = [check && 'check', mutants.length > 0 && 'mutants', values.overload && 'overload'] as const;
+  const parts = all ? (['run', 'mutants', 'overload'] as const) : wanted.filter((part) => !!part);
+  const isPageOnly = page && args.length === 1;
+  const seconds = (part: keyof typeof SECONDS, fallback = SECONDS[part]): number =>
+    whole('seconds', values.seconds, fallback, 1, 86_400);
   return {
-    seconds: whole('seconds', values.seconds, values.mutants ? 4 : values.overload ? 10 : 30, 1, 86_400),
+    parts: parts.length > 0 || isPageOnly ? parts : ['run'],
+    seconds: all
+      ? { ...SECONDS, run: seconds('run', LONG_RUN) }
+      : { run: seconds('run'), mutants: seconds('mutants'), overload: seconds('overload') },
     seed: whole('seed', values.seed, Math.floor(Math.random() * 1e9), 0, 2 ** 32 - 1),
     nemeses: some('nemesis', values.nemesis ?? 'all', NEMESES),
     processes: whole('processes', values.processes, 3, 1, 20),
     clients: whole('clients', values.clients, 24, 1, 1000),
-    check: values.check,
-    overload: values.overload ?? false,
-    mutants: some('mutants', values.mutants ?? 'none', MUTANTS),
+    check,
+    mutants,
     page,
-    isPageOnly: page && Object.keys(values).length === 1,
   };
 }
 

@@ -67,7 +67,7 @@ export class System {
     const complaints = await Promise.all(
       this.replicas.map(async ({ number, api }) => {
         api.signal('SIGTERM');
-        const code = await Promise.race([api.ended(), sleep(11_000, 'nothing')]);
+        const code = await Promise.race([api.ended(), sleep(11_000, 'nothing', { ref: false })]);
         await api.kill();
         return code === 0 ? [] : [`process ${number} ended with ${code} after SIGTERM, at the end of the run`];
       }),

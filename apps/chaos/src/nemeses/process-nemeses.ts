@@ -86,7 +86,7 @@ const endApi: Nemesis = {
     const victim = world.random.pick(world.replicas);
     const began = performance.now();
     victim.api.signal('SIGTERM');
-    const code = await Promise.race([victim.api.ended(), sleep(END_MS + 1000, 'nothing')]);
+    const code = await Promise.race([victim.api.ended(), sleep(END_MS + 1000, 'nothing', { ref: false })]);
     const seconds = (performance.now() - began) / 1000;
     return {
       detail: `SIGTERM, ended after ${seconds.toFixed(1)} s`,

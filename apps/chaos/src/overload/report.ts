@@ -72,12 +72,6 @@ function judged({ calm, storms }: OverloadResult): Judged[] {
         measured: `${percent(rest)} to ${percent(allocates)}`,
         isKept: rest > allocates || rest === 1,
       },
-      {
-        promise: '… and are answered sooner (p99)',
-        allowed: 'than allocate',
-        measured: `${number(holders.rest.goodMs.p99)} ms to ${number(storm.goodMs.p99)} ms`,
-        isKept: holders.rest.goodMs.p99 <= storm.goodMs.p99,
-      },
     ];
   });
 }

@@ -29,20 +29,18 @@ export interface StormProcess {
 
 export function startStorm(port: number, pool: string): StormProcess {
   const child = fork(fileURLToPath(import.meta.url), ['storm', String(port), pool]);
+  const end = once(child, 'exit').then(() => null);
   return {
     pid: child.pid ?? 0,
     obey: async (order) => {
       child.send(order);
-      const [done] = (await Promise.race([once(child, 'message'), once(child, 'exit').then(ended)])) as [Done];
-      return done;
+      const told = (await Promise.race([once(child, 'message'), end])) as [Done] | null;
+      if (told === null) throw new Error('the process of the storm has ended');
+      return told[0];
     },
     end: () => void child.kill('SIGKILL'),
   };
 }
-
-const ended = (): never => {
-  throw new Error('the process of the storm has ended');
-};
 
 async function obey(storm: Storm, order: Order): Promise<Done> {
   switch (order.do) {

@@ -28,8 +28,8 @@ export async function writePage(news: ReliabilityResult): Promise<void> {
   const { run, mutants, overload } = result;
   const sections = [
     ...(run ? ['## The last run', ...runSection(run)] : []),
-    ...(mutants ? ['## Mutants', told(mutants.about), asMarkdown(mutantsTable(mutants))] : []),
     ...(overload ? ['## Overload', told(overload.about), ...overloadTables(overload).map(asMarkdown)] : []),
+    ...(mutants ? ['## Mutants', told(mutants.about), asMarkdown(mutantsTable(mutants))] : []),
   ];
   const introduction = existsSync(PAGE) ? (readFileSync(PAGE, 'utf8').split(MARK)[0] as string) : '# Reliability\n\n';
   await writeFormatted(PAGE, [introduction + MARK, ...sections].join('\n\n'), 'markdown');
