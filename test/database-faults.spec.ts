@@ -74,12 +74,14 @@ test('a session killed while it waits for the pool’s lock is not noticed', asy
 test('a COMMIT that never arrived is made up for: one grant, once in the audit', async () => {
   proxy.set('lose COMMIT');
   expect((await allocate()).fence).toBe(1);
+  expect(proxy.mode).toBe('open');
   expect(await grants()).toBe(1);
 });
 
 test('a COMMIT whose answer was lost is found in the audit: one grant, not a second one', async () => {
   proxy.set('lose the answer to COMMIT');
   const { fence, leaseId, tokenId } = await allocate();
+  expect(proxy.mode).toBe('open');
   expect(fence).toBe(1);
   expect(await grants()).toBe(1);
   await service.service.release(tokenId, { leaseId });

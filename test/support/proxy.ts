@@ -20,6 +20,8 @@ export type ProxyMode =
 export interface Proxy {
   /** The database's URL by way of the proxy. */
   readonly url: string;
+  /** What it does now; `open` again when a COMMIT was lost. */
+  readonly mode: ProxyMode;
   set(mode: ProxyMode): void;
   close(): Promise<void>;
 }
@@ -44,7 +46,8 @@ export async function openProxy(databaseUrl: string): Promise<Proxy> {
     const isSilent = (): boolean => mode === 'silent' || born < generation;
     client.on('data', (bytes) => {
       if (isSilent()) return;
-      if (mode.startsWith('lose') && bytes.includes('COMMIT')) {
+      // As text, or as the name of a statement that was prepared before.
+      if (mode.startsWith('lose') && /commit/i.test(bytes.toString('latin1'))) {
         const isLost = mode === 'lose COMMIT';
         mode = 'open';
         if (isLost) return void client.destroy();
@@ -68,6 +71,9 @@ export async function openProxy(databaseUrl: string): Promise<Proxy> {
   const cutAll = (): void => sockets.forEach((socket) => socket.destroy());
   return {
     url: url.href,
+    get mode() {
+      return mode;
+    },
     set: (next) => {
       mode = next;
       if (next === 'closed') cutAll();

@@ -30,6 +30,7 @@ const FAIR: Readonly<Weather> = {
 export class Proxy {
   #weather: Weather = { ...FAIR };
   readonly #connections = new Set<Connection>();
+  #commitsLost = 0;
   readonly #server: Server;
   readonly #target: URL;
 
@@ -56,6 +57,13 @@ export class Proxy {
   /** The ports by which the database knows the connections that are open now. */
   get ports(): number[] {
     return [...this.#connections].flatMap(({ port }) => port ?? []);
+  }
+
+  /** COMMITs that did not arrive or were not answered, since it was asked last. */
+  takeCommitsLost(): number {
+    const lost = this.#commitsLost;
+    this.#commitsLost = 0;
+    return lost;
   }
 
   /** From now on, for connections old and new. */
@@ -101,7 +109,8 @@ export class Proxy {
     client.on('data', (bytes) => {
       const weather = this.#weather;
       if (weather.isSilent || connection.isDead) return;
-      if (weather.commit !== 'arrives' && bytes.includes('COMMIT') && Math.random() < weather.probability) {
+      if (weather.commit !== 'arrives' && isCommit(bytes) && Math.random() < weather.probability) {
+        this.#commitsLost++;
         if (weather.commit === 'is lost') return connection.cut();
         connection.isCommitting = true;
       }
@@ -117,6 +126,9 @@ export class Proxy {
     });
   }
 }
+
+/** As text, or as the name of a statement that was prepared before. */
+const isCommit = (bytes: Buffer): boolean => /commit/i.test(bytes.toString('latin1'));
 
 class Connection {
   isDead = false;

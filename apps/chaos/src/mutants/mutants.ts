@@ -83,7 +83,7 @@ export const MUTANTS: readonly Mutant[] = [
       },
       {
         file: REPOSITORY,
-        from: "= await send(client, 'BEGIN', { values: [poolName], ...lock }, load",
+        from: '= await send(client, BEGIN, { values: [poolName], ...lock }, load',
         to: '= await chooseThenLock(client, { values: [poolName], ...lock }, load',
       },
       {
@@ -93,8 +93,8 @@ export const MUTANTS: readonly Mutant[] = [
 const COUNTERS = { name: 'counters', text: \`SELECT last_seq, last_fence, token_count, lease_count,
   date_part('epoch', greatest(clock_timestamp(), last_at)) AS now FROM pools WHERE name = $1\` };
 async function chooseThenLock(client, lock, load, ...rest) {
-  if (lock.name !== 'lock_pool') return send(client, 'BEGIN', lock, load, ...rest);
-  const [begun, loaded] = await send(client, 'BEGIN', load);
+  if (lock.name !== 'lock_pool') return send(client, BEGIN, lock, load, ...rest);
+  const [begun, loaded] = await send(client, BEGIN, load);
   const counters = { ...COUNTERS, values: [load.values[0]] };
   const [locked, counted, ...others] = await send(client, lock, counters, ...rest);
   Object.assign(loaded.rows[0] ?? {}, counted.rows[0]);
@@ -119,8 +119,8 @@ async function chooseThenLock(client, lock, load, ...rest) {
       { file: REPOSITORY, from: "let lastEventId = '';", to: "let lastEventId = '', later = null;" },
       {
         file: REPOSITORY,
-        from: "await send(client, ...statements, 'COMMIT');",
-        to: `await send(client, ...statements, 'COMMIT');
+        from: 'await send(client, ...statements, COMMIT);',
+        to: `await send(client, ...statements, COMMIT);
             if (later) {
                 await new Promise((resolve) => setTimeout(resolve, 20));
                 await send(client, { ...RECORD, values: later });

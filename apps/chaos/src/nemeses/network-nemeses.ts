@@ -55,15 +55,26 @@ const cut: Nemesis = {
   },
 };
 
-const loseCommit = weather('lose-commit', [1.5, 2.5], () => ({
-  detail: 'COMMIT lost',
-  apply: (proxy) => proxy.set({ commit: 'is lost', probability: 0.3 }),
-}));
+const deafness = (name: string, commit: 'is lost' | 'is not answered'): Nemesis => ({
+  name,
+  family: 'network',
+  strike: async (world) => {
+    const victims = someOf(world);
+    for (const { proxy } of victims) proxy.set({ commit, probability: 0.3 });
+    await sleep(world.random.between(1500, 2500));
+    for (const { proxy } of victims) proxy.heal();
+    const count = victims.reduce((sum, { proxy }) => sum + proxy.takeCommitsLost(), 0);
+    return {
+      detail: `${count} times COMMIT ${commit}, of ${victims.length}`,
+      hit: numbersOf(victims),
+      survivors: numbersOf(world.replicas),
+    };
+  },
+});
 
-const loseAnswer = weather('lose-commit-answer', [1.5, 2.5], () => ({
-  detail: 'answer to COMMIT lost',
-  apply: (proxy) => proxy.set({ commit: 'is not answered', probability: 0.3 }),
-}));
+const loseCommit = deafness('lose-commit', 'is lost');
+
+const loseAnswer = deafness('lose-commit-answer', 'is not answered');
 
 const silence = weather('silent-network', [1, 6], () => ({
   detail: 'silence',
