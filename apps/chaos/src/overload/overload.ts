@@ -19,8 +19,6 @@ const POOL = { name: 'busy', kind: 'fixed', size: 50_000, ttl_seconds: 3600, ren
 const PEAK_CONNECTIONS = [32, 64, 128];
 const PEAK_SECONDS = 4;
 const PAUSE_SECONDS = 2;
-/** Who is refused is asked to come back after a second. */
-const RETRY_AFTER_MS = 1000;
 const HOLDERS = 50;
 const HOLDERS_PAUSE_MS = 500;
 
@@ -114,8 +112,8 @@ class Overload {
       calm.sort((a, b) => b.storm.goodputPerSecond - a.storm.goodputPerSecond);
       const rate = (calm[0] as Phase).storm.goodputPerSecond * factor;
       await this.storm.obey({ do: 'connect', upTo: connections });
-      const closed = { do: 'closed loop', seconds, afterRefusalMs: RETRY_AFTER_MS } as const;
-      const many = await this.#storm(`${connections} connections, each comes back 1 s after a refusal`, null, () =>
+      const closed = { do: 'closed loop', seconds } as const;
+      const many = await this.#storm(`${connections} connections, each asks again when it is told to`, null, () =>
         this.storm.obey(closed),
       );
       await sleep(PAUSE_SECONDS * 1000);
@@ -133,7 +131,7 @@ class Overload {
 
   async #calm(count: number): Promise<Phase> {
     await this.storm.obey({ do: 'connect', upTo: count });
-    const order = { do: 'closed loop', seconds: PEAK_SECONDS, afterRefusalMs: 0 } as const;
+    const order = { do: 'closed loop', seconds: PEAK_SECONDS } as const;
     return this.#phase(`${count} connections`, PEAK_SECONDS, null, () => this.storm.obey(order));
   }
 

@@ -10,7 +10,7 @@ import type { Figures } from './tally.js';
 
 type Order =
   | { readonly do: 'connect'; readonly upTo: number }
-  | { readonly do: 'closed loop'; readonly seconds: number; readonly afterRefusalMs: number }
+  | { readonly do: 'closed loop'; readonly seconds: number }
   | { readonly do: 'open loop'; readonly seconds: number; readonly perSecond: number }
   | { readonly do: 'close' };
 
@@ -47,7 +47,7 @@ async function obey(storm: Storm, order: Order): Promise<Done> {
     case 'connect':
       return { connections: await storm.connect(order.upTo) };
     case 'closed loop': {
-      const tally = await storm.closedLoop(order.seconds, order.afterRefusalMs);
+      const tally = await storm.closedLoop(order.seconds);
       return { connections: storm.connections, sent: tally.all, figures: tally.figures(order.seconds) };
     }
     case 'open loop': {

@@ -36,8 +36,8 @@ export class Storm {
     return this.#wires.length;
   }
 
-  /** Each asks again as soon as it was answered; who was refused waits first. */
-  async closedLoop(seconds: number, afterRefusalMs: number): Promise<Tally> {
+  /** Each asks again as soon as it was answered; who was refused, when it was told to come back. */
+  async closedLoop(seconds: number): Promise<Tally> {
     const tally = new Tally();
     const until = performance.now() + seconds * 1000;
     await Promise.all(
@@ -45,7 +45,7 @@ export class Storm {
         while (performance.now() < until) {
           const reply = await wire.ask(this.#request);
           if (performance.now() < until) tally.count(reply);
-          if (reply?.status !== 200) await sleep(afterRefusalMs);
+          if (reply?.status !== 200) await sleep((reply?.retryAfter ?? 1) * 1000);
         }
       }),
     );

@@ -34,7 +34,7 @@ export class Tally {
     else if (reply.status === 200) this.#good.push(reply.ms);
     else if (reply.status === 503) {
       this.#refused.push(reply.ms);
-      if (!reply.hasRetryAfter) this.#withoutRetryAfter++;
+      if (reply.retryAfter === null) this.#withoutRetryAfter++;
     } else this.#others++;
   }
 

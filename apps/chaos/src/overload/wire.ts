@@ -7,7 +7,8 @@ export interface Reply {
   /** From sending to the last byte, in milliseconds. */
   readonly ms: number;
   readonly body: Buffer;
-  readonly hasRetryAfter: boolean;
+  /** Seconds; null: it does not say when to come back. */
+  readonly retryAfter: number | null;
 }
 
 /** One request at a time; connects again when the other side has hung up. */
@@ -63,7 +64,8 @@ export class Wire {
     this.#received = this.#received.subarray(end);
     const status = Number(text.slice(9, 12));
     const ms = performance.now() - this.#sent;
-    this.#finish({ status, ms, body, hasRetryAfter: text.includes('\r\nretry-after: ') });
+    const retryAfter = /\r\nretry-after: (\d+)/.exec(text)?.[1];
+    this.#finish({ status, ms, body, retryAfter: retryAfter === undefined ? null : Number(retryAfter) });
   }
 
   #finish(reply: Reply | null): void {
