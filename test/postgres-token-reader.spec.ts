@@ -193,6 +193,29 @@ test('the audit is told the same events as the feed, after any seq, to the micro
   expect(await reader.storedEvents(pool, 9, 100)).toEqual([]);
 });
 
+test('the news of several pools are the first events after a seq of each', async () => {
+  const other = `${pool}-other`;
+  await process.service.createPool(other, 'fixed', { size: 3 });
+  await allocate();
+  await clock.advance(2);
+  const news = await reader.news(
+    new Map([
+      [other, 1],
+      [pool, 5],
+      ['nowhere', 0],
+      ['default', 1_000_000],
+    ]),
+    2,
+  );
+  const [ofPool, ofOther] = [(await reader.feed(pool, 5, 1)).events, (await reader.feed(other, 1, 2)).events];
+  expect(news).toEqual([
+    { pool, events: ofPool, delay_seconds: expect.any(Number) as number },
+    { pool: other, events: ofOther, delay_seconds: expect.any(Number) as number },
+  ]);
+  for (const { delay_seconds } of news) expect(Math.floor(delay_seconds)).toBe(2);
+  expect(await reader.news(new Map([[pool, 6]]), 2)).toEqual([]);
+});
+
 test('a deleted token is gone, but not its events and its history', async () => {
   const elastic = `${pool}-elastic`;
   await process.service.createPool(elastic, 'elastic', {});

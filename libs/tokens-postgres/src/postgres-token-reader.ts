@@ -10,6 +10,7 @@ import {
   type FeedPage,
   type HistoryPage,
   type LeaseAgesView,
+  type NewsView,
   type PageRequest,
   type PoolView,
   type StoredEventView,
@@ -31,6 +32,7 @@ import {
   LIST_ALL,
   LIST_AVAILABLE,
   LOCATE,
+  NEWS,
   POOL,
   POOLS,
   STORED_EVENTS,
@@ -133,6 +135,21 @@ export class PostgresTokenReader extends TokenReader {
     const { last_seq_of_pool: last_seq } = rows[0];
     const events = rows.filter(({ id }) => id !== null).map(({ last_seq_of_pool: _, ...event }) => event);
     return { pool: poolName, events, last_seq };
+  }
+
+  async news(after: ReadonlyMap<string, number>, limit: number): Promise<NewsView[]> {
+    const values = [[...after.keys()], [...after.values()], limit];
+    const news = new Map<string, { pool: string; events: EventView[]; delay_seconds: number }>();
+    for (const { delay_seconds, ...event } of await this.#database.read<EventView & { delay_seconds: number }>(
+      NEWS,
+      values,
+    )) {
+      const { pool } = event;
+      const ofPool = news.get(pool);
+      if (ofPool) ofPool.events.push(event);
+      else news.set(pool, { pool, events: [event], delay_seconds });
+    }
+    return [...news.values()];
   }
 
   async #list({ poolName, status, userId, limit, cursor }: TokenQuery): Promise<TokenPage> {

@@ -178,3 +178,15 @@ export const FEED = named(
      SELECT ${EVENT_VIEW} FROM token_events e WHERE e.pool = p.name AND e.seq > $3 ORDER BY e.seq LIMIT $2) e ON true
    WHERE p.name = $1 ORDER BY e.seq`,
 );
+
+/**
+ * $1 pools, and $2 seqs after which to begin, side by side; $3 events of a pool at most. Where nothing is new it is one
+ * look at the end of an index a pool; the pools' own rows, which every change rewrites, are left alone.
+ */
+export const NEWS = named(
+  'news',
+  `SELECT ${EVENT_VIEW}, date_part('epoch', clock_timestamp() - e.recorded_at) AS delay_seconds
+   FROM unnest($1::text[], $2::bigint[]) AS w (pool, after), LATERAL (
+     SELECT * FROM token_events WHERE pool = w.pool AND seq > w.after ORDER BY seq LIMIT $3) e
+   ORDER BY e.pool, e.seq`,
+);

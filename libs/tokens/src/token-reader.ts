@@ -7,6 +7,7 @@ import type {
   FeedPage,
   HistoryPage,
   LeaseAgesView,
+  NewsView,
   PoolView,
   StoredEventView,
   StoredPoolView,
@@ -68,4 +69,7 @@ export abstract class TokenReader {
 
   /** Events after a seq, oldest first, without gaps. @throws DomainError `pool_not_found` */
   abstract feed(poolName: string, after: number, limit: number): Promise<FeedPage>;
+
+  /** Of several pools at once, the first events after a seq of each, so many a pool; a pool without any is left out. */
+  abstract news(after: ReadonlyMap<string, number>, limit: number): Promise<NewsView[]>;
 }

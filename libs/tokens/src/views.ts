@@ -85,6 +85,14 @@ export interface FeedPage {
   readonly last_seq: number;
 }
 
+/** What was added to a pool's feed: one event at least, oldest first, without gaps. */
+export interface NewsView {
+  readonly pool: string;
+  readonly events: readonly EventView[];
+  /** For how long the oldest of them is written down, by the store's clock. */
+  readonly delay_seconds: number;
+}
+
 /** For whoever watches a pool. */
 export interface LeaseAgesView {
   readonly pool: string;

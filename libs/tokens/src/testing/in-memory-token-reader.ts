@@ -5,7 +5,7 @@ import { toIso, type Instant } from '../instant.js';
 import type { EndReason } from '../token-event.js';
 import { TokenReader } from '../token-reader.js';
 import { isOverdue } from '../token.js';
-import type { FeedPage, PoolView } from '../views.js';
+import type { FeedPage, NewsView, PoolView } from '../views.js';
 import type { InMemoryTokenPoolRepository } from './in-memory-token-pool-repository.js';
 import { eventView } from './views.js';
 
@@ -53,6 +53,15 @@ export class InMemoryTokenReader extends TokenReader {
     const { events, state } = this.repository.look(poolName);
     const page = events.slice(after, after + limit).map((event) => eventView(poolName, event));
     return Promise.resolve({ pool: poolName, events: page, last_seq: state.lastSeq });
+  }
+
+  news(after: ReadonlyMap<string, number>, limit: number): Promise<NewsView[]> {
+    const news = [...after].map(([pool, seq]) => {
+      const events = this.repository.look(pool).events.slice(seq, seq + limit);
+      const delay = events[0] ? this.clock() - events[0].recordedAt : 0;
+      return { pool, events: events.map((event) => eventView(pool, event)), delay_seconds: delay / 1_000_000 };
+    });
+    return Promise.resolve(news.filter(({ events }) => events.length > 0));
   }
 
   leaseAges = notRead;

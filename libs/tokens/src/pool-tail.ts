@@ -1,0 +1,37 @@
+// The newest events of a pool that is followed, read once for all of its followers.
+
+import type { EventView } from './views.js';
+
+/** More than come between two looks of a follower that keeps up; who falls further behind reads pages. */
+const KEPT = 500;
+
+export class PoolTail {
+  /** Told when there are news. */
+  readonly followers = new Set<{ wake(): void }>();
+  readonly #kept: EventView[] = [];
+
+  /** @param lastSeq of the newest event there is; nothing up to it is kept */
+  constructor(
+    readonly poolName: string,
+    private lastSeq: number,
+  ) {}
+
+  get reaches(): number {
+    return this.lastSeq;
+  }
+
+  /** The events after a seq, oldest first; undefined when some of them are not kept any more. */
+  after(seq: number): readonly EventView[] | undefined {
+    const missing = this.lastSeq - seq;
+    if (missing <= 0) return [];
+    return missing <= this.#kept.length ? this.#kept.slice(-missing) : undefined;
+  }
+
+  /** @param events those that follow on what it reaches, one at least */
+  add(events: readonly EventView[]): void {
+    this.#kept.push(...events);
+    this.#kept.splice(0, this.#kept.length - KEPT);
+    this.lastSeq = events.at(-1)!.seq;
+    for (const follower of this.followers) follower.wake();
+  }
+}
