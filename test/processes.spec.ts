@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { startLocalPostgres } from '@app/local-postgres';
+import { openStream, streamOf } from './http/stream-reader.js';
 import { createTestDatabase, type TestDatabase } from './support/database.js';
 import {
   ask,
@@ -174,6 +175,28 @@ test('SIGTERM under load fails no accepted request and exits 0', async () => {
   expect(new Set(failures)).toEqual(new Set(['ECONNREFUSED']));
   const grants = await grantsIn(database.url, 'default');
   expect(grants.size).toBe(statuses.length);
+});
+
+test('SIGTERM under load ends streams in order, and with another process they go on without a gap or a repeat', async () => {
+  const [first, second] = [await start({ POOL_SIZE: '10' }), await start({ POOL_SIZE: '10' })];
+  const readers = await Promise.all(Array.from({ length: 10 }, () => openStream(first, streamOf('default'))));
+  let isOver = false;
+  const workers = Array.from({ length: 4 }, async () => {
+    while (!isOver) await allocate(second);
+  });
+  await Promise.all(readers.map((reader) => reader.until(() => reader.events.length > 300)));
+  first.signal('SIGTERM');
+  expect(await first.ended).toBe(0);
+  for (const reader of readers) {
+    expect(await reader.over).toBe('ended');
+    const again = await openStream(second, streamOf('default'), reader.lastId);
+    await again.until(() => again.events.length > 300);
+    const seqs = [...reader.events, ...again.events].map(({ seq }) => seq);
+    expect(seqs).toEqual(seqs.map((_, i) => i + 1));
+    again.leave();
+  }
+  isOver = true;
+  await Promise.all(workers);
 });
 
 test('later starts keep tokens and history; a larger POOL_SIZE adds tokens, a smaller one is refused', async () => {

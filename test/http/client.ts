@@ -59,6 +59,14 @@ export function clientOf({ url }: { readonly url: string }): Ask {
   };
 }
 
+/** As `openapi.json` has it under that name, and nothing beside it. */
+export function mustBeA(schema: string, value: unknown): void {
+  const validate = ajv.getSchema(`openapi#/components/schemas/${schema}`);
+  if (validate?.(value) !== true) {
+    throw new Error(`not a ${schema}: ${JSON.stringify(value)}: ${JSON.stringify(validate?.errors)}`);
+  }
+}
+
 function mustBeDocumented(method: string, path: string, { status, headers, body }: Answer): void {
   const [template, operation] = operationOf(method, path);
   if (!template || !operation) return;

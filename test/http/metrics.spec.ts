@@ -155,6 +155,11 @@ describe('the first scrape', () => {
         seriesOf(`token_pool_${name}_bucket`, { le: '+Inf' }),
         seriesOf(`token_pool_${name}_count`),
       ]),
+      'token_pool_streams',
+      ...['left', 'cut_off', 'stopped', 'failed'].map((how) => seriesOf('token_pool_streams_ended_total', { how })),
+      'token_pool_stream_events_total',
+      'token_pool_stream_backlog',
+      'token_pool_stream_delay_seconds_count',
       ...Object.entries(openapi.paths).flatMap(([path, methods]) =>
         Object.entries(methods).flatMap(([name, { responses }]) => {
           const labels = { method: name.toUpperCase(), route: path.replaceAll(/\{(\w+)\}/g, ':$1') };

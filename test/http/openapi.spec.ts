@@ -55,6 +55,7 @@ test('every route of the contract is in it', () => {
       'PATCH /api/pools/{name}',
       'GET /api/pools/{name}/audit',
       'GET /api/pools/{name}/events',
+      'GET /api/pools/{name}/events/stream',
       'POST /generate-token',
       'POST /assign-token',
       'POST /keep-alive',

@@ -23,8 +23,18 @@ export async function startApp(
   logger: Logger = pino({ level: 'silent' }),
 ): Promise<TestApp> {
   const database = await createTestDatabase();
+  const app = await startAppOn(database.url, env, logger);
+  return { ...app, close: () => app.stop().finally(() => database.drop()) };
+}
+
+/** One more process on a database that is there: closing it is stopping it. */
+export async function startAppOn(
+  databaseUrl: string,
+  env: Readonly<Record<string, string>> = {},
+  logger: Logger = pino({ level: 'silent' }),
+): Promise<TestApp> {
   const config = readConfig({ PORT: '0', SWEEP_INTERVAL_MS: '0', ...env });
-  const app = await createApp(config, database.url, logger);
+  const app = await createApp(config, databaseUrl, logger);
   const server = (await app.listen(config.port, config.host)) as { address(): AddressInfo };
   const { port } = server.address();
   let stopping: Promise<void> | undefined;
@@ -32,8 +42,8 @@ export async function startApp(
   return {
     url: `http://${config.host}:${port}`,
     port,
-    databaseUrl: database.url,
+    databaseUrl,
     stop,
-    close: () => stop().finally(() => database.drop()),
+    close: stop,
   };
 }

@@ -9,6 +9,7 @@ import { MetricsModule } from './metrics/metrics.module.js';
 import { PoolMetrics } from './metrics/pool-metrics.js';
 import { PoolsController } from './pools/pools.controller.js';
 import { ShortRoutesController } from './short-routes/short-routes.controller.js';
+import { StreamModule } from './stream/stream.module.js';
 import { LeasesController } from './tokens/leases.controller.js';
 import { TokensController } from './tokens/tokens.controller.js';
 
@@ -22,7 +23,7 @@ import { TokensController } from './tokens/tokens.controller.js';
     HealthController,
     MetricsController,
   ],
-  imports: [MetricsModule],
+  imports: [MetricsModule, StreamModule],
   providers: [
     Exposition,
     {

@@ -21,7 +21,7 @@ export class AppModule {
         SweepModule.every(config.sweepIntervalMs),
       ],
       providers: [FirstPools, { provide: CONFIG, useValue: config }, { provide: LOGGER, useValue: logger }],
-      exports: [LOGGER],
+      exports: [CONFIG, LOGGER],
     };
   }
 }

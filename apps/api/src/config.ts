@@ -21,6 +21,8 @@ export interface Config {
   readonly elasticIdleTtlSeconds: number;
   /** 0: no sweep. */
   readonly sweepIntervalMs: number;
+  /** The most streams of this process at a time. */
+  readonly streamLimit: number;
   readonly logLevel: LogLevel;
   readonly logFormat: 'json' | 'pretty';
   readonly isProduction: boolean;
@@ -62,6 +64,7 @@ const VARIABLES = {
   ELASTIC_TTL_SECONDS: seconds(60),
   ELASTIC_IDLE_TTL_SECONDS: seconds(300),
   SWEEP_INTERVAL_MS: whole(5000, 0, 86_400_000),
+  STREAM_LIMIT: whole(1000, 0, 100_000),
   LOG_LEVEL: oneOf(LOG_LEVELS, 'info'),
   LOG_FORMAT: oneOf(['json', 'pretty'], undefined),
   NODE_ENV: { fallback: undefined, allowed: 'a word', read: (text: string) => matching(/^\S+$/, text) },
@@ -85,6 +88,7 @@ export function readConfig(env: Environment, isTerminal = false): Config {
     elasticTtlSeconds: valueOf(env, 'ELASTIC_TTL_SECONDS'),
     elasticIdleTtlSeconds: valueOf(env, 'ELASTIC_IDLE_TTL_SECONDS'),
     sweepIntervalMs: valueOf(env, 'SWEEP_INTERVAL_MS'),
+    streamLimit: valueOf(env, 'STREAM_LIMIT'),
     logLevel: valueOf(env, 'LOG_LEVEL'),
     logFormat: valueOf(env, 'LOG_FORMAT') ?? (isTerminal && !isProduction ? 'pretty' : 'json'),
     isProduction,

@@ -6,15 +6,17 @@ import { TokenPoolRepository, TokenReader } from '@app/tokens';
 import { pino } from 'pino';
 import { ApiModule } from './api.module.js';
 import { assembleApp } from './app.setup.js';
+import { CONFIG } from './config.js';
 import { Readiness } from './health/readiness.js';
+import { LOGGER } from './logger.js';
 import { Connections } from './metrics/connections.js';
 import { buildDocument } from './openapi/openapi.js';
 
-const PORTS = [TokenPoolRepository, TokenReader, Readiness, Connections];
+const GIVEN = [TokenPoolRepository, TokenReader, Readiness, Connections, CONFIG, LOGGER];
 
 /** The document says what is asked and answered; nobody asks here. */
 @Global()
-@Module({ providers: PORTS.map((provide) => ({ provide, useValue: {} })), exports: PORTS })
+@Module({ providers: GIVEN.map((provide) => ({ provide, useValue: {} })), exports: GIVEN })
 class NoPersistence {}
 
 @Module({ imports: [NoPersistence, ApiModule] })

@@ -114,6 +114,17 @@ export const DigitsField = (least: number, most: number, options: FieldOptions):
     ),
   );
 
+/** A place in a pool's feed. */
+export const PlaceField = (options: FieldOptions): PropertyDecorator =>
+  field(
+    options,
+    { type: 'string', pattern: '^(latest|0|[1-9][0-9]{0,15})$' },
+    must('be the seq of an event, 0 or `latest`, given once', (value) => value === 'latest' || isSeq(value)),
+  );
+
+export const isSeq = (value: unknown): value is string =>
+  typeof value === 'string' && /^(0|[1-9]\d{0,15})$/.test(value) && Number(value) <= Number.MAX_SAFE_INTEGER;
+
 export const FlagField = (options: FieldOptions): PropertyDecorator =>
   field(
     options,

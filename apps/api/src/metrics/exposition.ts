@@ -2,12 +2,13 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
-import { CommandQueue, TokenReader, type LeaseAgesView, type PoolView } from '@app/tokens';
+import { CommandQueue, LiveFeed, TokenReader, type LeaseAgesView, type PoolView } from '@app/tokens';
 import { collectDefaultMetrics, Registry, type Histogram, type Metric } from 'prom-client';
 import { Connections } from './connections.js';
 import { by, type Family, type Sample } from './family.js';
 import { HttpMetrics } from './http-metrics.js';
 import { PoolMetrics } from './pool-metrics.js';
+import { StreamMetrics } from './stream-metrics.js';
 
 /** How long the database is waited for; whoever asks has his own patience, mostly of 10 s. */
 const PATIENCE_MS = 2000;
@@ -33,6 +34,8 @@ export class Exposition {
     private readonly queue: CommandQueue,
     private readonly reader: TokenReader,
     private readonly connections: Connections,
+    private readonly streams: StreamMetrics,
+    private readonly feed: LiveFeed,
   ) {}
 
   async text(): Promise<string> {
@@ -46,6 +49,7 @@ export class Exposition {
       ...this.pools.families((poolName) => this.queue.waitingFor(poolName)),
       ...this.#ofDatabase(sight !== null),
       ...this.http.families(),
+      ...this.streams.families(this.feed.furthestBehind),
     ]) {
       counted.registerMetric(asMetric(family));
     }

@@ -3,7 +3,8 @@
 import { Global, Module } from '@nestjs/common';
 import { HttpMetrics } from './http-metrics.js';
 import { PoolMetrics } from './pool-metrics.js';
+import { StreamMetrics } from './stream-metrics.js';
 
 @Global()
-@Module({ providers: [PoolMetrics, HttpMetrics], exports: [PoolMetrics, HttpMetrics] })
+@Module({ providers: [PoolMetrics, HttpMetrics, StreamMetrics], exports: [PoolMetrics, HttpMetrics, StreamMetrics] })
 export class MetricsModule {}

@@ -1,0 +1,22 @@
+// The words of a stream of server-sent events (WHATWG HTML, section 9.2).
+
+import type { EventView } from '@app/tokens';
+
+/** How long a reader waits before it comes back: not all for the same time, for they may all have been sent away at once. */
+const RETRY_MS = { least: 1000, most: 3000 };
+
+/** Not a message yet: what follows belongs to the same one. */
+export const retry = (): string =>
+  `retry: ${Math.round(RETRY_MS.least + Math.random() * (RETRY_MS.most - RETRY_MS.least))}\n`;
+
+/** Tells nothing but how far it is: a reader that comes back goes on from there. */
+export const positionOf = (seq: number): string => `id: ${seq}\n\n`;
+
+const written = new WeakMap<EventView, Buffer>();
+
+/** The event as in the feed. Streams share the events that are new, and so each is written once. */
+export function messageOf(event: EventView): Buffer {
+  let message = written.get(event);
+  if (!message) written.set(event, (message = Buffer.from(`id: ${event.seq}\ndata: ${JSON.stringify(event)}\n\n`)));
+  return message;
+}

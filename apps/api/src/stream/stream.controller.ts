@@ -1,0 +1,46 @@
+// The route of the stream.
+
+import { Controller, Get, Query, Res, UseGuards } from '@nestjs/common';
+import { ApiParam, ApiProduces, ApiTags } from '@nestjs/swagger';
+import type { EventView } from '@app/tokens';
+import type { Response } from 'express';
+import { DeclaredInputGuard } from '../http/declared-input.guard.js';
+import { Operation } from '../openapi/operation.decorator.js';
+import { POOL_NAME_PARAM, PoolName } from '../pools/pool-name.pipe.js';
+import { TokenEvent } from '../tokens/token.responses.js';
+import { OpenStreams } from './open-streams.js';
+import { LAST_EVENT_ID, LastEventId, StreamQuery } from './stream.requests.js';
+
+@ApiTags('pools')
+@UseGuards(DeclaredInputGuard)
+@Controller('api/pools')
+export class StreamController {
+  constructor(private readonly streams: OpenStreams) {}
+
+  @Get(':name/events/stream')
+  @ApiParam(POOL_NAME_PARAM)
+  @LAST_EVENT_ID
+  @ApiProduces('text/event-stream')
+  @Operation('streamPoolEvents', {
+    summary: 'What happens in a pool, as it happens: the feed as server-sent events',
+    description:
+      'Each message is an event: its `id` is the `seq`, its `data` the event as JSON, as the schema says. Messages ' +
+      'without `data` tell how far the reader is, also where the filter lets nothing through. Whoever comes back ' +
+      'with the last id (as `EventSource` does by itself) misses nothing and gets nothing twice. Every 15 s there ' +
+      'is a sign of life. A reader that takes nothing for 10 s is cut off. 503 with `Retry-After` also when ' +
+      'the process has as many streams open as it may have.',
+    answer: TokenEvent,
+    problems: ['pool_not_found'],
+  })
+  async stream(
+    @PoolName() poolName: string,
+    @Query() { after = '0', token_id: tokenId, user_id: userId }: StreamQuery,
+    @LastEventId() lastEventId: string | undefined,
+    @Res() res: Response,
+  ): Promise<void> {
+    const place = lastEventId ?? after;
+    const isWanted = ({ token_id, user_id }: EventView): boolean =>
+      (tokenId === undefined || token_id === tokenId) && (userId === undefined || user_id === userId);
+    await this.streams.serve(res, { poolName, after: place === 'latest' ? place : Number(place), isWanted });
+  }
+}

@@ -1,0 +1,30 @@
+// The stream, and what it follows the feeds with.
+
+import { Module } from '@nestjs/common';
+import { DomainError, LiveFeed, TokenReader } from '@app/tokens';
+import type { Logger } from 'pino';
+import { LOGGER } from '../logger.js';
+import { StreamMetrics } from '../metrics/stream-metrics.js';
+import { OpenStreams } from './open-streams.js';
+import { StreamController } from './stream.controller.js';
+
+@Module({
+  controllers: [StreamController],
+  providers: [
+    OpenStreams,
+    {
+      provide: LiveFeed,
+      useFactory: (reader: TokenReader, metrics: StreamMetrics, logger: Logger) =>
+        new LiveFeed(reader, {
+          arrived: (delaySeconds) => metrics.arrived(delaySeconds),
+          failed: (error) => logger.warn(told(error), 'streams wait: the feeds cannot be read'),
+        }),
+      inject: [TokenReader, StreamMetrics, LOGGER],
+    },
+  ],
+  exports: [LiveFeed],
+})
+export class StreamModule {}
+
+/** A database out of reach needs no stack. */
+const told = (error: unknown): object => (error instanceof DomainError ? { reason: error.message } : { err: error });

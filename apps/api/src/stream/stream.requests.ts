@@ -1,0 +1,36 @@
+// What a stream is asked for.
+
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import { ApiHeader } from '@nestjs/swagger';
+import type { Request } from 'express';
+import { isSeq, PlaceField, UuidField } from '../http/fields.js';
+import { HttpProblem } from '../http/problem.js';
+
+export class StreamQuery {
+  @PlaceField({
+    optional: true,
+    description: 'The `seq` after which to begin; `latest`: with what happens from now on; 0 when left out',
+  })
+  after?: string;
+
+  @UuidField({ optional: true, description: 'Events of this token only' })
+  token_id?: string;
+
+  @UuidField({ optional: true, description: 'Events of leases of this user only' })
+  user_id?: string;
+}
+
+/** What a reader that comes back says of itself: the id of the last message it has. */
+export const LastEventId = createParamDecorator((_: unknown, context: ExecutionContext): string | undefined => {
+  const given = context.switchToHttp().getRequest<Request>().headers['last-event-id'];
+  if (given === undefined || isSeq(given)) return given;
+  throw new HttpProblem('invalid_request', 'Last-Event-ID must be the id of a message of this stream');
+});
+
+/** Its entry in the OpenAPI document. */
+export const LAST_EVENT_ID = ApiHeader({
+  name: 'Last-Event-ID',
+  required: false,
+  description: 'The id of the last message that the reader has: the stream goes on after it, whatever `after` says.',
+  schema: { type: 'integer', minimum: 0 },
+});
