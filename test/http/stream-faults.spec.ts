@@ -70,7 +70,12 @@ describe('a process', () => {
     // One that is in the way when the process stops.
     const stuck = await openStream(app, streamOf('p'));
     stuck.pause();
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    for (let sent = -1, before = -2; sent !== before;) {
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      before = sent;
+      sent = await metric('token_pool_stream_events_total');
+    }
+    expect(await metric('token_pool_stream_backlog')).toBeGreaterThan(0);
     const stopping = performance.now();
     await app.stop();
     expect(performance.now() - stopping).toBeLessThan(2500);
@@ -254,6 +259,16 @@ describe('one stream', () => {
     );
     expect(await ending).toBe('left');
     expect(given.hasEnded).toBe(true);
+    close();
+  });
+
+  test('ends in order when there is nothing more to follow, whoever ended that', async () => {
+    const given = new Given();
+    const { url, ending, close } = await streamed(given, {});
+    const answer = await fetch(url);
+    given.end();
+    expect(await ending).toBe('stopped');
+    expect(await answer.text()).toMatch(/^retry: \d+\nid: 7\n\n$/);
     close();
   });
 

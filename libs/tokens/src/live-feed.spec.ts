@@ -232,12 +232,15 @@ describe('a store out of reach', () => {
     expect(await waiting).toEqual([]);
   });
 
-  test('is no excuse for a bug: whoever asks is told', async () => {
-    await grow('a', 1);
-    const follower = await feed.follow('a', 0);
-    reader.trouble = new TypeError('a bug');
-    await expect(follower.next()).rejects.toThrow('a bug');
-  });
+  test.each([new TypeError('a bug'), new DomainError('pool_not_found', 'a bug')])(
+    'is no excuse for a bug: whoever asks is told',
+    async (bug) => {
+      await grow('a', 1);
+      const follower = await feed.follow('a', 0);
+      reader.trouble = bug;
+      await expect(follower.next()).rejects.toBe(bug);
+    },
+  );
 });
 
 test('of many that begin far back only a few are read to at a time', async () => {

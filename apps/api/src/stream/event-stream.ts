@@ -19,9 +19,6 @@ export interface StreamPace {
 
 export const PACE: StreamPace = { heartbeatMs: 15_000, patienceMs: 10_000, bytesAtOnce: 65_536 };
 
-/** What is left to a stopped stream to get its last bytes out. */
-const LAST_WORDS_MS = 1000;
-
 const HEADERS = {
   'content-type': 'text/event-stream; charset=utf-8',
   'cache-control': 'no-store, no-transform',
@@ -55,21 +52,19 @@ export class EventStream {
     res.write(retry() + positionOf(this.#position));
     const heartbeat = setInterval(() => this.#beat(), this.pace.heartbeatMs);
     try {
-      while (this.#ending === undefined) await this.#send(await follower.next());
-      return this.#ending;
+      for (let events; (events = await follower.next()).length > 0;) await this.#send(events);
+      if (this.#ending === undefined) this.stop();
+      return this.#ending!;
     } finally {
       clearInterval(heartbeat);
       follower.end();
     }
   }
 
-  /** Ends it in order; its reader comes back to whoever serves then. */
+  /** Ends it in order, after what was sent; its reader comes back to whoever serves then. */
   stop(): void {
-    const { res } = this;
     this.#end('stopped');
-    if (res.writableNeedDrain) return void res.destroy();
-    const patience = setTimeout(() => res.destroy(), LAST_WORDS_MS);
-    res.once('close', () => clearTimeout(patience)).end();
+    this.res.end();
   }
 
   #end(ending: Ending): void {
