@@ -243,17 +243,13 @@ describe('one stream', () => {
   test('shows that it is alive, and how far its reader is though nothing was for him', async () => {
     const given = new Given();
     const { url, ending, close } = await streamed(given, { heartbeatMs: 10 }, ({ seq }) => seq === 9);
-    const answer = await fetch(url);
+    const answer = await new Promise<IncomingMessage>((resolve) => get(url, resolve));
     let text = '';
-    const decoder = new TextDecoder();
-    const reading = (async () => {
-      for await (const chunk of answer.body!) {
-        text += decoder.decode(chunk as Uint8Array);
-        if (/: alive\nid: 7\n\n/.test(text) && !text.includes('data')) given.give({ seq: 8 }, { seq: 9 }, { seq: 10 });
-        if (/: alive\nid: 10\n\n/.test(text)) return;
-      }
-    })();
-    await reading;
+    for await (const chunk of answer) {
+      text += String(chunk);
+      if (/: alive\nid: 7\n\n/.test(text) && !text.includes('data')) given.give({ seq: 8 }, { seq: 9 }, { seq: 10 });
+      if (/: alive\nid: 10\n\n/.test(text)) break;
+    }
     expect(text).toMatch(
       /^retry: \d+\nid: 7\n\n(: alive\nid: 7\n\n)+id: 9\ndata: {"seq":9}\n\n(: alive\nid: 10\n\n)+$/,
     );
