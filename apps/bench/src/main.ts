@@ -18,6 +18,7 @@ import { measureHttp } from './sections/http.js';
 import { measureProcess } from './sections/process.js';
 import { measureScale } from './sections/scale.js';
 import { measureSoak } from './sections/soak.js';
+import { measureStream } from './sections/stream.js';
 import { measureSweep } from './sections/sweep.js';
 import { serve } from './serve.js';
 
@@ -28,6 +29,7 @@ const MEASURE: { [Name in SectionName]: (bench: Bench) => Promise<Results[Name]>
   sweep: measureSweep,
   expiry: measureExpiry,
   audit: measureAudit,
+  stream: measureStream,
   soak: measureSoak,
 };
 

@@ -5,6 +5,7 @@ import type { BenchResult } from './result.js';
 import { ratio, ratioOf } from './rounds.js';
 import * as http from './sections/http.js';
 import * as inProcess from './sections/process.js';
+import { AIMED_AT } from './sections/stream.js';
 
 export interface Reached {
   readonly what: string;
@@ -18,7 +19,10 @@ export interface Reached {
 }
 
 export function reach(result: BenchResult): Reached[] {
-  const { scale, sweep, soak, expiry, audit } = result;
+  const { scale, sweep, soak, expiry, audit, stream } = result;
+  const streamed = stream?.result.rows.find(
+    ({ streams, processes }) => streams === AIMED_AT.streams && processes === AIMED_AT.processes,
+  );
   const ofHttp = (below: string, at: number) => result.http && ratio(result.http.result.rows, http.SERVICE, below, at);
   const ofProcess = result.process?.result;
   const rateAt100 = ofProcess?.rows.find(({ what, at }) => what === inProcess.ALLOCATE && at === 100)?.rate;
@@ -128,6 +132,14 @@ export function reach(result: BenchResult): Reached[] {
       gross: 100,
     },
     {
+      what: 'from asking for a grant to its event with each of 100 streams, 500 events a second, p99',
+      value: streamed?.p99,
+      bound: 'at most',
+      aim: 250,
+      unit: ' ms',
+      gross: 5000,
+    },
+    {
       what: 'RSS under load after the soak',
       value: soak?.result.samples.at(-1)?.rssMb,
       bound: 'at most',
@@ -154,6 +166,13 @@ export function reach(result: BenchResult): Reached[] {
     {
       what: 'grants of a full pool of 100 that evicted nobody, beyond the first 100',
       value: result.http && result.http.result.grantsWithoutEviction - 100,
+      bound: 'at most',
+      aim: 0,
+      gross: 0,
+    },
+    {
+      what: 'events that a stream left out, repeated or put in another place',
+      value: stream?.result.rows.reduce((sum, { misplaced }) => sum + misplaced, 0),
       bound: 'at most',
       aim: 0,
       gross: 0,

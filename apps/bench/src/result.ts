@@ -9,6 +9,7 @@ import type { HttpResult } from './sections/http.js';
 import type { ProcessResult } from './sections/process.js';
 import type { ScaleResult } from './sections/scale.js';
 import type { SoakResult } from './sections/soak.js';
+import type { StreamResult } from './sections/stream.js';
 import type { SweepResult } from './sections/sweep.js';
 
 export interface Results {
@@ -18,6 +19,7 @@ export interface Results {
   sweep: SweepResult;
   expiry: ExpiryResult;
   audit: AuditResult;
+  stream: StreamResult;
   soak: SoakResult;
 }
 

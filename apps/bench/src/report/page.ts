@@ -21,6 +21,7 @@ const HEADINGS = {
   sweep: 'Ten thousand leases at once',
   expiry: 'Ends that nobody asks for',
   audit: 'The auditor',
+  stream: 'Streams',
   soak: 'For long',
 };
 

@@ -140,6 +140,30 @@ export const TABLES: { [Name in keyof Results]: (result: Results[Name]) => Table
     },
   ],
 
+  stream: ({ eventsASecond, rows }) => [
+    {
+      title: `From asking for a grant until its event is with a reader, ${eventsASecond} events a second`,
+      head: [
+        'streams',
+        'API processes',
+        'p50, ms',
+        'p99, ms',
+        'latest, ms',
+        'events made a second',
+        'missing or misplaced',
+        'processor',
+        'transactions a second when nothing happens',
+      ],
+      rows: rows.map(({ streams, processes, p50, p99, max, rate, misplaced, cpu, quietTransactions }) => [
+        String(streams),
+        String(processes),
+        ...[p50, p99, max, rate, misplaced].map(number),
+        percent(cpu),
+        number(quietTransactions),
+      ]),
+    },
+  ],
+
   soak: ({ seconds, connections, samples, slopes, snapshot }) => [
     soakTable(seconds, connections, samples),
     {
