@@ -149,15 +149,16 @@ export const TABLES: { [Name in keyof Results]: (result: Results[Name]) => Table
         'p50, ms',
         'p99, ms',
         'latest, ms',
+        'grant answered, p99, ms',
         'events made a second',
         'missing or misplaced',
         'processor',
         'transactions a second when nothing happens',
       ],
-      rows: rows.map(({ streams, processes, p50, p99, max, rate, misplaced, cpu, quietTransactions }) => [
+      rows: rows.map(({ streams, processes, p50, p99, max, rate, misplaced, cpu, answeredP99, quietTransactions }) => [
         String(streams),
         String(processes),
-        ...[p50, p99, max, rate, misplaced].map(number),
+        ...[p50, p99, max, answeredP99, rate, misplaced].map(number),
         percent(cpu),
         number(quietTransactions),
       ]),

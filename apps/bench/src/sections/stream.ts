@@ -17,6 +17,8 @@ export interface StreamRow {
   readonly p50: number;
   readonly p99: number;
   readonly max: number;
+  /** Until the grant itself was answered, in milliseconds: what is no fault of the streams. */
+  readonly answeredP99: number;
   /** Made, a second. */
   readonly rate: number;
   /** Events that came to some reader twice, or after one that was missing, or never. */
@@ -49,7 +51,10 @@ export const AIMED_AT: Load = { streams: 100, processes: 1 };
 
 const LOADS: readonly Load[] = [{ streams: 1, processes: 1 }, AIMED_AT, { streams: 100, processes: 2 }];
 
-type Round = Omit<StreamRow, 'p50' | 'p99' | 'max' | 'quietTransactions'> & { readonly delays: readonly number[] };
+type Round = Omit<StreamRow, 'p50' | 'p99' | 'max' | 'answeredP99' | 'quietTransactions'> & {
+  readonly delays: readonly number[];
+  readonly answers: readonly number[];
+};
 
 export async function measureStream(bench: Bench): Promise<StreamResult> {
   const { isShort, rounds, cluster, belongings, say, logFile } = bench;
@@ -94,13 +99,18 @@ async function oneRound(
   const { last_seq: first } = await reader.pool(POOL);
   const cpuBefore = await cpuSeconds(serving);
   const begun = performance.now();
-  const grants: Promise<unknown>[] = [];
+  const grant = async (): Promise<number> => {
+    const at = performance.now();
+    await service.allocate(POOL, { userId: USER, metadata: { at } });
+    return performance.now() - at;
+  };
+  const grants: Promise<number>[] = [];
   while (grants.length < seconds * GRANTS_A_SECOND) {
     const due = begun + (grants.length * 1000) / GRANTS_A_SECOND;
     if (due > performance.now()) await sleep(due - performance.now());
-    grants.push(service.allocate(POOL, { userId: USER, metadata: { at: performance.now() } }));
+    grants.push(grant());
   }
-  await Promise.all(grants);
+  const answers = await Promise.all(grants);
   const elapsed = (performance.now() - begun) / 1000;
   const { last_seq: last } = await reader.pool(POOL);
   for (const end = performance.now() + PATIENCE_MS; performance.now() < end; await sleep(20)) {
@@ -110,7 +120,8 @@ async function oneRound(
   for (const listener of listeners) listener.leave();
   const made = last - first;
   const misplaced = listeners.reduce((sum, one) => sum + one.misplaced + Math.abs(made - one.events), 0);
-  return { ...load, delays: listeners.flatMap(({ delays }) => delays), rate: made / elapsed, misplaced, cpu };
+  const delays = listeners.flatMap((one) => one.delays);
+  return { ...load, delays, answers, rate: made / elapsed, misplaced, cpu };
 }
 
 async function quiet(
@@ -152,6 +163,10 @@ function together(load: Load, rounds: readonly Round[]): Omit<StreamRow, 'quietT
     p50: quantile(delays, 0.5),
     p99: quantile(delays, 0.99),
     max: quantile(delays, 1),
+    answeredP99: quantile(
+      rounds.flatMap(({ answers }) => answers),
+      0.99,
+    ),
     rate: mean('rate'),
     misplaced: rounds.reduce((sum, round) => sum + round.misplaced, 0),
     cpu: mean('cpu'),
