@@ -3,7 +3,16 @@
 import { parseArgs } from 'node:util';
 import type { SectionName } from './result.js';
 
-export const SECTIONS: readonly SectionName[] = ['http', 'process', 'scale', 'sweep', 'expiry', 'audit', 'stream', 'soak'];
+export const SECTIONS: readonly SectionName[] = [
+  'http',
+  'process',
+  'scale',
+  'sweep',
+  'expiry',
+  'audit',
+  'stream',
+  'soak',
+];
 
 export interface Options {
   /** For CI: a minute and a half instead of three quarters of an hour; judges gross regressions only. */

@@ -138,7 +138,7 @@ export class PostgresTokenReader extends TokenReader {
   }
 
   async news(after: ReadonlyMap<string, number>, limit: number): Promise<NewsView[]> {
-    const values = [[...after.keys()], [...after.values()], limit];
+    const values = [[...after.keys()], [...after.values()].map(String), limit];
     const news = new Map<string, { pool: string; events: EventView[]; delay_seconds: number }>();
     for (const { delay_seconds, ...event } of await this.#database.read<EventView & { delay_seconds: number }>(
       NEWS,
