@@ -1,5 +1,7 @@
 // More commands than can be served in time: what is too much is told so at once, and giving back goes first.
 
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { Client } from 'pg';
 import { startApp, type TestApp } from '../support/app.js';
 import { clientOf, expectProblem, type Answer, type Ask } from './client.js';
@@ -7,6 +9,8 @@ import { clientOf, expectProblem, type Answer, type Ask } from './client.js';
 /** As in admission.ts: commands under way when one more that takes a token is turned away. */
 const TAKING = 1000;
 const TOO_MANY = 5;
+/** As there: nothing is read from a connection that was turned away, by some milliseconds of the clock. */
+const REST_MS = 790;
 
 let app: TestApp;
 let ask: Ask;
@@ -25,18 +29,7 @@ afterEach(async () => {
 
 test('what is too much is refused while the rest waits, a release is let in, and whoever was let in is served', async () => {
   const held = await ask('POST', '/api/tokens/allocate');
-  await holder.query('BEGIN');
-  await holder.query(`SELECT FROM pools WHERE name = 'default' FOR UPDATE`);
-
-  const refused: Answer[] = [];
-  let enough = (): void => undefined;
-  const refusals = new Promise<void>((resolve) => (enough = resolve));
-  const all = Array.from({ length: TAKING + TOO_MANY }, async () => {
-    const answer = await ask('POST', '/api/tokens/allocate');
-    if (answer.status === 503 && refused.push(answer) === TOO_MANY) enough();
-    return answer;
-  });
-  await refusals;
+  const { all, refused } = await jam();
   const release = ask('POST', `/api/tokens/${held.body.token_id}/release`);
   const short = await ask('POST', '/assign-token', { client_id: 'somebody' });
   await holder.query('COMMIT');
@@ -52,6 +45,50 @@ test('what is too much is refused while the rest waits, a release is let in, and
   expect(metrics).toContain(`token_pool_http_turned_away_total{command="taking"} ${TOO_MANY + 1}\n`);
   expect(metrics).toContain(`token_pool_http_turned_away_total{command="other"} 0\n`);
 }, 30_000);
+
+test('who comes back at once is not read for a while, but through a proxy, which has others to speak for', async () => {
+  const { all } = await jam();
+  const [alone, proxied] = await Promise.all([
+    secondRefusalAfterMs(),
+    secondRefusalAfterMs('x-forwarded-for: 192.0.2.1\r\n'),
+  ]);
+  await holder.query('COMMIT');
+  await Promise.all(all);
+  expect(alone).toBeGreaterThanOrEqual(REST_MS);
+  expect(proxied).toBeLessThan(REST_MS);
+}, 30_000);
+
+/** The pool is locked by somebody else, and more wait for it than may. */
+async function jam(): Promise<{ all: Promise<Answer>[]; refused: Answer[] }> {
+  await holder.query('BEGIN');
+  await holder.query(`SELECT FROM pools WHERE name = 'default' FOR UPDATE`);
+  const refused: Answer[] = [];
+  let enough = (): void => undefined;
+  const refusals = new Promise<void>((resolve) => (enough = resolve));
+  const all = Array.from({ length: TAKING + TOO_MANY }, async () => {
+    const answer = await ask('POST', '/api/tokens/allocate');
+    if (answer.status === 503 && refused.push(answer) === TOO_MANY) enough();
+    return answer;
+  });
+  await refusals;
+  return { all, refused };
+}
+
+/** On one connection, asking again at once. */
+async function secondRefusalAfterMs(header = ''): Promise<number> {
+  const socket = connect(Number(new URL(app.url).port));
+  const request = `POST /api/tokens/allocate HTTP/1.1\r\nhost: here\r\ncontent-length: 0\r\n${header}\r\n`;
+  const refusal = async (): Promise<void> => {
+    socket.write(request);
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    expect(answer.toString()).toContain(' 503 ');
+  };
+  await refusal();
+  const began = performance.now();
+  await refusal();
+  socket.destroy();
+  return performance.now() - began;
+}
 
 test('after an overload the service takes as many as before', async () => {
   for (let round = 0; round < 2; round++) {

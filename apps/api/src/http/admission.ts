@@ -3,6 +3,7 @@
 // what takes one.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Demand } from '../metrics/http-metrics.js';
 import { HttpProblem, problemDocument } from './problem.js';
 import { pathOf, requestIdOf } from './request-log.js';
@@ -13,12 +14,20 @@ const TAKING: ReadonlySet<string> = new Set(['/api/tokens/allocate', '/assign-to
 /** Commands under way, here and in the queues behind, when one more is turned away: some tenths of a second of work. */
 const LIMITS: Record<Demand, number> = { taking: 1000, other: 2000 };
 
-const RETRY_AFTER_SECONDS = '1';
+/** For so many that were turned away within a second, the next are asked to stay away for a second more. */
+const A_SECOND_MORE = 1000;
+const LONGEST_RETRY_AFTER = 5;
+/**
+ * How long nothing more is read from a connection that was turned away, in milliseconds: who comes back at once
+ * would otherwise have all of the time there is. A proxy's connection carries other people's requests, too.
+ */
+const REST_MS = 800;
 
 const TOO_MUCH = new HttpProblem('unavailable', 'more is asked than can be served in time; nothing was changed');
 
 export class Admission {
   #underWay = 0;
+  readonly #lately = new Lately();
   #onTurnedAway: (what: Demand) => void = () => undefined;
 
   onTurnedAway(listener: (what: Demand) => void): void {
@@ -31,7 +40,7 @@ export class Admission {
     const path = pathOf(req.url as string);
     const what = TAKING.has(path) ? 'taking' : 'other';
     if (this.#underWay >= LIMITS[what]) {
-      turnAway(path, req, res);
+      turnAway(path, req, res, this.#retryAfter());
       this.#onTurnedAway(what);
       return false;
     }
@@ -39,18 +48,50 @@ export class Admission {
     res.once('close', () => this.#underWay--);
     return true;
   }
+
+  /** In seconds; by lot, so that they do not come back all at once. */
+  #retryAfter(): number {
+    const longest = Math.min(1 + this.#lately.count() / A_SECOND_MORE, LONGEST_RETRY_AFTER);
+    return 1 + Math.floor(Math.random() * longest);
+  }
 }
 
-function turnAway(path: string, req: IncomingMessage, res: ServerResponse): void {
+/** How many in this second or in the one before, whichever is more. */
+class Lately {
+  #second = 0;
+  #now = 0;
+  #before = 0;
+
+  /** One more. */
+  count(): number {
+    const second = Math.floor(performance.now() / 1000);
+    if (second !== this.#second) {
+      this.#before = second === this.#second + 1 ? this.#now : 0;
+      this.#now = 0;
+      this.#second = second;
+    }
+    return Math.max(++this.#now, this.#before);
+  }
+}
+
+function turnAway(path: string, req: IncomingMessage, res: ServerResponse, retryAfterSeconds: number): void {
   const requestId = requestIdOf(req);
   const document = problemDocument(TOO_MUCH, requestId);
   // The short routes say it as a message, too.
   const json = JSON.stringify(path.startsWith('/api/') ? document : { ...document, message: TOO_MUCH.message });
   res.writeHead(TOO_MUCH.status, {
     'x-request-id': requestId,
-    'retry-after': RETRY_AFTER_SECONDS,
+    'retry-after': String(retryAfterSeconds),
     'content-type': 'application/problem+json; charset=utf-8',
     'content-length': Buffer.byteLength(json),
   });
   res.end(json);
+  // Not at once: what Node does after an answer reads on.
+  if (!('x-forwarded-for' in req.headers || 'via' in req.headers)) setImmediate(rest, req.socket);
+}
+
+function rest(socket: Socket): void {
+  if (socket.destroyed) return;
+  socket.pause();
+  setTimeout(() => socket.resume(), REST_MS).unref();
 }
