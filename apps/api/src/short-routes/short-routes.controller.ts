@@ -28,10 +28,13 @@ export const SHORT_ROUTES: ReadonlySet<string> = new Set([
   '/delete-token',
 ]);
 
-/** What an assigned token is not. */
 const NOT_ASSIGNED = {
   status: 403,
-  codes: ['token_not_found', 'token_deleted', 'token_not_active', 'stale_lease'],
+  codes: ['token_not_found', 'token_deleted', 'token_not_active'],
+} as const satisfies Refusals;
+const NOT_ASSIGNED_TO_CLIENT = {
+  status: 403,
+  codes: [...NOT_ASSIGNED.codes, 'stale_lease'],
 } as const satisfies Refusals;
 const NONE_FREE = { status: 404, codes: ['pool_exhausted'] } as const satisfies Refusals;
 const UNKNOWN = { status: 404, codes: ['token_not_found', 'token_deleted'] } as const satisfies Refusals;
@@ -83,12 +86,12 @@ export class ShortRoutesController {
   @Operation('keepAssignedTokenAlive', {
     summary: 'Keep an assigned token for another while',
     answer: Message,
-    problems: [...BODY, NOT_ASSIGNED, 'not_renewable', 'lease_handle_required'],
+    problems: [...BODY, NOT_ASSIGNED_TO_CLIENT, 'not_renewable', 'lease_handle_required'],
   })
   @Repeatable()
   keepAlive(@Body() body: KeepTokenAliveBody, @Once() idempotency?: Idempotency): Promise<Message> {
     const renewal = this.metrics.renewal(this.#keepAlive(body, idempotency));
-    return answering(NOT_ASSIGNED, renewal).then(() => said('Token keep-alive refreshed'));
+    return answering(NOT_ASSIGNED_TO_CLIENT, renewal).then(() => said('Token keep-alive refreshed'));
   }
 
   @Post('unblock-token')
