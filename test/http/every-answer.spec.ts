@@ -10,6 +10,8 @@ import { createApp } from '../../apps/api/src/app.setup.js';
 import { readConfig } from '../../apps/api/src/config.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { openProxy, type Proxy } from '../support/proxy.js';
+import { mustBeDocumented } from '../support/documented.js';
+import { streamOf } from './stream-reader.js';
 import { clientOf, openapi, type Answer, type Ask, type Json } from './client.js';
 
 interface Request {
@@ -27,6 +29,7 @@ let database: TestDatabase;
 let proxy: Proxy;
 let service: INestApplication;
 let ask: Ask;
+let url: string;
 
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -34,7 +37,8 @@ beforeAll(async () => {
   const config = readConfig({ PORT: '0', SWEEP_INTERVAL_MS: '0', POOL_SIZE: '3' });
   service = await createApp(config, proxy.url, pino({ level: 'silent' }));
   const server = (await service.listen(0, config.host)) as { address(): AddressInfo };
-  ask = clientOf({ url: `http://${config.host}:${server.address().port}` });
+  url = `http://${config.host}:${server.address().port}`;
+  ask = clientOf({ url });
 });
 afterAll(async () => {
   await service.close();
@@ -159,12 +163,29 @@ const REQUESTS: Record<string, () => Promise<Request>> = {
       () => ({ size: 4 }),
     ),
   listPoolEvents: () => ofPool('GET', (pool) => `/api/pools/${pool}/events`),
+  streamPoolEvents: () => ofLease('GET', () => '').then((request) => ({ ...request, path: streamOf(request.pool) })),
   auditPool: () => ofPool('GET', (pool) => `/api/pools/${pool}/audit`),
   getLiveness: async () => ({ method: 'GET', path: '/health/live', pool: ELASTIC }),
   getReadiness: async () => ({ method: 'GET', path: '/health/ready', pool: ELASTIC }),
 };
 
-const send = ({ method, path, body, headers }: Request): Promise<Answer> => ask(method, path, body, headers);
+const send = ({ method, path, body, headers }: Request): Promise<Answer> =>
+  path.includes('/stream') ? sendForStream(path) : ask(method, path, body, headers);
+
+/** A stream has no end: its answer is its first event. */
+async function sendForStream(path: string): Promise<Answer> {
+  const reading = new AbortController();
+  const { status, headers, body } = await fetch(`${url}${path}`, { signal: reading.signal });
+  let text = '';
+  for await (const bytes of body!) {
+    text += Buffer.from(bytes).toString();
+    if (status === 200 && /^data: .*\n\n/m.test(text)) break;
+  }
+  reading.abort();
+  const answer = { status, headers, body: JSON.parse(/^data: (.*)$/m.exec(text)?.[1] ?? text) as unknown };
+  mustBeDocumented('GET', path, answer);
+  return answer;
+}
 
 /** The request as it is, with something else in the place of its token or pool. */
 function about(request: Request, was: string | undefined, is: string): Request {
