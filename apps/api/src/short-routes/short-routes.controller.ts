@@ -57,6 +57,7 @@ export class ShortRoutesController {
   @Post('generate-token')
   @Operation('generateToken', {
     summary: 'Make a token',
+    description: 'In the pool `elastic`, not beyond its `size`.',
     status: 201,
     answer: ShortToken,
     problems: ['pool_limit_reached'],
@@ -70,6 +71,7 @@ export class ShortRoutesController {
   @ApiBody({ type: AssignTokenBody })
   @Operation('assignToken', {
     summary: 'Assign a free token to a client',
+    description: 'The one that is free for the longest. A client is any text; the same text is always the same user.',
     answer: ShortToken,
     problems: [...BODY, NONE_FREE],
   })
@@ -85,6 +87,7 @@ export class ShortRoutesController {
   @ApiBody({ type: KeepTokenAliveBody })
   @Operation('keepAssignedTokenAlive', {
     summary: 'Keep an assigned token for another while',
+    description: 'The time counts from now. With `client_id` only if the token is assigned to that client.',
     answer: Message,
     problems: [...BODY, NOT_ASSIGNED_TO_CLIENT, 'not_renewable', 'lease_handle_required'],
   })
@@ -98,6 +101,7 @@ export class ShortRoutesController {
   @ApiBody({ type: TokenBody })
   @Operation('unblockToken', {
     summary: 'Make an assigned token free again',
+    description: 'Whoever it was assigned to.',
     answer: Message,
     problems: [...BODY, NOT_ASSIGNED, 'lease_handle_required'],
   })
@@ -111,6 +115,7 @@ export class ShortRoutesController {
   @ApiBody({ type: TokenBody })
   @Operation('deleteAssignedToken', {
     summary: 'Delete a token; if it is assigned, that is ended first',
+    description: 'Its events and its history stay.',
     answer: Message,
     problems: [...BODY, UNKNOWN],
   })
@@ -124,6 +129,7 @@ export class ShortRoutesController {
   @ApiBody({ type: TokenBody })
   @Operation('removeAssignedToken', {
     summary: 'Delete a token (as POST does)',
+    description: 'Its events and its history stay.',
     answer: Message,
     problems: [...BODY, UNKNOWN],
   })
