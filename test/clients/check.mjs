@@ -2,7 +2,7 @@
 // strictly and do what they should with the running service, and the collection for Postman and Bruno is up to date.
 // `npm run clients:check` builds the service and installs what is needed here first.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync } from 'node:fs';
 import { collectionMustBeCurrent, runSession } from './collection.mjs';
 import { withService } from './service.mjs';
@@ -33,11 +33,11 @@ process.chdir(import.meta.dirname);
 process.env.PATH = `${import.meta.dirname}/node_modules/.bin:${process.env.PATH}`;
 
 function run([command, ...args]) {
-  try {
-    execFileSync(command, args, { encoding: 'utf8', stdio: 'pipe', env: { ...process.env, ...QUIET } });
-  } catch (error) {
-    throw new Error(`${command} ${args.join(' ')}\n${error.stdout}\n${error.stderr}`, { cause: error });
-  }
+  const { error, status, stdout, stderr } = spawnSync(command, args, {
+    encoding: 'utf8',
+    env: { ...process.env, ...QUIET },
+  });
+  assert.equal(status, 0, `${command} ${args.join(' ')}\n${error ?? ''}${stdout}${stderr}`);
 }
 
 async function step(name, work) {
