@@ -135,6 +135,8 @@ export default {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
+    // A package of its own, which knows the service by its document alone.
+    exclude: { path: '^test/clients/' },
     tsConfig: { fileName: 'tsconfig.json' },
     // Imports of types are arrows too.
     tsPreCompilationDeps: true,

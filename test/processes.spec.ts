@@ -7,15 +7,8 @@ import { Client } from 'pg';
 import { startLocalPostgres } from '@app/local-postgres';
 import { openStream, streamOf } from './http/stream-reader.js';
 import { createTestDatabase, type TestDatabase } from './support/database.js';
-import {
-  ask,
-  build,
-  killServices,
-  spawnService,
-  startService,
-  type Answer,
-  type ServiceProcess,
-} from './support/process.js';
+import { type Answer } from './support/documented.js';
+import { ask, build, killServices, spawnService, startService, type ServiceProcess } from './support/process.js';
 import { audit, openService, wholeFeed } from './support/service.js';
 import { untilWaiting } from './support/waiting.js';
 

@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { startApp, type TestApp } from '../support/app.js';
+import { mustBeDocumented, mustBeProblem } from '../support/documented.js';
 import { clientOf, expectProblem, type Answer, type Ask } from './client.js';
 
 let app: TestApp;
@@ -24,7 +25,11 @@ async function raw(bytes: string | Buffer): Promise<Answer> {
   const [head = '', body = ''] = text.split('\r\n\r\n');
   const [first = '', ...lines] = head.split('\r\n');
   const headers = new Headers(lines.map((line) => line.split(': ') as [string, string]));
-  return { status: Number(first.split(' ')[1]), headers, body: body === '' ? undefined : JSON.parse(body) };
+  const answer = { status: Number(first.split(' ')[1]), headers, body: JSON.parse(body) as unknown };
+  const [, method = '', path = ''] = /^(\S+) (\S+) HTTP/.exec(String(bytes)) ?? [];
+  if (headers.has('x-request-id')) mustBeDocumented(method, path, answer);
+  else mustBeProblem(answer);
+  return answer;
 }
 
 /** Problems that Node finds have a request id in the document alone: there was no request to answer with a header. */
@@ -142,7 +147,7 @@ test('what is no HTTP is answered with 400, headers that are too large with 431'
 });
 
 test('a request without Host is refused, with whatever expectation it is not', async () => {
-  expectProblem(await raw('GET /health/live HTTP/1.1\r\nconnection: close\r\n\r\n'), 400, 'invalid_request');
+  expectProblem(await raw('GET /api/pools HTTP/1.1\r\nconnection: close\r\n\r\n'), 400, 'invalid_request');
   const expecting = 'GET /health/live HTTP/1.1\r\nhost: x\r\nexpect: wonders\r\nconnection: close\r\n\r\n';
   expect(await raw(expecting)).toMatchObject({ status: 200, body: { status: 'ok' } });
 });

@@ -1,5 +1,7 @@
 // The document: the one that is served is the one that is committed, and keeps the rules that generators need.
 
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { startApp, type TestApp } from '../support/app.js';
 import { clientOf, openapi, type Ask, type Json } from './client.js';
 
@@ -13,6 +15,8 @@ beforeAll(async () => {
 afterAll(() => app.close());
 
 const operations: Json[] = Object.values(openapi.paths).flatMap((path) => Object.values(path));
+const operationsOf = ({ paths }: Json): string[] =>
+  Object.entries<Json>(paths).flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method} ${path}`));
 
 test('the document that is served is openapi.json: after a change, `npm run openapi` writes it', async () => {
   const { status, headers, body } = await ask('GET', '/openapi.json');
@@ -20,6 +24,21 @@ test('the document that is served is openapi.json: after a change, `npm run open
   expect(headers.get('content-type')).toMatch(/^application\/json/);
   expect(body).toEqual(openapi);
   expect(body).toMatchObject({ openapi: '3.1.0', servers: [{ url: '/' }], info: { license: { name: 'MIT' } } });
+});
+
+test('the same in the words of 3.0 is openapi-3.0.json', async () => {
+  const { status, body } = await ask('GET', '/openapi-3.0.json');
+  expect(status).toBe(200);
+  expect(body).toEqual(JSON.parse(readFileSync(join(__dirname, '../../openapi-3.0.json'), 'utf8')));
+  expect(body.openapi).toBe('3.0.3');
+  expect(operationsOf(body)).toEqual(operationsOf(openapi));
+  // What 3.0 has no words for: no null among the types, nothing beside a reference.
+  expect(JSON.stringify(body)).not.toMatch(/"null"|"exclusiveMinimum":\d|"\$ref":"[^"]+",|,"\$ref"/);
+});
+
+test('its version is that of the package', () => {
+  const { version } = JSON.parse(readFileSync(join(__dirname, '../../package.json'), 'utf8')) as { version: string };
+  expect(openapi.info.version).toBe(version);
 });
 
 test('the page to read it is served', async () => {

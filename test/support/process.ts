@@ -5,15 +5,10 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { mustBeDocumented, type Answer } from './documented.js';
 
 const ROOT = join(__dirname, '../..');
 const MAIN = join(ROOT, 'dist/apps/api/apps/api/src/main.js');
-
-export interface Answer {
-  readonly status: number;
-  readonly headers: Headers;
-  readonly body: Record<string, unknown>;
-}
 
 export interface ServiceProcess {
   readonly url: string;
@@ -72,11 +67,9 @@ export async function ask(url: string, method: string, path: string, body?: unkn
     method,
     ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
   });
-  return {
-    status: response.status,
-    headers: response.headers,
-    body: (await response.json()) as Record<string, unknown>,
-  };
+  const answer = { status: response.status, headers: response.headers, body: await response.json() };
+  mustBeDocumented(method, path, answer);
+  return answer;
 }
 
 /** After every test file: nothing may be left running. */

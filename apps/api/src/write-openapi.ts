@@ -1,4 +1,4 @@
-// Writes openapi.json, without a database: `node dist/apps/api/apps/api/src/write-openapi.js [file]`.
+// Writes openapi.json and openapi-3.0.json, without a database.
 
 import { writeFile } from 'node:fs/promises';
 import { Global, Module } from '@nestjs/common';
@@ -10,6 +10,7 @@ import { CONFIG } from './config.js';
 import { Readiness } from './health/readiness.js';
 import { LOGGER } from './logger.js';
 import { Connections } from './metrics/connections.js';
+import { inOpenApi30 } from './openapi/openapi-3.0.js';
 import { buildDocument } from './openapi/openapi.js';
 
 const GIVEN = [TokenPoolRepository, TokenReader, Readiness, Connections, CONFIG, LOGGER];
@@ -23,5 +24,7 @@ class NoPersistence {}
 class DocumentedApp {}
 
 const app = await assembleApp(DocumentedApp, pino({ level: 'silent' }));
-await writeFile(process.argv[2] ?? 'openapi.json', `${JSON.stringify(buildDocument(app), null, 2)}\n`);
+const document = buildDocument(app);
+const files = { 'openapi.json': document, 'openapi-3.0.json': inOpenApi30(document) };
+for (const [file, content] of Object.entries(files)) await writeFile(file, `${JSON.stringify(content, null, 2)}\n`);
 await app.close();

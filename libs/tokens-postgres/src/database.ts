@@ -46,26 +46,17 @@ export class Database {
     this.#trust = Trust.in(this.#pool);
   }
 
-  /** Several statements that see the database as of one instant, and change nothing. */
-  async snapshot<T>(
-    look: (ask: <Row>(statement: Statement, values: Value[]) => Promise<Row[]>) => Promise<T>,
-  ): Promise<T> {
-    const client = await this.connect();
-    let isClean = false;
-    try {
+  /** Several statements that see the database as of one instant, and change nothing. They may run twice. */
+  snapshot<T>(look: (ask: <Row>(statement: Statement, values: Value[]) => Promise<Row[]>) => Promise<T>): Promise<T> {
+    return this.#twice(async (client) => {
       await send(client, BEGIN_SNAPSHOT);
       const seen = await look(async (statement, values) => {
         const [result] = await send(client, { ...statement, values });
         return result?.rows as never;
       });
       await send(client, COMMIT);
-      isClean = true;
       return seen;
-    } catch (error) {
-      throw error instanceof DatabaseFailure && error.isPassing ? unavailable() : error;
-    } finally {
-      this.release(client, isClean);
-    }
+    });
   }
 
   /** @throws DatabaseFailure */
@@ -87,14 +78,16 @@ export class Database {
     return (await this.run(statement, values)).rows as Row[];
   }
 
-  /**
-   * One statement outside of a transaction, which may as well run twice: it is asked a second time when the
-   * connection turns out to be lost.
-   */
-  async run(statement: Statement, values: Value[]): Promise<Answer> {
+  /** One statement outside of a transaction, which may as well run twice. */
+  run(statement: Statement, values: Value[]): Promise<Answer> {
+    return this.#twice(async (client) => (await send(client, { ...statement, values }))[0] as Answer);
+  }
+
+  /** What is asked is asked a second time when the connection turns out to be lost. */
+  async #twice<T>(asking: (client: PoolClient) => Promise<T>): Promise<T> {
     for (let triesLeft = 1; ; triesLeft--) {
       try {
-        return await this.#once(statement, values);
+        return await this.#once(asking);
       } catch (error) {
         if (!(error instanceof DatabaseFailure) || !error.isPassing) throw error;
         if (triesLeft === 0) throw unavailable();
@@ -102,13 +95,13 @@ export class Database {
     }
   }
 
-  async #once(statement: Statement, values: Value[]): Promise<Answer> {
+  async #once<T>(asking: (client: PoolClient) => Promise<T>): Promise<T> {
     const client = await this.connect();
     let isClean = false;
     try {
-      const [result] = await send(client, { ...statement, values });
+      const answer = await asking(client);
       isClean = true;
-      return result as Answer;
+      return answer;
     } finally {
       this.release(client, isClean);
     }

@@ -13,14 +13,22 @@ export class HealthController {
   constructor(private readonly readiness: Readiness) {}
 
   @Get('live')
-  @ApiOperation({ operationId: 'getLiveness', summary: 'Whether the process answers; asks nobody else' })
+  @ApiOperation({
+    operationId: 'getLiveness',
+    summary: 'Whether the process answers',
+    description: 'It asks nobody else for that.',
+  })
   @ApiOkResponse({ type: Health, description: 'It does.' })
   live(): Health {
     return { status: 'ok' };
   }
 
   @Get('ready')
-  @ApiOperation({ operationId: 'getReadiness', summary: 'Whether the database can be reached and is migrated' })
+  @ApiOperation({
+    operationId: 'getReadiness',
+    summary: 'Whether the database can be reached and is migrated',
+    description: 'Until then, send requests elsewhere.',
+  })
   @ApiOkResponse({ type: Health, description: 'It can, and is.' })
   @Problems('unavailable')
   async ready(): Promise<Health> {

@@ -23,6 +23,7 @@ export type Demand = 'taking' | 'other';
 const OTHERS: readonly Operation[] = [
   { method: 'GET', route: '/metrics', statuses: ['200'] },
   { method: 'GET', route: '/openapi.json', statuses: ['200'] },
+  { method: 'GET', route: '/openapi-3.0.json', statuses: ['200'] },
   { method: 'GET', route: '/docs', statuses: ['200'] },
   { method: 'GET', route: UNMATCHED, statuses: ['200', '404'] },
 ];

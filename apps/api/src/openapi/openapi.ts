@@ -1,8 +1,10 @@
-// The OpenAPI document: made from the marks on controllers and classes, served beside the API and kept in openapi.json.
+// The OpenAPI document: made from the marks on controllers and classes, served beside the API and kept in openapi.json;
+// in the words of 3.0, too.
 
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import type { Operation as MeasuredOperation } from '../metrics/http-metrics.js';
+import { inOpenApi30 } from './openapi-3.0.js';
 
 const DESCRIPTION =
   'Hands out tokens of pools, each to one user at a time, for a limited time, with an audit of all that happened.';
@@ -32,7 +34,10 @@ export function buildDocument(app: INestApplication): OpenAPIObject {
   return unwrapped(document) as OpenAPIObject;
 }
 
-/** The document at `/openapi.json`, a page to read it and to try it at `/docs`. It is made when it is first asked for. */
+/**
+ * The document at `/openapi.json` and `/openapi-3.0.json`, a page to read it and to try it at `/docs`. It is made when
+ * it is first asked for.
+ */
 export function serveDocument(app: INestApplication): () => OpenAPIObject {
   let document: OpenAPIObject | undefined;
   const documentOnce = (): OpenAPIObject => (document ??= buildDocument(app));
@@ -41,6 +46,11 @@ export function serveDocument(app: INestApplication): () => OpenAPIObject {
     raw: ['json'],
     customSiteTitle: 'Token pool service',
   });
+  const http = app.getHttpAdapter();
+  http.get(
+    '/openapi-3.0.json',
+    (_req: unknown, res: unknown) => http.reply(res, inOpenApi30(documentOnce())) as unknown,
+  );
   return documentOnce;
 }
 

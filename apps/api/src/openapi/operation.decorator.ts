@@ -7,7 +7,7 @@ import { Problems, type Declared } from './problems.decorator.js';
 
 interface Operation {
   readonly summary: string;
-  readonly description?: string;
+  readonly description: string;
   readonly answer: Type;
   /** 200 when left out. */
   readonly status?: 200 | 201;

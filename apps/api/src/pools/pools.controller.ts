@@ -29,14 +29,23 @@ export class PoolsController {
   ) {}
 
   @Get()
-  @Operation('listPools', { summary: 'All pools with their counts', answer: PoolList })
+  @Operation('listPools', {
+    summary: 'All pools with their counts',
+    description: '`default` and `elastic` are there from the first start.',
+    answer: PoolList,
+  })
   list(): Promise<{ pools: PoolView[] }> {
     return this.reader.pools().then((pools) => ({ pools }));
   }
 
   @Get(':name')
   @ApiParam(POOL_NAME_PARAM)
-  @Operation('getPool', { summary: 'A pool with its counts', answer: Pool, problems: ['pool_not_found'] })
+  @Operation('getPool', {
+    summary: 'A pool with its counts',
+    description: 'The counts are those of this instant; a lease that is overdue does not count as active.',
+    answer: Pool,
+    problems: ['pool_not_found'],
+  })
   show(@PoolName() name: string): Promise<PoolView> {
     return this.reader.pool(name);
   }

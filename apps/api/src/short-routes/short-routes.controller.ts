@@ -28,10 +28,13 @@ export const SHORT_ROUTES: ReadonlySet<string> = new Set([
   '/delete-token',
 ]);
 
-/** What an assigned token is not. */
 const NOT_ASSIGNED = {
   status: 403,
-  codes: ['token_not_found', 'token_deleted', 'token_not_active', 'stale_lease'],
+  codes: ['token_not_found', 'token_deleted', 'token_not_active'],
+} as const satisfies Refusals;
+const NOT_ASSIGNED_TO_CLIENT = {
+  status: 403,
+  codes: [...NOT_ASSIGNED.codes, 'stale_lease'],
 } as const satisfies Refusals;
 const NONE_FREE = { status: 404, codes: ['pool_exhausted'] } as const satisfies Refusals;
 const UNKNOWN = { status: 404, codes: ['token_not_found', 'token_deleted'] } as const satisfies Refusals;
@@ -54,6 +57,7 @@ export class ShortRoutesController {
   @Post('generate-token')
   @Operation('generateToken', {
     summary: 'Make a token',
+    description: 'In the pool `elastic`, not beyond its `size`.',
     status: 201,
     answer: ShortToken,
     problems: ['pool_limit_reached'],
@@ -67,6 +71,7 @@ export class ShortRoutesController {
   @ApiBody({ type: AssignTokenBody })
   @Operation('assignToken', {
     summary: 'Assign a free token to a client',
+    description: 'The one that is free for the longest. A client is any text; the same text is always the same user.',
     answer: ShortToken,
     problems: [...BODY, NONE_FREE],
   })
@@ -82,19 +87,21 @@ export class ShortRoutesController {
   @ApiBody({ type: KeepTokenAliveBody })
   @Operation('keepAssignedTokenAlive', {
     summary: 'Keep an assigned token for another while',
+    description: 'The time counts from now. With `client_id` only if the token is assigned to that client.',
     answer: Message,
-    problems: [...BODY, NOT_ASSIGNED, 'not_renewable', 'lease_handle_required'],
+    problems: [...BODY, NOT_ASSIGNED_TO_CLIENT, 'not_renewable', 'lease_handle_required'],
   })
   @Repeatable()
   keepAlive(@Body() body: KeepTokenAliveBody, @Once() idempotency?: Idempotency): Promise<Message> {
     const renewal = this.metrics.renewal(this.#keepAlive(body, idempotency));
-    return answering(NOT_ASSIGNED, renewal).then(() => said('Token keep-alive refreshed'));
+    return answering(NOT_ASSIGNED_TO_CLIENT, renewal).then(() => said('Token keep-alive refreshed'));
   }
 
   @Post('unblock-token')
   @ApiBody({ type: TokenBody })
   @Operation('unblockToken', {
     summary: 'Make an assigned token free again',
+    description: 'Whoever it was assigned to.',
     answer: Message,
     problems: [...BODY, NOT_ASSIGNED, 'lease_handle_required'],
   })
@@ -108,6 +115,7 @@ export class ShortRoutesController {
   @ApiBody({ type: TokenBody })
   @Operation('deleteAssignedToken', {
     summary: 'Delete a token; if it is assigned, that is ended first',
+    description: 'Its events and its history stay.',
     answer: Message,
     problems: [...BODY, UNKNOWN],
   })
@@ -121,6 +129,7 @@ export class ShortRoutesController {
   @ApiBody({ type: TokenBody })
   @Operation('removeAssignedToken', {
     summary: 'Delete a token (as POST does)',
+    description: 'Its events and its history stay.',
     answer: Message,
     problems: [...BODY, UNKNOWN],
   })

@@ -53,6 +53,7 @@ export class TokensController {
   @Get('available')
   @Operation('listAvailableTokens', {
     summary: 'The available tokens of a pool, in the order they will be handed out',
+    description: 'The first of the list is the one that has been free for the longest.',
     answer: TokenList,
     problems: ['pool_not_found'],
   })
@@ -63,6 +64,7 @@ export class TokensController {
   @Get('active')
   @Operation('listActiveTokens', {
     summary: 'The active tokens of a pool, oldest lease first',
+    description: 'A full pool that evicts ends the first of the list next.',
     answer: TokenList,
     problems: ['pool_not_found'],
   })
@@ -74,6 +76,7 @@ export class TokensController {
   @ApiParam(TOKEN_ID)
   @Operation('getToken', {
     summary: 'A token, who holds it, and its latest uses',
+    description: 'Its latest 20 uses; `GET /api/tokens/{id}/history` has all of them.',
     answer: TokenDetails,
     problems: [...OF_TOKEN, 'token_deleted'],
   })
@@ -85,6 +88,7 @@ export class TokensController {
   @ApiParam(TOKEN_ID)
   @Operation('listTokenEvents', {
     summary: 'What happened to a token, newest first; also of a deleted one',
+    description: 'Each with its `seq`, its place in the feed of the pool.',
     answer: TokenEventList,
     problems: OF_TOKEN,
   })
@@ -96,6 +100,7 @@ export class TokensController {
   @ApiParam(TOKEN_ID)
   @Operation('listTokenUses', {
     summary: 'Who used a token and when, newest first; also of a deleted one',
+    description: 'A use that is open has no `ended_at`.',
     answer: TokenHistory,
     problems: OF_TOKEN,
   })
@@ -107,6 +112,7 @@ export class TokensController {
   @ApiBody({ type: PoolBody, required: false })
   @Operation('releaseActiveTokens', {
     summary: 'End every active lease of a pool',
+    description: 'Whoever held one finds the lease ended by `cleanup`.',
     answer: ReleasedCount,
     problems: [...BODY, 'pool_not_found'],
   })
@@ -118,6 +124,7 @@ export class TokensController {
   @Delete('clear-active')
   @Operation('clearActiveTokens', {
     summary: 'End every active lease of a pool (as cleanup does)',
+    description: '`released` counts the leases that were ended.',
     answer: ReleasedCount,
     problems: ['pool_not_found'],
   })
@@ -130,6 +137,7 @@ export class TokensController {
   @ApiBody({ type: PoolBody, required: false })
   @Operation('createToken', {
     summary: 'Make one token in an elastic pool',
+    description: 'Not beyond the `size` of the pool.',
     status: 201,
     answer: Token,
     problems: [...BODY, 'pool_not_found', 'pool_is_fixed', 'pool_limit_reached'],
@@ -143,6 +151,8 @@ export class TokensController {
   @ApiParam(TOKEN_ID)
   @Operation('deleteToken', {
     summary: 'Delete a token of an elastic pool',
+    description:
+      'A token that is held is refused unless `force` ends its lease first. Its events and its history stay.',
     answer: DeletionAnswer,
     problems: [...OF_TOKEN, 'token_deleted', 'pool_is_fixed', 'token_in_use'],
   })

@@ -1,0 +1,55 @@
+// The document in the words of OpenAPI 3.0, for tools that do not know 3.1. Only what our document uses is put over;
+// the linters find what is left.
+
+import type { OpenAPIObject } from '@nestjs/swagger';
+
+export function inOpenApi30(document: OpenAPIObject): OpenAPIObject {
+  const schemas = document.components?.schemas as Record<string, Node> | undefined;
+  const typeOf = ({ type, $ref }: Node): unknown => type ?? schemas?.[$ref?.split('/').at(-1) ?? '']?.type;
+
+  function older(node: unknown): unknown {
+    if (Array.isArray(node)) return node.map(older);
+    if (typeof node !== 'object' || node === null) return node;
+    const copy = Object.fromEntries(
+      Object.entries(node).map(([key, value]) => [key, DATA.has(key) ? value : older(value)]),
+    );
+    return withoutNull(withBareReference(withLeastExcluded(copy)), typeOf);
+  }
+
+  return { ...(older(document) as OpenAPIObject), openapi: '3.0.3' };
+}
+
+interface Node {
+  readonly $ref?: string;
+  readonly type?: unknown;
+  readonly anyOf?: readonly Node[];
+  readonly exclusiveMinimum?: unknown;
+}
+
+/** Under these stand values, not schemas. */
+const DATA: ReadonlySet<string> = new Set(['example', 'examples', 'enum', 'default']);
+
+/** 3.1 has `null` as a type, 3.0 a mark beside another one. */
+function withoutNull(node: Node, typeOf: (schema: Node) => unknown): Node {
+  const { type, anyOf, ...rest } = node;
+  if (Array.isArray(type) && type.includes('null')) {
+    return { ...rest, type: type.find((name) => name !== 'null') as unknown, nullable: true } as Node;
+  }
+  const [other, ...others] = anyOf?.filter((schema) => schema.type !== 'null') ?? [];
+  if (!other || others.length > 0) return node;
+  return { ...rest, type: typeOf(other), nullable: true, allOf: [other] } as Node;
+}
+
+/** Beside a reference 3.0 reads nothing. */
+function withBareReference(node: Node): Node {
+  const { $ref, ...rest } = node;
+  return $ref === undefined || Object.keys(rest).length === 0 ? node : ({ ...rest, allOf: [{ $ref }] } as Node);
+}
+
+/** 3.1 says what must be exceeded, 3.0 whether the minimum must be. */
+function withLeastExcluded(node: Node): Node {
+  const { exclusiveMinimum } = node;
+  return typeof exclusiveMinimum === 'number'
+    ? ({ ...node, minimum: exclusiveMinimum, exclusiveMinimum: true } as Node)
+    : node;
+}

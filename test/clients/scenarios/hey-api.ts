@@ -1,0 +1,52 @@
+// A client by @hey-api/openapi-ts, which reads the stream itself.
+
+import { client } from '../generated/hey-api/client.gen.js';
+import {
+  allocateToken,
+  changePool,
+  createPool,
+  listActiveTokens,
+  listTokenEvents,
+  releaseToken,
+  streamPoolEvents,
+} from '../generated/hey-api/index.js';
+import { KEY, USER, type Scenario } from './story.js';
+
+export const play: Scenario = async (url, pool) => {
+  client.setConfig({ baseUrl: url });
+  const made = await createPool({
+    body: { name: pool, kind: 'fixed', size: 1, ttl_seconds: 30, max_lifetime_seconds: null },
+    throwOnError: true,
+  });
+  const allocation = {
+    body: { pool, user_id: USER, metadata: { desk: 7 } },
+    headers: { 'Idempotency-Key': KEY },
+    throwOnError: true,
+  } as const;
+  const { data: first } = await allocateToken(allocation);
+  const { data: again } = await allocateToken(allocation);
+  const { data: second } = await allocateToken({ body: { pool }, throwOnError: true });
+  const active = await listActiveTokens({ query: { pool, limit: 1 }, throwOnError: true });
+  const path = { id: second.token_id };
+  const events = await listTokenEvents({ path, query: { limit: 3 }, throwOnError: true });
+  const refused = await releaseToken({ path, body: { lease_id: first.lease_id } });
+  const released = await releaseToken({ path, body: { lease_id: second.lease_id }, throwOnError: true });
+  const changed = await changePool({ path: { name: pool }, body: { size: 2 }, throwOnError: true });
+  const { stream } = await streamPoolEvents({ path: { name: pool }, query: { after: '0' } });
+  let streamed: string | undefined;
+  for await (const { event } of stream) {
+    streamed = event;
+    break;
+  }
+  return {
+    maxLifetimeSeconds: made.data.max_lifetime_seconds,
+    isOneLease: first.lease_id === again.lease_id,
+    evictedUser: second.evicted?.user_id,
+    activeFences: active.data.tokens.map(({ fence }) => fence),
+    events: events.data.events.map(({ event, reason }) => `${event} ${reason}`),
+    refusal: `${refused.error?.error} ${refused.error?.end_reason}`,
+    isReleased: released.data.ok,
+    total: changed.data.counts.total,
+    streamed,
+  };
+};

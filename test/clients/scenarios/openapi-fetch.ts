@@ -1,0 +1,42 @@
+// Types by openapi-typescript, requests by openapi-fetch.
+
+import createClient from 'openapi-fetch';
+import type { paths } from '../generated/openapi-typescript.js';
+import { firstEventOf, KEY, USER, type Scenario } from './story.js';
+
+export const play: Scenario = async (url, pool) => {
+  const client = createClient<paths>({ baseUrl: url });
+  const made = await client.POST('/api/pools', {
+    body: { name: pool, kind: 'fixed', size: 1, ttl_seconds: 30, max_lifetime_seconds: null },
+  });
+  if (made.error) throw new Error(made.error.detail);
+  const allocation = {
+    body: { pool, user_id: USER, metadata: { desk: 7 } },
+    params: { header: { 'Idempotency-Key': KEY } },
+  };
+  const { data: first } = await client.POST('/api/tokens/allocate', allocation);
+  const { data: again } = await client.POST('/api/tokens/allocate', allocation);
+  const { data: second } = await client.POST('/api/tokens/allocate', { body: { pool } });
+  if (!first || !again || !second) throw new Error('not allocated');
+  const active = await client.GET('/api/tokens/active', { params: { query: { pool, limit: 1 } } });
+  const token = { params: { path: { id: second.token_id } } };
+  const events = await client.GET('/api/tokens/{id}/events', { params: { ...token.params, query: { limit: 3 } } });
+  const refused = await client.POST('/api/tokens/{id}/release', { ...token, body: { lease_id: first.lease_id } });
+  const released = await client.POST('/api/tokens/{id}/release', { ...token, body: { lease_id: second.lease_id } });
+  const changed = await client.PATCH('/api/pools/{name}', { params: { path: { name: pool } }, body: { size: 2 } });
+  const stream = await client.GET('/api/pools/{name}/events/stream', {
+    params: { path: { name: pool }, query: { after: '0' } },
+    parseAs: 'stream',
+  });
+  return {
+    maxLifetimeSeconds: made.data.max_lifetime_seconds,
+    isOneLease: first.lease_id === again.lease_id,
+    evictedUser: second.evicted?.user_id,
+    activeFences: active.data?.tokens.map(({ fence }) => fence) ?? [],
+    events: events.data?.events.map(({ event, reason }) => `${event} ${reason}`) ?? [],
+    refusal: `${refused.error?.error} ${refused.error?.end_reason}`,
+    isReleased: released.data?.ok === true,
+    total: changed.data?.counts.total ?? 0,
+    streamed: await firstEventOf(stream.data as ReadableStream<Uint8Array> | undefined),
+  };
+};

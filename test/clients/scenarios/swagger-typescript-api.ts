@@ -1,0 +1,46 @@
+// A client by swagger-typescript-api. It throws what is refused, and has enums for words.
+
+import {
+  Api,
+  PoolKind,
+  type HttpResponse,
+  type Problem,
+  type TokenEvent,
+} from '../generated/swagger-typescript-api.js';
+import { firstEventOf, KEY, USER, type Scenario } from './story.js';
+
+export const play: Scenario = async (url, pool) => {
+  const { api } = new Api({ baseUrl: url });
+  const made = await api.createPool({
+    name: pool,
+    kind: PoolKind.Fixed,
+    size: 1,
+    ttl_seconds: 30,
+    max_lifetime_seconds: null,
+  });
+  const allocate = () =>
+    api.allocateToken({ pool, user_id: USER, metadata: { desk: 7 } }, { headers: { 'Idempotency-Key': KEY } });
+  const { data: first } = await allocate();
+  const { data: again } = await allocate();
+  const { data: second } = await api.allocateToken({ pool });
+  const active = await api.listActiveTokens({ pool, limit: 1 });
+  const events = await api.listTokenEvents(second.token_id, { limit: 3 });
+  const refused = await api.releaseToken(second.token_id, { lease_id: first.lease_id }).then(
+    () => null,
+    ({ error }: HttpResponse<unknown, Problem>) => error,
+  );
+  const released = await api.releaseToken(second.token_id, { lease_id: second.lease_id });
+  const changed = await api.changePool(pool, { size: 2 });
+  const stream: HttpResponse<TokenEvent, Problem> = await api.streamPoolEvents(pool, { after: '0' });
+  return {
+    maxLifetimeSeconds: made.data.max_lifetime_seconds,
+    isOneLease: first.lease_id === again.lease_id,
+    evictedUser: second.evicted?.user_id,
+    activeFences: active.data.tokens.map(({ fence }) => fence),
+    events: events.data.events.map(({ event, reason }) => `${event} ${reason}`),
+    refusal: `${refused?.error} ${refused?.end_reason}`,
+    isReleased: released.data.ok,
+    total: changed.data.counts.total,
+    streamed: await firstEventOf(stream.body),
+  };
+};

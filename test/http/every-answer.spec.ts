@@ -1,0 +1,338 @@
+// Every answer that the document promises is one that can be had: for each operation each status, and of the errors
+// each code. (That no other is given, `ask` sees to, in every test.)
+
+import { randomUUID } from 'node:crypto';
+import type { AddressInfo } from 'node:net';
+import type { INestApplication } from '@nestjs/common';
+import { Client } from 'pg';
+import { pino } from 'pino';
+import { createApp } from '../../apps/api/src/app.setup.js';
+import { readConfig } from '../../apps/api/src/config.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { openProxy, type Proxy } from '../support/proxy.js';
+import { mustBeDocumented } from '../support/documented.js';
+import { streamOf } from './stream-reader.js';
+import { clientOf, openapi, type Answer, type Ask, type Json } from './client.js';
+
+interface Request {
+  readonly method: string;
+  readonly path: string;
+  readonly body?: Json;
+  readonly headers?: Record<string, string>;
+  /** What the request is about. */
+  readonly pool: string;
+  readonly token?: string;
+  readonly lease?: string;
+}
+
+let database: TestDatabase;
+let proxy: Proxy;
+let service: INestApplication;
+let ask: Ask;
+let url: string;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  proxy = await openProxy(database.url);
+  const config = readConfig({ PORT: '0', SWEEP_INTERVAL_MS: '0', POOL_SIZE: '3' });
+  service = await createApp(config, proxy.url, pino({ level: 'silent' }));
+  const server = (await service.listen(0, config.host)) as { address(): AddressInfo };
+  url = `http://${config.host}:${server.address().port}`;
+  ask = clientOf({ url });
+});
+afterAll(async () => {
+  await service.close();
+  await proxy.close();
+  await database.drop();
+});
+
+const ELASTIC = 'elastic';
+
+async function done(method: string, path: string, body?: Json, headers?: Record<string, string>): Promise<Json> {
+  const answer = await ask(method, path, body, headers);
+  if (answer.status >= 300) throw new Error(`${method} ${path}: ${JSON.stringify(answer.body)}`);
+  return answer.body;
+}
+
+let names = 0;
+async function newPool(policy: object = {}): Promise<string> {
+  const name = `pool-${++names}`;
+  await done('POST', '/api/pools', { name, kind: 'elastic', size: 2, renewable: true, ...policy });
+  return name;
+}
+
+async function newToken(pool: string): Promise<string> {
+  return (await done('POST', '/api/tokens', { pool })).id;
+}
+
+async function newLease(pool: string, user_id?: string): Promise<{ pool: string; token: string; lease: string }> {
+  await newToken(pool);
+  const { token_id, lease_id } = await done('POST', '/api/tokens/allocate', { pool, user_id });
+  return { pool, token: token_id, lease: lease_id };
+}
+
+/** The pool of the short routes as it is at first: without tokens. */
+async function emptied(): Promise<string> {
+  await done('PATCH', `/api/pools/${ELASTIC}`, { renewable: true, release_authority: 'anyone' });
+  for (const { id } of (await done('GET', `/api/tokens?pool=${ELASTIC}`)).tokens) {
+    await done('DELETE', `/api/tokens/${id}?force=true`);
+  }
+  return ELASTIC;
+}
+
+const ofPool = async (method: string, path: (pool: string) => string, body?: (pool: string) => Json) => {
+  const pool = await newPool();
+  return { method, pool, path: path(pool), body: body?.(pool) };
+};
+
+const ofLease = async (method: string, path: (token: string) => string, body?: (lease: string) => Json) => {
+  const about = await newLease(await newPool());
+  return { method, ...about, path: path(about.token), body: body?.(about.lease) };
+};
+
+const ofShortToken = async (method: string, path: string) => {
+  const about = await newLease(await emptied());
+  return { method, ...about, path, body: { token: about.token } };
+};
+
+/** For each operation a request that it answers with what it is there for. */
+const REQUESTS: Record<string, () => Promise<Request>> = {
+  allocateToken: async () => {
+    const pool = await newPool();
+    await newToken(pool);
+    return { method: 'POST', path: '/api/tokens/allocate', pool, body: { pool } };
+  },
+  releaseToken: () =>
+    ofLease(
+      'POST',
+      (token) => `/api/tokens/${token}/release`,
+      (lease_id) => ({ lease_id }),
+    ),
+  releaseTokenById: () =>
+    ofLease(
+      'POST',
+      (token) => `/api/tokens/release/${token}`,
+      (lease_id) => ({ lease_id }),
+    ),
+  keepTokenAlive: () =>
+    ofLease(
+      'POST',
+      (token) => `/api/tokens/${token}/keep-alive`,
+      (lease_id) => ({ lease_id }),
+    ),
+  listTokens: () => ofPool('GET', (pool) => `/api/tokens?pool=${pool}`),
+  listAvailableTokens: () => ofPool('GET', (pool) => `/api/tokens/available?pool=${pool}`),
+  listActiveTokens: () => ofPool('GET', (pool) => `/api/tokens/active?pool=${pool}`),
+  getToken: () => ofLease('GET', (token) => `/api/tokens/${token}`),
+  listTokenEvents: () => ofLease('GET', (token) => `/api/tokens/${token}/events`),
+  listTokenUses: () => ofLease('GET', (token) => `/api/tokens/${token}/history`),
+  releaseActiveTokens: () =>
+    ofPool(
+      'POST',
+      () => '/api/tokens/cleanup',
+      (pool) => ({ pool }),
+    ),
+  clearActiveTokens: () => ofPool('DELETE', (pool) => `/api/tokens/clear-active?pool=${pool}`),
+  createToken: () =>
+    ofPool(
+      'POST',
+      () => '/api/tokens',
+      (pool) => ({ pool }),
+    ),
+  deleteToken: () => ofLease('DELETE', (token) => `/api/tokens/${token}?force=true`),
+  generateToken: async () => ({ method: 'POST', path: '/generate-token', pool: await emptied() }),
+  assignToken: async () => {
+    const pool = await emptied();
+    await newToken(pool);
+    return { method: 'POST', path: '/assign-token', pool, body: { client_id: 'kiosk-7' } };
+  },
+  keepAssignedTokenAlive: () => ofShortToken('POST', '/keep-alive'),
+  unblockToken: () => ofShortToken('POST', '/unblock-token'),
+  deleteAssignedToken: () => ofShortToken('POST', '/delete-token'),
+  removeAssignedToken: () => ofShortToken('DELETE', '/delete-token'),
+  listPools: () => ofPool('GET', () => '/api/pools'),
+  createPool: async () => {
+    const pool = `pool-${++names}`;
+    return { method: 'POST', path: '/api/pools', pool, body: { name: pool, kind: 'fixed', size: 1 } };
+  },
+  getPool: () => ofPool('GET', (pool) => `/api/pools/${pool}`),
+  changePool: () =>
+    ofPool(
+      'PATCH',
+      (pool) => `/api/pools/${pool}`,
+      () => ({ size: 4 }),
+    ),
+  listPoolEvents: () => ofPool('GET', (pool) => `/api/pools/${pool}/events`),
+  streamPoolEvents: () => ofLease('GET', () => '').then((request) => ({ ...request, path: streamOf(request.pool) })),
+  auditPool: () => ofPool('GET', (pool) => `/api/pools/${pool}/audit`),
+  getLiveness: async () => ({ method: 'GET', path: '/health/live', pool: ELASTIC }),
+  getReadiness: async () => ({ method: 'GET', path: '/health/ready', pool: ELASTIC }),
+};
+
+const send = ({ method, path, body, headers }: Request): Promise<Answer> =>
+  path.includes('/stream') ? sendForStream(path) : ask(method, path, body, headers);
+
+/** A stream has no end: its answer is its first event. */
+async function sendForStream(path: string): Promise<Answer> {
+  const reading = new AbortController();
+  const { status, headers, body } = await fetch(`${url}${path}`, { signal: reading.signal });
+  let text = '';
+  for await (const bytes of body!) {
+    text += Buffer.from(bytes).toString();
+    if (status === 200 && /^data: .*\n\n/m.test(text)) break;
+  }
+  reading.abort();
+  const answer = { status, headers, body: JSON.parse(/^data: (.*)$/m.exec(text)?.[1] ?? text) as unknown };
+  mustBeDocumented('GET', path, answer);
+  return answer;
+}
+
+/** The request as it is, with something else in the place of its token or pool. */
+function about(request: Request, was: string | undefined, is: string): Request {
+  const { path, body } = request;
+  const replaced = JSON.stringify({ path, body: body as unknown }).replaceAll(String(was), is);
+  return { ...request, ...(JSON.parse(replaced) as object) };
+}
+
+const withQuery = (request: Request, query: string): Request => {
+  const { path } = request;
+  return { ...request, path: `${path}${path.includes('?') ? '&' : '?'}${query}` };
+};
+
+/** What the short routes know of a lease is its token. */
+const namingNothing = (request: Request): Request =>
+  request.path.startsWith('/api/') ? { ...request, body: {} } : request;
+
+async function withTables<T>(ending: [string, string], work: () => Promise<T>): Promise<T> {
+  const admin = new Client({ connectionString: database.url });
+  await admin.connect();
+  const rename = (from: string, to: string) => {
+    const tables = ['pools', 'tokens', 'token_events', 'kept_answers'];
+    return admin.query(tables.map((table) => `ALTER TABLE ${table}${from} RENAME TO ${table}${to}`).join(';'));
+  };
+  await rename(...ending);
+  try {
+    return await work();
+  } finally {
+    await rename(ending[1], ending[0]);
+    await admin.end();
+  }
+}
+
+const alsoGiving =
+  (fields: object) =>
+  async (request: Request): Promise<[Request, Request]> => [
+    request,
+    { ...request, body: { ...(request.body as object), ...fields } },
+  ];
+const inWords = async (request: Request): Promise<[Request, Request]> => {
+  const unsaid = { ...request, method: 'POST', path: '/api/tokens/cleanup', body: {} };
+  return [unsaid, about(request, request.pool, 'default')];
+};
+const GENERATION = { method: 'POST', path: '/generate-token', pool: ELASTIC };
+const CREATION = { method: 'POST', path: '/api/tokens', pool: ELASTIC, body: { pool: ELASTIC } };
+
+/** For each operation that may be repeated, two requests to it (or to its alias) that are not the same. */
+const ANOTHER: Record<string, (request: Request) => Promise<[Request, Request]>> = {
+  allocateToken: alsoGiving({ metadata: { desk: 7 } }),
+  releaseToken: alsoGiving({ fence: 1 }),
+  releaseTokenById: alsoGiving({ fence: 1 }),
+  keepTokenAlive: alsoGiving({ fence: 1 }),
+  releaseActiveTokens: inWords,
+  clearActiveTokens: inWords,
+  createToken: () => emptied().then(() => [GENERATION, CREATION]),
+  generateToken: () => emptied().then(() => [CREATION, GENERATION]),
+  assignToken: alsoGiving({ client_id: 'kiosk-8' }),
+  keepAssignedTokenAlive: alsoGiving({ client_id: 'kiosk-8' }),
+  unblockToken: async (request) => [request, { ...request, body: { token: await newToken(ELASTIC) } }],
+};
+
+/** For each code what has to happen, or to be asked otherwise, for a request to be answered with it. */
+const REFUSALS: Record<string, (request: Request, operationId: string) => Promise<Answer>> = {
+  invalid_request: (request) => send(withQuery(request, 'odd=1')),
+  invalid_status: (request) => send(withQuery(request, 'status=odd')),
+  invalid_token_id: (request) => send(about(request, request.token, '7')),
+  token_not_found: (request) => send(about(request, request.token, randomUUID())),
+  pool_not_found: (request) => send(about(request, request.pool, 'none')),
+  body_too_large: (request) => send({ ...request, body: 'x'.repeat(20_000) }),
+  unsupported_media_type: (request) => send({ ...request, body: 'x', headers: { 'content-type': 'text/plain' } }),
+  idempotency_key_reused: async (request, operationId) => {
+    const headers = { 'idempotency-key': randomUUID() };
+    const [first, other] = await ANOTHER[operationId]!(request);
+    expect((await send({ ...first, headers })).status).toBeLessThan(300);
+    return send({ ...other, headers });
+  },
+  token_not_active: async (request) => {
+    await done('POST', `/api/tokens/${request.token}/release`);
+    return send(namingNothing(request));
+  },
+  token_deleted: async (request) => {
+    await done('DELETE', `/api/tokens/${request.token}?force=true`);
+    return send(request);
+  },
+  lease_handle_required: async (request) => {
+    await done('PATCH', `/api/pools/${request.pool}`, { release_authority: 'holder' });
+    return send(namingNothing(request));
+  },
+  stale_lease: (request) =>
+    send({
+      ...request,
+      body: request.path.startsWith('/api/')
+        ? { user_id: randomUUID() }
+        : { ...(request.body as object), client_id: 'x' },
+    }),
+  lease_ended: async (request) => {
+    await done('POST', `/api/tokens/${request.token}/release`);
+    return send(request);
+  },
+  not_renewable: async (request) => {
+    await done('PATCH', `/api/pools/${request.pool}`, { renewable: false });
+    return send(request);
+  },
+  pool_exhausted: async (request) => {
+    await done('POST', '/api/tokens/allocate', { pool: request.pool });
+    return send(request);
+  },
+  pool_is_fixed: async (request) => {
+    const pool = await newPool({ kind: 'fixed' });
+    const [token] = (await done('GET', `/api/tokens?pool=${pool}`)).tokens;
+    return send(about(about(request, request.pool, pool), request.token, token.id as string));
+  },
+  pool_limit_reached: async (request) => {
+    const { size } = await done('GET', `/api/pools/${request.pool}`);
+    for (let made = 0; made < size; made++) await newToken(request.pool);
+    return send(request);
+  },
+  token_in_use: (request) => send({ ...request, path: request.path.replace('?force=true', '') }),
+  pool_exists: async (request) => {
+    await send(request);
+    return send(request);
+  },
+  internal_error: (request) => withTables(['', '_gone'], () => send(request)),
+  unavailable: async (request) => {
+    proxy.set('closed');
+    try {
+      return await send(request);
+    } finally {
+      proxy.set('open');
+    }
+  },
+};
+
+const PROMISES = Object.values(openapi.paths)
+  .flatMap((operations) => Object.values(operations))
+  .flatMap(({ operationId, responses }) =>
+    Object.entries(responses).flatMap(([status, { content = {} }]) =>
+      Object.keys(content['application/problem+json']?.examples ?? { '': null }).map((code) => ({
+        operationId,
+        status: Number(status),
+        code,
+      })),
+    ),
+  );
+
+test.each(PROMISES)('$operationId: $status $code', async ({ operationId, status, code }) => {
+  const request = await REQUESTS[operationId]!();
+  const answer = await (code === '' ? send(request) : REFUSALS[code]!(request, operationId));
+  expect({ status: answer.status, code: answer.body.error ?? '' }).toEqual({ status, code });
+});
