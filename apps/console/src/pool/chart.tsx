@@ -48,15 +48,16 @@ export function Chart({ title, summary, times, series, format, empty = null }: P
   const names = series.map(({ label }) => label).join();
 
   useEffect(() => {
-    const width = (): number => Math.floor(place.current!.clientWidth);
+    const parent = place.current!;
+    const width = (): number => Math.floor(parent.clientWidth);
     const chart = new uPlot(
       options(series, format, width(), (index) => (pointed.value = index)),
       data.current,
-      place.current!,
+      parent,
     );
     plot.current = chart;
     const resize = new ResizeObserver(() => chart.setSize({ width: width(), height: HEIGHT }));
-    resize.observe(place.current!);
+    resize.observe(parent);
     return () => {
       resize.disconnect();
       chart.destroy();
@@ -73,7 +74,7 @@ export function Chart({ title, summary, times, series, format, empty = null }: P
         <span class="note digits">{at !== null && times[at] !== undefined ? CLOCK.format(times[at]) : ''}</span>
       </header>
       <ul class="legend">
-        {[...series].map(({ label, colour, values }) => (
+        {series.map(({ label, colour, values }) => (
           <li key={label}>
             <span class="swatch" style={{ background: `var(${colour})` }} aria-hidden="true" />
             {label}
