@@ -105,8 +105,6 @@ async function live(base) {
     ttl_seconds: 600,
     on_exhausted: 'reject',
   });
-  for (let i = 0; i < 31; i++) await ask(base, 'POST', '/api/tokens', { pool: 'sandboxes' });
-  for (let i = 0; i < 6; i++) await ask(base, 'POST', '/api/tokens', { pool: 'elastic' });
   let leases = [];
   for (let t = 0; t < PAST_SECONDS; t += STEP_SECONDS) {
     await clock.query(`UPDATE clock.shift SET by = by + interval '${STEP_SECONDS} seconds'`);
@@ -121,12 +119,15 @@ async function live(base) {
       await ask(base, 'POST', `/api/tokens/${token_id}/release`, { lease_id });
     }
     leases = leases.filter((lease) => !going.includes(lease)).slice(-200);
-    if (t > PAST_SECONDS - 700 && chance() < 0.06) await allocate('lab-phones');
-    if (t > PAST_SECONDS - 560 && chance() < 0.1) await allocate('sandboxes');
+    if (t > PAST_SECONDS - 700 && chance() < 0.05) await allocate('lab-phones');
   }
-  for (let i = 0; i < 4; i++) await allocate('elastic');
   // The rest of the way to the present.
   await clock.query(`UPDATE clock.shift SET by = '0' WHERE by < '0'`);
+  // Free tokens of elastic pools do not last.
+  for (let i = 0; i < 31; i++) await ask(base, 'POST', '/api/tokens', { pool: 'sandboxes' });
+  for (let i = 0; i < 6; i++) await ask(base, 'POST', '/api/tokens', { pool: 'elastic' });
+  for (let i = 0; i < 19; i++) await allocate('sandboxes');
+  for (let i = 0; i < 4; i++) await allocate('elastic');
   // Until no token is free, so that there is one that is next to be evicted.
   for (let i = 0; i < 110; i++) {
     const { counts } = await (await fetch(`${base}/api/pools/default`)).json();
@@ -137,18 +138,18 @@ async function live(base) {
 
 async function takePictures(base) {
   const open = async (path, { width, height, colorScheme }) => {
-    const context = await browser.newContext({ viewport: { width, height }, deviceScaleFactor: 2, colorScheme });
+    const context = await browser.newContext({ viewport: { width, height }, deviceScaleFactor: 1.5, colorScheme });
     const page = await context.newPage();
     await page.goto(`${base}/console${path}`);
     return page;
   };
   const wide = { width: 1440, height: 1000 };
 
-  const overview = await open('', { ...wide, height: 620, colorScheme: 'light' });
+  const overview = await open('', { ...wide, height: 860, colorScheme: 'light' });
   await overview.locator('.pool-card').nth(3).waitFor();
   await overview.screenshot({ path: 'docs/console-pools.png' });
 
-  const board = await open('/pools/default?period=3600', { ...wide, height: 1380, colorScheme: 'light' });
+  const board = await open('/pools/default?period=3600', { ...wide, height: 1280, colorScheme: 'light' });
   await board.locator('.board canvas').waitFor();
   await board.waitForTimeout(800);
   for (let i = 0; i < 3; i++) {

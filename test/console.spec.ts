@@ -446,6 +446,26 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       await database.drop();
     });
 
+    test('a page that nobody sees gives its connection back, and catches up once it is seen', async () => {
+      const name = await makePool();
+      await page.clock.install();
+      await openPool(name);
+      await has(held(), '0 of 3 tokens');
+      const show = (isShown: boolean): Promise<void> =>
+        page.evaluate(`
+          Object.defineProperty(document, 'hidden', { value: ${!isShown}, configurable: true });
+          document.dispatchEvent(new Event('visibilitychange'));
+        `);
+      const ended = page.waitForEvent('requestfailed', (request) => request.url().includes('/events/stream'));
+      await show(false);
+      await page.clock.fastForward(31_000);
+      await ended;
+      await allocate(name);
+      await show(true);
+      await has(held(), '1 of 3 tokens');
+      expect(await page.locator('.banner').count()).toBe(0);
+    });
+
     test('time is left by the server’s clock, whatever the reader’s says', async () => {
       await page.addInitScript(() => {
         const now = Date.now;

@@ -42,6 +42,8 @@ const MOST_PAGES_BACK = 20;
 /** Where more was missed, a new snapshot is quicker. */
 const MOST_TO_CATCH_UP = 5_000;
 const RETRIES_MS = [500, 1_000, 2_000, 4_000, 8_000];
+/** A browser has six connections for all pages of a service, and a stream takes one: pages that nobody sees give it back. */
+const UNSEEN_MS = 30_000;
 /** How often the pool itself is looked at: its policy is in no event, and a dead connection may look alive. */
 const LOOK_MS = 10_000;
 const SHOWN_EVENTS = 200;
@@ -68,6 +70,8 @@ export class LivePool {
   #closeStream: Close | null = null;
   #attempts = 0;
   #retry: ReturnType<typeof setTimeout> | undefined;
+  #rest: ReturnType<typeof setTimeout> | undefined;
+  #isResting = false;
   #look: ReturnType<typeof setInterval> | undefined;
   #breath: ReturnType<typeof setTimeout> | undefined;
   #lastEventAt = 0;
@@ -112,19 +116,22 @@ export class LivePool {
     this.#look = setInterval(() => void this.look(), LOOK_MS);
     addEventListener('offline', this.#goneOffline);
     addEventListener('online', this.retry);
-    document.addEventListener('visibilitychange', this.#seenAgain);
+    document.addEventListener('visibilitychange', this.#seen);
     void this.#connect();
+    // It may have been opened behind another page.
+    this.#seen();
   }
 
   stop(): void {
     this.#isStopped = true;
     this.#closeStream?.();
     clearTimeout(this.#retry);
+    clearTimeout(this.#rest);
     clearInterval(this.#look);
     clearTimeout(this.#breath);
     removeEventListener('offline', this.#goneOffline);
     removeEventListener('online', this.retry);
-    document.removeEventListener('visibilitychange', this.#seenAgain);
+    document.removeEventListener('visibilitychange', this.#seen);
   }
 
   /** @returns what ends it */
@@ -183,6 +190,7 @@ export class LivePool {
 
   async #connect(): Promise<void> {
     clearTimeout(this.#retry);
+    this.#isResting = false;
     const connection = this.#connection.peek();
     if (connection.is === 'lost') this.#connection.value = { ...connection, retryAt: null };
     try {
@@ -292,10 +300,21 @@ export class LivePool {
     this.#retry = setTimeout(() => void this.#connect(), delay);
   }
 
-  readonly #goneOffline = (): void => this.#lose();
+  readonly #goneOffline = (): void => {
+    if (!this.#isResting) this.#lose();
+  };
 
-  readonly #seenAgain = (): void => {
-    if (document.hidden) return;
+  readonly #seen = (): void => {
+    clearTimeout(this.#rest);
+    if (document.hidden) {
+      this.#rest = setTimeout(() => {
+        this.#isResting = true;
+        this.#closeStream?.();
+        clearTimeout(this.#retry);
+      }, UNSEEN_MS);
+      return;
+    }
+    if (this.#isResting) return void this.#connect();
     this.retry();
     void this.look();
   };

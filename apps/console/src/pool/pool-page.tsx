@@ -250,27 +250,28 @@ function LoadedPool({ live, pool }: { readonly live: LivePool; readonly pool: Po
               }
             />
           </div>
+          <section class="over-time" aria-labelledby="over-time-title">
+            <div class="section-head">
+              <h2 id="over-time-title">Over time</h2>
+              <div class="segments" role="group" aria-label="How far back">
+                {PERIODS.map(({ seconds: length }) => (
+                  <button
+                    type="button"
+                    key={length}
+                    aria-pressed={period.seconds === length}
+                    onClick={() => choose({ period: length === USUAL.seconds ? null : String(length) })}
+                  >
+                    {duration(length)}
+                  </button>
+                ))}
+              </div>
+              {known > from + 1000 && (
+                <p class="note">The newest events only: known since {new Date(known).toLocaleTimeString()}.</p>
+              )}
+            </div>
+            <Charts pool={pool} series={figures.series} since={log.since} />
+          </section>
         </div>
-
-        <div class="section-head">
-          <h2>Over time</h2>
-          <div class="segments" role="group" aria-label="How far back">
-            {PERIODS.map(({ seconds: length }) => (
-              <button
-                type="button"
-                key={length}
-                aria-pressed={period.seconds === length}
-                onClick={() => choose({ period: length === USUAL.seconds ? null : String(length) })}
-              >
-                {duration(length)}
-              </button>
-            ))}
-          </div>
-          {known > from + 1000 && (
-            <p class="note">The newest events only: known since {new Date(known).toLocaleTimeString()}.</p>
-          )}
-        </div>
-        <Charts pool={pool} series={figures.series} since={log.since} />
       </main>
       {selected !== null && <TokenPanel live={live} pool={pool} id={selected} onClose={() => select(null)} />}
       {dialog.value === 'change' && (
