@@ -149,7 +149,7 @@ async function takePictures(base) {
   await overview.locator('.pool-card').nth(3).waitFor();
   await overview.screenshot({ path: 'docs/console-pools.png' });
 
-  const board = await open('/pools/default?period=3600', { ...wide, height: 1280, colorScheme: 'light' });
+  const board = await open('/pools/default?period=3600', { ...wide, height: 1440, colorScheme: 'light' });
   await board.locator('.board canvas').waitFor();
   await board.waitForTimeout(800);
   for (let i = 0; i < 3; i++) {

@@ -77,6 +77,7 @@ describe('the files of the console', () => {
 });
 
 const inChromium = chromiumPath === undefined ? describe.skip : describe;
+if (chromiumPath === undefined) console.warn('There is no Chromium here: the tests of the console in it are skipped.');
 
 inChromium('the console in Chromium (skipped where there is none)', () => {
   let browser: Browser;

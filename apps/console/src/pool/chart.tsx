@@ -163,7 +163,8 @@ function options(
       },
       {
         ...axis,
-        size: 48,
+        // As wide as what is written at it.
+        size: (_plot, marks) => 22 + 6.5 * Math.max(...(marks ?? []).map((mark) => mark.length), 2),
         space: 34,
         incrs: [0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1_200, 1_800, 3_600, 7_200, 36_000, 86_400],
         values: (_plot, marks) => marks.map((mark) => (mark === null ? '' : format(Math.abs(mark)))),
