@@ -361,6 +361,8 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       const name = await makePool({ kind: 'elastic', size: 1, renewable: true });
       await openPool(name);
       await has(page.locator('.tokens'), 'This pool has no tokens yet');
+      await has(page.locator('.chart'), 'No grant and no end in this time.');
+      expect(await page.locator('.over-time .note', { hasText: 'known since' }).count()).toBe(0);
       await button('Generate the first one').click();
       await has(held(), '0 of 1 tokens');
       await button('Generate').click();

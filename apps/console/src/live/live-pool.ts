@@ -225,6 +225,7 @@ export class LivePool {
   #begin({ last_seq }: Pool, { all, isWhole }: { all: Token[]; isWhole: boolean }): void {
     this.#state = new PoolState(all, last_seq, isWhole);
     this.#log = new EventLog();
+    if (last_seq === 0) this.#log.since = -Infinity;
     this.#recent.length = 0;
     this.#flashes.clear();
     this.#pagesBack = 0;

@@ -265,7 +265,7 @@ function LoadedPool({ live, pool }: { readonly live: LivePool; readonly pool: Po
                   </button>
                 ))}
               </div>
-              {known > from + 1000 && (
+              {Number.isFinite(known) && known > from + 1000 && (
                 <p class="note">The newest events only: known since {new Date(known).toLocaleTimeString()}.</p>
               )}
             </div>

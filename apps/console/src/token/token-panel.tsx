@@ -81,7 +81,7 @@ export function TokenPanel({ live, pool, id, onClose }: Props) {
   const now = serverClock.now();
   const token = live.state?.find(id) ?? null;
   const lease = token !== null && isHeld(token, now) ? token.lease : null;
-  const isDeleted = token === null && (events.value?.all[0]?.event === 'deleted' || live.state?.isWhole === true);
+  const isDeleted = token === null && events.value?.all[0]?.event === 'deleted';
   const mine = lease === null ? undefined : leaseOf(pool.name, lease.fence);
 
   return (
@@ -101,11 +101,8 @@ export function TokenPanel({ live, pool, id, onClose }: Props) {
             <code title={id}>{id}</code> <CopyButton text={id} what="the token id" />
           </h2>
           <p class="badges">
-            {isDeleted ? (
-              <span class="badge deleted">deleted</span>
-            ) : (
-              <span class={lease ? 'badge held' : 'badge free'}>{lease ? 'held' : 'free'}</span>
-            )}
+            {isDeleted && <span class="badge deleted">deleted</span>}
+            {token !== null && <span class={lease ? 'badge held' : 'badge free'}>{lease ? 'held' : 'free'}</span>}
             {mine && <span class="badge mine">yours</span>}
             {token !== null && token === nextOut(pool, live, now) && <span class="badge next">next to be evicted</span>}
           </p>
