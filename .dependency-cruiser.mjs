@@ -2,12 +2,15 @@
 // checks them; test/architecture.spec.ts plants a sin against each rule and sees exactly that rule fire.
 
 const SPEC = '\\.spec\\.ts$';
-const ENTRIES = '^(apps/[^/]+/src/(main|write-openapi)\\.ts|libs/[^/]+/src/index\\.ts|ormconfig\\.ts)$';
+const ENTRIES =
+  '^(apps/[^/]+/(src/(main|write-openapi)\\.tsx?|vite\\.config\\.mjs)|libs/[^/]+/src/index\\.ts|ormconfig\\.ts)$';
 const TEST_ENTRIES = `(${SPEC}|^test/support/global-(setup|teardown)\\.ts$)`;
 /** Implementations of ports that only tests use. */
 const DOUBLES = '^libs/[^/]+/src/testing/';
 /** Workshops: they measure and break the service and its database, and are in no image. */
 const WORKSHOPS = '^apps/(bench|chaos)/';
+/** For browsers: what it needs is put into its own files when it is built. */
+const CONSOLE = '^apps/console/';
 const DATABASE_DRIVERS = 'node_modules/(typeorm|pg|@types/pg)/';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
@@ -64,6 +67,13 @@ export default {
       to: { path: '^apps/', pathNot: '^apps/$1/' },
     },
     {
+      name: 'console-runs-in-a-browser',
+      comment: 'The console knows the API by its routes alone: no lib of the server, no Node.',
+      severity: 'error',
+      from: { path: CONSOLE },
+      to: { pathNot: [CONSOLE, '^libs/client/'], dependencyTypesNot: ['npm-dev'] },
+    },
+    {
       name: 'apps-use-the-door-of-a-lib',
       comment: 'A lib is entered by its index.ts; what that does not export is nobody else’s.',
       severity: 'error',
@@ -89,7 +99,7 @@ export default {
       comment:
         'The production image has none. pino-pretty is loaded in development only; types are gone after compiling.',
       severity: 'error',
-      from: { path: '^(apps|libs|ormconfig\\.ts)', pathNot: [SPEC, WORKSHOPS] },
+      from: { path: '^(apps|libs|ormconfig\\.ts)', pathNot: [SPEC, WORKSHOPS, CONSOLE] },
       to: {
         dependencyTypes: ['npm-dev'],
         dependencyTypesNot: ['type-only'],

@@ -43,6 +43,10 @@ export async function ask(base) {
   assert.match(document.body.openapi, /^3\.1\./);
   assert.ok(document.body.paths['/api/tokens/allocate'], 'openapi.json does not know allocate');
   assert.equal((await answer(base, '/docs')).status, 200, '/docs');
+  const page = await answer(base, '/');
+  const [script] = /\/console\/assets\/[^"]+\.js/.exec(page.body) ?? [];
+  assert.ok(script, '/ does not lead to the console');
+  assert.equal((await answer(base, script)).status, 200, script);
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {

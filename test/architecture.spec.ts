@@ -59,7 +59,7 @@ const violations = ({ summary }: Cruise): string[] =>
 const imports = (...names: string[]): string => names.map((name) => `import '${name}';\n`).join('');
 
 const PACKAGES: Files = Object.fromEntries(
-  ['@nestjs/common', 'fast-check', 'pg', 'pino-pretty', 'stranger', 'typeorm'].flatMap((name) => [
+  ['@nestjs/common', 'fast-check', 'pg', 'pino-pretty', 'preact', 'stranger', 'typeorm'].flatMap((name) => [
     [`node_modules/${name}/package.json`, JSON.stringify({ name, version: '1.0.0', main: 'index.js' })],
     [`node_modules/${name}/index.js`, ''],
   ]),
@@ -71,7 +71,7 @@ const GOOD_HOUSE: Files = {
   'package.json': JSON.stringify({
     type: 'module',
     dependencies: { '@nestjs/common': '1', pg: '1', typeorm: '1' },
-    devDependencies: { 'fast-check': '1', 'pino-pretty': '1' },
+    devDependencies: { 'fast-check': '1', 'pino-pretty': '1', preact: '1' },
   }),
   'ormconfig.ts': imports('./libs/tokens-postgres/src/data-source.js'),
   'apps/api/src/main.ts': imports('@app/local-postgres', '@nestjs/common', 'pino-pretty', './persistence.module.js'),
@@ -79,6 +79,8 @@ const GOOD_HOUSE: Files = {
   'apps/api/src/egg.ts': 'export {};\n',
   'apps/bench/src/main.ts': imports('@app/tokens-postgres', './cluster.js'),
   'apps/bench/src/cluster.ts': imports('@app/local-postgres', 'pg', 'fast-check', '../../api/src/egg.js'),
+  'apps/console/src/main.tsx': imports('preact', './app.js'),
+  'apps/console/src/app.tsx': 'export {};\n',
   'apps/demo/src/main.ts': imports('node:http'),
   'libs/tokens/src/index.ts': imports('./token.js'),
   'libs/tokens/src/token.ts': imports('node:crypto'),
@@ -104,6 +106,10 @@ const SINS: Readonly<Record<string, Files>> = {
     'apps/api/src/driver.ts': imports('pg'),
   },
   'apps-know-no-other-app': { 'apps/demo/src/neighbour.ts': imports('../../api/src/egg.js') },
+  'console-runs-in-a-browser': {
+    'apps/console/src/server.ts': imports('node:http'),
+    'apps/console/src/rules.ts': imports('@app/tokens'),
+  },
   'apps-use-the-door-of-a-lib': { 'apps/api/src/window.ts': imports('../../../libs/tokens/src/token.js') },
   'libs-use-the-door-of-a-lib': { 'libs/tokens-postgres/src/window.ts': imports('../../tokens/src/token.js') },
   'shipped-code-needs-no-tests': {
@@ -137,6 +143,7 @@ function sinfulHouse(): Files {
     ...sins,
     ...dead,
     ...door('apps/api/src/main.ts', 'apps/api/src'),
+    ...door('apps/console/src/main.tsx', 'apps/console/src'),
     ...door('apps/demo/src/main.ts', 'apps/demo/src'),
     ...door('libs/tokens/src/index.ts', 'libs/tokens/src'),
     ...door('libs/tokens-postgres/src/index.ts', 'libs/tokens-postgres/src'),
@@ -199,7 +206,7 @@ function walk(path: string): string[] {
 }
 
 const tree = ['apps', 'libs', 'test'].flatMap((top) => walk(join(ROOT, top))).map((path) => relative(ROOT, path));
-const sources = tree.filter((path) => path.endsWith('.ts'));
+const sources = tree.filter((path) => /\.tsx?$/.test(path));
 const textOf = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 const codeOf = (text: string): string => text.replace(/\/\*[^]*?\*\/|(?<!:)\/\/.*/g, '');
 

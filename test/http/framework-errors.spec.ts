@@ -39,7 +39,8 @@ function expectEarlyProblem(answer: Answer, status: number, error: string): void
 }
 
 test.each([
-  ['GET', '/'],
+  ['POST', '/'],
+  ['GET', '/console/assets/nothing.js'],
   ['GET', '/api'],
   ['GET', '/api/tokens/available/more'],
   ['POST', '/api/tokens/release'],

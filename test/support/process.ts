@@ -21,9 +21,9 @@ export interface ServiceProcess {
   readonly ended: Promise<number | NodeJS.Signals>;
 }
 
-/** Compiles the service, as `npm start` does. */
+/** Compiles the service, without its console. */
 export async function build(): Promise<void> {
-  await promisify(execFile)('npm', ['run', '-s', 'build'], { cwd: ROOT });
+  await promisify(execFile)('npx', ['nest', 'build', 'api'], { cwd: ROOT });
 }
 
 /** Starts a process and does not wait; it is killed when the test run ends before it. */

@@ -2,6 +2,8 @@
 
 import { Module } from '@nestjs/common';
 import { CommandQueue, DEFAULT_LIMITS, TokenPoolRepository, TokenPoolService, TokenReader } from '@app/tokens';
+import { ConsoleController } from './console/console.controller.js';
+import { ConsoleFiles } from './console/console-files.js';
 import { HealthController } from './health/health.controller.js';
 import { Exposition } from './metrics/exposition.js';
 import { MetricsController } from './metrics/metrics.controller.js';
@@ -22,9 +24,11 @@ import { TokensController } from './tokens/tokens.controller.js';
     PoolsController,
     HealthController,
     MetricsController,
+    ConsoleController,
   ],
   imports: [MetricsModule, StreamModule],
   providers: [
+    ConsoleFiles,
     Exposition,
     {
       provide: CommandQueue,

@@ -3,6 +3,7 @@
 
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
+import { docsHeaders } from '../http/page-headers.js';
 import type { Operation as MeasuredOperation } from '../metrics/http-metrics.js';
 import { inOpenApi30 } from './openapi-3.0.js';
 
@@ -41,6 +42,7 @@ export function buildDocument(app: INestApplication): OpenAPIObject {
 export function serveDocument(app: INestApplication): () => OpenAPIObject {
   let document: OpenAPIObject | undefined;
   const documentOnce = (): OpenAPIObject => (document ??= buildDocument(app));
+  app.use('/docs', docsHeaders);
   SwaggerModule.setup('docs', app, documentOnce, {
     jsonDocumentUrl: 'openapi.json',
     raw: ['json'],

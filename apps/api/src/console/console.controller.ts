@@ -1,0 +1,47 @@
+// The console: its files, and its one page at every other address below /console.
+
+import { Controller, Get, Redirect, Req, Res } from '@nestjs/common';
+import { ApiExcludeController } from '@nestjs/swagger';
+import type { Request, Response } from 'express';
+import { CONSOLE_HEADERS } from '../http/page-headers.js';
+import { HttpProblem } from '../http/problem.js';
+import { ConsoleFiles, type ConsoleFile } from './console-files.js';
+
+const PAGE = 'index.html';
+
+@ApiExcludeController()
+@Controller()
+export class ConsoleController {
+  constructor(private readonly files: ConsoleFiles) {}
+
+  @Get()
+  @Redirect('/console', 302)
+  home(): void {}
+
+  @Get('console/assets/:name')
+  asset(@Req() req: Request, @Res() res: Response): void {
+    const file = this.files.find(`assets/${req.params['name'] as string}`);
+    if (!file) throw new HttpProblem('route_not_found', 'the console has no such file');
+    // Its name changes with its content.
+    send(req, res, file, 'public, max-age=31536000, immutable');
+  }
+
+  @Get(['console', 'console/*path'])
+  page(@Req() req: Request, @Res() res: Response): void {
+    const file = this.files.find(PAGE);
+    if (!file) throw new HttpProblem('route_not_found', 'the console is not built: npm run build');
+    send(req, res, file, 'no-cache');
+  }
+}
+
+function send(req: Request, res: Response, { type, content, gzipped }: ConsoleFile, caching: string): void {
+  for (const [name, value] of CONSOLE_HEADERS) res.setHeader(name, value);
+  const isPacked = req.acceptsEncodings('gzip') === 'gzip';
+  const body = isPacked ? gzipped : content;
+  res.setHeader('content-type', type);
+  res.setHeader('cache-control', caching);
+  res.setHeader('vary', 'accept-encoding');
+  if (isPacked) res.setHeader('content-encoding', 'gzip');
+  res.setHeader('content-length', body.length);
+  res.end(body);
+}

@@ -1,0 +1,59 @@
+// What a browser is told about pages, and nobody about JSON: constants, set where a page is served.
+
+import type { NextFunction, Request, Response } from 'express';
+
+type Headers = readonly (readonly [name: string, value: string])[];
+
+/** Those of helmet that mean something without TLS. */
+const COMMON: Headers = [
+  ['cross-origin-opener-policy', 'same-origin'],
+  ['cross-origin-resource-policy', 'same-origin'],
+  ['origin-agent-cluster', '?1'],
+  ['referrer-policy', 'no-referrer'],
+  ['x-content-type-options', 'nosniff'],
+  ['x-dns-prefetch-control', 'off'],
+  ['x-frame-options', 'SAMEORIGIN'],
+  ['x-permitted-cross-domain-policies', 'none'],
+];
+
+/** Nothing but its own files and this service; no style or script within the page. */
+const CONSOLE_POLICY = [
+  "default-src 'none'",
+  "base-uri 'none'",
+  "connect-src 'self'",
+  "font-src 'self'",
+  "form-action 'none'",
+  "frame-ancestors 'self'",
+  "img-src 'self'",
+  "script-src 'self'",
+  "script-src-attr 'none'",
+  "style-src 'self'",
+];
+
+/** Helmet's default but for TLS: Swagger UI has pictures and styles within its page. */
+const DOCS_POLICY = [
+  "default-src 'self'",
+  "base-uri 'self'",
+  "font-src 'self' https: data:",
+  "form-action 'self'",
+  "frame-ancestors 'self'",
+  "img-src 'self' data:",
+  "object-src 'none'",
+  "script-src 'self'",
+  "script-src-attr 'none'",
+  "style-src 'self' https: 'unsafe-inline'",
+];
+
+export const CONSOLE_HEADERS = under(CONSOLE_POLICY);
+
+/** Middleware: sets the headers of the pages below /docs. */
+export function docsHeaders(_req: Request, res: Response, next: NextFunction): void {
+  for (const [name, value] of DOCS_HEADERS) res.setHeader(name, value);
+  next();
+}
+
+const DOCS_HEADERS = under(DOCS_POLICY);
+
+function under(policy: readonly string[]): Headers {
+  return [...COMMON, ['content-security-policy', policy.join(';')]];
+}

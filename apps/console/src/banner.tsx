@@ -1,0 +1,18 @@
+// What concerns the whole page, above everything else.
+
+import type { ComponentChildren } from 'preact';
+import { Icon } from './ui/icon.js';
+
+interface Props {
+  readonly kind?: 'bad' | 'warning';
+  readonly children: ComponentChildren;
+}
+
+export function Banner({ kind = 'bad', children }: Props) {
+  return (
+    <div class={`banner ${kind}`} role={kind === 'bad' ? 'alert' : 'status'}>
+      <Icon name="alert" />
+      <div class="grow">{children}</div>
+    </div>
+  );
+}

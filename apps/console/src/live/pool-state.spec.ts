@@ -1,0 +1,163 @@
+import type { PoolEvent, Token } from '../api.js';
+import { countHeld, isHeld, nextToBeEvicted, PoolState } from './pool-state.js';
+
+const NOON = Date.parse('2026-11-21T12:00:00Z');
+const iso = (seconds: number): string => new Date(NOON + seconds * 1000).toISOString();
+
+function free(id: string): Token {
+  return {
+    id,
+    pool: 'p',
+    status: 'available',
+    active_user_id: null,
+    last_activated_at: null,
+    expires_at: null,
+    fence: null,
+  };
+}
+
+function held(id: string, fence: number, since = 0, until = 60): Token {
+  return {
+    ...free(id),
+    status: 'active',
+    active_user_id: `user-${fence}`,
+    last_activated_at: iso(since),
+    expires_at: iso(until),
+    fence,
+  };
+}
+
+function event(seq: number, token_id: string, of: Partial<PoolEvent>): PoolEvent {
+  return {
+    id: `event-${seq}`,
+    seq,
+    token_id,
+    event: 'activated',
+    user_id: of.fence === undefined ? null : `user-${of.fence}`,
+    fence: null,
+    reason: null,
+    occurred_at: iso(seq),
+    recorded_at: iso(seq),
+    expires_at: null,
+    metadata: {},
+    ...of,
+  };
+}
+
+const activated = (seq: number, id: string, fence: number): PoolEvent =>
+  event(seq, id, { event: 'activated', fence, reason: 'allocated', expires_at: iso(seq + 60) });
+const released = (seq: number, id: string, fence: number, reason: PoolEvent['reason'] = 'released_by_client') =>
+  event(seq, id, { event: 'released', fence, reason });
+
+test('grants, renewals and ends change the lease of their token', () => {
+  const state = new PoolState([free('a'), free('b')], 2);
+  expect(state.apply(activated(3, 'b', 1))).toMatchObject({ kind: 'granted', token: { id: 'b' } });
+  expect(state.find('b')!.lease).toEqual({
+    fence: 1,
+    userId: 'user-1',
+    activatedAt: NOON + 3_000,
+    expiresAt: NOON + 63_000,
+  });
+  state.apply(event(4, 'b', { event: 'renewed', fence: 1, expires_at: iso(90) }));
+  expect(state.find('b')!.lease!.expiresAt).toBe(NOON + 90_000);
+  expect(state.apply(released(5, 'b', 1))).toMatchObject({ kind: 'released', ended: { fence: 1 } });
+  expect(state.find('b')!.lease).toBeNull();
+  expect(state.seq).toBe(5);
+});
+
+test('an event that is known already changes nothing', () => {
+  const state = new PoolState([free('a')], 1);
+  state.apply(activated(2, 'a', 1));
+  state.apply(released(3, 'a', 1));
+  expect(state.apply(activated(2, 'a', 1))).toBeNull();
+  expect(state.find('a')!.lease).toBeNull();
+});
+
+test('a missing event is noticed', () => {
+  const state = new PoolState([free('a')], 1);
+  expect(() => state.apply(activated(3, 'a', 1))).toThrow(RangeError);
+});
+
+test('a snapshot that is newer than its seq stays as it is while what it knows is told again', () => {
+  const truth = new PoolState([free('a'), free('b')], 2);
+  const events = [
+    activated(3, 'a', 1),
+    activated(4, 'b', 2),
+    released(5, 'a', 1, 'lru_eviction'),
+    activated(6, 'a', 3),
+    event(7, 'b', { event: 'expired', fence: 2, reason: 'ttl_expired' }),
+    event(8, 'a', { event: 'renewed', fence: 3, expires_at: iso(100) }),
+  ];
+  for (const each of events) truth.apply(each);
+  // Token by token, read at any moment: whatever the page said of it, the fold ends with the truth.
+  const moments: Token[][] = [
+    [free('a'), held('a', 1, 3, 63), free('a'), held('a', 3, 6, 66), { ...held('a', 3, 6, 100) }],
+    [free('b'), held('b', 2, 4, 64), free('b')],
+  ];
+  for (const a of moments[0]!) {
+    for (const b of moments[1]!) {
+      const state = new PoolState([a, b], 2);
+      for (const each of events) state.apply(each);
+      expect(state.tokens).toEqual(truth.tokens);
+    }
+  }
+});
+
+test('the end of an earlier lease does not touch its successor', () => {
+  const state = new PoolState([held('a', 7)], 10);
+  expect(state.apply(released(11, 'a', 6))).toMatchObject({ ended: null });
+  expect(state.find('a')!.lease!.fence).toBe(7);
+});
+
+test('tokens come and go in the order of their ids', () => {
+  const state = new PoolState([free('c'), free('a')], 2);
+  state.apply(event(3, 'b', { event: 'generated' }));
+  state.apply(event(4, 'd', { event: 'generated' }));
+  expect(state.tokens.map(({ id }) => id)).toEqual(['a', 'b', 'c', 'd']);
+  state.apply(event(5, 'c', { event: 'deleted', reason: 'idle_ttl' }));
+  expect(state.tokens.map(({ id }) => id)).toEqual(['a', 'b', 'd']);
+  expect(state.find('c')).toBeUndefined();
+});
+
+test('a token that was generated before its page was read is there once, a deleted one not again', () => {
+  const state = new PoolState([free('a')], 0);
+  state.apply(event(1, 'a', { event: 'generated' }));
+  state.apply(event(2, 'z', { event: 'generated' }));
+  state.apply(event(3, 'z', { event: 'deleted' }));
+  state.apply(activated(4, 'gone', 1));
+  expect(state.tokens.map(({ id }) => id)).toEqual(['a']);
+});
+
+test('of a pool that is shown in part, unknown tokens stay unknown', () => {
+  const state = new PoolState([free('a')], 0, false);
+  expect(state.apply(event(1, 'b', { event: 'generated' }))).toMatchObject({ kind: 'generated' });
+  expect(state.apply(activated(2, 'b', 1))).toMatchObject({ kind: 'granted' });
+  expect(state.tokens).toHaveLength(1);
+});
+
+test('from its deadline on a lease is over, whether or not an event says so', () => {
+  const state = new PoolState([held('a', 1, 0, 60), free('b')], 5);
+  expect(countHeld(state.tokens, NOON + 59_999)).toBe(1);
+  expect(countHeld(state.tokens, NOON + 60_000)).toBe(0);
+  expect(isHeld(state.find('a')!, NOON + 60_000)).toBe(false);
+  // A renewal that was made in time and told late counts.
+  state.apply(event(6, 'a', { event: 'renewed', fence: 1, expires_at: iso(120) }));
+  expect(countHeld(state.tokens, NOON + 60_000)).toBe(1);
+});
+
+test('the smallest fence is next to be evicted, but only where no token is free', () => {
+  const state = new PoolState([held('a', 12), held('b', 11), held('c', 13, 0, 30)], 20);
+  expect(nextToBeEvicted(state.tokens, NOON)!.id).toBe('b');
+  expect(nextToBeEvicted(state.tokens, NOON + 30_000)).toBeNull();
+  expect(nextToBeEvicted([], NOON)).toBeNull();
+});
+
+test.each([
+  ['released_by_client', 'released'],
+  ['lru_eviction', 'evicted'],
+  ['cleanup', 'cleaned'],
+  ['deleted_by_client', 'ended-by-deletion'],
+] as const)('a lease that ended with %s was %s', (reason, kind) => {
+  const state = new PoolState([held('a', 1)], 1);
+  expect(state.apply(released(2, 'a', 1, reason))!.kind).toBe(kind);
+});

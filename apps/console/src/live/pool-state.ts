@@ -1,0 +1,153 @@
+// The tokens of a pool, folded from a snapshot and the events after it. Pages of the snapshot may be newer than the
+// seq that it is said to have: what an event tells of a lease that is over by now, or known already, changes nothing.
+
+import type { PoolEvent, Token } from '../api.js';
+
+export interface Lease {
+  readonly fence: number;
+  readonly userId: string;
+  /** Milliseconds since the epoch, as all times here. */
+  readonly activatedAt: number;
+  readonly expiresAt: number;
+}
+
+export interface TokenState {
+  readonly id: string;
+  /** The newest lease that has no end on record; over all the same once `expiresAt` has passed. */
+  lease: Lease | null;
+}
+
+/** What a person would call it. */
+export type Kind =
+  | 'granted'
+  | 'renewed'
+  | 'released'
+  | 'evicted'
+  | 'cleaned'
+  | 'expired'
+  | 'ended-by-deletion'
+  | 'generated'
+  | 'deleted';
+
+export interface Applied {
+  readonly kind: Kind;
+  readonly token: TokenState;
+  /** The lease that an end ended, where it is known. */
+  readonly ended: Lease | null;
+}
+
+export class PoolState {
+  /** In the order of their ids, so that a token keeps its neighbours. */
+  readonly tokens: TokenState[];
+  readonly #byId: Map<string, TokenState>;
+
+  /** @param isWhole whether every token of the pool is among them: of an unknown one nothing is learned otherwise */
+  constructor(
+    tokens: readonly Token[],
+    public seq: number,
+    readonly isWhole = true,
+  ) {
+    this.tokens = tokens.map((token) => ({ id: token.id, lease: leaseOf(token) }));
+    this.tokens.sort((a, b) => (a.id < b.id ? -1 : 1));
+    this.#byId = new Map(this.tokens.map((token) => [token.id, token]));
+  }
+
+  find(id: string): TokenState | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** Null when it is known already. @throws RangeError when events before it are missing */
+  apply(event: PoolEvent): Applied | null {
+    if (event.seq <= this.seq) return null;
+    if (event.seq > this.seq + 1) throw new RangeError(`after event ${this.seq} came ${event.seq}`);
+    this.seq = event.seq;
+    const token = this.#byId.get(event.token_id) ?? this.#add(event);
+    const { lease } = token;
+    const isOfLease = lease !== null && lease.fence === event.fence;
+    const kind = kindOf(event);
+    switch (event.event) {
+      case 'generated':
+        break;
+      case 'activated':
+        if (lease === null || lease.fence < event.fence!) token.lease = begun(event);
+        break;
+      case 'renewed':
+        if (isOfLease) token.lease = { ...lease, expiresAt: Date.parse(event.expires_at!) };
+        break;
+      case 'released':
+      case 'expired':
+        if (isOfLease) token.lease = null;
+        return { kind, token, ended: isOfLease ? lease : null };
+      case 'deleted':
+        this.#remove(token);
+    }
+    return { kind, token, ended: null };
+  }
+
+  #add({ token_id, event }: PoolEvent): TokenState {
+    const token: TokenState = { id: token_id, lease: null };
+    // Anything else is of a token that was deleted before its page of the snapshot was read.
+    if (event !== 'generated' || !this.isWhole) return token;
+    this.#byId.set(token_id, token);
+    this.tokens.splice(this.#placeOf(token_id), 0, token);
+    return token;
+  }
+
+  #remove(token: TokenState): void {
+    if (this.#byId.delete(token.id)) this.tokens.splice(this.#placeOf(token.id), 1);
+  }
+
+  /** Of the first token whose id is not smaller. */
+  #placeOf(id: string): number {
+    let [from, to] = [0, this.tokens.length];
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if (this.tokens[middle]!.id < id) from = middle + 1;
+      else to = middle;
+    }
+    return from;
+  }
+}
+
+export const isHeld = ({ lease }: TokenState, now: number): boolean => lease !== null && lease.expiresAt > now;
+
+export function countHeld(tokens: readonly TokenState[], now: number): number {
+  let held = 0;
+  for (const { lease } of tokens) if (lease !== null && lease.expiresAt > now) held++;
+  return held;
+}
+
+/** The token that the next allocate takes from its user: the oldest lease, when no token is free. */
+export function nextToBeEvicted(tokens: readonly TokenState[], now: number): TokenState | null {
+  let oldest: TokenState | null = null;
+  for (const token of tokens) {
+    if (!isHeld(token, now)) return null;
+    if (oldest === null || token.lease!.fence < oldest.lease!.fence) oldest = token;
+  }
+  return oldest;
+}
+
+export function kindOf({ event, reason }: PoolEvent): Kind {
+  if (event === 'activated') return 'granted';
+  if (event !== 'released') return event;
+  if (reason === 'lru_eviction') return 'evicted';
+  if (reason === 'cleanup') return 'cleaned';
+  return reason === 'deleted_by_client' ? 'ended-by-deletion' : 'released';
+}
+
+function leaseOf({ fence, active_user_id, last_activated_at, expires_at }: Token): Lease | null {
+  if (fence === null || active_user_id === null || last_activated_at === null || expires_at === null) return null;
+  return {
+    fence,
+    userId: active_user_id,
+    activatedAt: Date.parse(last_activated_at),
+    expiresAt: Date.parse(expires_at),
+  };
+}
+
+const begun = ({ fence, user_id, occurred_at, expires_at }: PoolEvent): Lease => ({
+  fence: fence!,
+  userId: user_id!,
+  activatedAt: Date.parse(occurred_at),
+  expiresAt: Date.parse(expires_at!),
+});

@@ -1,0 +1,75 @@
+// The leases that were allocated in this tab, with their handles: nobody else is ever shown those. They outlive a
+// reload, not the tab.
+
+import { effect, signal } from '@preact/signals';
+import type { EndReason, Grant, PoolEvent } from './api.js';
+import { serverClock } from './server-clock.js';
+
+export interface MyLease extends Grant {
+  /** When and how it ended, as far as it is known to have. */
+  readonly ended: { readonly at: string; readonly reason: EndReason | null } | null;
+}
+
+const KEY = 'token-pool.leases';
+/** Ended ones are kept for a look back, newest first. */
+const MOST_ENDED = 20;
+
+export const myLeases = signal<readonly MyLease[]>(stored());
+
+effect(() => {
+  try {
+    sessionStorage.setItem(KEY, JSON.stringify(myLeases.value));
+  } catch {
+    // Without a storage, or with a full one, they live as long as the page.
+  }
+});
+
+/** Newest first. */
+export function keepLease(grant: Grant): void {
+  set([{ ...grant, ended: null }, ...myLeases.peek()]);
+}
+
+export const leaseOf = (pool: string, fence: number): MyLease | undefined =>
+  myLeases.value.find((lease) => lease.pool === pool && lease.fence === fence);
+
+export function renewLease(pool: string, fence: number, expires_at: string): void {
+  set(myLeases.peek().map((lease) => (isOf(lease, pool, fence) ? { ...lease, expires_at } : lease)));
+}
+
+export function endLease(pool: string, fence: number, ended: MyLease['ended']): void {
+  const lease = myLeases.peek().find((each) => isOf(each, pool, fence));
+  if (lease && lease.ended === null) set(myLeases.peek().map((each) => (each === lease ? { ...each, ended } : each)));
+}
+
+/** What an event tells of a lease of ours. */
+export function heed(pool: string, { event, fence, reason, occurred_at, expires_at }: PoolEvent): void {
+  if (fence === null) return;
+  if (event === 'renewed' && expires_at !== null) renewLease(pool, fence, expires_at);
+  if (event === 'released' || event === 'expired') {
+    endLease(pool, fence, { at: occurred_at, reason: reason as EndReason });
+  }
+}
+
+export function forgetEnded(pool: string): void {
+  set(myLeases.peek().filter((lease) => lease.pool !== pool || !isOver(lease)));
+}
+
+/** By its end on record, or by the clock. */
+export const isOver = ({ ended, expires_at }: MyLease): boolean =>
+  ended !== null || Date.parse(expires_at) <= serverClock.now();
+
+const isOf = (lease: MyLease, pool: string, fence: number): boolean => lease.pool === pool && lease.fence === fence;
+
+function set(leases: readonly MyLease[]): void {
+  let ended = 0;
+  myLeases.value = leases.filter((lease) => !isOver(lease) || ++ended <= MOST_ENDED);
+}
+
+function stored(): MyLease[] {
+  try {
+    const value: unknown = JSON.parse(sessionStorage.getItem(KEY) ?? '[]');
+    return Array.isArray(value) ? (value as MyLease[]) : [];
+  } catch {
+    return [];
+  }
+}

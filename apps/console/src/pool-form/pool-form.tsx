@@ -1,0 +1,287 @@
+// Making a pool, or changing one, with each rule explained where it is chosen and all of them read back in words.
+
+import { useSignal } from '@preact/signals';
+import { api, type Policy, type Pool } from '../api.js';
+import { Dialog } from '../ui/dialog.js';
+import { ChoiceField, InputField, numberIn, problemOf } from '../ui/field.js';
+import { Problem } from '../ui/problem.js';
+import { useAction } from '../ui/use-action.js';
+import { duration, number, policyInWords } from '../words.js';
+import './pool-form.css';
+
+interface Props {
+  /** The one to be changed; a new one is made without. */
+  readonly pool?: Pool;
+  readonly onDone: (pool: Pool) => void;
+  readonly onClose: () => void;
+}
+
+/** As typed. */
+interface Draft {
+  readonly name: string;
+  readonly kind: Pool['kind'];
+  readonly size: string;
+  readonly ttl: string;
+  readonly renewable: 'yes' | 'no';
+  readonly maxLifetime: string;
+  readonly idleTtl: string;
+  readonly onExhausted: Policy['on_exhausted'];
+  readonly authority: Policy['release_authority'];
+}
+
+const NEW: Readonly<Record<Pool['kind'], Draft>> = {
+  fixed: {
+    name: '',
+    kind: 'fixed',
+    size: '100',
+    ttl: '120',
+    renewable: 'no',
+    maxLifetime: '',
+    idleTtl: '',
+    onExhausted: 'evict_oldest',
+    authority: 'anyone',
+  },
+  elastic: {
+    name: '',
+    kind: 'elastic',
+    size: '10',
+    ttl: '60',
+    renewable: 'yes',
+    maxLifetime: '',
+    idleTtl: '300',
+    onExhausted: 'reject',
+    authority: 'anyone',
+  },
+};
+
+const FIELDS = [
+  'name',
+  'size',
+  'ttl_seconds',
+  'renewable',
+  'max_lifetime_seconds',
+  'idle_ttl_seconds',
+  'on_exhausted',
+  'release_authority',
+];
+
+export function PoolForm({ pool, onDone, onClose }: Props) {
+  const action = useAction();
+  const draft = useSignal<Draft>(pool ? draftOf(pool) : NEW.fixed);
+  const set = (change: Partial<Draft>): void => {
+    draft.value = { ...draft.value, ...change };
+  };
+  const { name, kind, size, ttl, renewable, maxLifetime, idleTtl, onExhausted, authority } = draft.value;
+  const problem = action.problem.value;
+  const isElsewhere = problem !== null && !FIELDS.some((field) => problemOf(problem, field));
+
+  const submit = async (event: Event): Promise<void> => {
+    event.preventDefault();
+    let done: Pool | undefined;
+    const worked = await action.run(async () => {
+      done = pool
+        ? await api.changePool(pool.name, changeOf(pool, draft.value))
+        : await api.createPool(newPool(draft.value));
+    });
+    if (worked && done) onDone(done);
+  };
+
+  return (
+    <Dialog title={pool ? `Change ${pool.name}` : 'Create a pool'} onClose={onClose} wide>
+      <form class="form pool-form" noValidate onSubmit={(event) => void submit(event)}>
+        {!pool && (
+          <InputField
+            label="Name"
+            mono
+            value={name}
+            placeholder="licence-seats"
+            onValue={(value) => set({ name: value })}
+            problem={problemOf(problem, 'name') ?? (problem?.code === 'pool_exists' ? problem.message : null)}
+            help="Small letters, digits and hyphens. It stands in addresses and cannot be changed."
+          />
+        )}
+        {!pool && (
+          <ChoiceField
+            label="Kind"
+            name="kind"
+            value={kind}
+            onValue={(value) => (draft.value = { ...NEW[value], name })}
+            choices={[
+              { value: 'fixed', label: 'Fixed', help: 'All tokens are made now and stay: seats, devices, numbers.' },
+              {
+                value: 'elastic',
+                label: 'Elastic',
+                help: 'Tokens are made on request, up to a limit, and may go again.',
+              },
+            ]}
+          />
+        )}
+        <div class="form-columns">
+          <InputField
+            label={kind === 'fixed' ? 'Tokens' : 'Tokens at most'}
+            type="number"
+            value={size}
+            onValue={(value) => set({ size: value })}
+            problem={problemOf(problem, 'size')}
+            help={
+              pool
+                ? `Now ${number(pool.size)}. A pool only grows.`
+                : 'How many can be held at the same time. It only grows.'
+            }
+          />
+          <InputField
+            label="Length of a lease"
+            type="number"
+            unit="seconds"
+            value={ttl}
+            onValue={(value) => set({ ttl: value })}
+            problem={problemOf(problem, 'ttl_seconds')}
+            help={`${inWords(ttl)}Then the token is free again, whatever its user does. Requests may ask for less.`}
+          />
+        </div>
+        <ChoiceField
+          label="When no token is free"
+          name="on_exhausted"
+          value={onExhausted}
+          onValue={(value) => set({ onExhausted: value })}
+          problem={problemOf(problem, 'on_exhausted')}
+          choices={[
+            {
+              value: 'evict_oldest',
+              label: 'Evict the oldest lease',
+              help: 'A request is always served. Who has held a token the longest loses it.',
+            },
+            {
+              value: 'reject',
+              label: 'Refuse',
+              help: 'Nobody loses a token early. The request is told when to try again.',
+            },
+          ]}
+        />
+        <ChoiceField
+          label="Keeping alive"
+          name="renewable"
+          value={renewable}
+          onValue={(value) => set({ renewable: value })}
+          problem={problemOf(problem, 'renewable')}
+          choices={[
+            { value: 'no', label: 'No', help: 'A lease ends when its time is up.' },
+            { value: 'yes', label: 'Yes', help: 'A user who keeps asking keeps the token; one who vanishes loses it.' },
+          ]}
+        />
+        <div class="form-columns">
+          <InputField
+            label="Greatest age of a lease"
+            type="number"
+            unit="seconds"
+            placeholder="no limit"
+            value={maxLifetime}
+            onValue={(value) => set({ maxLifetime: value })}
+            problem={problemOf(problem, 'max_lifetime_seconds')}
+            help={`${inWords(maxLifetime)}However often it is kept alive. Empty: no limit.`}
+          />
+          {kind === 'elastic' && (
+            <InputField
+              label="Delete a free token after"
+              type="number"
+              unit="seconds"
+              placeholder="never"
+              value={idleTtl}
+              onValue={(value) => set({ idleTtl: value })}
+              problem={problemOf(problem, 'idle_ttl_seconds')}
+              help={`${inWords(idleTtl)}So that a pool that was busy shrinks. Empty: never.`}
+            />
+          )}
+        </div>
+        <ChoiceField
+          label="Who may release and keep alive"
+          name="release_authority"
+          value={authority}
+          onValue={(value) => set({ authority: value })}
+          problem={problemOf(problem, 'release_authority')}
+          choices={[
+            { value: 'anyone', label: 'Whoever knows the token', help: 'Simple: the id of the token will do.' },
+            {
+              value: 'holder',
+              label: 'Only its holder',
+              help: 'The handle of the lease must be shown, which only the one it was granted to ever gets.',
+            },
+          ]}
+        />
+        <aside class="in-words">
+          <h3>In words</h3>
+          <p>{policyInWords(spoken(draft.value)).join(' ')}</p>
+          {pool && <p class="note">Leases that are open keep the time they were promised.</p>}
+        </aside>
+        {isElsewhere && problem.code !== 'pool_exists' && <Problem>{problem.message}</Problem>}
+        <footer class="dialog-foot">
+          <button type="button" class="button" onClick={onClose}>
+            Cancel
+          </button>
+          <button type="submit" class="button primary" disabled={action.isBusy.value}>
+            {pool ? 'Change pool' : 'Create pool'}
+          </button>
+        </footer>
+      </form>
+    </Dialog>
+  );
+}
+
+/** "120" reads better with "2 min" beside it. */
+function inWords(seconds: string): string {
+  const value = Number(seconds);
+  return seconds.trim() !== '' && value >= 60 ? `${duration(value)}. ` : '';
+}
+
+const draftOf = (pool: Pool): Draft => ({
+  name: pool.name,
+  kind: pool.kind,
+  size: String(pool.size),
+  ttl: String(pool.ttl_seconds),
+  renewable: pool.renewable ? 'yes' : 'no',
+  maxLifetime: String(pool.max_lifetime_seconds ?? ''),
+  idleTtl: String(pool.idle_ttl_seconds ?? ''),
+  onExhausted: pool.on_exhausted,
+  authority: pool.release_authority,
+});
+
+/** What was left empty is not sent, but where empty means that there is no limit. */
+function policyOf(draft: Draft): Partial<Policy> {
+  const [size, ttl] = [numberIn(draft.size), numberIn(draft.ttl)];
+  return {
+    ...(size !== undefined && { size }),
+    ...(ttl !== undefined && { ttl_seconds: ttl }),
+    renewable: draft.renewable === 'yes',
+    max_lifetime_seconds: numberIn(draft.maxLifetime) ?? null,
+    ...(draft.kind === 'elastic' && { idle_ttl_seconds: numberIn(draft.idleTtl) ?? null }),
+    on_exhausted: draft.onExhausted,
+    release_authority: draft.authority,
+  };
+}
+
+const newPool = (draft: Draft): Parameters<typeof api.createPool>[0] => ({
+  name: draft.name.trim(),
+  kind: draft.kind,
+  ...policyOf(draft),
+});
+
+/** Only what is another: so that two who change different rules at once do not undo each other's. */
+function changeOf(pool: Pool, draft: Draft): Partial<Policy> {
+  const wanted = Object.entries(policyOf(draft));
+  return Object.fromEntries(wanted.filter(([key, value]) => pool[key as keyof Policy] !== value));
+}
+
+/** The draft as a policy, whatever state it is in. */
+function spoken(draft: Draft): Policy & Pick<Pool, 'kind'> {
+  const value = (text: string): number => Number(text.replace(',', '.')) || 0;
+  return {
+    kind: draft.kind,
+    size: value(draft.size),
+    ttl_seconds: value(draft.ttl),
+    renewable: draft.renewable === 'yes',
+    max_lifetime_seconds: draft.maxLifetime.trim() === '' ? null : value(draft.maxLifetime),
+    idle_ttl_seconds: draft.kind === 'fixed' || draft.idleTtl.trim() === '' ? null : value(draft.idleTtl),
+    on_exhausted: draft.onExhausted,
+    release_authority: draft.authority,
+  };
+}

@@ -1,0 +1,213 @@
+// Allocating: one token, ten, or with all that may be said of the lease.
+
+import { useSignal } from '@preact/signals';
+import { api, ApiError, type AllocateRequest, type Grant, type Pool } from '../api.js';
+import { keepLease } from '../my-leases.js';
+import { Dialog } from '../ui/dialog.js';
+import { Field, InputField, numberIn, problemOf } from '../ui/field.js';
+import { Icon } from '../ui/icon.js';
+import { Problem } from '../ui/problem.js';
+import { useAction, type Action } from '../ui/use-action.js';
+import { count, duration, shortId } from '../words.js';
+
+/** At a time, in the dialog. */
+const MOST = 500;
+/** Asked at once. */
+const ABREAST = 20;
+
+interface Props {
+  readonly pool: Pool;
+  readonly action: Action;
+  /** What was done, for whoever does not see it. */
+  readonly say: (words: string) => void;
+}
+
+export function Allocate({ pool, action, say }: Props) {
+  const isAsking = useSignal(false);
+  const allocate = (howMany: number): Promise<boolean> =>
+    action.run(async () => say(outcome(await allocateMany({ pool: pool.name }, howMany))));
+  return (
+    <>
+      <div class="button-group">
+        <button type="button" class="button primary" disabled={action.isBusy.value} onClick={() => void allocate(1)}>
+          <Icon name="plus" /> Allocate
+        </button>
+        <button
+          type="button"
+          class="button primary"
+          disabled={action.isBusy.value}
+          title="Allocate ten tokens"
+          onClick={() => void allocate(10)}
+        >
+          ×10<span class="unseen"> Allocate ten tokens</span>
+        </button>
+        <button
+          type="button"
+          class="button primary"
+          title="Allocate with options"
+          onClick={() => (isAsking.value = true)}
+        >
+          <Icon name="options" />
+          <span class="unseen">Allocate with options</span>
+        </button>
+      </div>
+      {isAsking.value && <AllocateDialog pool={pool} say={say} onClose={() => (isAsking.value = false)} />}
+    </>
+  );
+}
+
+interface DialogProps {
+  readonly pool: Pool;
+  readonly say: (words: string) => void;
+  readonly onClose: () => void;
+}
+
+function AllocateDialog({ pool, say, onClose }: DialogProps) {
+  const action = useAction();
+  const howMany = useSignal('1');
+  const userId = useSignal('');
+  const seconds = useSignal('');
+  const metadata = useSignal('');
+  const ownProblem = useSignal<{ readonly field: string; readonly words: string } | null>(null);
+  const problem = action.problem.value;
+  const problemAt = (field: string): string | null =>
+    ownProblem.value?.field === field ? ownProblem.value.words : problemOf(problem, field);
+  const isElsewhere =
+    problem !== null && !['user_id', 'ttl_seconds', 'metadata'].some((name) => problemOf(problem, name));
+
+  const submit = async (event: Event): Promise<void> => {
+    event.preventDefault();
+    const n = numberIn(howMany.value);
+    const given = parsed(metadata.value);
+    ownProblem.value =
+      n === undefined || !(Number.isInteger(n) && n >= 1 && n <= MOST)
+        ? { field: 'how_many', words: `must be a whole number from 1 to ${MOST}` }
+        : given === INVALID
+          ? { field: 'metadata', words: 'must be a JSON object' }
+          : null;
+    if (ownProblem.value !== null) return;
+    const ttl = numberIn(seconds.value);
+    const request: AllocateRequest = {
+      pool: pool.name,
+      ...(userId.value.trim() !== '' && { user_id: userId.value.trim() }),
+      ...(ttl !== undefined && { ttl_seconds: ttl }),
+      ...(given !== undefined && { metadata: given as Record<string, unknown> }),
+    };
+    const worked = await action.run(async () => say(outcome(await allocateMany(request, n!))));
+    if (worked) onClose();
+  };
+
+  return (
+    <Dialog title={`Allocate from ${pool.name}`} onClose={onClose}>
+      <form class="form" noValidate onSubmit={(event) => void submit(event)}>
+        <InputField
+          label="How many"
+          type="number"
+          value={howMany.value}
+          onValue={(value) => (howMany.value = value)}
+          problem={problemAt('how_many')}
+          help={
+            pool.on_exhausted === 'evict_oldest'
+              ? 'Where no token is free, each evicts the oldest lease.'
+              : 'Where no token is free, the rest is refused.'
+          }
+        />
+        <InputField
+          label="User id"
+          mono
+          value={userId.value}
+          placeholder="made up for you"
+          onValue={(value) => (userId.value = value)}
+          problem={problemAt('user_id')}
+          help="Who will hold the token: a UUID. Left out, each lease gets a new one."
+        />
+        <InputField
+          label="Length of the lease"
+          type="number"
+          unit="seconds"
+          value={seconds.value}
+          placeholder={String(pool.ttl_seconds)}
+          onValue={(value) => (seconds.value = value)}
+          problem={problemAt('ttl_seconds')}
+          help={`At most ${duration(pool.ttl_seconds)} in this pool; more is cut to that.`}
+        />
+        <Field
+          label="Metadata"
+          problem={problemAt('metadata')}
+          help="A JSON object, kept with the event: a ticket, a host, a reason. Optional."
+        >
+          {({ id, describedBy, isInvalid }) => (
+            <textarea
+              id={id}
+              class="mono"
+              rows={3}
+              spellcheck={false}
+              placeholder={'{"ticket": "A-1"}'}
+              aria-describedby={describedBy}
+              aria-invalid={isInvalid}
+              value={metadata.value}
+              onInput={({ currentTarget }) => (metadata.value = currentTarget.value)}
+            />
+          )}
+        </Field>
+        {isElsewhere && <Problem>{problem.message}</Problem>}
+        <footer class="dialog-foot">
+          <button type="button" class="button" onClick={onClose}>
+            Cancel
+          </button>
+          <button type="submit" class="button primary" disabled={action.isBusy.value}>
+            Allocate
+          </button>
+        </footer>
+      </form>
+    </Dialog>
+  );
+}
+
+const INVALID = Symbol();
+
+/** What is not JSON is not sent; what is none that the service takes, it refuses itself. */
+function parsed(text: string): unknown {
+  if (text.trim() === '') return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return INVALID;
+  }
+}
+
+/** Those that were granted are kept. @throws ApiError of the first that was not, saying how many were */
+async function allocateMany(request: AllocateRequest, howMany: number): Promise<Grant[]> {
+  const grants: Grant[] = [];
+  let failure: unknown = null;
+  let left = howMany;
+  const worker = async (): Promise<void> => {
+    while (failure === null && left-- > 0) {
+      try {
+        const grant = await api.allocate(request);
+        grants.push(grant);
+        keepLease(grant);
+      } catch (error) {
+        failure ??= error;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(ABREAST, howMany) }, worker));
+  if (failure === null) return grants;
+  if (!(failure instanceof ApiError)) throw failure as Error;
+  if (grants.length === 0) throw failure;
+  throw new ApiError(
+    failure.code,
+    `${count(grants.length, 'token')} of ${howMany} allocated, then: ${failure.message}`,
+  );
+}
+
+function outcome(grants: readonly Grant[]): string {
+  const evicted = grants.filter((grant) => grant.evicted !== null).length;
+  const first = grants[0];
+  const what =
+    grants.length === 1 && first
+      ? `Token ${shortId(first.token_id)} allocated`
+      : `${count(grants.length, 'token')} allocated`;
+  return evicted === 0 ? what : `${what}; ${count(evicted, 'oldest lease')} evicted`;
+}

@@ -1,0 +1,57 @@
+// Where the cells of a board are: as large as their number allows, in rows that fill the width.
+
+export interface BoardLayout {
+  readonly count: number;
+  readonly columns: number;
+  readonly rows: number;
+  /** From one cell to the next, in pixels. */
+  readonly pitch: number;
+  /** Of a cell without the gap after it, in pixels. */
+  readonly size: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** The height that a board takes when its cells need not be the smallest, in pixels. */
+const COMFORTABLE = 430;
+const LEAST = 10;
+const MOST = 92;
+
+export function layoutOf(count: number, width: number): BoardLayout {
+  const ideal = Math.sqrt((width * COMFORTABLE) / Math.max(count, 1));
+  const wanted = Math.min(Math.max(ideal, LEAST), MOST);
+  const columns = Math.max(Math.ceil(width / wanted), 1);
+  const pitch = Math.min(Math.floor((width / columns) * 4) / 4, MOST);
+  const rows = Math.ceil(count / columns);
+  const gap = pitch >= 32 ? 6 : pitch >= 18 ? 3 : 2;
+  return { count, columns, rows, pitch, size: pitch - gap, width, height: Math.max(rows * pitch, pitch) };
+}
+
+/** The index of the cell at this point of the board; -1 beside all cells. */
+export function cellAt({ columns, pitch, count }: BoardLayout, x: number, y: number): number {
+  const column = Math.floor(x / pitch);
+  const index = Math.floor(y / pitch) * columns + column;
+  return column >= 0 && column < columns && y >= 0 && index < count ? index : -1;
+}
+
+export function placeOf({ columns, pitch }: BoardLayout, index: number): { readonly x: number; readonly y: number } {
+  return { x: (index % columns) * pitch, y: Math.floor(index / columns) * pitch };
+}
+
+/** Where a key leads from a cell; the same index where it leads nowhere. */
+export function stepFrom({ columns, count }: BoardLayout, index: number, key: string): number | null {
+  const steps: Readonly<Record<string, number>> = {
+    ArrowLeft: index - 1,
+    ArrowRight: index + 1,
+    ArrowUp: index - columns,
+    ArrowDown: index + columns,
+    PageUp: index - columns * 5,
+    PageDown: index + columns * 5,
+    Home: 0,
+    End: count - 1,
+  };
+  const to = steps[key];
+  if (to === undefined || count === 0) return null;
+  if (key.startsWith('Page')) return Math.min(Math.max(to, 0), count - 1);
+  return to >= 0 && to < count ? to : index;
+}

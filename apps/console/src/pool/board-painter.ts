@@ -1,0 +1,255 @@
+// Paints the board. A cell is painted when it would look different from the last time, and then alone: so a board of
+// ten thousand costs ten thousand comparisons a frame, and a few cells.
+
+import type { Flash } from '../live/live-pool.js';
+import type { Kind, PoolState, TokenState } from '../live/pool-state.js';
+import { coloursOf } from '../ui/colour.js';
+import { countdown, shortId } from '../words.js';
+import { placeOf, type BoardLayout } from './board-layout.js';
+
+export interface BoardView {
+  readonly state: PoolState;
+  /** By the server's clock, in milliseconds since the epoch. */
+  readonly now: number;
+  /** What counts as a full cell, in milliseconds. */
+  readonly fullMs: number;
+  readonly nextOut: TokenState | null;
+  /** Null: all of them. */
+  readonly matches: ((token: TokenState) => boolean) | null;
+  readonly flashes: Map<string, Flash>;
+  readonly selected: string | null;
+  readonly cursor: number;
+}
+
+export const FLASH_MS = 1_600;
+/** The part of a flash before it fades. */
+const STAYS = 0.55;
+/** The part of a lease that counts as its end. */
+const SOON = 0.2;
+
+const PROPERTIES = {
+  surface: '--surface',
+  free: '--cell-free',
+  freeLine: '--cell-free-line',
+  held: '--cell-held',
+  drained: '--cell-drained',
+  heldLine: '--cell-held-line',
+  soon: '--cell-soon',
+  soonLine: '--cell-soon-line',
+  text: '--cell-text',
+  muted: '--muted',
+  nextOut: '--next-out',
+  focus: '--focus',
+  granted: '--kind-granted',
+  renewed: '--kind-renewed',
+  released: '--kind-released',
+  evicted: '--kind-evicted',
+  cleaned: '--kind-cleaned',
+  expired: '--kind-expired',
+  deleted: '--kind-deleted',
+  flashText: '--flash-text',
+} as const;
+
+type Colours = Readonly<Record<keyof typeof PROPERTIES, string>>;
+
+const FLASH_COLOUR: Readonly<Record<Kind, keyof Colours>> = {
+  granted: 'granted',
+  renewed: 'renewed',
+  released: 'released',
+  evicted: 'evicted',
+  cleaned: 'cleaned',
+  expired: 'expired',
+  'ended-by-deletion': 'deleted',
+  generated: 'renewed',
+  deleted: 'deleted',
+};
+
+const KINDS = Object.keys(FLASH_COLOUR) as Kind[];
+
+const FLASH_WORD: Readonly<Record<Kind, string>> = {
+  granted: 'granted',
+  renewed: 'renewed',
+  released: 'released',
+  evicted: 'evicted',
+  cleaned: 'ended',
+  expired: 'expired',
+  'ended-by-deletion': 'ended',
+  generated: 'new',
+  deleted: 'deleted',
+};
+
+export class BoardPainter {
+  readonly #context: CanvasRenderingContext2D;
+  #layout: BoardLayout | null = null;
+  #looks: (string | number)[] = [];
+  #colours: Colours;
+  #ratio = 1;
+  #stillness = matchMedia('(prefers-reduced-motion: reduce)');
+
+  /** How many cells the last frame painted. */
+  painted = 0;
+
+  constructor(private readonly canvas: HTMLCanvasElement) {
+    this.#context = canvas.getContext('2d')!;
+    this.#colours = coloursOf(PROPERTIES);
+  }
+
+  /** Everything is painted anew. */
+  resize(layout: BoardLayout): void {
+    this.#ratio = devicePixelRatio;
+    this.#layout = layout;
+    this.canvas.width = Math.round(layout.width * this.#ratio);
+    this.canvas.height = Math.round(layout.height * this.#ratio);
+    this.canvas.style.width = `${layout.width}px`;
+    this.canvas.style.height = `${layout.height}px`;
+    this.#context.setTransform(this.#ratio, 0, 0, this.#ratio, 0, 0);
+    this.#looks = [];
+  }
+
+  /** The style sheet says other colours now. */
+  recolour(): void {
+    this.#colours = coloursOf(PROPERTIES);
+    this.#looks = [];
+    if (this.#layout) this.#context.clearRect(0, 0, this.#layout.width, this.#layout.height);
+  }
+
+  paint(view: BoardView): void {
+    const layout = this.#layout;
+    if (layout === null) return;
+    const { tokens } = view.state;
+    const pixels = layout.size * this.#ratio;
+    const frameAt = performance.now();
+    const isWorded = layout.size >= 34;
+    this.painted = 0;
+    for (let index = 0; index < layout.count; index++) {
+      const token = tokens[index];
+      if (token === undefined) continue;
+      const left = token.lease === null ? 0 : token.lease.expiresAt - view.now;
+      const part = Math.min(left / view.fullMs, 1);
+      const flash = view.flashes.size > 0 ? view.flashes.get(token.id) : undefined;
+      const progress = flash === undefined ? 1 : (frameAt - flash.at) / FLASH_MS;
+      if (flash !== undefined && progress >= 1) view.flashes.delete(token.id);
+      const isDim = view.matches !== null && !view.matches(token);
+      const isNext = token === view.nextOut;
+      const isChosen = token.id === view.selected ? 2 : index === view.cursor ? 1 : 0;
+      const step = progress >= 1 ? 0 : this.#stillness.matches ? 1 : 1 + Math.floor(progress * 32);
+      // How it looks, as short as it can be told. Another token in the same place looks different by its id.
+      const fill = left > 0 ? Math.max(Math.round(part * pixels), 1) : 0;
+      const words = isWorded && left > 0 ? Math.ceil(left / 1000) : 0;
+      const marks = (isDim ? 1 : 0) + (isNext ? 2 : 0) + isChosen * 4;
+      const kind = step > 0 ? KINDS.indexOf(flash!.kind) : 0;
+      const code = ((fill * 12 + marks) * 34 + step) * KINDS.length + kind;
+      const look = isWorded ? `${code} ${words} ${token.id}` : code;
+      if (this.#looks[index] === look) continue;
+      this.#looks[index] = look;
+      this.painted++;
+      this.#paintCell(layout, index, token, { left, part, isDim, isNext, isChosen, flash, step, progress });
+    }
+  }
+
+  #paintCell(layout: BoardLayout, index: number, token: TokenState, cell: Cell): void {
+    const context = this.#context;
+    const colours = this.#colours;
+    const { size, pitch } = layout;
+    const { x, y } = placeOf(layout, index);
+    const radius = size >= 34 ? 8 : size >= 14 ? 4 : 2;
+    const isHeld = cell.left > 0;
+    const isSoon = cell.part <= SOON;
+    context.clearRect(x, y, pitch, pitch);
+    context.globalAlpha = cell.isDim ? 0.22 : 1;
+
+    this.#box(x, y, size, radius, 0);
+    context.fillStyle = isHeld ? colours.drained : colours.free;
+    context.fill();
+    if (isHeld) {
+      const height = size * cell.part;
+      context.save();
+      context.clip();
+      context.fillStyle = isSoon ? colours.soon : colours.held;
+      context.fillRect(x, y + size - height, size, height);
+      context.restore();
+    }
+    if (size >= 14) {
+      this.#box(x, y, size, radius, 0.5);
+      context.lineWidth = 1;
+      context.strokeStyle = isHeld ? (isSoon ? colours.soonLine : colours.heldLine) : colours.freeLine;
+      context.stroke();
+    }
+    if (cell.isNext) {
+      const width = size >= 34 ? 3 : 2;
+      this.#box(x, y, size, radius, width / 2);
+      context.lineWidth = width;
+      context.strokeStyle = colours.nextOut;
+      context.stroke();
+    }
+    const isWord = cell.step > 0 && cell.progress < STAYS && size >= 44;
+    if (size >= 34) this.#words(x, y, size, token, cell, isWord);
+    if (cell.step > 0) this.#flash(x, y, size, radius, cell, isWord);
+    context.globalAlpha = 1;
+    if (cell.isChosen > 0) {
+      this.#box(x, y, size, radius, 1);
+      context.lineWidth = 2;
+      context.strokeStyle = colours.focus;
+      context.stroke();
+    }
+  }
+
+  #words(x: number, y: number, size: number, token: TokenState, cell: Cell, isBelowWord: boolean): void {
+    const context = this.#context;
+    const middle = x + size / 2;
+    context.textAlign = 'center';
+    context.textBaseline = 'middle';
+    const hasName = size >= 48;
+    if (hasName) {
+      context.font = `500 ${Math.min(size / 5, 12)}px ui-monospace, "SF Mono", Menlo, Consolas, monospace`;
+      context.fillStyle = cell.left > 0 ? this.#colours.text : this.#colours.muted;
+      context.fillText(shortId(token.id).slice(0, size >= 72 ? 8 : 6), middle, y + size * 0.28);
+    }
+    if (cell.left <= 0 || isBelowWord) return;
+    context.font = `650 ${Math.min(size / 3.2, 20)}px system-ui, sans-serif`;
+    context.fillStyle = this.#colours.text;
+    context.fillText(countdown(cell.left), middle, y + size * (hasName ? 0.62 : 0.54));
+    if (!cell.isNext || size < 44) return;
+    context.font = `700 ${Math.min(size / 6, 11)}px system-ui, sans-serif`;
+    context.fillStyle = this.#colours.nextOut;
+    context.fillText('next out', middle, y + size * 0.86);
+  }
+
+  #flash(x: number, y: number, size: number, radius: number, cell: Cell, isWord: boolean): void {
+    const context = this.#context;
+    const { kind } = cell.flash!;
+    const colour = this.#colours[FLASH_COLOUR[kind]];
+    const fade = this.#stillness.matches ? 1 : Math.min((1 - cell.progress) / (1 - STAYS), 1);
+    context.globalAlpha = (cell.isDim ? 0.4 : 0.96) * fade;
+    this.#box(x, y, size, radius, 0);
+    context.fillStyle = colour;
+    context.fill();
+    if (isWord) {
+      context.globalAlpha = cell.isDim ? 0.5 : 1;
+      context.font = `700 ${Math.min(size / 4.6, 14)}px system-ui, sans-serif`;
+      context.textAlign = 'center';
+      context.textBaseline = 'middle';
+      context.fillStyle = this.#colours.flashText;
+      context.fillText(FLASH_WORD[kind], x + size / 2, y + size / 2);
+    }
+  }
+
+  #box(x: number, y: number, size: number, radius: number, inset: number): void {
+    const context = this.#context;
+    context.beginPath();
+    context.roundRect(x + inset, y + inset, size - inset * 2, size - inset * 2, Math.max(radius - inset, 0));
+  }
+}
+
+interface Cell {
+  readonly left: number;
+  readonly part: number;
+  readonly isDim: boolean;
+  readonly isNext: boolean;
+  /** 0 no, 1 by the cursor, 2 by selection. */
+  readonly isChosen: number;
+  readonly flash: Flash | undefined;
+  /** Of the flash; 0 when there is none. */
+  readonly step: number;
+  readonly progress: number;
+}

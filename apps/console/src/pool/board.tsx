@@ -1,0 +1,214 @@
+// The pool as a board: a cell a token. Painted; for the keyboard and for screen readers it is a list box of which the
+// option under the cursor is there in words.
+
+import { useSignal, useSignalEffect } from '@preact/signals';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
+import type { Pool } from '../api.js';
+import type { LivePool } from '../live/live-pool.js';
+import { isHeld, nextToBeEvicted, type TokenState } from '../live/pool-state.js';
+import { serverClock } from '../server-clock.js';
+import { now } from '../ui/tick.js';
+import { paint } from '../ui/theme-switch.js';
+import { countdown, duration, number, shortId } from '../words.js';
+import { cellAt, layoutOf, placeOf, stepFrom, type BoardLayout } from './board-layout.js';
+import { BoardPainter } from './board-painter.js';
+import './board.css';
+
+interface Props {
+  readonly live: LivePool;
+  readonly pool: Pool;
+  readonly matches: ((token: TokenState) => boolean) | null;
+  readonly selected: string | null;
+  readonly onSelect: (id: string) => void;
+}
+
+export function Board({ live, pool, matches, selected, onSelect }: Props) {
+  const frame = useRef<HTMLDivElement>(null);
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const layout = useSignal<BoardLayout | null>(null);
+  const cursor = useSignal(-1);
+  const pointed = useSignal(-1);
+  const tokens = live.state?.tokens ?? [];
+
+  // What the painter reads each frame, whether or not this component was rendered since.
+  const view = useRef({ pool, matches, selected });
+  view.current = { pool, matches, selected };
+
+  useEffect(() => {
+    const resize = new ResizeObserver(([entry]) => fit(Math.floor(entry!.contentRect.width)));
+    const painter = new BoardPainter(canvas.current!);
+    let width = 0;
+    let colours = paint();
+    const fit = (to: number): void => {
+      width = to;
+      layout.value = layoutOf(live.state?.tokens.length ?? 0, width);
+      painter.resize(layout.value);
+    };
+    resize.observe(frame.current!);
+    let request = requestAnimationFrame(function next() {
+      request = requestAnimationFrame(next);
+      const { state, flashes } = live;
+      if (state === null || width === 0) return;
+      live.lapse();
+      if (state.tokens.length !== layout.peek()?.count) fit(width);
+      if (colours !== paint()) {
+        colours = paint();
+        painter.recolour();
+      }
+      const at = serverClock.now();
+      painter.paint({
+        state,
+        now: at,
+        fullMs: view.current.pool.ttl_seconds * 1000,
+        nextOut: nextOut(view.current.pool, live, at),
+        matches: view.current.matches,
+        flashes,
+        selected: view.current.selected,
+        cursor: document.activeElement === frame.current ? cursor.peek() : -1,
+      });
+    });
+    return () => {
+      cancelAnimationFrame(request);
+      resize.disconnect();
+    };
+  }, [live]);
+
+  // A board that shrinks takes its cursor along.
+  useSignalEffect(() => {
+    const { count = 0 } = layout.value ?? {};
+    if (cursor.value >= count) cursor.value = count - 1;
+  });
+
+  const onKeyDown = (event: KeyboardEvent): void => {
+    if (layout.value === null || event.ctrlKey || event.metaKey || event.altKey) return;
+    const token = tokens[cursor.value];
+    if ((event.key === 'Enter' || event.key === ' ') && token) onSelect(token.id);
+    else {
+      const to = stepFrom(layout.value, cursor.value, event.key);
+      if (to === null) return;
+      cursor.value = to;
+      reveal(frame.current!, layout.value, to);
+    }
+    event.preventDefault();
+  };
+  const cellOf = (event: PointerEvent | MouseEvent): number => {
+    const { left, top } = canvas.current!.getBoundingClientRect();
+    return layout.value === null ? -1 : cellAt(layout.value, event.clientX - left, event.clientY - top);
+  };
+
+  return (
+    <div
+      ref={frame}
+      class="board"
+      role="listbox"
+      tabIndex={0}
+      aria-label={`Tokens of ${pool.name}`}
+      aria-activedescendant={cursor.value >= 0 ? 'board-option' : undefined}
+      onKeyDown={onKeyDown}
+      onFocus={() => {
+        if (cursor.value < 0)
+          cursor.value = Math.max(
+            tokens.findIndex(({ id }) => id === selected),
+            0,
+          );
+      }}
+      onPointerMove={(event) => (pointed.value = event.pointerType === 'touch' ? -1 : cellOf(event))}
+      onPointerLeave={() => (pointed.value = -1)}
+      onClick={(event) => {
+        const index = cellOf(event);
+        const token = tokens[index];
+        if (!token) return;
+        cursor.value = index;
+        onSelect(token.id);
+      }}
+    >
+      <canvas ref={canvas} aria-hidden="true" />
+      <CursorOption live={live} pool={pool} index={cursor.value} selected={selected} />
+      {layout.value !== null && pointed.value >= 0 && (
+        <Tip live={live} pool={pool} layout={layout.value} index={pointed.value} />
+      )}
+    </div>
+  );
+}
+
+interface AtCell {
+  readonly live: LivePool;
+  readonly pool: Pool;
+  readonly index: number;
+}
+
+/** Of tens of thousands of options the one that matters. */
+function CursorOption({ live, pool, index, selected }: AtCell & { readonly selected: string | null }) {
+  const tokens = live.state?.tokens ?? [];
+  const token = tokens[index];
+  // Told when it is reached, not each second anew.
+  const words = useMemo(() => token && describe(token, pool, live), [token, token?.lease?.fence, selected]);
+  if (token === undefined) return null;
+  return (
+    <div
+      id="board-option"
+      class="unseen"
+      role="option"
+      aria-selected={token.id === selected}
+      aria-posinset={index + 1}
+      aria-setsize={tokens.length}
+    >
+      {words}
+    </div>
+  );
+}
+
+function Tip({ live, pool, layout, index }: AtCell & { readonly layout: BoardLayout }) {
+  const token = live.state?.tokens[index];
+  if (token === undefined) return null;
+  const { x, y } = placeOf(layout, index);
+  const { lease } = token;
+  const at = now.value;
+  const isRight = x > layout.width / 2;
+  return (
+    <div
+      class="tip"
+      aria-hidden="true"
+      style={{
+        top: `${y + layout.pitch + 4}px`,
+        left: isRight ? 'auto' : `${x}px`,
+        right: isRight ? `${layout.width - x - layout.size}px` : 'auto',
+      }}
+    >
+      <code>{shortId(token.id)}</code>
+      {lease !== null && isHeld(token, at) ? (
+        <>
+          <span>
+            held by <code>{shortId(lease.userId)}</code> for{' '}
+            {duration(Math.max(Math.floor((at - lease.activatedAt) / 1000), 0))}
+          </span>
+          <strong>{countdown(lease.expiresAt - at)} left</strong>
+          {token === nextOut(pool, live, at) && <span class="next-out">next to be evicted</span>}
+        </>
+      ) : (
+        <span>free</span>
+      )}
+    </div>
+  );
+}
+
+/** In a pool that evicts, and where no token is free. */
+export function nextOut(pool: Pool, { state }: LivePool, at: number): TokenState | null {
+  return pool.on_exhausted === 'evict_oldest' && state?.isWhole ? nextToBeEvicted(state.tokens, at) : null;
+}
+
+function describe(token: TokenState, pool: Pool, live: LivePool): string {
+  const at = serverClock.now();
+  const { lease } = token;
+  const name = `Token ${shortId(token.id)}`;
+  if (lease === null || !isHeld(token, at)) return `${name}, free`;
+  const left = duration(Math.ceil((lease.expiresAt - at) / 1000));
+  const words = `${name}, held by user ${shortId(lease.userId)}, lease ${number(lease.fence)}, ${left} left`;
+  return token === nextOut(pool, live, at) ? `${words}, next to be evicted` : words;
+}
+
+function reveal(frame: HTMLElement, layout: BoardLayout, index: number): void {
+  const top = frame.getBoundingClientRect().top + placeOf(layout, index).y;
+  if (top < 80) scrollBy(0, top - 80);
+  else if (top + layout.pitch > innerHeight - 16) scrollBy(0, top + layout.pitch - innerHeight + 16);
+}

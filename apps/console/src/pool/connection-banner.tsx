@@ -1,0 +1,33 @@
+// Says when what is shown is no longer what is, since when, and when it is tried again.
+
+import { Banner } from '../banner.js';
+import type { LivePool } from '../live/live-pool.js';
+import { now } from '../ui/tick.js';
+import { duration } from '../words.js';
+
+export function ConnectionBanner({ live }: { readonly live: LivePool }) {
+  const connection = live.connection.value;
+  if (connection.is !== 'lost') return null;
+  return (
+    <Banner>
+      <strong>Connection lost.</strong> What you see is how it was; it catches up by itself.{' '}
+      <Waiting since={connection.since} retryAt={connection.retryAt} />{' '}
+      <button type="button" class="link" onClick={live.retry}>
+        Try now
+      </button>
+    </Banner>
+  );
+}
+
+/** Not told by the alert each second anew. */
+function Waiting({ since, retryAt }: { readonly since: number; readonly retryAt: number | null }) {
+  void now.value;
+  const at = performance.now();
+  const left = retryAt === null ? 0 : Math.ceil((retryAt - at) / 1000);
+  return (
+    <span aria-hidden="true">
+      Lost for {duration(Math.max(Math.floor((at - since) / 1000), 0))}
+      {left > 0 ? `, next try in ${left} s.` : ', trying…'}
+    </span>
+  );
+}

@@ -1,0 +1,82 @@
+// The pool in a few numbers: how full it is, and how it is used lately.
+
+import type { ComponentChildren } from 'preact';
+import type { Pool } from '../api.js';
+import type { Summary } from '../live/event-log.js';
+import type { LivePool } from '../live/live-pool.js';
+import { seconds } from '../ui/tick.js';
+import { duration, number } from '../words.js';
+import { UtilisationBar } from './utilisation-bar.js';
+import './figures.css';
+
+interface Props {
+  readonly live: LivePool;
+  readonly pool: Pool;
+  readonly summary: Summary;
+  /** Of the summary, in words: "15 min". */
+  readonly period: string;
+  /** Of the summary, in seconds; less where less is known. */
+  readonly periodSeconds: number;
+}
+
+export function Figures({ live, pool, summary, period, periodSeconds }: Props) {
+  void seconds.value;
+  const { held, total } = live.present();
+  const { granted } = summary.counts;
+  const perMinute = periodSeconds > 0 ? (granted / periodSeconds) * 60 : 0;
+  return (
+    <dl class="figures">
+      <div class="figure utilisation">
+        <dt>Held</dt>
+        <dd>
+          <strong>{number(held)}</strong> of {number(total)} tokens
+          <span class="percent">{total === 0 ? '' : `${Math.round((held / total) * 100)}%`}</span>
+        </dd>
+        <UtilisationBar held={held} total={total} />
+        <dd class="note">
+          {number(total - held)} free
+          {pool.kind === 'elastic' && `, ${number(Math.max(pool.size - total, 0))} more may be made`}
+        </dd>
+      </div>
+      <Figure name="Granted" note={`in ${period}`}>
+        {number(granted)} <small>{rate(perMinute)}</small>
+      </Figure>
+      <Figure name="Held for, median" note={`leases that ended in ${period}`}>
+        {summary.medianHeld === null ? '–' : duration(summary.medianHeld / 1000)}
+      </Figure>
+      <Figure name="Held for, p99" note="99 of 100 ended sooner">
+        {summary.p99Held === null ? '–' : duration(summary.p99Held / 1000)}
+      </Figure>
+      <Figure name="Evicted" note={evictedNote(pool, summary)} isBad={summary.youngEvictions > 0}>
+        {number(summary.counts.evicted)}
+      </Figure>
+    </dl>
+  );
+}
+
+interface FigureProps {
+  readonly name: string;
+  readonly note: string;
+  readonly isBad?: boolean;
+  readonly children: ComponentChildren;
+}
+
+function Figure({ name, note, isBad = false, children }: FigureProps) {
+  return (
+    <div class={isBad ? 'figure bad' : 'figure'}>
+      <dt>{name}</dt>
+      <dd class="value">{children}</dd>
+      <dd class="note">{note}</dd>
+    </div>
+  );
+}
+
+function evictedNote({ on_exhausted }: Pool, { counts, youngEvictions }: Summary): string {
+  if (on_exhausted === 'reject' && counts.evicted === 0) return 'this pool refuses instead';
+  return youngEvictions === 0 ? 'none younger than a minute' : `${number(youngEvictions)} younger than a minute`;
+}
+
+function rate(perMinute: number): string {
+  if (perMinute >= 600) return `${number(Math.round(perMinute / 60))} a second`;
+  return perMinute >= 10 ? `${Math.round(perMinute)} a minute` : `${Math.round(perMinute * 10) / 10} a minute`;
+}

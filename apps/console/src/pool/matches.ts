@@ -1,0 +1,26 @@
+// Which tokens of a pool the reader wants to see.
+
+import { isHeld, type TokenState } from '../live/pool-state.js';
+
+export const SHOWN = ['all', 'held', 'free', 'mine'] as const;
+export type Shown = (typeof SHOWN)[number];
+
+export interface Filter {
+  readonly shown: Shown;
+  /** Part of the id of a token, or of the user who holds it. */
+  readonly text: string;
+}
+
+export const isEmpty = ({ shown, text }: Filter): boolean => shown === 'all' && text === '';
+
+/** @param mine fences of the leases that were allocated here */
+export function matcher({ shown, text }: Filter, now: number, mine: ReadonlySet<number>) {
+  const part = text.trim().toLowerCase();
+  return (token: TokenState): boolean => {
+    const held = isHeld(token, now);
+    if (shown === 'held' && !held) return false;
+    if (shown === 'free' && held) return false;
+    if (shown === 'mine' && !(held && mine.has(token.lease!.fence))) return false;
+    return part === '' || token.id.includes(part) || (held && token.lease!.userId.includes(part));
+  };
+}

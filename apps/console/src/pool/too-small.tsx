@@ -1,0 +1,28 @@
+// Leases that are evicted before they are a minute old: more users want tokens than there are.
+
+import type { Pool } from '../api.js';
+import { Banner } from '../banner.js';
+import type { Summary } from '../live/event-log.js';
+import { count, duration } from '../words.js';
+
+interface Props {
+  readonly pool: Pool;
+  readonly summary: Summary;
+  readonly period: string;
+  readonly onChange: () => void;
+}
+
+export function TooSmall({ pool, summary: { youngEvictions, youngest }, period, onChange }: Props) {
+  if (youngEvictions === 0) return null;
+  const were = youngEvictions === 1 ? 'was' : 'were';
+  return (
+    <Banner kind="warning">
+      <strong>This pool is too small for its users.</strong> In the last {period}, {count(youngEvictions, 'lease')}{' '}
+      younger than a minute {were} evicted to serve somebody else
+      {youngest !== null && <>, the youngest after {duration(youngest / 1000)}</>}. {pool.size} tokens do not suffice.{' '}
+      <button type="button" class="link" onClick={onChange}>
+        Make it larger
+      </button>
+    </Banner>
+  );
+}

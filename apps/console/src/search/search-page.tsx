@@ -1,0 +1,128 @@
+// What an id belongs to: a token, or a user who holds tokens of some pools.
+
+import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import { api, ApiError, type Token, type TokenEvent } from '../api.js';
+import { goInstead } from '../location.js';
+import { Link } from '../ui/link.js';
+import { Problem } from '../ui/problem.js';
+import { TimeLeft } from '../ui/time.js';
+import { count, shortId } from '../words.js';
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+interface Found {
+  /** The newest event of a token of this id; null when there is none. */
+  readonly token: TokenEvent | null;
+  /** The tokens that a user of this id holds. */
+  readonly held: readonly Token[];
+}
+
+export function SearchPage({ text }: { readonly text: string }) {
+  const found = useSignal<Found | null>(null);
+  const problem = useSignal<ApiError | null>(null);
+  const isId = UUID.test(text);
+
+  useEffect(() => {
+    found.value = problem.value = null;
+    if (!isId) return;
+    let isStale = false;
+    find(text).then(
+      (result) => {
+        if (isStale) return;
+        if (result.token && result.held.length === 0) goInstead(tokenPath(result.token.pool, text));
+        found.value = result;
+      },
+      (error: unknown) => {
+        if (!(error instanceof ApiError)) throw error;
+        if (!isStale) problem.value = error;
+      },
+    );
+    return () => {
+      isStale = true;
+    };
+  }, [text]);
+
+  return (
+    <main class="page narrow" id="main" tabIndex={-1}>
+      <h1>Search</h1>
+      {!isId ? (
+        <p class="card empty">
+          <code>{text}</code> is not a whole id. Here, the whole id of a token or a user is found; part of one is found
+          within a pool, in the field above its board. <Link to="/">All pools</Link>
+        </p>
+      ) : problem.value ? (
+        <Problem>{problem.value.message}</Problem>
+      ) : found.value === null ? (
+        <p role="status">Searching all pools…</p>
+      ) : found.value.token === null && found.value.held.length === 0 ? (
+        <p class="card empty">
+          No token has the id <code>{text}</code>, and no user of that id holds one now. What a user had before is in
+          the events of each pool.
+        </p>
+      ) : (
+        <Result text={text} {...found.value} />
+      )}
+    </main>
+  );
+}
+
+function Result({ text, token, held }: Found & { readonly text: string }) {
+  const pools = [...new Set(held.map(({ pool }) => pool))];
+  return (
+    <>
+      {token && (
+        <p class="card">
+          A token of pool {token.pool}: <Link to={tokenPath(token.pool, text)}>{shortId(text)}</Link>
+        </p>
+      )}
+      {pools.map((pool) => {
+        const tokens = held.filter((each) => each.pool === pool);
+        return (
+          <section class="card" key={pool}>
+            <header class="card-head">
+              <h2>
+                User <code>{shortId(text)}</code> holds {count(tokens.length, 'token')} of {pool}
+              </h2>
+              <Link to={`/pools/${pool}?q=${text}`}>Show on the board</Link>
+            </header>
+            <ul class="found">
+              {tokens.slice(0, 50).map(({ id, expires_at }) => (
+                <li key={id}>
+                  <Link to={tokenPath(pool, id)} title={id}>
+                    <code>{id}</code>
+                  </Link>
+                  <span>
+                    <TimeLeft until={Date.parse(expires_at!)} /> left
+                  </span>
+                </li>
+              ))}
+            </ul>
+          </section>
+        );
+      })}
+    </>
+  );
+}
+
+export const tokenPath = (pool: string, id: string): string => `/pools/${pool}?token=${id.toLowerCase()}`;
+
+async function find(id: string): Promise<Found> {
+  const pools = await api.pools();
+  const [token, ...pages] = await Promise.all([
+    newestEvent(id),
+    ...pools.map(({ name }) => api.tokens({ pool: name, user_id: id })),
+  ]);
+  return { token, held: pages.flatMap(({ tokens }) => tokens) };
+}
+
+/** Also of a deleted token. */
+export async function newestEvent(id: string): Promise<TokenEvent | null> {
+  try {
+    const { events } = await api.tokenEvents(id);
+    return events[0] ?? null;
+  } catch (error) {
+    if (error instanceof ApiError && error.code === 'token_not_found') return null;
+    throw error;
+  }
+}

@@ -1,0 +1,71 @@
+import { ServerClock } from './server-clock.js';
+
+const NOON = Date.parse('2026-11-21T12:00:00Z');
+const iso = (ms: number): string => new Date(ms).toISOString();
+
+/** The page has been open for `page.now`; the reader's clock is an hour late. */
+function clockAt(page: { now: number }): ServerClock {
+  return new ServerClock(
+    () => page.now,
+    () => NOON - 3_600_000 + page.now,
+  );
+}
+
+test('before anything is known, the reader’s clock has to do', () => {
+  const page = { now: 500 };
+  expect(clockAt(page).now()).toBe(NOON - 3_600_000 + 500);
+});
+
+test('a Date header tells the second, several tell more', () => {
+  const page = { now: 0 };
+  const clock = clockAt(page);
+  // The server is at noon plus 300 ms when the page is at 0, and answers at once.
+  const answerAt = (at: number): void => {
+    page.now = at;
+    clock.readDateHeader(new Date(NOON + 300 + at).toUTCString(), at, at);
+  };
+  answerAt(0);
+  expect(Math.abs(clock.now() - (NOON + 300))).toBeLessThanOrEqual(500);
+  for (const at of [150, 420, 690, 710, 1350]) answerAt(at);
+  expect(Math.abs(clock.now() - (NOON + 300 + page.now))).toBeLessThanOrEqual(30);
+});
+
+test('the time of a grant, between sending and receiving, beats the header', () => {
+  const page = { now: 1000 };
+  const clock = clockAt(page);
+  clock.readDateHeader(new Date(NOON).toUTCString(), 980, 1000);
+  clock.readAnswer(iso(NOON + 700), 990, 1000);
+  expect(Math.abs(clock.now() - (NOON + 705))).toBeLessThanOrEqual(6);
+});
+
+test('where the process and the database disagree, the database is right', () => {
+  const page = { now: 1000 };
+  const clock = clockAt(page);
+  clock.readDateHeader(new Date(NOON + 60_000).toUTCString(), 990, 1000);
+  clock.readAnswer(iso(NOON), 990, 1000);
+  expect(Math.abs(clock.now() - NOON)).toBeLessThanOrEqual(11);
+});
+
+test('an event that comes by itself shows that it is at least that late', () => {
+  const page = { now: 1000 };
+  const clock = clockAt(page);
+  clock.readEvent(iso(NOON), 1000);
+  clock.readEvent(iso(NOON - 400), 1000); // one that was long on its way
+  expect(clock.now()).toBe(NOON);
+});
+
+test('a clock that was set is believed', () => {
+  const page = { now: 1000 };
+  const clock = clockAt(page);
+  clock.readAnswer(iso(NOON), 990, 1000);
+  clock.readAnswer(iso(NOON - 30_000), 990, 1000);
+  expect(Math.abs(clock.now() - (NOON - 30_000))).toBeLessThanOrEqual(11);
+});
+
+test('a missing or odd Date header tells nothing', () => {
+  const page = { now: 0 };
+  const clock = clockAt(page);
+  clock.readDateHeader(null, 0, 0);
+  clock.readDateHeader('soon', 0, 0);
+  expect(clock.now()).toBe(NOON - 3_600_000);
+});

@@ -1,0 +1,133 @@
+// What can be done with a token: each refusal is shown below the button that met it.
+
+import { useSignal } from '@preact/signals';
+import { api, type Claim, type Pool } from '../api.js';
+import type { Lease } from '../live/pool-state.js';
+import { renewLease } from '../my-leases.js';
+import { Dialog } from '../ui/dialog.js';
+import { InputField, numberIn, problemOf } from '../ui/field.js';
+import { UserId } from '../ui/id.js';
+import { Problem } from '../ui/problem.js';
+import { useAction } from '../ui/use-action.js';
+import { duration, shortId } from '../words.js';
+
+interface Props {
+  readonly pool: Pool;
+  readonly id: string;
+  /** The open one. */
+  readonly lease: Lease | null;
+  /** Of that lease, where it was granted here. */
+  readonly handle: string | null;
+}
+
+export function TokenActions({ pool, id, lease, handle }: Props) {
+  const action = useAction();
+  const typedHandle = useSignal('');
+  const length = useSignal('');
+  const isDeleting = useSignal(false);
+  const wantsHandle = lease !== null && pool.release_authority === 'holder' && handle === null;
+
+  /** Never the successor of the lease that is seen here. */
+  const claim = (): Claim => {
+    const lease_id = handle ?? typedHandle.value.trim();
+    return lease_id === '' ? { fence: lease!.fence } : { lease_id };
+  };
+  const release = () => action.run(() => api.release(id, claim()));
+  const keepAlive = () =>
+    action.run(async () => {
+      const ttl = numberIn(length.value);
+      const { expires_at } = await api.keepAlive(id, {
+        user_id: lease!.userId,
+        ...claim(),
+        ...(ttl !== undefined && { ttl_seconds: ttl }),
+      });
+      renewLease(pool.name, lease!.fence, expires_at);
+    });
+
+  if (lease === null && pool.kind === 'fixed') return null;
+  const problem = action.problem.value;
+  return (
+    <section class="token-actions" aria-label="Actions">
+      {wantsHandle && (
+        <InputField
+          label="Handle of the lease"
+          mono
+          value={typedHandle.value}
+          onValue={(value) => (typedHandle.value = value)}
+          problem={problem?.code === 'lease_handle_required' ? problem.message : problemOf(problem, 'lease_id')}
+          help="In this pool only the holder may release and keep alive."
+        />
+      )}
+      <div class="buttons">
+        {lease !== null && (
+          <button type="button" class="button" disabled={action.isBusy.value} onClick={() => void release()}>
+            Release
+          </button>
+        )}
+        {lease !== null && pool.renewable && (
+          <div class="with-input">
+            <button type="button" class="button" disabled={action.isBusy.value} onClick={() => void keepAlive()}>
+              Keep alive
+            </button>
+            <input
+              inputMode="decimal"
+              aria-label="Seconds to keep it alive for"
+              placeholder={`${pool.ttl_seconds} s`}
+              value={length.value}
+              onInput={({ currentTarget }) => (length.value = currentTarget.value)}
+            />
+          </div>
+        )}
+        {pool.kind === 'elastic' && (
+          <button type="button" class="button danger-quiet" onClick={() => (isDeleting.value = true)}>
+            Delete…
+          </button>
+        )}
+      </div>
+      {lease !== null && !pool.renewable && (
+        <p class="note">Leases of this pool cannot be kept alive: they end after {duration(pool.ttl_seconds)}.</p>
+      )}
+      {problem !== null && !(wantsHandle && problem.code === 'lease_handle_required') && (
+        <Problem onClose={action.forget}>{problem.message}</Problem>
+      )}
+      {isDeleting.value && <DeleteDialog id={id} lease={lease} onClose={() => (isDeleting.value = false)} />}
+    </section>
+  );
+}
+
+interface DeleteProps {
+  readonly id: string;
+  readonly lease: Lease | null;
+  readonly onClose: () => void;
+}
+
+function DeleteDialog({ id, lease, onClose }: DeleteProps) {
+  const action = useAction();
+  // Forced only when the reader was told who loses the token.
+  const remove = async (): Promise<void> => {
+    if (await action.run(() => api.delete(id, lease !== null))) onClose();
+  };
+  return (
+    <Dialog title={`Delete token ${shortId(id)}`} onClose={onClose}>
+      <p>
+        {lease === null ? (
+          'The token is free. It goes, and its past stays readable.'
+        ) : (
+          <>
+            User <UserId id={lease.userId} /> holds it and <strong>loses it at once</strong>. The token goes, and its
+            past stays readable.
+          </>
+        )}
+      </p>
+      {action.problem.value && <Problem>{action.problem.value.message}</Problem>}
+      <footer class="dialog-foot">
+        <button type="button" class="button" onClick={onClose}>
+          Cancel
+        </button>
+        <button type="button" class="button danger" disabled={action.isBusy.value} onClick={() => void remove()}>
+          {lease === null ? 'Delete' : 'End the lease and delete'}
+        </button>
+      </footer>
+    </Dialog>
+  );
+}

@@ -1,0 +1,283 @@
+// One token: who holds it and for how long, what can be done with it, who had it before, and all that happened to it.
+
+import { useSignal } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+import { api, ApiError, type Pool, type TokenEvent, type Use } from '../api.js';
+import type { LivePool } from '../live/live-pool.js';
+import { isHeld, kindOf, type Lease } from '../live/pool-state.js';
+import { choose, query } from '../location.js';
+import { leaseOf } from '../my-leases.js';
+import { nextOut } from '../pool/board.js';
+import { serverClock } from '../server-clock.js';
+import { CopyButton } from '../ui/copy-button.js';
+import { Icon } from '../ui/icon.js';
+import { UserId } from '../ui/id.js';
+import { Problem } from '../ui/problem.js';
+import { seconds } from '../ui/tick.js';
+import { Time, TimeLeft, TimePassed } from '../ui/time.js';
+import { KIND_WORDS, number, reasonInWords, shortId } from '../words.js';
+import { TokenActions } from './token-actions.js';
+import { Uses } from './uses.js';
+import './token-panel.css';
+
+interface Props {
+  readonly live: LivePool;
+  readonly pool: Pool;
+  readonly id: string;
+  readonly onClose: () => void;
+}
+
+/** What came page by page, newest first. */
+interface Past<T> {
+  readonly all: readonly T[];
+  readonly cursor: string | null;
+}
+
+export function TokenPanel({ live, pool, id, onClose }: Props) {
+  const panel = useRef<HTMLElement>(null);
+  const uses = useSignal<Past<Use> | null>(null);
+  const events = useSignal<Past<TokenEvent> | null>(null);
+  const problem = useSignal<ApiError | null>(null);
+  const view = query.value.get('past') === 'events' ? 'events' : 'uses';
+
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const load = async (): Promise<void> => {
+      timer = undefined;
+      try {
+        const [history, log] = await Promise.all([api.uses(id), api.tokenEvents(id)]);
+        uses.value = { all: history.history, cursor: history.next_cursor };
+        events.value = { all: log.events, cursor: log.next_cursor };
+        problem.value = null;
+      } catch (error) {
+        if (!(error instanceof ApiError)) throw error;
+        problem.value = error;
+      }
+    };
+    uses.value = events.value = problem.value = null;
+    void load();
+    const stopListening = live.listen({
+      happened: ({ token_id }) => {
+        if (token_id === id) timer ??= setTimeout(() => void load(), 250);
+      },
+    });
+    return () => {
+      clearTimeout(timer);
+      stopListening();
+    };
+  }, [id, live]);
+
+  // Whoever opened it by keyboard is in it, and back where it was opened when it is closed.
+  useEffect(() => {
+    const opener = document.activeElement;
+    panel.current?.focus({ preventScroll: true });
+    return () => {
+      if (opener instanceof HTMLElement && opener.isConnected) opener.focus({ preventScroll: true });
+    };
+  }, [id]);
+
+  void seconds.value;
+  void live.version.value;
+  const now = serverClock.now();
+  const token = live.state?.find(id) ?? null;
+  const lease = token !== null && isHeld(token, now) ? token.lease : null;
+  const isDeleted = token === null && events.value?.all[0]?.event === 'deleted';
+  const mine = lease === null ? undefined : leaseOf(pool.name, lease.fence);
+
+  return (
+    <aside
+      ref={panel}
+      class="token-panel"
+      tabIndex={-1}
+      aria-label={`Token ${shortId(id)}`}
+      onKeyDown={({ key, defaultPrevented }) => {
+        if (key === 'Escape' && !defaultPrevented) onClose();
+      }}
+    >
+      <header class="token-head">
+        <div class="grow">
+          <p class="eyebrow">Token</p>
+          <h2>
+            <code title={id}>{id}</code> <CopyButton text={id} what="the token id" />
+          </h2>
+          <p class="badges">
+            {isDeleted && <span class="badge deleted">deleted</span>}
+            {token !== null && <span class={lease ? 'badge held' : 'badge free'}>{lease ? 'held' : 'free'}</span>}
+            {mine && <span class="badge mine">yours</span>}
+            {token !== null && token === nextOut(pool, live, now) && <span class="badge next">next to be evicted</span>}
+          </p>
+        </div>
+        <button type="button" class="icon-button" onClick={onClose}>
+          <Icon name="close" />
+          <span class="unseen">Close this token</span>
+        </button>
+      </header>
+      {problem.value && <Problem>{problem.value.message}</Problem>}
+      {lease && <Holder lease={lease} pool={pool} handle={mine?.lease_id ?? null} />}
+      {token !== null && <TokenActions key={id} pool={pool} id={id} lease={lease} handle={mine?.lease_id ?? null} />}
+
+      <div class="segments" role="group" aria-label="The past of the token">
+        <button type="button" aria-pressed={view === 'uses'} onClick={() => choose({ past: null }, 'replace')}>
+          Who had it
+        </button>
+        <button type="button" aria-pressed={view === 'events'} onClick={() => choose({ past: 'events' }, 'replace')}>
+          All events
+        </button>
+      </div>
+      {!problem.value && (uses.value === null || events.value === null) && (
+        <p class="note" role="status">
+          Loading its past…
+        </p>
+      )}
+      {view === 'uses' && uses.value !== null && <Uses uses={uses.value.all} now={now} />}
+      {view === 'events' && events.value !== null && <Events events={events.value.all} />}
+      {view === 'uses' && uses.value?.cursor && (
+        <Older
+          load={async () => {
+            const page = await api.uses(id, uses.value!.cursor!);
+            uses.value = { all: [...uses.value!.all, ...page.history], cursor: page.next_cursor };
+          }}
+        />
+      )}
+      {view === 'events' && events.value?.cursor && (
+        <Older
+          load={async () => {
+            const page = await api.tokenEvents(id, events.value!.cursor!);
+            events.value = { all: [...events.value!.all, ...page.events], cursor: page.next_cursor };
+          }}
+        />
+      )}
+    </aside>
+  );
+}
+
+interface HolderProps {
+  readonly lease: Lease;
+  readonly pool: Pool;
+  readonly handle: string | null;
+}
+
+function Holder({ lease, pool, handle }: HolderProps) {
+  const part = Math.min((lease.expiresAt - serverClock.now()) / (pool.ttl_seconds * 1000), 1);
+  return (
+    <section class="holder" aria-label="Who holds it">
+      <div class="holder-left">
+        <strong>
+          <TimeLeft until={lease.expiresAt} />
+        </strong>
+        <span class="note">left</span>
+      </div>
+      <div class={part < 0.2 ? 'left-bar soon' : 'left-bar'} aria-hidden="true">
+        <span style={{ width: `${Math.max(part, 0) * 100}%` }} />
+      </div>
+      <dl class="facts">
+        <div>
+          <dt>User</dt>
+          <dd>
+            <UserId id={lease.userId} copy />
+            <button
+              type="button"
+              class="button quiet small"
+              onClick={() => choose({ q: lease.userId, token: null })}
+              title="Show only the tokens of this user"
+            >
+              Show all of theirs
+            </button>
+          </dd>
+        </div>
+        <div>
+          <dt>Held for</dt>
+          <dd>
+            <span>
+              <TimePassed since={lease.activatedAt} />, since <Time at={new Date(lease.activatedAt).toISOString()} />
+            </span>
+          </dd>
+        </div>
+        <div>
+          <dt>Until</dt>
+          <dd>
+            <Time at={new Date(lease.expiresAt).toISOString()} />
+          </dd>
+        </div>
+        <div>
+          <dt>Fence</dt>
+          <dd class="digits">{number(lease.fence)}</dd>
+        </div>
+        {handle !== null && (
+          <div>
+            <dt>Handle</dt>
+            <dd>
+              <code class="handle">{handle}</code> <CopyButton text={handle} what="the handle" />
+            </dd>
+          </div>
+        )}
+      </dl>
+    </section>
+  );
+}
+
+function Older({ load }: { readonly load: () => Promise<void> }) {
+  const isBusy = useSignal(false);
+  const problem = useSignal<string | null>(null);
+  const more = async (): Promise<void> => {
+    isBusy.value = true;
+    problem.value = null;
+    try {
+      await load();
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      problem.value = error.message;
+    } finally {
+      isBusy.value = false;
+    }
+  };
+  return (
+    <>
+      <button type="button" class="button small" disabled={isBusy.value} onClick={() => void more()}>
+        Show older
+      </button>
+      {problem.value && <Problem>{problem.value}</Problem>}
+    </>
+  );
+}
+
+function Events({ events }: { readonly events: readonly TokenEvent[] }) {
+  if (events.length === 0) return <p class="empty">Nothing has happened to it.</p>;
+  return (
+    <ol class="token-events">
+      {events.map((event) => {
+        const kind = kindOf(event);
+        const metadata = Object.entries(event.metadata).filter(([key]) => key !== 'user_id' && key !== 'reason');
+        return (
+          <li key={event.seq}>
+            <span class={`mark ${kind}`} aria-hidden="true" />
+            <div class="grow">
+              <p>
+                <strong class={`kind ${kind}`}>{KIND_WORDS[kind]}</strong> {reasonInWords(event)}
+              </p>
+              <p class="note">
+                <Time at={event.occurred_at} />
+                {event.user_id !== null && (
+                  <>
+                    {' · '}
+                    <UserId id={event.user_id} />
+                  </>
+                )}
+                {event.fence !== null && <> · fence {number(event.fence)}</>} · event {number(event.seq)}
+                {event.reason !== null && (
+                  <>
+                    {' · '}
+                    <code>{event.reason}</code>
+                  </>
+                )}
+              </p>
+              {metadata.length > 0 && (
+                <pre class="metadata">{JSON.stringify(Object.fromEntries(metadata), null, 2)}</pre>
+              )}
+            </div>
+          </li>
+        );
+      })}
+    </ol>
+  );
+}

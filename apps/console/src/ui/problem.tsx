@@ -1,0 +1,24 @@
+// Why something did not work, in the words of the service, where it was tried.
+
+import type { ComponentChildren } from 'preact';
+import { Icon } from './icon.js';
+
+interface Props {
+  readonly children: ComponentChildren;
+  readonly onClose?: () => void;
+}
+
+export function Problem({ children, onClose }: Props) {
+  return (
+    <div class="problem" role="alert">
+      <Icon name="alert" />
+      <div class="grow">{children}</div>
+      {onClose && (
+        <button type="button" class="icon-button small" onClick={onClose}>
+          <Icon name="close" />
+          <span class="unseen">Dismiss</span>
+        </button>
+      )}
+    </div>
+  );
+}

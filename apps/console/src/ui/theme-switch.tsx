@@ -1,0 +1,55 @@
+// Light, dark, or as the system has it; remembered on this machine.
+
+import { effect, signal } from '@preact/signals';
+import { Icon, type IconName } from './icon.js';
+
+const THEMES = ['system', 'light', 'dark'] as const;
+export type Theme = (typeof THEMES)[number];
+
+const KEY = 'token-pool.theme';
+
+export const theme = signal<Theme>(stored());
+
+/** Whether what is seen is dark; for what is painted and does not follow the style sheet. */
+const systemIsDark = matchMedia('(prefers-color-scheme: dark)');
+const systemDark = signal(systemIsDark.matches);
+systemIsDark.addEventListener('change', ({ matches }) => (systemDark.value = matches));
+
+/** Changes whenever colours do. */
+export const paint = (): string => `${theme.value} ${systemDark.value}`;
+
+effect(() => {
+  const { documentElement } = document;
+  if (theme.value === 'system') delete documentElement.dataset['theme'];
+  else documentElement.dataset['theme'] = theme.value;
+  try {
+    localStorage.setItem(KEY, theme.value);
+  } catch {
+    // It is remembered as long as the page lives, then.
+  }
+});
+
+const NAMES: Readonly<Record<Theme, { readonly icon: IconName; readonly words: string }>> = {
+  system: { icon: 'system', words: 'as the system' },
+  light: { icon: 'light', words: 'light' },
+  dark: { icon: 'dark', words: 'dark' },
+};
+
+export function ThemeSwitch() {
+  const next = THEMES[(THEMES.indexOf(theme.value) + 1) % THEMES.length]!;
+  const words = `Colours: ${NAMES[theme.value].words}. Change to ${NAMES[next].words}`;
+  return (
+    <button type="button" class="icon-button" title={words} onClick={() => (theme.value = next)}>
+      <Icon name={NAMES[theme.value].icon} />
+      <span class="unseen">{words}</span>
+    </button>
+  );
+}
+
+function stored(): Theme {
+  try {
+    return THEMES.find((name) => name === localStorage.getItem(KEY)) ?? 'system';
+  } catch {
+    return 'system';
+  }
+}

@@ -1,0 +1,81 @@
+import type { Pool } from './api.js';
+import { countdown, duration, policyInWords, reasonInWords } from './words.js';
+
+const POOL: Pool = {
+  name: 'default',
+  kind: 'fixed',
+  size: 100,
+  ttl_seconds: 120,
+  renewable: false,
+  max_lifetime_seconds: null,
+  idle_ttl_seconds: null,
+  on_exhausted: 'evict_oldest',
+  release_authority: 'anyone',
+  counts: { total: 100, available: 100, active: 0 },
+  last_seq: 100,
+};
+
+test.each([
+  [0.5, '0.5 s'],
+  [9.96, '10 s'],
+  [59.7, '1 min'],
+  [120, '2 min'],
+  [3_605, '1 h'],
+  [5_400, '1 h 30 min'],
+  [90_000, '1 d 1 h'],
+  [31_536_000, '365 d'],
+])('%d seconds are %s', (seconds, words) => {
+  expect(duration(seconds)).toBe(words);
+});
+
+test.each([
+  [0, '0:00'],
+  [-5_000, '0:00'],
+  [1, '0:01'],
+  [92_000, '1:32'],
+  [3_600_000, '1:00:00'],
+  [90_000_000, '1 d 1 h'],
+])('%d ms left are shown as %s', (ms, words) => {
+  expect(countdown(ms)).toBe(words);
+});
+
+test('the policy of the fixed pool in words', () => {
+  expect(policyInWords(POOL)).toEqual([
+    '100 tokens, made once.',
+    'A lease lasts 2 min and cannot be kept alive.',
+    'When none is free, the oldest lease is evicted.',
+    'Whoever knows a token may release it.',
+  ]);
+});
+
+test('the policy of an elastic pool in words', () => {
+  const elastic: Pool = {
+    ...POOL,
+    kind: 'elastic',
+    size: 1,
+    ttl_seconds: 60,
+    renewable: true,
+    max_lifetime_seconds: 3_600,
+    idle_ttl_seconds: 300,
+    on_exhausted: 'reject',
+    release_authority: 'holder',
+  };
+  expect(policyInWords(elastic)).toEqual([
+    'Up to 1 token, made on request.',
+    'A lease lasts 1 min and can be kept alive, 1 h at most.',
+    'When none is free, the request is refused.',
+    'Only the holder of the lease may release it.',
+    'A free token that nobody uses for 5 min is deleted.',
+  ]);
+});
+
+test('a lease that may not get as old as it is long is said to be shorter', () => {
+  expect(policyInWords({ ...POOL, max_lifetime_seconds: 30 })).toContain(
+    'A lease lasts 30 s and cannot be kept alive.',
+  );
+});
+
+test('the same reason reads differently of a token and of its lease', () => {
+  expect(reasonInWords({ event: 'deleted', reason: 'deleted_by_client' })).toBe('by a client');
+  expect(reasonInWords({ event: 'released', reason: 'deleted_by_client' })).toBe('the token was deleted');
+});

@@ -1,0 +1,111 @@
+// What the console says about pools, leases and events: the vocabulary of the API in whole sentences.
+
+import type { EndReason, Policy, Pool, PoolEvent } from './api.js';
+import type { Kind } from './live/pool-state.js';
+
+const UNITS = [
+  ['d', 86_400],
+  ['h', 3_600],
+  ['min', 60],
+  ['s', 1],
+] as const;
+
+/** "2 min", "1 h 30 min", "0.5 s": the two largest units that say something. */
+export function duration(seconds: number): string {
+  if (seconds < 10) return `${Math.round(seconds * 10) / 10} s`;
+  let rest = Math.round(seconds);
+  const parts: string[] = [];
+  for (const [unit, length] of UNITS) {
+    if (rest >= length) {
+      parts.push(`${Math.floor(rest / length)} ${unit}`);
+      rest %= length;
+    } else if (parts.length > 0) parts.push('');
+    if (parts.length === 2) break;
+  }
+  return parts.filter((part) => part !== '').join(' ');
+}
+
+/** Time left as a clock shows it: "1:32", "0:09", "2:03:00"; days as "3 d 4 h". Started seconds count. */
+export function countdown(ms: number): string {
+  const seconds = Math.max(Math.ceil(ms / 1000), 0);
+  if (seconds >= 86_400) return duration(seconds);
+  const two = (value: number): string => String(value).padStart(2, '0');
+  const [h, min, s] = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60, seconds % 60];
+  return h > 0 ? `${h}:${two(min)}:${two(s)}` : `${min}:${two(s)}`;
+}
+
+/** What the policy means, a sentence a rule. */
+export function policyInWords(pool: Policy & Pick<Pool, 'kind'>): string[] {
+  const length = duration(pool.ttl_seconds);
+  const most = pool.max_lifetime_seconds;
+  const sentences = [
+    pool.kind === 'fixed'
+      ? `${count(pool.size, 'token')}, made once.`
+      : `Up to ${count(pool.size, 'token')}, made on request.`,
+    pool.renewable
+      ? `A lease lasts ${length} and can be kept alive${most === null ? '' : `, ${duration(most)} at most`}.`
+      : `A lease lasts ${most !== null && most < pool.ttl_seconds ? duration(most) : length} and cannot be kept alive.`,
+    pool.on_exhausted === 'evict_oldest'
+      ? 'When none is free, the oldest lease is evicted.'
+      : 'When none is free, the request is refused.',
+    pool.release_authority === 'anyone'
+      ? 'Whoever knows a token may release it.'
+      : 'Only the holder of the lease may release it.',
+  ];
+  if (pool.idle_ttl_seconds !== null) {
+    sentences.push(`A free token that nobody uses for ${duration(pool.idle_ttl_seconds)} is deleted.`);
+  }
+  return sentences;
+}
+
+export const count = (n: number, thing: string): string => `${number(n)} ${thing}${n === 1 ? '' : 's'}`;
+
+const NUMBER = new Intl.NumberFormat('en');
+export const number = (n: number): string => NUMBER.format(n);
+
+/** Enough of a UUID to tell it from its neighbours. */
+export const shortId = (id: string): string => id.slice(0, 8);
+
+export const END_WORDS: Readonly<Record<EndReason, string>> = {
+  released_by_client: 'released',
+  lru_eviction: 'evicted: the pool was full, and this lease the oldest',
+  cleanup: 'ended by a cleanup',
+  ttl_expired: 'expired: its time was up',
+  deleted_by_client: 'ended, as the token was deleted',
+};
+
+export const KIND_WORDS: Readonly<Record<Kind, string>> = {
+  granted: 'Granted',
+  renewed: 'Renewed',
+  released: 'Released',
+  evicted: 'Evicted',
+  cleaned: 'Cleaned up',
+  expired: 'Expired',
+  'ended-by-deletion': 'Ended',
+  generated: 'Generated',
+  deleted: 'Deleted',
+};
+
+/** Why it happened, in the words after the kind. */
+export function reasonInWords({ event, reason }: Pick<PoolEvent, 'event' | 'reason'>): string {
+  switch (reason) {
+    case 'allocated':
+      return 'a free token';
+    case 'allocated_after_eviction':
+      return 'after the oldest lease was evicted';
+    case 'released_by_client':
+      return 'by a client';
+    case 'lru_eviction':
+      return 'the pool was full, and this lease the oldest';
+    case 'cleanup':
+      return 'with all leases of the pool';
+    case 'ttl_expired':
+      return 'its time was up';
+    case 'idle_ttl':
+      return 'nobody used it';
+    case 'deleted_by_client':
+      return event === 'deleted' ? 'by a client' : 'the token was deleted';
+    case null:
+      return event === 'renewed' ? 'kept alive by its holder' : '';
+  }
+}

@@ -1,0 +1,35 @@
+// A real Chromium, where there is one: CHROMIUM names it, or it is where Debian and others put it.
+
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { chromium, type Browser } from 'playwright-core';
+
+const ROOT = join(__dirname, '../..');
+const PLACES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'].map(
+  (name) => `/usr/bin/${name}`,
+);
+
+/** It stays with itself: nothing is looked up, fetched or reported. */
+const ALONE = [
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+export const chromiumPath = [process.env['CHROMIUM'], ...PLACES].find((path) => path !== undefined && existsSync(path));
+
+export function launchChromium(): Promise<Browser> {
+  if (chromiumPath === undefined) throw new Error('there is no Chromium here');
+  // Its own sandbox needs rights that root in a container has not.
+  return chromium.launch({ executablePath: chromiumPath, args: [...ALONE, '--no-sandbox'] });
+}
+
+/** Into dist/console, as `npm start` does. */
+export async function buildConsole(): Promise<void> {
+  await promisify(execFile)('npx', ['vite', 'build', 'apps/console', '--logLevel', 'warn'], { cwd: ROOT });
+}
