@@ -108,7 +108,9 @@ test('keep-alive by lease or by user counts the new time from now', async () => 
   const path = `/api/tokens/${grant.token_id}/keep-alive`;
   const { status, body: renewal } = await ask('POST', path, { lease_id: grant.lease_id });
   expect(status).toBe(200);
-  expect(renewal).toEqual({ token_id: grant.token_id, user_id: grant.user_id, fence: 1, expires_at: A_TIME });
+  const { token_id, user_id } = grant;
+  expect(renewal).toEqual({ token_id, user_id, fence: 1, renewed_at: A_TIME, expires_at: A_TIME });
+  expect(Date.parse(renewal.expires_at) - Date.parse(renewal.renewed_at)).toBe(100_000);
   expect(Date.parse(renewal.expires_at)).toBeGreaterThanOrEqual(Date.parse(grant.activated_at) + 100_000);
   const { body: shorter } = await ask('POST', path, { user_id: grant.user_id, ttl_seconds: 50 });
   expect(Date.parse(shorter.expires_at)).toBeLessThan(Date.parse(renewal.expires_at));

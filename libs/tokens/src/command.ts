@@ -3,8 +3,8 @@
 import type { Idempotency } from './answer-book.js';
 import type { LeaseClaim } from './lease-claim.js';
 import { needs, type Needs } from './needs.js';
-import type { AllocateRequest, Grant, TokenPool } from './token-pool.js';
-import type { Lease, Token } from './token.js';
+import type { AllocateRequest, Grant, Renewal, TokenPool } from './token-pool.js';
+import type { Token } from './token.js';
 
 /**
  * The order inside a batch. All commands of a batch are under way at once, so any order is a true one; this
@@ -59,7 +59,7 @@ export const release = (tokenId: string, claim: LeaseClaim): Command<void> => ({
   decide: (pool) => pool.release(tokenId, claim),
 });
 
-export const keepAlive = (tokenId: string, claim: LeaseClaim, ttlSeconds?: number): Command<Lease> => ({
+export const keepAlive = (tokenId: string, claim: LeaseClaim, ttlSeconds?: number): Command<Renewal> => ({
   kind: 'keep-alive',
   needs: needs({ tokenIds: [tokenId] }),
   decide: (pool) => pool.keepAlive(tokenId, claim, ttlSeconds),

@@ -29,7 +29,7 @@ export {
 export { sweep, type SweepResult } from './sweep.js';
 export type { EndReason, GrantReason, Metadata, TokenEvent, TokenEventKind } from './token-event.js';
 export type { PoolSlice, PoolState } from './pool-slice.js';
-export { TokenPool, type AllocateRequest, type Grant } from './token-pool.js';
+export { TokenPool, type AllocateRequest, type Grant, type Renewal } from './token-pool.js';
 export { TokenPoolRepository } from './token-pool-repository.js';
 export { TokenPoolService } from './token-pool-service.js';
 export { TokenReader, type PageRequest, type TokenQuery } from './token-reader.js';

@@ -7,10 +7,10 @@ import { DomainError } from './domain-error.js';
 import type { LeaseClaim } from './lease-claim.js';
 import { needs } from './needs.js';
 import { newPolicy, type PolicyChange, type PoolKind } from './pool-policy.js';
-import type { AllocateRequest, Grant } from './token-pool.js';
+import type { AllocateRequest, Grant, Renewal } from './token-pool.js';
 import type { TokenPoolRepository } from './token-pool-repository.js';
 import type { TokenReader } from './token-reader.js';
-import type { Lease, Token } from './token.js';
+import type { Token } from './token.js';
 import type { PoolView } from './views.js';
 
 /** Tokens made or leases ended in one transaction by what concerns a whole pool: a lock of some 100 ms. */
@@ -46,7 +46,7 @@ export class TokenPoolService {
   }
 
   /** @throws DomainError as `release`, and `not_renewable`, `invalid_request` */
-  keepAlive(tokenId: string, claim: LeaseClaim, ttlSeconds?: number, asked: Asked = {}): Promise<Lease> {
+  keepAlive(tokenId: string, claim: LeaseClaim, ttlSeconds?: number, asked: Asked = {}): Promise<Renewal> {
     return this.#ofLease(tokenId, claim, keepAlive(tokenId, claim, ttlSeconds), asked);
   }
 

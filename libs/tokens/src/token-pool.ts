@@ -26,6 +26,11 @@ export interface Grant extends Lease {
   readonly evicted: Lease | null;
 }
 
+export interface Renewal extends Lease {
+  /** From when the new time counts. */
+  readonly renewedAt: Instant;
+}
+
 export class TokenPool {
   readonly now: Instant;
   readonly events: TokenEvent[] = [];
@@ -103,7 +108,7 @@ export class TokenPool {
   }
 
   /** The new deadline counts from now, is capped to the pool's TTL and never passes the maximum lifetime. */
-  keepAlive(tokenId: string, claim: LeaseClaim, ttlSeconds?: number): Lease {
+  keepAlive(tokenId: string, claim: LeaseClaim, ttlSeconds?: number): Renewal {
     this.settle();
     const token = this.#existing(tokenId);
     const lease = openLease(token, claim, this.policy);
@@ -115,7 +120,7 @@ export class TokenPool {
     this.#nextExpiryAt = Math.min(this.#nextExpiryAt, renewed.expiresAt);
     this.changed.add(token);
     this.#record(token.id, 'renewed', null, this.now, renewed);
-    return renewed;
+    return { ...renewed, renewedAt: this.now };
   }
 
   generate(): Token {

@@ -9,8 +9,8 @@ import {
   toIso,
   type Grant,
   type Idempotency,
-  type Lease,
   type LeaseClaim,
+  type Renewal,
 } from '@app/tokens';
 import { DeclaredInputGuard } from '../http/declared-input.guard.js';
 import { Once, Repeatable } from '../http/idempotency.js';
@@ -119,9 +119,10 @@ const granted = (pool: string, { tokenId, userId, leaseId, fence, ...grant }: Gr
   },
 });
 
-const renewed = (tokenId: string, { userId, fence, expiresAt }: Lease): RenewalAnswer => ({
+const renewed = (tokenId: string, { userId, fence, renewedAt, expiresAt }: Renewal): RenewalAnswer => ({
   token_id: tokenId,
   user_id: userId,
   fence,
+  renewed_at: toIso(renewedAt),
   expires_at: toIso(expiresAt),
 });

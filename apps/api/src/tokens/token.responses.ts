@@ -221,6 +221,9 @@ export class RenewalAnswer {
   @ApiProperty(FENCE)
   readonly fence: number;
 
+  @ApiProperty({ ...TIME, description: 'From when the new time counts.' })
+  readonly renewed_at: string;
+
   @ApiProperty(TIME)
   readonly expires_at: string;
 }

@@ -7,8 +7,8 @@ import type { LeaseClaim } from '../lease-claim.js';
 import { needs, type Needs } from '../needs.js';
 import type { PolicyChange, PoolPolicy } from '../pool-policy.js';
 import type { PoolState } from '../pool-slice.js';
-import type { Grant, TokenPool } from '../token-pool.js';
-import type { Lease, Token } from '../token.js';
+import type { Grant, Renewal, TokenPool } from '../token-pool.js';
+import type { Token } from '../token.js';
 import { SECOND, user } from './given.js';
 import type { Ledger } from './ledger.js';
 
@@ -89,8 +89,8 @@ export function answerOf(value: unknown): Answer {
     return { tokenId, userId, fence, activatedAt, expiresAt, evicted: evicted?.fence ?? null };
   }
   if ('fence' in value) {
-    const { userId, fence, activatedAt, expiresAt } = value as Lease;
-    return { userId, fence, activatedAt, expiresAt };
+    const { userId, fence, activatedAt, renewedAt, expiresAt } = value as Renewal;
+    return { userId, fence, activatedAt, renewedAt, expiresAt };
   }
   return 'done';
 }
@@ -168,7 +168,8 @@ export function expectedOf(step: Step, before: Before): Answer {
       if (!policy.renewable) return 'not_renewable';
       const { userId, fence, activatedAt, expiresAt } = token.lease;
       const latest = Math.max(activatedAt + lifetime(policy), expiresAt);
-      return { userId, fence, activatedAt, expiresAt: Math.min(now + length(policy, step.ttlSeconds), latest) };
+      const deadline = Math.min(now + length(policy, step.ttlSeconds), latest);
+      return { userId, fence, activatedAt, renewedAt: now, expiresAt: deadline };
     }
     case 'cleanup':
       return Math.min(step.most, leases.filter(({ fence }) => fence <= state.lastFence - step.fencesBack).length);
