@@ -11,6 +11,8 @@ const DOUBLES = '^libs/[^/]+/src/testing/';
 const WORKSHOPS = '^apps/(bench|chaos)/';
 /** For browsers: what it needs is put into its own files when it is built. */
 const CONSOLE = '^apps/console/';
+/** The client is a package with dependencies of its own, and the command line a tool of the checkout: in no image. */
+const OUTSIDE = '^(libs/client|apps/cli)/';
 const DATABASE_DRIVERS = 'node_modules/(typeorm|pg|@types/pg)/';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
@@ -43,6 +45,20 @@ export default {
       severity: 'error',
       from: { path: '^libs/local-postgres/', pathNot: SPEC },
       to: { dependencyTypesNot: ['core'] },
+    },
+    {
+      name: 'client-stands-alone',
+      comment: 'It is a package of its own, which runs in browsers, too: nothing of the service, and nothing of Node.',
+      severity: 'error',
+      from: { path: '^libs/client/', pathNot: [SPEC, DOUBLES] },
+      to: { pathNot: ['^libs/client/', 'node_modules/openapi-fetch/'] },
+    },
+    {
+      name: 'cli-knows-only-the-client',
+      comment: 'What a command can do, every program can that uses the client.',
+      severity: 'error',
+      from: { path: '^apps/cli/', pathNot: SPEC },
+      to: { path: '^libs/', pathNot: '^libs/client/' },
     },
     {
       name: 'libs-know-no-app',
@@ -99,7 +115,7 @@ export default {
       comment:
         'The production image has none. pino-pretty is loaded in development only; types are gone after compiling.',
       severity: 'error',
-      from: { path: '^(apps|libs|ormconfig\\.ts)', pathNot: [SPEC, WORKSHOPS, CONSOLE] },
+      from: { path: '^(apps|libs|ormconfig\\.ts)', pathNot: [SPEC, WORKSHOPS, CONSOLE, OUTSIDE] },
       to: {
         dependencyTypes: ['npm-dev'],
         dependencyTypesNot: ['type-only'],
@@ -145,8 +161,10 @@ export default {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
-    // A package of its own, which knows the service by its document alone.
-    exclude: { path: '^test/clients/' },
+    // A package of its own is tested with what the root has.
+    combinedDependencies: true,
+    // What was compiled for such a package, and one that knows the service by its document alone.
+    exclude: { path: '^(libs/[^/]+/dist|test/clients)/' },
     tsConfig: { fileName: 'tsconfig.json' },
     // Imports of types are arrows too.
     tsPreCompilationDeps: true,

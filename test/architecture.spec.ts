@@ -59,10 +59,12 @@ const violations = ({ summary }: Cruise): string[] =>
 const imports = (...names: string[]): string => names.map((name) => `import '${name}';\n`).join('');
 
 const PACKAGES: Files = Object.fromEntries(
-  ['@nestjs/common', 'fast-check', 'pg', 'pino-pretty', 'preact', 'stranger', 'typeorm'].flatMap((name) => [
-    [`node_modules/${name}/package.json`, JSON.stringify({ name, version: '1.0.0', main: 'index.js' })],
-    [`node_modules/${name}/index.js`, ''],
-  ]),
+  ['@nestjs/common', 'fast-check', 'openapi-fetch', 'pg', 'pino-pretty', 'preact', 'stranger', 'typeorm'].flatMap(
+    (name) => [
+      [`node_modules/${name}/package.json`, JSON.stringify({ name, version: '1.0.0', main: 'index.js' })],
+      [`node_modules/${name}/index.js`, ''],
+    ],
+  ),
 );
 
 /** A house in which everything that is allowed happens. */
@@ -71,7 +73,7 @@ const GOOD_HOUSE: Files = {
   'package.json': JSON.stringify({
     type: 'module',
     dependencies: { '@nestjs/common': '1', pg: '1', typeorm: '1' },
-    devDependencies: { 'fast-check': '1', 'pino-pretty': '1', preact: '1' },
+    devDependencies: { 'fast-check': '1', 'openapi-fetch': '1', 'pino-pretty': '1', preact: '1' },
   }),
   'ormconfig.ts': imports('./libs/tokens-postgres/src/data-source.js'),
   'apps/api/src/main.ts': imports('@app/local-postgres', '@nestjs/common', 'pino-pretty', './persistence.module.js'),
@@ -81,6 +83,7 @@ const GOOD_HOUSE: Files = {
   'apps/bench/src/cluster.ts': imports('@app/local-postgres', 'pg', 'fast-check', '../../api/src/egg.js'),
   'apps/console/src/main.tsx': imports('preact', './app.js'),
   'apps/console/src/app.tsx': 'export {};\n',
+  'apps/cli/src/main.ts': imports('node:child_process', '../../../libs/client/src/index.js'),
   'apps/demo/src/main.ts': imports('node:http'),
   'libs/tokens/src/index.ts': imports('./token.js'),
   'libs/tokens/src/token.ts': imports('node:crypto'),
@@ -89,6 +92,11 @@ const GOOD_HOUSE: Files = {
   'libs/tokens-postgres/src/index.ts': imports('./data-source.js', '@app/tokens'),
   'libs/tokens-postgres/src/data-source.ts': imports('typeorm', 'pg'),
   'libs/local-postgres/src/index.ts': imports('node:net'),
+  'libs/client/package.json': JSON.stringify({ type: 'module', dependencies: { 'openapi-fetch': '1' } }),
+  'libs/client/dist/index.js': imports('stranger'),
+  'libs/client/src/index.ts': imports('./calls.js', 'openapi-fetch'),
+  'libs/client/src/calls.ts': 'export {};\n',
+  'libs/client/src/calls.spec.ts': imports('./calls.js', 'node:http', 'fast-check'),
   'test/support/harness.ts': imports('../../libs/tokens-postgres/src/data-source.js', 'fast-check'),
   'test/races.spec.ts': imports('./support/harness.js', '../libs/tokens/src/token.js', '@app/local-postgres', 'pg'),
 };
@@ -99,6 +107,8 @@ const SINS: Readonly<Record<string, Files>> = {
   'domain-specs-do-no-io': { 'libs/tokens/src/database.spec.ts': imports('pg') },
   'adapter-knows-domain-and-driver': { 'libs/tokens-postgres/src/framework.ts': imports('@nestjs/common') },
   'local-postgres-stands-alone': { 'libs/local-postgres/src/index.ts': imports('node:net', 'pg') },
+  'client-stands-alone': { 'libs/client/src/secrets.ts': imports('node:crypto', '@app/tokens') },
+  'cli-knows-only-the-client': { 'apps/cli/src/shortcut.ts': imports('@app/tokens') },
   'libs-know-no-app': { 'libs/ledger/src/index.ts': imports('../../../apps/api/src/persistence.module.js') },
   'only-the-joint-names-infrastructure': {
     'apps/api/src/adapter.ts': imports('@app/tokens-postgres'),
@@ -144,7 +154,9 @@ function sinfulHouse(): Files {
     ...dead,
     ...door('apps/api/src/main.ts', 'apps/api/src'),
     ...door('apps/console/src/main.tsx', 'apps/console/src'),
+    ...door('apps/cli/src/main.ts', 'apps/cli/src'),
     ...door('apps/demo/src/main.ts', 'apps/demo/src'),
+    ...door('libs/client/src/index.ts', 'libs/client/src'),
     ...door('libs/tokens/src/index.ts', 'libs/tokens/src'),
     ...door('libs/tokens-postgres/src/index.ts', 'libs/tokens-postgres/src'),
   };
@@ -205,7 +217,10 @@ function walk(path: string): string[] {
   );
 }
 
-const tree = ['apps', 'libs', 'test'].flatMap((top) => walk(join(ROOT, top))).map((path) => relative(ROOT, path));
+const tree = ['apps', 'libs', 'test']
+  .flatMap((top) => walk(join(ROOT, top)))
+  .map((path) => relative(ROOT, path))
+  .filter((path) => !/^libs\/[^/]+\/dist\//.test(path));
 const sources = tree.filter((path) => /\.tsx?$/.test(path));
 const textOf = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 const codeOf = (text: string): string => text.replace(/\/\*[^]*?\*\/|(?<!:)\/\/.*/g, '');

@@ -1,0 +1,25 @@
+// The words of the API as types: those of openapi.json, by their names there.
+
+import type { components } from './openapi-types.js';
+
+type Schemas = components['schemas'];
+
+export type ChangePoolBody = Schemas['ChangePoolBody'];
+export type CreatePoolBody = Schemas['CreatePoolBody'];
+export type Deletion = Schemas['Deletion'];
+export type EndReason = Schemas['EndReason'];
+export type ErrorCode = Schemas['ErrorCode'];
+export type Grant = Schemas['Grant'];
+export type Pool = Schemas['Pool'];
+export type PoolEventFeed = Schemas['PoolEventFeed'];
+export type Problem = Schemas['Problem'];
+export type Release = Schemas['Release'];
+export type ReleasedCount = Schemas['ReleasedCount'];
+export type Renewal = Schemas['Renewal'];
+export type Token = Schemas['Token'];
+export type TokenDetails = Schemas['TokenDetails'];
+export type TokenEvent = Schemas['TokenEvent'];
+export type TokenEventList = Schemas['TokenEventList'];
+export type TokenHistory = Schemas['TokenHistory'];
+export type TokenList = Schemas['TokenList'];
+export type TokenUse = Schemas['TokenUse'];

@@ -1,0 +1,195 @@
+// Requests and answers over a network that the tests make good or bad, under a clock that they move.
+
+import { TokenPoolClient, TokenPoolConnectionError, TokenPoolError } from './index.js';
+
+beforeEach(() => {
+  jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask'] });
+});
+afterEach(() => jest.useRealTimers());
+
+type Answer = Response | Error | 'never';
+
+const refused = (): Error => new TypeError('fetch failed', { cause: { code: 'ECONNREFUSED' } });
+const problem = (status: number, error: string, headers?: Record<string, string>): Response =>
+  Response.json({ status, error, detail: 'in words', title: '', type: '', request_id: 'r-1' }, { status, headers });
+const foreign = (status: number): Response => new Response('<html>', { status });
+const ok = (body: object = {}): Response => Response.json(body);
+
+/** A network that gives these answers, one after the other, and the last one for ever. */
+function network(...answers: Answer[]) {
+  const sent: { readonly request: Request; readonly at: number }[] = [];
+  const fetch = async (request: Request): Promise<Response> => {
+    const answer = answers[Math.min(sent.length, answers.length - 1)]!;
+    sent.push({ request, at: performance.now() });
+    if (answer instanceof Error) throw answer;
+    if (answer !== 'never') return answer.clone();
+    return new Promise((_, reject) =>
+      request.signal.addEventListener('abort', () => reject(request.signal.reason as Error)),
+    );
+  };
+  return { sent, fetch, client: new TokenPoolClient('http://pretended/', { fetch }) };
+}
+
+/** What becomes of a call within a minute and a half. */
+async function outcome(call: Promise<unknown>): Promise<unknown> {
+  const settled = call.catch((error: unknown) => error);
+  await jest.advanceTimersByTimeAsync(90_000);
+  return Promise.race([settled, Promise.resolve('still under way')]);
+}
+
+describe('a request', () => {
+  test('that changes something is sent with one key for all its attempts, another one for each call', async () => {
+    const { client, sent } = network(refused(), refused(), ok(), refused(), ok());
+    const pool = client.pool('p');
+    await outcome(pool.allocate());
+    await outcome(pool.allocate());
+    const keys = sent.map(({ request }) => request.headers.get('idempotency-key'));
+    expect(keys[0]).toMatch(/^[0-9a-f]{32}$/);
+    expect(keys).toEqual([keys[0], keys[0], keys[0], keys[3], keys[3]]);
+    expect(keys[3]).not.toBe(keys[0]);
+  });
+
+  test('takes the key of a caller who has one', async () => {
+    const { client, sent } = network(ok());
+    const pool = client.pool('p');
+    const options = { idempotencyKey: 'mine' };
+    await outcome(Promise.all([pool.allocate({}, options), pool.generate(options), pool.cleanup(options)]));
+    await outcome(pool.release({ token_id: 't' }, options));
+    expect(sent.map(({ request }) => request.headers.get('idempotency-key'))).toEqual(Array(4).fill('mine'));
+  });
+
+  test('is sent as the API has it', async () => {
+    const { client, sent } = network(ok());
+    await outcome(client.pool('p').release({ token_id: 'a/b', lease_id: 'l', user_id: 'u', fence: 3 }));
+    const { url, method } = sent[0]!.request;
+    expect({ url, method }).toEqual({ url: 'http://pretended/api/tokens/a%2Fb/release', method: 'POST' });
+    expect(await sent[0]!.request.json()).toEqual({ lease_id: 'l', user_id: 'u', fence: 3 });
+  });
+
+  test('carries the headers of the client', async () => {
+    const { fetch, sent } = network(ok());
+    const client = new TokenPoolClient('http://pretended', { fetch, headers: { authorization: 'Bearer x' } });
+    await outcome(client.pool('p').allocate());
+    expect(sent[0]!.request.headers.get('authorization')).toBe('Bearer x');
+  });
+});
+
+describe('asking again', () => {
+  test('comes later and later, more or less by chance, at most every 5 s', async () => {
+    const { client, sent } = network(refused());
+    const error = await outcome(client.pool('p').details());
+    expect(error).toBeInstanceOf(TokenPoolConnectionError);
+    expect((error as Error).message).toContain('http://pretended cannot be reached: ECONNREFUSED');
+    const pauses = sent.slice(1).map(({ at }, i) => at - sent[i]!.at);
+    for (const [i, pause] of pauses.entries()) {
+      const most = Math.min(100 * 2 ** i, 5000);
+      expect(pause).toBeGreaterThanOrEqual(most / 2);
+      expect(pause).toBeLessThanOrEqual(most + 2);
+    }
+    expect(sent.at(-1)!.at).toBeGreaterThan(20_000);
+    expect(sent.at(-1)!.at).toBeLessThan(30_000);
+  });
+
+  test.each([
+    ['a refused connection', refused()],
+    ['an answer that breaks off', new TypeError('terminated')],
+    ['503', problem(503, 'unavailable')],
+    ['a proxy without a service behind it', foreign(502)],
+    ['a proxy that waited in vain', foreign(504)],
+  ])('follows %s', async (_, answer) => {
+    const { client, sent } = network(answer, ok({ name: 'p' }));
+    expect(await outcome(client.pool('p').details())).toEqual({ name: 'p' });
+    expect(sent).toHaveLength(2);
+  });
+
+  test('waits as long as Retry-After says', async () => {
+    const { client, sent } = network(problem(503, 'unavailable', { 'retry-after': '7' }), ok());
+    await outcome(client.pool('p').allocate());
+    expect(sent[1]!.at).toBeGreaterThanOrEqual(7000);
+    expect(sent[1]!.at).toBeLessThan(8000);
+  });
+
+  test('does not follow when that is later than the caller wants to wait', async () => {
+    const { client, sent } = network(problem(503, 'unavailable', { 'retry-after': '7' }));
+    const error = await outcome(client.pool('p').allocate({}, { timeoutMs: 5000 }));
+    expect(error).toMatchObject({ code: 'unavailable', retryAfter: 7 });
+    expect(sent).toHaveLength(1);
+  });
+
+  test('follows after ten seconds without an answer, until the time is up', async () => {
+    const { client, sent } = network('never');
+    const error = await outcome(client.pool('p').allocate());
+    expect(error).toBeInstanceOf(TokenPoolConnectionError);
+    expect(sent.map(({ at }) => Math.round(at / 10_000))).toEqual([0, 1, 2]);
+    expect((error as Error).message).toMatch(/^no answer within \d+ ms$/);
+  });
+
+  test.each([
+    ['a refusal', problem(409, 'pool_exhausted'), TokenPoolError],
+    ['a bug of the service', problem(500, 'internal_error'), TokenPoolError],
+    ['an answer of somebody else', foreign(404), TokenPoolConnectionError],
+    ['a page where JSON should be', foreign(200), TokenPoolConnectionError],
+    ['nothing where an answer should be', new Response(null, { status: 204 }), TokenPoolConnectionError],
+  ])('does not follow %s', async (_, answer, kind) => {
+    const { client, sent } = network(answer);
+    expect(await outcome(client.pool('p').allocate())).toBeInstanceOf(kind);
+    expect(sent).toHaveLength(1);
+  });
+
+  test('does not follow createPool, which takes no key', async () => {
+    const { client, sent } = network(refused());
+    expect(await outcome(client.createPool({ name: 'p', kind: 'fixed' }))).toBeInstanceOf(TokenPoolConnectionError);
+    expect(sent).toHaveLength(1);
+  });
+});
+
+test('a token that is deleted when the deletion is sent again was deleted by it', async () => {
+  const { client } = network(refused(), problem(410, 'token_deleted'));
+  expect(await outcome(client.pool('p').delete('t'))).toEqual({ deleted: true, token_id: 't' });
+  const second = network(problem(410, 'token_deleted'));
+  expect(await outcome(second.client.pool('p').delete('t'))).toMatchObject({ code: 'token_deleted' });
+});
+
+test('a refusal says all that the service said', async () => {
+  const { client } = network(problem(409, 'pool_exhausted', { 'retry-after': '3' }));
+  const error = await outcome(client.pool('p').allocate());
+  expect(error).toMatchObject({
+    name: 'TokenPoolError',
+    message: 'pool_exhausted: in words',
+    code: 'pool_exhausted',
+    status: 409,
+    detail: 'in words',
+    requestId: 'r-1',
+    retryAfter: 3,
+  });
+});
+
+describe('a caller who has had enough', () => {
+  const enough = new Error('enough');
+
+  test.each([
+    ['while an answer is awaited', ['never' as const], 5000],
+    ['between two attempts', [refused()], 3000],
+  ])('is heard %s', async (_, answers, ms) => {
+    const { client, sent } = network(...answers);
+    const caller = new AbortController();
+    const call = client
+      .pool('p')
+      .allocate({}, { signal: caller.signal })
+      .catch((error: unknown) => error);
+    await jest.advanceTimersByTimeAsync(ms);
+    const attempts = sent.length;
+    caller.abort(enough);
+    expect(await call).toBe(enough);
+    await jest.advanceTimersByTimeAsync(60_000);
+    expect(sent).toHaveLength(attempts);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  test('before the call asks nothing', async () => {
+    const { client, sent } = network(ok());
+    const signal = AbortSignal.abort(enough);
+    expect(await outcome(client.pool('p').allocate({}, { signal }))).toBe(enough);
+    expect(sent).toEqual([]);
+  });
+});

@@ -1,0 +1,15 @@
+// The client's door.
+
+export type * from './api-types.js';
+export type { CallOptions, RepeatableOptions } from './call-options.js';
+export type { ClientOptions } from './calls.js';
+export type { AllocateRequest, LeaseRef } from './lease-calls.js';
+export type { Lease } from './lease-keeper.js';
+export { LeaseLostError, type LossReason } from './lease-lost-error.js';
+export type { Listing } from './listing.js';
+export type { FeedRequest, PageRequest, PoolHandle, TokensRequest } from './pool-handle.js';
+export { TokenPoolClient } from './token-pool-client.js';
+export { TokenPoolConnectionError } from './token-pool-connection-error.js';
+export { TokenPoolError } from './token-pool-error.js';
+export type { WatchOptions, WatchRequest } from './watch.js';
+export type { LeasedWork, LeaseOptions } from './with-lease.js';

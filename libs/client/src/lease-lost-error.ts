@@ -1,0 +1,68 @@
+// A lease was over before its holder was done with it.
+
+import type { EndReason, Grant, TokenUse } from './api-types.js';
+
+/** `expired`: its time was up, or would have been. `released`: somebody ended it. */
+export type LossReason = 'expired' | 'evicted' | 'released';
+
+const REASONS: Readonly<Record<EndReason, LossReason>> = {
+  ttl_expired: 'expired',
+  lru_eviction: 'evicted',
+  released_by_client: 'released',
+  cleanup: 'released',
+  deleted_by_client: 'released',
+};
+
+/** How the service says that a lease ended. */
+export interface LeaseEnd {
+  readonly end_reason: EndReason;
+  readonly ended_at: string | null;
+  /** The use of the token that came next, if it was looked up and there is one. */
+  readonly next?: TokenUse;
+}
+
+export class LeaseLostError extends Error {
+  override readonly name = 'LeaseLostError';
+  /** `expired` where nothing is known but that the time was up. */
+  readonly reason: LossReason;
+  /** The exact reason, if the service could be asked. */
+  readonly endReason: EndReason | null;
+  /** When the lease ended by the service's clock, if the service could be asked. */
+  readonly endedAt: string | null;
+  /** Whose lease took the place of an evicted one, if the service could be asked. */
+  readonly evictedBy: { readonly user_id: string; readonly fence: number } | null;
+
+  constructor(
+    readonly lease: Grant,
+    end: LeaseEnd | null,
+    options?: ErrorOptions,
+  ) {
+    const reason = end === null ? 'expired' : REASONS[end.end_reason];
+    const next = reason === 'evicted' && end?.next ? end.next : null;
+    const by = next ? ` by user ${next.user_id} (fence ${next.fence})` : '';
+    const at = end?.ended_at ? ` at ${end.ended_at}` : '';
+    const exactly = end === null ? 'its time was up' : `${end.end_reason}${at}${by}`;
+    super(
+      `the lease of token ${lease.token_id} (pool ${lease.pool}, fence ${lease.fence}) was lost: ${exactly}`,
+      options,
+    );
+    this.reason = reason;
+    this.endReason = end?.end_reason ?? null;
+    this.endedAt = end?.ended_at ?? null;
+    this.evictedBy = next && { user_id: next.user_id, fence: next.fence };
+  }
+}
+
+/** How a lease ended, out of its token's uses, newest first; null when they do not tell. */
+export async function endOf(
+  { fence }: Grant,
+  uses: Iterable<TokenUse> | AsyncIterable<TokenUse>,
+): Promise<LeaseEnd | null> {
+  let next: TokenUse | undefined;
+  for await (const use of uses) {
+    if (use.fence < fence) return null;
+    if (use.fence === fence) return use.end_reason && { end_reason: use.end_reason, ended_at: use.ended_at, next };
+    next = use;
+  }
+  return null;
+}

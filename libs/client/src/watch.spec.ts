@@ -1,0 +1,191 @@
+// The stream as a real connection to a small server that speaks its protocol, and breaks it off as the tests want it.
+
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { TokenPoolClient, TokenPoolError, type TokenEvent, type WatchOptions, type WatchRequest } from './index.js';
+
+type Serve = (res: ServerResponse, after: number, url: URL) => void;
+
+let server: Server;
+let client: TokenPoolClient;
+/** What to do with the n-th stream, and with every one after the last. */
+let serve: Serve[];
+/** The queries of the streams so far. */
+let asked: Record<string, string>[];
+let lastSeq: number;
+
+beforeEach(async () => {
+  asked = [];
+  lastSeq = 0;
+  server = createServer((req: IncomingMessage, res: ServerResponse) => {
+    const url = new URL(req.url ?? '', 'http://here');
+    if (!url.pathname.endsWith('/stream')) {
+      res.setHeader('content-type', 'application/json');
+      return void res.end(JSON.stringify({ name: 'p', last_seq: lastSeq }));
+    }
+    const turn = Math.min(asked.length, serve.length - 1);
+    asked.push(Object.fromEntries(url.searchParams));
+    serve[turn]!(res, Number(url.searchParams.get('after')), url);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  client = new TokenPoolClient(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+});
+afterEach(async () => {
+  jest.useRealTimers();
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+});
+
+const message = (seq: number): string => `id: ${seq}\ndata: {"seq":${seq},"event":"activated"}\n\n`;
+const messages = (from: number, to: number): string =>
+  Array.from({ length: Math.max(0, to - from + 1) }, (_, i) => message(from + i)).join('');
+
+/** Sends it, and lets the connection be. */
+const sends =
+  (text: (after: number) => string): Serve =>
+  (res, after) =>
+    void res.writeHead(200, { 'content-type': 'text/event-stream' }).write(text(after));
+
+/** … and cuts the connection, without its proper end. */
+const sendsAndBreaks =
+  (text: (after: number) => string): Serve =>
+  (res, after) =>
+    void res.writeHead(200, { 'content-type': 'text/event-stream' }).write(text(after), () => res.destroy());
+
+const refuses =
+  (status: number, error: string): Serve =>
+  (res) =>
+    void res
+      .writeHead(status, { 'content-type': 'application/problem+json' })
+      .end(JSON.stringify({ status, error, detail: 'in words', request_id: 'r' }));
+
+/** The numbers of the first events that come. */
+async function first(count: number, request: WatchRequest = {}, options: WatchOptions = {}): Promise<number[]> {
+  const seqs: number[] = [];
+  for await (const { seq } of client.pool('p').watch(request, options)) {
+    seqs.push(seq);
+    if (seqs.length === count) break;
+  }
+  return seqs;
+}
+
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i + 1);
+
+test('events come as they are in the feed', async () => {
+  serve = [sends(() => message(1))];
+  const events: TokenEvent[] = [];
+  for await (const event of client.pool('p').watch({ after: 0 })) {
+    events.push(event);
+    break;
+  }
+  expect(events).toEqual([{ seq: 1, event: 'activated' }]);
+});
+
+test('wherever the stream breaks off, every event comes once and in order', async () => {
+  const size = message(10).length;
+  // One byte more each time, so that every place within a message has its turn.
+  const breaks = Array.from({ length: 40 }, (_, i) =>
+    sendsAndBreaks((after) => messages(after + 1, 40).slice(0, size + i)),
+  );
+  serve = [...breaks, sends((after) => messages(after + 1, 40))];
+  expect(await first(40, { after: 0 })).toEqual(upTo(40));
+  expect(asked.length).toBeGreaterThan(10);
+}, 60_000);
+
+test('it goes on after a refused connection, a busy service, a proper end, and events that come again', async () => {
+  serve = [
+    (res, after) => void res.writeHead(200).end(messages(after + 1, 2)),
+    refuses(503, 'unavailable'),
+    (res) => void res.destroy(),
+    sendsAndBreaks(() => messages(1, 4)),
+    sends(() => messages(1, 6)),
+  ];
+  expect(await first(6, { after: 0 })).toEqual(upTo(6));
+  expect(asked.map(({ after }) => after)).toEqual(['0', '2', '2', '2', '4']);
+});
+
+test('who is told that it broke off hears why, and when it is there again', async () => {
+  const told: string[] = [];
+  const onState: WatchOptions['onState'] = (state, error) =>
+    told.push(error instanceof Error ? `${state}: ${error.name}: ${error.message}` : state);
+  serve = [sendsAndBreaks(() => message(1)), refuses(503, 'unavailable'), sends(() => message(2))];
+  await first(2, { after: 0 }, { onState });
+  expect(told).toEqual([
+    'connected',
+    expect.stringMatching(/^reconnecting: TokenPoolConnectionError: /),
+    'reconnecting: TokenPoolError: unavailable: in words',
+    'connected',
+  ]);
+});
+
+test('`latest` begins where the pool is at the beginning, also when the first connections fail', async () => {
+  lastSeq = 7;
+  serve = [(res) => void res.destroy(), sends((after) => messages(after + 1, 9))];
+  expect(await first(2)).toEqual([8, 9]);
+  expect(asked).toEqual([{ after: '7' }, { after: '7' }]);
+});
+
+test('filters are passed on, and a place without an event is where it goes on', async () => {
+  serve = [sendsAndBreaks(() => 'id: 3\n\nid: 5\n\n: alive\n'), sends(() => message(9))];
+  expect(await first(1, { after: 2, token_id: 't', user_id: 'u' })).toEqual([9]);
+  expect(asked).toEqual([
+    { after: '2', token_id: 't', user_id: 'u' },
+    { after: '5', token_id: 't', user_id: 'u' },
+  ]);
+});
+
+test('a connection on which nothing is heard for 40 s is given up for another; a sign of life keeps it', async () => {
+  jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask', 'performance', 'Date'] });
+  const timers = jest.spyOn(globalThis, 'setTimeout');
+  let silent: ServerResponse | undefined;
+  serve = [(res) => void (silent = res.writeHead(200)).write(message(1)), sends((after) => message(after + 1))];
+  const events = client.pool('p').watch({ after: 0 });
+  await events.next();
+  const next = events.next();
+  for (let i = 0; i < 4; i++) {
+    await jest.advanceTimersByTimeAsync(39_000);
+    expect(asked).toHaveLength(1);
+    const armed = timers.mock.calls.length;
+    silent!.write(': alive\n');
+    while (timers.mock.calls.length === armed) await new Promise(setImmediate);
+  }
+  await jest.advanceTimersByTimeAsync(39_999);
+  expect(asked).toHaveLength(1);
+  await jest.advanceTimersByTimeAsync(200); // and the pause before the next attempt
+  expect((await next).value).toMatchObject({ seq: 2 });
+  expect(asked.map(({ after }) => after)).toEqual(['0', '1']);
+  await events.return();
+});
+
+describe('the connection ends', () => {
+  let connection: ServerResponse;
+  beforeEach(() => {
+    serve = [(res) => void (connection = res.writeHead(200)).write(message(1))];
+  });
+  const isClosed = (): Promise<unknown> => (connection.closed ? Promise.resolve() : once(connection, 'close'));
+
+  test('when the caller has had enough, who is not kept waiting', async () => {
+    const caller = new AbortController();
+    const events = client.pool('p').watch({ after: 0 }, { signal: caller.signal });
+    await events.next();
+    const next = events.next();
+    const enough = new Error('enough');
+    caller.abort(enough);
+    await expect(next).rejects.toBe(enough);
+    await isClosed();
+  });
+
+  test('when the loop is left', async () => {
+    await first(1, { after: 0 });
+    await isClosed();
+  });
+});
+
+test('what the service refuses is thrown', async () => {
+  serve = [refuses(404, 'pool_not_found')];
+  const error: unknown = await first(1).catch((caught: unknown) => caught);
+  expect(TokenPoolError.is(error, 'pool_not_found')).toBe(true);
+  expect(asked).toHaveLength(1);
+});
