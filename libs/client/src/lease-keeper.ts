@@ -50,7 +50,7 @@ export class LeaseKeeper {
   readonly #kept: Promise<void>;
   #loss: LeaseLostError | undefined;
   #isRenewable: boolean | undefined;
-  #expiresAt: string;
+  #expiresAt = '';
   /** When the signal aborts, by `performance.now()`. */
   #abortsAt = 0;
   #intervalMs = 0;
@@ -64,7 +64,6 @@ export class LeaseKeeper {
     { answer: grant, sentAt }: Timed<Grant>,
     private readonly options: KeeperOptions,
   ) {
-    this.#expiresAt = grant.expires_at;
     // Getters that follow the renewals.
     const expiresAt = (): string => this.#expiresAt;
     const remainingMs = (): number => (this.#loss ? 0 : Math.max(0, this.#abortsAt - performance.now()));
@@ -105,12 +104,13 @@ export class LeaseKeeper {
 
   /** The lease is granted from one instant to another, and that was asked for at `sentAt`. */
   #lasts(sentAt: number, from: string, to: string): void {
+    // At the maximum lifetime renewals do not move the end any more.
+    if (to === this.#expiresAt) return;
+    this.#expiresAt = to;
     const lengthMs = Date.parse(to) - Date.parse(from);
     const marginMs = this.options.marginMs ?? Math.min(DEFAULT_MARGIN * lengthMs, MAX_DEFAULT_MARGIN_MS);
     this.#abortsAt = sentAt + lengthMs - Math.min(Math.max(marginMs, 0), lengthMs / 2);
-    // Renewals that no longer move the end, as at the maximum lifetime, do not come faster and faster.
-    if (this.#intervalMs === 0 || to !== this.#expiresAt) this.#intervalMs = Math.min(lengthMs, LONGEST_TIMER_MS) / 3;
-    this.#expiresAt = to;
+    this.#intervalMs = Math.min(lengthMs, LONGEST_TIMER_MS) / 3;
     this.#watchTheClock();
   }
 

@@ -30,7 +30,7 @@ export async function retrying<T>(limits: Limits, attempt: (signal: AbortSignal)
       return await limited(Math.min(attemptMs, end - performance.now()), signal, attempt);
     } catch (error) {
       signal?.throwIfAborted();
-      const ms = isRepeatable ? pauseAfter(error, failures) : null;
+      const ms = isRepeatable ? pauseAfter(error, failures, attemptMs / 2) : null;
       if (ms === null || performance.now() + ms >= end) throw error;
       await pause(ms, signal);
     }
@@ -38,10 +38,10 @@ export async function retrying<T>(limits: Limits, attempt: (signal: AbortSignal)
 }
 
 /** How long to wait, in milliseconds, before trying again after the n-th failure in a row (from 0); null: trying again is no use. */
-export function pauseAfter(error: unknown, failures: number): number | null {
+export function pauseAfter(error: unknown, failures: number, longestMs = LONGEST_PAUSE_MS): number | null {
   if (!isTransient(error)) return null;
   // Half of it by chance, so that those who failed together do not come back together.
-  const backoff = Math.min(FIRST_PAUSE_MS * 2 ** failures, LONGEST_PAUSE_MS) * (0.5 + Math.random() / 2);
+  const backoff = Math.min(FIRST_PAUSE_MS * 2 ** failures, longestMs, LONGEST_PAUSE_MS) * (0.5 + Math.random() / 2);
   const asked = error instanceof TokenPoolError ? (error.retryAfter ?? 0) * 1000 : 0;
   return asked + backoff;
 }

@@ -1,5 +1,6 @@
 // Leases kept under a clock that the tests move, against a service in memory.
 
+import { getEventListeners } from 'node:events';
 import fc from 'fast-check';
 import { LeaseLostError, TokenPoolClient, TokenPoolConnectionError, TokenPoolError } from './index.js';
 import type { Lease, LeaseOptions } from './index.js';
@@ -100,6 +101,18 @@ describe('a lease that is renewable', () => {
     expect(service.leases).toHaveLength(1);
   });
 
+  test('is not lost for waiting too long for one answer that does not come', async () => {
+    const service = new PretendedService({ ttlSeconds: 24 });
+    const work = start(service);
+    await seconds(5);
+    service.network = 'silent';
+    await seconds(13);
+    service.network = 'up';
+    await seconds(10);
+    expect(work.signal().aborted).toBe(false);
+    work.finish();
+  });
+
   test('is lost before its end when the service stays away, and the work is told why', async () => {
     const service = new PretendedService({ ttlSeconds: 60 });
     const work = start(service);
@@ -180,7 +193,7 @@ describe('a lease that is not renewable', () => {
     service.policy.renewable = false;
     await seconds(50);
     expect(work.signal().aborted).toBe(false);
-    expect(service.asked(/keep-alive/).length).toBeLessThanOrEqual(3);
+    expect(service.asked(/keep-alive/)).toHaveLength(2); // the second one was refused
     await seconds(10);
     expect(work.lost()).toMatchObject({ reason: 'expired' });
     work.finish();
@@ -314,6 +327,7 @@ describe('the work', () => {
     work.fail(work.signal().reason);
     expect(await outcome(work.result)).toBe(enough);
     expect(service.leases).toMatchObject([{ endReason: 'released_by_client' }]);
+    expect(getEventListeners(caller.signal, 'abort')).toEqual([]);
   });
 
   test('of a caller who has gone already is not begun, and no lease is asked for', async () => {
@@ -375,7 +389,7 @@ describe('the end of a lease', () => {
           const service = new PretendedService(policy);
           let turn = 0;
           service.latency = () => latencies[turn++ % latencies.length]!;
-          const work = start(service, { marginMs: 0 });
+          const work = start(service);
           const tooLate: number[] = [];
           service.onExpiry = ({ fence, to }) => {
             if (work.hasStarted() && !work.signal().aborted && fence === work.lease().fence) tooLate.push(to);
