@@ -427,6 +427,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/pools/{name}/events/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What happens in a pool, as it happens: the feed as server-sent events
+         * @description Each message is an event: its `id` is the `seq`, its `data` the event as JSON, as the schema says. Messages without `data` tell how far the reader is, also where the filter lets nothing through. Whoever comes back with the last id (as `EventSource` does by itself) misses nothing and gets nothing twice. Every 15 s there is a sign of life. A reader that takes nothing for 10 s is cut off. 503 with `Retry-After` also when the process has as many streams open as it may have.
+         */
+        get: operations["streamPoolEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -3401,6 +3421,82 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Health"];
+                };
+            };
+            /** @description Not possible at the moment. */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    /** @description Seconds after which asking again makes sense. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    streamPoolEvents: {
+        parameters: {
+            query?: {
+                /** @description The `seq` after which to begin; `latest`: with what happens from now on; 0 when left out */
+                after?: string;
+                /** @description Events of this token only */
+                token_id?: string;
+                /** @description Events of leases of this user only */
+                user_id?: string;
+            };
+            header?: {
+                /** @description The id of the last message that the reader has: the stream goes on after it, whatever `after` says. */
+                "Last-Event-ID"?: number;
+            };
+            path: {
+                /** @description The pool. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["TokenEvent"];
+                };
+            };
+            /** @description The request breaks a rule. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such pool. */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong here. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not possible at the moment. */
