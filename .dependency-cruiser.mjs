@@ -58,7 +58,7 @@ export default {
       comment: 'What a command can do, every program can that uses the client.',
       severity: 'error',
       from: { path: '^apps/cli/', pathNot: SPEC },
-      to: { path: '^libs/', pathNot: '^libs/client/' },
+      to: { pathNot: '^(apps/cli|libs/client)/', dependencyTypesNot: ['core'] },
     },
     {
       name: 'libs-know-no-app',
@@ -164,7 +164,7 @@ export default {
     // A package of its own is tested with what the root has.
     combinedDependencies: true,
     // What was compiled for such a package, and one that knows the service by its document alone.
-    exclude: { path: '^(libs/[^/]+/dist|test/clients)/' },
+    exclude: { path: '^((apps|libs)/[^/]+/dist|test/clients)/' },
     tsConfig: { fileName: 'tsconfig.json' },
     // Imports of types are arrows too.
     tsPreCompilationDeps: true,

@@ -220,7 +220,7 @@ function walk(path: string): string[] {
 const tree = ['apps', 'libs', 'test']
   .flatMap((top) => walk(join(ROOT, top)))
   .map((path) => relative(ROOT, path))
-  .filter((path) => !/^libs\/[^/]+\/dist\//.test(path));
+  .filter((path) => !/^(apps|libs)\/[^/]+\/dist\//.test(path));
 const sources = tree.filter((path) => /\.tsx?$/.test(path));
 const textOf = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 const codeOf = (text: string): string => text.replace(/\/\*[^]*?\*\/|(?<!:)\/\/.*/g, '');

@@ -1,0 +1,95 @@
+// What was given on the command line, each as what it is to be. @throws UsageError with what is allowed
+
+import { parseArgs } from 'node:util';
+import type { Command, Option } from './command.js';
+import { UsageError } from './usage-error.js';
+
+/** Every command has them. */
+export const COMMON_OPTIONS: Readonly<Record<string, Option>> = {
+  pool: { value: 'NAME', help: 'the pool; default: $TOKEN_POOL, or `default`' },
+  url: { value: 'URL', help: 'the service; default: $TOKEN_POOL_URL, or http://127.0.0.1:4000' },
+  timeout: { value: 'SECONDS', help: 'how long to try, lost connections included; default: 30' },
+  json: { help: 'JSON as the API answers it; of lists one object a line' },
+  help: { help: 'this' },
+};
+
+export class Arguments {
+  private constructor(
+    private readonly values: Readonly<Record<string, string | boolean | undefined>>,
+    private readonly operands: readonly string[],
+    /** What came after `--`. */
+    readonly rest: readonly string[],
+  ) {}
+
+  static of({ options = {} }: Command, args: readonly string[]): Arguments {
+    const all = Object.entries({ ...options, ...COMMON_OPTIONS });
+    const end = args.indexOf('--');
+    const own = end === -1 ? args : args.slice(0, end);
+    try {
+      const { values, positionals } = parseArgs({
+        args: [...own],
+        options: Object.fromEntries(all.map(([name, { value }]) => [name, { type: value ? 'string' : 'boolean' }])),
+        allowPositionals: true,
+      });
+      return new Arguments(values, positionals, end === -1 ? [] : args.slice(end + 1));
+    } catch (error) {
+      throw new UsageError((error as Error).message);
+    }
+  }
+
+  flag(name: string): boolean {
+    return this.values[name] === true;
+  }
+
+  text(name: string): string | undefined {
+    return this.values[name] as string | undefined;
+  }
+
+  /** In seconds, fractions too. */
+  seconds(name: string): number | undefined {
+    return this.#number(name, 'a number of seconds', (value) => value >= 0);
+  }
+
+  whole(name: string, least: number): number | undefined {
+    return this.#number(name, `a whole number from ${least}`, (value) => Number.isSafeInteger(value) && value >= least);
+  }
+
+  object(name: string): Record<string, unknown> | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    try {
+      const value: unknown = JSON.parse(text);
+      if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+    } catch {
+      // Said below.
+    }
+    throw new UsageError(`--${name} is ${JSON.stringify(text)}; allowed is a JSON object, such as '{"ticket":"A-1"}'`);
+  }
+
+  /** The only thing that stands beside the options. */
+  operand(what: string): string {
+    const found = this.optionalOperand(what);
+    if (found === undefined) throw new UsageError(`${what} is missing`);
+    return found;
+  }
+
+  optionalOperand(what: string): string | undefined {
+    const [first, second] = this.operands;
+    if (second !== undefined) throw new UsageError(`${JSON.stringify(second)} is too much beside ${what}`);
+    return first;
+  }
+
+  noOperand(): void {
+    const [first] = this.operands;
+    if (first !== undefined)
+      throw new UsageError(`${JSON.stringify(first)} is not an option, and nothing else is expected`);
+  }
+
+  #number(name: string, what: string, isAllowed: (value: number) => boolean): number | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const value = text.trim() === '' ? NaN : Number(text);
+    if (Number.isFinite(value) && isAllowed(value)) return value;
+    throw new UsageError(`--${name} is ${JSON.stringify(text)}; allowed is ${what}`);
+  }
+}

@@ -1,0 +1,24 @@
+// All commands, in the order of the help.
+
+import type { Command } from './command.js';
+import { events, watch } from './commands/events.js';
+import { allocate, keepAlive, release } from './commands/leases.js';
+import { cleanup, pools } from './commands/pools.js';
+import { run } from './commands/run.js';
+import { deleteToken, generate, history, list, show } from './commands/tokens.js';
+
+export const COMMANDS: readonly Command[] = [
+  allocate,
+  release,
+  keepAlive,
+  run,
+  list,
+  show,
+  history,
+  events,
+  watch,
+  pools,
+  cleanup,
+  generate,
+  deleteToken,
+];

@@ -1,0 +1,79 @@
+// allocate, release, keep-alive
+
+import type { Command, Option } from '../command.js';
+import { time } from '../output.js';
+import { UsageError } from '../usage-error.js';
+
+export const LEASE_REQUEST_OPTIONS: Readonly<Record<string, Option>> = {
+  user: { value: 'UUID', help: 'who will hold the token; default: a new one' },
+  ttl: { value: 'SECONDS', help: 'length of the lease; default, and at most: the pool’s' },
+  metadata: { value: 'JSON', help: 'an object, kept with the event' },
+};
+
+const CLAIM_OPTIONS: Readonly<Record<string, Option>> = {
+  lease: { value: 'ID', help: 'the lease_id that allocate answered' },
+  user: { value: 'UUID', help: 'who holds the token' },
+  fence: { value: 'N', help: 'the number of the lease' },
+};
+
+export const allocate: Command = {
+  name: 'allocate',
+  summary: 'takes a token',
+  options: LEASE_REQUEST_OPTIONS,
+  examples: ['allocate', 'allocate --pool elastic --ttl 30', `allocate --json --metadata '{"ticket":"A-1"}'`],
+  async run({ pool, given, output }) {
+    given.noOperand();
+    const grant = await pool.allocate({
+      user_id: given.text('user'),
+      ttl_seconds: given.seconds('ttl'),
+      metadata: given.object('metadata'),
+    });
+    await output.one(grant, {
+      token: grant.token_id,
+      user: grant.user_id,
+      lease: grant.lease_id,
+      fence: grant.fence,
+      since: time(grant.activated_at),
+      until: time(grant.expires_at),
+      ...(grant.evicted && { evicted: `user ${grant.evicted.user_id} (fence ${grant.evicted.fence})` }),
+    });
+  },
+};
+
+export const release: Command = {
+  name: 'release',
+  operands: 'TOKEN',
+  summary: 'gives a token back',
+  options: CLAIM_OPTIONS,
+  notes: 'What is given of the lease must be that of the open one: so only the lease that is meant is ended.',
+  examples: ['release "$TOKEN_ID" --lease "$LEASE_ID"', 'release 0078105e-843b-4a32-812c-f5cca618c749 --fence 17'],
+  async run({ pool, given, output }) {
+    const answer = await pool.release({
+      token_id: given.operand('TOKEN'),
+      lease_id: given.text('lease'),
+      user_id: given.text('user'),
+      fence: given.whole('fence', 1),
+    });
+    await output.said(answer, `token ${answer.token_id} is ${answer.status}`);
+  },
+};
+
+export const keepAlive: Command = {
+  name: 'keep-alive',
+  operands: 'TOKEN',
+  summary: 'renews a lease',
+  options: {
+    lease: CLAIM_OPTIONS['lease']!,
+    user: CLAIM_OPTIONS['user']!,
+    ttl: { value: 'SECONDS', help: 'how long it is to last from now on; default, and at most: the pool’s' },
+  },
+  notes: '--lease or --user says which lease is meant.',
+  examples: ['keep-alive "$TOKEN_ID" --lease "$LEASE_ID"'],
+  async run({ pool, given, output }) {
+    const token_id = given.operand('TOKEN');
+    const [lease_id, user_id] = [given.text('lease'), given.text('user')];
+    if (lease_id === undefined && user_id === undefined) throw new UsageError('--lease or --user is missing');
+    const renewal = await pool.keepAlive({ token_id, lease_id, user_id }, { ttl_seconds: given.seconds('ttl') });
+    await output.said(renewal, `token ${renewal.token_id} is held until ${time(renewal.expires_at)}`);
+  },
+};

@@ -1,0 +1,39 @@
+// pools, cleanup
+
+import type { Pool } from '../../../../libs/client/src/index.js';
+import type { Command } from '../command.js';
+import type { Column } from '../output.js';
+
+const POOL_COLUMNS: readonly Column<Pool>[] = [
+  { title: 'pool', of: ({ name }) => name },
+  { title: 'kind', of: ({ kind }) => kind },
+  { title: 'size', of: ({ size }) => size },
+  { title: 'active', of: ({ counts }) => counts.active },
+  { title: 'available', of: ({ counts }) => counts.available },
+  { title: 'lease', of: ({ ttl_seconds, renewable }) => `${ttl_seconds} s${renewable ? ', renewable' : ''}` },
+  { title: 'when full', of: ({ on_exhausted }) => on_exhausted },
+  { title: 'events', of: ({ last_seq }) => last_seq },
+];
+
+export const pools: Command = {
+  name: 'pools',
+  operands: '[NAME]',
+  summary: 'the pools, or one of them',
+  examples: ['pools', 'pools elastic --json | jq .counts'],
+  async run({ client, given, output }) {
+    const name = given.optionalOperand('NAME');
+    const table = output.table(POOL_COLUMNS);
+    await table(name === undefined ? await client.pools() : [await client.pool(name).details()]);
+  },
+};
+
+export const cleanup: Command = {
+  name: 'cleanup',
+  summary: 'ends every lease of a pool',
+  examples: ['cleanup --pool default'],
+  async run({ pool, given, output }) {
+    given.noOperand();
+    const answer = await pool.cleanup();
+    await output.said(answer, `${answer.released} ${answer.released === 1 ? 'lease' : 'leases'} of ${pool.name} ended`);
+  },
+};

@@ -1,0 +1,74 @@
+// run: a command under a lease.
+
+import { LeaseLostError } from '../../../../libs/client/src/index.js';
+import type { Command } from '../command.js';
+import { EXIT, exitCodeOf } from '../exit-code.js';
+import { Supervised } from '../supervised.js';
+import { UsageError } from '../usage-error.js';
+import { LEASE_REQUEST_OPTIONS } from './leases.js';
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+const DEFAULT_GRACE_SECONDS = 5;
+
+/** A signal came before there was a command to pass it on to. */
+class Interruption extends Error {
+  constructor(readonly by: NodeJS.Signals) {
+    super(by);
+  }
+}
+
+export const run: Command = {
+  name: 'run',
+  operands: '-- COMMAND [ARGUMENT…]',
+  summary: 'runs a command under a lease',
+  options: {
+    ...LEASE_REQUEST_OPTIONS,
+    grace: {
+      value: 'SECONDS',
+      help: `between SIGTERM and SIGKILL, at most half of the lease; default: ${DEFAULT_GRACE_SECONDS}`,
+    },
+  },
+  notes: `The command finds TOKEN_ID, LEASE_ID and FENCE in its environment. Its lease is kept alive where the pool allows
+that, and given back at the end. When the lease is lost, the command gets SIGTERM, and SIGKILL after the grace: where a
+lease ends by time, it gets SIGTERM so long before. Signals are passed on.
+
+Exit codes: the command's own; 128 + n when signal n ended it; ${EXIT.lost} the lease was lost; ${EXIT.noLease} no lease, not started;
+${EXIT.notStarted} cannot be started; ${EXIT.notFound} no such command.`,
+  examples: ['run -- ./nightly-import.sh', `run --pool elastic -- sh -c 'echo "$TOKEN_ID has fence $FENCE"'`],
+  failureCode: EXIT.noLease,
+  async run({ pool, given }) {
+    given.noOperand();
+    const [file, ...args] = given.rest;
+    if (file === undefined) throw new UsageError('the command is missing: it stands after --');
+    const marginMs = (given.seconds('grace') ?? DEFAULT_GRACE_SECONDS) * 1000;
+    const request = {
+      user_id: given.text('user'),
+      ttl_seconds: given.seconds('ttl'),
+      metadata: given.object('metadata'),
+    };
+    const interruption = new AbortController();
+    let command: Supervised | undefined;
+    const onSignal = (signal: NodeJS.Signals): void =>
+      command ? command.pass(signal) : interruption.abort(new Interruption(signal));
+    for (const signal of SIGNALS) process.on(signal, onSignal);
+    try {
+      return await pool.withLease(
+        (lease, signal) => {
+          const env = { TOKEN_ID: lease.token_id, LEASE_ID: lease.lease_id, FENCE: String(lease.fence) };
+          const lengthMs = Date.parse(lease.expires_at) - Date.parse(lease.activated_at);
+          command = new Supervised(file, args, { ...process.env, ...env });
+          return command.end(signal, Math.min(marginMs, lengthMs / 2));
+        },
+        { request, marginMs, signal: interruption.signal },
+      );
+    } catch (error) {
+      if (error instanceof Interruption) return exitCodeOf(error.by);
+      if (!(error instanceof LeaseLostError)) throw error;
+      console.error(`tokenpool: ${error.message}`);
+      return EXIT.lost;
+    } finally {
+      for (const signal of SIGNALS) process.off(signal, onSignal);
+    }
+  },
+};

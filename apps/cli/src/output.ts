@@ -1,0 +1,63 @@
+// What is printed: tables and lines for people, JSON for programs.
+
+import { once } from 'node:events';
+import type { Writable } from 'node:stream';
+
+export type Cell = string | number | null | undefined;
+
+export interface Column<Item> {
+  readonly title: string;
+  /** For what comes one by one, so that it stands in columns all the same. */
+  readonly width?: number;
+  readonly of: (item: Item) => Cell;
+}
+
+export class Output {
+  constructor(
+    private readonly out: Writable,
+    private readonly isJson: boolean,
+  ) {}
+
+  /** One thing, by what it has. */
+  async one(thing: object, fields: Readonly<Record<string, Cell>>): Promise<void> {
+    if (this.isJson) return this.#write([JSON.stringify(thing)]);
+    const width = Math.max(...Object.keys(fields).map((name) => name.length));
+    await this.#write(Object.entries(fields).map(([name, value]) => `${name.padEnd(width)}  ${shown(value)}`));
+  }
+
+  /** What was done, in words. */
+  async said(thing: object, words: string): Promise<void> {
+    await this.#write([this.isJson ? JSON.stringify(thing) : words]);
+  }
+
+  /** A table that grows with every call of the function. */
+  table<Item extends object>(columns: readonly Column<Item>[]): (items: readonly Item[]) => Promise<void> {
+    const widths = columns.map(({ title, width = 0 }) => Math.max(title.length, width));
+    let hasHead = false;
+    return async (items) => {
+      if (this.isJson) return this.#write(items.map((item) => JSON.stringify(item)));
+      const rows = items.map((item) => columns.map(({ of }) => shown(of(item))));
+      for (const row of rows) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, cell.length)));
+      if (!hasHead) rows.unshift(columns.map(({ title }) => title.toUpperCase()));
+      hasHead = true;
+      await this.#write(
+        rows.map((row) =>
+          row
+            .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+            .join('  ')
+            .trimEnd(),
+        ),
+      );
+    };
+  }
+
+  /** Not faster than it is read. */
+  async #write(lines: readonly string[]): Promise<void> {
+    if (lines.length > 0 && !this.out.write(`${lines.join('\n')}\n`)) await once(this.out, 'drain');
+  }
+}
+
+const shown = (cell: Cell): string => (cell === null || cell === undefined ? '-' : String(cell));
+
+/** As the service says it, to the millisecond. */
+export const time = (at: string | null): string | null => at && at.replace(/(\.\d{3})\d*Z$/, '$1Z');
