@@ -1,0 +1,132 @@
+// The packages as they are published: packed, unpacked beside their dependencies, and used from there.
+
+import { execFile } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
+import { minify } from '@swc/core';
+import { startApp, type TestApp } from '../support/app.js';
+
+const ROOT = join(__dirname, '../..');
+const run = promisify(execFile);
+
+let app: TestApp;
+let folder: string;
+let modules: string;
+beforeAll(async () => {
+  app = await startApp();
+  folder = await mkdtemp(join(tmpdir(), 'token-pool-packages-'));
+  modules = join(folder, 'node_modules');
+  await mkdir(join(modules, '@token-pool'), { recursive: true });
+  for (const name of ['openapi-fetch', 'openapi-typescript-helpers']) {
+    await symlink(join(ROOT, 'node_modules', name), join(modules, name));
+  }
+  await unpacked('libs/client', join(modules, '@token-pool/client'));
+  await unpacked('apps/cli', join(modules, 'tokenpool'));
+}, 120_000);
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true });
+  await app.close();
+});
+
+async function unpacked(source: string, target: string): Promise<void> {
+  const packed = await mkdtemp(join(folder, 'packed-'));
+  await run('npm', ['pack', '--pack-destination', packed], { cwd: join(ROOT, source) });
+  const [archive] = await readdir(packed);
+  await run('tar', ['-xzf', join(packed, archive!)], { cwd: packed });
+  await cp(join(packed, 'package'), target, { recursive: true });
+}
+
+const filesOf = async (path: string): Promise<string[]> =>
+  (await readdir(path, { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(path.length + 1));
+
+async function example(): Promise<string> {
+  const readme = await readFile(join(ROOT, 'libs/client/README.md'), 'utf8');
+  const [, code] = /```ts\n([\s\S]*?)```/.exec(readme)!;
+  return code!.replace('http://127.0.0.1:4000', app.url);
+}
+
+test('the example of the client compiles strictly, for browsers and without checks left out', async () => {
+  await writeFile(join(folder, 'example.mts'), await example());
+  const options = [
+    '--strict',
+    '--noEmit',
+    '--module',
+    'nodenext',
+    '--target',
+    'es2022',
+    '--lib',
+    'es2022,dom,dom.asynciterable',
+  ];
+  const compiler = join(ROOT, 'node_modules/typescript/bin/tsc');
+  const { stdout } = await run(process.execPath, [compiler, ...options, '--types', '', 'example.mts'], { cwd: folder });
+  expect(stdout).toBe('');
+});
+
+test('the example of the client does what it says', async () => {
+  await writeFile(join(folder, 'example.mjs'), await example());
+  const { stdout, stderr } = await run(process.execPath, ['example.mjs'], { cwd: folder });
+  expect([stdout.trim().split('\n'), stderr]).toEqual([
+    ['worked under fence 1', '2 is held', '1 ended: released_by_client', '2 ended: released_by_client'],
+    '',
+  ]);
+});
+
+test('the client is as large as its README says', async () => {
+  const files = await filesOf(join(modules, '@token-pool/client/dist'));
+  const own = files
+    .filter((file) => file.endsWith('.js'))
+    .map((file) => join(modules, '@token-pool/client/dist', file));
+  const sizes = await Promise.all([gzipped(own), gzipped([...own, join(modules, 'openapi-fetch/dist/index.mjs')])]);
+  const readme = await readFile(join(ROOT, 'libs/client/README.md'), 'utf8');
+  const said = [...readme.matchAll(/([\d.]+) kB/g)].map(([, kilobytes]) => Number(kilobytes));
+  expect(sizes.map((bytes) => Math.round(bytes / 100) / 10)).toEqual(said);
+});
+
+/** Of the modules one after another, which is a little more than a bundler makes of them. */
+async function gzipped(files: readonly string[]): Promise<number> {
+  const options = { module: true, compress: true, mangle: true };
+  const minified = await Promise.all(
+    files.map(async (file) => (await minify(await readFile(file, 'utf8'), options)).code),
+  );
+  return gzipSync(minified.join('\n'), { level: 9 }).length;
+}
+
+test('the packages hold what they need, and nothing else', async () => {
+  const held = (
+    await Promise.all(['@token-pool/client', 'tokenpool'].map((name) => filesOf(join(modules, name))))
+  ).flat();
+  expect(held).toEqual(expect.arrayContaining(['dist/index.js', 'dist/index.d.ts', 'dist/apps/cli/src/main.js']));
+  expect(held.filter((file) => /spec|testing|tsbuildinfo|\.map$/.test(file))).toEqual([]);
+});
+
+test('the command line of the package works', async () => {
+  const main = join(modules, 'tokenpool/dist/apps/cli/src/main.js');
+  expect((await readFile(main, 'utf8')).startsWith('#!/usr/bin/env node\n')).toBe(true);
+  const { stdout: version } = await run(process.execPath, [main, '--version'], { cwd: folder });
+  const { version: ofPackage } = JSON.parse(await readFile(join(ROOT, 'apps/cli/package.json'), 'utf8')) as {
+    version: string;
+  };
+  expect(version.trim()).toBe(ofPackage);
+  const { stdout } = await run(process.execPath, [main, 'pools', 'default', '--json', '--url', app.url], {
+    cwd: folder,
+  });
+  expect(JSON.parse(stdout)).toMatchObject({ name: 'default', size: 100 });
+});
+
+test('what is generated is of the committed document', async () => {
+  const target = join(folder, 'openapi-types.ts');
+  await run(
+    process.execPath,
+    [join(ROOT, 'node_modules/openapi-typescript/bin/cli.js'), 'openapi.json', '-o', target],
+    {
+      cwd: ROOT,
+    },
+  );
+  const committed = await readFile(join(ROOT, 'libs/client/src/openapi-types.ts'), 'utf8');
+  expect(await readFile(target, 'utf8')).toBe(committed);
+});
