@@ -11,7 +11,8 @@ import { startApp, type TestApp } from './support/app.js';
 const ROOT = join(__dirname, '..');
 const MAIN = join(ROOT, 'apps/cli/dist/apps/cli/src/main.js');
 const NOBODY = '99999999-9999-4999-8999-999999999999';
-const NOWHERE = 'http://127.0.0.1:1';
+/** Nobody listens there. */
+let nowhere: string;
 const UUIDS = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 const TIMES = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g;
 
@@ -20,6 +21,9 @@ let client: TokenPoolClient;
 beforeAll(async () => {
   const compiler = join(ROOT, 'node_modules/typescript/bin/tsc');
   await promisify(execFile)(process.execPath, [compiler, '-b', 'apps/cli/tsconfig.app.json'], { cwd: ROOT });
+  const gone = await startApp();
+  nowhere = gone.url;
+  await gone.close();
   app = await startApp();
   client = new TokenPoolClient(app.url);
 }, 60_000);
@@ -72,7 +76,7 @@ async function json(...args: string[]): Promise<Json[]> {
   return out
     .trim()
     .split('\n')
-    .map((line) => JSON.parse(line) as Json);
+    .map((line) => JSON.parse(line));
 }
 
 /** What it shows people, without what differs from run to run. */
@@ -209,10 +213,10 @@ describe('what is wrong', () => {
   });
 
   test('with the way to it is exit code 3', async () => {
-    expect(await tokenpool('pools', '--url', NOWHERE, '--timeout', '0.2')).toEqual({
+    expect(await tokenpool('pools', '--url', nowhere, '--timeout', '0.2')).toEqual({
       code: 3,
       out: '',
-      err: `tokenpool: ${NOWHERE} cannot be reached: ECONNREFUSED\n`,
+      err: `tokenpool: ${nowhere} cannot be reached: ECONNREFUSED\n`,
     });
   });
 
@@ -231,7 +235,7 @@ describe('what is wrong', () => {
     [['list', '--url', 'localhost:4000'], /the URL is "localhost:4000"; allowed is one such as/],
     [['frobnicate'], /"frobnicate" is not a command/],
   ])('with the command line (%j) is exit code 2, and nothing is asked', async (args, message) => {
-    const { code, out, err } = await start(args, { TOKEN_POOL_URL: NOWHERE }).over;
+    const { code, out, err } = await start(args, { TOKEN_POOL_URL: nowhere }).over;
     expect([code, out]).toEqual([2, '']);
     expect(err).toMatch(message);
   });
@@ -249,7 +253,7 @@ test('the help names every command, and each says its options and shows examples
   const wanted = 'allocate release keep-alive list show history events watch pools cleanup generate delete run';
   for (const name of wanted.split(' ')) {
     expect(out).toMatch(new RegExp(`^ {2}${name} `, 'm'));
-    const own = await start([name, '--help'], { TOKEN_POOL_URL: NOWHERE }).over;
+    const own = await start([name, '--help'], { TOKEN_POOL_URL: nowhere }).over;
     expect([own.code, own.err]).toEqual([0, '']);
     expect(own.out).toMatch(
       new RegExp(`^Usage: tokenpool ${name}[^]*--json [^]*Examples:\n {2}tokenpool ${name}`, 'm'),
@@ -273,7 +277,7 @@ describe('watch', () => {
       out
         .trim()
         .split('\n')
-        .map((line) => (JSON.parse(line) as Json).seq),
+        .map((line) => JSON.parse(line).seq),
     ).toEqual([1, 2, 3]);
   });
 

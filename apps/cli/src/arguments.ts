@@ -1,11 +1,11 @@
 // What was given on the command line, each as what it is to be. @throws UsageError with what is allowed
 
 import { parseArgs } from 'node:util';
-import type { Command, Option } from './command.js';
+import type { Options } from './option.js';
 import { UsageError } from './usage-error.js';
 
 /** Every command has them. */
-export const COMMON_OPTIONS: Readonly<Record<string, Option>> = {
+export const COMMON_OPTIONS: Options = {
   pool: { value: 'NAME', help: 'the pool; default: $TOKEN_POOL, or `default`' },
   url: { value: 'URL', help: 'the service; default: $TOKEN_POOL_URL, or http://127.0.0.1:4000' },
   timeout: { value: 'SECONDS', help: 'how long to try, lost connections included; default: 30' },
@@ -21,7 +21,7 @@ export class Arguments {
     readonly rest: readonly string[],
   ) {}
 
-  static of({ options = {} }: Command, args: readonly string[]): Arguments {
+  static of(args: readonly string[], options: Options = {}): Arguments {
     const all = Object.entries({ ...options, ...COMMON_OPTIONS });
     const end = args.indexOf('--');
     const own = end === -1 ? args : args.slice(0, end);

@@ -31,7 +31,7 @@ async function done(command: Command, args: readonly string[]): Promise<number> 
   // Also of what is wrong with the other options.
   const isJson = args.slice(0, args.includes('--') ? args.indexOf('--') : undefined).includes('--json');
   try {
-    const given = Arguments.of(command, args);
+    const given = Arguments.of(args, command.options);
     if (given.flag('help')) return said(helpOf(command));
     if (command.name !== 'run' && given.rest.length > 0) throw new UsageError('-- is for run only');
     const seconds = given.seconds('timeout');

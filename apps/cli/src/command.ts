@@ -2,20 +2,15 @@
 
 import type { PoolHandle, TokenPoolClient } from '../../../libs/client/src/index.js';
 import type { Arguments } from './arguments.js';
+import type { Options } from './option.js';
 import type { Output } from './output.js';
-
-export interface Option {
-  /** What stands for its value in the help; none: it has no value. */
-  readonly value?: string;
-  readonly help: string;
-}
 
 export interface Command {
   readonly name: string;
   /** What it needs beside options, as the help shows it. */
   readonly operands?: string;
   readonly summary: string;
-  readonly options?: Readonly<Record<string, Option>>;
+  readonly options?: Options;
   /** What there is to know beyond that. */
   readonly notes?: string;
   /** Command lines, without the program, that do something sensible. */

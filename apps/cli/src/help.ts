@@ -1,9 +1,10 @@
 // The help: of the program, and of each command.
 
 import { COMMON_OPTIONS } from './arguments.js';
-import type { Command, Option } from './command.js';
+import type { Command } from './command.js';
 import { COMMANDS } from './commands.js';
 import { EXIT } from './exit-code.js';
+import type { Options } from './option.js';
 
 export function help(): string {
   return `tokenpool: the token pool service on the command line
@@ -36,7 +37,7 @@ Examples:
 ${exampleLines(examples)}`;
 }
 
-const optionLines = (options: Readonly<Record<string, Option>>): string =>
+const optionLines = (options: Options): string =>
   aligned(Object.entries(options).map(([name, { value, help }]) => [`--${name}${value ? ` ${value}` : ''}`, help]));
 
 const exampleLines = (examples: readonly string[]): string =>

@@ -1,16 +1,17 @@
 // allocate, release, keep-alive
 
-import type { Command, Option } from '../command.js';
+import type { Command } from '../command.js';
+import type { Options } from '../option.js';
 import { time } from '../output.js';
 import { UsageError } from '../usage-error.js';
 
-export const LEASE_REQUEST_OPTIONS: Readonly<Record<string, Option>> = {
+export const LEASE_REQUEST_OPTIONS: Options = {
   user: { value: 'UUID', help: 'who will hold the token; default: a new one' },
   ttl: { value: 'SECONDS', help: 'length of the lease; default, and at most: the pool’s' },
   metadata: { value: 'JSON', help: 'an object, kept with the event' },
 };
 
-const CLAIM_OPTIONS: Readonly<Record<string, Option>> = {
+const CLAIM_OPTIONS: Options = {
   lease: { value: 'ID', help: 'the lease_id that allocate answered' },
   user: { value: 'UUID', help: 'who holds the token' },
   fence: { value: 'N', help: 'the number of the lease' },
