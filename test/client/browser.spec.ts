@@ -1,24 +1,22 @@
 // The client in Chromium, as the modules that are published, without a bundler. Skipped where there is no Chromium.
 
-import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { createServer, request, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { startApp, type TestApp } from '../support/app.js';
+import { publishedPackages, type Packages } from './packages.js';
 
-const ROOT = join(__dirname, '../..');
 const CHROMIUM = ['chromium', 'chromium-browser', 'google-chrome'].find(
   (name) => !spawnSync(name, ['--version']).error,
 );
 
 const PAGE = `<!doctype html>
-<script type="importmap">{ "imports": { "openapi-fetch": "/node_modules/openapi-fetch/dist/index.mjs" } }</script>
+<script type="importmap">{ "imports": { "openapi-fetch": "/openapi-fetch/dist/index.mjs" } }</script>
 <script type="module">
-  import { TokenPoolClient } from '/libs/client/dist/index.js';
+  import { TokenPoolClient } from '/@token-pool/client/dist/index.js';
   const tell = (result) => fetch('/result', { method: 'POST', body: JSON.stringify(result) });
   try {
     const pool = new TokenPoolClient(location.origin).pool();
@@ -34,19 +32,18 @@ const PAGE = `<!doctype html>
 
 let app: TestApp;
 let server: Server;
-let folder: string;
+let packages: Packages;
 let browser: ChildProcess | undefined;
 let told: (result: unknown) => void;
 const result = new Promise((resolve) => (told = resolve));
 
 beforeAll(async () => {
-  await promisify(execFile)('npm', ['run', '-s', 'client:build'], { cwd: ROOT });
   app = await startApp();
-  folder = await mkdtemp(join(tmpdir(), 'token-pool-browser-'));
+  packages = await publishedPackages();
   // One origin for the page, its modules and the service.
   server = createServer((req, res) => void serve(req, res).catch(() => res.destroy())).listen(0, '127.0.0.1');
   await once(server, 'listening');
-}, 60_000);
+}, 120_000);
 afterAll(async () => {
   if (browser) {
     browser.kill('SIGKILL');
@@ -55,7 +52,7 @@ afterAll(async () => {
   server.closeAllConnections();
   server.close();
   await app.close();
-  await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+  await packages.remove();
 });
 
 async function serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
@@ -73,8 +70,8 @@ async function serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
     });
     return void req.pipe(asked);
   }
-  if (!/^\/(libs|node_modules)\/[\w./-]+\.m?js$/.test(url)) return void res.writeHead(404).end();
-  res.setHeader('content-type', 'text/javascript').end(await readFile(join(ROOT, url)));
+  if (!/^\/[\w@./-]+\.m?js$/.test(url)) return void res.writeHead(404).end();
+  res.setHeader('content-type', 'text/javascript').end(await readFile(join(packages.modules, url)));
 }
 
 (CHROMIUM ? test : test.skip)('the client works in a browser', async () => {
@@ -84,7 +81,7 @@ async function serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
     '--no-sandbox',
     '--disable-gpu',
     '--disable-dev-shm-usage',
-    `--user-data-dir=${folder}`,
+    `--user-data-dir=${join(packages.folder, 'profile')}`,
   ];
   browser = spawn(CHROMIUM!, [...options, `http://127.0.0.1:${port}/`], { stdio: 'ignore' });
   expect(await result).toEqual({

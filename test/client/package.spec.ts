@@ -1,43 +1,30 @@
-// The packages as they are published: packed, unpacked beside their dependencies, and used from there.
+// The packages as they are published are used from where they were installed.
 
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { minify } from '@swc/core';
 import { startApp, type TestApp } from '../support/app.js';
+import { publishedPackages, type Packages } from './packages.js';
 
 const ROOT = join(__dirname, '../..');
 const run = promisify(execFile);
 
 let app: TestApp;
+let packages: Packages;
 let folder: string;
 let modules: string;
 beforeAll(async () => {
   app = await startApp();
-  folder = await mkdtemp(join(tmpdir(), 'token-pool-packages-'));
-  modules = join(folder, 'node_modules');
-  await mkdir(join(modules, '@token-pool'), { recursive: true });
-  for (const name of ['openapi-fetch', 'openapi-typescript-helpers']) {
-    await symlink(join(ROOT, 'node_modules', name), join(modules, name));
-  }
-  await unpacked('libs/client', join(modules, '@token-pool/client'));
-  await unpacked('apps/cli', join(modules, 'tokenpool'));
+  packages = await publishedPackages();
+  ({ folder, modules } = packages);
 }, 120_000);
 afterAll(async () => {
-  await rm(folder, { recursive: true, force: true });
+  await packages.remove();
   await app.close();
 });
-
-async function unpacked(source: string, target: string): Promise<void> {
-  const packed = await mkdtemp(join(folder, 'packed-'));
-  await run('npm', ['pack', '--pack-destination', packed], { cwd: join(ROOT, source) });
-  const [archive] = await readdir(packed);
-  await run('tar', ['-xzf', join(packed, archive!)], { cwd: packed });
-  await cp(join(packed, 'package'), target, { recursive: true });
-}
 
 const filesOf = async (path: string): Promise<string[]> =>
   (await readdir(path, { recursive: true, withFileTypes: true }))

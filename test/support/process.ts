@@ -2,9 +2,11 @@
 
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { Client } from 'pg';
 import { mustBeDocumented, type Answer } from './documented.js';
 
 const ROOT = join(__dirname, '../..');
@@ -21,9 +23,20 @@ export interface ServiceProcess {
   readonly ended: Promise<number | NodeJS.Signals>;
 }
 
-/** Compiles the service, without its console. */
+/** Compiles the service, without its console: once a run, for all test files that ask. */
 export async function build(): Promise<void> {
-  await promisify(execFile)('npx', ['nest', 'build', 'api'], { cwd: ROOT });
+  const { TEST_CLUSTER_URL, TEST_RUN } = process.env;
+  const mark = join(ROOT, `dist/apps/api/built-by-${TEST_RUN}`);
+  const turn = new Client({ connectionString: TEST_CLUSTER_URL });
+  await turn.connect();
+  try {
+    await turn.query('SELECT pg_advisory_lock(hashtext($1))', [mark]);
+    if (existsSync(mark)) return;
+    await promisify(execFile)('npx', ['nest', 'build', 'api'], { cwd: ROOT });
+    writeFileSync(mark, '');
+  } finally {
+    await turn.end();
+  }
 }
 
 /** Starts a process and does not wait; it is killed when the test run ends before it. */
