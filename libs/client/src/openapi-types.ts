@@ -97,7 +97,10 @@ export interface paths {
          */
         get: operations["listTokens"];
         put?: never;
-        /** Make one token in an elastic pool */
+        /**
+         * Make one token in an elastic pool
+         * @description Not beyond the `size` of the pool.
+         */
         post: operations["createToken"];
         delete?: never;
         options?: never;
@@ -112,7 +115,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The available tokens of a pool, in the order they will be handed out */
+        /**
+         * The available tokens of a pool, in the order they will be handed out
+         * @description The first of the list is the one that has been free for the longest.
+         */
         get: operations["listAvailableTokens"];
         put?: never;
         post?: never;
@@ -129,7 +135,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The active tokens of a pool, oldest lease first */
+        /**
+         * The active tokens of a pool, oldest lease first
+         * @description A full pool that evicts ends the first of the list next.
+         */
         get: operations["listActiveTokens"];
         put?: never;
         post?: never;
@@ -146,11 +155,17 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A token, who holds it, and its latest uses */
+        /**
+         * A token, who holds it, and its latest uses
+         * @description Its latest 20 uses; `GET /api/tokens/{id}/history` has all of them.
+         */
         get: operations["getToken"];
         put?: never;
         post?: never;
-        /** Delete a token of an elastic pool */
+        /**
+         * Delete a token of an elastic pool
+         * @description A token that is held is refused unless `force` ends its lease first. Its events and its history stay.
+         */
         delete: operations["deleteToken"];
         options?: never;
         head?: never;
@@ -164,7 +179,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What happened to a token, newest first; also of a deleted one */
+        /**
+         * What happened to a token, newest first; also of a deleted one
+         * @description Each with its `seq`, its place in the feed of the pool.
+         */
         get: operations["listTokenEvents"];
         put?: never;
         post?: never;
@@ -181,7 +199,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who used a token and when, newest first; also of a deleted one */
+        /**
+         * Who used a token and when, newest first; also of a deleted one
+         * @description A use that is open has no `ended_at`.
+         */
         get: operations["listTokenUses"];
         put?: never;
         post?: never;
@@ -200,7 +221,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** End every active lease of a pool */
+        /**
+         * End every active lease of a pool
+         * @description Whoever held one finds the lease ended by `cleanup`.
+         */
         post: operations["releaseActiveTokens"];
         delete?: never;
         options?: never;
@@ -218,7 +242,10 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** End every active lease of a pool (as cleanup does) */
+        /**
+         * End every active lease of a pool (as cleanup does)
+         * @description `released` counts the leases that were ended.
+         */
         delete: operations["clearActiveTokens"];
         options?: never;
         head?: never;
@@ -234,7 +261,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Make a token */
+        /**
+         * Make a token
+         * @description In the pool `elastic`, not beyond its `size`.
+         */
         post: operations["generateToken"];
         delete?: never;
         options?: never;
@@ -251,7 +281,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Assign a free token to a client */
+        /**
+         * Assign a free token to a client
+         * @description The one that is free for the longest. A client is any text; the same text is always the same user.
+         */
         post: operations["assignToken"];
         delete?: never;
         options?: never;
@@ -268,7 +301,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Keep an assigned token for another while */
+        /**
+         * Keep an assigned token for another while
+         * @description The time counts from now. With `client_id` only if the token is assigned to that client.
+         */
         post: operations["keepAssignedTokenAlive"];
         delete?: never;
         options?: never;
@@ -285,7 +321,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Make an assigned token free again */
+        /**
+         * Make an assigned token free again
+         * @description Whoever it was assigned to.
+         */
         post: operations["unblockToken"];
         delete?: never;
         options?: never;
@@ -302,9 +341,15 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Delete a token; if it is assigned, that is ended first */
+        /**
+         * Delete a token; if it is assigned, that is ended first
+         * @description Its events and its history stay.
+         */
         post: operations["deleteAssignedToken"];
-        /** Delete a token (as POST does) */
+        /**
+         * Delete a token (as POST does)
+         * @description Its events and its history stay.
+         */
         delete: operations["removeAssignedToken"];
         options?: never;
         head?: never;
@@ -318,7 +363,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** All pools with their counts */
+        /**
+         * All pools with their counts
+         * @description `default` and `elastic` are there from the first start.
+         */
         get: operations["listPools"];
         put?: never;
         /**
@@ -339,7 +387,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A pool with its counts */
+        /**
+         * A pool with its counts
+         * @description The counts are those of this instant; a lease that is overdue does not count as active.
+         */
         get: operations["getPool"];
         put?: never;
         post?: never;
@@ -382,7 +433,7 @@ export interface paths {
         };
         /**
          * Read all events of a pool, check every rule, and compare with what is stored
-         * @description Takes no lock, and as long as the feed is long: some ten seconds for a million events.
+         * @description Takes no lock, and as long as the feed is long: a few seconds for a million events.
          */
         get: operations["auditPool"];
         put?: never;
@@ -400,7 +451,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether the process answers; asks nobody else */
+        /**
+         * Whether the process answers
+         * @description It asks nobody else for that.
+         */
         get: operations["getLiveness"];
         put?: never;
         post?: never;
@@ -417,7 +471,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether the database can be reached and is migrated */
+        /**
+         * Whether the database can be reached and is migrated
+         * @description Until then, send requests elsewhere.
+         */
         get: operations["getReadiness"];
         put?: never;
         post?: never;
@@ -2712,7 +2769,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such token; The token was deleted; The token has no open lease; The lease named is not the open one; The pool asks for the lease_id. */
+            /** @description There is no such token; The token was deleted; The token has no open lease; The pool asks for the lease_id. */
             403: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
