@@ -9,8 +9,8 @@ import { clientOf, expectProblem, type Answer, type Ask } from './client.js';
 /** As in admission.ts: commands under way when one more that takes a token is turned away. */
 const TAKING = 1000;
 const TOO_MANY = 5;
-/** As there: nothing is read from a connection that was turned away, by some milliseconds of the clock. */
-const REST_MS = 790;
+/** The shortest `Retry-After`, but for some milliseconds of the clock. */
+const REST_MS = 990;
 
 let app: TestApp;
 let ask: Ask;

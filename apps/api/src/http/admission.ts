@@ -17,11 +17,6 @@ const LIMITS: Record<Demand, number> = { taking: 1000, other: 2000 };
 /** For so many that were turned away within a second, the next are asked to stay away for a second more. */
 const A_SECOND_MORE = 1000;
 const LONGEST_RETRY_AFTER = 5;
-/**
- * How long nothing more is read from a connection that was turned away, in milliseconds: who comes back at once
- * would otherwise have all of the time there is. A proxy's connection carries other people's requests, too.
- */
-const REST_MS = 800;
 
 const TOO_MUCH = new HttpProblem('unavailable', 'more is asked than can be served in time; nothing was changed');
 
@@ -86,12 +81,14 @@ function turnAway(path: string, req: IncomingMessage, res: ServerResponse, retry
     'content-length': Buffer.byteLength(json),
   });
   res.end(json);
-  // Not at once: what Node does after an answer reads on.
-  if (!('x-forwarded-for' in req.headers || 'via' in req.headers)) setImmediate(rest, req.socket);
+  // A proxy's connection carries other people's requests, too.
+  if (!('x-forwarded-for' in req.headers || 'via' in req.headers))
+    res.once('close', () => rest(req.socket, retryAfterSeconds * 1000));
 }
 
-function rest(socket: Socket): void {
+/** Nothing more is read from it until then: who comes back too soon would otherwise have all of the time there is. */
+function rest(socket: Socket, ms: number): void {
   if (socket.destroyed) return;
   socket.pause();
-  setTimeout(() => socket.resume(), REST_MS).unref();
+  setTimeout(() => socket.resume(), ms).unref();
 }

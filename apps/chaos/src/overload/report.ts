@@ -43,7 +43,7 @@ function judged({ calm, storms }: OverloadResult): Judged[] {
         isKept: share >= GOODPUT_SHARE,
       },
       {
-        promise: 'a refusal is quick (p99) …',
+        promise: 'a refusal of a request that did not come too soon is quick (p99) …',
         allowed: `${number(FAST_REFUSAL_MS)} ms`,
         measured: storm.refusedPerSecond === 0 ? 'none' : `${number(storm.refusedMs.p99)} ms`,
         isKept: storm.refusedPerSecond === 0 || storm.refusedMs.p99 <= FAST_REFUSAL_MS,
@@ -94,6 +94,9 @@ function phases({ calm, storms, afterwards, cores, seconds }: OverloadResult): T
       row('that could be sent', ({ sentPerSecond }) => number(Math.round(sentPerSecond))),
       row('of those answered: 503', ({ storm }) => percent(1 - shareOf(storm))),
       row('p50 / p99 of a 503, ms', ({ storm }) => (storm.refusedPerSecond === 0 ? '–' : pair(storm.refusedMs))),
+      row('to a request sooner than `Retry-After` said', ({ storm }) =>
+        storm.tooSoonMs.p99 === 0 ? '–' : pair(storm.tooSoonMs),
+      ),
       row('keep-alive and release of 50 holders: done, p50 / p99 ms', ({ holders }) => ofHolders(holders?.rest)),
       row('allocate of the same holders: done, p50 / p99 ms', ({ holders }) => ofHolders(holders?.allocates)),
       row('memory of the service at most, MB', ({ megabytes }) => number(Math.round(megabytes))),

@@ -10,7 +10,10 @@ export interface Figures {
   readonly others: number;
   readonly withoutRetryAfter: number;
   readonly goodMs: Percentiles;
+  /** Of requests that did not come sooner than the refusal before had told them. */
   readonly refusedMs: Percentiles;
+  /** Of those that did. */
+  readonly tooSoonMs: Percentiles;
 }
 
 /** Of those that were answered: how many with success; 1 of none. */
@@ -25,6 +28,7 @@ export interface Percentiles {
 export class Tally {
   readonly #good: number[] = [];
   readonly #refused: number[] = [];
+  readonly #tooSoon: number[] = [];
   #lost = 0;
   #others = 0;
   #withoutRetryAfter = 0;
@@ -33,24 +37,25 @@ export class Tally {
     if (reply === null) this.#lost++;
     else if (reply.status === 200) this.#good.push(reply.ms);
     else if (reply.status === 503) {
-      this.#refused.push(reply.ms);
+      (reply.isTooSoon ? this.#tooSoon : this.#refused).push(reply.ms);
       if (reply.retryAfter === null) this.#withoutRetryAfter++;
     } else this.#others++;
   }
 
   get all(): number {
-    return this.#good.length + this.#refused.length + this.#lost + this.#others;
+    return this.#good.length + this.#refused.length + this.#tooSoon.length + this.#lost + this.#others;
   }
 
   figures(seconds: number): Figures {
     return {
       goodputPerSecond: this.#good.length / seconds,
-      refusedPerSecond: this.#refused.length / seconds,
+      refusedPerSecond: (this.#refused.length + this.#tooSoon.length) / seconds,
       lost: this.#lost,
       others: this.#others,
       withoutRetryAfter: this.#withoutRetryAfter,
       goodMs: percentiles(this.#good),
       refusedMs: percentiles(this.#refused),
+      tooSoonMs: percentiles(this.#tooSoon),
     };
   }
 }

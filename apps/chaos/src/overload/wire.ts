@@ -7,6 +7,8 @@ export interface Reply {
   /** From sending to the last byte, in milliseconds. */
   readonly ms: number;
   readonly body: Buffer;
+  /** Whether it was asked before the last refusal on this connection wanted that. */
+  readonly isTooSoon: boolean;
   /** Seconds; null: it does not say when to come back. */
   readonly retryAfter: number | null;
 }
@@ -16,6 +18,7 @@ export class Wire {
   #socket: Socket | null = null;
   #received: Buffer = Buffer.alloc(0);
   #sent = 0;
+  #notBefore = 0;
   #done: ((reply: Reply | null) => void) | null = null;
 
   constructor(private readonly port: number) {}
@@ -65,7 +68,9 @@ export class Wire {
     const status = Number(text.slice(9, 12));
     const ms = performance.now() - this.#sent;
     const retryAfter = /\r\nretry-after: (\d+)/.exec(text)?.[1];
-    this.#finish({ status, ms, body, retryAfter: retryAfter === undefined ? null : Number(retryAfter) });
+    const isTooSoon = this.#sent < this.#notBefore;
+    if (retryAfter !== undefined) this.#notBefore = performance.now() + Number(retryAfter) * 1000;
+    this.#finish({ status, ms, body, isTooSoon, retryAfter: retryAfter === undefined ? null : Number(retryAfter) });
   }
 
   #finish(reply: Reply | null): void {
