@@ -1,11 +1,17 @@
 // The reader's own statements, timed in the database: what it asks for one page is asked again under EXPLAIN ANALYZE,
 // prepared, with the plan and under the settings of the service's own sessions.
 
-import type { Pool, PoolClient, QueryConfig } from 'pg';
+import type { Connection, Pool, PoolClient, Submittable } from 'pg';
 import { createDataSource, PostgresTokenReader } from '@app/tokens-postgres';
 
 type DataSource = ReturnType<typeof createDataSource>;
-type Named = Required<Pick<QueryConfig<unknown[]>, 'name' | 'text' | 'values'>>;
+
+/** A statement as it goes to the database. */
+interface Asked {
+  readonly name: string;
+  readonly text: string;
+  readonly values: readonly (string | null)[];
+}
 
 export interface Timed {
   /** Of all statements of the page, in milliseconds: run, and turned into text. */
@@ -15,7 +21,7 @@ export interface Timed {
 }
 
 export class TimedReader {
-  readonly #asked: Named[] = [];
+  readonly #asked: Asked[] = [];
   readonly #prepared = new Set<string>();
 
   private constructor(
@@ -49,21 +55,39 @@ export class TimedReader {
     await this.source.destroy();
   }
 
-  /** As much of a DataSource as the reader uses: the driver's pool, by way of our ears. */
+  /** As much of a DataSource as the reader uses: the driver's connections, each by way of our ears. */
   #recording(): DataSource {
-    const pool = poolOf(this.source);
-    const query = (statement: Named): Promise<unknown> => {
-      this.#asked.push(statement);
-      return pool.query(statement);
+    const connect = async (): Promise<unknown> => {
+      const client = await poolOf(this.source).connect();
+      const query = (exchange: Submittable): unknown => {
+        exchange.submit(this.#ears());
+        return client.query(exchange);
+      };
+      return { query, release: (isBroken: boolean) => client.release(isBroken) };
     };
-    return { driver: { master: { query } } } as unknown as DataSource;
+    return { driver: { master: { connect } } } as unknown as DataSource;
   }
 
-  async #explained({ name, text, values }: Named): Promise<number> {
+  /** A connection that only listens: new to whoever talks to it, so he says all of it. */
+  #ears(): Connection {
+    let text = '';
+    const ignore = (): void => undefined;
+    return {
+      stream: { cork: ignore, uncork: ignore },
+      parse: (statement: { text: string }) => void (text = statement.text),
+      bind: (bound: { statement: string; values: (string | null)[] }) =>
+        void this.#asked.push({ name: bound.statement, text, values: bound.values }),
+      describe: ignore,
+      execute: ignore,
+      sync: ignore,
+    } as unknown as Connection;
+  }
+
+  async #explained({ name, text, values }: Asked): Promise<number> {
     const prepared = `timed_${name}`;
     if (!this.#prepared.has(prepared)) await this.client.query(`PREPARE ${prepared} AS ${text}`);
     this.#prepared.add(prepared);
-    const literals = values.map((value) => this.client.escapeLiteral(String(value))).join(', ');
+    const literals = values.map((value) => (value === null ? 'NULL' : this.client.escapeLiteral(value))).join(', ');
     const { rows } = await this.client.query<{ 'QUERY PLAN': [{ 'Execution Time': number }] }>(
       `${this.explain} EXECUTE ${prepared}(${literals})`,
     );

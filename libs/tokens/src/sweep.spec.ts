@@ -54,8 +54,10 @@ test('a sweep writes down every lease that is overdue, in bounded transactions',
   wait(1);
   expect(await sweep(repository)).toEqual({ events: 450, failures: [] });
   expect(repository.transactions).toEqual([
-    ['a', 200],
-    ['a', 200],
+    ['a', 100],
+    ['a', 100],
+    ['a', 100],
+    ['a', 100],
     ['a', 50],
   ]);
   expect(repository.look('a').state.leaseCount).toBe(0);
@@ -70,7 +72,8 @@ test('a sweep deletes every idle token, in bounded transactions', async () => {
   wait(10);
   expect(await sweep(repository)).toEqual({ events: 250, failures: [] });
   expect(repository.transactions).toEqual([
-    ['e', 200],
+    ['e', 100],
+    ['e', 100],
     ['e', 50],
   ]);
   expect(repository.look('e').tokens.size).toBe(0);
@@ -96,7 +99,7 @@ test('a sweep goes on with the filling of a pool that was interrupted', async ()
   await repository.create(newPolicy('a', 'fixed', { size: 450 }), (pool) => pool.fill(3));
   expect(await sweep(repository)).toEqual({ events: 447, failures: [] });
   expect(repository.look('a').tokens.size).toBe(450);
-  expect(Math.max(...repository.transactions.map(([, events]) => events))).toBeLessThanOrEqual(200);
+  expect(Math.max(...repository.transactions.map(([, events]) => events))).toBeLessThanOrEqual(100);
 });
 
 test('a sweep finds nothing to do twice, and opens no transaction for a pool without work', async () => {
@@ -129,7 +132,7 @@ test('a sweep stops between two transactions when it is asked to', async () => {
   await makeWithLeases('b', 2);
   wait(1);
   const result = await sweep(repository, () => repository.transactions.length >= 2);
-  expect(result).toEqual({ events: 400, failures: [] });
+  expect(result).toEqual({ events: 200, failures: [] });
   expect(eventsOf('b', 'expired')).toBe(0);
 });
 

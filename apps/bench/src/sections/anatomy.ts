@@ -16,7 +16,7 @@ export interface Anatomy {
   readonly steps: readonly { readonly step: string; readonly milliseconds: number }[];
 }
 
-const LINE = /duration: ([\d.]+) ms {2}(?:(bind|execute) (\w+|<unnamed>)|statement: (\w+))/g;
+const LINE = /duration: ([\d.]+) ms {2}((?:bind|execute) \w+)/g;
 
 /** Null on a server whose log is not ours to read. */
 export async function measureAnatomy({ cluster, say }: Bench, seconds: number): Promise<Anatomy[] | null> {
@@ -48,9 +48,8 @@ export async function measureAnatomy({ cluster, say }: Bench, seconds: number): 
 function dissected(log: string, commands: number): Pick<Anatomy, 'steps' | 'commandsPerTransaction'> {
   const totals = new Map<string, number>();
   let commits = 0;
-  for (const [, milliseconds, phase, name, word] of log.matchAll(LINE)) {
-    const step = word ?? `${phase} ${name}`;
-    if (/COMMIT/i.test(step)) commits++;
+  for (const [, milliseconds, step = ''] of log.matchAll(LINE)) {
+    if (step === 'execute commit') commits++;
     totals.set(step, (totals.get(step) ?? 0) + Number(milliseconds));
   }
   const steps = [...totals].map(([step, total]) => ({ step, milliseconds: total / commits }));
