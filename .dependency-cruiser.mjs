@@ -163,8 +163,8 @@ export default {
     doNotFollow: { path: 'node_modules' },
     // A package of its own is tested with what the root has.
     combinedDependencies: true,
-    // What was compiled for such a package, and one that knows the service by its document alone.
-    exclude: { path: '^((apps|libs)/[^/]+/dist|test/clients)/' },
+    // Packages of their own: one that knows the service by its document alone, and what was compiled.
+    exclude: { path: ['^test/clients/', '^(apps|libs)/[^/]+/dist/'] },
     tsConfig: { fileName: 'tsconfig.json' },
     // Imports of types are arrows too.
     tsPreCompilationDeps: true,
