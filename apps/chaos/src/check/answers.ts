@@ -207,12 +207,15 @@ export class Answers {
     }
   }
 
-  /** One transaction each in pools of this size: the ends that it recorded have one instant. */
+  /**
+   * One transaction each in pools of this size: the ends that it recorded have one instant. Which are whose is not
+   * written down; if there is a way to tell them apart, whoever was answered first taking the first of his finds it.
+   */
   #cleanups(operations: readonly Operation[]): void {
     const groups = new Map<string, EventView[]>();
     for (const event of this.ledger.cleanups) append(groups, event.recorded_at, event);
     const left = [...groups.values()];
-    for (const operation of operations.filter(isOk)) {
+    for (const operation of operations.filter(isOk).sort((a, b) => a.answered - b.answered)) {
       const released = operation.answer?.['released'];
       if (released === 0) continue;
       const place = left.findIndex((group) => group.length === released && this.#isDuring(operation, group[0]));
