@@ -15,7 +15,7 @@ export const SECTIONS: readonly SectionName[] = [
 ];
 
 export interface Options {
-  /** For CI: a minute and a half instead of three quarters of an hour; judges gross regressions only. */
+  /** For CI: two to three minutes instead of three quarters of an hour; judges gross regressions only. */
   readonly isShort: boolean;
   readonly only: readonly SectionName[];
   readonly rounds: number;
@@ -25,7 +25,7 @@ export interface Options {
 
 export const USAGE = `npm run bench -- [--short] [--only ${SECTIONS.join(',')}] [--rounds N] [--page]
 
-  --short   the form for CI, at most 90 s: fails for a crash or a gross regression, writes nothing
+  --short   the form for CI, two to three minutes: fails for a crash or a gross regression, writes nothing
   --only    some of the sections
   --rounds  how often everything is measured that is compared (5; 2 in the short form)
   --page    measures nothing, writes docs/benchmarks.md anew of the figures beside it
