@@ -77,7 +77,8 @@ async function jam(): Promise<{ all: Promise<Answer>[]; refused: Answer[] }> {
 /** On one connection, asking again at once. */
 async function secondRefusalAfterMs(header = ''): Promise<number> {
   const socket = connect(Number(new URL(app.url).port));
-  const request = `POST /api/tokens/allocate HTTP/1.1\r\nhost: here\r\ncontent-length: 0\r\n${header}\r\n`;
+  const head = `POST /api/tokens/allocate HTTP/1.1\r\nhost: here\r\ncontent-type: application/json\r\n${header}`;
+  const request = `${head}content-length: 2\r\n\r\n{}`;
   const refusal = async (): Promise<void> => {
     socket.write(request);
     const [answer] = (await once(socket, 'data')) as [Buffer];

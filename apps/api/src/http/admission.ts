@@ -83,7 +83,7 @@ function turnAway(path: string, req: IncomingMessage, res: ServerResponse, retry
   res.end(json);
   // A proxy's connection carries other people's requests, too.
   if (!('x-forwarded-for' in req.headers || 'via' in req.headers))
-    res.once('close', () => rest(req.socket, retryAfterSeconds * 1000));
+    req.once('close', () => rest(req.socket, retryAfterSeconds * 1000));
 }
 
 /** Nothing more is read from it until then: who comes back too soon would otherwise have all of the time there is. */
