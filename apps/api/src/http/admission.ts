@@ -15,8 +15,8 @@ const TAKING: ReadonlySet<string> = new Set(['/api/tokens/allocate', '/assign-to
 const LIMITS: Record<Demand, number> = { taking: 1000, other: 2000 };
 
 /** For so many that were turned away within a second, the next are asked to stay away for a second more. */
-const A_SECOND_MORE = 1000;
-const LONGEST_RETRY_AFTER = 5;
+const A_SECOND_MORE = 300;
+const LONGEST_RETRY_AFTER = 10;
 
 const TOO_MUCH = new HttpProblem('unavailable', 'more is asked than can be served in time; nothing was changed');
 
@@ -46,7 +46,7 @@ export class Admission {
 
   /** In seconds; by lot, so that they do not come back all at once. */
   #retryAfter(): number {
-    const longest = Math.min(1 + this.#lately.count() / A_SECOND_MORE, LONGEST_RETRY_AFTER);
+    const longest = Math.min(1 + Math.floor(this.#lately.count() / A_SECOND_MORE), LONGEST_RETRY_AFTER);
     return 1 + Math.floor(Math.random() * longest);
   }
 }
