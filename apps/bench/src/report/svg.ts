@@ -2,6 +2,8 @@
 
 const WIDTH = 820;
 const HEIGHT = 340;
+/** So far left that six names have room. */
+const LEGEND_LEFT = 16;
 const LANE = 16;
 const LANE_NAMES = 70;
 /** Room that is needed below the axis and left of it. */
@@ -132,10 +134,10 @@ function plot(
       `<line class="grid" x1="${BOX.left}" x2="${WIDTH - BOX.right}" y1="${n(y(step))}" y2="${n(y(step))}"/>` +
       text(BOX.left - 8, y(step) + 4, short(step), '', 'end'),
   );
-  let left = BOX.left;
+  let left = LEGEND_LEFT;
   const legend = series.map(({ name }, s) => {
     const entry = `<rect x="${n(left)}" y="36" width="11" height="11" fill="${colour(s)}"/>${text(left + 16, 46, name)}`;
-    left += 30 + name.length * 6.2;
+    left += 28 + name.length * 6;
     return entry;
   });
   return [
