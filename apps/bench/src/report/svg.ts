@@ -137,7 +137,7 @@ function plot(
   let left = LEGEND_LEFT;
   const legend = series.map(({ name }, s) => {
     const entry = `<rect x="${n(left)}" y="36" width="11" height="11" fill="${colour(s)}"/>${text(left + 16, 46, name)}`;
-    left += 28 + name.length * 6;
+    left += 30 + name.length * 6.2;
     return entry;
   });
   return [
