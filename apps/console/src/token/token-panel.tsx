@@ -1,7 +1,7 @@
 // One token: who holds it and for how long, what can be done with it, who had it before, and all that happened to it.
 
 import { useSignal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { api, ApiError, type Pool, type TokenEvent, type Use } from '../api.js';
 import type { LivePool } from '../live/live-pool.js';
 import { isHeld, kindOf, type Lease } from '../live/pool-state.js';
@@ -67,8 +67,9 @@ export function TokenPanel({ live, pool, id, onClose }: Props) {
     };
   }, [id, live]);
 
-  // Whoever opened it by keyboard is in it, and back where it was opened when it is closed.
-  useEffect(() => {
+  // Whoever opened it by keyboard is in it, and back where it was opened when it is closed: in the same breath, or keys
+  // that are pressed before the next paint would go nowhere.
+  useLayoutEffect(() => {
     const opener = document.activeElement;
     panel.current?.focus({ preventScroll: true });
     return () => {
