@@ -9,8 +9,8 @@ export interface Statement {
   readonly text: string;
 }
 
-/** Numbers, booleans and texts, arrays of texts, or null; other arrays as PostgreSQL writes them (array-parameter.ts). */
-export type Value = string | number | boolean | null | readonly string[];
+/** Arrays are texts, too (array-parameter.ts). */
+export type Value = string | number | boolean | null;
 
 export interface Question extends Statement {
   readonly values?: readonly Value[];
@@ -63,7 +63,7 @@ class Exchange implements Submittable {
     for (const { name, text, values = [] } of this.#questions) {
       const isNew = !this.#columns.has(name);
       if (isNew) connection.parse({ name, text });
-      connection.bind({ statement: name, values: values.map(toText) });
+      connection.bind({ statement: name, values: values.map((value) => (value === null ? null : String(value))) });
       if (isNew) connection.describe({ type: 'P' });
       if (isNew) this.#columns.set(name, []);
       connection.execute();
@@ -118,10 +118,4 @@ interface Wire {
   describe(what: { type: 'P' }): void;
   execute(): void;
   sync(): void;
-}
-
-function toText(value: Value): string | null {
-  if (value === null || typeof value === 'string') return value;
-  if (typeof value !== 'object') return String(value);
-  return `{${value.map((text) => `"${text.replace(/[\\"]/g, '\\$&')}"`).join(',')}}`;
 }

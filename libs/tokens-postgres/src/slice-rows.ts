@@ -13,7 +13,7 @@ import type {
   Token,
   TokenPool,
 } from '@app/tokens';
-import { array, jsonArray } from './array-parameter.js';
+import { array, jsonArray, textArray } from './array-parameter.js';
 import type { Value } from './exchange.js';
 
 /** A row of LOAD_SLICE. */
@@ -133,15 +133,15 @@ export function saveParameters(name: string, pool: TokenPool): { values: Value[]
 
 export const namedParameters = (name: string, { answers }: Needs): Value[] => [
   name,
-  answers.map(({ useCase }) => useCase),
-  answers.map(({ key }) => key),
+  textArray(answers.map(({ useCase }) => useCase)),
+  textArray(answers.map(({ key }) => key)),
 ];
 
 export const answerParameters = (name: string, answers: readonly KeptAnswer[], now: Instant): Value[] => [
   name,
-  answers.map(({ useCase }) => useCase),
-  answers.map(({ key }) => key),
-  answers.map(({ fingerprint }) => fingerprint),
+  textArray(answers.map(({ useCase }) => useCase)),
+  textArray(answers.map(({ key }) => key)),
+  textArray(answers.map(({ fingerprint }) => fingerprint)),
   jsonArray(answers.map(({ value }) => value)),
   now,
 ];
