@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import { AppModule } from './app.module.js';
 import type { Config } from './config.js';
 import { CheckedPipe } from './http/checked.pipe.js';
+import { Admission } from './http/admission.js';
 import { HttpAdapter } from './http/http-adapter.js';
 import { jsonBody } from './http/json-body.js';
 import { ProblemFilter } from './http/problem.filter.js';
@@ -30,14 +31,14 @@ export async function createApp(config: Config, databaseUrl: string, logger: Log
 }
 
 export async function assembleApp(module: DynamicModule | Type, logger: Logger): Promise<NestExpressApplication> {
-  const adapter = new HttpAdapter();
-  const app = await NestFactory.create<NestExpressApplication>(module, adapter, {
+  const admission = new Admission(SHORT_ROUTES);
+  const app = await NestFactory.create<NestExpressApplication>(module, new HttpAdapter(admission), {
     logger: new NestLogger(logger),
     abortOnError: false,
     bodyParser: false,
   });
   const metrics = app.get(HttpMetrics);
-  adapter.admission.onTurnedAway((what) => metrics.turnedAway(what));
+  admission.onTurnedAway((what) => metrics.turnedAway(what));
   app.use(requestLog(logger, metrics), jsonBody);
   app.useGlobalPipes(new CheckedPipe());
   app.useGlobalFilters(new ProblemFilter(logger, SHORT_ROUTES));

@@ -5,7 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Demand } from '../metrics/http-metrics.js';
-import { HttpProblem, problemDocument } from './problem.js';
+import { HttpProblem, sendProblem } from './problem.js';
 import { pathOf, requestIdOf } from './request-log.js';
 
 /** Paths of the commands that take a token; each is the whole route. */
@@ -25,6 +25,9 @@ export class Admission {
   readonly #lately = new Lately();
   #onTurnedAway: (what: Demand) => void = () => undefined;
 
+  /** @param saysMessage paths whose errors carry their detail as `message`, too */
+  constructor(private readonly saysMessage: ReadonlySet<string>) {}
+
   onTurnedAway(listener: (what: Demand) => void): void {
     this.#onTurnedAway = listener;
   }
@@ -35,13 +38,24 @@ export class Admission {
     const path = pathOf(req.url as string);
     const what = TAKING.has(path) ? 'taking' : 'other';
     if (this.#underWay >= LIMITS[what]) {
-      turnAway(path, req, res, this.#retryAfter());
+      this.#turnAway(path, req, res);
       this.#onTurnedAway(what);
       return false;
     }
     this.#underWay++;
     res.once('close', () => this.#underWay--);
     return true;
+  }
+
+  #turnAway(path: string, req: IncomingMessage, res: ServerResponse): void {
+    const requestId = requestIdOf(req);
+    const retryAfterSeconds = this.#retryAfter();
+    res.setHeader('x-request-id', requestId);
+    res.setHeader('retry-after', retryAfterSeconds);
+    sendProblem(res, TOO_MUCH, requestId, this.saysMessage.has(path));
+    // A proxy's connection carries other people's requests, too.
+    if (!('x-forwarded-for' in req.headers || 'via' in req.headers))
+      req.once('close', () => rest(req.socket, retryAfterSeconds * 1000));
   }
 
   /** In seconds; by lot, so that they do not come back all at once. */
@@ -67,23 +81,6 @@ class Lately {
     }
     return Math.max(++this.#now, this.#before);
   }
-}
-
-function turnAway(path: string, req: IncomingMessage, res: ServerResponse, retryAfterSeconds: number): void {
-  const requestId = requestIdOf(req);
-  const document = problemDocument(TOO_MUCH, requestId);
-  // The short routes say it as a message, too.
-  const json = JSON.stringify(path.startsWith('/api/') ? document : { ...document, message: TOO_MUCH.message });
-  res.writeHead(TOO_MUCH.status, {
-    'x-request-id': requestId,
-    'retry-after': String(retryAfterSeconds),
-    'content-type': 'application/problem+json; charset=utf-8',
-    'content-length': Buffer.byteLength(json),
-  });
-  res.end(json);
-  // A proxy's connection carries other people's requests, too.
-  if (!('x-forwarded-for' in req.headers || 'via' in req.headers))
-    req.once('close', () => rest(req.socket, retryAfterSeconds * 1000));
 }
 
 /** Nothing more is read from it until then: who comes back too soon would otherwise have all of the time there is. */

@@ -7,7 +7,7 @@ import { Server as TcpServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import type { Express, NextFunction, Request, Response } from 'express';
-import { Admission } from './admission.js';
+import type { Admission } from './admission.js';
 import { HttpProblem, problemDocument } from './problem.js';
 
 const LIMITS = {
@@ -27,11 +27,14 @@ const PATIENCE_MS = 6_000;
 
 export class HttpAdapter extends ExpressAdapter {
   declare protected httpServer: Server;
-  readonly admission = new Admission();
   readonly #sockets = new Set<Socket>();
   readonly #inFlight = new Set<ServerResponse>();
   #isStopping = false;
   #isHangingUp = false;
+
+  constructor(private readonly admission: Admission) {
+    super();
+  }
 
   override initHttpServer(): void {
     const express = this.getInstance<Express>();

@@ -4,7 +4,7 @@ import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '
 import { DomainError } from '@app/tokens';
 import type { Request, Response } from 'express';
 import type { Logger } from 'pino';
-import { HttpProblem, problemDocument } from './problem.js';
+import { HttpProblem, sendProblem } from './problem.js';
 import { pathOf } from './request-log.js';
 
 @Catch()
@@ -21,15 +21,7 @@ export class ProblemFilter implements ExceptionFilter {
     const problem = asProblem(error, req);
     if (problem.status === 500) this.logger.error({ request_id: res.requestId, err: error }, 'internal error');
     if (res.headersSent) return void res.destroy();
-    const document = problemDocument(problem, res.requestId);
-    const json = JSON.stringify(
-      this.saysMessage.has(pathOf(req.originalUrl)) ? { ...document, message: problem.message } : document,
-    );
-    if (problem.facts.retryAfterSeconds !== undefined) res.setHeader('retry-after', problem.facts.retryAfterSeconds);
-    res.statusCode = problem.status;
-    res.setHeader('content-type', 'application/problem+json; charset=utf-8');
-    res.setHeader('content-length', Buffer.byteLength(json));
-    res.end(json);
+    sendProblem(res, problem, res.requestId, this.saysMessage.has(pathOf(req.originalUrl)));
   }
 }
 

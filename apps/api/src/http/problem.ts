@@ -1,5 +1,6 @@
 // Every error that a client can get: its code, status and title, and the document that tells it (RFC 9457).
 
+import type { ServerResponse } from 'node:http';
 import { type DomainError, type DomainErrorCode, type DomainErrorFacts } from '@app/tokens';
 
 /** Codes that only HTTP knows. */
@@ -77,3 +78,15 @@ export const problemDocument = ({ code, status, message, facts }: HttpProblem, r
   request_id: requestId,
   ...facts.fields,
 });
+
+/** @param saysMessage its detail as `message`, too: the short routes have it so */
+export function sendProblem(res: ServerResponse, problem: HttpProblem, requestId: string, saysMessage: boolean): void {
+  const document = problemDocument(problem, requestId);
+  const json = JSON.stringify(saysMessage ? { ...document, message: problem.message } : document);
+  const { retryAfterSeconds } = problem.facts;
+  if (retryAfterSeconds !== undefined) res.setHeader('retry-after', retryAfterSeconds);
+  res.statusCode = problem.status;
+  res.setHeader('content-type', 'application/problem+json; charset=utf-8');
+  res.setHeader('content-length', Buffer.byteLength(json));
+  res.end(json);
+}
