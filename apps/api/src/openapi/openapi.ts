@@ -41,6 +41,7 @@ export function buildDocument(app: INestApplication): OpenAPIObject {
  */
 export function serveDocument(app: INestApplication): () => OpenAPIObject {
   let document: OpenAPIObject | undefined;
+  let older: OpenAPIObject | undefined;
   const documentOnce = (): OpenAPIObject => (document ??= buildDocument(app));
   app.use('/docs', docsHeaders);
   SwaggerModule.setup('docs', app, documentOnce, {
@@ -51,7 +52,7 @@ export function serveDocument(app: INestApplication): () => OpenAPIObject {
   const http = app.getHttpAdapter();
   http.get(
     '/openapi-3.0.json',
-    (_req: unknown, res: unknown) => http.reply(res, inOpenApi30(documentOnce())) as unknown,
+    (_req: unknown, res: unknown) => http.reply(res, (older ??= inOpenApi30(documentOnce()))) as unknown,
   );
   return documentOnce;
 }
