@@ -1,18 +1,13 @@
-// docs/benchmarks.md: an introduction that people write, and below its mark the figures, made of result.json.
+// docs/benchmarks.md: its figures.
 
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { SECTIONS } from '../options.js';
 import type { About, BenchResult } from '../result.js';
-import { rounded, writeFormatted } from './formatted.js';
+import { KeptPage } from './kept-page.js';
 import { PLOTS, type Plot } from './plots.js';
 import { asMarkdown, type Table } from './table.js';
 import { reachTable, TABLES } from './tables.js';
 
-const PAGE = 'docs/benchmarks.md';
-const FOLDER = 'docs/benchmarks';
-const RESULT = join(FOLDER, 'result.json');
-const MARK = '<!-- Below this line everything is written by `npm run bench`. -->';
+const PAGE = new KeptPage<BenchResult>('benchmarks', 'npm run bench');
 
 const HEADINGS = {
   http: 'Over HTTP',
@@ -25,25 +20,18 @@ const HEADINGS = {
   soak: 'For long',
 };
 
-export function keptResult(): BenchResult {
-  return existsSync(RESULT) ? (JSON.parse(readFileSync(RESULT, 'utf8')) as BenchResult) : {};
-}
+export const keptResult = (): BenchResult => PAGE.result();
 
 export async function writePage(result: BenchResult): Promise<void> {
-  mkdirSync(FOLDER, { recursive: true });
-  await writeFormatted(RESULT, JSON.stringify(result, rounded), 'json');
   const sections = SECTIONS.flatMap((name) => {
     const section = result[name];
     if (!section) return [];
     const tables = (TABLES[name] as (of: unknown) => Table[])(section.result);
     const plots = (PLOTS[name] as ((of: unknown) => Plot[]) | undefined)?.(section.result) ?? [];
-    for (const { file, svg } of plots) writeFileSync(join(FOLDER, file), svg);
-    const images = plots.map(({ file, alt }) => `![${alt}](benchmarks/${file})`);
+    const images = plots.map(({ file, svg, alt }) => PAGE.picture(file, svg, alt));
     return [`## ${HEADINGS[name]}`, told(section.about), ...images, ...tables.map(asMarkdown)];
   });
-  const introduction = existsSync(PAGE) ? (readFileSync(PAGE, 'utf8').split(MARK)[0] as string) : '# Benchmarks\n\n';
-  const page = [introduction + MARK, '## Aims and what was reached', asMarkdown(reachTable(result)), ...sections];
-  await writeFormatted(PAGE, page.join('\n\n'), 'markdown');
+  await PAGE.write(result, ['## Aims and what was reached', asMarkdown(reachTable(result)), ...sections]);
 }
 
 function told({

@@ -1,9 +1,10 @@
 // How early in a history something can be seen: what a run of that length would have found.
 
+import { fromIso } from '@app/tokens';
 import type { History, Operation } from '../history.js';
 import { check } from './check.js';
 import type { Finding } from './finding.js';
-import { micros, Wall } from './instants.js';
+import { Wall } from './instants.js';
 
 /** Nanoseconds from the beginning to the first sign, to within a hundredth of the history. It must show at its end. */
 export function firstSign(history: History, shows: (finding: Finding) => boolean): number {
@@ -29,7 +30,7 @@ function beginning(history: History, until: number): History {
     recoveries: [],
     pools: history.pools.map(({ setting, events, operations }) => ({
       setting,
-      events: events.filter(({ recorded_at }) => micros(recorded_at) <= wall.at(until)),
+      events: events.filter(({ recorded_at }) => fromIso(recorded_at) <= wall.at(until)),
       operations: seen(operations),
       state: null,
     })),

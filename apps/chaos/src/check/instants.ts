@@ -2,9 +2,6 @@
 
 import type { End, Run } from '../history.js';
 
-/** Microseconds since the Unix epoch. */
-export const micros = (iso: string): number => Date.parse(`${iso.slice(0, 19)}Z`) * 1000 + Number(iso.slice(20, 26));
-
 /** What two clocks of one machine, read one after the other, may differ by, in microseconds. */
 const TOLERANCE = 20_000;
 

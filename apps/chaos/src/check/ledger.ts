@@ -1,7 +1,6 @@
 // A pool's feed by what clients know of it, and its state after each event.
 
-import type { EventView } from '@app/tokens';
-import { micros } from './instants.js';
+import { fromIso, type EventView } from '@app/tokens';
 
 export interface Grant {
   readonly event: EventView;
@@ -41,7 +40,7 @@ export class Ledger {
       before = event;
       const [nextDeadline = Infinity] = [...this.#deadlines.values()].sort((a, b) => a - b);
       this.positions.push({
-        recordedAt: micros(event.recorded_at),
+        recordedAt: fromIso(event.recorded_at),
         tokens: this.generated.size - this.deleted.size,
         open: this.#deadlines.size,
         nextDeadline,
@@ -62,12 +61,12 @@ export class Ledger {
       const grant: Grant = { event, before, end: null, renewals: [] };
       this.grants.set(fence ?? 0, grant);
       append(this.grantsOf, askedBy(event), grant);
-      this.#deadlines.set(fence ?? 0, micros(event.expires_at ?? ''));
+      this.#deadlines.set(fence ?? 0, fromIso(event.expires_at ?? ''));
     } else {
       const grant = this.grants.get(fence ?? 0);
       if (kind === 'renewed') {
         grant?.renewals.push(event);
-        this.#deadlines.set(fence ?? 0, micros(event.expires_at ?? ''));
+        this.#deadlines.set(fence ?? 0, fromIso(event.expires_at ?? ''));
         return;
       }
       if (grant) grant.end ??= event;
@@ -86,7 +85,7 @@ export function askedBy({ metadata }: EventView): string {
 
 /** The deadline that a lease has had in the end. */
 export const lastDeadline = ({ event, renewals }: Grant): number =>
-  micros(renewals.at(-1)?.expires_at ?? event.expires_at ?? '');
+  fromIso(renewals.at(-1)?.expires_at ?? event.expires_at ?? '');
 
 export function append<Key, Value>(lists: Map<Key, Value[]>, key: Key, value: Value): void {
   const list = lists.get(key);

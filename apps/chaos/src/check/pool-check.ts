@@ -1,11 +1,11 @@
 // Everything that can be said about one pool.
 
-import { asStored, Auditor, type EventView } from '@app/tokens';
+import { asStored, Auditor, fromIso, type EventView } from '@app/tokens';
 import type { FinalState, Operation, PoolHistory } from '../history.js';
 import { isOk } from '../load/recorder.js';
 import { Answers, type Placed } from './answers.js';
 import type { Finding, Rule } from './finding.js';
-import { micros, type Wall } from './instants.js';
+import type { Wall } from './instants.js';
 import { lastDeadline, Ledger } from './ledger.js';
 import { Order } from './order.js';
 
@@ -60,14 +60,14 @@ function audited({ setting, events, state }: PoolHistory): string[] {
 
 /** An instant at which the tokens were as shown: before the next deadline of those that were. */
 function shownAt({ tokens }: FinalState): number {
-  return Math.min(...tokens.flatMap(({ expires_at }) => (expires_at === null ? [] : micros(expires_at) - 1)));
+  return Math.min(...tokens.flatMap(({ expires_at }) => (expires_at === null ? [] : fromIso(expires_at) - 1)));
 }
 
 function leasesAreShort({ setting, events }: PoolHistory): string[] {
   const most = setting.ttl_seconds * 1e6;
   return events
     .filter(({ event }) => event === 'activated' || event === 'renewed')
-    .filter(({ occurred_at, expires_at }) => micros(expires_at ?? '') - micros(occurred_at) > most)
+    .filter(({ occurred_at, expires_at }) => fromIso(expires_at ?? '') - fromIso(occurred_at) > most)
     .map(({ seq, expires_at }) => `seq ${seq}: a lease until ${expires_at} is longer than the pool allows`);
 }
 
@@ -82,7 +82,7 @@ function stored({ rows }: FinalState, ledger: Ledger): string[] {
     const isSame =
       fence === (grant?.event.fence ?? null) &&
       user_id === (grant?.event.user_id ?? null) &&
-      (grant ? micros(expires_at ?? '') === lastDeadline(grant) : expires_at === null);
+      (grant ? fromIso(expires_at ?? '') === lastDeadline(grant) : expires_at === null);
     return isSame ? [] : [`token ${id} is stored with fence ${fence}, the feed says ${grant?.event.fence ?? null}`];
   });
   return [...findings, ...[...open.keys()].map((id) => `token ${id} is held in the feed, but not stored`)];
@@ -142,7 +142,7 @@ function openAt(
   };
   for (const { seq, event, fence, expires_at } of events) {
     take(seq - 1);
-    if (event === 'activated' || event === 'renewed') deadlines.set(fence, micros(expires_at ?? ''));
+    if (event === 'activated' || event === 'renewed') deadlines.set(fence, fromIso(expires_at ?? ''));
     else deadlines.delete(fence);
   }
   take(Infinity);
@@ -166,7 +166,7 @@ function activeLists(pool: PoolHistory, ledger: Ledger, placed: readonly Placed[
           findings.push(`list ${id} shows token ${token.id} with fence ${token.fence}, which is not in the audit`);
         else if (![event, ...(renewals ?? [])].some(({ expires_at }) => expires_at === token.expires_at))
           findings.push(`list ${id} shows fence ${token.fence} until ${token.expires_at}, which is not in the audit`);
-        if (micros(token.expires_at) < wall.at(sent) - wall.tolerance)
+        if (fromIso(token.expires_at) < wall.at(sent) - wall.tolerance)
           findings.push(`list ${id} shows fence ${token.fence} as active, which was overdue since ${token.expires_at}`);
         const ending = end && endedBy.get(end.seq);
         if (ending && ending.answered < sent)

@@ -1,5 +1,6 @@
 // What came of the requests of one phase.
 
+import { median, quantile } from '../../../bench/src/numbers.js';
 import type { Reply } from './wire.js';
 
 export interface Figures {
@@ -60,8 +61,6 @@ export class Tally {
   }
 }
 
-function percentiles(times: number[]): Percentiles {
-  const sorted = Float64Array.from(times).sort();
-  const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
-  return { p50: at(0.5), p99: at(0.99) };
-}
+/** Zeros where nothing was timed. */
+const percentiles = (times: number[]): Percentiles =>
+  times.length === 0 ? { p50: 0, p99: 0 } : { p50: median(times), p99: quantile(times, 0.99) };
