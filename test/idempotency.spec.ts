@@ -28,7 +28,7 @@ let replays: number;
 beforeEach(() => (replays = 0));
 const keyed = (key: string, fingerprint = 'the same'): Idempotency => ({ key, fingerprint, onReplay: () => replays++ });
 const allocate = (service: Service, key: string, fingerprint?: string): Promise<Grant> =>
-  service.service.allocate('p', { userId: ANN }, keyed(key, fingerprint));
+  service.service.allocate('p', { userId: ANN }, { idempotency: keyed(key, fingerprint) });
 
 async function activations(): Promise<number> {
   expect(await audit(one.reader, 'p')).toEqual([]);
@@ -63,7 +63,7 @@ test('a connection cut after COMMIT, then 50 retries and a restart in between: o
   const proxy = await openProxy(database.url);
   const cut = await openService(proxy.url);
   proxy.set('lose the answer to COMMIT');
-  const first = cut.service.allocate('p', { userId: ANN }, keyed('k'));
+  const first = cut.service.allocate('p', { userId: ANN }, { idempotency: keyed('k') });
   const retries = Promise.all(Array.from({ length: 25 }, () => allocate(other, 'k')));
   const { leaseId } = await first;
   await cut.close();
@@ -84,8 +84,8 @@ test('a key that was used for another request is refused, and nothing happens', 
 test('a key counts within its pool and its use case', async () => {
   await other.service.createPool('q', 'elastic', {});
   await allocate(one, 'k');
-  const { id } = await one.service.generate('q', keyed('k'));
-  expect((await one.service.allocate('q', { userId: ANN }, keyed('k'))).tokenId).toBe(id);
+  const { id } = await one.service.generate('q', { idempotency: keyed('k') });
+  expect((await one.service.allocate('q', { userId: ANN }, { idempotency: keyed('k') })).tokenId).toBe(id);
   expect(replays).toBe(0);
 });
 
@@ -99,7 +99,9 @@ test('a lease that ended meanwhile is not revived', async () => {
 
 test('release, keep-alive, generate and cleanup are done once', async () => {
   await one.service.createPool('e', 'elastic', { size: 5 });
-  const makes = await Promise.all([1, 2, 3].map((n) => (n % 2 ? one : other).service.generate('e', keyed('g'))));
+  const makes = await Promise.all(
+    [1, 2, 3].map((n) => (n % 2 ? one : other).service.generate('e', { idempotency: keyed('g') })),
+  );
   expect(new Set(makes.map(({ id }) => id)).size).toBe(1);
   const { tokenId, leaseId } = await one.service.allocate('e', { userId: ANN });
   const renewed = await one.service.keepAlive(tokenId, { leaseId }, 30, { idempotency: keyed('a') });
@@ -109,9 +111,9 @@ test('release, keep-alive, generate and cleanup are done once', async () => {
   await one.service.allocate('e', { userId: ANN });
   // Without the key this would be 410; with it, the answer that was lost on the way.
   await other.service.release(tokenId, { leaseId }, { idempotency: keyed('r') });
-  expect(await one.service.cleanup('e', keyed('c'))).toBe(1);
+  expect(await one.service.cleanup('e', { idempotency: keyed('c') })).toBe(1);
   await one.service.allocate('e', { userId: ANN });
-  expect(await other.service.cleanup('e', keyed('c'))).toBe(1);
+  expect(await other.service.cleanup('e', { idempotency: keyed('c') })).toBe(1);
   expect((await one.reader.pool('e')).counts.active).toBe(1);
   expect(replays).toBe(5);
   const events = (await wholeFeed(one.reader, 'e')).map(({ event, reason }) => reason ?? event);
@@ -128,7 +130,7 @@ test('release, keep-alive, generate and cleanup are done once', async () => {
 
 test('a refusal is not kept: the same request may succeed later', async () => {
   await one.service.createPool('r', 'fixed', { size: 1, ttlSeconds: 10, onExhausted: 'reject' });
-  const ask = () => one.service.allocate('r', { userId: ANN }, keyed('k'));
+  const ask = () => one.service.allocate('r', { userId: ANN }, { idempotency: keyed('k') });
   await one.service.allocate('r', { userId: ANN });
   await expect(ask()).rejects.toMatchObject({ code: 'pool_exhausted' });
   await clock.advance(10);

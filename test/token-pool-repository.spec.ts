@@ -87,6 +87,25 @@ describe.each<[string, () => Promise<Candidate>]>([
     return error as DomainError;
   };
 
+  test('keeps whose lease it is, and who did what by which request', async () => {
+    const pool = await newPool('fixed', { size: 1 });
+    const ann = { keyId: 'ann', requestId: 'NULL', pools: null, mayOperate: false };
+    const ben = { ...ann, keyId: 'ben', requestId: null };
+    const { tokenId } = await queue().submit(pool, allocate({ userId: USER }, ann));
+    const foreign = await queue(1)
+      .submit(pool, release(tokenId, {}, ben))
+      .catch((error: DomainError) => error.code);
+    expect(foreign).toBe('token_not_active');
+    await queue(1).submit(pool, release(tokenId, {}, ann));
+    await grant(pool);
+    expect((await expectSound(pool)).map(({ actor, request_id }) => [actor, request_id])).toEqual([
+      ['system', null],
+      ['ann', 'NULL'],
+      ['ann', 'NULL'],
+      ['open', null],
+    ]);
+  });
+
   test('makes a pool once, with its tokens and an event for each', async () => {
     const name = await newPool('fixed', { size: 7 });
     expect(await candidate.tokens(name)).toHaveLength(7);
@@ -293,6 +312,8 @@ async function inMemory(): Promise<Candidate> {
         occurred_at: toIso(event.occurredAt),
         recorded_at: toIso(event.recordedAt),
         expires_at: ['activated', 'renewed'].includes(event.event) && event.lease ? toIso(event.lease.expiresAt) : null,
+        actor: event.actor,
+        request_id: event.requestId,
         metadata: {},
       })),
     tokens: async (poolName) => {

@@ -857,6 +857,13 @@ export interface components {
              * @example 2026-11-21T09:30:00.123456Z
              */
             expires_at: string | null;
+            /**
+             * @description Who did it: the id of an API key, `open` where none is asked for, or `system` (what the clock decides).
+             * @example open
+             */
+            actor: string;
+            /** @description Of the request by which it was done. */
+            request_id: string | null;
             /** @description With what was given when it was allocated. */
             metadata: {
                 [key: string]: unknown;

@@ -4,11 +4,12 @@
 export const array = (items: readonly (string | number | boolean | null)[]): string =>
   `{${items.map((item) => item ?? 'NULL').join(',')}}`;
 
-/** Any texts. */
-export const textArray = (items: readonly string[]): string => array(items.map(quoted));
+/** Any texts, or null. */
+export const textArray = (items: readonly (string | null)[]): string =>
+  array(items.map((item) => (item === null ? null : quoted(item))));
 
 /** Anything as JSON; null stays NULL. */
 export const jsonArray = (items: readonly unknown[]): string =>
-  array(items.map((item) => (item === null ? null : quoted(JSON.stringify(item)))));
+  textArray(items.map((item) => (item === null ? null : JSON.stringify(item))));
 
 const quoted = (text: string): string => `"${text.replace(/[\\"]/g, '\\$&')}"`;

@@ -7,6 +7,7 @@ import { PoolEntity } from './entities/pool.entity.js';
 import { TokenEventEntity } from './entities/token-event.entity.js';
 import { TokenEntity } from './entities/token.entity.js';
 import { KeptAnswers1700000000001 } from './migrations/1700000000001-kept-answers.js';
+import { Callers1700000000002 } from './migrations/1700000000002-callers.js';
 import { PoolsTokensEvents1700000000000 } from './migrations/1700000000000-pools-tokens-events.js';
 
 /** How long a connection may take to be made or to come free, in milliseconds. */
@@ -52,7 +53,7 @@ export function createDataSource(url: string, { poolSize = 10 }: DataSourceOptio
       onConnect: outliveLoss,
     },
     entities: [PoolEntity, TokenEntity, TokenEventEntity, KeptAnswerEntity],
-    migrations: [PoolsTokensEvents1700000000000, KeptAnswers1700000000001],
+    migrations: [PoolsTokensEvents1700000000000, KeptAnswers1700000000001, Callers1700000000002],
     migrationsTableName: 'migrations',
     installExtensions: false,
   });

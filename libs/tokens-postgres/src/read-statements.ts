@@ -2,6 +2,8 @@
 // the database's clock, so that an overdue one is available in every answer, swept or not.
 // bigint leaves as double: the driver would make it a string, and 2^53 events will do.
 
+import { OPEN, SYSTEM } from '@app/tokens';
+
 const named = (name: string, text: string): { name: string; text: string } => ({ name, text });
 
 const iso = (at: string): string => `to_char(${at} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
@@ -24,6 +26,8 @@ const EVENT_VIEW = `
   e.id, e.pool, e.seq::double precision AS seq, e.token_id, e.event, e.user_id, e.fence::double precision AS fence,
   e.reason, ${iso('e.occurred_at')} AS occurred_at, ${iso('e.recorded_at')} AS recorded_at,
   CASE WHEN e.event IN ('activated', 'renewed') THEN ${iso('e.expires_at')} END AS expires_at,
+  coalesce(e.actor, CASE WHEN e.reason IN ('ttl_expired', 'idle_ttl') THEN '${SYSTEM}' ELSE '${OPEN}' END) AS actor,
+  e.request_id,
   coalesce(e.metadata, '{}') || jsonb_build_object('user_id', e.user_id, 'reason', e.reason) AS metadata`;
 
 /** $2 page size, $3 after this id, $4 user or null. */

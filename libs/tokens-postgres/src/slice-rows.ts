@@ -1,6 +1,7 @@
 // A pool's slice between rows and domain. Instants are seconds in a double on the way in, microseconds on the way out.
 
 import { randomUUID } from 'node:crypto';
+import { OPEN } from '@app/tokens';
 import type {
   Instant,
   KeptAnswer,
@@ -39,6 +40,7 @@ type TokenTuple = [
   id: string,
   userId: string | null,
   leaseId: string | null,
+  keyId: string | null,
   fence: number | null,
   lastActivatedAt: number | null,
   expiresAt: number | null,
@@ -80,7 +82,7 @@ export function toSlice(name: string, row: SliceRow, answers: readonly KeptAnswe
   };
 }
 
-function toToken([id, userId, leaseId, fence, lastActivatedAt, expiresAt, freeSince]: TokenTuple): Token {
+function toToken([id, userId, leaseId, keyId, fence, lastActivatedAt, expiresAt, freeSince]: TokenTuple): Token {
   const activatedAt = lastActivatedAt === null ? null : micros(lastActivatedAt);
   return {
     id,
@@ -89,7 +91,14 @@ function toToken([id, userId, leaseId, fence, lastActivatedAt, expiresAt, freeSi
     lease:
       fence === null
         ? null
-        : { userId: userId!, leaseId: leaseId!, fence, activatedAt: activatedAt!, expiresAt: micros(expiresAt!) },
+        : {
+            userId: userId!,
+            leaseId: leaseId!,
+            keyId,
+            fence,
+            activatedAt: activatedAt!,
+            expiresAt: micros(expiresAt!),
+          },
   };
 }
 
@@ -127,9 +136,17 @@ export function saveParameters(name: string, pool: TokenPool): { values: Value[]
     state.tokenCount,
     state.leaseCount,
     pool.now,
+    unlessEmpty(tokens.map(({ lease }) => lease && lease.keyId)),
+    unlessEmpty(events.map(({ lease }) => lease && lease.keyId)),
+    unlessEmpty(events.map(({ actor }) => (actor === OPEN ? null : actor))),
+    unlessEmpty(events.map(({ requestId }) => requestId)),
   ];
   return { values, lastEventId: eventIds.at(-1) as string };
 }
+
+/** A list of nothing is left out: what is missing is NULL. */
+const unlessEmpty = (texts: readonly (string | null)[]): string =>
+  texts.every((text) => text === null) ? '{}' : textArray(texts);
 
 export const namedParameters = (name: string, { answers }: Needs): Value[] => [
   name,

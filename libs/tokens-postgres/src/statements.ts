@@ -52,7 +52,7 @@ export const LOAD_SLICE = named(
   )
   SELECT kind, size, ttl_seconds, renewable, max_lifetime_seconds, idle_ttl_seconds, on_exhausted,
     release_authority, last_seq, last_fence, token_count, lease_count, date_part('epoch', now) AS now,
-    (SELECT json_agg(json_build_array(id, user_id, lease_id, fence, date_part('epoch', last_activated_at),
+    (SELECT json_agg(json_build_array(id, user_id, lease_id, key_id, fence, date_part('epoch', last_activated_at),
       date_part('epoch', expires_at), date_part('epoch', free_since))) FROM slice) AS tokens,
     CASE on_exhausted WHEN 'reject' THEN (
       SELECT date_part('epoch', expires_at) FROM tokens
@@ -69,7 +69,8 @@ const instant = (micros: string): string => `timestamptz 'epoch' + ${micros} * i
  * $1 pool; tokens: $2 is new, $3 id, $4 user, $5 lease, $6 fence, $7 last activated, $8 expires, $9 free since;
  * $10 deleted token ids; events: $11 id, $12 token, $13 event, $14 reason, $15 occurred, $16 user, $17 fence,
  * $18 lease, $19 activated, $20 expires, $21 metadata; pool: $22 last seq, $23 last fence, $24 tokens,
- * $25 leases, $26 now.
+ * $25 leases, $26 now. Added: $27 the key of a token's lease; of an event $28 the key of its lease, $29 the actor and
+ * $30 the request. Where no key is asked for, the lists of keys and actors are empty: what is missing is NULL.
  * A token that is not there to be changed would make the audit lie: the count then turns last_seq into null,
  * which the column refuses.
  */
@@ -78,12 +79,12 @@ export const SAVE_SLICE = named(
   `
   WITH touched AS MATERIALIZED (
     SELECT is_new, id, CASE WHEN fence IS NULL THEN 'available' ELSE 'active' END AS status, user_id, lease_id,
-      fence, ${instant('activated')} AS last_activated_at, ${instant('expires')} AS expires_at,
+      key_id, fence, ${instant('activated')} AS last_activated_at, ${instant('expires')} AS expires_at,
       ${instant('free')} AS free_since
     FROM unnest($2::boolean[], $3::uuid[], $4::uuid[], $5::uuid[], $6::bigint[], $7::bigint[], $8::bigint[],
-      $9::bigint[]) AS t (is_new, id, user_id, lease_id, fence, activated, expires, free)
+      $9::bigint[], $27::text[]) AS t (is_new, id, user_id, lease_id, fence, activated, expires, free, key_id)
   ), updated AS (
-    UPDATE tokens SET status = t.status, user_id = t.user_id, lease_id = t.lease_id, fence = t.fence,
+    UPDATE tokens SET status = t.status, user_id = t.user_id, lease_id = t.lease_id, key_id = t.key_id, fence = t.fence,
       last_activated_at = t.last_activated_at, expires_at = t.expires_at, free_since = t.free_since
     FROM touched t, LATERAL ${byId('ctid', 't.id')} there WHERE tokens.ctid = there.ctid AND NOT t.is_new
     RETURNING 1
@@ -97,13 +98,14 @@ export const SAVE_SLICE = named(
     RETURNING 1
   ), recorded AS (
     INSERT INTO token_events (pool, seq, id, token_id, event, reason, occurred_at, recorded_at, user_id, fence,
-      lease_id, activated_at, expires_at, metadata)
+      lease_id, activated_at, expires_at, metadata, key_id, actor, request_id)
     SELECT $1, $22::bigint - cardinality($11::uuid[]) + place, id, token_id, event, reason,
       ${instant('occurred')}, ${instant('$26::bigint')}, user_id, fence, lease_id,
-      ${instant('activated')}, ${instant('expires')}, metadata
+      ${instant('activated')}, ${instant('expires')}, metadata, key_id, actor, request_id
     FROM unnest($11::uuid[], $12::uuid[], $13::text[], $14::text[], $15::bigint[], $16::uuid[], $17::bigint[],
-      $18::uuid[], $19::bigint[], $20::bigint[], $21::jsonb[]) WITH ORDINALITY
-      AS e (id, token_id, event, reason, occurred, user_id, fence, lease_id, activated, expires, metadata, place)
+      $18::uuid[], $19::bigint[], $20::bigint[], $21::jsonb[], $28::text[], $29::text[], $30::text[]) WITH ORDINALITY
+      AS e (id, token_id, event, reason, occurred, user_id, fence, lease_id, activated, expires, metadata, key_id,
+        actor, request_id, place)
   )
   UPDATE pools SET last_fence = $23, token_count = $24, lease_count = $25, last_at = ${instant('$26::bigint')},
     last_seq = CASE WHEN (SELECT count(*) FROM updated) + (SELECT count(*) FROM inserted)

@@ -20,6 +20,7 @@ export function decideBatch(pool: TokenPool, commands: readonly Command<unknown>
       outcomes[place] = 'put off';
       continue;
     }
+    pool.caller = command.caller;
     try {
       outcomes[place] = { value: command.decide(pool) };
       if (command.kind === 'allocate') grants++;

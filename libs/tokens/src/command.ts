@@ -1,6 +1,7 @@
 // A command is a value: what it needs, and the function that decides it. So commands can wait, and go together.
 
 import type { Idempotency } from './answer-book.js';
+import { ANYBODY, type Caller } from './caller.js';
 import type { LeaseClaim } from './lease-claim.js';
 import { needs, type Needs } from './needs.js';
 import type { AllocateRequest, Grant, Renewal, TokenPool } from './token-pool.js';
@@ -15,6 +16,7 @@ const ORDER = ['release', 'keep-alive', 'delete', 'generate', 'allocate'] as con
 
 export interface Command<T> {
   readonly kind: (typeof ORDER)[number];
+  readonly caller: Caller;
   readonly needs: Needs;
   readonly decide: (pool: TokenPool) => T;
 }
@@ -33,6 +35,7 @@ export function once<T>(command: Command<T>, idempotency: Idempotency): Command<
   const name = { useCase: command.kind, key: idempotency.key };
   return {
     kind: command.kind,
+    caller: command.caller,
     needs: { ...command.needs, answers: [name] },
     decide: (pool) => {
       const earlier = pool.answers.find(name, idempotency);
@@ -47,32 +50,42 @@ export function once<T>(command: Command<T>, idempotency: Idempotency): Command<
 const ONE_GRANT = needs({ free: 1, due: 1, grants: 1 });
 const ONE_PLACE = needs({ free: 1, due: 1 });
 
-export const allocate = (request: AllocateRequest): Command<Grant> => ({
+export const allocate = (request: AllocateRequest, caller = ANYBODY): Command<Grant> => ({
   kind: 'allocate',
+  caller,
   needs: ONE_GRANT,
   decide: (pool) => pool.allocate(request),
 });
 
-export const release = (tokenId: string, claim: LeaseClaim): Command<void> => ({
+export const release = (tokenId: string, claim: LeaseClaim, caller = ANYBODY): Command<void> => ({
   kind: 'release',
+  caller,
   needs: needs({ tokenIds: [tokenId] }),
   decide: (pool) => pool.release(tokenId, claim),
 });
 
-export const keepAlive = (tokenId: string, claim: LeaseClaim, ttlSeconds?: number): Command<Renewal> => ({
+export const keepAlive = (
+  tokenId: string,
+  claim: LeaseClaim,
+  ttlSeconds?: number,
+  caller = ANYBODY,
+): Command<Renewal> => ({
   kind: 'keep-alive',
+  caller,
   needs: needs({ tokenIds: [tokenId] }),
   decide: (pool) => pool.keepAlive(tokenId, claim, ttlSeconds),
 });
 
-export const generate = (): Command<Token> => ({
+export const generate = (caller = ANYBODY): Command<Token> => ({
   kind: 'generate',
+  caller,
   needs: ONE_PLACE,
   decide: (pool) => pool.generate(),
 });
 
-export const deleteToken = (tokenId: string, force: boolean): Command<void> => ({
+export const deleteToken = (tokenId: string, force: boolean, caller = ANYBODY): Command<void> => ({
   kind: 'delete',
+  caller,
   needs: needs({ tokenIds: [tokenId] }),
   decide: (pool) => pool.delete(tokenId, force),
 });

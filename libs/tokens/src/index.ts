@@ -3,6 +3,7 @@
 export { ANSWERS_ARE_KEPT_HOURS, type AnswerName, type Idempotency, type KeptAnswer } from './answer-book.js';
 export { auditPool, type AuditReport } from './audit-pool.js';
 export { Auditor, asStored } from './auditor.js';
+export { ANYBODY, OPEN, SYSTEM, type Caller } from './caller.js';
 export { DEFAULT_LIMITS, CommandQueue, type CommandQueueLimits } from './command-queue.js';
 export { DomainError, type DomainErrorCode, type DomainErrorFacts } from './domain-error.js';
 export { DEFAULT_POOL, ELASTIC_POOL, openPool, type FirstPool } from './first-start.js';
@@ -31,7 +32,7 @@ export type { EndReason, GrantReason, Metadata, TokenEvent, TokenEventKind } fro
 export type { PoolSlice, PoolState } from './pool-slice.js';
 export { TokenPool, type AllocateRequest, type Grant, type Renewal } from './token-pool.js';
 export { TokenPoolRepository } from './token-pool-repository.js';
-export { TokenPoolService } from './token-pool-service.js';
+export { TokenPoolService, type Asked } from './token-pool-service.js';
 export { TokenReader, type PageRequest, type TokenQuery } from './token-reader.js';
 export type { Lease, Token } from './token.js';
 export type * from './views.js';

@@ -1,5 +1,6 @@
 // Who may end or renew a lease: whoever names it, or just its token, as the pool's policy says.
 
+import type { Caller } from './caller.js';
 import { DomainError } from './domain-error.js';
 import type { PoolPolicy } from './pool-policy.js';
 import type { Lease, Token } from './token.js';
@@ -12,11 +13,13 @@ export interface LeaseClaim {
 }
 
 /**
- * The open lease of a token, if it is the one that is meant.
+ * The open lease of a token, if it is the one that is meant. That of another key is for a caller who may not operate as
+ * if it were not there.
  * @throws DomainError `token_not_active`, `lease_handle_required` or `stale_lease`
  */
-export function openLease(token: Token, claim: LeaseClaim, policy: PoolPolicy): Lease {
-  const { lease, id } = token;
+export function openLease(token: Token, claim: LeaseClaim, policy: PoolPolicy, caller: Caller): Lease {
+  const { id } = token;
+  const lease = token.lease && isVisible(token.lease, caller) ? token.lease : null;
   if (lease === null && claimsNothing(claim)) throw notActive(id);
   if (policy.releaseAuthority === 'holder' && claim.leaseId === undefined) {
     throw new DomainError('lease_handle_required', `pool ${policy.name} asks for the lease_id of the lease`);
@@ -32,6 +35,8 @@ const matches = (lease: Lease, claim: LeaseClaim): boolean =>
   (claim.leaseId === undefined || claim.leaseId === lease.leaseId) &&
   (claim.userId === undefined || claim.userId === lease.userId) &&
   (claim.fence === undefined || claim.fence === lease.fence);
+
+const isVisible = ({ keyId }: Lease, caller: Caller): boolean => caller.mayOperate || keyId === caller.keyId;
 
 const claimsNothing = ({ leaseId, userId, fence }: LeaseClaim): boolean =>
   leaseId === undefined && userId === undefined && fence === undefined;

@@ -19,6 +19,10 @@ export interface TokenEvent {
   readonly occurredAt: Instant;
   /** The lease it is about (an end keeps the one it ended); null for `generated` and `deleted`. */
   readonly lease: Lease | null;
+  /** Who did it: the id of an API key, `open` where none is asked for, or `system`. */
+  readonly actor: string;
+  /** Of the request by which it was done; null when it was none. */
+  readonly requestId: string | null;
   /** What the caller of `allocate` gave to be kept with the lease. */
   readonly metadata: Metadata | null;
 }

@@ -204,7 +204,7 @@ describe('a token', () => {
       const refusals = await Promise.all([
         refusalFrom(service.release(id, { leaseId }, { within: 'elastic' })),
         refusalFrom(service.keepAlive(id, { leaseId }, 5, { within: 'elastic' })),
-        refusalFrom(service.delete(id, true, 'elastic')),
+        refusalFrom(service.delete(id, true, { within: 'elastic' })),
       ]);
       expect(refusals.map(({ code }) => code)).toEqual(Array(3).fill('token_not_found'));
     }

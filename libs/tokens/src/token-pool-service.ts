@@ -1,13 +1,14 @@
 // The use cases: each is a command for the queue, or a decision under the pool's lock.
 
 import type { Idempotency } from './answer-book.js';
+import { ANYBODY, type Caller } from './caller.js';
 import { allocate, deleteToken, generate, keepAlive, once, release, type Command } from './command.js';
 import type { CommandQueue } from './command-queue.js';
 import { DomainError } from './domain-error.js';
 import type { LeaseClaim } from './lease-claim.js';
 import { needs } from './needs.js';
 import { newPolicy, type PolicyChange, type PoolKind } from './pool-policy.js';
-import type { AllocateRequest, Grant, Renewal } from './token-pool.js';
+import type { AllocateRequest, Grant, Renewal, TokenPool } from './token-pool.js';
 import type { TokenPoolRepository } from './token-pool-repository.js';
 import type { TokenReader } from './token-reader.js';
 import type { Token } from './token.js';
@@ -19,8 +20,10 @@ const CHUNK = 5000;
 /** A token never changes its pool, so where it lives is remembered. */
 const REMEMBERED_TOKENS = 100_000;
 
-/** How a command about a token is asked for. */
-interface Asked {
+/** How something is asked for. */
+export interface Asked {
+  /** Left out: anybody. */
+  readonly caller?: Caller;
   /** The pool that the token must be of. */
   readonly within?: string;
   readonly idempotency?: Idempotency;
@@ -36,37 +39,38 @@ export class TokenPoolService {
   ) {}
 
   /** @throws DomainError `pool_not_found`, `pool_exhausted`, `unavailable` */
-  allocate(poolName: string, request: AllocateRequest, idempotency?: Idempotency): Promise<Grant> {
-    return this.#submit(poolName, allocate(request), idempotency);
+  allocate(poolName: string, request: AllocateRequest, { caller, idempotency }: Asked = {}): Promise<Grant> {
+    return this.#submit(poolName, allocate(request, caller), idempotency);
   }
 
   /** @throws DomainError `token_not_found`, `token_deleted`, `token_not_active`, `stale_lease`, `lease_ended`, `lease_handle_required`, `unavailable` */
-  release(tokenId: string, claim: LeaseClaim, { within, idempotency }: Asked = {}): Promise<void> {
-    return this.#ofLease(tokenId, claim, release(tokenId, claim), { within, idempotency });
+  release(tokenId: string, claim: LeaseClaim, asked: Asked = {}): Promise<void> {
+    return this.#ofLease(tokenId, claim, release(tokenId, claim, asked.caller), asked);
   }
 
   /** @throws DomainError as `release`, and `not_renewable`, `invalid_request` */
   keepAlive(tokenId: string, claim: LeaseClaim, ttlSeconds?: number, asked: Asked = {}): Promise<Renewal> {
-    return this.#ofLease(tokenId, claim, keepAlive(tokenId, claim, ttlSeconds), asked);
+    return this.#ofLease(tokenId, claim, keepAlive(tokenId, claim, ttlSeconds, asked.caller), asked);
   }
 
   /** @throws DomainError `pool_not_found`, `pool_is_fixed`, `pool_limit_reached`, `unavailable` */
-  generate(poolName: string, idempotency?: Idempotency): Promise<Token> {
-    return this.#submit(poolName, generate(), idempotency);
+  generate(poolName: string, { caller, idempotency }: Asked = {}): Promise<Token> {
+    return this.#submit(poolName, generate(caller), idempotency);
   }
 
   /** @throws DomainError `token_not_found`, `token_deleted`, `pool_is_fixed`, `token_in_use`, `unavailable` */
-  async delete(tokenId: string, force: boolean, within?: string): Promise<void> {
-    return this.queue.submit(await this.#locate(tokenId, within), deleteToken(tokenId, force));
+  async delete(tokenId: string, force: boolean, asked: Asked = {}): Promise<void> {
+    return this.queue.submit(await this.#locate(tokenId, asked), deleteToken(tokenId, force, asked.caller));
   }
 
   /** Ends every lease that is active when it begins; says how many. In chunks, so that others get their turn. */
-  async cleanup(poolName: string, idempotency?: Idempotency): Promise<number> {
+  async cleanup(poolName: string, { caller = ANYBODY, idempotency }: Asked = {}): Promise<number> {
     const name = { useCase: 'cleanup', key: idempotency?.key ?? '' };
     const chunk = needs({ oldest: CHUNK, due: CHUNK, answers: idempotency ? [name] : [] });
     let released = 0;
     for (let lastFence = Infinity; ;) {
       const ending = this.repository.change(poolName, chunk, (pool) => {
+        pool.caller = caller;
         const earlier = idempotency && pool.answers.find(name, idempotency);
         const ended = earlier ? 0 : pool.releaseOldest(CHUNK, lastFence);
         if (idempotency && !earlier && ended < CHUNK) pool.answers.keep(name, idempotency, released + ended);
@@ -84,27 +88,27 @@ export class TokenPoolService {
   }
 
   /** @throws DomainError `invalid_request`, `pool_exists`, `unavailable` */
-  async createPool(name: string, kind: PoolKind, given: PolicyChange): Promise<PoolView> {
-    const lacking = await this.repository.create(newPolicy(name, kind, given), (pool) => pool.fill(CHUNK));
-    return afterwards(this.#filled(name, lacking));
+  async createPool(name: string, kind: PoolKind, given: PolicyChange, caller: Caller | null = null): Promise<PoolView> {
+    const lacking = await this.repository.create(newPolicy(name, kind, given), (pool) => filled(pool, caller));
+    return afterwards(this.#whole(name, lacking, caller));
   }
 
   /** @throws DomainError `pool_not_found`, `invalid_request`, `unavailable` */
-  async changePool(poolName: string, change: PolicyChange): Promise<PoolView> {
+  async changePool(poolName: string, change: PolicyChange, caller: Caller | null = null): Promise<PoolView> {
     const lacking = await this.repository.change(poolName, needs({}), (pool) => {
       pool.changePolicy(change);
-      return pool.fill(CHUNK);
+      return filled(pool, caller);
     });
-    return afterwards(this.#filled(poolName, lacking));
+    return afterwards(this.#whole(poolName, lacking, caller));
   }
 
   /** Makes the tokens that a fixed pool lacks, in chunks. What a crash interrupts, the sweep goes on with. */
-  async fill(poolName: string): Promise<void> {
-    while ((await this.repository.change(poolName, needs({}), (pool) => pool.fill(CHUNK))) > 0);
+  async fill(poolName: string, caller: Caller | null = null): Promise<void> {
+    while ((await this.repository.change(poolName, needs({}), (pool) => filled(pool, caller))) > 0);
   }
 
-  async #filled(poolName: string, lacking: number): Promise<PoolView> {
-    if (lacking > 0) await this.fill(poolName);
+  async #whole(poolName: string, lacking: number, caller: Caller | null): Promise<PoolView> {
+    if (lacking > 0) await this.fill(poolName, caller);
     return this.reader.pool(poolName);
   }
 
@@ -117,7 +121,7 @@ export class TokenPoolService {
 
   async #ofLease<T>(tokenId: string, claim: LeaseClaim, command: Command<T>, asked: Asked): Promise<T> {
     try {
-      return await this.#submit(await this.#locate(tokenId, asked.within), command, asked.idempotency);
+      return await this.#submit(await this.#locate(tokenId, asked), command, asked.idempotency);
     } catch (error) {
       throw await this.#explained(error, tokenId, claim);
     }
@@ -133,15 +137,24 @@ export class TokenPoolService {
     });
   }
 
-  async #locate(tokenId: string, within?: string): Promise<string> {
+  async #locate(tokenId: string, { within, caller }: Asked): Promise<string> {
     const poolName = this.#poolOf.get(tokenId) ?? (await this.reader.locate(tokenId));
     if (this.#poolOf.size >= REMEMBERED_TOKENS) this.#poolOf.clear();
     this.#poolOf.set(tokenId, poolName);
     if (within !== undefined && within !== poolName) {
       throw new DomainError('token_not_found', `pool ${within} has no token ${tokenId}`);
     }
+    if (caller?.pools && !caller.pools.has(poolName)) {
+      throw new DomainError('token_not_found', `there is no token ${tokenId}`);
+    }
     return poolName;
   }
+}
+
+/** Makes a part of the tokens that are lacking; says how many lack after that. */
+function filled(pool: TokenPool, caller: Caller | null): number {
+  pool.caller = caller;
+  return pool.fill(CHUNK);
 }
 
 /** What fails when a part is committed already must not say that nothing was changed. */

@@ -3,6 +3,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { AnswerBook } from './answer-book.js';
+import { ANYBODY, OPEN, SYSTEM, type Caller } from './caller.js';
 import { DomainError } from './domain-error.js';
 import { fromSeconds, secondsUntil, type Instant } from './instant.js';
 import { newLeaseId } from './lease-id.js';
@@ -38,6 +39,8 @@ export class TokenPool {
   readonly generated = new Set<Token>();
   readonly deleted = new Set<Token>();
   readonly answers: AnswerBook;
+  /** Who asks for what is done next; null: the service itself. */
+  caller: Caller | null = null;
 
   #state: PoolState;
   readonly #tokens: Map<string, Token>;
@@ -103,7 +106,7 @@ export class TokenPool {
   release(tokenId: string, claim: LeaseClaim): void {
     this.settle();
     const token = this.#existing(tokenId);
-    openLease(token, claim, this.policy);
+    openLease(token, claim, this.policy, this.#asker);
     this.#end(token, 'released', 'released_by_client');
   }
 
@@ -111,7 +114,7 @@ export class TokenPool {
   keepAlive(tokenId: string, claim: LeaseClaim, ttlSeconds?: number): Renewal {
     this.settle();
     const token = this.#existing(tokenId);
-    const lease = openLease(token, claim, this.policy);
+    const lease = openLease(token, claim, this.policy, this.#asker);
     if (claim.leaseId === undefined && claim.userId === undefined) {
       throw new DomainError('invalid_request', 'lease_id or user_id must be given to say whose lease to keep alive');
     }
@@ -170,7 +173,14 @@ export class TokenPool {
   #activate(token: Token, request: AllocateRequest, reason: GrantReason, evicted: Lease | null): Grant {
     const fence = this.#state.lastFence + 1;
     const expiresAt = firstDeadline(this.policy, this.now, request.ttlSeconds);
-    const lease = { leaseId: newLeaseId(fence), userId: request.userId, fence, activatedAt: this.now, expiresAt };
+    const lease = {
+      leaseId: newLeaseId(fence),
+      userId: request.userId,
+      keyId: this.#asker.keyId,
+      fence,
+      activatedAt: this.now,
+      expiresAt,
+    };
     token.lease = lease;
     token.lastActivatedAt = this.now;
     this.#state = { ...this.#state, lastFence: fence, leaseCount: this.#state.leaseCount + 1 };
@@ -220,7 +230,15 @@ export class TokenPool {
   ): void {
     const seq = this.#state.lastSeq + 1;
     this.#state = { ...this.#state, lastSeq: seq };
-    this.events.push({ seq, tokenId, event, reason, occurredAt, lease, metadata });
+    const decidedByClock = reason === 'ttl_expired' || reason === 'idle_ttl';
+    const caller = decidedByClock ? null : this.caller;
+    const actor = caller === null ? SYSTEM : (caller.keyId ?? OPEN);
+    const requestId = caller && caller.requestId;
+    this.events.push({ seq, tokenId, event, reason, occurredAt, lease, actor, requestId, metadata });
+  }
+
+  get #asker(): Caller {
+    return this.caller ?? ANYBODY;
   }
 
   /** Callers name only tokens that are or were in this pool: one that is not there any more was deleted. */

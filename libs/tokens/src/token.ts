@@ -7,6 +7,8 @@ export interface Lease {
   /** Unguessable handle, known to the caller that was granted the lease. */
   readonly leaseId: string;
   readonly userId: string;
+  /** Of the API key that took it; null when none was asked for. */
+  readonly keyId: string | null;
   /** The number of the lease in its pool: 1, 2, 3 …, never reused. */
   readonly fence: number;
   readonly activatedAt: Instant;

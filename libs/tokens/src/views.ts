@@ -44,6 +44,10 @@ export interface EventView {
   readonly recorded_at: string;
   /** Of `activated` and `renewed`: the deadline from then on, so that the feed folds to the whole state. */
   readonly expires_at: string | null;
+  /** Who did it: the id of an API key, `open` where none is asked for, or `system`. */
+  readonly actor: string;
+  /** Of the request by which it was done; null when it was none. */
+  readonly request_id: string | null;
   readonly metadata: Metadata;
 }
 

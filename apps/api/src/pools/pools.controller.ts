@@ -7,10 +7,12 @@ import {
   TokenPoolService,
   TokenReader,
   type AuditReport,
+  type Caller,
   type FeedPage,
   type PolicyChange,
   type PoolView,
 } from '@app/tokens';
+import { By } from '../http/by.decorator.js';
 import { DeclaredInputGuard } from '../http/declared-input.guard.js';
 import { PoolMetrics } from '../metrics/pool-metrics.js';
 import { BODY, Operation } from '../openapi/operation.decorator.js';
@@ -59,8 +61,8 @@ export class PoolsController {
     answer: Pool,
     problems: [...BODY, 'pool_exists'],
   })
-  create(@Body() { name, kind, ...policy }: CreatePoolBody): Promise<PoolView> {
-    return this.service.createPool(name, kind, changeOf(policy));
+  create(@Body() { name, kind, ...policy }: CreatePoolBody, @By() caller: Caller): Promise<PoolView> {
+    return this.service.createPool(name, kind, changeOf(policy), caller);
   }
 
   @Patch(':name')
@@ -72,8 +74,8 @@ export class PoolsController {
     answer: Pool,
     problems: [...BODY, 'pool_not_found'],
   })
-  change(@PoolName() name: string, @Body() policy: ChangePoolBody): Promise<PoolView> {
-    return this.service.changePool(name, changeOf(policy));
+  change(@PoolName() name: string, @Body() policy: ChangePoolBody, @By() caller: Caller): Promise<PoolView> {
+    return this.service.changePool(name, changeOf(policy), caller);
   }
 
   @Get(':name/events')

@@ -7,9 +7,12 @@ import {
   ELASTIC_POOL,
   TokenPoolService,
   TokenReader,
+  type Asked,
+  type Caller,
   type DomainErrorCode,
   type Idempotency,
 } from '@app/tokens';
+import { By } from '../http/by.decorator.js';
 import { DeclaredInputGuard } from '../http/declared-input.guard.js';
 import { Once, Repeatable } from '../http/idempotency.js';
 import { HttpProblem } from '../http/problem.js';
@@ -63,8 +66,8 @@ export class ShortRoutesController {
     problems: ['pool_limit_reached'],
   })
   @Repeatable()
-  generate(@Once() idempotency?: Idempotency): Promise<ShortToken> {
-    return this.service.generate(ELASTIC_POOL, idempotency).then(({ id }) => ({ token: id }));
+  generate(@By() caller: Caller, @Once() idempotency?: Idempotency): Promise<ShortToken> {
+    return this.service.generate(ELASTIC_POOL, { caller, idempotency }).then(({ id }) => ({ token: id }));
   }
 
   @Post('assign-token')
@@ -76,11 +79,14 @@ export class ShortRoutesController {
     problems: [...BODY, NONE_FREE],
   })
   @Repeatable()
-  assign(@Body() { client_id }: AssignTokenBody, @Once() idempotency?: Idempotency): Promise<ShortToken> {
+  assign(
+    @Body() { client_id }: AssignTokenBody,
+    @By() caller: Caller,
+    @Once() idempotency?: Idempotency,
+  ): Promise<ShortToken> {
     const request = { userId: userOfClient(client_id), metadata: { client_id } };
-    return answering(NONE_FREE, this.service.allocate(ELASTIC_POOL, request, idempotency)).then(({ tokenId }) => ({
-      token: tokenId,
-    }));
+    const granting = this.service.allocate(ELASTIC_POOL, request, { caller, idempotency });
+    return answering(NONE_FREE, granting).then(({ tokenId }) => ({ token: tokenId }));
   }
 
   @Post('keep-alive')
@@ -92,8 +98,12 @@ export class ShortRoutesController {
     problems: [...BODY, NOT_ASSIGNED_TO_CLIENT, 'not_renewable', 'lease_handle_required'],
   })
   @Repeatable()
-  keepAlive(@Body() body: KeepTokenAliveBody, @Once() idempotency?: Idempotency): Promise<Message> {
-    const renewal = this.metrics.renewal(this.#keepAlive(body, idempotency));
+  keepAlive(
+    @Body() body: KeepTokenAliveBody,
+    @By() caller: Caller,
+    @Once() idempotency?: Idempotency,
+  ): Promise<Message> {
+    const renewal = this.metrics.renewal(this.#keepAlive(body, { caller, idempotency }));
     return answering(NOT_ASSIGNED_TO_CLIENT, renewal).then(() => said('Token keep-alive refreshed'));
   }
 
@@ -106,8 +116,8 @@ export class ShortRoutesController {
     problems: [...BODY, NOT_ASSIGNED, 'lease_handle_required'],
   })
   @Repeatable()
-  unblock(@Body() { token }: TokenBody, @Once() idempotency?: Idempotency): Promise<Message> {
-    const asked = { within: ELASTIC_POOL, idempotency };
+  unblock(@Body() { token }: TokenBody, @By() caller: Caller, @Once() idempotency?: Idempotency): Promise<Message> {
+    const asked = { caller, within: ELASTIC_POOL, idempotency };
     return answering(NOT_ASSIGNED, this.service.release(token, {}, asked)).then(() => said('Token unblocked'));
   }
 
@@ -119,8 +129,8 @@ export class ShortRoutesController {
     answer: Message,
     problems: [...BODY, UNKNOWN],
   })
-  delete(@Body() { token }: TokenBody): Promise<Message> {
-    return answering(UNKNOWN, this.service.delete(token, true, ELASTIC_POOL)).then(() =>
+  delete(@Body() { token }: TokenBody, @By() caller: Caller): Promise<Message> {
+    return answering(UNKNOWN, this.service.delete(token, true, { caller, within: ELASTIC_POOL })).then(() =>
       said('Token deleted successfully!'),
     );
   }
@@ -133,14 +143,14 @@ export class ShortRoutesController {
     answer: Message,
     problems: [...BODY, UNKNOWN],
   })
-  remove(@Body() body: TokenBody): Promise<Message> {
-    return this.delete(body);
+  remove(@Body() body: TokenBody, @By() caller: Caller): Promise<Message> {
+    return this.delete(body, caller);
   }
 
   /** Without a client, whoever has the token is meant: the domain wants to know whom, so that nobody renews a successor's lease. */
-  async #keepAlive({ token, client_id }: KeepTokenAliveBody, idempotency?: Idempotency): Promise<void> {
+  async #keepAlive({ token, client_id }: KeepTokenAliveBody, asked: Asked): Promise<void> {
     const userId = client_id === undefined ? await this.#holderOf(token) : userOfClient(client_id);
-    await this.service.keepAlive(token, { userId }, undefined, { within: ELASTIC_POOL, idempotency });
+    await this.service.keepAlive(token, { userId }, undefined, { ...asked, within: ELASTIC_POOL });
   }
 
   async #holderOf(token: string): Promise<string> {

@@ -7,11 +7,13 @@ import {
   DEFAULT_POOL,
   TokenPoolService,
   toIso,
+  type Caller,
   type Grant,
   type Idempotency,
   type LeaseClaim,
   type Renewal,
 } from '@app/tokens';
+import { By } from '../http/by.decorator.js';
 import { DeclaredInputGuard } from '../http/declared-input.guard.js';
 import { Once, Repeatable } from '../http/idempotency.js';
 import { TOKEN_ID, TokenId } from '../http/token-id.pipe.js';
@@ -47,10 +49,11 @@ export class LeasesController {
   @Repeatable()
   allocate(
     @Body() { pool = DEFAULT_POOL, user_id, ttl_seconds, metadata }: AllocateBody,
+    @By() caller: Caller,
     @Once() idempotency?: Idempotency,
   ): Promise<GrantAnswer> {
     const request = { userId: user_id ?? randomUUID(), ttlSeconds: ttl_seconds, metadata };
-    return this.service.allocate(pool, request, idempotency).then((grant) => granted(pool, grant));
+    return this.service.allocate(pool, request, { caller, idempotency }).then((grant) => granted(pool, grant));
   }
 
   @Post(':id/release')
@@ -58,9 +61,14 @@ export class LeasesController {
   @ApiBody({ type: ReleaseBody, required: false })
   @Operation('releaseToken', RELEASE)
   @Repeatable()
-  release(@TokenId() id: string, @Body() body: ReleaseBody, @Once() idempotency?: Idempotency): Promise<ReleaseAnswer> {
+  release(
+    @TokenId() id: string,
+    @Body() body: ReleaseBody,
+    @By() caller: Caller,
+    @Once() idempotency?: Idempotency,
+  ): Promise<ReleaseAnswer> {
     return this.service
-      .release(id, claimOf(body), { idempotency })
+      .release(id, claimOf(body), { caller, idempotency })
       .then(() => ({ ok: true, token_id: id, status: 'available' }));
   }
 
@@ -72,9 +80,10 @@ export class LeasesController {
   releaseById(
     @TokenId() id: string,
     @Body() body: ReleaseBody,
+    @By() caller: Caller,
     @Once() idempotency?: Idempotency,
   ): Promise<ReleaseAnswer> {
-    return this.release(id, body, idempotency);
+    return this.release(id, body, caller, idempotency);
   }
 
   @Post(':id/keep-alive')
@@ -90,9 +99,10 @@ export class LeasesController {
   keepAlive(
     @TokenId() id: string,
     @Body() body: KeepAliveBody,
+    @By() caller: Caller,
     @Once() idempotency?: Idempotency,
   ): Promise<RenewalAnswer> {
-    const renewal = this.service.keepAlive(id, claimOf(body), body.ttl_seconds, { idempotency });
+    const renewal = this.service.keepAlive(id, claimOf(body), body.ttl_seconds, { caller, idempotency });
     return this.metrics.renewal(renewal).then((lease) => renewed(id, lease));
   }
 }

@@ -124,6 +124,16 @@ export class TokenEvent implements EventView {
   readonly expires_at: string | null;
 
   @ApiProperty({
+    description:
+      'Who did it: the id of an API key, `open` where none is asked for, or `system` (what the clock decides).',
+    example: 'open',
+  })
+  readonly actor: string;
+
+  @ApiProperty({ type: String, nullable: true, description: 'Of the request by which it was done.' })
+  readonly request_id: string | null;
+
+  @ApiProperty({
     type: 'object',
     additionalProperties: true,
     description: 'With what was given when it was allocated.',

@@ -6,6 +6,7 @@ import {
   DEFAULT_POOL,
   TokenPoolService,
   TokenReader,
+  type Caller,
   type EventPage,
   type Idempotency,
   type HistoryPage,
@@ -15,6 +16,7 @@ import {
   type TokenQuery,
   type TokenView,
 } from '@app/tokens';
+import { By } from '../http/by.decorator.js';
 import { DeclaredInputGuard } from '../http/declared-input.guard.js';
 import { Once, Repeatable } from '../http/idempotency.js';
 import { TOKEN_ID, TokenId } from '../http/token-id.pipe.js';
@@ -117,8 +119,12 @@ export class TokensController {
     problems: [...BODY, 'pool_not_found'],
   })
   @Repeatable()
-  cleanup(@Body() { pool = DEFAULT_POOL }: PoolBody, @Once() idempotency?: Idempotency): Promise<ReleasedCount> {
-    return this.service.cleanup(pool, idempotency).then((released) => ({ released }));
+  cleanup(
+    @Body() { pool = DEFAULT_POOL }: PoolBody,
+    @By() caller: Caller,
+    @Once() idempotency?: Idempotency,
+  ): Promise<ReleasedCount> {
+    return this.service.cleanup(pool, { caller, idempotency }).then((released) => ({ released }));
   }
 
   @Delete('clear-active')
@@ -129,8 +135,12 @@ export class TokensController {
     problems: ['pool_not_found'],
   })
   @Repeatable()
-  clearActive(@Query() query: PoolQuery, @Once() idempotency?: Idempotency): Promise<ReleasedCount> {
-    return this.cleanup(query, idempotency);
+  clearActive(
+    @Query() query: PoolQuery,
+    @By() caller: Caller,
+    @Once() idempotency?: Idempotency,
+  ): Promise<ReleasedCount> {
+    return this.cleanup(query, caller, idempotency);
   }
 
   @Post()
@@ -143,8 +153,12 @@ export class TokensController {
     problems: [...BODY, 'pool_not_found', 'pool_is_fixed', 'pool_limit_reached'],
   })
   @Repeatable()
-  create(@Body() { pool = DEFAULT_POOL }: PoolBody, @Once() idempotency?: Idempotency): Promise<TokenView> {
-    return this.service.generate(pool, idempotency).then(({ id }) => freshToken(id, pool));
+  create(
+    @Body() { pool = DEFAULT_POOL }: PoolBody,
+    @By() caller: Caller,
+    @Once() idempotency?: Idempotency,
+  ): Promise<TokenView> {
+    return this.service.generate(pool, { caller, idempotency }).then(({ id }) => freshToken(id, pool));
   }
 
   @Delete(':id')
@@ -156,8 +170,8 @@ export class TokensController {
     answer: DeletionAnswer,
     problems: [...OF_TOKEN, 'token_deleted', 'pool_is_fixed', 'token_in_use'],
   })
-  delete(@TokenId() id: string, @Query() { force }: DeleteQuery): Promise<DeletionAnswer> {
-    return this.service.delete(id, force === 'true').then(() => ({ deleted: true, token_id: id }));
+  delete(@TokenId() id: string, @Query() { force }: DeleteQuery, @By() caller: Caller): Promise<DeletionAnswer> {
+    return this.service.delete(id, force === 'true', { caller }).then(() => ({ deleted: true, token_id: id }));
   }
 }
 

@@ -57,6 +57,17 @@ export class TokenEventEntity {
   @Column({ name: 'expires_at', type: 'timestamptz', nullable: true })
   expiresAt: Date | null;
 
+  /** Of the lease: the API key that took it; null where none is asked for. */
+  @Column({ name: 'key_id', type: 'text', nullable: true })
+  keyId: string | null;
+
+  /** Who did it: an API key, `system`, or null for whoever came while no key was asked for. */
+  @Column({ type: 'text', nullable: true })
+  actor: string | null;
+
+  @Column({ name: 'request_id', type: 'text', nullable: true })
+  requestId: string | null;
+
   /** What the caller gave to be kept with the lease. */
   @Column({ type: 'jsonb', nullable: true })
   metadata: unknown;

@@ -32,6 +32,10 @@ export class TokenEntity {
   @Column({ name: 'lease_id', type: 'uuid', nullable: true })
   leaseId: string | null;
 
+  /** The API key that took it; null where none is asked for. */
+  @Column({ name: 'key_id', type: 'text', nullable: true })
+  keyId: string | null;
+
   @Column({ type: 'bigint', nullable: true })
   fence: string | null;
 

@@ -21,6 +21,7 @@ export const elastic = (given: PolicyChange = {}): PoolPolicy => newPolicy('elas
 export const lease = (fence: number, endsInSeconds = 60, startedSecondsAgo = 10): Lease => ({
   leaseId: newLeaseId(fence),
   userId: user(fence),
+  keyId: null,
   fence,
   activatedAt: NOW - startedSecondsAgo * SECOND,
   expiresAt: NOW + endsInSeconds * SECOND,

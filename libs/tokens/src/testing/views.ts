@@ -20,6 +20,8 @@ export const eventView = (pool: string, recorded: RecordedEvent): EventView => (
   recorded_at: toIso(recorded.recordedAt),
   expires_at:
     recorded.lease && ['activated', 'renewed'].includes(recorded.event) ? toIso(recorded.lease.expiresAt) : null,
+  actor: recorded.actor,
+  request_id: recorded.requestId,
   metadata: { ...recorded.metadata, user_id: recorded.lease?.userId ?? null, reason: recorded.reason },
 });
 
