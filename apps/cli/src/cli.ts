@@ -35,7 +35,10 @@ async function done(command: Command, args: readonly string[]): Promise<number> 
     if (given.flag('help')) return said(helpOf(command));
     if (command.name !== 'run' && given.rest.length > 0) throw new UsageError('-- is for run only');
     const seconds = given.seconds('timeout');
-    const client = new TokenPoolClient(urlOf(given), seconds === undefined ? {} : { timeoutMs: seconds * 1000 });
+    const client = new TokenPoolClient(urlOf(given), {
+      key: process.env['TOKEN_POOL_KEY'] || undefined,
+      timeoutMs: seconds === undefined ? undefined : seconds * 1000,
+    });
     const pool = client.pool(given.text('pool') ?? (process.env['TOKEN_POOL'] || undefined));
     return (await command.run({ client, pool, given, output: new Output(process.stdout, isJson) })) ?? EXIT.done;
   } catch (error) {

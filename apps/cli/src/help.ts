@@ -17,6 +17,8 @@ ${aligned(COMMANDS.map(({ name, operands = '', summary }) => [`${name} ${operand
 Options of all commands:
 ${optionLines(COMMON_OPTIONS)}
 
+Where the service wants an API key: $TOKEN_POOL_KEY. There is no option for it, since others can see command lines.
+
 Exit codes: ${EXIT.done} done; ${EXIT.refused} the service refused; ${EXIT.usage} the command line is wrong; ${EXIT.noAnswer} no answer in time.
 Those of run: tokenpool run --help.
 

@@ -1,87 +1,29 @@
 // The API as the console uses it: what it reads of the answers, and one function a route.
 
+import type {
+  AllocateBody,
+  ChangePoolBody,
+  EndReason,
+  Grant,
+  Pool,
+  ReleaseBody,
+  Token,
+  TokenEvent,
+  TokenUse,
+} from '../../../libs/client/src/index.js';
+import { authorization, keyRefused } from './key.js';
 import { serverClock } from './server-clock.js';
 
-export interface Policy {
-  readonly size: number;
-  readonly ttl_seconds: number;
-  readonly renewable: boolean;
-  readonly max_lifetime_seconds: number | null;
-  readonly idle_ttl_seconds: number | null;
-  readonly on_exhausted: 'evict_oldest' | 'reject';
-  readonly release_authority: 'anyone' | 'holder';
-}
+export type { EndReason, Grant, Pool, Token, TokenEvent };
+export type Use = TokenUse;
+export type Policy = Required<ChangePoolBody>;
 
-export interface Pool extends Policy {
-  readonly name: string;
-  readonly kind: 'fixed' | 'elastic';
-  readonly counts: { readonly total: number; readonly available: number; readonly active: number };
-  readonly last_seq: number;
-}
+/** Of the pool that is looked at. */
+export type PoolEvent = Omit<TokenEvent, 'pool'>;
 
-export interface Token {
-  readonly id: string;
-  readonly pool: string;
-  readonly status: 'available' | 'active';
-  readonly active_user_id: string | null;
-  readonly last_activated_at: string | null;
-  readonly expires_at: string | null;
-  readonly fence: number | null;
-}
-
-export type EndReason = 'released_by_client' | 'lru_eviction' | 'cleanup' | 'ttl_expired' | 'deleted_by_client';
-
-export interface PoolEvent {
-  readonly id: string;
-  readonly seq: number;
-  readonly token_id: string;
-  readonly event: 'activated' | 'renewed' | 'released' | 'expired' | 'generated' | 'deleted';
-  readonly user_id: string | null;
-  readonly fence: number | null;
-  readonly reason: EndReason | 'allocated' | 'allocated_after_eviction' | 'idle_ttl' | null;
-  readonly occurred_at: string;
-  readonly recorded_at: string;
-  readonly expires_at: string | null;
-  readonly metadata: Readonly<Record<string, unknown>>;
-}
-
-/** A token as one of its events tells it, whether or not it still exists. */
-export interface TokenEvent extends PoolEvent {
-  readonly pool: string;
-}
-
-export interface Use {
-  readonly user_id: string;
-  readonly fence: number;
-  readonly started_at: string;
-  readonly ended_at: string | null;
-  readonly end_reason: EndReason | null;
-}
-
-export interface Grant {
-  readonly token_id: string;
-  readonly user_id: string;
-  readonly pool: string;
-  readonly lease_id: string;
-  readonly fence: number;
-  readonly activated_at: string;
-  readonly expires_at: string;
-  readonly evicted: { readonly user_id: string; readonly fence: number; readonly activated_at: string } | null;
-}
-
-export interface AllocateRequest {
-  readonly pool: string;
-  readonly user_id?: string;
-  readonly ttl_seconds?: number;
-  readonly metadata?: Readonly<Record<string, unknown>>;
-}
-
+export type AllocateRequest = AllocateBody & { readonly pool: string };
 /** What must be true of the lease that is meant. */
-export interface Claim {
-  readonly lease_id?: string;
-  readonly user_id?: string;
-  readonly fence?: number;
-}
+export type Claim = ReleaseBody;
 
 /** A refusal of the service, or that it could not be asked. Its message is for people. */
 export class ApiError extends Error {
@@ -141,12 +83,14 @@ async function ask<T>(method: string, path: string, body?: object, madeAt?: (ans
   const response = await fetch(path, {
     method,
     signal: AbortSignal.timeout(PATIENCE_MS),
-    ...(body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+    headers: { ...authorization(), ...(body && { 'content-type': 'application/json' }) },
+    ...(body && { body: JSON.stringify(body) }),
   }).catch(() => null);
   if (response === null) throw new ApiError(UNREACHABLE, 'the service cannot be reached');
   const received = performance.now();
   serverClock.readDateHeader(response.headers.get('date'), sent, received);
   const answer: unknown = await response.json().catch(() => null);
+  if (response.status === 401) keyRefused();
   if (!response.ok) throw refusal(response, answer);
   if (madeAt) serverClock.readAnswer(madeAt(answer as T), sent, received);
   return answer as T;

@@ -2,11 +2,13 @@
 
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
+import { askForKey, givenKey, keyChanges, keyNeed, useKey } from './key.js';
 import { go, path, query } from './location.js';
 import { Overview } from './overview/overview.js';
 import { PoolPage } from './pool/pool-page.js';
 import { SearchPage } from './search/search-page.js';
 import { Icon } from './ui/icon.js';
+import { KeyDialog } from './ui/key-dialog.js';
 import { Link } from './ui/link.js';
 import { ThemeSwitch } from './ui/theme-switch.js';
 import './app.css';
@@ -42,15 +44,26 @@ export function App() {
           <a class="button quiet small docs" href="/docs">
             API
           </a>
+          {keyNeed.value !== 'none' ? (
+            <button type="button" class="button quiet small" onClick={askForKey}>
+              Enter a key
+            </button>
+          ) : (
+            givenKey.value !== null && (
+              <button type="button" class="button quiet small" onClick={() => useKey(null)}>
+                Forget the key
+              </button>
+            )
+          )}
           <ThemeSwitch />
         </div>
       </header>
       {pool !== undefined ? (
-        <PoolPage key={pool} name={pool} />
+        <PoolPage key={`${pool} ${keyChanges.value}`} name={pool} />
       ) : isSearch ? (
-        <SearchPage text={text} />
+        <SearchPage key={keyChanges.value} text={text} />
       ) : path.value === '/' ? (
-        <Overview />
+        <Overview key={keyChanges.value} />
       ) : (
         <main class="page narrow" id="main" tabIndex={-1}>
           <h1>Nothing here</h1>
@@ -59,6 +72,7 @@ export function App() {
           </p>
         </main>
       )}
+      {keyNeed.value === 'asked' && <KeyDialog />}
     </>
   );
 }

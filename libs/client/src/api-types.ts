@@ -4,6 +4,7 @@ import type { components } from './openapi-types.js';
 
 type Schemas = components['schemas'];
 
+export type AllocateBody = Schemas['AllocateBody'];
 export type ChangePoolBody = Schemas['ChangePoolBody'];
 export type CreatePoolBody = Schemas['CreatePoolBody'];
 export type Deletion = Schemas['Deletion'];
@@ -15,6 +16,7 @@ export type PoolEventFeed = Schemas['PoolEventFeed'];
 export type Problem = Schemas['Problem'];
 export type Release = Schemas['Release'];
 export type ReleasedCount = Schemas['ReleasedCount'];
+export type ReleaseBody = Schemas['ReleaseBody'];
 export type Renewal = Schemas['Renewal'];
 export type Token = Schemas['Token'];
 export type TokenDetails = Schemas['TokenDetails'];

@@ -1,5 +1,6 @@
 // Requests and answers over a network that the tests make good or bad, under a clock that they move.
 
+import { inspect } from 'node:util';
 import { TokenPoolClient, TokenPoolConnectionError, TokenPoolError } from './index.js';
 
 beforeEach(() => {
@@ -64,6 +65,18 @@ describe('a request', () => {
     const { url, method } = sent[0]!.request;
     expect({ url, method }).toEqual({ url: 'http://pretended/api/tokens/a%2Fb/release', method: 'POST' });
     expect(await sent[0]!.request.json()).toEqual({ lease_id: 'l', user_id: 'u', fence: 3 });
+  });
+
+  test('sends the key as a header, to the stream, too, and no error tells it', async () => {
+    const { fetch, sent } = network(ok({ name: 'p', last_seq: 0 }), problem(401, 'unauthenticated'));
+    const pool = new TokenPoolClient('http://pretended', { fetch, key: 'tp_secret' }).pool('p');
+    const unwatched = await outcome(pool.watch().next());
+    const refusal = await outcome(pool.details());
+    expect(sent.map(({ request }) => request.headers.get('authorization'))).toEqual(Array(3).fill('Bearer tp_secret'));
+    expect(sent[1]!.request.url).toContain('/events/stream');
+    expect([unwatched, refusal]).toMatchObject([{ code: 'unauthenticated' }, { code: 'unauthenticated' }]);
+    expect(inspect([unwatched, refusal], { depth: null })).not.toContain('secret');
+    expect(sent.map(({ request }) => request.url).join()).not.toContain('secret');
   });
 
   test('carries the headers of the client', async () => {

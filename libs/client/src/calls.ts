@@ -9,6 +9,8 @@ import { TokenPoolConnectionError } from './token-pool-connection-error.js';
 import { TokenPoolError } from './token-pool-error.js';
 
 export interface ClientOptions {
+  /** An API key (`tp_…`), where the service wants one. Sent as a header; in no URL and no error. */
+  readonly key?: string;
   /** Sent with every request. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Default for every call's `timeoutMs`: 30,000. */
@@ -52,14 +54,17 @@ export interface Timed<T> {
 export class Calls {
   readonly #http: Client<paths>;
   readonly #options: ClientOptions;
+  readonly #headers: Readonly<Record<string, string>>;
   readonly #url: string;
 
   constructor(url: string, options: ClientOptions) {
     this.#url = url.replace(/\/+$/, '');
     this.#options = options;
+    const { key } = options;
+    this.#headers = { ...options.headers, ...(key !== undefined && { authorization: `Bearer ${key}` }) };
     this.#http = createClient<paths>({
       baseUrl: this.#url,
-      headers: options.headers,
+      headers: this.#headers,
       fetch: (request) => this.#fetch(request),
     });
   }
@@ -100,7 +105,7 @@ export class Calls {
   ): Promise<() => Promise<Uint8Array | undefined>> {
     const given = Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined);
     const url = `${this.#url}${path}?${new URLSearchParams(given).toString()}`;
-    const headers = { ...this.#options.headers, accept: 'text/event-stream' };
+    const headers = { ...this.#headers, accept: 'text/event-stream' };
     const reader = await connected(this.#url, async () => {
       const response = await this.#fetch(new Request(url, { headers, signal }));
       if (response.ok && response.body) return response.body.getReader();

@@ -5,6 +5,7 @@ export type { CallOptions, RepeatableOptions } from './call-options.js';
 export type { ClientOptions } from './calls.js';
 export type { AllocateRequest, LeaseRef } from './lease-calls.js';
 export type { Lease } from './lease-keeper.js';
+export { EventStreamParser, type StreamMessage } from './event-stream-parser.js';
 export { LeaseLostError, type LossReason } from './lease-lost-error.js';
 export type { Listing } from './listing.js';
 export type { FeedRequest, PageRequest, PoolHandle, TokensRequest } from './pool-handle.js';

@@ -24,6 +24,8 @@ function event(
     occurred_at: time,
     recorded_at: time,
     expires_at: null,
+    actor: 'open',
+    request_id: null,
     metadata: {},
   };
 }

@@ -1,6 +1,9 @@
 // A pool's events as they happen, from a seq on. One connection: whoever uses it decides when to open the next.
+// Read by fetch: the browser's EventSource cannot send a key.
 
+import { EventStreamParser } from '../../../../libs/client/src/index.js';
 import type { PoolEvent } from '../api.js';
+import { authorization } from '../key.js';
 
 export interface Follower {
   opened(): void;
@@ -13,13 +16,30 @@ export interface Follower {
 export type Close = () => void;
 
 export function followEvents(url: string, follower: Follower): Close {
-  const source = new EventSource(url);
-  source.onopen = () => follower.opened();
-  source.onmessage = ({ data }) => follower.happened(JSON.parse(data as string) as PoolEvent);
-  // It would go on by itself, but in silence, at its own pace, and not after every kind of error.
-  source.onerror = () => {
-    source.close();
-    follower.lost();
+  const connection = new AbortController();
+  const { signal } = connection;
+  const isOpen = (): boolean => !signal.aborted;
+  const read = async (): Promise<void> => {
+    const headers = { ...authorization(), accept: 'text/event-stream' };
+    const { ok, body } = await fetch(url, { headers, signal, cache: 'no-store' });
+    if (!ok || body === null || !isOpen()) return;
+    follower.opened();
+    const parser = new EventStreamParser();
+    const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      for (const { data } of parser.push(value)) {
+        if (data !== null && isOpen()) follower.happened(JSON.parse(data) as PoolEvent);
+      }
+    }
   };
-  return () => source.close();
+  void read()
+    .catch(() => undefined)
+    .then(() => {
+      if (!isOpen()) return;
+      connection.abort();
+      follower.lost();
+    });
+  return () => connection.abort();
 }

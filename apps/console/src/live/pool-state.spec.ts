@@ -39,6 +39,8 @@ function event(seq: number, token_id: string, of: Partial<PoolEvent>): PoolEvent
     occurred_at: iso(seq),
     recorded_at: iso(seq),
     expires_at: null,
+    actor: 'open',
+    request_id: null,
     metadata: {},
     ...of,
   };

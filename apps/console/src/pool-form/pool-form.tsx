@@ -3,6 +3,7 @@
 import { useSignal } from '@preact/signals';
 import { api, type Policy, type Pool } from '../api.js';
 import { Dialog } from '../ui/dialog.js';
+import { DialogFoot } from '../ui/dialog-foot.js';
 import { ChoiceField, InputField, numberIn, problemOf } from '../ui/field.js';
 import { Problem } from '../ui/problem.js';
 import { useAction } from '../ui/use-action.js';
@@ -214,14 +215,11 @@ export function PoolForm({ pool, onDone, onClose }: Props) {
           {pool && <p class="note">Leases that are open keep the time they were promised.</p>}
         </aside>
         {isElsewhere && problem.code !== 'pool_exists' && <Problem>{problem.message}</Problem>}
-        <footer class="dialog-foot">
-          <button type="button" class="button" onClick={onClose}>
-            Cancel
-          </button>
+        <DialogFoot onClose={onClose}>
           <button type="submit" class="button primary" disabled={action.isBusy.value}>
             {pool ? 'Change pool' : 'Create pool'}
           </button>
-        </footer>
+        </DialogFoot>
       </form>
     </Dialog>
   );

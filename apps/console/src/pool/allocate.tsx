@@ -4,6 +4,7 @@ import { useSignal } from '@preact/signals';
 import { api, ApiError, type AllocateRequest, type Grant, type Pool } from '../api.js';
 import { keepLease } from '../my-leases.js';
 import { Dialog } from '../ui/dialog.js';
+import { DialogFoot } from '../ui/dialog-foot.js';
 import { Field, InputField, numberIn, problemOf } from '../ui/field.js';
 import { Icon } from '../ui/icon.js';
 import { Problem } from '../ui/problem.js';
@@ -151,14 +152,11 @@ function AllocateDialog({ pool, say, onClose }: DialogProps) {
           )}
         </Field>
         {isElsewhere && <Problem>{problem.message}</Problem>}
-        <footer class="dialog-foot">
-          <button type="button" class="button" onClick={onClose}>
-            Cancel
-          </button>
+        <DialogFoot onClose={onClose}>
           <button type="submit" class="button primary" disabled={action.isBusy.value}>
             Allocate
           </button>
-        </footer>
+        </DialogFoot>
       </form>
     </Dialog>
   );

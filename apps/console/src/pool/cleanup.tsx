@@ -3,6 +3,7 @@
 import { api, type Pool } from '../api.js';
 import type { LivePool } from '../live/live-pool.js';
 import { Dialog } from '../ui/dialog.js';
+import { DialogFoot } from '../ui/dialog-foot.js';
 import { Problem } from '../ui/problem.js';
 import { seconds } from '../ui/tick.js';
 import { useAction } from '../ui/use-action.js';
@@ -39,10 +40,7 @@ export function CleanupDialog({ pool, live, say, onClose }: Props) {
         )}
       </p>
       {action.problem.value && <Problem>{action.problem.value.message}</Problem>}
-      <footer class="dialog-foot">
-        <button type="button" class="button" onClick={onClose}>
-          Cancel
-        </button>
+      <DialogFoot onClose={onClose}>
         <button
           type="button"
           class="button danger"
@@ -51,7 +49,7 @@ export function CleanupDialog({ pool, live, say, onClose }: Props) {
         >
           End {count(held, 'lease')}
         </button>
-      </footer>
+      </DialogFoot>
     </Dialog>
   );
 }

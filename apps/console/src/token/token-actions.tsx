@@ -5,6 +5,7 @@ import { api, type Claim, type Pool } from '../api.js';
 import type { Lease } from '../live/pool-state.js';
 import { renewLease } from '../my-leases.js';
 import { Dialog } from '../ui/dialog.js';
+import { DialogFoot } from '../ui/dialog-foot.js';
 import { InputField, numberIn, problemOf } from '../ui/field.js';
 import { UserId } from '../ui/id.js';
 import { Problem } from '../ui/problem.js';
@@ -120,14 +121,11 @@ function DeleteDialog({ id, lease, onClose }: DeleteProps) {
         )}
       </p>
       {action.problem.value && <Problem>{action.problem.value.message}</Problem>}
-      <footer class="dialog-foot">
-        <button type="button" class="button" onClick={onClose}>
-          Cancel
-        </button>
+      <DialogFoot onClose={onClose}>
         <button type="button" class="button danger" disabled={action.isBusy.value} onClick={() => void remove()}>
           {lease === null ? 'Delete' : 'End the lease and delete'}
         </button>
-      </footer>
+      </DialogFoot>
     </Dialog>
   );
 }
