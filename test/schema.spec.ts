@@ -4,6 +4,7 @@ import { Client } from 'pg';
 import type { DataSource } from 'typeorm';
 import { createDataSource, isMigrated, migrate } from '@app/tokens-postgres';
 import { createTestDatabase, type TestDatabase } from './support/database.js';
+import { untilNobodyWaits, untilWaiting } from './support/waiting.js';
 
 let database: TestDatabase;
 let source: DataSource;
@@ -38,6 +39,26 @@ test('five processes that migrate an empty database at once do it once', async (
   ]);
   await other.destroy();
   await client.query('DROP DATABASE "empty-at-first" WITH (FORCE)');
+});
+
+test('a migration waits for nobody for much longer than a second, lets others pass, and tries again', async () => {
+  await client.query('CREATE DATABASE "in-use"');
+  const url = new URL(database.url);
+  url.pathname = '/in-use';
+  const user = new Client({ connectionString: url.href });
+  await user.connect();
+  await user.query('BEGIN; CREATE TABLE pools ()');
+  let isDone = false;
+  const migrating = migrate(url.href).then(() => (isDone = true));
+  await untilWaiting(url.href);
+  const since = performance.now();
+  await untilNobodyWaits(url.href);
+  expect(performance.now() - since).toBeLessThan(2000);
+  expect(isDone).toBe(false);
+  await user.query('ROLLBACK');
+  expect(await migrating).toBe(true);
+  await user.end();
+  await client.query('DROP DATABASE "in-use" WITH (FORCE)');
 });
 
 test('every migration can be taken back and made again', async () => {

@@ -10,7 +10,8 @@ import { Client } from 'pg';
 import { mustBeDocumented, type Answer } from './documented.js';
 
 const ROOT = join(__dirname, '../..');
-const MAIN = join(ROOT, 'dist/apps/api/apps/api/src/main.js');
+/** Compiled by `build`. */
+export const MAIN = join(ROOT, 'dist/apps/api/apps/api/src/main.js');
 
 export interface ServiceProcess {
   readonly url: string;

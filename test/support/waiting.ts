@@ -4,11 +4,16 @@ import { Client } from 'pg';
  * Resolves when a session of the database waits for a lock: any of the service's, or the one of this pid. Looks from a
  * connection of its own, because a transaction sees one snapshot of the sessions only.
  */
-export async function untilWaiting(url: string, pid?: number): Promise<void> {
+export const untilWaiting = (url: string, pid?: number): Promise<void> => untilSeen(url, pid, (waiting) => waiting > 0);
+
+/** Resolves when none of the service's sessions waits for a lock any more. */
+export const untilNobodyWaits = (url: string): Promise<void> => untilSeen(url, undefined, (waiting) => waiting === 0);
+
+async function untilSeen(url: string, pid: number | undefined, isIt: (waiting: number) => boolean): Promise<void> {
   const observer = new Client({ connectionString: url });
   await observer.connect();
   try {
-    for (let waiting = 0; waiting === 0;) {
+    for (let waiting = NaN; !isIt(waiting);) {
       const { rowCount } = await observer.query(
         `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
            AND CASE WHEN $1::int IS NULL THEN application_name = 'token-pool' ELSE pid = $1 END`,

@@ -15,6 +15,9 @@ import { printed } from './report/printed.js';
 import type { ReliabilityResult } from './report/result.js';
 import { countOf, summarise } from './report/summary.js';
 import { run } from './run.js';
+import { ReleasedService, releases } from './upgrade/released-service.js';
+import { isUnnoticed, upgradeTable, verdict } from './upgrade/report.js';
+import { upgrade } from './upgrade/upgrade.js';
 
 const HISTORIES = '.data/chaos';
 
@@ -60,7 +63,34 @@ const DO: Record<Part, (options: Options) => Promise<Outcome>> = {
     for (const table of overloadTables(result)) say(`\n${asText(table)}`);
     return { isGood: isAsPromised(result), result: { overload: result } };
   },
+  upgrade: async (options) => ({ isGood: await upgradeOnce(options), result: {} }),
 };
+
+/** From the last release to this version, and back. */
+async function upgradeOnce({ seed, seconds, clients }: Options): Promise<boolean> {
+  const released = await ReleasedService.unpack(releases().at(-1) as string);
+  say(`\nrolling restart from ${released.version} to this version and back; building the service`);
+  const service = await BuiltService.build();
+  try {
+    const result = await upgrade({
+      from: { name: released.version, main: released.main },
+      to: { name: 'this version', main: service.main },
+      quietMs: seconds.upgrade * 1000,
+      clients,
+      backAgain: Infinity,
+      seed,
+      directory: join(process.cwd(), HISTORIES, `upgrade-${seed}`),
+      say,
+    });
+    say(`\n${asText(upgradeTable(result))}\n`);
+    for (const what of [...result.failed, ...result.findings]) say(`  ${what}`);
+    say(verdict(result));
+    return isUnnoticed(result);
+  } finally {
+    service.remove();
+    released.remove();
+  }
+}
 
 async function runOnce(options: Options): Promise<string> {
   const { seed } = options;

@@ -5,11 +5,11 @@ import { MUTANTS } from './mutants/mutants.js';
 import { NEMESES } from './nemeses/all.js';
 
 /** What is done, in this order. */
-export type Part = 'check' | 'run' | 'mutants' | 'overload';
+export type Part = 'check' | 'run' | 'mutants' | 'overload' | 'upgrade';
 
 export interface Options {
   readonly parts: readonly Part[];
-  /** Of a run under faults, of the run of each mutant, of each phase of the overload. */
+  /** Of a run under faults, of the run of each mutant, of each phase of the overload, between two restarts. */
   readonly seconds: Readonly<Record<Exclude<Part, 'check'>, number>>;
   readonly seed: number;
   readonly nemeses: readonly string[];
@@ -23,7 +23,7 @@ export interface Options {
   readonly page: boolean;
 }
 
-const SECONDS = { run: 30, mutants: 4, overload: 10 };
+const SECONDS = { run: 30, mutants: 4, overload: 10, upgrade: 3 };
 const LONG_RUN = 600;
 
 export const USAGE = `npm run chaos -- [options]
@@ -37,6 +37,7 @@ export const USAGE = `npm run chaos -- [options]
   --overload         5,000 connections, then ten times the rate it can serve, --seconds each (${SECONDS.overload})
   --mutants a,b      run broken services, --seconds each (${SECONDS.mutants}), and see whether each is caught; all: all of them
                      ${MUTANTS.map(({ name }) => name).join(', ')}
+  --upgrade          a rolling restart from the last release to this version and back, --seconds between restarts (${SECONDS.upgrade})
   --all              a run of --seconds (${LONG_RUN}), all mutants, and the overload: some 13 minutes
   --page             write docs/reliability.md, with the results of what was done; alone: anew of those that are there`;
 
@@ -53,13 +54,19 @@ export function readOptions(args: readonly string[]): Options {
       check: { type: 'string' },
       mutants: { type: 'string' },
       overload: { type: 'boolean', default: false },
+      upgrade: { type: 'boolean', default: false },
       all: { type: 'boolean', default: false },
       page: { type: 'boolean', default: false },
     },
   });
   const { all, page, check = '' } = values;
   const mutants = some('mutants', values.mutants ?? (all ? 'all' : 'none'), MUTANTS);
-  const wanted = [check && 'check', mutants.length > 0 && 'mutants', values.overload && 'overload'] as const;
+  const wanted = [
+    check && 'check',
+    mutants.length > 0 && 'mutants',
+    values.overload && 'overload',
+    values.upgrade && 'upgrade',
+  ] as const;
   const parts = all ? (['run', 'mutants', 'overload'] as const) : wanted.filter((part) => !!part);
   const isPageOnly = page && args.length === 1;
   const seconds = (part: keyof typeof SECONDS, fallback = SECONDS[part]): number =>
@@ -68,7 +75,12 @@ export function readOptions(args: readonly string[]): Options {
     parts: parts.length > 0 || isPageOnly ? parts : ['run'],
     seconds: all
       ? { ...SECONDS, run: seconds('run', LONG_RUN) }
-      : { run: seconds('run'), mutants: seconds('mutants'), overload: seconds('overload') },
+      : {
+          run: seconds('run'),
+          mutants: seconds('mutants'),
+          overload: seconds('overload'),
+          upgrade: seconds('upgrade'),
+        },
     seed: whole('seed', values.seed, Math.floor(Math.random() * 1e9), 0, 2 ** 32 - 1),
     nemeses: some('nemesis', values.nemesis ?? 'all', NEMESES),
     processes: whole('processes', values.processes, 3, 1, 20),

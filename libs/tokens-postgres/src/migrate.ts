@@ -1,11 +1,18 @@
 // Brings a database to the present schema. Any number of processes may start at once: one does it, the others wait.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { DataSource } from 'typeorm';
 import { createDataSource } from './data-source.js';
 
 /** Any number, as long as it is always the same. */
 const MIGRATION_LOCK = 718_281_828;
+
+/** A migration waits no longer for a table, in milliseconds: everybody who needs the table waits behind it. */
+const LOCK_TIMEOUT_MS = 1000;
+/** Until it tries again, in milliseconds: those who waited go first. */
+const PAUSE_MS = 500;
+const TRIES = 40;
 
 /** @throws the database's error, when it cannot be reached or a migration fails (which is then rolled back) */
 export async function migrate(url: string): Promise<void> {
@@ -15,15 +22,30 @@ export async function migrate(url: string): Promise<void> {
   await lock.connect();
   try {
     await lock.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
-    const source = new DataSource({ ...createDataSource(url, { poolSize: 1 }).options, extra: {} });
+    const source = new DataSource({
+      ...createDataSource(url, { poolSize: 1 }).options,
+      extra: { options: `-c lock_timeout=${LOCK_TIMEOUT_MS}` },
+    });
     await source.initialize();
     try {
-      await source.runMigrations({ transaction: 'each' });
+      await patiently(() => source.runMigrations({ transaction: 'each' }));
     } finally {
       await source.destroy();
     }
   } finally {
     await lock.end();
+  }
+}
+
+async function patiently(work: () => Promise<unknown>): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return void (await work());
+    } catch (error) {
+      const isLocked = (error as { code?: unknown }).code === '55P03';
+      if (!isLocked || tries === TRIES) throw error;
+      await sleep(PAUSE_MS);
+    }
   }
 }
 
