@@ -2,7 +2,7 @@
 
 import { createDataSource } from '@app/tokens-postgres';
 
-const url = process.env['DATABASE_URL'];
+const url = process.env['MIGRATION_DATABASE_URL'] ?? process.env['DATABASE_URL'];
 if (!url)
   throw new Error('DATABASE_URL must name the database, such as postgres://user:password@localhost:5432/tokens');
 

@@ -2,6 +2,7 @@
 
 import { Auditor, CommandQueue, DomainError, needs, toIso, type EventView, type TokenView } from '@app/tokens';
 import { asStored, type TokenPoolRepository, type PolicyChange, type PoolKind } from '@app/tokens';
+import type { Pooler } from '@app/tokens-postgres';
 import { allocate, deleteToken, generate, keepAlive, release } from '../libs/tokens/src/command.js';
 import { newPolicy } from '../libs/tokens/src/pool-policy.js';
 import { InMemoryTokenPoolRepository } from '../libs/tokens/src/testing/in-memory-token-pool-repository.js';
@@ -25,6 +26,7 @@ describe.each<[string, () => Promise<Candidate>]>([
   ['in memory', inMemory],
   ['PostgreSQL, one process', () => onPostgres(1)],
   ['PostgreSQL, two processes', () => onPostgres(2)],
+  ['PostgreSQL, two processes as behind a pooler', () => onPostgres(2, 'transaction')],
 ])('the repository %s', (_name, start) => {
   let candidate: Candidate;
   let first: TokenPoolRepository;
@@ -336,10 +338,12 @@ async function inMemory(): Promise<Candidate> {
   };
 }
 
-async function onPostgres(processes: number): Promise<Candidate> {
+async function onPostgres(processes: number, pooler: Pooler = 'none'): Promise<Candidate> {
   const database = await createTestDatabase();
   const clock = await installClock(database.url);
-  const services = await Promise.all(Array.from({ length: processes }, () => openService(database.url)));
+  const services = await Promise.all(
+    Array.from({ length: processes }, () => openService(database.url, undefined, { pooler })),
+  );
   const { reader } = services[0]!;
   return {
     repositories: services.map(({ repository }) => repository),

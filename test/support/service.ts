@@ -8,7 +8,12 @@ import {
   TokenPoolService,
   type CommandQueueLimits,
 } from '@app/tokens';
-import { createDataSource, PostgresTokenPoolRepository, PostgresTokenReader } from '@app/tokens-postgres';
+import {
+  createDataSource,
+  PostgresTokenPoolRepository,
+  PostgresTokenReader,
+  type DataSourceOptions,
+} from '@app/tokens-postgres';
 import { Auditor, type EventView, type Instant, type TokenReader, type TokenView } from '@app/tokens';
 
 export interface Service {
@@ -18,8 +23,12 @@ export interface Service {
   close(): Promise<void>;
 }
 
-export async function openService(url: string, limits: CommandQueueLimits = DEFAULT_LIMITS): Promise<Service> {
-  const source = createDataSource(url);
+export async function openService(
+  url: string,
+  limits: CommandQueueLimits = DEFAULT_LIMITS,
+  options: DataSourceOptions = {},
+): Promise<Service> {
+  const source = createDataSource(url, options);
   await source.initialize();
   const repository = new PostgresTokenPoolRepository(source);
   const reader = new PostgresTokenReader(source);

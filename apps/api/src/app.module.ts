@@ -16,7 +16,11 @@ export class AppModule {
     return {
       module: AppModule,
       imports: [
-        PersistenceModule.connect(databaseUrl, config.databasePoolSize),
+        PersistenceModule.connect(databaseUrl, {
+          poolSize: config.databasePoolSize,
+          pooler: config.databasePooler,
+          migrationUrl: config.migrationDatabaseUrl,
+        }),
         ApiModule,
         SweepModule.every(config.sweepIntervalMs),
       ],

@@ -5,7 +5,9 @@ test('without any variable the configuration is that of the contract', () => {
     port: 4000,
     host: '127.0.0.1',
     databaseUrl: undefined,
+    migrationDatabaseUrl: undefined,
     databasePoolSize: 10,
+    databasePooler: 'none',
     poolSize: 100,
     growPoolTo: undefined,
     tokenTtlSeconds: 120,
@@ -29,7 +31,9 @@ test('what is given is taken', () => {
     PORT: '0',
     HOST: '::1',
     DATABASE_URL: 'postgresql://me:secret@db:5433/tokens',
+    MIGRATION_DATABASE_URL: 'postgres://owner:secret@db/tokens',
     DATABASE_POOL_SIZE: '1',
+    DATABASE_POOLER: 'transaction',
     POOL_SIZE: '1000000',
     TOKEN_TTL_SECONDS: '0.5',
     ELASTIC_POOL_SIZE: '1',
@@ -45,7 +49,9 @@ test('what is given is taken', () => {
     port: 0,
     host: '::1',
     databaseUrl: 'postgresql://me:secret@db:5433/tokens',
+    migrationDatabaseUrl: 'postgres://owner:secret@db/tokens',
     databasePoolSize: 1,
+    databasePooler: 'transaction',
     poolSize: 1_000_000,
     growPoolTo: 1_000_000,
     tokenTtlSeconds: 0.5,
@@ -91,6 +97,7 @@ const BAD: [name: string, values: string[]][] = [
   ['PORT', [...BAD_NUMBERS, '65536', '80.5']],
   ['HOST', ['', ' ', 'a b', 'a/b']],
   ['DATABASE_POOL_SIZE', [...BAD_NUMBERS, '0', '1001']],
+  ['DATABASE_POOLER', ['', 'session', 'Transaction']],
   ['POOL_SIZE', [...BAD_NUMBERS, '0', '1000001', '1.5']],
   ['TOKEN_TTL_SECONDS', [...BAD_NUMBERS, '0', '0.0', '.5', '1.', '31536001', '99999999999']],
   ['ELASTIC_POOL_SIZE', [...BAD_NUMBERS, '0']],
@@ -118,3 +125,9 @@ test.each(['', 'tokens', 'mysql://me:secret@db/tokens', 'postgres://', 'postgres
     expect(() => readConfig({ DATABASE_URL: url })).toThrow(/^DATABASE_URL is \(not shown\); allowed is postgres:/);
   },
 );
+
+test('behind a pooler it must be said by which other way migrations run', () => {
+  expect(() => readConfig({ DATABASE_POOLER: 'transaction' })).toThrow(
+    /^MIGRATION_DATABASE_URL is missing; .* past the pooler$/,
+  );
+});

@@ -5,13 +5,20 @@ import { MAX_POOL_SIZE, MAX_TTL_SECONDS } from '@app/tokens';
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+/** As the adapter knows them. */
+export const DATABASE_POOLERS = ['none', 'transaction', 'transaction-prepared'] as const;
+
 export interface Config {
   readonly port: number;
   readonly host: string;
   /** None: the embedded database. */
   readonly databaseUrl: string | undefined;
+  /** Where migrations run; none: at `databaseUrl`. */
+  readonly migrationDatabaseUrl: string | undefined;
   /** Connections of this process. */
   readonly databasePoolSize: number;
+  /** What stands between this process and the database. */
+  readonly databasePooler: (typeof DATABASE_POOLERS)[number];
   readonly poolSize: number;
   /** POOL_SIZE, when it was given: what an existing pool `default` must reach. */
   readonly growPoolTo: number | undefined;
@@ -51,13 +58,10 @@ const VARIABLES = {
     allowed: 'a host name or address',
     read: (text: string) => matching(/^[^\s/]+$/, text),
   },
-  DATABASE_URL: {
-    fallback: undefined as string | undefined,
-    allowed: 'postgres://user:password@host:port/name',
-    read: (text: string) => (isPostgresUrl(text) ? text : undefined),
-    isSecret: true,
-  },
+  DATABASE_URL: postgresUrl(),
+  MIGRATION_DATABASE_URL: postgresUrl(),
   DATABASE_POOL_SIZE: whole(10, 1, 1000),
+  DATABASE_POOLER: oneOf(DATABASE_POOLERS, 'none'),
   POOL_SIZE: whole(100, 1, MAX_POOL_SIZE),
   TOKEN_TTL_SECONDS: seconds(120),
   ELASTIC_POOL_SIZE: whole(10, 1, MAX_POOL_SIZE),
@@ -80,7 +84,9 @@ export function readConfig(env: Environment, isTerminal = false): Config {
     port: valueOf(env, 'PORT'),
     host: valueOf(env, 'HOST'),
     databaseUrl: valueOf(env, 'DATABASE_URL'),
+    migrationDatabaseUrl: migrationDatabaseUrl(env),
     databasePoolSize: valueOf(env, 'DATABASE_POOL_SIZE'),
+    databasePooler: valueOf(env, 'DATABASE_POOLER'),
     poolSize,
     growPoolTo: env.POOL_SIZE === undefined ? undefined : poolSize,
     tokenTtlSeconds: valueOf(env, 'TOKEN_TTL_SECONDS'),
@@ -95,6 +101,16 @@ export function readConfig(env: Environment, isTerminal = false): Config {
   });
 }
 
+/** @throws ConfigError where migrations would run through a pooler: their lock belongs to a session, which it does not keep */
+function migrationDatabaseUrl(env: Environment): string | undefined {
+  const url = valueOf(env, 'MIGRATION_DATABASE_URL');
+  const pooler = valueOf(env, 'DATABASE_POOLER');
+  if (url !== undefined || pooler === 'none') return url;
+  throw new ConfigError(
+    `MIGRATION_DATABASE_URL is missing; with DATABASE_POOLER="${pooler}" it must name the database itself, past the pooler`,
+  );
+}
+
 type Values = { [Name in keyof typeof VARIABLES]: (typeof VARIABLES)[Name] extends Variable<infer T> ? T : never };
 
 function valueOf<Name extends keyof Values>(env: Environment, name: Name): Values[Name] {
@@ -105,6 +121,15 @@ function valueOf<Name extends keyof Values>(env: Environment, name: Name): Value
   if (value !== undefined) return value;
   const shown = isSecret ? '(not shown)' : JSON.stringify(text);
   throw new ConfigError(`${name} is ${shown}; allowed is ${allowed}`);
+}
+
+function postgresUrl(): Variable<string | undefined> {
+  return {
+    fallback: undefined,
+    allowed: 'postgres://user:password@host:port/name',
+    read: (text) => (isPostgresUrl(text) ? text : undefined),
+    isSecret: true,
+  };
 }
 
 function whole(fallback: number, least: number, most: number): Variable<number> {

@@ -9,6 +9,7 @@ import {
   migrate,
   PostgresTokenPoolRepository,
   PostgresTokenReader,
+  type DataSourceOptions,
 } from '@app/tokens-postgres';
 import { Readiness } from './health/readiness.js';
 import { Connections } from './metrics/connections.js';
@@ -43,18 +44,23 @@ class PostgresConnections extends Connections {
   }
 }
 
+export interface DatabaseOptions extends DataSourceOptions {
+  /** The database by a way on which sessions are kept, and as whoever may change its schema. Default: the same. */
+  readonly migrationUrl?: string;
+}
+
 @Global()
 @Module({})
 export class PersistenceModule implements OnApplicationShutdown {
   constructor(@Inject(DATABASE) private readonly database: Database) {}
 
   /** Connects, and brings the schema up to date, before anything else is built. */
-  static connect(url: string, poolSize: number): DynamicModule {
+  static connect(url: string, options: DatabaseOptions): DynamicModule {
     return {
       module: PersistenceModule,
       imports: [MetricsModule],
       providers: [
-        { provide: DATABASE, useFactory: () => connect(url, poolSize) },
+        { provide: DATABASE, useFactory: () => connect(url, options) },
         {
           provide: TokenPoolRepository,
           useFactory: (database: Database, metrics: PoolMetrics) =>
@@ -75,11 +81,15 @@ export class PersistenceModule implements OnApplicationShutdown {
   }
 }
 
-async function connect(url: string, poolSize: number): Promise<Database> {
+async function connect(url: string, { migrationUrl = url, ...options }: DatabaseOptions): Promise<Database> {
+  const database = createDataSource(url, options);
   try {
-    await migrate(url);
-    return await createDataSource(url, { poolSize }).initialize();
+    await database.initialize();
+    // Not where it is the case already: the way for migrations may be another, and is not needed then.
+    if (!(await isMigrated(database))) await migrate(migrationUrl);
+    return database;
   } catch (cause) {
+    if (database.isInitialized) await database.destroy();
     throw new Error('the database cannot be opened', { cause });
   }
 }

@@ -6,6 +6,7 @@ import { KeptAnswerEntity } from './entities/kept-answer.entity.js';
 import { PoolEntity } from './entities/pool.entity.js';
 import { TokenEventEntity } from './entities/token-event.entity.js';
 import { TokenEntity } from './entities/token.entity.js';
+import { share } from './exchange.js';
 import { KeptAnswers1700000000001 } from './migrations/1700000000001-kept-answers.js';
 import { Callers1700000000002 } from './migrations/1700000000002-callers.js';
 import { PoolsTokensEvents1700000000000 } from './migrations/1700000000000-pools-tokens-events.js';
@@ -20,24 +21,49 @@ const ANSWER_TIMEOUT_MS = 3500;
  * for 2 s at most, and nobody waits for a lock for much longer than that. Each is longer than the one before it, so that
  * it is known what went wrong; and what is tried again after the longest is done within 5 s.
  */
-const SESSION = [
-  '-c idle_in_transaction_session_timeout=2000',
-  '-c lock_timeout=2500',
-  '-c statement_timeout=3000',
+const SESSION = {
+  idle_in_transaction_session_timeout: '2000',
+  lock_timeout: '2500',
+  statement_timeout: '3000',
   // Each hot statement is a range of one index. A plan made while a table was small would scan it all.
-  '-c enable_seqscan=off',
-  '-c enable_bitmapscan=off',
-  '-c plan_cache_mode=force_generic_plan',
-  '-c jit=off',
-].join(' ');
+  enable_seqscan: 'off',
+  enable_bitmapscan: 'off',
+  plan_cache_mode: 'force_generic_plan',
+  jit: 'off',
+};
+
+/** For a whole session, when it begins. */
+const FOR_SESSION = Object.entries(SESSION)
+  .map(([name, value]) => `-c ${name}=${value}`)
+  .join(' ');
+
+/** For one transaction, in a session that is somebody else's afterwards. */
+const FOR_TRANSACTION = {
+  name: 'settings',
+  text: `SELECT ${Object.entries(SESSION)
+    .map(([name, value]) => `set_config('${name}', '${value}', true)`)
+    .join(', ')}`,
+};
+
+/**
+ * What stands between this process and the database.
+ * - `none`: nothing, or what gives each connection a session of its own.
+ * - `transaction`: a pooler that gives each transaction whatever session is free, such as PgBouncer with
+ *   pool_mode = transaction. Nothing is prepared, and the limits are set in each transaction.
+ * - `transaction-prepared`: one that also knows prepared statements (PgBouncer from 1.21, max_prepared_statements > 0).
+ */
+export type Pooler = 'none' | 'transaction' | 'transaction-prepared';
 
 export interface DataSourceOptions {
   /** Connections of this process. One transaction runs per pool at a time; reads take the rest. */
   readonly poolSize?: number;
+  /** Default: `none`. */
+  readonly pooler?: Pooler;
 }
 
 /** Not connected yet: the caller initialises and destroys it. */
-export function createDataSource(url: string, { poolSize = 10 }: DataSourceOptions = {}): DataSource {
+export function createDataSource(url: string, { poolSize = 10, pooler = 'none' }: DataSourceOptions = {}): DataSource {
+  const isShared = pooler !== 'none';
   return new DataSource({
     type: 'postgres',
     url,
@@ -49,8 +75,11 @@ export function createDataSource(url: string, { poolSize = 10 }: DataSourceOptio
     extra: {
       query_timeout: ANSWER_TIMEOUT_MS,
       keepAlive: true,
-      options: SESSION,
-      onConnect: outliveLoss,
+      options: isShared ? undefined : FOR_SESSION,
+      onConnect: (client: ClientBase) => {
+        outliveLoss(client);
+        if (isShared) share(client, { prepares: pooler === 'transaction-prepared', settings: FOR_TRANSACTION });
+      },
     },
     entities: [PoolEntity, TokenEntity, TokenEventEntity, KeptAnswerEntity],
     migrations: [PoolsTokensEvents1700000000000, KeptAnswers1700000000001, Callers1700000000002],

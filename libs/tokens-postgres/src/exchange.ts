@@ -2,7 +2,7 @@
 // for their answer at once, which costs the server a packet and this process a wake-up for every statement.
 // https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-PIPELINING
 
-import pg, { type Connection, type PoolClient, type Submittable } from 'pg';
+import pg, { type ClientBase, type Connection, type PoolClient, type Submittable } from 'pg';
 
 export interface Statement {
   readonly name: string;
@@ -32,6 +32,20 @@ export const exchange = (client: PoolClient, questions: readonly Question[]): Pr
     client.query(new Exchange(questions, (error, answers) => (error ? reject(error) : resolve(answers))));
   });
 
+/** How a connection is used whose session is somebody else's after each transaction (data-source.ts, `Pooler`). */
+interface Sharing {
+  /** Whether statements that were prepared once are known in whatever session comes next. */
+  readonly prepares: boolean;
+  /** Goes with each exchange: what it sets holds for the transaction that begins there. */
+  readonly settings: Statement;
+}
+
+const shared = new WeakMap<Connection, Sharing>();
+
+/** From now on nothing is expected of a connection's session beyond the transaction in hand. */
+export const share = (client: ClientBase, sharing: Sharing): void =>
+  void shared.set((client as unknown as { connection: Connection }).connection, sharing);
+
 interface Column {
   readonly name: string;
   readonly parse: (text: string) => unknown;
@@ -42,10 +56,12 @@ const prepared = new WeakMap<Connection, Map<string, Column[]>>();
 
 /** What the driver calls with each message of the server's. */
 class Exchange implements Submittable {
-  readonly #questions: readonly Question[];
+  #questions: readonly Question[];
   readonly #answers: { rows: unknown[]; rowCount: number }[] = [];
   #columns = new Map<string, Column[]>();
   #rows: unknown[] = [];
+  /** The place of the statement that was put between those that were asked. */
+  #settingsAt = -1;
 
   /** The driver wraps it, so as to limit how long it waits. */
   callback: (error: Error | null, answers: Answer[]) => void;
@@ -57,13 +73,21 @@ class Exchange implements Submittable {
 
   submit(given: Connection): void {
     const connection = given as unknown as Wire;
+    const sharing = shared.get(given);
+    const { prepares = true } = sharing ?? {};
+    if (sharing) {
+      // Not before a BEGIN, which may set the isolation level: that must come before any query.
+      this.#settingsAt = this.#asked.text.startsWith('BEGIN') ? 1 : 0;
+      this.#questions = this.#questions.toSpliced(this.#settingsAt, 0, sharing.settings);
+    }
     this.#columns = prepared.get(given) ?? new Map<string, Column[]>();
-    prepared.set(given, this.#columns);
+    if (prepares) prepared.set(given, this.#columns);
     connection.stream.cork();
     for (const { name, text, values = [] } of this.#questions) {
-      const isNew = !this.#columns.has(name);
-      if (isNew) connection.parse({ name, text });
-      connection.bind({ statement: name, values: values.map((value) => (value === null ? null : String(value))) });
+      const isNew = !prepares || !this.#columns.has(name);
+      const statement = prepares ? name : '';
+      if (isNew) connection.parse({ name: statement, text });
+      connection.bind({ statement, values: values.map((value) => (value === null ? null : String(value))) });
       if (isNew) connection.describe({ type: 'P' });
       if (isNew) this.#columns.set(name, []);
       connection.execute();
@@ -97,7 +121,9 @@ class Exchange implements Submittable {
   }
 
   handleReadyForQuery(): void {
-    if (this.#answers.length === this.#questions.length) this.callback(null, this.#answers);
+    if (this.#answers.length < this.#questions.length) return;
+    if (this.#settingsAt >= 0) this.#answers.splice(this.#settingsAt, 1);
+    this.callback(null, this.#answers);
   }
 
   handleError(error: Error): void {

@@ -1,7 +1,7 @@
 // What the app joins to the domain's ports, and what ormconfig.ts and the start need.
 
 export { connectionsOf } from './connections-of.js';
-export { createDataSource, type DataSourceOptions } from './data-source.js';
+export { createDataSource, type DataSourceOptions, type Pooler } from './data-source.js';
 export { isMigrated, migrate } from './migrate.js';
 export { PostgresTokenPoolRepository } from './postgres-token-pool-repository.js';
 export { PostgresTokenReader } from './postgres-token-reader.js';

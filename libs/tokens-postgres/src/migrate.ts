@@ -51,6 +51,10 @@ async function patiently(work: () => Promise<unknown>): Promise<void> {
 
 /** Whether the schema is the one that this code needs. @throws when the database cannot be reached */
 export async function isMigrated(source: DataSource): Promise<boolean> {
+  const tables: { isThere: boolean }[] = await source.query(
+    `SELECT to_regclass('migrations') IS NOT NULL AS "isThere"`,
+  );
+  if (!tables[0]?.isThere) return false;
   const newest = source.migrations.at(-1)?.constructor.name;
   const rows: unknown[] = await source.query('SELECT FROM migrations WHERE name = $1', [newest]);
   return rows.length > 0;

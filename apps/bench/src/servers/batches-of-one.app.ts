@@ -15,7 +15,7 @@ class AppWithBatchesOfOne {
   static of(config: Config): DynamicModule {
     return {
       module: AppWithBatchesOfOne,
-      imports: [PersistenceModule.connect(config.databaseUrl as string, config.databasePoolSize)],
+      imports: [PersistenceModule.connect(config.databaseUrl as string, { poolSize: config.databasePoolSize })],
       controllers: [LeasesController],
       providers: [
         FirstPools,
