@@ -33,11 +33,18 @@ export default {
       to: { pathNot: '^libs/tokens/', dependencyTypesNot: ['core', 'npm-dev'] },
     },
     {
+      name: 'keys-know-only-the-domain',
+      comment: 'Keys are rules, too: of the service they know its errors and what pools are called.',
+      severity: 'error',
+      from: { path: '^libs/keys/', pathNot: SPEC },
+      to: { pathNot: '^libs/(keys|tokens)/', dependencyTypesNot: ['core'] },
+    },
+    {
       name: 'adapter-knows-domain-and-driver',
-      comment: 'tokens-postgres implements the ports of the domain with TypeORM and pg, and needs nothing else.',
+      comment: 'tokens-postgres implements the ports of tokens and keys with TypeORM and pg, and needs nothing else.',
       severity: 'error',
       from: { path: '^libs/tokens-postgres/', pathNot: SPEC },
-      to: { pathNot: ['^libs/tokens(-postgres)?/', DATABASE_DRIVERS], dependencyTypesNot: ['core'] },
+      to: { pathNot: ['^libs/(keys|tokens(-postgres)?)/', DATABASE_DRIVERS], dependencyTypesNot: ['core'] },
     },
     {
       name: 'local-postgres-stands-alone',

@@ -85,11 +85,12 @@ const GOOD_HOUSE: Files = {
   'apps/console/src/app.tsx': 'export {};\n',
   'apps/cli/src/main.ts': imports('node:child_process', '../../../libs/client/src/index.js'),
   'apps/demo/src/main.ts': imports('node:http'),
+  'libs/keys/src/index.ts': imports('@app/tokens', 'node:crypto'),
   'libs/tokens/src/index.ts': imports('./token.js'),
   'libs/tokens/src/token.ts': imports('node:crypto'),
   'libs/tokens/src/token.spec.ts': imports('./token.js', './testing/double.js', 'fast-check'),
   'libs/tokens/src/testing/double.ts': imports('../token.js'),
-  'libs/tokens-postgres/src/index.ts': imports('./data-source.js', '@app/tokens'),
+  'libs/tokens-postgres/src/index.ts': imports('./data-source.js', '@app/keys', '@app/tokens'),
   'libs/tokens-postgres/src/data-source.ts': imports('typeorm', 'pg'),
   'libs/local-postgres/src/index.ts': imports('node:net'),
   'libs/client/package.json': JSON.stringify({ type: 'module', dependencies: { 'openapi-fetch': '1' } }),
@@ -104,6 +105,7 @@ const GOOD_HOUSE: Files = {
 /** For each rule, the files that break it. */
 const SINS: Readonly<Record<string, Files>> = {
   'domain-is-pure': { 'libs/tokens/src/framework.ts': imports('@nestjs/common') },
+  'keys-know-only-the-domain': { 'libs/keys/src/index.ts': imports('@app/tokens', 'pg') },
   'domain-specs-do-no-io': { 'libs/tokens/src/database.spec.ts': imports('pg') },
   'adapter-knows-domain-and-driver': { 'libs/tokens-postgres/src/framework.ts': imports('@nestjs/common') },
   'local-postgres-stands-alone': { 'libs/local-postgres/src/index.ts': imports('node:net', 'pg') },

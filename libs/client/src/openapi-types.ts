@@ -512,7 +512,7 @@ export interface components {
          * @description The stable code.
          * @enum {string}
          */
-        ErrorCode: "invalid_request" | "invalid_status" | "invalid_token_id" | "pool_is_fixed" | "pool_limit_reached" | "lease_handle_required" | "token_not_found" | "pool_not_found" | "route_not_found" | "token_not_active" | "request_timeout" | "stale_lease" | "pool_exhausted" | "not_renewable" | "token_in_use" | "pool_exists" | "lease_ended" | "token_deleted" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "header_too_large" | "internal_error" | "unavailable";
+        ErrorCode: "invalid_request" | "invalid_status" | "invalid_token_id" | "pool_is_fixed" | "pool_limit_reached" | "insufficient_scope" | "lease_handle_required" | "token_not_found" | "pool_not_found" | "key_not_found" | "route_not_found" | "token_not_active" | "request_timeout" | "stale_lease" | "pool_exhausted" | "not_renewable" | "token_in_use" | "pool_exists" | "lease_ended" | "token_deleted" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "header_too_large" | "internal_error" | "unavailable";
         /**
          * @description Of `lease_ended`: how the lease ended.
          * @enum {string}

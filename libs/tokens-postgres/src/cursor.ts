@@ -2,7 +2,7 @@
 
 import { DomainError } from '@app/tokens';
 
-export type CursorList = 'all' | 'active' | 'available' | 'events' | 'history';
+export type CursorList = 'all' | 'active' | 'available' | 'events' | 'history' | 'keys';
 
 const PART = {
   all: /^[0-9a-f-]{36}$/,
@@ -10,6 +10,7 @@ const PART = {
   available: /^\d{1,16}~[0-9a-f-]{36}$/,
   events: /^\d{1,16}$/,
   history: /^\d{1,16}$/,
+  keys: /^[0-9A-Za-z]{12}$/,
 } satisfies Record<CursorList, RegExp>;
 
 export const writeCursor = (list: CursorList, place: string | number): string =>

@@ -2,11 +2,13 @@
 
 import type { ClientBase } from 'pg';
 import { DataSource } from 'typeorm';
+import { ApiKeyEntity } from './entities/api-key.entity.js';
 import { KeptAnswerEntity } from './entities/kept-answer.entity.js';
 import { PoolEntity } from './entities/pool.entity.js';
 import { TokenEventEntity } from './entities/token-event.entity.js';
 import { TokenEntity } from './entities/token.entity.js';
 import { share } from './exchange.js';
+import { ApiKeys1700000000003 } from './migrations/1700000000003-api-keys.js';
 import { KeptAnswers1700000000001 } from './migrations/1700000000001-kept-answers.js';
 import { Callers1700000000002 } from './migrations/1700000000002-callers.js';
 import { PoolsTokensEvents1700000000000 } from './migrations/1700000000000-pools-tokens-events.js';
@@ -81,8 +83,8 @@ export function createDataSource(url: string, { poolSize = 10, pooler = 'none' }
         if (isShared) share(client, { prepares: pooler === 'transaction-prepared', settings: FOR_TRANSACTION });
       },
     },
-    entities: [PoolEntity, TokenEntity, TokenEventEntity, KeptAnswerEntity],
-    migrations: [PoolsTokensEvents1700000000000, KeptAnswers1700000000001, Callers1700000000002],
+    entities: [PoolEntity, TokenEntity, TokenEventEntity, KeptAnswerEntity, ApiKeyEntity],
+    migrations: [PoolsTokensEvents1700000000000, KeptAnswers1700000000001, Callers1700000000002, ApiKeys1700000000003],
     migrationsTableName: 'migrations',
     installExtensions: false,
   });

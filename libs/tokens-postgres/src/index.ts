@@ -3,5 +3,6 @@
 export { connectionsOf } from './connections-of.js';
 export { createDataSource, type DataSourceOptions, type Pooler } from './data-source.js';
 export { isMigrated, migrate } from './migrate.js';
+export { PostgresApiKeyStore } from './postgres-api-key-store.js';
 export { PostgresTokenPoolRepository } from './postgres-token-pool-repository.js';
 export { PostgresTokenReader } from './postgres-token-reader.js';

@@ -6,7 +6,7 @@ import { OPEN, SYSTEM } from '@app/tokens';
 
 const named = (name: string, text: string): { name: string; text: string } => ({ name, text });
 
-const iso = (at: string): string => `to_char(${at} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
+export const iso = (at: string): string => `to_char(${at} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 
 /** An instant as the domain has it. Seconds in a double hold microseconds. */
 const micros = (at: string): string => `round(date_part('epoch', ${at}) * 1000000)`;

@@ -16,6 +16,8 @@ export type DomainErrorCode =
   | 'lease_ended'
   | 'idempotency_key_reused'
   | 'token_deleted'
+  | 'insufficient_scope'
+  | 'key_not_found'
   | 'unavailable';
 
 /** What an error may carry beside its words. */

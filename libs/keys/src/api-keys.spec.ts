@@ -1,0 +1,115 @@
+import { ApiKeys, type KeyRequest } from './api-keys.js';
+import { readKey } from './key-text.js';
+import type { LiveKey } from './rights.js';
+import { SCOPES } from './scope.js';
+import { InMemoryApiKeyStore } from './testing/in-memory-api-key-store.js';
+
+const NOW = Date.parse('2026-11-21T12:00:00.000Z');
+const SOON = '2026-11-22T00:00:00.000Z';
+const LATER = '2027-11-22T00:00:00.000Z';
+
+let store: InMemoryApiKeyStore;
+let keys: ApiKeys;
+
+beforeEach(() => {
+  store = new InMemoryApiKeyStore(() => NOW);
+  keys = new ApiKeys(store);
+});
+
+const REQUEST: KeyRequest = { name: 'a kiosk', scopes: ['use', 'read'], pools: ['seats', 'desks', 'seats'] };
+const GIVER: LiveKey = {
+  id: 'giver0000000',
+  scopes: ['read', 'use', 'keys'],
+  pools: ['desks', 'seats'],
+  expires_at: SOON,
+};
+
+test('a key that is made says once what it is, and is stored without its secret', async () => {
+  const { key, ...view } = await keys.create(REQUEST, null);
+  const parts = readKey(key);
+  expect(view).toEqual({
+    id: parts?.id,
+    name: 'a kiosk',
+    scopes: ['read', 'use'],
+    pools: ['desks', 'seats'],
+    created_at: '2026-11-21T12:00:00.000Z',
+    created_by: null,
+    expires_at: null,
+    revoked_at: null,
+    last_used_at: null,
+    old_secret_until: null,
+  });
+  const stored = await store.find(view.id);
+  expect(JSON.stringify(stored)).not.toContain(parts?.secret);
+  expect((await keys.list({ limit: 10 }, null)).keys).toEqual([view]);
+});
+
+test.each<[string, Partial<KeyRequest>, RegExp]>([
+  ['an empty name', { name: ' ' }, /^name must/],
+  ['a name of two lines', { name: 'a\nb' }, /^name must/],
+  ['a long name', { name: 'x'.repeat(201) }, /^name must/],
+  ['no scope', { scopes: [] }, /^scopes must/],
+  ['no pool', { pools: [] }, /^pools must/],
+  ['a bad pool', { pools: ['A b'] }, /^the name of each pool must/],
+  ['an end that is past', { expires_at: '2026-11-21T11:59:59Z' }, /^expires_at must/],
+])('%s is refused, and nothing is made', async (_what, change, words) => {
+  await expect(keys.create({ ...REQUEST, ...change }, null)).rejects.toMatchObject({
+    code: 'invalid_request',
+    message: expect.stringMatching(words) as string,
+  });
+  expect((await keys.list({ limit: 10 }, null)).keys).toEqual([]);
+});
+
+test.each<[string, Partial<KeyRequest>, string]>([
+  ['a scope', { scopes: ['read', 'operate'] }, 'the scope operate'],
+  ['all pools', { pools: null }, 'all pools'],
+  ['a pool', { pools: ['seats', 'vault'] }, 'the pool vault'],
+  ['a longer life', { expires_at: LATER }, 'a longer life'],
+  ['a life without end', { expires_at: null }, 'a longer life'],
+])('a key cannot give away %s that it lacks', async (_what, change, lacking) => {
+  await expect(keys.create({ ...REQUEST, ...change }, GIVER)).rejects.toMatchObject({
+    code: 'insufficient_scope',
+    message: `a key cannot give away ${lacking}: it lacks it`,
+  });
+  expect((await keys.list({ limit: 10 }, null)).keys).toEqual([]);
+});
+
+test('a key gives what it has, and what it gives ends with it', async () => {
+  expect(await keys.create(REQUEST, GIVER)).toMatchObject({ created_by: GIVER.id, expires_at: SOON });
+});
+
+describe('of a key that may do more, another one', () => {
+  test.each<[string, Partial<KeyRequest>]>([
+    ['by a scope', { scopes: SCOPES }],
+    ['by all pools', { pools: null }],
+    ['by a pool', { pools: ['vault'] }],
+    ['by its life', { expires_at: LATER }],
+  ])('(%s) sees nothing and changes nothing', async (_by, more) => {
+    const { id } = await keys.create({ ...REQUEST, expires_at: SOON, ...more }, null);
+    const before = await store.find(id);
+    expect((await keys.list({ limit: 10 }, GIVER)).keys).toEqual([]);
+    for (const attempt of [() => keys.rotate(id, 60, GIVER), () => keys.revoke(id, GIVER)]) {
+      await expect(attempt()).rejects.toMatchObject({ code: 'key_not_found', message: `there is no key ${id}` });
+    }
+    expect(await store.find(id)).toEqual(before);
+  });
+});
+
+test('a rotation gives the same key a new secret, and keeps the old one for so long', async () => {
+  const { id, key } = await keys.create(REQUEST, null);
+  const rotated = await keys.rotate(id, 60, null);
+  expect(rotated).toMatchObject({ id, old_secret_until: '2026-11-21T12:01:00.000Z' });
+  expect(readKey(rotated.key)?.secret).not.toBe(readKey(key)?.secret);
+});
+
+test('what is revoked stays revoked since then, and cannot be rotated back to life', async () => {
+  const { id } = await keys.create(REQUEST, null);
+  const revoked = await keys.revoke(id, null);
+  expect(revoked.revoked_at).toBe('2026-11-21T12:00:00.000Z');
+  expect(await keys.revoke(id, null)).toEqual(revoked);
+  await expect(keys.rotate(id, 60, null)).rejects.toMatchObject({ code: 'key_not_found' });
+});
+
+test('a key that never was is not found', async () => {
+  await expect(keys.revoke('000000000000', null)).rejects.toMatchObject({ code: 'key_not_found' });
+});

@@ -1,0 +1,87 @@
+// The use cases of keys. A key gives, sees, rotates and revokes only keys that may do no more than itself: with the
+// secret of any other it would have rights that nobody gave it.
+
+import { DomainError, POOL_NAME } from '@app/tokens';
+import type { ApiKeyPage, ApiKeyView, IssuedKey } from './api-key.js';
+import type { ApiKeyStore } from './api-key-store.js';
+import { hashOf, keyText, newKeyId, newSecret } from './key-text.js';
+import { excess, type LiveKey, type Rights } from './rights.js';
+import { SCOPES } from './scope.js';
+
+export interface KeyRequest extends Omit<Rights, 'expires_at'> {
+  readonly name: string;
+  /** When left out: with the key that gives it, if that ever ends. */
+  readonly expires_at?: string | null;
+}
+
+/** For how long the secret before a rotation is good: long enough to hand the new one to everybody. */
+export const OLD_SECRET_SECONDS = 86_400;
+export const MAX_OLD_SECRET_SECONDS = 2_592_000;
+
+const MAX_NAME_LENGTH = 200;
+
+/** Null: whoever has the database, and with it all rights. */
+type Giver = LiveKey | null;
+
+export class ApiKeys {
+  constructor(private readonly store: ApiKeyStore) {}
+
+  /** @throws DomainError `insufficient_scope`, `invalid_request`, `unavailable` */
+  async create({ name, scopes, pools, ...given }: KeyRequest, giver: Giver): Promise<IssuedKey> {
+    const { expires_at = giver?.expires_at ?? null } = given;
+    const rights = { scopes: SCOPES.filter((one) => scopes.includes(one)), pools: sorted(pools), expires_at };
+    mustBeSound(name, rights);
+    const beyond = giver && excess(rights, giver);
+    if (beyond !== null) throw new DomainError('insufficient_scope', `a key cannot give away ${beyond}: it lacks it`);
+    const parts = { id: newKeyId(), secret: newSecret() };
+    const secretHash = hashOf(parts.secret);
+    const view = await this.store.add({ ...rights, id: parts.id, name, secretHash, createdBy: giver?.id ?? null });
+    if (!view) throw new DomainError('invalid_request', 'expires_at must be a time to come');
+    return { ...view, key: keyText(parts) };
+  }
+
+  /** @throws DomainError `invalid_request` for a bad cursor; `unavailable` */
+  list(page: { readonly limit: number; readonly cursor?: string }, giver: Giver): Promise<ApiKeyPage> {
+    return this.store.list({ ...page, within: giver });
+  }
+
+  /**
+   * A new secret. The one before stays good for so long, so that its holders can change over one by one; one before that is over.
+   * @throws DomainError `key_not_found`, also of a key that is over; `unavailable`
+   */
+  async rotate(id: string, oldGoodForSeconds: number, giver: Giver): Promise<IssuedKey> {
+    await this.#mustBeWithin(id, giver);
+    const secret = newSecret();
+    const view = await this.store.rotate(id, hashOf(secret), oldGoodForSeconds);
+    if (!view) throw new DomainError('key_not_found', `key ${id} is over: there is nothing to rotate`);
+    return { ...view, key: keyText({ id, secret }) };
+  }
+
+  /** For good, and with both of its secrets. @throws DomainError `key_not_found`, `unavailable` */
+  async revoke(id: string, giver: Giver): Promise<ApiKeyView> {
+    await this.#mustBeWithin(id, giver);
+    return (await this.store.revoke(id)) ?? notFound(id);
+  }
+
+  async #mustBeWithin(id: string, giver: Giver): Promise<void> {
+    const stored = await this.store.find(id);
+    if (!stored || (giver && excess(stored.view, giver) !== null)) notFound(id);
+  }
+}
+
+function mustBeSound(name: string, { scopes, pools }: Rights): void {
+  if (name.trim() === '' || name.length > MAX_NAME_LENGTH || !name.isWellFormed() || /\p{Cc}/u.test(name)) {
+    throw new DomainError('invalid_request', `name must be 1 to ${MAX_NAME_LENGTH} characters on one line`);
+  }
+  if (scopes.length === 0) throw new DomainError('invalid_request', `scopes must name some of ${SCOPES.join(', ')}`);
+  if (pools?.length === 0) throw new DomainError('invalid_request', 'pools must name one at least, or be null for all');
+  const bad = pools?.find((pool) => !POOL_NAME.test(pool));
+  if (bad !== undefined)
+    throw new DomainError('invalid_request', `the name of each pool must match ${POOL_NAME.source}`);
+}
+
+const sorted = (names: readonly string[] | null): string[] | null => names && [...new Set(names)].sort();
+
+function notFound(id: string): never {
+  throw new DomainError('key_not_found', `there is no key ${id}`);
+}

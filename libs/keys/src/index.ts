@@ -1,0 +1,9 @@
+// API keys: what one looks like, what it may be used for, who may give it away, and whether one that is shown is good.
+
+export type { ApiKeyPage, ApiKeyView, IssuedKey } from './api-key.js';
+export { ApiKeyStore, type KeyQuery, type NewKey, type StoredKey } from './api-key-store.js';
+export { ApiKeys, MAX_OLD_SECRET_SECONDS, OLD_SECRET_SECONDS, type KeyRequest } from './api-keys.js';
+export { KeyRing } from './key-ring.js';
+export { KEY_FORMAT, KEY_ID, containsKey, withoutKeys } from './key-text.js';
+export { mayUse, type LiveKey, type Rights } from './rights.js';
+export { SCOPES, type Scope } from './scope.js';

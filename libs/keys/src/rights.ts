@@ -1,0 +1,32 @@
+// What a key may do, and whether that is no more than what another one may.
+
+import type { Scope } from './scope.js';
+
+export interface Rights {
+  readonly scopes: readonly Scope[];
+  /** Null: all pools, also those to come. */
+  readonly pools: readonly string[] | null;
+  /** RFC 3339 in UTC; null: never. */
+  readonly expires_at: string | null;
+}
+
+/** A key that was shown and is good. */
+export interface LiveKey extends Rights {
+  readonly id: string;
+}
+
+export const mayUse = ({ pools }: Pick<Rights, 'pools'>, poolName: string): boolean =>
+  pools === null || pools.includes(poolName);
+
+/** What of `asked` goes beyond what the giver has, in words; null when nothing does. */
+export function excess(asked: Rights, giver: Rights): string | null {
+  const scope = asked.scopes.find((one) => !giver.scopes.includes(one));
+  if (scope !== undefined) return `the scope ${scope}`;
+  if (asked.pools === null && giver.pools !== null) return 'all pools';
+  const pool = asked.pools?.find((one) => !mayUse(giver, one));
+  if (pool !== undefined) return `the pool ${pool}`;
+  return isLater(asked.expires_at, giver.expires_at) ? 'a longer life' : null;
+}
+
+const isLater = (one: string | null, other: string | null): boolean =>
+  other !== null && (one === null || Date.parse(one) > Date.parse(other));

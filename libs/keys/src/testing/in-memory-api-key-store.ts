@@ -1,0 +1,86 @@
+// The store of keys in memory, with a clock that the test moves.
+
+import type { ApiKeyPage, ApiKeyView } from '../api-key.js';
+import { ApiKeyStore, type KeyQuery, type NewKey, type StoredKey } from '../api-key-store.js';
+import { excess } from '../rights.js';
+
+interface Row {
+  view: ApiKeyView;
+  secretHash: Buffer;
+  oldHash: Buffer | null;
+}
+
+export class InMemoryApiKeyStore extends ApiKeyStore {
+  readonly #rows = new Map<string, Row>();
+  /** How often it was asked for a key. */
+  found = 0;
+  /** The ids of each note of use. */
+  readonly noted: string[][] = [];
+  /** What it throws instead of answering. */
+  failure: Error | null = null;
+
+  /** @param clock milliseconds since the epoch */
+  constructor(private readonly clock: () => number) {
+    super();
+  }
+
+  async add({ secretHash, createdBy, ...key }: NewKey): Promise<ApiKeyView | undefined> {
+    this.#mayFail();
+    if (key.expires_at !== null && Date.parse(key.expires_at) <= this.clock()) return undefined;
+    const unset = { revoked_at: null, last_used_at: null, old_secret_until: null };
+    const view = { ...key, ...unset, created_at: this.#at(0), created_by: createdBy };
+    this.#rows.set(key.id, { view, secretHash, oldHash: null });
+    return view;
+  }
+
+  async find(id: string): Promise<StoredKey | undefined> {
+    this.found++;
+    this.#mayFail();
+    const row = this.#rows.get(id);
+    if (!row) return undefined;
+    const { view, secretHash, oldHash } = row;
+    const goodForMs = view.revoked_at === null ? this.#left(view.expires_at) : 0;
+    const old = oldHash && { secretHash: oldHash, goodForMs: this.#left(view.old_secret_until) };
+    return { view, secretHash, goodForMs, old };
+  }
+
+  async list({ within, limit, cursor = '' }: KeyQuery): Promise<ApiKeyPage> {
+    const all = [...this.#rows.values()].map(({ view }) => view).sort((a, b) => (a.id < b.id ? -1 : 1));
+    const shown = all.filter((view) => view.id > cursor && (within === null || excess(view, within) === null));
+    const keys = shown.slice(0, limit);
+    return { keys, next_cursor: shown.length > limit ? keys.at(-1)!.id : null };
+  }
+
+  async rotate(id: string, secretHash: Buffer, oldGoodForSeconds: number): Promise<ApiKeyView | undefined> {
+    const row = this.#rows.get(id);
+    const stored = await this.find(id);
+    if (!row || !stored || stored.goodForMs <= 0) return undefined;
+    row.oldHash = row.secretHash;
+    row.secretHash = secretHash;
+    row.view = { ...row.view, old_secret_until: this.#at(oldGoodForSeconds * 1000) };
+    return row.view;
+  }
+
+  async revoke(id: string): Promise<ApiKeyView | undefined> {
+    const row = this.#rows.get(id);
+    if (row) row.view = { ...row.view, revoked_at: row.view.revoked_at ?? this.#at(0) };
+    return row?.view;
+  }
+
+  async noteUse(ids: readonly string[]): Promise<void> {
+    this.#mayFail();
+    this.noted.push([...ids]);
+  }
+
+  #at(inMs: number): string {
+    return new Date(this.clock() + inMs).toISOString();
+  }
+
+  #left(until: string | null): number {
+    return until === null ? Infinity : Math.max(0, Date.parse(until) - this.clock());
+  }
+
+  #mayFail(): void {
+    if (this.failure) throw this.failure;
+  }
+}

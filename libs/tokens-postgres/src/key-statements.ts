@@ -1,0 +1,75 @@
+// The SQL of keys. None takes a pool's lock, and none is on the path of a command: a process remembers what it was told
+// for some seconds.
+
+import { iso } from './read-statements.js';
+
+const named = (name: string, text: string): { name: string; text: string } => ({ name, text });
+
+const KEY_VIEW = `
+  id, name, scopes, pools, ${iso('created_at')} AS created_at, created_by, ${iso('expires_at')} AS expires_at,
+  ${iso('revoked_at')} AS revoked_at, ${iso('last_used_at')} AS last_used_at,
+  CASE WHEN old_secret_until > clock_timestamp() THEN ${iso('old_secret_until')} END AS old_secret_until`;
+
+const IS_GOOD = `revoked_at IS NULL AND (expires_at IS NULL OR expires_at > clock_timestamp())`;
+
+/** In milliseconds, not below 0. */
+const left = (until: string): string => `greatest(date_part('epoch', ${until} - clock_timestamp()) * 1000, 0)`;
+
+/**
+ * $1 id, $2 name, $3 scopes, $4 pools or null, $5 hash, $6 giver or null, $7 end or null. No row when the end is past. Ids
+ * are random: one that is there already is the same key, sent again because the answer was lost.
+ */
+export const ADD_KEY = named(
+  'add_key',
+  `INSERT INTO api_keys (id, name, scopes, pools, secret_hash, created_by, created_at, expires_at)
+   SELECT $1, $2, $3::text[], $4::text[], $5::bytea, $6, clock_timestamp(), $7::timestamptz
+   WHERE $7::timestamptz IS NULL OR $7::timestamptz > clock_timestamp()
+   ON CONFLICT (id) DO UPDATE SET id = excluded.id
+   RETURNING ${KEY_VIEW}`,
+);
+
+/** $1 id. */
+export const FIND_KEY = named(
+  'find_key',
+  `SELECT ${KEY_VIEW}, secret_hash, old_secret_hash, ${left('old_secret_until')} AS old_good_for_ms,
+     CASE WHEN revoked_at IS NOT NULL THEN 0 WHEN expires_at IS NULL THEN 'Infinity' ELSE ${left('expires_at')} END AS good_for_ms
+   FROM api_keys WHERE id = $1`,
+);
+
+/** $1 page size, $2 after this id; no more than these: $3 scopes, $4 pools or null, $5 end or null. */
+export const LIST_KEYS = named(
+  'list_keys',
+  `SELECT ${KEY_VIEW} FROM api_keys
+   WHERE id > $2 AND scopes <@ $3::text[] AND ($4::text[] IS NULL OR pools <@ $4::text[])
+     AND ($5::timestamptz IS NULL OR expires_at <= $5::timestamptz)
+   ORDER BY id LIMIT $1`,
+);
+
+/**
+ * $1 id, $2 hash, $3 seconds. The row's own lock puts rotations at once in an order. One that is sent again because the
+ * answer was lost leaves the old secret as it is.
+ */
+export const ROTATE_KEY = named(
+  'rotate_key',
+  `UPDATE api_keys SET secret_hash = $2::bytea,
+     old_secret_hash = CASE WHEN secret_hash = $2::bytea THEN old_secret_hash ELSE secret_hash END,
+     old_secret_until = clock_timestamp() + $3::double precision * interval '1 second'
+   WHERE id = $1 AND ${IS_GOOD}
+   RETURNING ${KEY_VIEW}`,
+);
+
+/** $1 id. */
+export const REVOKE_KEY = named(
+  'revoke_key',
+  `UPDATE api_keys SET revoked_at = coalesce(revoked_at, clock_timestamp()) WHERE id = $1 RETURNING ${KEY_VIEW}`,
+);
+
+/** $1 ids. In their order, so that two processes do not wait for each other; not again what another has just noted. */
+export const NOTE_USE = named(
+  'note_use',
+  `WITH used AS MATERIALIZED (
+     SELECT id FROM api_keys
+     WHERE id = ANY ($1::text[]) AND (last_used_at IS NULL OR last_used_at < clock_timestamp() - interval '5 seconds')
+     ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)
+   UPDATE api_keys k SET last_used_at = clock_timestamp() FROM used WHERE k.id = used.id`,
+);
