@@ -8,7 +8,8 @@ FROM base AS build
 RUN chown node:node /app
 USER node
 COPY --chown=node:node package.json package-lock.json ./
-RUN npm ci
+# No script of another's package runs, whatever this npm makes of allowScripts in package.json.
+RUN npm ci --ignore-scripts
 COPY --chown=node:node . .
 RUN npm run build
 
@@ -23,7 +24,7 @@ CMD ["npm", "test"]
 # Optional dependencies are the embedded database for development, which production refuses anyway.
 FROM base AS dependencies
 COPY package.json package-lock.json ./
-RUN npm ci --omit=dev --omit=optional
+RUN npm ci --omit=dev --omit=optional --ignore-scripts
 
 FROM base AS production
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=4000

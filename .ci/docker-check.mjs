@@ -27,6 +27,9 @@ expect(
   /npm ci --omit=dev --omit=optional/.test(dockerfile),
   'Dockerfile: production must omit dev and optional dependencies',
 );
+for (const [install] of dockerfile.matchAll(/\bnpm ci\b.*/g)) {
+  expect(install.includes('--ignore-scripts'), `Dockerfile: "${install}" must not run the scripts of packages`);
+}
 expect(
   command !== undefined && `exec ${JSON.parse(command).join(' ')}` === start,
   `Dockerfile: production must start as npm does (${start}), in exec form, so that node is PID 1`,

@@ -28,6 +28,7 @@ describe('the check of the Docker files', () => {
     ['a shell as PID 1', 'Dockerfile', /CMD \["node", "dist.*/, 'CMD npm start', 'exec form'],
     ['a start command that has moved', 'package.json', '/main.js', '/moved.js', 'start as npm does'],
     ['dev dependencies in production', 'Dockerfile', '--omit=dev ', '', 'omit dev'],
+    ['scripts of other packages', 'Dockerfile', ' --ignore-scripts', '', 'must not run the scripts'],
     [
       'a port open to everybody',
       'docker-compose.yml',
