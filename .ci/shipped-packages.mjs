@@ -3,8 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Sources that Vite makes one file of, packages and all. */
-const BUNDLED = ['apps/console/src', 'libs/client/src'];
+const CONSOLE = 'apps/console/src';
 
 /** Entries of the lock by their place in node_modules. */
 export function shippedPackages(folder) {
@@ -21,19 +20,17 @@ export function shippedPackages(folder) {
   return shipped;
 }
 
-/** The names that the console's sources import. */
-export function bundledPackages(folder) {
-  const names = BUNDLED.flatMap((sources) => {
-    const files = readdirSync(join(folder, sources), { recursive: true }).filter((file) =>
-      /(?<!\.spec)\.tsx?$/.test(file),
-    );
-    return files.flatMap((file) => {
-      const text = readFileSync(join(folder, sources, file), 'utf8');
-      const imports = text.matchAll(/(?:\bfrom|^import) '((?:@[\w-]+\/)?[a-z][\w.-]*)(?:\/[^']*)?';$/gm);
-      return Array.from(imports, ([, name]) => name);
-    });
+/** The names that the console's sources import: its build makes files of them. */
+function bundledPackages(folder) {
+  const files = readdirSync(join(folder, CONSOLE), { recursive: true }).filter((file) =>
+    /(?<!\.spec)\.tsx?$/.test(file),
+  );
+  const names = files.flatMap((file) => {
+    const text = readFileSync(join(folder, CONSOLE, file), 'utf8');
+    const imports = text.matchAll(/(?:\bfrom|^import) '((?:@[\w-]+\/)?[a-z][\w.-]*)(?:\/[^']*)?';$/gm);
+    return Array.from(imports, ([, name]) => name);
   });
-  return [...new Set(names)].sort();
+  return [...new Set(names)];
 }
 
 /** Their package.json is older than the field that npm reads; this is what their LICENSE files say. */
