@@ -3,7 +3,7 @@
 
 const SPEC = '\\.spec\\.ts$';
 const ENTRIES =
-  '^(apps/[^/]+/(src/(main|write-openapi)\\.tsx?|vite\\.config\\.mjs)|libs/[^/]+/src/index\\.ts|ormconfig\\.ts)$';
+  '^(apps/[^/]+/(src/(main|migrate|write-openapi)\\.tsx?|vite\\.config\\.mjs)|libs/[^/]+/src/index\\.ts|ormconfig\\.ts)$';
 const TEST_ENTRIES = `(${SPEC}|^test/support/global-(setup|teardown)\\.ts$)`;
 /** Implementations of ports that only tests use. */
 const DOUBLES = '^libs/[^/]+/src/testing/';
@@ -77,9 +77,12 @@ export default {
     {
       name: 'only-the-joint-names-infrastructure',
       comment:
-        'An app talks to ports; one module of the API joins them to PostgreSQL, and a main may start a local one.',
+        'An app talks to ports; one module of the API joins them to PostgreSQL, a job migrates it, and a main may start a local one.',
       severity: 'error',
-      from: { path: '^apps/', pathNot: [SPEC, WORKSHOPS, '^apps/(api/src/persistence\\.module|[^/]+/src/main)\\.ts$'] },
+      from: {
+        path: '^apps/',
+        pathNot: [SPEC, WORKSHOPS, '^apps/(api/src/(persistence\\.module|migrate)|[^/]+/src/main)\\.ts$'],
+      },
       to: { path: ['^libs/(tokens-postgres|local-postgres)/', DATABASE_DRIVERS] },
     },
     {

@@ -1,4 +1,4 @@
-// The DataSource of the TypeORM command line (npm run db:migrate, db:check-drift), from the app's own options.
+// The DataSource of the TypeORM command line (migration:show, migration:revert …), from the app's own options.
 
 import { createDataSource } from '@app/tokens-postgres';
 

@@ -47,7 +47,7 @@ function neededBy({ dependencies = {}, peerDependencies = {}, peerDependenciesMe
 }
 
 /** As Node finds it: in the folder of whoever needs it, else in each one above. */
-function placeOf(packages, from, name) {
+export function placeOf(packages, from, name) {
   for (let above = from; ; above = above.slice(0, Math.max(0, above.lastIndexOf('/node_modules/')))) {
     const place = `${above === '' ? '' : `${above}/`}node_modules/${name}`;
     if (place in packages) return place;

@@ -2,7 +2,7 @@
 // Known weaknesses are asked for by .ci/audit-dependencies.mjs, which needs the registry; this needs only the files.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { json, licenceOf, nameOf, shippedPackages } from './shipped-packages.mjs';
+import { json, licenceOf, nameOf, placeOf, shippedPackages } from './shipped-packages.mjs';
 
 const folder = process.argv[2] ?? '.';
 const MOST_DEPENDENCIES = 15;
@@ -31,7 +31,6 @@ function ofLock(folder) {
   const { allowScripts = {}, dependencies, devDependencies, optionalDependencies } = json(folder, 'package.json');
   const { packages } = json(folder, 'package-lock.json');
   const entries = Object.entries(packages).filter(([place]) => place !== '');
-  const names = new Set(entries.map(([place]) => nameOf(place)));
   const withScript = new Set(
     entries.filter(([, { hasInstallScript }]) => hasInstallScript).map(([place]) => nameOf(place)),
   );
@@ -46,8 +45,10 @@ function ofLock(folder) {
   for (const [place, { integrity, resolved, link, optionalDependencies = {} }] of entries) {
     if (link || !integrity || (resolved && !/^https:\/\/[^/]+\/.+\.tgz$/.test(resolved)))
       problems.push(`${place} is not a package of a registry with an integrity`);
+    // npm leaves out what the registry lacked at the time, in silence, and then `npm ci` fails elsewhere.
     for (const name of Object.keys(optionalDependencies)) {
-      if (!names.has(name)) problems.push(`${place} has the optional dependency ${name}, which the lock does not know`);
+      if (!placeOf(packages, place, name))
+        problems.push(`${place} has the optional dependency ${name}, which the lock does not know`);
     }
   }
   for (const [name, version] of Object.entries({ ...dependencies, ...devDependencies, ...optionalDependencies })) {

@@ -282,33 +282,3 @@ describe('a rule of ESLint that is switched off', () => {
     expect(unexplained('// eslint-disable-next-line no-empty -- it is optional')).toEqual([]);
   });
 });
-
-describe('package-lock.json', () => {
-  type Packages = Readonly<Record<string, { readonly optionalDependencies?: Readonly<Record<string, string>> }>>;
-
-  /** npm leaves out what the registry lacked at the time, in silence, and then `npm ci` fails elsewhere. */
-  function missing(packages: Packages): string[] {
-    const found = (from: string, name: string): boolean => {
-      if (packages[`${from ? `${from}/` : ''}node_modules/${name}`]) return true;
-      return from !== '' && found(from.slice(0, Math.max(from.lastIndexOf('/node_modules/'), 0)), name);
-    };
-    return Object.entries(packages).flatMap(([path, { optionalDependencies = {} }]) =>
-      Object.keys(optionalDependencies)
-        .filter((name) => !found(path, name))
-        .map((name) => `${path} > ${name}`),
-    );
-  }
-
-  it('has an entry for every optional dependency, of every platform', () => {
-    const { packages } = JSON.parse(textOf('package-lock.json')) as { packages: Packages };
-    expect(Object.values(packages).filter((entry) => entry.optionalDependencies).length).toBeGreaterThan(3);
-    expect(missing(packages)).toEqual([]);
-  });
-
-  it('would not pass otherwise', () => {
-    const optional = { optionalDependencies: { 'x-linux': '1', 'x-darwin': '1' } };
-    const packages = { 'node_modules/a/node_modules/x': optional, 'node_modules/a/node_modules/x-linux': {} };
-    expect(missing(packages)).toEqual(['node_modules/a/node_modules/x > x-darwin']);
-    expect(missing({ ...packages, 'node_modules/x-darwin': {} })).toEqual([]);
-  });
-});

@@ -14,8 +14,11 @@ const LOCK_TIMEOUT_MS = 1000;
 const PAUSE_MS = 500;
 const TRIES = 40;
 
-/** @throws the database's error, when it cannot be reached or a migration fails (which is then rolled back) */
-export async function migrate(url: string): Promise<void> {
+/**
+ * The names of the migrations that ran, without those before one that had to give way to somebody.
+ * @throws the database's error, when it cannot be reached or a migration fails (which is then rolled back)
+ */
+export async function migrate(url: string): Promise<string[]> {
   // The lock has a connection of its own, without the limits under which requests run.
   const lock = new Client({ connectionString: url, connectionTimeoutMillis: 5000 });
   lock.on('error', () => {});
@@ -28,7 +31,7 @@ export async function migrate(url: string): Promise<void> {
     });
     await source.initialize();
     try {
-      await patiently(() => source.runMigrations({ transaction: 'each' }));
+      return await patiently(source);
     } finally {
       await source.destroy();
     }
@@ -37,10 +40,12 @@ export async function migrate(url: string): Promise<void> {
   }
 }
 
-async function patiently(work: () => Promise<unknown>): Promise<void> {
+/** One migration after the other; one that cannot have a table gives way and tries again. */
+async function patiently(source: DataSource): Promise<string[]> {
   for (let tries = 1; ; tries++) {
     try {
-      return void (await work());
+      const ran = await source.runMigrations({ transaction: 'each' });
+      return ran.map(({ name }) => name);
     } catch (error) {
       const isLocked = (error as { code?: unknown }).code === '55P03';
       if (!isLocked || tries === TRIES) throw error;

@@ -1,0 +1,16 @@
+// A job by itself: brings the database to this version's schema as the role that owns it, and ends.
+// Before a new version starts; then its processes need no right to change the schema.
+
+import { migrate } from '@app/tokens-postgres';
+import { readConfig } from './config.js';
+
+try {
+  const url = process.env['MIGRATION_DATABASE_URL'] ?? readConfig(process.env).databaseUrl;
+  if (url === undefined) throw new Error('MIGRATION_DATABASE_URL or DATABASE_URL must name the database');
+  const done = await migrate(url);
+  console.log(`the schema is this version's; migrations that ran: ${done.join(', ') || 'none'}`);
+} catch (error) {
+  const { message, code } = error as NodeJS.ErrnoException;
+  console.error(`the schema is as it was: ${message || code}`);
+  process.exitCode = 1;
+}
