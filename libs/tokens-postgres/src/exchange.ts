@@ -9,8 +9,8 @@ export interface Statement {
   readonly text: string;
 }
 
-/** Arrays are texts, too (array-parameter.ts). */
-export type Value = string | number | boolean | null;
+/** Bytes are a value in PostgreSQL's binary form (array-parameter.ts). */
+export type Value = string | number | boolean | Buffer | null;
 
 export interface Question extends Statement {
   readonly values?: readonly Value[];
@@ -54,6 +54,9 @@ interface Column {
 /** Per connection and statement: the columns of its rows. */
 const prepared = new WeakMap<Connection, Map<string, Column[]>>();
 
+const wired = (value: Value): string | Buffer | null =>
+  value === null || value instanceof Buffer ? value : String(value);
+
 /** What the driver calls with each message of the server's. */
 class Exchange implements Submittable {
   #questions: readonly Question[];
@@ -87,7 +90,7 @@ class Exchange implements Submittable {
       const isNew = !prepares || !this.#columns.has(name);
       const statement = prepares ? name : '';
       if (isNew) connection.parse({ name: statement, text });
-      connection.bind({ statement, values: values.map((value) => (value === null ? null : String(value))) });
+      connection.bind({ statement, values: values.map(wired) });
       if (isNew) connection.describe({ type: 'P' });
       if (isNew) this.#columns.set(name, []);
       connection.execute();
@@ -140,7 +143,7 @@ class Exchange implements Submittable {
 interface Wire {
   readonly stream: { cork(): void; uncork(): void };
   parse(statement: Statement): void;
-  bind(values: { statement: string; values: (string | null)[] }): void;
+  bind(values: { statement: string; values: (string | Buffer | null)[] }): void;
   describe(what: { type: 'P' }): void;
   execute(): void;
   sync(): void;

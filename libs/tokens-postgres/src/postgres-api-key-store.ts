@@ -10,7 +10,7 @@ import {
   type NewKey,
   type StoredKey,
 } from '@app/keys';
-import { textArray } from './array-parameter.js';
+import { texts } from './array-parameter.js';
 import { readCursor, writeCursor } from './cursor.js';
 import { Database } from './database.js';
 import { ADD_KEY, FIND_KEY, LIST_KEYS, NOTE_USE, REVOKE_KEY, ROTATE_KEY } from './key-statements.js';
@@ -31,7 +31,7 @@ export class PostgresApiKeyStore extends ApiKeyStore {
   }
 
   async add({ id, name, scopes, pools, secretHash, createdBy, expires_at }: NewKey): Promise<ApiKeyView | undefined> {
-    const rights = [textArray(scopes), pools && textArray(pools)];
+    const rights = [texts(scopes), pools && texts(pools)];
     const values = [id, name, ...rights, bytes(secretHash), createdBy, expires_at];
     return (await this.#database.read<ApiKeyView>(ADD_KEY, values))[0];
   }
@@ -47,7 +47,7 @@ export class PostgresApiKeyStore extends ApiKeyStore {
   async list({ within, limit, cursor }: KeyQuery): Promise<ApiKeyPage> {
     const { scopes = SCOPES, pools = null, expires_at = null } = within ?? {};
     const after = readCursor('keys', cursor) ?? '';
-    const values = [limit + 1, after, textArray(scopes), pools && textArray(pools), expires_at];
+    const values = [limit + 1, after, texts(scopes), pools && texts(pools), expires_at];
     const rows = await this.#database.read<ApiKeyView>(LIST_KEYS, values);
     const keys = rows.slice(0, limit);
     return { keys, next_cursor: rows.length > limit ? writeCursor('keys', keys.at(-1)!.id) : null };
@@ -63,7 +63,7 @@ export class PostgresApiKeyStore extends ApiKeyStore {
   }
 
   async noteUse(ids: readonly string[]): Promise<void> {
-    await this.#database.run(NOTE_USE, [textArray(ids)]);
+    await this.#database.run(NOTE_USE, [texts(ids)]);
   }
 }
 

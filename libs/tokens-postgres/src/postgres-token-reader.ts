@@ -21,7 +21,7 @@ import {
   type TokenView,
   type UseView,
 } from '@app/tokens';
-import { array, textArray } from './array-parameter.js';
+import { bigints, texts } from './array-parameter.js';
 import { readCursor, writeCursor, type CursorList } from './cursor.js';
 import { Database } from './database.js';
 import {
@@ -139,7 +139,7 @@ export class PostgresTokenReader extends TokenReader {
   }
 
   async news(after: ReadonlyMap<string, number>, limit: number): Promise<NewsView[]> {
-    const values = [textArray([...after.keys()]), array([...after.values()]), limit];
+    const values = [texts([...after.keys()]), bigints([...after.values()]), limit];
     const news = new Map<string, { pool: string; events: EventView[]; delay_seconds: number }>();
     for (const { delay_seconds, ...event } of await this.#database.read<EventView & { delay_seconds: number }>(
       NEWS,

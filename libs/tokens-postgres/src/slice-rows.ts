@@ -14,7 +14,7 @@ import type {
   Token,
   TokenPool,
 } from '@app/tokens';
-import { array, jsonArray, textArray } from './array-parameter.js';
+import { bigints, booleans, jsons, texts, uuids } from './array-parameter.js';
 import type { Value } from './exchange.js';
 
 /** A row of LOAD_SLICE. */
@@ -49,7 +49,7 @@ type TokenTuple = [
 
 export const loadParameters = (name: string, needs: Needs): Value[] => [
   name,
-  array(needs.tokenIds),
+  uuids(needs.tokenIds),
   needs.due,
   needs.free,
   needs.oldest,
@@ -111,55 +111,55 @@ export function saveParameters(name: string, pool: TokenPool): { values: Value[]
   const eventIds = events.map(() => randomUUID());
   const values = [
     name,
-    array(isNew),
-    array(tokens.map((token) => token.id)),
-    array(tokens.map((token) => token.lease && token.lease.userId)),
-    array(tokens.map((token) => token.lease && token.lease.leaseId)),
-    array(tokens.map((token) => token.lease && token.lease.fence)),
-    array(tokens.map((token) => token.lastActivatedAt)),
-    array(tokens.map((token) => token.lease && token.lease.expiresAt)),
-    array(tokens.map((token) => (token.lease ? null : token.freeSince))),
-    array([...pool.deleted].map((token) => token.id)),
-    array(eventIds),
-    array(events.map((event) => event.tokenId)),
-    array(events.map((event) => event.event)),
-    array(events.map((event) => event.reason)),
-    array(events.map((event) => event.occurredAt)),
-    array(events.map(({ lease }) => lease && lease.userId)),
-    array(events.map(({ lease }) => lease && lease.fence)),
-    array(events.map(({ lease }) => lease && lease.leaseId)),
-    array(events.map(({ lease }) => lease && lease.activatedAt)),
-    array(events.map(({ lease }) => lease && lease.expiresAt)),
-    jsonArray(events.map((event) => event.metadata)),
+    booleans(isNew),
+    uuids(tokens.map((token) => token.id)),
+    uuids(tokens.map((token) => token.lease && token.lease.userId)),
+    uuids(tokens.map((token) => token.lease && token.lease.leaseId)),
+    bigints(tokens.map((token) => token.lease && token.lease.fence)),
+    bigints(tokens.map((token) => token.lastActivatedAt)),
+    bigints(tokens.map((token) => token.lease && token.lease.expiresAt)),
+    bigints(tokens.map((token) => (token.lease ? null : token.freeSince))),
+    uuids([...pool.deleted].map((token) => token.id)),
+    uuids(eventIds),
+    uuids(events.map((event) => event.tokenId)),
+    texts(events.map((event) => event.event)),
+    texts(events.map((event) => event.reason)),
+    bigints(events.map((event) => event.occurredAt)),
+    uuids(events.map(({ lease }) => lease && lease.userId)),
+    bigints(events.map(({ lease }) => lease && lease.fence)),
+    uuids(events.map(({ lease }) => lease && lease.leaseId)),
+    bigints(events.map(({ lease }) => lease && lease.activatedAt)),
+    bigints(events.map(({ lease }) => lease && lease.expiresAt)),
+    unlessNone(events.map(({ metadata }) => metadata && JSON.stringify(metadata))),
     state.lastSeq,
     state.lastFence,
     state.tokenCount,
     state.leaseCount,
     pool.now,
-    unlessEmpty(tokens.map(({ lease }) => lease && lease.keyId)),
-    unlessEmpty(events.map(({ lease }) => lease && lease.keyId)),
-    unlessEmpty(events.map(({ actor }) => (actor === OPEN ? null : actor))),
-    unlessEmpty(events.map(({ requestId }) => requestId)),
+    unlessNone(tokens.map(({ lease }) => lease && lease.keyId)),
+    unlessNone(events.map(({ lease }) => lease && lease.keyId)),
+    unlessNone(events.map(({ actor }) => (actor === OPEN ? null : actor))),
+    unlessNone(events.map(({ requestId }) => requestId)),
   ];
   return { values, lastEventId: eventIds.at(-1) as string };
 }
 
-/** A list of nothing is left out: what is missing is NULL. */
-const unlessEmpty = (texts: readonly (string | null)[]): string =>
-  texts.every((text) => text === null) ? '{}' : textArray(texts);
+/** A list of nothing but null is left out: what is missing is NULL. */
+const unlessNone = (items: readonly (string | null)[]): string =>
+  items.every((item) => item === null) ? '{}' : texts(items);
 
 export const namedParameters = (name: string, { answers }: Needs): Value[] => [
   name,
-  textArray(answers.map(({ useCase }) => useCase)),
-  textArray(answers.map(({ key }) => key)),
+  texts(answers.map(({ useCase }) => useCase)),
+  texts(answers.map(({ key }) => key)),
 ];
 
 export const answerParameters = (name: string, answers: readonly KeptAnswer[], now: Instant): Value[] => [
   name,
-  textArray(answers.map(({ useCase }) => useCase)),
-  textArray(answers.map(({ key }) => key)),
-  textArray(answers.map(({ fingerprint }) => fingerprint)),
-  jsonArray(answers.map(({ value }) => value)),
+  texts(answers.map(({ useCase }) => useCase)),
+  texts(answers.map(({ key }) => key)),
+  texts(answers.map(({ fingerprint }) => fingerprint)),
+  jsons(answers.map(({ value }) => value)),
   now,
 ];
 
