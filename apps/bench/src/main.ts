@@ -16,6 +16,7 @@ import { measureAudit } from './sections/audit.js';
 import { measureExpiry } from './sections/expiry.js';
 import { measureHttp } from './sections/http.js';
 import { measureProcess } from './sections/process.js';
+import { measureRelease } from './sections/release.js';
 import { measureScale } from './sections/scale.js';
 import { measureSoak } from './sections/soak.js';
 import { measureStream } from './sections/stream.js';
@@ -25,6 +26,7 @@ import { serve } from './serve.js';
 const MEASURE: { [Name in SectionName]: (bench: Bench) => Promise<Results[Name]> } = {
   http: measureHttp,
   process: measureProcess,
+  release: measureRelease,
   scale: measureScale,
   sweep: measureSweep,
   expiry: measureExpiry,

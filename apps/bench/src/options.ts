@@ -6,6 +6,7 @@ import type { SectionName } from './result.js';
 export const SECTIONS: readonly SectionName[] = [
   'http',
   'process',
+  'release',
   'scale',
   'sweep',
   'expiry',

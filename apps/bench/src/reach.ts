@@ -5,6 +5,7 @@ import type { BenchResult } from './result.js';
 import { ratio, ratioOf } from './rounds.js';
 import * as http from './sections/http.js';
 import * as inProcess from './sections/process.js';
+import * as release from './sections/release.js';
 import { AIMED_AT } from './sections/stream.js';
 
 export interface Reached {
@@ -94,6 +95,13 @@ export function reach(result: BenchResult): Reached[] {
       aim: 10,
       gross: 3,
     },
+    ...[64, 1].map((at): Reached => ({
+      what: `HTTP allocate at ${at} connections, without keys / the last release`,
+      value: result.release && ratio(result.release.result.rows, release.THIS_VERSION, release.RELEASED, at),
+      bound: 'at least',
+      aim: 0.97,
+      gross: 0.5,
+    })),
     {
       what: `pool of ${named(largestPool?.at)} / pool of 100, allocate throughput`,
       value: ofSizes,

@@ -7,6 +7,7 @@ import type { AuditResult } from './sections/audit.js';
 import type { ExpiryResult } from './sections/expiry.js';
 import type { HttpResult } from './sections/http.js';
 import type { ProcessResult } from './sections/process.js';
+import type { ReleaseResult } from './sections/release.js';
 import type { ScaleResult } from './sections/scale.js';
 import type { SoakResult } from './sections/soak.js';
 import type { StreamResult } from './sections/stream.js';
@@ -15,6 +16,7 @@ import type { SweepResult } from './sections/sweep.js';
 export interface Results {
   http: HttpResult;
   process: ProcessResult;
+  release: ReleaseResult;
   scale: ScaleResult;
   sweep: SweepResult;
   expiry: ExpiryResult;

@@ -1,10 +1,13 @@
 // The inside of a server process: one of the servers that are compared, and answers to the bench's questions.
 
+import { pathToFileURL } from 'node:url';
 import { Session, type Profiler } from 'node:inspector/promises';
 
 const SERVERS = {
   /** The service itself: its real main. */
   service: () => import('../../api/src/main.js'),
+  /** An older one, compiled then. */
+  released: () => import(pathToFileURL(process.env['RELEASED_MAIN'] as string).href),
   'no-op': async () => (await import('./servers/no-op.app.js')).listen(),
   'batches-of-one': async () => (await import('./servers/batches-of-one.app.js')).listen(),
   express: async () => (await import('./servers/bare-express.js')).listen(),

@@ -12,6 +12,7 @@ const PAGE = new KeptPage<BenchResult>('benchmarks', 'npm run bench');
 const HEADINGS = {
   http: 'Over HTTP',
   process: 'In the process',
+  release: 'Since the last release',
   scale: 'When there is more of everything',
   sweep: 'Ten thousand leases at once',
   expiry: 'Ends that nobody asks for',

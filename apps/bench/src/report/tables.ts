@@ -5,6 +5,7 @@ import { isReached, named, reach } from '../reach.js';
 import { ratio, ratioOf, type Row } from '../rounds.js';
 import * as http from '../sections/http.js';
 import * as inProcess from '../sections/process.js';
+import * as release from '../sections/release.js';
 import type { Sample } from '../sections/soak.js';
 import { number, percent, type Table } from './table.js';
 
@@ -73,6 +74,11 @@ export const TABLES: { [Name in keyof Results]: (result: Results[Name]) => Table
       rows: steps.map(({ step, milliseconds }) => [step, milliseconds.toFixed(3)]),
       note: `${number(commandsPerTransaction)} commands a transaction; each is answered after ${number(p50)} ms (p50).`,
     })),
+  ],
+
+  release: ({ version, rows }) => [
+    ratios(`Allocate over HTTP, this version to ${version}`, rows, release.THIS_VERSION, 'connections'),
+    rates('Answers a second (p50 / p99 in ms)', rows, 'connections'),
   ],
 
   scale: ({ poolSizes, auditSizes, pages, manyPools, processes }) => [
