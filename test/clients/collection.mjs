@@ -33,6 +33,7 @@ const VALUES = {
   kind: 'fixed',
   on_exhausted: 'evict_oldest',
   release_authority: 'anyone',
+  evict: 'oldest',
   'Idempotency-Key': '{{$guid}}',
   'Last-Event-ID': '0',
 };

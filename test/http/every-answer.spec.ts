@@ -293,6 +293,12 @@ const REFUSALS: Record<string, (request: Request, operationId: string) => Promis
     await done('POST', '/api/tokens/allocate', { pool: request.pool });
     return send(request);
   },
+  quota_exceeded: async (request) => {
+    await done('PATCH', `/api/pools/${request.pool}`, { max_per_user: 1 });
+    const body = { ...(request.body as object), user_id: randomUUID() };
+    await done('POST', '/api/tokens/allocate', body);
+    return send({ ...request, body });
+  },
   pool_is_fixed: async (request) => {
     const pool = await newPool({ kind: 'fixed' });
     const [token] = (await done('GET', `/api/tokens?pool=${pool}`)).tokens;

@@ -23,6 +23,10 @@ const DEFAULT = {
   idle_ttl_seconds: null,
   on_exhausted: 'evict_oldest',
   release_authority: 'anyone',
+  max_per_user: null,
+  max_per_key: null,
+  protect_seconds: null,
+  evict: 'oldest',
   counts: { total: 100, available: 100, active: 0 },
   last_seq: 100,
 };
@@ -36,6 +40,10 @@ const ELASTIC = {
   idle_ttl_seconds: 300,
   on_exhausted: 'reject',
   release_authority: 'anyone',
+  max_per_user: null,
+  max_per_key: null,
+  protect_seconds: null,
+  evict: 'oldest',
   counts: { total: 0, available: 0, active: 0 },
   last_seq: 0,
 };
@@ -57,6 +65,10 @@ test('a pool is made with every part of its policy, and filled', async () => {
     idle_ttl_seconds: null,
     on_exhausted: 'reject',
     release_authority: 'holder',
+    max_per_user: 3,
+    max_per_key: 5,
+    protect_seconds: 0.25,
+    evict: 'over_share_first',
   };
   const { status, body } = await ask('POST', '/api/pools', policy);
   expect(status).toBe(201);

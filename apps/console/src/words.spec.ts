@@ -11,6 +11,10 @@ const POOL: Pool = {
   idle_ttl_seconds: null,
   on_exhausted: 'evict_oldest',
   release_authority: 'anyone',
+  max_per_user: null,
+  max_per_key: null,
+  protect_seconds: null,
+  evict: 'oldest',
   counts: { total: 100, available: 100, active: 0 },
   last_seq: 100,
 };
@@ -67,6 +71,20 @@ test('the policy of an elastic pool in words', () => {
     'Only the holder of the lease may release it.',
     'A free token that nobody uses for 5 min is deleted.',
   ]);
+});
+
+test.each<[Partial<Pool>, string]>([
+  [{ protect_seconds: 10 }, 'When none is free, the oldest lease is evicted, but none before it is 10 s old.'],
+  [{ evict: 'over_share_first' }, 'When none is free, the user who holds the most has his oldest lease evicted.'],
+  [{ max_per_user: 1_000 }, 'At a time a user 1,000 at most.'],
+  [{ max_per_user: 1, max_per_key: 2 }, 'At a time a user 1 and an API key 2 at most.'],
+])('the policy of a fair pool in words: %j', (policy, sentence) => {
+  expect(policyInWords({ ...POOL, ...policy })).toContain(sentence);
+});
+
+test('a pool that refuses says nothing of whom it would evict', () => {
+  const words = policyInWords({ ...POOL, on_exhausted: 'reject', protect_seconds: 10, evict: 'over_share_first' });
+  expect(words).toContain('When none is free, the request is refused.');
 });
 
 test('a lease that may not get as old as it is long is said to be shorter', () => {

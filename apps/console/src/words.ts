@@ -45,17 +45,31 @@ export function policyInWords(pool: Policy & Pick<Pool, 'kind'>): string[] {
     pool.renewable
       ? `A lease lasts ${length} and can be kept alive${most === null ? '' : `, ${duration(most)} at most`}.`
       : `A lease lasts ${most !== null && most < pool.ttl_seconds ? duration(most) : length} and cannot be kept alive.`,
-    pool.on_exhausted === 'evict_oldest'
-      ? 'When none is free, the oldest lease is evicted.'
-      : 'When none is free, the request is refused.',
+    whenFull(pool),
     pool.release_authority === 'anyone'
       ? 'Whoever knows a token may release it.'
       : 'Only the holder of the lease may release it.',
   ];
+  sentences.push(...quotas(pool));
   if (pool.idle_ttl_seconds !== null) {
     sentences.push(`A free token that nobody uses for ${duration(pool.idle_ttl_seconds)} is deleted.`);
   }
   return sentences;
+}
+
+function whenFull({ on_exhausted, evict, protect_seconds }: Policy): string {
+  if (on_exhausted === 'reject') return 'When none is free, the request is refused.';
+  const whose = evict === 'oldest' ? 'the oldest lease is' : 'the user who holds the most has his oldest lease';
+  const but = protect_seconds === null ? '' : `, but none before it is ${duration(protect_seconds)} old`;
+  return `When none is free, ${whose} evicted${but}.`;
+}
+
+function quotas({ max_per_user, max_per_key }: Policy): string[] {
+  const limits = [
+    ...(max_per_user === null ? [] : [`a user ${number(max_per_user)}`]),
+    ...(max_per_key === null ? [] : [`an API key ${number(max_per_key)}`]),
+  ];
+  return limits.length === 0 ? [] : [`At a time ${limits.join(' and ')} at most.`];
 }
 
 export const count = (n: number, thing: string): string => `${number(n)} ${thing}${n === 1 ? '' : 's'}`;
@@ -69,6 +83,7 @@ export const shortId = (id: string): string => id.slice(0, 8);
 export const END_WORDS: Readonly<Record<EndReason, string>> = {
   released_by_client: 'released',
   lru_eviction: 'evicted: the pool was full, and this lease the oldest',
+  over_share_eviction: 'evicted: the pool was full, and nobody held more',
   cleanup: 'ended by a cleanup',
   ttl_expired: 'expired: its time was up',
   deleted_by_client: 'ended, as the token was deleted',
@@ -92,11 +107,13 @@ export function reasonInWords({ event, reason }: Pick<PoolEvent, 'event' | 'reas
     case 'allocated':
       return 'a free token';
     case 'allocated_after_eviction':
-      return 'after the oldest lease was evicted';
+      return 'after a lease was evicted';
     case 'released_by_client':
       return 'by a client';
     case 'lru_eviction':
       return 'the pool was full, and this lease the oldest';
+    case 'over_share_eviction':
+      return 'the pool was full, and nobody held more';
     case 'cleanup':
       return 'with all leases of the pool';
     case 'ttl_expired':

@@ -5,7 +5,7 @@ import type { Grant, Pool, TokenDetails, TokenUse } from './api-types.js';
 import type { CallOptions } from './call-options.js';
 import type { Calls, Timed } from './calls.js';
 import { keepAlive, release } from './lease-calls.js';
-import { endOf, LeaseLostError, type LeaseEnd } from './lease-lost-error.js';
+import { endOf, isEviction, LeaseLostError, type LeaseEnd } from './lease-lost-error.js';
 import { limited, LONGEST_TIMER_MS } from './limited.js';
 import { pause } from './pause.js';
 import { TokenPoolError } from './token-pool-error.js';
@@ -183,7 +183,7 @@ export class LeaseKeeper {
   async #howItEnded(refusal: TokenPoolError, signal: AbortSignal): Promise<LeaseEnd | null> {
     const end = endAccordingTo(refusal);
     // Who came next is in the history only.
-    if (end?.ended_at && end.end_reason !== 'lru_eviction') return end;
+    if (end?.ended_at && !isEviction(end.end_reason)) return end;
     return endOf(this.lease, this.source.history(this.lease.token_id, { signal })).catch(() => end);
   }
 }

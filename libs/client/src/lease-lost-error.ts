@@ -8,10 +8,13 @@ export type LossReason = 'expired' | 'evicted' | 'released';
 const REASONS: Readonly<Record<EndReason, LossReason>> = {
   ttl_expired: 'expired',
   lru_eviction: 'evicted',
+  over_share_eviction: 'evicted',
   released_by_client: 'released',
   cleanup: 'released',
   deleted_by_client: 'released',
 };
+
+export const isEviction = (reason: EndReason): boolean => REASONS[reason] === 'evicted';
 
 /** How the service says that a lease ended. */
 export interface LeaseEnd {

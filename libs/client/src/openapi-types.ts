@@ -15,7 +15,7 @@ export interface paths {
         put?: never;
         /**
          * Hand out the token that is free for the longest
-         * @description A full pool evicts the oldest active lease, or refuses: its policy decides.
+         * @description A full pool evicts the oldest active lease or that of the user who holds the most, or refuses: its policy decides. It may also limit how many leases a user or an API key holds.
          */
         post: operations["allocateToken"];
         delete?: never;
@@ -512,12 +512,12 @@ export interface components {
          * @description The stable code.
          * @enum {string}
          */
-        ErrorCode: "invalid_request" | "invalid_status" | "invalid_token_id" | "pool_is_fixed" | "pool_limit_reached" | "insufficient_scope" | "lease_handle_required" | "token_not_found" | "pool_not_found" | "key_not_found" | "route_not_found" | "token_not_active" | "request_timeout" | "stale_lease" | "pool_exhausted" | "not_renewable" | "token_in_use" | "pool_exists" | "lease_ended" | "token_deleted" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "header_too_large" | "internal_error" | "unavailable";
+        ErrorCode: "invalid_request" | "invalid_status" | "invalid_token_id" | "pool_is_fixed" | "pool_limit_reached" | "insufficient_scope" | "lease_handle_required" | "token_not_found" | "pool_not_found" | "key_not_found" | "route_not_found" | "token_not_active" | "request_timeout" | "stale_lease" | "pool_exhausted" | "not_renewable" | "token_in_use" | "pool_exists" | "lease_ended" | "token_deleted" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "quota_exceeded" | "header_too_large" | "internal_error" | "unavailable";
         /**
          * @description Of `lease_ended`: how the lease ended.
          * @enum {string}
          */
-        EndReason: "released_by_client" | "lru_eviction" | "cleanup" | "ttl_expired" | "deleted_by_client";
+        EndReason: "released_by_client" | "lru_eviction" | "over_share_eviction" | "cleanup" | "ttl_expired" | "deleted_by_client";
         Problem: {
             /**
              * Format: uri
@@ -817,7 +817,7 @@ export interface components {
         /** @enum {string} */
         TokenEventKind: "activated" | "renewed" | "released" | "expired" | "generated" | "deleted";
         /** @enum {string} */
-        EventReason: "allocated" | "allocated_after_eviction" | "released_by_client" | "lru_eviction" | "cleanup" | "ttl_expired" | "deleted_by_client" | "idle_ttl";
+        EventReason: "allocated" | "allocated_after_eviction" | "released_by_client" | "lru_eviction" | "over_share_eviction" | "cleanup" | "ttl_expired" | "deleted_by_client" | "idle_ttl";
         TokenEvent: {
             /** @description Unique among all events. */
             id: string;
@@ -956,6 +956,8 @@ export interface components {
         OnExhausted: "evict_oldest" | "reject";
         /** @enum {string} */
         ReleaseAuthority: "anyone" | "holder";
+        /** @enum {string} */
+        Evict: "oldest" | "over_share_first";
         PoolCounts: {
             /** @example 100 */
             total: number;
@@ -977,6 +979,10 @@ export interface components {
             idle_ttl_seconds: number | null;
             on_exhausted: components["schemas"]["OnExhausted"];
             release_authority: components["schemas"]["ReleaseAuthority"];
+            max_per_user: number | null;
+            max_per_key: number | null;
+            protect_seconds: number | null;
+            evict: components["schemas"]["Evict"];
             /** @description At this moment: an overdue lease counts as over. */
             counts: components["schemas"]["PoolCounts"];
             /**
@@ -1019,6 +1025,23 @@ export interface components {
             /** @description Who may release and renew: whoever knows the token, or only who has the `lease_id` */
             release_authority?: components["schemas"]["ReleaseAuthority"];
             /**
+             * @description Open leases that a user may hold; one more is refused with 429 `quota_exceeded`. null: no limit
+             * @example null
+             */
+            max_per_user?: number | null;
+            /**
+             * @description The same for the leases that were taken with one API key, whoever their users are. null: no limit
+             * @example null
+             */
+            max_per_key?: number | null;
+            /**
+             * @description A lease younger than this is never evicted; a full pool that finds no other answers 409 `pool_exhausted`. null: any may be. Counts only with `on_exhausted: evict_oldest`
+             * @example null
+             */
+            protect_seconds?: number | null;
+            /** @description Whose lease a full pool evicts: the oldest of all, or the oldest of the user who holds the most. Counts only with `on_exhausted: evict_oldest` */
+            evict?: components["schemas"]["Evict"];
+            /**
              * @description Matches ^[a-z0-9][a-z0-9-]{0,62}$
              * @example desks
              */
@@ -1056,6 +1079,23 @@ export interface components {
             on_exhausted?: components["schemas"]["OnExhausted"];
             /** @description Who may release and renew: whoever knows the token, or only who has the `lease_id` */
             release_authority?: components["schemas"]["ReleaseAuthority"];
+            /**
+             * @description Open leases that a user may hold; one more is refused with 429 `quota_exceeded`. null: no limit
+             * @example null
+             */
+            max_per_user?: number | null;
+            /**
+             * @description The same for the leases that were taken with one API key, whoever their users are. null: no limit
+             * @example null
+             */
+            max_per_key?: number | null;
+            /**
+             * @description A lease younger than this is never evicted; a full pool that finds no other answers 409 `pool_exhausted`. null: any may be. Counts only with `on_exhausted: evict_oldest`
+             * @example null
+             */
+            protect_seconds?: number | null;
+            /** @description Whose lease a full pool evicts: the oldest of all, or the oldest of the user who holds the most. Counts only with `on_exhausted: evict_oldest` */
+            evict?: components["schemas"]["Evict"];
         };
         PoolEventFeed: {
             /** @example default */
@@ -1179,6 +1219,18 @@ export interface operations {
             422: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description As many leases are held as the pool allows. */
+            429: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    /** @description Seconds after which asking again makes sense. */
+                    "retry-after"?: number;
                     [name: string]: unknown;
                 };
                 content: {

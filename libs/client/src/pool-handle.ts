@@ -55,7 +55,7 @@ export class PoolHandle {
     this.#calls = calls;
   }
 
-  /** Grants the token that is free for the longest. Codes: `pool_not_found`, `pool_exhausted`. */
+  /** Grants the token that is free for the longest. Codes: `pool_not_found`, `pool_exhausted`, `quota_exceeded`. */
   async allocate(request: AllocateRequest = {}, options: RepeatableOptions = {}): Promise<Grant> {
     return (await allocate(this.#calls, this.name, request, options)).answer;
   }

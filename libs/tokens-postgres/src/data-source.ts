@@ -11,6 +11,7 @@ import { share } from './exchange.js';
 import { ApiKeys1700000000003 } from './migrations/1700000000003-api-keys.js';
 import { KeptAnswers1700000000001 } from './migrations/1700000000001-kept-answers.js';
 import { Callers1700000000002 } from './migrations/1700000000002-callers.js';
+import { FairPolicy1700000000004 } from './migrations/1700000000004-fair-policy.js';
 import { PoolsTokensEvents1700000000000 } from './migrations/1700000000000-pools-tokens-events.js';
 
 /** How long a connection may take to be made or to come free, in milliseconds. */
@@ -84,7 +85,13 @@ export function createDataSource(url: string, { poolSize = 10, pooler = 'none' }
       },
     },
     entities: [PoolEntity, TokenEntity, TokenEventEntity, KeptAnswerEntity, ApiKeyEntity],
-    migrations: [PoolsTokensEvents1700000000000, KeptAnswers1700000000001, Callers1700000000002, ApiKeys1700000000003],
+    migrations: [
+      PoolsTokensEvents1700000000000,
+      KeptAnswers1700000000001,
+      Callers1700000000002,
+      ApiKeys1700000000003,
+      FairPolicy1700000000004,
+    ],
     migrationsTableName: 'migrations',
     installExtensions: false,
   });

@@ -7,6 +7,7 @@ import {
   InvariantViolation,
   TokenPool,
   TokenPoolRepository,
+  countsHoldings,
   needs,
   type Needs,
   type PoolPolicy,
@@ -16,6 +17,7 @@ import type { Question } from './exchange.js';
 import { OneAtATime } from './one-at-a-time.js';
 import {
   answerParameters,
+  countedParameters,
   loadParameters,
   namedParameters,
   policyParameters,
@@ -28,6 +30,7 @@ import {
   FORGET_ANSWERS,
   INSERT_POOL,
   LOAD_ANSWERS,
+  LOAD_COUNTED_SLICE,
   LOAD_SLICE,
   LOCK_POOL,
   LOCK_POOL_IF_IDLE,
@@ -57,10 +60,21 @@ class CommitUnanswered<T> extends Error {
   }
 }
 
+const plainSlice = (poolName: string, needed: Needs): Question => ({
+  ...LOAD_SLICE,
+  values: loadParameters(poolName, needed),
+});
+const countedSlice = (poolName: string, needed: Needs): Question => ({
+  ...LOAD_COUNTED_SLICE,
+  values: countedParameters(poolName, needed),
+});
+
 const NOBODY_THERE = Symbol('no row was locked');
 
 export class PostgresTokenPoolRepository extends TokenPoolRepository {
   readonly #database: Database;
+  /** Pools whose policy counted when it was last seen. Others do not pay for it; who guesses wrong asks a second time. */
+  readonly #counted = new Set<string>();
   /**
    * Of a process that is stopped, the database takes one lock a pool back, 2 s later. Were there more transactions, the
    * next would be given the lock then, with nobody at work on it either.
@@ -133,7 +147,8 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
     const client = await this.#database.connect();
     let isClean = false;
     try {
-      const load = { ...LOAD_SLICE, values: loadParameters(poolName, needed) };
+      const isCounted = this.#counted.has(poolName);
+      const load = isCounted ? countedSlice(poolName, needed) : plainSlice(poolName, needed);
       const named = needed.answers.length === 0 ? [] : [{ ...LOAD_ANSWERS, values: namedParameters(poolName, needed) }];
       const [, locked, loaded, kept] = await send(client, BEGIN, { values: [poolName], ...lock }, load, ...named);
       if (locked?.rowCount !== 1) {
@@ -141,7 +156,13 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
         isClean = true;
         return NOBODY_THERE;
       }
-      const slice = toSlice(poolName, loaded?.rows[0] as SliceRow, kept?.rows);
+      let slice = toSlice(poolName, loaded?.rows[0] as SliceRow, needed, kept?.rows);
+      const counts = countsHoldings(slice.state.policy);
+      if (counts && !isCounted) {
+        this.#counted.add(poolName);
+        const [again] = await send(client, countedSlice(poolName, needed));
+        slice = toSlice(poolName, again?.rows[0] as SliceRow, needed, kept?.rows);
+      } else if (isCounted && !counts) this.#counted.delete(poolName);
       const pool = TokenPool.restore(slice);
       let result: T;
       try {

@@ -144,6 +144,7 @@ export const STORED_EVENTS = named(
 
 const POOL_VIEW = `
   name, kind, size, ttl_seconds, renewable, max_lifetime_seconds, idle_ttl_seconds, on_exhausted, release_authority,
+  max_per_user, max_per_key, protect_seconds, evict,
   json_build_object('total', token_count, 'available', token_count - lease_count + overdue,
     'active', lease_count - overdue) AS counts,
   last_seq::double precision AS last_seq`;

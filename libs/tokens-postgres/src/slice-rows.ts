@@ -3,6 +3,8 @@
 import { randomUUID } from 'node:crypto';
 import { OPEN } from '@app/tokens';
 import type {
+  Evict,
+  Holding,
   Instant,
   KeptAnswer,
   Needs,
@@ -27,6 +29,10 @@ export interface SliceRow {
   idle_ttl_seconds: number | null;
   on_exhausted: OnExhausted;
   release_authority: ReleaseAuthority;
+  max_per_user: number | null;
+  max_per_key: number | null;
+  protect_seconds: number | null;
+  evict: Evict;
   last_seq: string;
   last_fence: string;
   token_count: number;
@@ -34,7 +40,12 @@ export interface SliceRow {
   now: number;
   next_expiry: number | null;
   tokens: TokenTuple[] | null;
+  /** Only of LOAD_COUNTED_SLICE. */
+  users?: HoldingTuple[] | null;
+  keys?: HoldingTuple[] | null;
 }
+
+type HoldingTuple = [holder: string, leases: number, nextExpiry: number, since: number];
 
 type TokenTuple = [
   id: string,
@@ -56,9 +67,23 @@ export const loadParameters = (name: string, needs: Needs): Value[] => [
   needs.grants,
 ];
 
-export function toSlice(name: string, row: SliceRow, answers: readonly KeptAnswer[] = []): PoolSlice {
+/** Of LOAD_COUNTED_SLICE. */
+export const countedParameters = (name: string, needs: Needs): Value[] => [
+  ...loadParameters(name, needs),
+  array(needs.users),
+  textArray(needs.keys),
+];
+
+export function toSlice(
+  name: string,
+  row: SliceRow,
+  { users, keys }: Needs,
+  answers: readonly KeptAnswer[] = [],
+): PoolSlice {
   return {
     answers,
+    users: row.users === undefined ? undefined : holdings(row.users, users),
+    keys: row.keys === undefined ? undefined : holdings(row.keys, keys),
     now: micros(row.now),
     nextExpiryAt: row.next_expiry === null ? null : micros(row.next_expiry),
     tokens: (row.tokens ?? []).map(toToken),
@@ -73,6 +98,10 @@ export function toSlice(name: string, row: SliceRow, answers: readonly KeptAnswe
         idleTtlSeconds: row.idle_ttl_seconds,
         onExhausted: row.on_exhausted,
         releaseAuthority: row.release_authority,
+        maxPerUser: row.max_per_user,
+        maxPerKey: row.max_per_key,
+        protectSeconds: row.protect_seconds,
+        evict: row.evict,
       },
       lastSeq: Number(row.last_seq),
       lastFence: Number(row.last_fence),
@@ -80,6 +109,16 @@ export function toSlice(name: string, row: SliceRow, answers: readonly KeptAnswe
       leaseCount: row.lease_count,
     },
   };
+}
+
+/** Who holds nothing has no row. */
+function holdings(held: readonly HoldingTuple[] | null, asking: readonly string[]): Holding[] {
+  const rows = (held ?? []).map(([holder, leases, nextExpiry, since]) => {
+    return { holder, leases, nextExpiryAt: micros(nextExpiry), oldestSince: micros(since) };
+  });
+  const holders = new Set(rows.map(({ holder }) => holder));
+  const others = [...new Set(asking)].filter((holder) => !holders.has(holder));
+  return [...rows, ...others.map((holder) => ({ holder, leases: 0, nextExpiryAt: null, oldestSince: null }))];
 }
 
 function toToken([id, userId, leaseId, keyId, fence, lastActivatedAt, expiresAt, freeSince]: TokenTuple): Token {
@@ -173,6 +212,10 @@ export const policyParameters = (policy: PoolPolicy): Value[] => [
   policy.idleTtlSeconds,
   policy.onExhausted,
   policy.releaseAuthority,
+  policy.maxPerUser,
+  policy.maxPerKey,
+  policy.protectSeconds,
+  policy.evict,
 ];
 
 const micros = (seconds: number): Instant => Math.round(seconds * 1_000_000);

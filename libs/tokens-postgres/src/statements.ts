@@ -24,15 +24,58 @@ export const LOCK_POOL_IF_IDLE = named(
   `SELECT FROM pools WHERE name = $1 FOR NO KEY UPDATE SKIP LOCKED`,
 );
 
+/** Of an open lease that is not overdue. */
+const RUNS = `status = 'active' AND expires_at > (SELECT now FROM here)`;
+
+/**
+ * What some holders hold, in one look at the pool's leases however many they are: an index on users would be one more
+ * for every grant to write, in every pool. IS TRUE keeps the list of holders a table of hashes for the planner.
+ */
+const held = (holder: string, holders: string, isCounted: string): string => `(
+    SELECT json_agg(json_build_array(holder, leases, date_part('epoch', next_expiry), date_part('epoch', since)))
+    FROM (
+      SELECT ${holder} AS holder, count(*) AS leases, min(expires_at) AS next_expiry, min(last_activated_at) AS since
+      FROM tokens
+      WHERE pool = $1 AND ${RUNS} AND (SELECT ${isCounted} FROM here) AND (${holder} IN (${holders})) IS TRUE
+      GROUP BY ${holder}) h)`;
+
+/**
+ * Of a pool whose policy counts: who may lose a lease. $7 the user of each grant.
+ * The share of a lease is the number of leases that its user holds from this one on; so where the user who holds the
+ * most loses his oldest, leases go by their share, the greatest first, then by their fence. A grant of this batch raises
+ * those of its user: so of the users who ask, also those leases are read that may have their turn then.
+ */
+const LOSING = `, asking AS MATERIALIZED (
+    SELECT user_id, count(*) AS asks FROM unnest($7::uuid[]) AS a (user_id) GROUP BY user_id
+  ), victims AS MATERIALIZED (
+    SELECT CASE WHEN on_exhausted = 'evict_oldest' AND evict = 'over_share_first' AND $6::int > 0
+      THEN greatest(0, $6::int + $5::int - (SELECT count(*) FROM free) - (SELECT count(*) FROM due)) ELSE 0 END AS most,
+      now - coalesce(protect_seconds, 0) * interval '1 second' AS began_until
+    FROM here
+  ), shares AS MATERIALIZED (
+    SELECT *, row_number() OVER (PARTITION BY user_id ORDER BY fence DESC) AS share
+    FROM tokens WHERE pool = $1 AND ${RUNS} AND (SELECT most FROM victims) > 0
+  ), losing AS MATERIALIZED (
+    SELECT * FROM shares WHERE last_activated_at <= (SELECT began_until FROM victims)
+    ORDER BY share DESC, fence LIMIT (SELECT most FROM victims)
+  ), rising AS (
+    SELECT s.* FROM asking JOIN shares s USING (user_id)
+    WHERE last_activated_at <= (SELECT began_until FROM victims) AND share + asks >= (SELECT min(share) FROM losing)
+  )`;
+const HELD = `
+    ${held('user_id', 'SELECT user_id FROM asking UNION ALL SELECT user_id FROM losing', `max_per_user IS NOT NULL OR evict = 'over_share_first'`)} AS users,
+    ${held('key_id', 'SELECT unnest($8::text[])', 'max_per_key IS NOT NULL')} AS keys,`;
+
+const TOKENS = 'id, user_id, lease_id, key_id, fence, last_activated_at, expires_at, free_since';
+const list = (table: string): string => `SELECT ${TOKENS} FROM ${table}`;
+
 /**
  * A slice of the pool, read under its lock and therefore after every change made before.
  * $1 pool, $2 token ids, $3 due, $4 free, $5 oldest, $6 grants (needs.ts).
  * The instant is clock_timestamp(): now() is when the transaction began, so it would go back between two
  * transactions that waited for the lock. Instants leave as seconds in a double, which holds microseconds.
  */
-export const LOAD_SLICE = named(
-  'load_slice',
-  `
+const loadSlice = (counts: boolean): string => `
   WITH here AS MATERIALIZED (
     SELECT *, greatest(clock_timestamp(), last_at) AS now FROM pools WHERE name = $1
   ), named AS (
@@ -44,22 +87,27 @@ export const LOAD_SLICE = named(
     SELECT * FROM tokens WHERE pool = $1 AND status = 'available'
     ORDER BY free_since, id LIMIT $4::int
   ), oldest AS (
-    SELECT * FROM tokens WHERE pool = $1 AND status = 'active' AND expires_at > (SELECT now FROM here)
+    SELECT * FROM tokens WHERE pool = $1 AND ${RUNS}
     ORDER BY fence LIMIT $5::int + CASE (SELECT on_exhausted FROM here) WHEN 'evict_oldest'
       THEN greatest(0, $6::int - (SELECT count(*) FROM free) - (SELECT count(*) FROM due)) ELSE 0 END
-  ), slice AS (
-    SELECT * FROM named UNION ALL SELECT * FROM due UNION ALL SELECT * FROM free UNION ALL SELECT * FROM oldest
+  )${counts ? LOSING : ''}, slice AS (
+    ${['named', 'due', 'free', 'oldest', ...(counts ? ['losing', 'rising'] : [])].map(list).join(' UNION ALL ')}
   )
   SELECT kind, size, ttl_seconds, renewable, max_lifetime_seconds, idle_ttl_seconds, on_exhausted,
-    release_authority, last_seq, last_fence, token_count, lease_count, date_part('epoch', now) AS now,
+    release_authority, max_per_user, max_per_key, protect_seconds, evict, last_seq, last_fence, token_count, lease_count,
+    date_part('epoch', now) AS now,
     (SELECT json_agg(json_build_array(id, user_id, lease_id, key_id, fence, date_part('epoch', last_activated_at),
       date_part('epoch', expires_at), date_part('epoch', free_since))) FROM slice) AS tokens,
-    CASE on_exhausted WHEN 'reject' THEN (
+    ${counts ? HELD : ''}
+    CASE WHEN on_exhausted = 'reject' OR protect_seconds IS NOT NULL THEN (
       SELECT date_part('epoch', expires_at) FROM tokens
-      WHERE pool = $1 AND status = 'active' AND expires_at > (SELECT now FROM here)
+      WHERE pool = $1 AND ${RUNS}
       ORDER BY expires_at LIMIT 1) END AS next_expiry
-  FROM here`,
-);
+  FROM here`;
+
+export const LOAD_SLICE = named('load_slice', loadSlice(false));
+/** Of a pool whose policy counts. $7 users and $8 keys that ask. */
+export const LOAD_COUNTED_SLICE = named('load_counted_slice', loadSlice(true));
 
 /** Microseconds since the epoch, as the domain has them, to a timestamp: exact, unlike a division. */
 const instant = (micros: string): string => `timestamptz 'epoch' + ${micros} * interval '1 microsecond'`;
@@ -140,15 +188,16 @@ export const FORGET_ANSWERS = named(
 export const INSERT_POOL = named(
   'insert_pool',
   `INSERT INTO pools (name, kind, size, ttl_seconds, renewable, max_lifetime_seconds, idle_ttl_seconds,
-     on_exhausted, release_authority)
-   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING RETURNING name`,
+     on_exhausted, release_authority, max_per_user, max_per_key, protect_seconds, evict)
+   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING RETURNING name`,
 );
 
 /** Under the pool's lock, like everything else. */
 export const UPDATE_POLICY = named(
   'update_policy',
   `UPDATE pools SET kind = $2, size = $3, ttl_seconds = $4, renewable = $5, max_lifetime_seconds = $6,
-     idle_ttl_seconds = $7, on_exhausted = $8, release_authority = $9
+     idle_ttl_seconds = $7, on_exhausted = $8, release_authority = $9, max_per_user = $10, max_per_key = $11,
+     protect_seconds = $12, evict = $13
    WHERE name = $1`,
 );
 

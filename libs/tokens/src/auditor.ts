@@ -2,13 +2,15 @@
 // The rules are the service's invariants; it shares no code with the aggregate that is to keep them.
 
 import { fromIso, toIso, type Instant } from './instant.js';
+import { HeldByUser } from './held-by-user.js';
+import { isEviction } from './token-event.js';
 import type { EventView, StoredEventView, TokenView } from './views.js';
 
 const REASONS: Record<EventView['event'], readonly EventView['reason'][]> = {
   generated: [null],
   activated: ['allocated', 'allocated_after_eviction'],
   renewed: [null],
-  released: ['released_by_client', 'lru_eviction', 'cleanup', 'deleted_by_client'],
+  released: ['released_by_client', 'lru_eviction', 'over_share_eviction', 'cleanup', 'deleted_by_client'],
   expired: ['ttl_expired'],
   deleted: ['idle_ttl', 'deleted_by_client'],
 };
@@ -46,6 +48,10 @@ export class Auditor {
   #seq = 0;
   #fence = 0;
   #recordedAt: Instant = 0;
+  /** Kept only from the first eviction on that counts. */
+  #held: HeldByUser | null = null;
+  /** How many leases the user had who lost one by the event before. */
+  #loserHeld = 0;
   #lastEvictionAt: Instant = -Infinity;
   #previous: StoredEventView | null = null;
 
@@ -126,9 +132,14 @@ export class Auditor {
 
   /** An eviction is for the grant that follows it, of the same token. */
   #expectEvictionServed(next: StoredEventView | null): void {
-    if (this.#previous?.reason !== 'lru_eviction') return;
+    if (!this.#previous || !isEviction(this.#previous.reason)) return;
     const isServed = next?.event === 'activated' && next.token_id === this.#previous.token_id;
     this.#expect(isServed, this.#previous, 'evicts for nobody');
+    if (this.#previous.reason === 'lru_eviction' || !next?.user_id || !this.#held) return;
+    const { user_id } = this.#previous;
+    const asker = next.user_id === user_id ? this.#loserHeld : this.#held.leasesOf(next.user_id);
+    const why = `takes a lease from user ${user_id}, who had ${this.#loserHeld}, for one who has ${asker}`;
+    this.#expect(asker <= this.#loserHeld, this.#previous, why);
   }
 
   #generated(event: StoredEventView, token: FoldedToken | undefined): void {
@@ -147,7 +158,7 @@ export class Auditor {
     this.#expect(event.fence === this.#fence + 1, event, `fence ${event.fence} follows ${this.#fence}`);
     this.#expect(event.occurred_at >= token.lastEndAt, event, 'begins before the use before it ended');
     this.#expect(event.user_id !== null, event, 'is granted to nobody');
-    const afterEviction = this.#previous?.reason === 'lru_eviction';
+    const afterEviction = isEviction(this.#previous?.reason ?? null);
     this.#expect(afterEviction === (event.reason === 'allocated_after_eviction'), event, `has reason ${event.reason}`);
     const lease = {
       userId: event.user_id ?? '',
@@ -157,6 +168,7 @@ export class Auditor {
     this.#expect(lease.expiresAt > event.occurred_at, event, 'has no deadline after its beginning');
     this.#fence = lease.fence;
     this.#open.set(lease.fence, lease);
+    this.#held?.granted(lease);
     token.lease = lease;
     token.lastActivatedAt = event.occurred_at;
   }
@@ -180,18 +192,34 @@ export class Auditor {
       this.#expectNotPassedOver(lease, event);
     } else {
       this.#expect(event.occurred_at < lease.expiresAt, event, 'releases a lease that was overdue');
-      if (event.reason === 'lru_eviction') this.#evicted(event, lease);
+      if (isEviction(event.reason)) this.#evicted(event, lease);
     }
     this.#open.delete(lease.fence);
+    this.#held?.ended(lease);
     token.lease = null;
     token.lastEndAt = event.occurred_at;
   }
 
   #evicted(event: StoredEventView, lease: OpenLease): void {
-    const oldest = this.#oldestFence();
-    this.#expect(lease.fence === oldest, event, `evicts fence ${lease.fence} while ${oldest} is the smallest`);
+    if (event.reason === 'lru_eviction') {
+      const oldest = this.#oldestFence();
+      this.#expect(lease.fence === oldest, event, `evicts fence ${lease.fence} while ${oldest} is the smallest`);
+    } else this.#evictedOverShare(event, lease);
     this.#expect(this.#open.size === this.#tokens.size, event, 'evicts while a token is free');
     this.#lastEvictionAt = event.occurred_at;
+  }
+
+  /**
+   * Who holds as many or more is passed over only while all his leases are protected for their youth: so he has none
+   * that is older. The feed does not say what the policy was; this holds for any.
+   */
+  #evictedOverShare(event: StoredEventView, { userId, fence }: OpenLease): void {
+    this.#held ??= new HeldByUser(this.#open.values());
+    this.#loserHeld = this.#held.leasesOf(userId);
+    const own = this.#held.oldestOf(userId);
+    this.#expect(fence === own, event, `evicts fence ${fence} while ${own} is the smallest of its user`);
+    const older = this.#held.oldestAmong(this.#loserHeld);
+    this.#expect(older === own, event, `evicts fence ${fence} while one who holds as many has fence ${older}`);
   }
 
   #oldestFence(): number | undefined {

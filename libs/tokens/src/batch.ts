@@ -3,6 +3,7 @@
 
 import { byOrder, type Command } from './command.js';
 import { DomainError } from './domain-error.js';
+import { PutOff } from './put-off.js';
 import type { TokenPool } from './token-pool.js';
 
 export type Outcome = { readonly value: unknown } | { readonly error: DomainError } | 'put off';
@@ -25,8 +26,9 @@ export function decideBatch(pool: TokenPool, commands: readonly Command<unknown>
       outcomes[place] = { value: command.decide(pool) };
       if (command.kind === 'allocate') grants++;
     } catch (error) {
-      if (!(error instanceof DomainError)) throw error;
-      outcomes[place] = { error };
+      if (error instanceof PutOff) outcomes[place] = 'put off';
+      else if (error instanceof DomainError) outcomes[place] = { error };
+      else throw error;
     }
   }
   return outcomes;

@@ -47,13 +47,18 @@ export function once<T>(command: Command<T>, idempotency: Idempotency): Command<
   };
 }
 
-const ONE_GRANT = needs({ free: 1, due: 1, grants: 1 });
 const ONE_PLACE = needs({ free: 1, due: 1 });
 
 export const allocate = (request: AllocateRequest, caller = ANYBODY): Command<Grant> => ({
   kind: 'allocate',
   caller,
-  needs: ONE_GRANT,
+  needs: needs({
+    free: 1,
+    due: 1,
+    grants: 1,
+    users: [request.userId],
+    keys: caller.keyId === null ? [] : [caller.keyId],
+  }),
   decide: (pool) => pool.allocate(request),
 });
 

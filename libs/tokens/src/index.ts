@@ -8,6 +8,7 @@ export { DEFAULT_LIMITS, CommandQueue, type CommandQueueLimits } from './command
 export { DomainError, type DomainErrorCode, type DomainErrorFacts } from './domain-error.js';
 export { DEFAULT_POOL, ELASTIC_POOL, openPool, type FirstPool } from './first-start.js';
 export type { Follower } from './follower.js';
+export type { Holding } from './holdings.js';
 export { fromIso, toIso, type Instant } from './instant.js';
 export { InvariantViolation } from './invariant-violation.js';
 export type { LeaseClaim } from './lease-claim.js';
@@ -21,6 +22,8 @@ export {
   MAX_POOL_SIZE,
   MAX_TTL_SECONDS,
   POOL_NAME,
+  countsHoldings,
+  type Evict,
   type OnExhausted,
   type PolicyChange,
   type PoolKind,
@@ -28,7 +31,14 @@ export {
   type ReleaseAuthority,
 } from './pool-policy.js';
 export { sweep, type SweepResult } from './sweep.js';
-export type { EndReason, GrantReason, Metadata, TokenEvent, TokenEventKind } from './token-event.js';
+export {
+  isEviction,
+  type EndReason,
+  type GrantReason,
+  type Metadata,
+  type TokenEvent,
+  type TokenEventKind,
+} from './token-event.js';
 export type { PoolSlice, PoolState } from './pool-slice.js';
 export { TokenPool, type AllocateRequest, type Grant, type Renewal } from './token-pool.js';
 export { TokenPoolRepository } from './token-pool-repository.js';

@@ -13,11 +13,15 @@ export interface Needs {
   readonly grants: number;
   /** This many of the oldest leases in any case. */
   readonly oldest: number;
+  /** Who asks, once for each grant: where the policy counts, what they hold and what they may lose. */
+  readonly users: readonly string[];
+  /** The API keys they ask with. */
+  readonly keys: readonly string[];
   /** The answers kept under these names. */
   readonly answers: readonly AnswerName[];
 }
 
-const NOTHING: Needs = { tokenIds: [], free: 0, due: 0, grants: 0, oldest: 0, answers: [] };
+const NOTHING: Needs = { tokenIds: [], free: 0, due: 0, grants: 0, oldest: 0, users: [], keys: [], answers: [] };
 
 export const needs = (some: Partial<Needs>): Needs => ({ ...NOTHING, ...some });
 
@@ -35,6 +39,8 @@ export function together(all: readonly Needs[]): Needs {
     due: sum('due') + DUE_ON_THE_WAY,
     grants: sum('grants'),
     oldest: sum('oldest') + spare,
+    users: all.flatMap((one) => one.users),
+    keys: all.flatMap((one) => one.keys),
     answers: all.flatMap((one) => one.answers),
   };
 }

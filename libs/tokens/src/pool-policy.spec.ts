@@ -16,6 +16,10 @@ describe('a new pool', () => {
       idleTtlSeconds: null,
       onExhausted: 'evict_oldest',
       releaseAuthority: 'anyone',
+      maxPerUser: null,
+      maxPerKey: null,
+      protectSeconds: null,
+      evict: 'oldest',
     });
   });
 
@@ -30,6 +34,10 @@ describe('a new pool', () => {
       idleTtlSeconds: 300,
       onExhausted: 'reject',
       releaseAuthority: 'anyone',
+      maxPerUser: null,
+      maxPerKey: null,
+      protectSeconds: null,
+      evict: 'oldest',
     });
   });
 
@@ -54,6 +62,9 @@ describe('a new pool', () => {
     [{ maxLifetimeSeconds: 31_536_000 }],
     [{ maxLifetimeSeconds: null }],
     [{ idleTtlSeconds: 0.5 }],
+    [{ maxPerUser: 1, maxPerKey: 1_000_000 }],
+    // Kept for the day on which the pool evicts: a change of one field alone must not fail for another.
+    [{ onExhausted: 'reject', protectSeconds: 0.5, evict: 'over_share_first' }],
   ])('may have %j', (given) => {
     expect(elastic(given)).toMatchObject(given);
   });
@@ -71,6 +82,11 @@ describe('a new pool', () => {
     ['max_lifetime_seconds', { maxLifetimeSeconds: 0 }],
     ['max_lifetime_seconds', { maxLifetimeSeconds: Infinity }],
     ['idle_ttl_seconds', { idleTtlSeconds: 0 }],
+    ['max_per_user', { maxPerUser: 0 }],
+    ['max_per_user', { maxPerUser: 1.5 }],
+    ['max_per_key', { maxPerKey: 1_000_001 }],
+    ['protect_seconds', { protectSeconds: 0 }],
+    ['protect_seconds', { protectSeconds: 31_536_000.1 }],
     ['idle_ttl_seconds', { idleTtlSeconds: 31_536_001 }],
   ])('is refused for its %s: %j', (field, given) => {
     const { code, message } = refusalOf(() => elastic(given));

@@ -7,6 +7,7 @@ import type { Lease } from './token.js';
 export type PoolKind = 'fixed' | 'elastic';
 export type OnExhausted = 'evict_oldest' | 'reject';
 export type ReleaseAuthority = 'anyone' | 'holder';
+export type Evict = 'oldest' | 'over_share_first';
 
 export interface PoolPolicy {
   readonly name: string;
@@ -22,6 +23,14 @@ export interface PoolPolicy {
   readonly idleTtlSeconds: number | null;
   readonly onExhausted: OnExhausted;
   readonly releaseAuthority: ReleaseAuthority;
+  /** Open leases that a user may hold; null: no limit. */
+  readonly maxPerUser: number | null;
+  /** Open leases that were taken with one API key; null: no limit. Without keys it limits nobody. */
+  readonly maxPerKey: number | null;
+  /** A lease younger than this is not evicted; null: any may be. */
+  readonly protectSeconds: number | null;
+  /** Whose lease goes when a full pool evicts: the oldest of all, or the oldest of the user who holds the most. */
+  readonly evict: Evict;
 }
 
 /** What may be changed later. Running leases keep their deadline. */
@@ -32,6 +41,9 @@ export const MAX_POOL_SIZE = 1_000_000;
 /** A year. */
 export const MAX_TTL_SECONDS = 31_536_000;
 
+/** Any number of leases, and the oldest goes first. */
+const FREE_FOR_ALL = { maxPerUser: null, maxPerKey: null, protectSeconds: null, evict: 'oldest' } as const;
+
 const DEFAULTS: Record<PoolKind, Omit<PoolPolicy, 'name' | 'kind'>> = {
   fixed: {
     size: 100,
@@ -41,6 +53,7 @@ const DEFAULTS: Record<PoolKind, Omit<PoolPolicy, 'name' | 'kind'>> = {
     idleTtlSeconds: null,
     onExhausted: 'evict_oldest',
     releaseAuthority: 'anyone',
+    ...FREE_FOR_ALL,
   },
   elastic: {
     size: 10,
@@ -50,6 +63,7 @@ const DEFAULTS: Record<PoolKind, Omit<PoolPolicy, 'name' | 'kind'>> = {
     idleTtlSeconds: 300,
     onExhausted: 'reject',
     releaseAuthority: 'anyone',
+    ...FREE_FOR_ALL,
   },
 };
 
@@ -85,6 +99,17 @@ export function renewedDeadline(policy: PoolPolicy, lease: Lease, now: Instant, 
   return Math.min(now + leaseLength(policy, ttlSeconds), latest);
 }
 
+/** Whether decisions depend on how many leases somebody holds. */
+export const countsHoldings = (policy: PoolPolicy): boolean =>
+  policy.maxPerUser !== null || policy.maxPerKey !== null || evictsOverShare(policy);
+
+export const evictsOverShare = ({ onExhausted, evict }: PoolPolicy): boolean =>
+  onExhausted === 'evict_oldest' && evict === 'over_share_first';
+
+/** From when on a lease that began then may be evicted. */
+export const protectedUntil = ({ protectSeconds }: PoolPolicy, activatedAt: Instant): Instant =>
+  protectSeconds === null ? -Infinity : activatedAt + fromSeconds(protectSeconds);
+
 const leaseLength = (policy: PoolPolicy, ttlSeconds = policy.ttlSeconds): number =>
   fromSeconds(Math.min(ttlSeconds, policy.ttlSeconds));
 
@@ -93,16 +118,23 @@ const latestEnd = ({ maxLifetimeSeconds }: PoolPolicy, activatedAt: Instant): In
 
 function checked(policy: PoolPolicy): PoolPolicy {
   if (!POOL_NAME.test(policy.name)) refuse(`name must match ${POOL_NAME.source}`);
-  if (!Number.isInteger(policy.size) || policy.size < 1 || policy.size > MAX_POOL_SIZE) {
-    refuse(`size must be a whole number from 1 to ${MAX_POOL_SIZE}`);
-  }
+  checkNumber('size', policy.size);
   checkDuration('ttl_seconds', policy.ttlSeconds);
   if (policy.maxLifetimeSeconds !== null) checkDuration('max_lifetime_seconds', policy.maxLifetimeSeconds);
   if (policy.idleTtlSeconds !== null) checkDuration('idle_ttl_seconds', policy.idleTtlSeconds);
+  if (policy.maxPerUser !== null) checkNumber('max_per_user', policy.maxPerUser);
+  if (policy.maxPerKey !== null) checkNumber('max_per_key', policy.maxPerKey);
+  if (policy.protectSeconds !== null) checkDuration('protect_seconds', policy.protectSeconds);
   if (policy.kind === 'fixed' && policy.idleTtlSeconds !== null) {
     refuse('idle_ttl_seconds must be null in a fixed pool: its tokens are never deleted');
   }
   return policy;
+}
+
+function checkNumber(field: string, value: number): void {
+  if (!Number.isInteger(value) || value < 1 || value > MAX_POOL_SIZE) {
+    refuse(`${field} must be a whole number from 1 to ${MAX_POOL_SIZE}`);
+  }
 }
 
 function checkDuration(field: string, seconds: number): void {

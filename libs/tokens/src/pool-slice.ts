@@ -1,6 +1,7 @@
 // What a transaction loads of a pool, as of one instant: enough for the commands that were announced.
 
 import type { KeptAnswer } from './answer-book.js';
+import type { Holding } from './holdings.js';
 import type { Instant } from './instant.js';
 import type { PoolPolicy } from './pool-policy.js';
 import type { Token } from './token.js';
@@ -22,6 +23,10 @@ export interface PoolSlice {
   readonly tokens: Token[];
   /** The next deadline among all leases of the pool that are not overdue; null when unknown or none. */
   readonly nextExpiryAt: Instant | null;
+  /** Where the policy counts: what the users hold who ask, and those who hold the most. */
+  readonly users?: readonly Holding[];
+  /** … and what the keys hold that ask. */
+  readonly keys?: readonly Holding[];
   /** Those of the named answers that are kept. */
   readonly answers?: readonly KeptAnswer[];
 }

@@ -6,7 +6,11 @@ import type { Lease } from './token.js';
 export type TokenEventKind = 'activated' | 'renewed' | 'released' | 'expired' | 'generated' | 'deleted';
 
 export type GrantReason = 'allocated' | 'allocated_after_eviction';
-export type EndReason = 'released_by_client' | 'lru_eviction' | 'cleanup' | 'ttl_expired' | 'deleted_by_client';
+export type Eviction = 'lru_eviction' | 'over_share_eviction';
+export const isEviction = (reason: TokenEvent['reason']): reason is Eviction =>
+  reason === 'lru_eviction' || reason === 'over_share_eviction';
+
+export type EndReason = Eviction | 'released_by_client' | 'cleanup' | 'ttl_expired' | 'deleted_by_client';
 export type DeleteReason = 'idle_ttl' | 'deleted_by_client';
 
 export interface TokenEvent {

@@ -50,6 +50,21 @@ const POLICIES: [string, PoolPolicy][] = [
     'elastic, evicting and deleting idle tokens',
     elastic({ size: 5, ttlSeconds: 10, idleTtlSeconds: 6, onExhausted: 'evict_oldest' }),
   ],
+  ['fixed, with quotas', fixed({ size: 5, ttlSeconds: 10, renewable: true, maxPerUser: 2, maxPerKey: 2 })],
+  ['evicting the oldest lease that is not protected', fixed({ size: 3, ttlSeconds: 10, protectSeconds: 3 })],
+  ['evicting from whoever holds the most', fixed({ size: 8, ttlSeconds: 30, evict: 'over_share_first' })],
+  [
+    'elastic, with all of it',
+    elastic({
+      size: 6,
+      ttlSeconds: 20,
+      onExhausted: 'evict_oldest',
+      evict: 'over_share_first',
+      protectSeconds: 4,
+      maxPerUser: 4,
+      maxPerKey: 5,
+    }),
+  ],
 ];
 
 type Wait =
@@ -66,7 +81,12 @@ const claim = fc.oneof(
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 8,
-    arbitrary: fc.record({ kind: fc.constant('allocate' as const), user: fc.nat({ max: 5 }), ttlSeconds }),
+    arbitrary: fc.record({
+      kind: fc.constant('allocate' as const),
+      user: fc.nat({ max: 5 }),
+      key: fc.nat({ max: 2 }),
+      ttlSeconds,
+    }),
   },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('release' as const), token, claim }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('keep-alive' as const), token, claim, ttlSeconds }) },
@@ -92,6 +112,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
           maxLifetimeSeconds: fc.constantFrom(null, 8, 25),
           renewable: fc.boolean(),
           onExhausted: fc.constantFrom('evict_oldest' as const, 'reject' as const),
+          maxPerUser: fc.constantFrom(null, 1, 3),
+          maxPerKey: fc.constantFrom(null, 2),
+          protectSeconds: fc.constantFrom(null, 1, 5),
+          evict: fc.constantFrom('oldest' as const, 'over_share_first' as const),
         },
         { requiredKeys: [] },
       ),
@@ -145,9 +169,9 @@ function whole(policy: PoolPolicy, clock: Clock): Promise<Store> {
   let state: PoolState = { policy, lastSeq: 0, lastFence: 0, tokenCount: 0, leaseCount: 0 };
   const tokens = new Map<string, Token>();
   const events: RecordedEvent[] = [];
-  const run = <T>(_: Needs, decide: (pool: TokenPool) => T): Promise<T> => {
+  const run = <T>(needs: Partial<Needs>, decide: (pool: TokenPool) => T): Promise<T> => {
     const all = [...tokens.values()].map((token) => ({ ...token }));
-    const pool = TokenPool.restore({ ...wholeSlice(policy, all, clock.latest), state });
+    const pool = TokenPool.restore({ ...wholeSlice(state.policy, all, clock.latest, needs), state });
     const result = decide(pool);
     for (const token of [...pool.changed, ...pool.generated]) tokens.set(token.id, token);
     for (const { id } of pool.deleted) tokens.delete(id);
@@ -156,7 +180,7 @@ function whole(policy: PoolPolicy, clock: Clock): Promise<Store> {
     return Promise.resolve(result);
   };
   const store: Store = { isSettled: true, look: () => ({ state, tokens, events }), run };
-  return run({} as Needs, (pool) => pool.fill(200)).then(() => store);
+  return run({}, (pool) => pool.fill(200)).then(() => store);
 }
 
 class Clock {
@@ -277,10 +301,10 @@ async function decideTwice(
       .filter(isCommand)
       .map((step) => commandOf(step, { state, tokens, ledger, now: clock.latest }));
     const copies = [...tokens.values()].map((token) => ({ ...token }));
-    const pool = TokenPool.restore({ ...wholeSlice(policy, copies, clock.latest), state });
+    const needs = together(commands.map((command) => command.needs));
+    const pool = TokenPool.restore({ ...wholeSlice(state.policy, copies, clock.latest, needs), state });
     const known = new Set(tokens.keys());
     const onWhole = answersOf(pool, commands, known);
-    const needs = together(commands.map((command) => command.needs));
     const onSlice = await repository.change(policy.name, needs, (slice) => answersOf(slice, commands, known));
     mustBe(onSlice, onWhole, steps);
   }

@@ -5,11 +5,22 @@ import { randomUUID } from 'node:crypto';
 import { AnswerBook } from './answer-book.js';
 import { ANYBODY, OPEN, SYSTEM, type Caller } from './caller.js';
 import { DomainError } from './domain-error.js';
+import { Holdings, type Holding } from './holdings.js';
 import { fromSeconds, secondsUntil, type Instant } from './instant.js';
 import { newLeaseId } from './lease-id.js';
 import { openLease, type LeaseClaim } from './lease-claim.js';
-import { changedPolicy, firstDeadline, renewedDeadline, type PolicyChange, type PoolPolicy } from './pool-policy.js';
+import {
+  changedPolicy,
+  evictsOverShare,
+  firstDeadline,
+  protectedUntil,
+  renewedDeadline,
+  type PolicyChange,
+  type PoolPolicy,
+} from './pool-policy.js';
 import type { PoolSlice, PoolState } from './pool-slice.js';
+import { PutOff } from './put-off.js';
+import { Shares } from './shares.js';
 import type { EndReason, DeleteReason, GrantReason, Metadata, TokenEvent, TokenEventKind } from './token-event.js';
 import type { Lease, Token } from './token.js';
 import { Turns } from './turns.js';
@@ -45,6 +56,11 @@ export class TokenPool {
   #state: PoolState;
   readonly #tokens: Map<string, Token>;
   readonly #turns: Turns;
+  readonly #users: Holdings;
+  readonly #keys: Holdings;
+  readonly #shares: Shares;
+  /** The newest lease that was there before. */
+  readonly #fenceBefore: number;
   #nextExpiryAt: Instant;
 
   private constructor(slice: PoolSlice) {
@@ -54,6 +70,10 @@ export class TokenPool {
     this.#nextExpiryAt = slice.nextExpiryAt ?? Infinity;
     this.#tokens = new Map(slice.tokens.map((token) => [token.id, token]));
     this.#turns = new Turns([...this.#tokens.values()], this.now, (token) => this.#tokens.has(token.id));
+    this.#users = new Holdings(slice.users ?? [], (lease) => lease.userId);
+    this.#keys = new Holdings(slice.keys ?? [], (lease) => lease.keyId);
+    this.#shares = new Shares(this.#users, slice.users ? [...this.#tokens.values()] : []);
+    this.#fenceBefore = slice.state.lastFence;
   }
 
   /** From stored rows: runs no rules and writes nothing. */
@@ -91,16 +111,22 @@ export class TokenPool {
     }
   }
 
-  /** Grants the token that is free for the longest; in a full pool that evicts, the one of the smallest fence. */
+  /**
+   * Grants the token that is free for the longest; in a full pool that evicts, the one of the smallest fence, or of
+   * whoever holds the most.
+   */
   allocate(request: AllocateRequest): Grant {
     this.settle();
+    this.#mustBeWithinQuota(request.userId, this.#asker.keyId);
     const free = this.#turns.longestFree()?.token;
     if (free) return this.#activate(free, request, 'allocated', null);
-    const oldest = this.policy.onExhausted === 'evict_oldest' ? this.#turns.oldestLease() : undefined;
-    if (!oldest?.lease) throw this.#exhausted();
-    const evicted = oldest.lease;
-    this.#end(oldest, 'released', 'lru_eviction');
-    return this.#activate(oldest, request, 'allocated_after_eviction', evicted);
+    const victim = this.#victim(request.userId);
+    if (!victim?.lease) throw this.#exhausted(request.userId);
+    const evicted = victim.lease;
+    const isOverShare = evictsOverShare(this.policy);
+    if (isOverShare && evicted.fence > this.#fenceBefore) throw new PutOff();
+    this.#end(victim, 'released', isOverShare ? 'over_share_eviction' : 'lru_eviction');
+    return this.#activate(victim, request, 'allocated_after_eviction', evicted);
   }
 
   release(tokenId: string, claim: LeaseClaim): void {
@@ -186,19 +212,26 @@ export class TokenPool {
     this.#state = { ...this.#state, lastFence: fence, leaseCount: this.#state.leaseCount + 1 };
     this.#nextExpiryAt = Math.min(this.#nextExpiryAt, expiresAt);
     this.#turns.granted(token, lease);
+    this.#users.granted(lease);
+    this.#keys.granted(lease);
+    this.#shares.granted(token, lease);
     this.changed.add(token);
     this.#record(token.id, 'activated', reason, this.now, lease, request.metadata);
     return { ...lease, tokenId: token.id, evicted };
   }
 
   #end(token: Token, event: 'released' | 'expired', reason: EndReason, at: Instant = this.now): void {
-    const lease = token.lease;
+    const lease = token.lease as Lease;
     token.lease = null;
     token.freeSince = at;
     this.#state = { ...this.#state, leaseCount: this.#state.leaseCount - 1 };
     this.changed.add(token);
     // An expired lease's place in the line was taken when the pool was restored: by its deadline.
-    if (event === 'released') this.#turns.freed(token, at);
+    if (event === 'released') {
+      this.#turns.freed(token, at);
+      this.#users.released(lease);
+      this.#keys.released(lease);
+    }
     this.#record(token.id, event, reason, at, lease);
   }
 
@@ -254,9 +287,46 @@ export class TokenPool {
     }
   }
 
-  #exhausted(): DomainError {
-    const detail = `no token of pool ${this.policy.name} is free, and the pool does not evict`;
-    const retryAfterSeconds = this.#nextExpiryAt === Infinity ? undefined : secondsUntil(this.now, this.#nextExpiryAt);
-    return new DomainError('pool_exhausted', detail, { retryAfterSeconds });
+  #mustBeWithinQuota(userId: string, keyId: string | null): void {
+    const { maxPerUser, maxPerKey } = this.policy;
+    if (maxPerUser !== null) this.#mustHoldLess(this.#users.of(userId), maxPerUser, `user ${userId} holds`);
+    if (maxPerKey !== null && keyId !== null) {
+      this.#mustHoldLess(this.#keys.of(keyId), maxPerKey, 'the leases taken with this key are');
+    }
+  }
+
+  #mustHoldLess({ leases, nextExpiryAt }: Holding, most: number, who: string): void {
+    if (leases < most) return;
+    const detail = `${who} as many leases as pool ${this.policy.name} allows, ${most}`;
+    throw new DomainError('quota_exceeded', detail, { retryAfterSeconds: this.#secondsUntil(nextExpiryAt) });
+  }
+
+  #victim(asker: string): Token | undefined {
+    if (this.policy.onExhausted === 'reject') return undefined;
+    const mayBeEvicted = (lease: Lease): boolean => protectedUntil(this.policy, lease.activatedAt) <= this.now;
+    if (evictsOverShare(this.policy)) return this.#shares.victim(asker, mayBeEvicted);
+    const oldest = this.#turns.oldestLease();
+    return oldest?.lease && mayBeEvicted(oldest.lease) ? oldest : undefined;
+  }
+
+  #exhausted(asker: string): DomainError {
+    const { name, onExhausted } = this.policy;
+    const why = onExhausted === 'reject' ? 'the pool does not evict' : 'no lease may be evicted for this user now';
+    const nextAt = Math.min(this.#nextExpiryAt, this.#nextVictimAt(asker));
+    return new DomainError('pool_exhausted', `no token of pool ${name} is free, and ${why}`, {
+      retryAfterSeconds: this.#secondsUntil(nextAt),
+    });
+  }
+
+  /** When a lease loses its protection that may be evicted for this user then: his own, if he has one. */
+  #nextVictimAt(asker: string): Instant {
+    if (this.policy.onExhausted === 'reject') return Infinity;
+    const own = evictsOverShare(this.policy) ? this.#users.of(asker).oldestSince : null;
+    const since = own ?? this.#turns.oldestLease()?.lease?.activatedAt;
+    return since === undefined ? Infinity : protectedUntil(this.policy, since);
+  }
+
+  #secondsUntil(instant: Instant | null): number | undefined {
+    return instant === null || instant === Infinity ? undefined : secondsUntil(this.now, instant);
   }
 }

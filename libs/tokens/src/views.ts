@@ -1,7 +1,7 @@
 // What is shown. Views come straight from the store and are named as on the wire; times are RFC 3339 in UTC.
 
 import type { Instant } from './instant.js';
-import type { OnExhausted, PoolKind, ReleaseAuthority } from './pool-policy.js';
+import type { Evict, OnExhausted, PoolKind, ReleaseAuthority } from './pool-policy.js';
 import type { EndReason, Metadata, TokenEvent, TokenEventKind } from './token-event.js';
 
 export interface TokenView {
@@ -61,6 +61,10 @@ export interface PoolView {
   readonly idle_ttl_seconds: number | null;
   readonly on_exhausted: OnExhausted;
   readonly release_authority: ReleaseAuthority;
+  readonly max_per_user: number | null;
+  readonly max_per_key: number | null;
+  readonly protect_seconds: number | null;
+  readonly evict: Evict;
   readonly counts: { readonly total: number; readonly available: number; readonly active: number };
   readonly last_seq: number;
 }

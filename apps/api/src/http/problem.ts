@@ -41,6 +41,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, { readonly status: number; r
   body_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'The body is not JSON in UTF-8' },
   idempotency_key_reused: { status: 422, title: 'The idempotency key was used for another request' },
+  quota_exceeded: { status: 429, title: 'As many leases are held as the pool allows' },
   header_too_large: { status: 431, title: 'The headers are too large' },
   internal_error: { status: 500, title: 'Something went wrong here' },
   unavailable: { status: 503, title: 'Not possible at the moment' },

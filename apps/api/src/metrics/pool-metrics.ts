@@ -3,6 +3,7 @@
 import { Injectable } from '@nestjs/common';
 import {
   DomainError,
+  isEviction,
   type DomainErrorCode,
   type EndReason,
   type GrantReason,
@@ -20,6 +21,7 @@ class PoolTally {
   readonly ends: Record<EndReason, number> = {
     released_by_client: 0,
     lru_eviction: 0,
+    over_share_eviction: 0,
     cleanup: 0,
     ttl_expired: 0,
     deleted_by_client: 0,
@@ -63,7 +65,7 @@ export class PoolMetrics implements Observer {
       else if (event === 'renewed') this.#countRenewal('renewed');
       else if (event === 'released' || event === 'expired') ends[reason as EndReason]++;
       if (event === 'expired') this.#expiryDelay.add((now - occurredAt) / 1_000_000);
-      else if (reason === 'lru_eviction') this.#victimAge.add((occurredAt - lease!.activatedAt) / 1_000_000);
+      else if (isEviction(reason)) this.#victimAge.add((occurredAt - lease!.activatedAt) / 1_000_000);
     }
   }
 

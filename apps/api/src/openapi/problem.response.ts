@@ -1,6 +1,7 @@
 // The schema of every error.
 
 import { ApiProperty, ApiPropertyOptional, ApiSchema } from '@nestjs/swagger';
+import { END_REASONS } from '../tokens/token.responses.js';
 import { PROBLEMS, type ProblemCode, type ProblemDocument } from '../http/problem.js';
 
 @ApiSchema({ name: 'Problem' })
@@ -27,7 +28,7 @@ export class Problem implements ProblemDocument {
   readonly message?: string;
 
   @ApiPropertyOptional({
-    enum: ['released_by_client', 'lru_eviction', 'cleanup', 'ttl_expired', 'deleted_by_client'],
+    enum: END_REASONS,
     enumName: 'EndReason',
     description: 'Of `lease_ended`: how the lease ended.',
   })

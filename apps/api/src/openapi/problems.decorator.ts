@@ -45,7 +45,7 @@ function response(status: number, problems: readonly HttpProblem[]) {
   };
 }
 
-const RETRIED: readonly ProblemCode[] = ['unavailable', 'pool_exhausted'];
+const RETRIED: readonly ProblemCode[] = ['unavailable', 'pool_exhausted', 'quota_exceeded'];
 const RETRY_AFTER = {
   description: 'Seconds after which asking again makes sense.',
   schema: { type: 'integer' },

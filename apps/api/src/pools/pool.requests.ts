@@ -1,11 +1,20 @@
 // What the routes of pools take.
 
-import { MAX_POOL_SIZE, POOL_NAME, type OnExhausted, type PoolKind, type ReleaseAuthority } from '@app/tokens';
+import {
+  MAX_POOL_SIZE,
+  POOL_NAME,
+  type Evict,
+  type OnExhausted,
+  type PoolKind,
+  type ReleaseAuthority,
+} from '@app/tokens';
 import { BooleanField, DigitsField, PoolNameField, SecondsField, WholeNumberField, WordField } from '../http/fields.js';
 
 export const POOL_KINDS: readonly PoolKind[] = ['fixed', 'elastic'];
 export const ON_EXHAUSTED: readonly OnExhausted[] = ['evict_oldest', 'reject'];
 export const RELEASE_AUTHORITIES: readonly ReleaseAuthority[] = ['anyone', 'holder'];
+
+export const EVICT: readonly Evict[] = ['oldest', 'over_share_first'];
 
 export class ChangePoolBody {
   @WholeNumberField(1, MAX_POOL_SIZE, {
@@ -45,6 +54,40 @@ export class ChangePoolBody {
     description: 'Who may release and renew: whoever knows the token, or only who has the `lease_id`',
   })
   release_authority?: ReleaseAuthority;
+
+  @WholeNumberField(1, MAX_POOL_SIZE, {
+    optional: true,
+    nullable: true,
+    description: 'Open leases that a user may hold; one more is refused with 429 `quota_exceeded`. null: no limit',
+    example: null,
+  })
+  max_per_user?: number | null;
+
+  @WholeNumberField(1, MAX_POOL_SIZE, {
+    optional: true,
+    nullable: true,
+    description: 'The same for the leases that were taken with one API key, whoever their users are. null: no limit',
+    example: null,
+  })
+  max_per_key?: number | null;
+
+  @SecondsField({
+    optional: true,
+    nullable: true,
+    description:
+      'A lease younger than this is never evicted; a full pool that finds no other answers 409 `pool_exhausted`. ' +
+      'null: any may be. Counts only with `on_exhausted: evict_oldest`',
+    example: null,
+  })
+  protect_seconds?: number | null;
+
+  @WordField(EVICT, 'Evict', {
+    optional: true,
+    description:
+      'Whose lease a full pool evicts: the oldest of all, or the oldest of the user who holds the most. ' +
+      'Counts only with `on_exhausted: evict_oldest`',
+  })
+  evict?: Evict;
 }
 
 export class CreatePoolBody extends ChangePoolBody {

@@ -1,9 +1,9 @@
 // What the routes of pools answer, for the OpenAPI document; the views themselves come as they are from the store.
 
 import { ApiProperty, ApiSchema } from '@nestjs/swagger';
-import type { AuditReport, FeedPage, OnExhausted, PoolKind, PoolView, ReleaseAuthority } from '@app/tokens';
+import type { AuditReport, Evict, FeedPage, OnExhausted, PoolKind, PoolView, ReleaseAuthority } from '@app/tokens';
 import { TokenEvent } from '../tokens/token.responses.js';
-import { ON_EXHAUSTED, POOL_KINDS, RELEASE_AUTHORITIES } from './pool.requests.js';
+import { EVICT, ON_EXHAUSTED, POOL_KINDS, RELEASE_AUTHORITIES } from './pool.requests.js';
 
 const COUNT = { type: 'integer', minimum: 0 } as const;
 
@@ -47,6 +47,18 @@ export class Pool implements PoolView {
 
   @ApiProperty({ enum: RELEASE_AUTHORITIES, enumName: 'ReleaseAuthority' })
   readonly release_authority: ReleaseAuthority;
+
+  @ApiProperty({ type: 'integer', nullable: true })
+  readonly max_per_user: number | null;
+
+  @ApiProperty({ type: 'integer', nullable: true })
+  readonly max_per_key: number | null;
+
+  @ApiProperty({ type: 'number', nullable: true })
+  readonly protect_seconds: number | null;
+
+  @ApiProperty({ enum: EVICT, enumName: 'Evict' })
+  readonly evict: Evict;
 
   @ApiProperty({ type: PoolCounts, description: 'At this moment: an overdue lease counts as over.' })
   readonly counts: PoolCounts;

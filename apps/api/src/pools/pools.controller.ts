@@ -113,4 +113,8 @@ const changeOf = (body: ChangePoolBody): PolicyChange => ({
   idleTtlSeconds: body.idle_ttl_seconds,
   onExhausted: body.on_exhausted,
   releaseAuthority: body.release_authority,
+  maxPerUser: body.max_per_user,
+  maxPerKey: body.max_per_key,
+  protectSeconds: body.protect_seconds,
+  evict: body.evict,
 });

@@ -42,9 +42,11 @@ export class LeasesController {
   @ApiBody({ type: AllocateBody, required: false })
   @Operation('allocateToken', {
     summary: 'Hand out the token that is free for the longest',
-    description: 'A full pool evicts the oldest active lease, or refuses: its policy decides.',
+    description:
+      'A full pool evicts the oldest active lease or that of the user who holds the most, or refuses: its policy ' +
+      'decides. It may also limit how many leases a user or an API key holds.',
     answer: GrantAnswer,
-    problems: [...BODY, 'pool_not_found', 'pool_exhausted'],
+    problems: [...BODY, 'pool_not_found', 'pool_exhausted', 'quota_exceeded'],
   })
   @Repeatable()
   allocate(

@@ -22,7 +22,14 @@ const CURSOR = { type: String, nullable: true, description: '`cursor` of the nex
 
 const STATUSES = ['available', 'active'];
 const EVENTS: TokenEventKind[] = ['activated', 'renewed', 'released', 'expired', 'generated', 'deleted'];
-const END_REASONS: EndReason[] = ['released_by_client', 'lru_eviction', 'cleanup', 'ttl_expired', 'deleted_by_client'];
+export const END_REASONS: EndReason[] = [
+  'released_by_client',
+  'lru_eviction',
+  'over_share_eviction',
+  'cleanup',
+  'ttl_expired',
+  'deleted_by_client',
+];
 const REASONS = ['allocated', 'allocated_after_eviction', ...END_REASONS, 'idle_ttl'];
 
 @ApiSchema({ name: 'Token' })

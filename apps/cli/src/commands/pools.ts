@@ -11,9 +11,24 @@ const POOL_COLUMNS: readonly Column<Pool>[] = [
   { title: 'active', of: ({ counts }) => counts.active },
   { title: 'available', of: ({ counts }) => counts.available },
   { title: 'lease', of: ({ ttl_seconds, renewable }) => `${ttl_seconds} s${renewable ? ', renewable' : ''}` },
-  { title: 'when full', of: ({ on_exhausted }) => on_exhausted },
+  { title: 'when full', of: whenFull },
+  { title: 'at most', of: quotas },
   { title: 'events', of: ({ last_seq }) => last_seq },
 ];
+
+function whenFull({ on_exhausted, evict, protect_seconds }: Pool): string {
+  if (on_exhausted === 'reject') return 'reject';
+  const after = protect_seconds === null ? '' : ` after ${protect_seconds} s`;
+  return `evict ${evict === 'oldest' ? 'oldest' : 'over share'}${after}`;
+}
+
+function quotas({ max_per_user, max_per_key }: Pool): string {
+  const limits = [
+    max_per_user === null ? '' : `${max_per_user} a user`,
+    max_per_key === null ? '' : `${max_per_key} a key`,
+  ];
+  return limits.filter((limit) => limit !== '').join(', ');
+}
 
 export const pools: Command = {
   name: 'pools',

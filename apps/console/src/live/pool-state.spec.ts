@@ -149,14 +149,32 @@ test('from its deadline on a lease is over, whether or not an event says so', ()
 
 test('the smallest fence is next to be evicted, but only where no token is free', () => {
   const state = new PoolState([held('a', 12), held('b', 11), held('c', 13, 0, 30)], 20);
-  expect(nextToBeEvicted(state.tokens, NOON)!.id).toBe('b');
-  expect(nextToBeEvicted(state.tokens, NOON + 30_000)).toBeNull();
-  expect(nextToBeEvicted([], NOON)).toBeNull();
+  const oldest = { evict: 'oldest', protect_seconds: null } as const;
+  expect(nextToBeEvicted(state.tokens, oldest, NOON)!.id).toBe('b');
+  expect(nextToBeEvicted(state.tokens, oldest, NOON + 30_000)).toBeNull();
+  expect(nextToBeEvicted([], oldest, NOON)).toBeNull();
+});
+
+test('who holds the most is next, with his oldest lease that is not protected', () => {
+  const of = (user: string, token: Token): Token => ({ ...token, active_user_id: user });
+  const tokens = [held('a', 1), of('greedy', held('b', 3, 10)), of('greedy', held('c', 2, 5))];
+  const next = (protect_seconds: number | null, seconds: number): string | undefined =>
+    nextToBeEvicted(
+      new PoolState(tokens, 3).tokens,
+      { evict: 'over_share_first', protect_seconds },
+      NOON + seconds * 1000,
+    )?.id;
+  expect(next(null, 20)).toBe('c');
+  expect(next(15, 20)).toBe('c');
+  // Both of the greedy one are protected: the next in line is whoever holds one.
+  expect(next(16, 20)).toBe('a');
+  expect(next(21, 20)).toBeUndefined();
 });
 
 test.each([
   ['released_by_client', 'released'],
   ['lru_eviction', 'evicted'],
+  ['over_share_eviction', 'evicted'],
   ['cleanup', 'cleaned'],
   ['deleted_by_client', 'ended-by-deletion'],
 ] as const)('a lease that ended with %s was %s', (reason, kind) => {

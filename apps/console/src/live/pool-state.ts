@@ -1,7 +1,7 @@
 // The tokens of a pool, folded from a snapshot and the events after it. Pages of the snapshot may be newer than the
 // seq that it is said to have: what an event tells of a lease that is over by now, or known already, changes nothing.
 
-import type { PoolEvent, Token } from '../api.js';
+import type { Policy, PoolEvent, Token } from '../api.js';
 
 export interface Lease {
   readonly fence: number;
@@ -117,20 +117,34 @@ export function countHeld(tokens: readonly TokenState[], now: number): number {
   return held;
 }
 
-/** The token that the next allocate takes from its user: the oldest lease, when no token is free. */
-export function nextToBeEvicted(tokens: readonly TokenState[], now: number): TokenState | null {
-  let oldest: TokenState | null = null;
-  for (const token of tokens) {
-    if (!isHeld(token, now)) return null;
-    if (oldest === null || token.lease!.fence < oldest.lease!.fence) oldest = token;
+/**
+ * The token that goes to the next user who has none, when no token is free: that of the oldest lease, or of the oldest
+ * of whoever holds the most. Null while that may not be evicted.
+ */
+export function nextToBeEvicted(
+  tokens: readonly TokenState[],
+  { evict, protect_seconds }: Pick<Policy, 'evict' | 'protect_seconds'>,
+  now: number,
+): TokenState | null {
+  if (!tokens.every((token) => isHeld(token, now))) return null;
+  const held = new Map<string, number>();
+  if (evict === 'over_share_first') {
+    for (const { lease } of tokens) held.set(lease!.userId, (held.get(lease!.userId) ?? 0) + 1);
   }
-  return oldest;
+  const heldWith = ({ lease }: TokenState): number => held.get(lease!.userId) ?? 0;
+  let next: TokenState | null = null;
+  for (const token of tokens) {
+    if (now - token.lease!.activatedAt < (protect_seconds ?? 0) * 1000) continue;
+    const more = next === null ? 1 : heldWith(token) - heldWith(next);
+    if (more > 0 || (more === 0 && token.lease!.fence < next!.lease!.fence)) next = token;
+  }
+  return next;
 }
 
 export function kindOf({ event, reason }: PoolEvent): Kind {
   if (event === 'activated') return 'granted';
   if (event !== 'released') return event;
-  if (reason === 'lru_eviction') return 'evicted';
+  if (reason === 'lru_eviction' || reason === 'over_share_eviction') return 'evicted';
   if (reason === 'cleanup') return 'cleaned';
   return reason === 'deleted_by_client' ? 'ended-by-deletion' : 'released';
 }

@@ -28,7 +28,13 @@ interface Draft {
   readonly idleTtl: string;
   readonly onExhausted: Policy['on_exhausted'];
   readonly authority: Policy['release_authority'];
+  readonly evict: Policy['evict'];
+  readonly protect: string;
+  readonly maxPerUser: string;
+  readonly maxPerKey: string;
 }
+
+const FREE_FOR_ALL = { evict: 'oldest', protect: '', maxPerUser: '', maxPerKey: '' } as const;
 
 const NEW: Readonly<Record<Pool['kind'], Draft>> = {
   fixed: {
@@ -41,6 +47,7 @@ const NEW: Readonly<Record<Pool['kind'], Draft>> = {
     idleTtl: '',
     onExhausted: 'evict_oldest',
     authority: 'anyone',
+    ...FREE_FOR_ALL,
   },
   elastic: {
     name: '',
@@ -52,6 +59,7 @@ const NEW: Readonly<Record<Pool['kind'], Draft>> = {
     idleTtl: '300',
     onExhausted: 'reject',
     authority: 'anyone',
+    ...FREE_FOR_ALL,
   },
 };
 
@@ -64,6 +72,10 @@ const FIELDS = [
   'idle_ttl_seconds',
   'on_exhausted',
   'release_authority',
+  'evict',
+  'protect_seconds',
+  'max_per_user',
+  'max_per_key',
 ];
 
 export function PoolForm({ pool, onDone, onClose }: Props) {
@@ -73,6 +85,7 @@ export function PoolForm({ pool, onDone, onClose }: Props) {
     draft.value = { ...draft.value, ...change };
   };
   const { name, kind, size, ttl, renewable, maxLifetime, idleTtl, onExhausted, authority } = draft.value;
+  const { evict, protect, maxPerUser, maxPerKey } = draft.value;
   const problem = action.problem.value;
   const isElsewhere = problem !== null && !FIELDS.some((field) => problemOf(problem, field));
 
@@ -149,8 +162,8 @@ export function PoolForm({ pool, onDone, onClose }: Props) {
           choices={[
             {
               value: 'evict_oldest',
-              label: 'Evict the oldest lease',
-              help: 'A request is always served. Who has held a token the longest loses it.',
+              label: 'Evict a lease',
+              help: 'A request is served, and somebody loses a token early.',
             },
             {
               value: 'reject',
@@ -159,6 +172,55 @@ export function PoolForm({ pool, onDone, onClose }: Props) {
             },
           ]}
         />
+        {onExhausted === 'evict_oldest' && (
+          <>
+            <ChoiceField
+              label="Whose lease is evicted"
+              name="evict"
+              value={evict}
+              onValue={(value) => set({ evict: value })}
+              problem={problemOf(problem, 'evict')}
+              choices={[
+                { value: 'oldest', label: 'The oldest', help: 'Who has held a token the longest loses it.' },
+                {
+                  value: 'over_share_first',
+                  label: 'That of whoever holds the most',
+                  help: 'His oldest. One user who takes all that he can get flushes only himself.',
+                },
+              ]}
+            />
+            <InputField
+              label="Protect a lease for its first"
+              type="number"
+              unit="seconds"
+              placeholder="not at all"
+              value={protect}
+              onValue={(value) => set({ protect: value })}
+              problem={problemOf(problem, 'protect_seconds')}
+              help={`${inWords(protect)}A request that finds only younger leases is refused. Empty: any may be evicted.`}
+            />
+          </>
+        )}
+        <div class="form-columns">
+          <InputField
+            label="Leases a user at most"
+            type="number"
+            placeholder="no limit"
+            value={maxPerUser}
+            onValue={(value) => set({ maxPerUser: value })}
+            problem={problemOf(problem, 'max_per_user')}
+            help="Open at a time. One more is refused. Empty: no limit."
+          />
+          <InputField
+            label="Leases an API key at most"
+            type="number"
+            placeholder="no limit"
+            value={maxPerKey}
+            onValue={(value) => set({ maxPerKey: value })}
+            problem={problemOf(problem, 'max_per_key')}
+            help="Of all users who came with the key. Empty: no limit."
+          />
+        </div>
         <ChoiceField
           label="Keeping alive"
           name="renewable"
@@ -241,6 +303,10 @@ const draftOf = (pool: Pool): Draft => ({
   idleTtl: String(pool.idle_ttl_seconds ?? ''),
   onExhausted: pool.on_exhausted,
   authority: pool.release_authority,
+  evict: pool.evict,
+  protect: String(pool.protect_seconds ?? ''),
+  maxPerUser: String(pool.max_per_user ?? ''),
+  maxPerKey: String(pool.max_per_key ?? ''),
 });
 
 /** What was left empty is not sent, but where empty means that there is no limit. */
@@ -254,6 +320,10 @@ function policyOf(draft: Draft): Partial<Policy> {
     ...(draft.kind === 'elastic' && { idle_ttl_seconds: numberIn(draft.idleTtl) ?? null }),
     on_exhausted: draft.onExhausted,
     release_authority: draft.authority,
+    evict: draft.evict,
+    protect_seconds: numberIn(draft.protect) ?? null,
+    max_per_user: numberIn(draft.maxPerUser) ?? null,
+    max_per_key: numberIn(draft.maxPerKey) ?? null,
   };
 }
 
@@ -272,14 +342,19 @@ function changeOf(pool: Pool, draft: Draft): Partial<Policy> {
 /** The draft as a policy, whatever state it is in. */
 function spoken(draft: Draft): Policy & Pick<Pool, 'kind'> {
   const value = (text: string): number => Number(text.replace(',', '.')) || 0;
+  const orNone = (text: string): number | null => (text.trim() === '' ? null : value(text));
   return {
     kind: draft.kind,
     size: value(draft.size),
     ttl_seconds: value(draft.ttl),
     renewable: draft.renewable === 'yes',
-    max_lifetime_seconds: draft.maxLifetime.trim() === '' ? null : value(draft.maxLifetime),
-    idle_ttl_seconds: draft.kind === 'fixed' || draft.idleTtl.trim() === '' ? null : value(draft.idleTtl),
+    max_lifetime_seconds: orNone(draft.maxLifetime),
+    idle_ttl_seconds: draft.kind === 'fixed' ? null : orNone(draft.idleTtl),
     on_exhausted: draft.onExhausted,
     release_authority: draft.authority,
+    evict: draft.evict,
+    protect_seconds: orNone(draft.protect),
+    max_per_user: orNone(draft.maxPerUser),
+    max_per_key: orNone(draft.maxPerKey),
   };
 }

@@ -109,7 +109,7 @@ function AllocateDialog({ pool, say, onClose }: DialogProps) {
           problem={problemAt('how_many')}
           help={
             pool.on_exhausted === 'evict_oldest'
-              ? 'Where no token is free, each evicts the oldest lease.'
+              ? 'Where no token is free, each evicts a lease, as far as the policy allows.'
               : 'Where no token is free, the rest is refused.'
           }
         />

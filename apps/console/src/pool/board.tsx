@@ -194,7 +194,7 @@ function Tip({ live, pool, layout, index }: AtCell & { readonly layout: BoardLay
 
 /** In a pool that evicts, and where no token is free. */
 export function nextOut(pool: Pool, { state }: LivePool, at: number): TokenState | null {
-  return pool.on_exhausted === 'evict_oldest' && state?.isWhole ? nextToBeEvicted(state.tokens, at) : null;
+  return pool.on_exhausted === 'evict_oldest' && state?.isWhole ? nextToBeEvicted(state.tokens, pool, at) : null;
 }
 
 function describe(token: TokenState, pool: Pool, live: LivePool): string {

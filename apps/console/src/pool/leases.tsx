@@ -117,7 +117,7 @@ function LeaseItem({ lease, pool, onSelect }: Props & { readonly lease: MyLease 
 function Ending({ lease: { ended, expires_at } }: { readonly lease: MyLease }) {
   const reason = ended === null ? 'ttl_expired' : ended.reason;
   return (
-    <span class={`lease-end ${reason === 'lru_eviction' ? 'bad' : ''}`}>
+    <span class={`lease-end ${reason?.endsWith('_eviction') ? 'bad' : ''}`}>
       {reason === null ? 'over' : END_WORDS[reason]}, <Ago at={ended?.at ?? expires_at} />
     </span>
   );

@@ -15,6 +15,7 @@ interface Props {
 const CLASS: Readonly<Record<EndReason, string>> = {
   released_by_client: 'released',
   lru_eviction: 'evicted',
+  over_share_eviction: 'evicted',
   cleanup: 'cleaned',
   ttl_expired: 'expired',
   deleted_by_client: 'ended-by-deletion',

@@ -11,6 +11,10 @@ import { Check, Column, Entity, PrimaryColumn } from 'typeorm';
 @Check('pools_idle_ttl', `idle_ttl_seconds IS NULL OR (idle_ttl_seconds > 0 AND kind = 'elastic')`)
 @Check('pools_on_exhausted', `on_exhausted IN ('evict_oldest', 'reject')`)
 @Check('pools_release_authority', `release_authority IN ('anyone', 'holder')`)
+@Check('pools_max_per_user', `max_per_user BETWEEN 1 AND 1000000`)
+@Check('pools_max_per_key', `max_per_key BETWEEN 1 AND 1000000`)
+@Check('pools_protect', `protect_seconds > 0 AND protect_seconds <= 31536000`)
+@Check('pools_evict', `evict IN ('oldest', 'over_share_first')`)
 @Check('pools_counts', `token_count BETWEEN 0 AND size AND lease_count BETWEEN 0 AND token_count`)
 export class PoolEntity {
   @PrimaryColumn({ type: 'text', collation: 'C' })
@@ -56,4 +60,16 @@ export class PoolEntity {
 
   @Column({ name: 'lease_count', type: 'integer', default: 0 })
   leaseCount: number;
+
+  @Column({ name: 'max_per_user', type: 'integer', nullable: true })
+  maxPerUser: number | null;
+
+  @Column({ name: 'max_per_key', type: 'integer', nullable: true })
+  maxPerKey: number | null;
+
+  @Column({ name: 'protect_seconds', type: 'double precision', nullable: true })
+  protectSeconds: number | null;
+
+  @Column({ type: 'text', default: 'oldest' })
+  evict: string;
 }

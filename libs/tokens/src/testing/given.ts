@@ -1,9 +1,10 @@
 // Tokens and pools as a test needs them: what it does not say does not matter to it.
 
 import { DomainError } from '../domain-error.js';
+import type { Holding } from '../holdings.js';
 import type { Instant } from '../instant.js';
 import { newLeaseId } from '../lease-id.js';
-import { newPolicy, type PolicyChange, type PoolPolicy } from '../pool-policy.js';
+import { countsHoldings, newPolicy, type PolicyChange, type PoolPolicy } from '../pool-policy.js';
 import type { PoolSlice, PoolState } from '../pool-slice.js';
 import { TokenPool } from '../token-pool.js';
 import type { Lease, Token } from '../token.js';
@@ -41,8 +42,19 @@ export function heldToken(n: number, fence: number, endsInSeconds = 60, startedS
   return { id: tokenId(n), lease: held, freeSince: held.activatedAt - SECOND, lastActivatedAt: held.activatedAt };
 }
 
+/** Who asks of a slice that a policy counts for. */
+export interface Askers {
+  readonly users?: readonly string[];
+  readonly keys?: readonly string[];
+}
+
 /** A slice that is a whole pool: its counters are those of the tokens. */
-export function wholeSlice(policy: PoolPolicy, tokens: Token[], now = NOW): PoolSlice {
+export function wholeSlice(
+  policy: PoolPolicy,
+  tokens: Token[],
+  now = NOW,
+  { users = [], keys = [] }: Askers = {},
+): PoolSlice {
   const leases = tokens.flatMap(({ lease }) => lease ?? []);
   const running = leases.filter(({ expiresAt }) => expiresAt > now);
   const state: PoolState = {
@@ -53,10 +65,35 @@ export function wholeSlice(policy: PoolPolicy, tokens: Token[], now = NOW): Pool
     leaseCount: leases.length,
   };
   const nextExpiryAt = running.length === 0 ? null : Math.min(...running.map(({ expiresAt }) => expiresAt));
-  return { state, now, tokens, nextExpiryAt };
+  const holding = (holders: readonly string[], holderOf: (lease: Lease) => string | null) =>
+    countsHoldings(policy) ? holdingsOf(holders, running, holderOf) : undefined;
+  return {
+    state,
+    now,
+    tokens,
+    nextExpiryAt,
+    users: holding([...users, ...running.map(({ userId }) => userId)], ({ userId }) => userId),
+    keys: holding(keys, ({ keyId }) => keyId),
+  };
 }
 
-export const poolOf = (policy: PoolPolicy, tokens: Token[]): TokenPool => TokenPool.restore(wholeSlice(policy, tokens));
+export const holdingsOf = (
+  holders: readonly string[],
+  running: readonly Lease[],
+  holderOf: (lease: Lease) => string | null,
+): Holding[] =>
+  [...new Set(holders)].map((holder) => {
+    const held = running.filter((lease) => holderOf(lease) === holder);
+    return {
+      holder,
+      leases: held.length,
+      nextExpiryAt: held.length === 0 ? null : Math.min(...held.map(({ expiresAt }) => expiresAt)),
+      oldestSince: held.length === 0 ? null : Math.min(...held.map(({ activatedAt }) => activatedAt)),
+    };
+  });
+
+export const poolOf = (policy: PoolPolicy, tokens: Token[], askers?: Askers): TokenPool =>
+  TokenPool.restore(wholeSlice(policy, tokens, NOW, askers));
 
 /** What the domain refuses the work with; anything else that it throws goes on. */
 export function refusalOf(work: () => unknown): DomainError {

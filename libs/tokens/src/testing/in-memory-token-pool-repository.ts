@@ -4,12 +4,13 @@ import { ANSWERS_ARE_KEPT_HOURS, type KeptAnswer } from '../answer-book.js';
 import { DomainError } from '../domain-error.js';
 import type { Instant } from '../instant.js';
 import { needs, type Needs } from '../needs.js';
-import type { PoolPolicy } from '../pool-policy.js';
+import { countsHoldings, evictsOverShare, protectedUntil, type PoolPolicy } from '../pool-policy.js';
 import type { TokenEvent } from '../token-event.js';
 import type { PoolSlice, PoolState } from '../pool-slice.js';
 import { TokenPool } from '../token-pool.js';
 import { TokenPoolRepository } from '../token-pool-repository.js';
-import { isOverdue, type Token } from '../token.js';
+import { isOverdue, type Lease, type Token } from '../token.js';
+import { holdingsOf } from './given.js';
 
 interface StoredPool {
   state: PoolState;
@@ -125,6 +126,13 @@ export class InMemoryTokenPoolRepository extends TokenPoolRepository {
     const victims =
       state.policy.onExhausted === 'evict_oldest' ? Math.max(0, needs.grants - free.length - due.length) : 0;
     const oldest = running.sort((a, b) => a.lease!.fence - b.lease!.fence).slice(0, needs.oldest + victims);
+    const isFull = free.length + due.length < needs.grants + needs.oldest;
+    const losing =
+      needs.grants > 0 && isFull && evictsOverShare(state.policy)
+        ? overShare(running, needs, state.policy, now, needs.grants + needs.oldest - free.length - due.length)
+        : [];
+    const holders = [...needs.users, ...losing.map(({ lease }) => lease!.userId)];
+    const leases = running.map(({ lease }) => lease!);
     const named = needs.tokenIds.map((id) => tokens.get(id)).filter((token) => token !== undefined);
     const nextExpiryAt = running.length === 0 ? null : Math.min(...running.map(({ lease }) => lease!.expiresAt));
     const answers = kept.filter((answer) =>
@@ -135,7 +143,9 @@ export class InMemoryTokenPoolRepository extends TokenPoolRepository {
       now,
       nextExpiryAt,
       answers,
-      tokens: [...named, ...due, ...free, ...oldest].map((token) => ({ ...token })),
+      users: countsHoldings(state.policy) ? holdingsOf(holders, leases, ({ userId }) => userId) : undefined,
+      keys: countsHoldings(state.policy) ? holdingsOf(needs.keys, leases, ({ keyId }) => keyId) : undefined,
+      tokens: [...named, ...due, ...free, ...oldest, ...losing].map((token) => ({ ...token })),
     };
   }
 }
@@ -147,4 +157,25 @@ function save(stored: StoredPool, pool: TokenPool): void {
   stored.answers.push(...pool.answers.added.map((answer) => ({ ...answer, at: pool.now })));
   stored.state = pool.state;
   stored.lastAt = pool.now;
+}
+
+/**
+ * Those that may be evicted: in turn, as things are, and of the users who ask as many as may have their turn when each
+ * of their requests is granted. The share of a lease: how many leases its user holds from this one on.
+ */
+function overShare(running: Token[], needs: Needs, policy: PoolPolicy, now: Instant, most: number): Token[] {
+  const ofUser = new Map<string, number>();
+  const shares = new Map<Token, number>();
+  for (const token of running.sort((a, b) => b.lease!.fence - a.lease!.fence)) {
+    const share = (ofUser.get(token.lease!.userId) ?? 0) + 1;
+    ofUser.set(token.lease!.userId, share);
+    shares.set(token, share);
+  }
+  const mayGo = running.filter(({ lease }) => protectedUntil(policy, lease!.activatedAt) <= now);
+  mayGo.sort((a, b) => shares.get(b)! - shares.get(a)! || a.lease!.fence - b.lease!.fence);
+  const least = Math.min(...mayGo.slice(0, most).map((token) => shares.get(token)!));
+  const asks = (lease: Lease): number => needs.users.filter((user) => user === lease.userId).length;
+  return mayGo.filter(
+    (token, place) => place < most || (asks(token.lease!) > 0 && shares.get(token)! + asks(token.lease!) >= least),
+  );
 }

@@ -91,6 +91,10 @@ export class InMemoryTokenReader extends TokenReader {
       idle_ttl_seconds: policy.idleTtlSeconds,
       on_exhausted: policy.onExhausted,
       release_authority: policy.releaseAuthority,
+      max_per_user: policy.maxPerUser,
+      max_per_key: policy.maxPerKey,
+      protect_seconds: policy.protectSeconds,
+      evict: policy.evict,
       counts: { total: tokens.size, available: tokens.size - active, active },
       last_seq: state.lastSeq,
     };

@@ -98,17 +98,20 @@ export class Ledger {
     if (event === 'expired' && occurredAt !== open.expiresAt) broken(8, `seq ${seq} is not at its deadline`);
     if (event === 'released' && occurredAt >= open.expiresAt) broken(7, `seq ${seq} releases a lease that is overdue`);
     if ((event === 'expired') !== (reason === 'ttl_expired')) broken(4, `seq ${seq} has reason ${reason}`);
-    if (reason === 'lru_eviction') this.#evict(open, occurredAt, seq);
+    if (reason === 'lru_eviction' || reason === 'over_share_eviction') this.#evict(open, occurredAt, seq, reason);
     this.#ended.add(open.fence);
     token.lease = null;
     token.freeSince = occurredAt;
   }
 
-  #evict(lease: Lease, at: Instant, seq: number): void {
+  #evict(lease: Lease, at: Instant, seq: number, reason: string): void {
+    const held = (user: string): number =>
+      [...this.#tokens.values()].filter((token) => token.lease?.userId === user).length;
     for (const { lease: other } of this.#tokens.values()) {
       if (!other) broken(6, `seq ${seq} evicts while a token is free`);
       else if (other.expiresAt <= at) broken(6, `seq ${seq} evicts while fence ${other.fence} is overdue`);
-      else if (other.fence < lease.fence) broken(6, `seq ${seq} evicts fence ${lease.fence}, not ${other.fence}`);
+      else if (other.fence < lease.fence && (reason === 'lru_eviction' || held(other.userId) >= held(lease.userId)))
+        broken(6, `seq ${seq} evicts fence ${lease.fence}, not ${other.fence}`);
     }
   }
 

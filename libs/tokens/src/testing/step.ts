@@ -1,6 +1,7 @@
 // A random command of the model-based tests: what is done with it, and what the contract says that it must answer.
 
 import { allocate, deleteToken, generate, keepAlive, release, type Command } from '../command.js';
+import { ANYBODY } from '../caller.js';
 import { DomainError, type DomainErrorCode } from '../domain-error.js';
 import type { Instant } from '../instant.js';
 import type { LeaseClaim } from '../lease-claim.js';
@@ -8,7 +9,7 @@ import { needs, type Needs } from '../needs.js';
 import type { PolicyChange, PoolPolicy } from '../pool-policy.js';
 import type { PoolState } from '../pool-slice.js';
 import type { Grant, Renewal, TokenPool } from '../token-pool.js';
-import type { Token } from '../token.js';
+import type { Lease, Token } from '../token.js';
 import { SECOND, user } from './given.js';
 import type { Ledger } from './ledger.js';
 
@@ -19,7 +20,13 @@ export type ClaimKind = (typeof RIGHT_CLAIMS | typeof WEAK_CLAIMS | typeof WRONG
 
 /** `token` counts the tokens that there ever were, round and round. */
 export type Step =
-  | { readonly kind: 'allocate'; readonly user: number; readonly ttlSeconds: number | undefined }
+  | {
+      readonly kind: 'allocate';
+      readonly user: number;
+      /** 0: none. */
+      readonly key: number;
+      readonly ttlSeconds: number | undefined;
+    }
   | { readonly kind: 'release'; readonly token: number; readonly claim: ClaimKind }
   | {
       readonly kind: 'keep-alive';
@@ -52,7 +59,11 @@ export interface Work {
 export function workOf(step: Step, before: Before): Work {
   if (isCommand(step)) {
     const command = commandOf(step, before);
-    return { needs: command.needs, decide: (pool) => answered(() => answerOf(command.decide(pool))) };
+    const decide = (pool: TokenPool): Answer => {
+      pool.caller = command.caller;
+      return answered(() => answerOf(command.decide(pool)));
+    };
+    return { needs: command.needs, decide };
   }
   switch (step.kind) {
     case 'cleanup': {
@@ -73,7 +84,10 @@ type CommandStep = Exclude<Step, { kind: 'cleanup' | 'sweep' | 'change' }>;
 export const isCommand = (step: Step): step is CommandStep => !['cleanup', 'sweep', 'change'].includes(step.kind);
 
 export function commandOf(step: CommandStep, before: Before): Command<unknown> {
-  if (step.kind === 'allocate') return allocate({ userId: user(step.user), ttlSeconds: step.ttlSeconds });
+  if (step.kind === 'allocate') {
+    const caller = { ...ANYBODY, keyId: step.key === 0 ? null : `key-${step.key}` };
+    return allocate({ userId: user(step.user), ttlSeconds: step.ttlSeconds }, caller);
+  }
   if (step.kind === 'generate') return generate();
   const tokenId = tokenOf(step, before);
   if (step.kind === 'delete') return deleteToken(tokenId, step.force);
@@ -136,7 +150,12 @@ export function expectedOf(step: Step, before: Before): Answer {
   const leases = tokens.flatMap(({ lease }) => lease ?? []).sort((a, b) => a.fence - b.fence);
   switch (step.kind) {
     case 'allocate': {
-      const victim = policy.onExhausted === 'evict_oldest' ? leases[0] : undefined;
+      if (leases.filter(({ userId }) => userId === user(step.user)).length >= (policy.maxPerUser ?? Infinity)) {
+        return 'quota_exceeded';
+      }
+      const ofKey = leases.filter(({ keyId }) => step.key > 0 && keyId === `key-${step.key}`).length;
+      if (ofKey >= (policy.maxPerKey ?? Infinity)) return 'quota_exceeded';
+      const victim = victimFor(user(step.user), leases, policy, now);
       const [longest] = free.sort((a, b) => a.freeSince - b.freeSince || (a.id < b.id ? -1 : 1));
       const token = longest ?? tokens.find(({ lease }) => lease !== null && lease === victim);
       if (!token) return 'pool_exhausted';
@@ -178,6 +197,17 @@ export function expectedOf(step: Step, before: Before): Answer {
     case 'change':
       return step.grow < 0 ? 'invalid_request' : 'done';
   }
+}
+
+/** Written down a second time, as the README has it. */
+function victimFor(asker: string, leases: Lease[], policy: PoolPolicy, now: Instant): Lease | undefined {
+  if (policy.onExhausted === 'reject') return undefined;
+  const isProtected = ({ activatedAt }: Lease): boolean => now - activatedAt < (policy.protectSeconds ?? 0) * SECOND;
+  const candidates = leases.filter((lease) => !isProtected(lease));
+  if (policy.evict === 'oldest') return candidates[0];
+  const held = (of: string): number => leases.filter(({ userId }) => userId === of).length;
+  const most = Math.max(...candidates.map(({ userId }) => held(userId)));
+  return most < held(asker) ? undefined : candidates.find(({ userId }) => held(userId) === most);
 }
 
 function refusedClaim(claim: ClaimKind, token: Token | undefined, policy: PoolPolicy): DomainErrorCode | null {

@@ -1,0 +1,108 @@
+// The auditor's books of who holds how many leases: each change and each question costs the logarithm of their number.
+
+interface UsersLease {
+  readonly userId: string;
+  readonly fence: number;
+}
+
+export class HeldByUser {
+  /** By fence, oldest first. */
+  readonly #open = new Map<string, Set<number>>();
+  /** At place n, who came to hold n leases, each with the oldest of them then; some may be there no more. */
+  readonly #byNumber: Heap[] = [];
+
+  constructor(leases: Iterable<UsersLease>) {
+    for (const lease of leases) this.granted(lease);
+  }
+
+  leasesOf(userId: string): number {
+    return this.#open.get(userId)?.size ?? 0;
+  }
+
+  oldestOf(userId: string): number | undefined {
+    for (const fence of this.#open.get(userId) ?? []) return fence;
+    return undefined;
+  }
+
+  /** The smallest fence among the leases of all who hold so many or more. */
+  oldestAmong(leases: number): number | undefined {
+    let oldest: number | undefined;
+    for (let number = leases; number < this.#byNumber.length; number++) {
+      const fence = this.#byNumber[number]?.first((entry) => this.#isTrue(entry, number))?.fence;
+      if (fence !== undefined && fence < (oldest ?? Infinity)) oldest = fence;
+    }
+    return oldest;
+  }
+
+  granted({ userId, fence }: UsersLease): void {
+    const open = this.#open.get(userId);
+    if (open) open.add(fence);
+    else this.#open.set(userId, new Set([fence]));
+    this.#note(userId);
+  }
+
+  ended({ userId, fence }: UsersLease): void {
+    const open = this.#open.get(userId);
+    open?.delete(fence);
+    if (open?.size === 0) this.#open.delete(userId);
+    else this.#note(userId);
+  }
+
+  #note(userId: string): void {
+    const number = this.leasesOf(userId);
+    const fence = this.oldestOf(userId);
+    if (fence === undefined) return;
+    while (this.#byNumber.length <= number) this.#byNumber.push(new Heap());
+    const heap = this.#byNumber[number] as Heap;
+    // Each user has one place at most: when most entries are out of date, they go.
+    if (heap.size > 2 * this.#open.size + 64) heap.keep((entry) => this.#isTrue(entry, number));
+    heap.push({ userId, fence });
+  }
+
+  #isTrue({ userId, fence }: UsersLease, number: number): boolean {
+    return this.leasesOf(userId) === number && this.oldestOf(userId) === fence;
+  }
+}
+
+/** The smallest fence first. */
+class Heap {
+  #entries: UsersLease[] = [];
+
+  get size(): number {
+    return this.#entries.length;
+  }
+
+  push(entry: UsersLease): void {
+    const entries = this.#entries;
+    let place = entries.push(entry) - 1;
+    for (let above = (place - 1) >> 1; place > 0 && entries[above]!.fence > entry.fence; above = (place - 1) >> 1) {
+      entries[place] = entries[above]!;
+      entries[(place = above)] = entry;
+    }
+  }
+
+  /** The first of which it is true; those before it are dropped. */
+  first(isTrue: (entry: UsersLease) => boolean): UsersLease | undefined {
+    while (this.#entries[0] && !isTrue(this.#entries[0])) this.#pop();
+    return this.#entries[0];
+  }
+
+  keep(isTrue: (entry: UsersLease) => boolean): void {
+    // A sorted list is a heap.
+    this.#entries = this.#entries.filter(isTrue).sort((a, b) => a.fence - b.fence);
+  }
+
+  #pop(): void {
+    const entries = this.#entries;
+    const last = entries.pop()!;
+    if (entries.length === 0) return;
+    let place = 0;
+    for (let below = 1; below < entries.length; below = 2 * place + 1) {
+      if (entries[below + 1] && entries[below + 1]!.fence < entries[below]!.fence) below++;
+      if (entries[below]!.fence >= last.fence) break;
+      entries[place] = entries[below]!;
+      place = below;
+    }
+    entries[place] = last;
+  }
+}
