@@ -12,6 +12,7 @@ import { PoolMetrics } from './metrics/pool-metrics.js';
 import { PoolsController } from './pools/pools.controller.js';
 import { ShortRoutesController } from './short-routes/short-routes.controller.js';
 import { StreamModule } from './stream/stream.module.js';
+import { TELEMETRY, type Telemetry } from './telemetry/telemetry.js';
 import { LeasesController } from './tokens/leases.controller.js';
 import { TokensController } from './tokens/tokens.controller.js';
 
@@ -32,15 +33,15 @@ import { TokensController } from './tokens/tokens.controller.js';
     Exposition,
     {
       provide: CommandQueue,
-      useFactory: (repository: TokenPoolRepository, metrics: PoolMetrics) =>
-        new CommandQueue(repository, DEFAULT_LIMITS, metrics),
-      inject: [TokenPoolRepository, PoolMetrics],
+      useFactory: (repository: TokenPoolRepository, metrics: PoolMetrics, telemetry: Telemetry) =>
+        new CommandQueue(repository, DEFAULT_LIMITS, telemetry.beside(metrics)),
+      inject: [TokenPoolRepository, PoolMetrics, TELEMETRY],
     },
     {
       provide: TokenPoolService,
-      useFactory: (queue: CommandQueue, repository: TokenPoolRepository, reader: TokenReader) =>
-        new TokenPoolService(queue, repository, reader),
-      inject: [CommandQueue, TokenPoolRepository, TokenReader],
+      useFactory: (queue: CommandQueue, repository: TokenPoolRepository, reader: TokenReader, telemetry: Telemetry) =>
+        new TokenPoolService(queue, telemetry.traced(repository), reader),
+      inject: [CommandQueue, TokenPoolRepository, TokenReader, TELEMETRY],
     },
   ],
   exports: [TokenPoolService],

@@ -7,12 +7,13 @@ import { CONFIG, type Config } from './config.js';
 import { FirstPools } from './first-pools.js';
 import { LOGGER } from './logger.js';
 import { PersistenceModule } from './persistence.module.js';
+import { OFF, TELEMETRY, type Telemetry } from './telemetry/telemetry.js';
 import { SweepModule } from './sweep/sweep.module.js';
 
 @Global()
 @Module({})
 export class AppModule {
-  static of(config: Config, databaseUrl: string, logger: Logger): DynamicModule {
+  static of(config: Config, databaseUrl: string, logger: Logger, telemetry: Telemetry = OFF): DynamicModule {
     return {
       module: AppModule,
       imports: [
@@ -24,8 +25,13 @@ export class AppModule {
         ApiModule,
         SweepModule.every(config.sweepIntervalMs),
       ],
-      providers: [FirstPools, { provide: CONFIG, useValue: config }, { provide: LOGGER, useValue: logger }],
-      exports: [CONFIG, LOGGER],
+      providers: [
+        FirstPools,
+        { provide: CONFIG, useValue: config },
+        { provide: LOGGER, useValue: logger },
+        { provide: TELEMETRY, useValue: telemetry },
+      ],
+      exports: [CONFIG, LOGGER, TELEMETRY],
     };
   }
 }

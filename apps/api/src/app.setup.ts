@@ -13,13 +13,21 @@ import { jsonBody } from './http/json-body.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { requestLog } from './http/request-log.js';
 import { NestLogger } from './logger.js';
+import { Exposition } from './metrics/exposition.js';
 import { HttpMetrics } from './metrics/http-metrics.js';
 import { operationsOf, serveDocument } from './openapi/openapi.js';
 import { SHORT_ROUTES } from './short-routes/short-routes.controller.js';
+import { OFF, type Telemetry } from './telemetry/telemetry.js';
 
 /** Connected, with its pools opened; not listening yet. Whoever calls it closes it. */
-export async function createApp(config: Config, databaseUrl: string, logger: Logger): Promise<NestExpressApplication> {
-  const app = await assembleApp(AppModule.of(config, databaseUrl, logger), logger);
+export async function createApp(
+  config: Config,
+  databaseUrl: string,
+  logger: Logger,
+  telemetry: Telemetry = OFF,
+): Promise<NestExpressApplication> {
+  const app = await assembleApp(AppModule.of(config, databaseUrl, logger, telemetry), logger, telemetry);
+  telemetry.measure((withDatabase) => app.get(Exposition).families(withDatabase));
   const document = serveDocument(app);
   app.get(HttpMetrics).announce(() => operationsOf(document()));
   try {
@@ -30,7 +38,11 @@ export async function createApp(config: Config, databaseUrl: string, logger: Log
   }
 }
 
-export async function assembleApp(module: DynamicModule | Type, logger: Logger): Promise<NestExpressApplication> {
+export async function assembleApp(
+  module: DynamicModule | Type,
+  logger: Logger,
+  telemetry: Telemetry = OFF,
+): Promise<NestExpressApplication> {
   const admission = new Admission(SHORT_ROUTES);
   const app = await NestFactory.create<NestExpressApplication>(module, new HttpAdapter(admission), {
     logger: new NestLogger(logger),
@@ -39,7 +51,7 @@ export async function assembleApp(module: DynamicModule | Type, logger: Logger):
   });
   const metrics = app.get(HttpMetrics);
   admission.onTurnedAway((what) => metrics.turnedAway(what));
-  app.use(requestLog(logger, metrics), jsonBody);
+  app.use(...telemetry.handlers, requestLog(logger, metrics), jsonBody);
   app.useGlobalPipes(new CheckedPipe());
   app.useGlobalFilters(new ProblemFilter(logger, SHORT_ROUTES));
   return app;

@@ -30,6 +30,8 @@ export interface Config {
   readonly sweepIntervalMs: number;
   /** The most streams of this process at a time. */
   readonly streamLimit: number;
+  /** Whether traces and figures are sent to a collector of OpenTelemetry; the SDK reads for itself to which, and how. */
+  readonly hasTelemetry: boolean;
   readonly logLevel: LogLevel;
   readonly logFormat: 'json' | 'pretty';
   readonly isProduction: boolean;
@@ -69,6 +71,13 @@ const VARIABLES = {
   ELASTIC_IDLE_TTL_SECONDS: seconds(300),
   SWEEP_INTERVAL_MS: whole(5000, 0, 86_400_000),
   STREAM_LIMIT: whole(1000, 0, 100_000),
+  OTEL_EXPORTER_OTLP_ENDPOINT: {
+    fallback: undefined as string | undefined,
+    allowed: 'http://host:port or https://host:port, with a path where there is one',
+    read: (text: string) => (/^https?:\/\/\S+$/.test(text) && URL.canParse(text) ? text : undefined),
+    isSecret: true,
+  },
+  OTEL_SDK_DISABLED: oneOf(['true', 'false'], 'false'),
   LOG_LEVEL: oneOf(LOG_LEVELS, 'info'),
   LOG_FORMAT: oneOf(['json', 'pretty'], undefined),
   NODE_ENV: { fallback: undefined, allowed: 'a word', read: (text: string) => matching(/^\S+$/, text) },
@@ -95,6 +104,8 @@ export function readConfig(env: Environment, isTerminal = false): Config {
     elasticIdleTtlSeconds: valueOf(env, 'ELASTIC_IDLE_TTL_SECONDS'),
     sweepIntervalMs: valueOf(env, 'SWEEP_INTERVAL_MS'),
     streamLimit: valueOf(env, 'STREAM_LIMIT'),
+    hasTelemetry:
+      valueOf(env, 'OTEL_EXPORTER_OTLP_ENDPOINT') !== undefined && valueOf(env, 'OTEL_SDK_DISABLED') === 'false',
     logLevel: valueOf(env, 'LOG_LEVEL'),
     logFormat: valueOf(env, 'LOG_FORMAT') ?? (isTerminal && !isProduction ? 'pretty' : 'json'),
     isProduction,

@@ -7,7 +7,8 @@ import { startLocalPostgres } from '@app/local-postgres';
 import { TokenReader, type PoolView } from '@app/tokens';
 import { readConfig, type Config } from './config.js';
 import { Lifetime } from './lifetime.js';
-import { createLogger } from './logger.js';
+import { createLogger, type Logger } from './logger.js';
+import { OFF, type Telemetry } from './telemetry/telemetry.js';
 
 const DATA = '.data/postgres';
 
@@ -35,9 +36,11 @@ async function start(): Promise<void> {
   });
   const loading = loadApp();
   const database = config.databaseUrl === undefined ? await startDatabase(config) : given(config.databaseUrl);
+  const telemetry = await telemetryOf(config, logger);
+  lifetime.onEnd(() => telemetry.end());
   const { createApp } = await loading;
   if (lifetime.isEnding) return;
-  const app = await createApp(config, database.url, logger);
+  const app = await createApp(config, database.url, logger, telemetry);
   lifetime.onEnd(() => app.close());
   if (lifetime.isEnding) return;
   const server = (await app.listen(config.port, config.host)) as { address(): AddressInfo };
@@ -45,6 +48,12 @@ async function start(): Promise<void> {
   const url = urlOf(server.address());
   const facts = { url, database: database.name, pools: pools.map(({ name }) => name) };
   logger.info(facts, `listening on ${url}, with ${database.name}, pools ${pools.map(described).join(', ')}`);
+}
+
+async function telemetryOf({ hasTelemetry }: Config, logger: Logger): Promise<Telemetry> {
+  if (!hasTelemetry) return OFF;
+  const { startTelemetry } = await import('./telemetry/start-telemetry.js');
+  return startTelemetry(logger);
 }
 
 async function startDatabase({ isProduction }: Config): Promise<Database> {

@@ -11,13 +11,17 @@ import { Readiness } from './health/readiness.js';
 import { LOGGER } from './logger.js';
 import { Connections } from './metrics/connections.js';
 import { inOpenApi30 } from './openapi/openapi-3.0.js';
+import { OFF, TELEMETRY } from './telemetry/telemetry.js';
 import { buildDocument } from './openapi/openapi.js';
 
 const GIVEN = [TokenPoolRepository, TokenReader, Readiness, Connections, CONFIG, LOGGER];
 
 /** The document says what is asked and answered; nobody asks here. */
 @Global()
-@Module({ providers: GIVEN.map((provide) => ({ provide, useValue: {} })), exports: GIVEN })
+@Module({
+  providers: [...GIVEN.map((provide) => ({ provide, useValue: {} })), { provide: TELEMETRY, useValue: OFF }],
+  exports: [...GIVEN, TELEMETRY],
+})
 class NoPersistence {}
 
 @Module({ imports: [NoPersistence, ApiModule] })

@@ -21,6 +21,9 @@ import { upgrade } from './upgrade/upgrade.js';
 
 const HISTORIES = '.data/chaos';
 
+/** Of what went wrong; the history has it all. */
+const SHOWN = 20;
+
 const OVERLOAD = { connections: 5000, factor: 10 };
 
 const say = (line: string): void => console.log(line);
@@ -83,7 +86,7 @@ async function upgradeOnce({ seed, seconds, clients }: Options): Promise<boolean
       say,
     });
     say(`\n${asText(upgradeTable(result))}\n`);
-    for (const what of [...result.failed, ...result.findings]) say(`  ${what}`);
+    for (const what of [...result.failed, ...result.findings].slice(0, SHOWN)) say(`  ${what}`);
     say(verdict(result));
     return isUnnoticed(result);
   } finally {

@@ -10,6 +10,8 @@ export interface Caller {
   readonly pools: ReadonlySet<string> | null;
   /** Whether it may end and renew leases that it did not take, and sees who holds what. */
   readonly mayOperate: boolean;
+  /** Whatever follows the request through the service knows it by this; the domain hands it on and does not look at it. */
+  readonly trace?: unknown;
 }
 
 /** Whoever asks where no key is asked for. */

@@ -2,6 +2,7 @@ import { allocate, generate, release, type Command } from './command.js';
 import { CommandQueue, DEFAULT_LIMITS } from './command-queue.js';
 import { DomainError } from './domain-error.js';
 import type { Needs } from './needs.js';
+import { NOBODY, type Batch, type Observer } from './observer.js';
 import { NOW, elastic, fixed, refusalFrom, user } from './testing/given.js';
 import { InMemoryTokenPoolRepository } from './testing/in-memory-token-pool-repository.js';
 import type { Grant, TokenPool } from './token-pool.js';
@@ -286,5 +287,51 @@ describe('a pool that does not exist', () => {
       const refusals = await Promise.all(times(2, () => refusalFrom(queue.submit('nowhere', ask()))));
       expect(refusals.map(({ code }) => code)).toEqual(['pool_not_found', 'pool_not_found']);
     }
+  });
+});
+
+describe('an observer', () => {
+  let decided: Batch[];
+  let failed: Batch[];
+  let observer: Observer;
+  const kindsOf = ({ commands }: Batch): string[] => commands.map(({ command }) => command.kind);
+
+  beforeEach(() => {
+    [decided, failed] = [[], []];
+    observer = { ...NOBODY, decided: (batch) => decided.push(batch), failed: (batch) => failed.push(batch) };
+    queue = new CommandQueue(repository, DEFAULT_LIMITS, observer);
+  });
+
+  test('is told how long a batch waited, for its lock and for the writing, before its callers are answered', async () => {
+    const open = repository.holdUp('fixed');
+    const both = Promise.all([queue.submit('fixed', ask()), queue.submit('fixed', ask())]);
+    await turn();
+    const asked = performance.now();
+    while (performance.now() - asked < 2) await turn();
+    open();
+    await both.then(() => expect(decided.map(kindsOf)).toEqual([['allocate', 'allocate']]));
+    const { phases, commands } = decided[0]!;
+    const { began, locked, decided: written, ended, tries } = phases!;
+    for (const { since } of commands) expect(since).toBeLessThanOrEqual(began);
+    expect(locked! - began).toBeGreaterThan(2);
+    expect(written).toBeGreaterThanOrEqual(locked!);
+    expect(ended).toBeGreaterThanOrEqual(written!);
+    expect(tries).toBe(1);
+    expect(failed).toEqual([]);
+  });
+
+  test('is told that a transaction failed before it had its lock', async () => {
+    repository.trouble = new DomainError('unavailable', 'the database cannot be reached');
+    await refusalFrom(queue.submit('fixed', ask()));
+    expect(failed.map(kindsOf)).toEqual([['allocate']]);
+    expect(failed[0]!.phases).toMatchObject({ locked: null, tries: 0 });
+    expect(failed[0]!.phases!.ended).toBeGreaterThanOrEqual(failed[0]!.phases!.began);
+    expect(decided).toEqual([]);
+  });
+
+  test('is told of commands for which no transaction was begun in time', async () => {
+    queue = new CommandQueue(repository, { ...DEFAULT_LIMITS, patienceMs: -1 }, observer);
+    await refusalFrom(queue.submit('fixed', ask()));
+    expect(failed.map(({ phases }) => phases)).toEqual([null]);
   });
 });

@@ -6,6 +6,7 @@ import type { Command } from './command.js';
 import { DomainError } from './domain-error.js';
 import { together } from './needs.js';
 import { NOBODY, type Observer } from './observer.js';
+import { Phases } from './phases.js';
 import type { TokenPoolRepository } from './token-pool-repository.js';
 
 export interface CommandQueueLimits {
@@ -65,7 +66,7 @@ export class CommandQueue {
     // Whatever this turn of the event loop has still to read joins the first batch.
     await new Promise(setImmediate);
     while (lane.length > 0) {
-      const batch = this.#patientOnes(lane.splice(0, this.limits.batch));
+      const batch = this.#patientOnes(poolName, lane.splice(0, this.limits.batch));
       if (batch.length > 0) lane.unshift(...(await this.#commit(poolName, batch)));
     }
     this.#lanes.delete(poolName);
@@ -73,15 +74,18 @@ export class CommandQueue {
 
   /** Commits a batch and answers its callers; returns those that were put off to the next one. */
   async #commit(poolName: string, batch: Waiting[]): Promise<Waiting[]> {
-    const began = performance.now();
+    const phases = new Phases();
     const commands = batch.map(({ command }) => command);
     try {
       const needs = together(commands.map((command) => command.needs));
-      const outcomes = await this.pools.change(poolName, needs, (pool) => decideBatch(pool, commands));
+      const outcomes = await this.pools.change(poolName, needs, (pool) =>
+        phases.deciding(() => decideBatch(pool, commands)),
+      );
+      phases.end();
       const putOff = batch.filter((_, place) => outcomes[place] === 'put off');
       const answer = (): void => {
         const decided = putOff.length === 0 ? batch : batch.filter((_, place) => outcomes[place] !== 'put off');
-        this.observer.decided(decided.map(({ since }) => began - since));
+        this.observer.decided({ poolName, commands: decided, phases });
         batch.forEach((waiting, place) => settle(waiting, outcomes[place] as Outcome));
       };
       // With more to do the next transaction is sent first: the database works while these are answered.
@@ -90,6 +94,7 @@ export class CommandQueue {
       return putOff;
     } catch (error) {
       if (batch.length > 1 && !(error instanceof DomainError)) return this.#commitEach(poolName, batch);
+      this.observer.failed({ poolName, commands: batch, phases: phases.end() });
       for (const { reject } of batch) reject(error);
       return [];
     }
@@ -102,13 +107,16 @@ export class CommandQueue {
     return putOff;
   }
 
-  #patientOnes(batch: Waiting[]): Waiting[] {
+  #patientOnes(poolName: string, batch: Waiting[]): Waiting[] {
     const now = performance.now();
-    return batch.filter(({ since, reject }) => {
-      if (now - since <= this.limits.patienceMs) return true;
+    const isPatient = ({ since }: Waiting): boolean => now - since <= this.limits.patienceMs;
+    if (batch.every(isPatient)) return batch;
+    const impatient = batch.filter((waiting) => !isPatient(waiting));
+    this.observer.failed({ poolName, commands: impatient, phases: null });
+    for (const { reject } of impatient) {
       reject(overloaded(`the command waited for more than ${this.limits.patienceMs} ms`));
-      return false;
-    });
+    }
+    return batch.filter(isPatient);
   }
 }
 

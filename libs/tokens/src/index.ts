@@ -17,7 +17,8 @@ export { LiveFeed, type LiveFeedObserver } from './live-feed.js';
 export { MAX_METADATA_BYTES, whyNotMetadata } from './metadata.js';
 export { needs, type Needs } from './needs.js';
 export { ObservedTokenPoolRepository } from './observed-token-pool-repository.js';
-export type { Observer } from './observer.js';
+export type { Batch, DecidedBatch, Observer } from './observer.js';
+export { Phases } from './phases.js';
 export {
   MAX_POOL_SIZE,
   MAX_TTL_SECONDS,

@@ -40,6 +40,7 @@ beforeEach(async () => {
       told.push(`${policy.name}: ${events.map(({ seq, event }) => `${seq} ${event}`).join(', ')}`);
     },
     decided: () => told.push('decided'),
+    failed: () => told.push('failed'),
     violated: (poolName) => told.push(`${poolName} violated`),
   };
   observed = new ObservedTokenPoolRepository(store, observer);

@@ -5,6 +5,6 @@ import { ANYBODY, type Caller } from '@app/tokens';
 import type { Response } from 'express';
 
 export const By = createParamDecorator((_: unknown, context: ExecutionContext): Caller => {
-  const { requestId } = context.switchToHttp().getResponse<Response>();
-  return { ...ANYBODY, requestId };
+  const { requestId, trace } = context.switchToHttp().getResponse<Response>();
+  return { ...ANYBODY, requestId, trace };
 });

@@ -11,6 +11,8 @@ import { routeOf } from './route-of.js';
 declare module 'node:http' {
   interface ServerResponse {
     requestId: string;
+    /** What the request is traced by; undefined when it is not. */
+    trace?: unknown;
   }
 }
 

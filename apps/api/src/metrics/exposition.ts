@@ -39,21 +39,35 @@ export class Exposition {
   ) {}
 
   async text(): Promise<string> {
-    // One look at a time, however often it is asked for: a database that is slow is not asked yet again.
-    this.#look ??= this.#lookAtDatabase().finally(() => (this.#look = undefined));
-    const sight = await Promise.race([this.#look, sleep(PATIENCE_MS, null, { ref: false })]);
+    return Registry.merge([await this.#counted(true), ofProcess]).metrics();
+  }
+
+  /** The same, not as text; without what the database would have to be asked for when it is gone. */
+  async families(withDatabase: boolean): Promise<Family[]> {
+    const metrics = await Registry.merge([await this.#counted(withDatabase), ofProcess]).getMetricsAsJSON();
+    return metrics.map(({ name, help, type, values }) => ({ name, help, type, samples: values }) as unknown as Family);
+  }
+
+  async #counted(withDatabase: boolean): Promise<Registry> {
+    const sight = withDatabase ? await this.#sight() : null;
     this.pools.know(sight?.pools.map(({ name }) => name) ?? []);
     const counted = new Registry();
     for (const family of [
-      ...ofPools(sight),
+      ...(withDatabase ? ofPools(sight) : []),
       ...this.pools.families((poolName) => this.queue.waitingFor(poolName)),
-      ...this.#ofDatabase(sight !== null),
+      ...(withDatabase ? this.#ofDatabase(sight !== null) : []),
       ...this.http.families(),
       ...this.streams.families(this.feed.furthestBehind),
     ]) {
       counted.registerMetric(asMetric(family));
     }
-    return Registry.merge([counted, ofProcess]).metrics();
+    return counted;
+  }
+
+  #sight(): Promise<Sight | null> {
+    // One look at a time, however often it is asked for: a database that is slow is not asked yet again.
+    this.#look ??= this.#lookAtDatabase().finally(() => (this.#look = undefined));
+    return Promise.race([this.#look, sleep(PATIENCE_MS, null, { ref: false })]);
   }
 
   async #lookAtDatabase(): Promise<Sight | null> {

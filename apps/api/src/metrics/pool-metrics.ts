@@ -4,6 +4,7 @@ import { Injectable } from '@nestjs/common';
 import {
   DomainError,
   isEviction,
+  type DecidedBatch,
   type DomainErrorCode,
   type EndReason,
   type GrantReason,
@@ -69,10 +70,13 @@ export class PoolMetrics implements Observer {
     }
   }
 
-  decided(waitsMs: readonly number[]): void {
-    this.#batchSize.add(waitsMs.length);
-    for (const waitMs of waitsMs) this.#wait.add(waitMs / 1000);
+  decided({ commands, phases }: DecidedBatch): void {
+    this.#batchSize.add(commands.length);
+    for (const { since } of commands) this.#wait.add((phases.began - since) / 1000);
   }
+
+  /** Counted by the answers. */
+  failed(): void {}
 
   violated(poolName: string): void {
     this.#tallyOf(poolName).violations.database++;

@@ -1,0 +1,43 @@
+// A span for each request, and in it whatever the request waited for. It takes in W3C's `traceparent`. Neither its path nor
+// anything that users have sent is written down: whoever knows the id of a token may release it.
+// https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server
+
+import { api } from '@opentelemetry/sdk-node';
+import type { NextFunction, Request, Response } from 'express';
+import { pathOf } from '../http/request-log.js';
+import { routeOf } from '../http/route-of.js';
+
+/** Asked every few seconds for ever. */
+const UNTOLD = /^\/(health\/|metrics$)/;
+
+export function traceRequests(tracer: api.Tracer): (req: Request, res: Response, next: NextFunction) => void {
+  return (req, res, next) => {
+    if (UNTOLD.test(pathOf(req.url))) return next();
+    const { method, httpVersion } = req;
+    const sender = api.propagation.extract(api.ROOT_CONTEXT, req.headers);
+    const attributes = {
+      'http.request.method': method,
+      'url.scheme': req.protocol,
+      'network.protocol.version': httpVersion,
+    };
+    const span = tracer.startSpan(method, { kind: api.SpanKind.SERVER, attributes }, sender);
+    if (!span.isRecording()) return next();
+    res.trace = span;
+    res.once('close', () => {
+      const route = routeOf(req);
+      if (route !== undefined) span.updateName(`${method} ${route}`).setAttribute('http.route', route);
+      span.setAttribute('token_pool.request_id', res.requestId);
+      if (!res.writableFinished) fail(span, 'aborted');
+      else {
+        span.setAttribute('http.response.status_code', res.statusCode);
+        if (res.statusCode >= 500) fail(span, String(res.statusCode));
+      }
+      span.end();
+    });
+    next();
+  };
+}
+
+function fail(span: api.Span, type: string): void {
+  span.setAttribute('error.type', type).setStatus({ code: api.SpanStatusCode.ERROR });
+}

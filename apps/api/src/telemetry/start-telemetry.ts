@@ -1,0 +1,102 @@
+// Starts the OpenTelemetry SDK, which reads the rest of its configuration from the OTEL_* variables. The one way in to what
+// imports it: loading that takes half a second and 30 MB.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { api, core, metrics, NodeSDK, resources } from '@opentelemetry/sdk-node';
+// Not exported by name; it reads OTEL_EXPORTER_OTLP_PROTOCOL, and what else there is for exporters.
+import { getOtlpMetricExporterFromEnv } from '@opentelemetry/sdk-node/build/src/utils.js';
+import { DEFAULT_LIMITS, type Observer } from '@app/tokens';
+import type { Logger } from 'pino';
+import { BatchTracer } from './batch-tracer.js';
+import { MetricBridge } from './metric-bridge.js';
+import { traceRequests } from './request-tracer.js';
+import type { Telemetry } from './telemetry.js';
+import { TracedTokenPoolRepository } from './traced-token-pool-repository.js';
+
+const NAME = 'token-pool-service';
+
+/** How long the end of the process waits for a collector, in milliseconds: within what an orderly end may take. */
+const LAST_WORDS_MS = 1500;
+const EXPORT_INTERVAL_MS = 60_000;
+const EXPORT_TIMEOUT_MS = 30_000;
+
+export function startTelemetry(logger: Logger): Telemetry {
+  const bridge = new MetricBridge(NAME);
+  const sdk = new NodeSDK({
+    resource: resources
+      .defaultResource()
+      .merge(
+        resources.resourceFromAttributes({
+          'service.name': NAME,
+          'service.version': process.env['npm_package_version'],
+        }),
+      ),
+    // Not the process: its owner and its arguments are nobody's business.
+    resourceDetectors: [resources.envDetector, resources.hostDetector, resources.serviceInstanceIdDetector],
+    metricReaders: readersOf(bridge),
+    logRecordProcessors: [],
+    // Spans are handed on by the requests and commands themselves.
+    contextManager: null as never,
+    // A batch points to each of its requests.
+    spanLimits: { linkCountLimit: DEFAULT_LIMITS.batch },
+  });
+  sdk.start();
+  complainTo(logger);
+  const tracer = api.trace.getTracer(NAME);
+  const batches = new BatchTracer(tracer);
+  return {
+    handlers: [traceRequests(tracer)],
+    beside: (observer) => both(observer, batches),
+    traced: (repository) => new TracedTokenPoolRepository(repository, tracer),
+    measure: (families) => bridge.connect(families),
+    end: async () => {
+      bridge.disconnectDatabase();
+      const failed = (error: unknown): void => logger.warn({ reason: reasonOf(error) }, 'telemetry was not sent');
+      await Promise.race([sdk.shutdown().catch(failed), sleep(LAST_WORDS_MS, undefined, { ref: false })]);
+    },
+  };
+}
+
+function readersOf(bridge: MetricBridge): metrics.IMetricReader[] {
+  if (core.getStringListFromEnv('OTEL_METRICS_EXPORTER')?.includes('none')) return [];
+  const exportIntervalMillis = core.getNumberFromEnv('OTEL_METRIC_EXPORT_INTERVAL') ?? EXPORT_INTERVAL_MS;
+  const timeout = core.getNumberFromEnv('OTEL_METRIC_EXPORT_TIMEOUT') ?? EXPORT_TIMEOUT_MS;
+  return [
+    new metrics.PeriodicExportingMetricReader({
+      exporter: getOtlpMetricExporterFromEnv(),
+      metricProducers: [bridge],
+      exportIntervalMillis,
+      exportTimeoutMillis: Math.min(timeout, exportIntervalMillis),
+    }),
+  ];
+}
+
+/** What the SDK has to say goes where everything goes; of errors their first line. */
+function complainTo(logger: Logger): void {
+  const warn = (message: string): void => logger.warn({ reason: reasonOf(message) }, 'telemetry');
+  const quiet = (): void => undefined;
+  const options = { logLevel: api.DiagLogLevel.WARN, suppressOverrideMessage: true };
+  api.diag.setLogger({ error: warn, warn, info: quiet, debug: quiet, verbose: quiet }, options);
+}
+
+function reasonOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  try {
+    return String((JSON.parse(text) as { message: unknown }).message);
+  } catch {
+    return text.split('\n', 1)[0] as string;
+  }
+}
+
+const both = (first: Observer, second: Pick<Observer, 'decided' | 'failed'>): Observer => ({
+  committed: (pool, durationMs) => first.committed(pool, durationMs),
+  violated: (poolName) => first.violated(poolName),
+  decided: (batch) => {
+    first.decided(batch);
+    second.decided(batch);
+  },
+  failed: (batch) => {
+    first.failed(batch);
+    second.failed(batch);
+  },
+});
