@@ -1,7 +1,7 @@
 # Three images from one file: `build` compiles, `test` runs the tests, `production` (the default, the last) runs the API
 # with nothing in it but Node, the compiled code and the run-time dependencies.
 
-FROM node:22-bookworm-slim AS base
+FROM node:22.23.3-bookworm-slim AS base
 WORKDIR /app
 
 FROM base AS build

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DCLinter } from 'dclint';
 import { validate } from 'dockerfile-utils/lib/main.js';
+import { parse } from 'yaml';
 
 const folder = process.argv[2] ?? '.';
 const read = (name) => readFileSync(join(folder, name), 'utf8');
@@ -51,6 +52,25 @@ const linter = new DCLinter({
 });
 for (const { messages } of linter.lintFiles([join(folder, 'docker-compose.yml')], false)) {
   for (const { line, message, rule } of messages) problems.push(`docker-compose.yml:${line}: ${message} (${rule})`);
+}
+
+// For development and tests: as their images start by themselves.
+const MAY_DO_MORE = ['db', 'test', 'test-db'];
+const PINNED = /^\S+:v?\d+\.\d+(\.\d+)?(-[\w.-]+)?$/;
+const { services } = parse(read('docker-compose.yml'), { merge: true });
+for (const [name, service] of Object.entries(services)) {
+  const must = (holds, what) => expect(holds, `docker-compose.yml: ${name} must ${what}`);
+  if (service.image) must(PINNED.test(service.image), `name one version of its image, not ${service.image}`);
+  if (MAY_DO_MORE.includes(name)) continue;
+  must(service.read_only === true, 'have a read-only file system');
+  must(service.cap_drop?.includes('ALL'), 'drop all capabilities');
+  must(service.security_opt?.includes('no-new-privileges:true'), 'gain no privileges');
+  must(!/^(root|0)\b/.test(service.user ?? ''), 'not run as root');
+  for (const port of service.ports ?? [])
+    must(port.startsWith('127.0.0.1:'), `publish to this machine only, not ${port}`);
+}
+for (const [, image] of dockerfile.matchAll(/^FROM (\S+:\S+) /gm)) {
+  expect(PINNED.test(image), `Dockerfile: ${image} must name one version`);
 }
 
 const compose = [['docker', 'compose'], ['docker-compose']].find(
