@@ -9,6 +9,7 @@ import {
   migrate,
   PostgresTokenPoolRepository,
   PostgresTokenReader,
+  roomForEvents,
   type DataSourceOptions,
 } from '@app/tokens-postgres';
 import { Readiness } from './health/readiness.js';
@@ -30,6 +31,15 @@ class PostgresReadiness extends Readiness {
       return (await isMigrated(this.database)) ? null : 'the database is not migrated';
     } catch {
       return 'the database cannot be reached in time';
+    }
+  }
+
+  async warning(): Promise<string | null> {
+    try {
+      const { until, isLow } = await roomForEvents(this.database);
+      return isLow ? `there is room for events until ${until} only: is there a process that sweeps?` : null;
+    } catch {
+      return 'it cannot be told until when there is room for events';
     }
   }
 }

@@ -23,12 +23,15 @@ export interface Timed {
 export class TimedReader {
   readonly #asked: Asked[] = [];
   readonly #prepared = new Set<string>();
+  readonly #reader: PostgresTokenReader;
 
   private constructor(
     private readonly source: DataSource,
     private readonly client: PoolClient,
     private readonly explain: string,
-  ) {}
+  ) {
+    this.#reader = new PostgresTokenReader(this.#recording());
+  }
 
   static async open(url: string): Promise<TimedReader> {
     const source = await createDataSource(url, { poolSize: 2 }).initialize();
@@ -43,7 +46,7 @@ export class TimedReader {
   async time(read: (reader: PostgresTokenReader) => Promise<unknown>): Promise<Timed> {
     this.#asked.length = 0;
     const begun = performance.now();
-    await read(new PostgresTokenReader(this.#recording()));
+    await read(this.#reader);
     const forCaller = performance.now() - begun;
     let inDatabase = 0;
     for (const statement of [...this.#asked]) inDatabase += await this.#explained(statement);

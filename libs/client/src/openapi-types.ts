@@ -1123,6 +1123,14 @@ export interface components {
         Health: {
             status: components["schemas"]["HealthStatus"];
         };
+        ReadyHealth: {
+            status: components["schemas"]["HealthStatus"];
+            /**
+             * @description What somebody should look after soon; left out when all is well.
+             * @example there is room for events until 2027-01-01T00:00:00.000000Z only: is there a process that sweeps?
+             */
+            warning?: string;
+        };
     };
     responses: never;
     parameters: never;
@@ -3536,7 +3544,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Health"];
+                    "application/json": components["schemas"]["ReadyHealth"];
                 };
             };
             /** @description Not possible at the moment. */

@@ -5,4 +5,5 @@ export { createDataSource, type DataSourceOptions, type Pooler } from './data-so
 export { isMigrated, migrate } from './migrate.js';
 export { PostgresApiKeyStore } from './postgres-api-key-store.js';
 export { PostgresTokenPoolRepository } from './postgres-token-pool-repository.js';
+export { roomForEvents } from './room-for-events.js';
 export { PostgresTokenReader } from './postgres-token-reader.js';

@@ -34,6 +34,7 @@ import {
   LOAD_SLICE,
   LOCK_POOL,
   LOCK_POOL_IF_IDLE,
+  MAKE_ROOM,
   POOLS_TO_SWEEP,
   SAVE_ANSWERS,
   SAVE_SLICE,
@@ -110,6 +111,10 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
 
   async forgetAnswers(poolName: string, most: number): Promise<number> {
     return (await this.#database.run(FORGET_ANSWERS, [poolName, most])).rowCount ?? 0;
+  }
+
+  async makeRoom(): Promise<void> {
+    await this.#database.run(MAKE_ROOM, []);
   }
 
   async poolsToSweep(): Promise<string[]> {

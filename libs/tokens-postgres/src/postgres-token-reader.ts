@@ -24,6 +24,8 @@ import {
 import { bigints, texts } from './array-parameter.js';
 import { readCursor, writeCursor, type CursorList } from './cursor.js';
 import { Database } from './database.js';
+import { BEGINNING, EventMonths } from './event-months.js';
+import type { Statement, Value } from './exchange.js';
 import {
   END_OF_LEASE,
   FEED,
@@ -33,6 +35,7 @@ import {
   LIST_ALL,
   LIST_AVAILABLE,
   LOCATE,
+  LOCATE_DELETED,
   NEWS,
   POOL,
   POOLS,
@@ -50,10 +53,12 @@ const BEYOND_ALL = Number.MAX_SAFE_INTEGER;
 
 export class PostgresTokenReader extends TokenReader {
   readonly #database: Database;
+  readonly #months: EventMonths;
 
   constructor(source: DataSource) {
     super();
     this.#database = new Database(source);
+    this.#months = new EventMonths(this.#database);
   }
 
   async locate(tokenId: string): Promise<string> {
@@ -65,7 +70,11 @@ export class PostgresTokenReader extends TokenReader {
   async token(tokenId: string): Promise<TokenDetailsView> {
     const pool = await this.locate(tokenId);
     const values = [pool, tokenId, SHOWN_USES, BEYOND_ALL];
-    const [details] = await this.#database.read<TokenDetailsView>(TOKEN_DETAILS, values);
+    const [details] = await this.#recentFirst<TokenDetailsView>(
+      TOKEN_DETAILS,
+      values,
+      ([one]) => one === undefined || one.history.length >= SHOWN_USES,
+    );
     if (!details) throw deleted(tokenId);
     return details;
   }
@@ -79,7 +88,7 @@ export class PostgresTokenReader extends TokenReader {
 
   async events(tokenId: string, { limit, cursor }: PageRequest): Promise<EventPage> {
     const values = [tokenId, limit + 1, readCursor('events', cursor) ?? BEYOND_ALL];
-    const rows = await this.#database.read<EventView>(TOKEN_EVENTS, values);
+    const rows = await this.#recentFirst<EventView>(TOKEN_EVENTS, values, ({ length }) => length > limit);
     if (rows.length === 0) await this.#whereabouts(tokenId);
     const { page, next_cursor } = paged(rows, limit, 'events', ({ seq }) => seq);
     return { token_id: tokenId, events: page, next_cursor };
@@ -88,7 +97,7 @@ export class PostgresTokenReader extends TokenReader {
   async history(tokenId: string, { limit, cursor }: PageRequest): Promise<HistoryPage> {
     const { pool } = await this.#whereabouts(tokenId);
     const values = [pool, tokenId, limit + 1, readCursor('history', cursor) ?? BEYOND_ALL];
-    const rows = await this.#database.read<UseView>(HISTORY, values);
+    const rows = await this.#recentFirst<UseView>(HISTORY, values, ({ length }) => length > limit);
     const { page, next_cursor } = paged(rows, limit, 'history', ({ fence }) => fence);
     return { token_id: tokenId, history: page, next_cursor };
   }
@@ -131,7 +140,9 @@ export class PostgresTokenReader extends TokenReader {
   }
 
   async feed(poolName: string, after: number, limit: number): Promise<FeedPage> {
-    const rows = await this.#database.read<EventView & { last_seq_of_pool: number }>(FEED, [poolName, limit, after]);
+    const { from, to } = await this.#months.between(poolName, after, limit);
+    const values = [poolName, limit, after, from, to];
+    const rows = await this.#database.read<EventView & { last_seq_of_pool: number }>(FEED, values);
     if (!rows[0]) throw notFound(poolName);
     const { last_seq_of_pool: last_seq } = rows[0];
     const events = rows.filter(({ id }) => id !== null).map(({ last_seq_of_pool: _, ...event }) => event);
@@ -139,7 +150,8 @@ export class PostgresTokenReader extends TokenReader {
   }
 
   async news(after: ReadonlyMap<string, number>, limit: number): Promise<NewsView[]> {
-    const values = [texts([...after.keys()]), bigints([...after.values()]), limit];
+    const since = await this.#months.since(after);
+    const values = [texts([...after.keys()]), bigints([...after.values()]), limit, texts(since)];
     const news = new Map<string, { pool: string; events: EventView[]; delay_seconds: number }>();
     for (const { delay_seconds, ...event } of await this.#database.read<EventView & { delay_seconds: number }>(
       NEWS,
@@ -176,9 +188,26 @@ export class PostgresTokenReader extends TokenReader {
   }
 
   async #whereabouts(tokenId: string): Promise<{ pool: string; is_deleted: boolean }> {
-    const [found] = await this.#database.read<{ pool: string; is_deleted: boolean }>(LOCATE, [tokenId]);
-    if (!found) throw new DomainError('token_not_found', `there is no token ${tokenId}`);
-    return found;
+    for (const [statement, is_deleted] of [
+      [LOCATE, false],
+      [LOCATE_DELETED, true],
+    ] as const) {
+      const [found] = await this.#database.read<{ pool: string }>(statement, [tokenId]);
+      if (found) return { ...found, is_deleted };
+    }
+    throw new DomainError('token_not_found', `there is no token ${tokenId}`);
+  }
+
+  /** The statement's last value is since when: of late, and only if that is not enough, from the beginning. */
+  async #recentFirst<Row>(
+    statement: Statement,
+    values: Value[],
+    isEnough: (rows: readonly Row[]) => boolean,
+  ): Promise<Row[]> {
+    const since = await this.#months.recent();
+    const rows = await this.#database.read<Row>(statement, [...values, since]);
+    if (since === BEGINNING || isEnough(rows)) return rows;
+    return this.#database.read<Row>(statement, [...values, BEGINNING]);
   }
 }
 

@@ -66,15 +66,41 @@ export const LIST_AVAILABLE = named(
    ORDER BY t.since, t.id LIMIT $2`,
 );
 
-/** Where a token is, or was. $1 token. */
-export const LOCATE = named(
-  'locate',
-  `(SELECT pool, false AS is_deleted FROM tokens WHERE id = $1)
-   UNION ALL
-   (SELECT pool, true FROM token_events WHERE token_id = $1 LIMIT 1)`,
+/** The months that have a partition of their own, as texts that PostgreSQL reads again. */
+export const MONTHS = named(
+  'months',
+  `SELECT ${iso('begins_at')} AS begins FROM event_partitions WHERE begins_at IS NOT NULL ORDER BY begins_at`,
 );
 
-/** Uses of token $2 with a fence below $4, newest first, $3 at most: the open lease, then those that ended. */
+/** Until when the months have partitions, and whether fewer than two whole ones are left after the present one. */
+export const ROOM = named(
+  'room',
+  `SELECT ${iso('max(ends_at)')} AS until, max(ends_at) < (date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC')
+     + interval '3 months') AT TIME ZONE 'UTC' AS "isLow"
+   FROM event_partitions`,
+);
+
+/** $1 pools. The first seq of each month in which there is one: an index's first entry a partition. */
+export const FIRST_SEQS = named(
+  'first_seqs',
+  `SELECT pool, coalesce(json_agg(${iso('begins_at')} ORDER BY begins_at) FILTER (WHERE seq IS NOT NULL), '[]') AS begins,
+     coalesce(json_agg(seq ORDER BY begins_at) FILTER (WHERE seq IS NOT NULL), '[]') AS first_seqs
+   FROM unnest($1::text[]) AS w (pool), event_partitions LEFT JOIN LATERAL (
+     SELECT seq FROM token_events e
+     WHERE e.pool = w.pool AND recorded_at >= begins_at AND recorded_at < ends_at ORDER BY seq LIMIT 1) e ON true
+   WHERE begins_at IS NOT NULL GROUP BY pool`,
+);
+
+/** Where a token is. $1 token. */
+export const LOCATE = named('locate', `SELECT pool FROM tokens WHERE id = $1`);
+
+/** Where a token was that is not there any more. $1 token. */
+export const LOCATE_DELETED = named('locate_deleted', `SELECT pool FROM token_events WHERE token_id = $1 LIMIT 1`);
+
+/**
+ * Uses of token $2 with a fence below $4, newest first, $3 at most: the open lease, then those whose end was recorded since
+ * $5.
+ */
 const USES = `
   SELECT t.user_id, t.fence::double precision AS fence, ${iso('t.last_activated_at')} AS started_at,
     CASE WHEN NOT (${RUNS}) THEN ${iso('t.expires_at')} END AS ended_at,
@@ -84,13 +110,14 @@ const USES = `
   (SELECT user_id, fence::double precision, ${iso('activated_at')}, ${iso('occurred_at')}, reason
    FROM token_events
    WHERE pool = $1 AND token_id = $2 AND event IN ('released', 'expired') AND fence < $4
+     AND recorded_at >= $5::timestamptz
    ORDER BY token_events.fence DESC LIMIT $3)
   ORDER BY fence DESC LIMIT $3`;
 
-/** $1 pool, $2 token, $3 page size, $4 below this fence. */
+/** $1 pool, $2 token, $3 page size, $4 below this fence, $5 since. */
 export const HISTORY = named('history', `WITH ${HERE} ${USES}`);
 
-/** $1 pool, $2 token, $3 uses to show, $4 the largest fence there is. */
+/** $1 pool, $2 token, $3 uses to show, $4 the largest fence there is, $5 since. */
 export const TOKEN_DETAILS = named(
   'token_details',
   `WITH ${HERE}, uses AS (${USES})
@@ -101,10 +128,12 @@ export const TOKEN_DETAILS = named(
    FROM here, tokens t WHERE t.pool = $1 AND t.id = $2`,
 );
 
-/** $1 token, $2 page size, $3 below this seq. */
+/** $1 token, $2 page size, $3 below this seq, $4 since. */
 export const TOKEN_EVENTS = named(
   'token_events',
-  `SELECT ${EVENT_VIEW} FROM token_events e WHERE e.token_id = $1 AND e.seq < $3 ORDER BY e.seq DESC LIMIT $2`,
+  `SELECT ${EVENT_VIEW} FROM token_events e WHERE e.token_id = $1 AND e.seq < $3
+     AND e.recorded_at >= $4::timestamptz
+   ORDER BY e.seq DESC LIMIT $2`,
 );
 
 /** $1 pool, $2 token, $3 fence, $4 lease. */
@@ -176,22 +205,27 @@ export const LEASE_AGES = named(
     WHERE t.pool = p.name AND t.status = 'active' AND t.expires_at <= p.now) o`,
 );
 
-/** $1 pool, $2 page size, $3 after this seq. One row at least when there is such a pool. */
+/**
+ * $1 pool, $2 page size, $3 after this seq, $4 and $5 when such events were recorded. One row at least when there is such
+ * a pool.
+ */
 export const FEED = named(
   'feed',
   `SELECT p.last_seq::double precision AS last_seq_of_pool, e.* FROM pools p LEFT JOIN LATERAL (
-     SELECT ${EVENT_VIEW} FROM token_events e WHERE e.pool = p.name AND e.seq > $3 ORDER BY e.seq LIMIT $2) e ON true
+     SELECT ${EVENT_VIEW} FROM token_events e WHERE e.pool = p.name AND e.seq > $3
+       AND e.recorded_at >= $4::timestamptz AND e.recorded_at < $5::timestamptz
+     ORDER BY e.seq LIMIT $2) e ON true
    WHERE p.name = $1 ORDER BY e.seq`,
 );
 
 /**
- * $1 pools, and $2 seqs after which to begin, side by side; $3 events of a pool at most. Where nothing is new it is one
+ * $1 pools, $2 seqs after which to begin and $4 since when such events are recorded, side by side; $3 events of a pool at most. Where nothing is new it is one
  * look at the end of an index a pool; the pools' own rows, which every change rewrites, are left alone.
  */
 export const NEWS = named(
   'news',
   `SELECT ${EVENT_VIEW}, date_part('epoch', clock_timestamp() - e.recorded_at) AS delay_seconds
-   FROM unnest($1::text[], $2::bigint[]) AS w (pool, after), LATERAL (
-     SELECT * FROM token_events WHERE pool = w.pool AND seq > w.after ORDER BY seq LIMIT $3) e
+   FROM unnest($1::text[], $2::bigint[], $4::timestamptz[]) AS w (pool, after, since), LATERAL (
+     SELECT * FROM token_events WHERE pool = w.pool AND seq > w.after AND recorded_at >= w.since ORDER BY seq LIMIT $3) e
    ORDER BY e.pool, e.seq`,
 );

@@ -70,8 +70,8 @@ export const loadParameters = (name: string, needs: Needs): Value[] => [
 /** Of LOAD_COUNTED_SLICE. */
 export const countedParameters = (name: string, needs: Needs): Value[] => [
   ...loadParameters(name, needs),
-  array(needs.users),
-  textArray(needs.keys),
+  uuids(needs.users),
+  texts(needs.keys),
 ];
 
 export function toSlice(

@@ -5,6 +5,9 @@ import { ANSWERS_ARE_KEPT_HOURS } from '@app/tokens';
 
 const named = <Name extends string>(name: Name, text: string): { name: Name; text: string } => ({ name, text });
 
+/** For so many months after the present one there are partitions, as long as somebody sweeps. */
+const MONTHS_AHEAD = 3;
+
 /**
  * A token looked up by its key, from within a row that names it. OFFSET 0 keeps the planner from starting at the
  * other end: with the statistics of an empty table it would go through the whole pool for each row.
@@ -203,6 +206,12 @@ export const UPDATE_POLICY = named(
 
 /** Whether a batch whose COMMIT was not answered was committed; asked under the pool's lock, so it is over. */
 export const FIND_EVENT = named('find_event', `SELECT FROM token_events WHERE pool = $1 AND seq = $2 AND id = $3`);
+
+/** Partitions for the months to come; who else makes them just now is waited for. */
+export const MAKE_ROOM = named(
+  'make_room',
+  `SELECT make_event_partitions(clock_timestamp() + interval '${MONTHS_AHEAD} months')`,
+);
 
 /** Without locks: what is done about a pool is decided again under its lock. */
 export const POOLS_TO_SWEEP = named(

@@ -4,7 +4,7 @@ import { Controller, Get } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { HttpProblem } from '../http/problem.js';
 import { Problems } from '../openapi/problems.decorator.js';
-import { Health } from './health.response.js';
+import { Health, ReadyHealth } from './health.response.js';
 import { Readiness } from './readiness.js';
 
 @ApiTags('health')
@@ -29,11 +29,12 @@ export class HealthController {
     summary: 'Whether the database can be reached and is migrated',
     description: 'Until then, send requests elsewhere.',
   })
-  @ApiOkResponse({ type: Health, description: 'It can, and is.' })
+  @ApiOkResponse({ type: ReadyHealth, description: 'It can, and is.' })
   @Problems('unavailable')
-  async ready(): Promise<Health> {
+  async ready(): Promise<ReadyHealth> {
     const obstacle = await this.readiness.obstacle();
     if (obstacle !== null) throw new HttpProblem('unavailable', obstacle, { retryAfterSeconds: 1 });
-    return { status: 'ok' };
+    const warning = await this.readiness.warning();
+    return warning === null ? { status: 'ok' } : { status: 'ok', warning };
   }
 }

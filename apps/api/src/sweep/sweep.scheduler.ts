@@ -53,6 +53,11 @@ export class SweepScheduler implements OnApplicationBootstrap, BeforeApplication
     } catch (error) {
       this.logger.warn(told(error), 'sweep failed');
     }
+    try {
+      await this.repository.makeRoom();
+    } catch (error) {
+      this.logger.warn(told(error), 'no room was made for the events to come');
+    }
   }
 }
 

@@ -23,14 +23,12 @@ const EXPORT_TIMEOUT_MS = 30_000;
 export function startTelemetry(logger: Logger): Telemetry {
   const bridge = new MetricBridge(NAME);
   const sdk = new NodeSDK({
-    resource: resources
-      .defaultResource()
-      .merge(
-        resources.resourceFromAttributes({
-          'service.name': NAME,
-          'service.version': process.env['npm_package_version'],
-        }),
-      ),
+    resource: resources.defaultResource().merge(
+      resources.resourceFromAttributes({
+        'service.name': NAME,
+        'service.version': process.env['npm_package_version'],
+      }),
+    ),
     // Not the process: its owner and its arguments are nobody's business.
     resourceDetectors: [resources.envDetector, resources.hostDetector, resources.serviceInstanceIdDetector],
     metricReaders: readersOf(bridge),

@@ -31,6 +31,10 @@ export class TracedTokenPoolRepository extends TokenPoolRepository {
     return this.repository.forgetAnswers(poolName, most);
   }
 
+  makeRoom(): Promise<void> {
+    return this.repository.makeRoom();
+  }
+
   poolsToSweep(): Promise<string[]> {
     return this.repository.poolsToSweep();
   }

@@ -94,10 +94,10 @@ async function stateOf(server: ServerProcess, client: Client): Promise<Omit<Samp
 
 async function tableStates(client: Client): Promise<Record<string, TableState>> {
   const { rows } = await client.query<TableState & { name: string }>(
-    `SELECT relname AS name, pg_table_size(relid) / ${MB}::float8 AS "tableMb",
-       pg_indexes_size(relid) / ${MB}::float8 AS "indexMb", n_dead_tup::float8 AS "deadRows",
-       n_tup_upd::float8 AS updates, n_tup_hot_upd::float8 AS "hotUpdates"
-     FROM pg_stat_user_tables WHERE relname IN ('pools', 'tokens', 'token_events')`,
+    `SELECT CASE WHEN relname LIKE 'token\\_events%' THEN 'token_events' ELSE relname END AS name,
+       sum(pg_table_size(relid)) / ${MB}::float8 AS "tableMb", sum(pg_indexes_size(relid)) / ${MB}::float8 AS "indexMb",
+       sum(n_dead_tup)::float8 AS "deadRows", sum(n_tup_upd)::float8 AS updates, sum(n_tup_hot_upd)::float8 AS "hotUpdates"
+     FROM pg_stat_user_tables WHERE relname IN ('pools', 'tokens') OR relname LIKE 'token\\_events%' GROUP BY 1`,
   );
   return Object.fromEntries(rows.map(({ name, ...state }) => [name, state]));
 }

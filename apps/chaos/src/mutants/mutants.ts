@@ -33,7 +33,7 @@ const UNLOCKED: Patch = {
 };
 
 const NO_KEYS = [
-  'ALTER TABLE token_events DROP CONSTRAINT "PK_token_events"',
+  'ALTER TABLE token_events_beginning DROP CONSTRAINT "PK_token_events"',
   'CREATE INDEX ON token_events (pool, seq)',
   'DROP INDEX token_events_one_end_per_lease, tokens_oldest',
   'CREATE INDEX ON tokens (pool, fence)',

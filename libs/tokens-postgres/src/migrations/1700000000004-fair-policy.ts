@@ -5,6 +5,7 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 export class FairPolicy1700000000004 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`
+      -- expands: a row a pool is soon read
       ALTER TABLE "pools"
         ADD COLUMN "max_per_user" integer,
         ADD COLUMN "max_per_key" integer,

@@ -76,6 +76,10 @@ export class InMemoryTokenPoolRepository extends TokenPoolRepository {
     return Promise.resolve([...this.#pools].filter(([, pool]) => hasWork(pool)).map(([name]) => name));
   }
 
+  makeRoom(): Promise<void> {
+    return Promise.resolve();
+  }
+
   forgetAnswers(poolName: string, most: number): Promise<number> {
     const stored = this.#pools.get(poolName) as StoredPool;
     const old = stored.answers.filter(({ at }) => this.#isOld(at)).slice(0, most);
