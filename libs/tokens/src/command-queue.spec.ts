@@ -196,7 +196,7 @@ describe('a queue that is full', () => {
 
 describe('a command that has waited for too long', () => {
   test('is refused instead of decided, and changes nothing', async () => {
-    const patienceMs = 5;
+    const patienceMs = 200;
     queue = new CommandQueue(repository, { ...DEFAULT_LIMITS, patienceMs });
     const open = repository.holdUp('fixed');
     const inFlight = queue.submit('fixed', ask());

@@ -86,6 +86,7 @@ describe('a grant', () => {
     expect(grant).toEqual({
       tokenId: tokenId(1),
       userId: ASKER,
+      keyId: null,
       fence: 42,
       leaseId: expect.stringMatching(/^00000000-002a-8/) as string,
       activatedAt: NOW,
@@ -109,6 +110,8 @@ describe('a grant', () => {
         reason: 'allocated',
         occurredAt: NOW,
         lease,
+        actor: 'system',
+        requestId: null,
         metadata: { job: 7 },
       },
     ]);
@@ -491,7 +494,17 @@ describe('keep-alive', () => {
     expect(token.lease).toEqual(renewed);
     expect([...pool.changed]).toEqual([token]);
     expect(pool.events).toEqual([
-      { seq: 101, tokenId: token.id, event: 'renewed', reason: null, occurredAt: NOW, lease: renewed, metadata: null },
+      {
+        seq: 101,
+        tokenId: token.id,
+        event: 'renewed',
+        reason: null,
+        occurredAt: NOW,
+        lease: renewed,
+        actor: 'system',
+        requestId: null,
+        metadata: null,
+      },
     ]);
     expect(pool.state).toMatchObject({ leaseCount: 1, lastFence: 1 });
   });
