@@ -45,7 +45,7 @@ export interface SliceRow {
   keys?: HoldingTuple[] | null;
 }
 
-type HoldingTuple = [holder: string, leases: number, nextExpiry: number, since: number];
+type HoldingTuple = [holder: string, leases: number, nextExpiry: number];
 
 type TokenTuple = [
   id: string,
@@ -113,12 +113,14 @@ export function toSlice(
 
 /** Who holds nothing has no row. */
 function holdings(held: readonly HoldingTuple[] | null, asking: readonly string[]): Holding[] {
-  const rows = (held ?? []).map(([holder, leases, nextExpiry, since]) => {
-    return { holder, leases, nextExpiryAt: micros(nextExpiry), oldestSince: micros(since) };
-  });
+  const rows = (held ?? []).map(([holder, leases, nextExpiry]) => ({
+    holder,
+    leases,
+    nextExpiryAt: micros(nextExpiry),
+  }));
   const holders = new Set(rows.map(({ holder }) => holder));
   const others = [...new Set(asking)].filter((holder) => !holders.has(holder));
-  return [...rows, ...others.map((holder) => ({ holder, leases: 0, nextExpiryAt: null, oldestSince: null }))];
+  return [...rows, ...others.map((holder) => ({ holder, leases: 0, nextExpiryAt: null }))];
 }
 
 function toToken([id, userId, leaseId, keyId, fence, lastActivatedAt, expiresAt, freeSince]: TokenTuple): Token {

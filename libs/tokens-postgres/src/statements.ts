@@ -35,9 +35,9 @@ const RUNS = `status = 'active' AND expires_at > (SELECT now FROM here)`;
  * for every grant to write, in every pool. IS TRUE keeps the list of holders a table of hashes for the planner.
  */
 const held = (holder: string, holders: string, isCounted: string): string => `(
-    SELECT json_agg(json_build_array(holder, leases, date_part('epoch', next_expiry), date_part('epoch', since)))
+    SELECT json_agg(json_build_array(holder, leases, date_part('epoch', next_expiry))
     FROM (
-      SELECT ${holder} AS holder, count(*) AS leases, min(expires_at) AS next_expiry, min(last_activated_at) AS since
+      SELECT ${holder} AS holder, count(*) AS leases, min(expires_at) AS next_expiry
       FROM tokens
       WHERE pool = $1 AND ${RUNS} AND (SELECT ${isCounted} FROM here) AND (${holder} IN (${holders})) IS TRUE
       GROUP BY ${holder}) h)`;
@@ -52,18 +52,15 @@ const LOSING = `, asking AS MATERIALIZED (
     SELECT user_id, count(*) AS asks FROM unnest($7::uuid[]) AS a (user_id) GROUP BY user_id
   ), victims AS MATERIALIZED (
     SELECT CASE WHEN on_exhausted = 'evict_oldest' AND evict = 'over_share_first' AND $6::int > 0
-      THEN greatest(0, $6::int + $5::int - (SELECT count(*) FROM free) - (SELECT count(*) FROM due)) ELSE 0 END AS most,
-      now - coalesce(protect_seconds, 0) * interval '1 second' AS began_until
+      THEN greatest(0, $6::int + $5::int - (SELECT count(*) FROM free) - (SELECT count(*) FROM due)) ELSE 0 END AS most
     FROM here
   ), shares AS MATERIALIZED (
     SELECT *, row_number() OVER (PARTITION BY user_id ORDER BY fence DESC) AS share
     FROM tokens WHERE pool = $1 AND ${RUNS} AND (SELECT most FROM victims) > 0
   ), losing AS MATERIALIZED (
-    SELECT * FROM shares WHERE last_activated_at <= (SELECT began_until FROM victims)
-    ORDER BY share DESC, fence LIMIT (SELECT most FROM victims)
+    SELECT * FROM shares ORDER BY share DESC, fence LIMIT (SELECT most FROM victims)
   ), rising AS (
-    SELECT s.* FROM asking JOIN shares s USING (user_id)
-    WHERE last_activated_at <= (SELECT began_until FROM victims) AND share + asks >= (SELECT min(share) FROM losing)
+    SELECT s.* FROM asking JOIN shares s USING (user_id) WHERE share + asks >= (SELECT min(share) FROM losing)
   )`;
 const HELD = `
     ${held('user_id', 'SELECT user_id FROM asking UNION ALL SELECT user_id FROM losing', `max_per_user IS NOT NULL OR evict = 'over_share_first'`)} AS users,

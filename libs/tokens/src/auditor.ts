@@ -50,8 +50,6 @@ export class Auditor {
   #recordedAt: Instant = 0;
   /** Kept only from the first eviction on that counts. */
   #held: HeldByUser | null = null;
-  /** How many leases the user had who lost one by the event before. */
-  #loserHeld = 0;
   #lastEvictionAt: Instant = -Infinity;
   #previous: StoredEventView | null = null;
 
@@ -135,11 +133,6 @@ export class Auditor {
     if (!this.#previous || !isEviction(this.#previous.reason)) return;
     const isServed = next?.event === 'activated' && next.token_id === this.#previous.token_id;
     this.#expect(isServed, this.#previous, 'evicts for nobody');
-    if (this.#previous.reason === 'lru_eviction' || !next?.user_id || !this.#held) return;
-    const { user_id } = this.#previous;
-    const asker = next.user_id === user_id ? this.#loserHeld : this.#held.leasesOf(next.user_id);
-    const why = `takes a lease from user ${user_id}, who had ${this.#loserHeld}, for one who has ${asker}`;
-    this.#expect(asker <= this.#loserHeld, this.#previous, why);
   }
 
   #generated(event: StoredEventView, token: FoldedToken | undefined): void {
@@ -209,17 +202,18 @@ export class Auditor {
     this.#lastEvictionAt = event.occurred_at;
   }
 
-  /**
-   * Who holds as many or more is passed over only while all his leases are protected for their youth: so he has none
-   * that is older. The feed does not say what the policy was; this holds for any.
-   */
+  /** Holds for any protection: that only keeps the lease whose turn it is, and all that would come after it. */
   #evictedOverShare(event: StoredEventView, { userId, fence }: OpenLease): void {
     this.#held ??= new HeldByUser(this.#open.values());
-    this.#loserHeld = this.#held.leasesOf(userId);
-    const own = this.#held.oldestOf(userId);
-    this.#expect(fence === own, event, `evicts fence ${fence} while ${own} is the smallest of its user`);
-    const older = this.#held.oldestAmong(this.#loserHeld);
-    this.#expect(older === own, event, `evicts fence ${fence} while one who holds as many has fence ${older}`);
+    const held = this.#held.leasesOf(userId);
+    const most = this.#held.most();
+    this.#expect(
+      held === most.leases,
+      event,
+      `evicts a lease of a user who has ${held} where another has ${most.leases}`,
+    );
+    const isOldest = held !== most.leases || fence === most.fence;
+    this.#expect(isOldest, event, `evicts fence ${fence} while ${most.fence} is the smallest of who holds the most`);
   }
 
   #oldestFence(): number | undefined {

@@ -24,14 +24,14 @@ export class HeldByUser {
     return undefined;
   }
 
-  /** The smallest fence among the leases of all who hold so many or more. */
-  oldestAmong(leases: number): number | undefined {
-    let oldest: number | undefined;
-    for (let number = leases; number < this.#byNumber.length; number++) {
-      const fence = this.#byNumber[number]?.first((entry) => this.#isTrue(entry, number))?.fence;
-      if (fence !== undefined && fence < (oldest ?? Infinity)) oldest = fence;
+  /** What those hold who hold the most, and the smallest fence among their leases. */
+  most(): { readonly leases: number; readonly fence: number } {
+    for (let leases = this.#byNumber.length - 1; leases > 0; leases = this.#byNumber.length - 1) {
+      const first = this.#byNumber[leases]?.first((entry) => this.#isTrue(entry, leases));
+      if (first) return { leases, fence: first.fence };
+      this.#byNumber.pop();
     }
-    return oldest;
+    return { leases: 0, fence: 0 };
   }
 
   granted({ userId, fence }: UsersLease): void {

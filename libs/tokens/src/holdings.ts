@@ -9,8 +9,6 @@ export interface Holding {
   readonly leases: number;
   /** The next deadline among them; null without any. */
   readonly nextExpiryAt: Instant | null;
-  /** The beginning of the oldest of them; null without any. */
-  readonly oldestSince: Instant | null;
 }
 
 export class Holdings {
@@ -35,10 +33,9 @@ export class Holdings {
   }
 
   granted(lease: Lease): void {
-    this.#change(lease, ({ leases, nextExpiryAt, oldestSince }) => ({
+    this.#change(lease, ({ leases, nextExpiryAt }) => ({
       leases: leases + 1,
       nextExpiryAt: Math.min(nextExpiryAt ?? Infinity, lease.expiresAt),
-      oldestSince: oldestSince ?? lease.activatedAt,
     }));
   }
 

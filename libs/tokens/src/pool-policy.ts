@@ -27,7 +27,7 @@ export interface PoolPolicy {
   readonly maxPerUser: number | null;
   /** Open leases that were taken with one API key; null: no limit. Without keys it limits nobody. */
   readonly maxPerKey: number | null;
-  /** A lease younger than this is not evicted; null: any may be. */
+  /** A lease younger than this is not evicted, nor another in its place; null: any may be. */
   readonly protectSeconds: number | null;
   /** Whose lease goes when a full pool evicts: the oldest of all, or the oldest of the user who holds the most. */
   readonly evict: Evict;

@@ -23,22 +23,17 @@ export class Shares {
     this.#lines.get(lease.userId)?.push({ token, lease });
   }
 
-  /**
-   * The oldest lease of whoever holds the most; among equals the oldest of all. Who holds the most and may not lose
-   * any is passed over, but nobody loses one to an asker who holds more than he does.
-   */
-  victim(asker: string, mayBeEvicted: (lease: Lease) => boolean): Token | undefined {
-    let victim: LeasedToken | undefined;
-    let most = this.holdings.of(asker).leases;
+  /** The token with the oldest lease of whoever holds the most; among equals with the oldest of theirs. */
+  first(): Token | undefined {
+    let first: LeasedToken | undefined;
+    let most = 0;
     for (const [user, line] of this.#lines) {
       const { leases } = this.holdings.of(user);
-      if (leases < most) continue;
-      const oldest = line.first();
-      if (!oldest || !mayBeEvicted(oldest.lease)) continue;
-      if (victim && leases === most && oldest.lease.fence > victim.lease.fence) continue;
-      victim = oldest;
+      const oldest = leases < most ? undefined : line.first();
+      if (!oldest || (first && leases === most && oldest.lease.fence > first.lease.fence)) continue;
+      first = oldest;
       most = leases;
     }
-    return victim?.token;
+    return first?.token;
   }
 }

@@ -120,10 +120,12 @@ export class TokenPool {
     this.#mustBeWithinQuota(request.userId, this.#asker.keyId);
     const free = this.#turns.longestFree()?.token;
     if (free) return this.#activate(free, request, 'allocated', null);
-    const victim = this.#victim(request.userId);
-    if (!victim?.lease) throw this.#exhausted(request.userId);
-    const evicted = victim.lease;
     const isOverShare = evictsOverShare(this.policy);
+    const victim = isOverShare ? this.#shares.first() : this.#turns.oldestLease();
+    const evicted = victim?.lease;
+    if (!evicted || this.policy.onExhausted === 'reject') throw this.#exhausted();
+    const mayBeEvictedAt = protectedUntil(this.policy, evicted.activatedAt);
+    if (mayBeEvictedAt > this.now) throw this.#exhausted(mayBeEvictedAt);
     if (isOverShare && evicted.fence > this.#fenceBefore) throw new PutOff();
     this.#end(victim, 'released', isOverShare ? 'over_share_eviction' : 'lru_eviction');
     return this.#activate(victim, request, 'allocated_after_eviction', evicted);
@@ -301,29 +303,12 @@ export class TokenPool {
     throw new DomainError('quota_exceeded', detail, { retryAfterSeconds: this.#secondsUntil(nextExpiryAt) });
   }
 
-  #victim(asker: string): Token | undefined {
-    if (this.policy.onExhausted === 'reject') return undefined;
-    const mayBeEvicted = (lease: Lease): boolean => protectedUntil(this.policy, lease.activatedAt) <= this.now;
-    if (evictsOverShare(this.policy)) return this.#shares.victim(asker, mayBeEvicted);
-    const oldest = this.#turns.oldestLease();
-    return oldest?.lease && mayBeEvicted(oldest.lease) ? oldest : undefined;
-  }
-
-  #exhausted(asker: string): DomainError {
-    const { name, onExhausted } = this.policy;
-    const why = onExhausted === 'reject' ? 'the pool does not evict' : 'no lease may be evicted for this user now';
-    const nextAt = Math.min(this.#nextExpiryAt, this.#nextVictimAt(asker));
-    return new DomainError('pool_exhausted', `no token of pool ${name} is free, and ${why}`, {
-      retryAfterSeconds: this.#secondsUntil(nextAt),
+  /** @param mayBeEvictedAt when the protection ends of the lease whose turn it is; without one the pool evicts none */
+  #exhausted(mayBeEvictedAt = Infinity): DomainError {
+    const why = mayBeEvictedAt === Infinity ? 'the pool does not evict' : 'the lease whose turn it is is protected';
+    return new DomainError('pool_exhausted', `no token of pool ${this.policy.name} is free, and ${why}`, {
+      retryAfterSeconds: this.#secondsUntil(Math.min(this.#nextExpiryAt, mayBeEvictedAt)),
     });
-  }
-
-  /** When a lease loses its protection that may be evicted for this user then: his own, if he has one. */
-  #nextVictimAt(asker: string): Instant {
-    if (this.policy.onExhausted === 'reject') return Infinity;
-    const own = evictsOverShare(this.policy) ? this.#users.of(asker).oldestSince : null;
-    const since = own ?? this.#turns.oldestLease()?.lease?.activatedAt;
-    return since === undefined ? Infinity : protectedUntil(this.policy, since);
   }
 
   #secondsUntil(instant: Instant | null): number | undefined {

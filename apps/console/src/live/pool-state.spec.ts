@@ -155,7 +155,7 @@ test('the smallest fence is next to be evicted, but only where no token is free'
   expect(nextToBeEvicted([], oldest, NOON)).toBeNull();
 });
 
-test('who holds the most is next, with his oldest lease that is not protected', () => {
+test('who holds the most is next, with his oldest lease, once that is not protected any more', () => {
   const of = (user: string, token: Token): Token => ({ ...token, active_user_id: user });
   const tokens = [held('a', 1), of('greedy', held('b', 3, 10)), of('greedy', held('c', 2, 5))];
   const next = (protect_seconds: number | null, seconds: number): string | undefined =>
@@ -166,9 +166,8 @@ test('who holds the most is next, with his oldest lease that is not protected', 
     )?.id;
   expect(next(null, 20)).toBe('c');
   expect(next(15, 20)).toBe('c');
-  // Both of the greedy one are protected: the next in line is whoever holds one.
-  expect(next(16, 20)).toBe('a');
-  expect(next(21, 20)).toBeUndefined();
+  // Nobody loses one in its place.
+  expect(next(16, 20)).toBeUndefined();
 });
 
 test.each([

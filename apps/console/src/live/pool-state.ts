@@ -118,8 +118,8 @@ export function countHeld(tokens: readonly TokenState[], now: number): number {
 }
 
 /**
- * The token that goes to the next user who has none, when no token is free: that of the oldest lease, or of the oldest
- * of whoever holds the most. Null while that may not be evicted.
+ * The token that the next allocate takes from its user, when no token is free: that of the oldest lease, or of the oldest
+ * of whoever holds the most. Null while that is protected.
  */
 export function nextToBeEvicted(
   tokens: readonly TokenState[],
@@ -134,11 +134,10 @@ export function nextToBeEvicted(
   const heldWith = ({ lease }: TokenState): number => held.get(lease!.userId) ?? 0;
   let next: TokenState | null = null;
   for (const token of tokens) {
-    if (now - token.lease!.activatedAt < (protect_seconds ?? 0) * 1000) continue;
     const more = next === null ? 1 : heldWith(token) - heldWith(next);
     if (more > 0 || (more === 0 && token.lease!.fence < next!.lease!.fence)) next = token;
   }
-  return next;
+  return next !== null && now - next.lease!.activatedAt >= (protect_seconds ?? 0) * 1000 ? next : null;
 }
 
 export function kindOf({ event, reason }: PoolEvent): Kind {

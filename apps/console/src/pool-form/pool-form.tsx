@@ -197,7 +197,7 @@ export function PoolForm({ pool, onDone, onClose }: Props) {
               value={protect}
               onValue={(value) => set({ protect: value })}
               problem={problemOf(problem, 'protect_seconds')}
-              help={`${inWords(protect)}A request that finds only younger leases is refused. Empty: any may be evicted.`}
+              help={`${inWords(protect)}While it is the turn of a younger one, requests are refused. Empty: any may be evicted.`}
             />
           </>
         )}

@@ -42,7 +42,7 @@ export function heldToken(n: number, fence: number, endsInSeconds = 60, startedS
   return { id: tokenId(n), lease: held, freeSince: held.activatedAt - SECOND, lastActivatedAt: held.activatedAt };
 }
 
-/** Who asks of a slice that a policy counts for. */
+/** Who asks, where a policy counts. */
 export interface Askers {
   readonly users?: readonly string[];
   readonly keys?: readonly string[];
@@ -88,7 +88,6 @@ export const holdingsOf = (
       holder,
       leases: held.length,
       nextExpiryAt: held.length === 0 ? null : Math.min(...held.map(({ expiresAt }) => expiresAt)),
-      oldestSince: held.length === 0 ? null : Math.min(...held.map(({ activatedAt }) => activatedAt)),
     };
   });
 

@@ -4,12 +4,12 @@ import { ANSWERS_ARE_KEPT_HOURS, type KeptAnswer } from '../answer-book.js';
 import { DomainError } from '../domain-error.js';
 import type { Instant } from '../instant.js';
 import { needs, type Needs } from '../needs.js';
-import { countsHoldings, evictsOverShare, protectedUntil, type PoolPolicy } from '../pool-policy.js';
+import { countsHoldings, evictsOverShare, type PoolPolicy } from '../pool-policy.js';
 import type { TokenEvent } from '../token-event.js';
 import type { PoolSlice, PoolState } from '../pool-slice.js';
 import { TokenPool } from '../token-pool.js';
 import { TokenPoolRepository } from '../token-pool-repository.js';
-import { isOverdue, type Lease, type Token } from '../token.js';
+import { isOverdue, type Token } from '../token.js';
 import { holdingsOf } from './given.js';
 
 interface StoredPool {
@@ -133,7 +133,7 @@ export class InMemoryTokenPoolRepository extends TokenPoolRepository {
     const isFull = free.length + due.length < needs.grants + needs.oldest;
     const losing =
       needs.grants > 0 && isFull && evictsOverShare(state.policy)
-        ? overShare(running, needs, state.policy, now, needs.grants + needs.oldest - free.length - due.length)
+        ? overShare(running, needs, needs.grants + needs.oldest - free.length - due.length)
         : [];
     const holders = [...needs.users, ...losing.map(({ lease }) => lease!.userId)];
     const leases = running.map(({ lease }) => lease!);
@@ -164,22 +164,23 @@ function save(stored: StoredPool, pool: TokenPool): void {
 }
 
 /**
- * Those that may be evicted: in turn, as things are, and of the users who ask as many as may have their turn when each
- * of their requests is granted. The share of a lease: how many leases its user holds from this one on.
+ * Those whose turn may come: as things are, and of the users who ask as many as may have theirs when each of their
+ * requests is granted. The share of a lease: how many leases its user holds from this one on.
  */
-function overShare(running: Token[], needs: Needs, policy: PoolPolicy, now: Instant, most: number): Token[] {
-  const ofUser = new Map<string, number>();
+function overShare(running: Token[], { users }: Needs, most: number): Token[] {
+  const held = new Map<string, number>();
   const shares = new Map<Token, number>();
   for (const token of running.sort((a, b) => b.lease!.fence - a.lease!.fence)) {
-    const share = (ofUser.get(token.lease!.userId) ?? 0) + 1;
-    ofUser.set(token.lease!.userId, share);
+    const share = (held.get(token.lease!.userId) ?? 0) + 1;
+    held.set(token.lease!.userId, share);
     shares.set(token, share);
   }
-  const mayGo = running.filter(({ lease }) => protectedUntil(policy, lease!.activatedAt) <= now);
-  mayGo.sort((a, b) => shares.get(b)! - shares.get(a)! || a.lease!.fence - b.lease!.fence);
-  const least = Math.min(...mayGo.slice(0, most).map((token) => shares.get(token)!));
-  const asks = (lease: Lease): number => needs.users.filter((user) => user === lease.userId).length;
-  return mayGo.filter(
-    (token, place) => place < most || (asks(token.lease!) > 0 && shares.get(token)! + asks(token.lease!) >= least),
-  );
+  const inTurn = running.sort((a, b) => shares.get(b)! - shares.get(a)! || a.lease!.fence - b.lease!.fence);
+  const losing = inTurn.slice(0, most);
+  const least = Math.min(...losing.map((token) => shares.get(token)!));
+  const rising = inTurn.slice(most).filter((token) => {
+    const asks = users.filter((user) => user === token.lease!.userId).length;
+    return asks > 0 && shares.get(token)! + asks >= least;
+  });
+  return [...losing, ...rising];
 }

@@ -110,7 +110,9 @@ export class Ledger {
     for (const { lease: other } of this.#tokens.values()) {
       if (!other) broken(6, `seq ${seq} evicts while a token is free`);
       else if (other.expiresAt <= at) broken(6, `seq ${seq} evicts while fence ${other.fence} is overdue`);
-      else if (other.fence < lease.fence && (reason === 'lru_eviction' || held(other.userId) >= held(lease.userId)))
+      else if (reason === 'over_share_eviction' && held(other.userId) > held(lease.userId))
+        broken(6, `seq ${seq} evicts a lease of one who holds less than ${other.userId}`);
+      else if (other.fence < lease.fence && (reason === 'lru_eviction' || held(other.userId) === held(lease.userId)))
         broken(6, `seq ${seq} evicts fence ${lease.fence}, not ${other.fence}`);
     }
   }

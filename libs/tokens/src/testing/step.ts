@@ -155,7 +155,7 @@ export function expectedOf(step: Step, before: Before): Answer {
       }
       const ofKey = leases.filter(({ keyId }) => step.key > 0 && keyId === `key-${step.key}`).length;
       if (ofKey >= (policy.maxPerKey ?? Infinity)) return 'quota_exceeded';
-      const victim = victimFor(user(step.user), leases, policy, now);
+      const victim = victimOf(leases, policy, now);
       const [longest] = free.sort((a, b) => a.freeSince - b.freeSince || (a.id < b.id ? -1 : 1));
       const token = longest ?? tokens.find(({ lease }) => lease !== null && lease === victim);
       if (!token) return 'pool_exhausted';
@@ -199,15 +199,14 @@ export function expectedOf(step: Step, before: Before): Answer {
   }
 }
 
-/** Written down a second time, as the README has it. */
-function victimFor(asker: string, leases: Lease[], policy: PoolPolicy, now: Instant): Lease | undefined {
+/** Whose turn it is, if it may be evicted: written down a second time. */
+function victimOf(leases: Lease[], policy: PoolPolicy, now: Instant): Lease | undefined {
   if (policy.onExhausted === 'reject') return undefined;
-  const isProtected = ({ activatedAt }: Lease): boolean => now - activatedAt < (policy.protectSeconds ?? 0) * SECOND;
-  const candidates = leases.filter((lease) => !isProtected(lease));
-  if (policy.evict === 'oldest') return candidates[0];
-  const held = (of: string): number => leases.filter(({ userId }) => userId === of).length;
-  const most = Math.max(...candidates.map(({ userId }) => held(userId)));
-  return most < held(asker) ? undefined : candidates.find(({ userId }) => held(userId) === most);
+  const held = (of: string): number =>
+    policy.evict === 'oldest' ? 0 : leases.filter(({ userId }) => userId === of).length;
+  const most = Math.max(...leases.map(({ userId }) => held(userId)));
+  const first = leases.find(({ userId }) => held(userId) === most);
+  return first && now - first.activatedAt >= (policy.protectSeconds ?? 0) * SECOND ? first : undefined;
 }
 
 function refusedClaim(claim: ClaimKind, token: Token | undefined, policy: PoolPolicy): DomainErrorCode | null {
