@@ -21,6 +21,7 @@ import { measureScale } from './sections/scale.js';
 import { measureSoak } from './sections/soak.js';
 import { measureStream } from './sections/stream.js';
 import { measureSweep } from './sections/sweep.js';
+import { measureTelemetry } from './sections/telemetry.js';
 import { serve } from './serve.js';
 
 const MEASURE: { [Name in SectionName]: (bench: Bench) => Promise<Results[Name]> } = {
@@ -32,6 +33,7 @@ const MEASURE: { [Name in SectionName]: (bench: Bench) => Promise<Results[Name]>
   expiry: measureExpiry,
   audit: measureAudit,
   stream: measureStream,
+  telemetry: measureTelemetry,
   soak: measureSoak,
 };
 

@@ -12,6 +12,7 @@ export const SECTIONS: readonly SectionName[] = [
   'expiry',
   'audit',
   'stream',
+  'telemetry',
   'soak',
 ];
 

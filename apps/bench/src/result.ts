@@ -12,6 +12,7 @@ import type { ScaleResult } from './sections/scale.js';
 import type { SoakResult } from './sections/soak.js';
 import type { StreamResult } from './sections/stream.js';
 import type { SweepResult } from './sections/sweep.js';
+import type { TelemetryResult } from './sections/telemetry.js';
 
 export interface Results {
   http: HttpResult;
@@ -22,6 +23,7 @@ export interface Results {
   expiry: ExpiryResult;
   audit: AuditResult;
   stream: StreamResult;
+  telemetry: TelemetryResult;
   soak: SoakResult;
 }
 

@@ -18,6 +18,7 @@ const HEADINGS = {
   expiry: 'Ends that nobody asks for',
   audit: 'The auditor',
   stream: 'Streams',
+  telemetry: 'OpenTelemetry',
   soak: 'For long',
 };
 

@@ -7,6 +7,7 @@ import * as http from '../sections/http.js';
 import * as inProcess from '../sections/process.js';
 import * as release from '../sections/release.js';
 import type { Sample } from '../sections/soak.js';
+import { WITHOUT } from '../sections/telemetry.js';
 import { number, percent, type Table } from './table.js';
 
 export const reachTable = (result: BenchResult): Table => ({
@@ -146,6 +147,22 @@ export const TABLES: { [Name in keyof Results]: (result: Results[Name]) => Table
     },
   ],
 
+  telemetry: ({ rows, cpu }) => [
+    {
+      title: 'Allocations over HTTP, as a share of those without telemetry',
+      head: ['', ...atsOf(rows).map((at) => counted(at, 'connections'))],
+      rows: [...new Set(rows.map(({ what }) => what))]
+        .slice(1)
+        .map((what) => [what, ...atsOf(rows).map((at) => number(ratio(rows, what, WITHOUT, at)))]),
+    },
+    rates('Answers a second (p50 / p99 in ms)', rows, 'connections'),
+    {
+      title: 'Processor time of the service for an answer at 64 connections',
+      head: ['', 'µs'],
+      rows: cpu.map(({ what, micros }) => [what, number(micros)]),
+    },
+  ],
+
   stream: ({ eventsASecond, rows }) => [
     {
       title: `From asking for a grant until its event is with a reader, ${eventsASecond} events a second`,
@@ -187,7 +204,7 @@ export const TABLES: { [Name in keyof Results]: (result: Results[Name]) => Table
 };
 
 function ratios(title: string, rows: readonly Row[], what: string, unit: string): Table {
-  const ats = [...new Set(rows.map(({ at }) => at))];
+  const ats = atsOf(rows);
   const others = [...new Set(rows.map((row) => row.what))].filter((other) => other !== what);
   return {
     title,
@@ -196,6 +213,9 @@ function ratios(title: string, rows: readonly Row[], what: string, unit: string)
   };
 }
 
+/** At how many connections or callers. */
+const atsOf = (rows: readonly Row[]): number[] => [...new Set(rows.map(({ at }) => at))];
+
 const counted = (count: number, units: string): string => `${count} ${count === 1 ? units.slice(0, -1) : units}`;
 
 /** The rows to hold against each other: all that do the same work. */
@@ -203,7 +223,7 @@ const ofKind = (rows: readonly Row[], kind: string): Row[] =>
   rows.filter(({ what }) => what === kind || what.startsWith(`${kind},`));
 
 function rates(title: string, rows: readonly Row[], unit: string, note?: string): Table {
-  const ats = [...new Set(rows.map(({ at }) => at))];
+  const ats = atsOf(rows);
   const whats = [...new Set(rows.map(({ what }) => what))];
   const cell = (what: string, at: number): string => {
     const row = rows.find((one) => one.what === what && one.at === at);
