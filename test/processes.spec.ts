@@ -318,7 +318,8 @@ describe('the job that migrates', () => {
     const client = new Client({ connectionString: database.url });
     await client.connect();
     await client.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
-    const env = { MIGRATION_DATABASE_URL: database.url, DATABASE_URL: 'postgres://nobody@127.0.0.1:1/nowhere' };
+    const { username } = new URL(database.url);
+    const env = { MIGRATION_DATABASE_URL: database.url, DATABASE_URL: `postgres://${username}@127.0.0.1:1/nowhere` };
     expect(await migrateJob(env)).toEqual({
       code: 0,
       said: expect.stringMatching(/migrations that ran: PoolsTokensEvents\d+, KeptAnswers\d+/),

@@ -96,7 +96,7 @@ async function connect(url: string, { migrationUrl = url, ...options }: Database
   try {
     await database.initialize();
     // Not where it is the case already: the way for migrations may be another, and is not needed then.
-    if (!(await isMigrated(database))) await migrate(migrationUrl);
+    if (!(await isMigrated(database))) await migrate(migrationUrl, { serviceUrl: url });
     return database;
   } catch (cause) {
     if (database.isInitialized) await database.destroy();

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { DataSource } from 'typeorm';
 import { createDataSource } from './data-source.js';
+import { expectRole, grantTo, roleOf } from './grants.js';
 
 /** Any number, as long as it is always the same. */
 const MIGRATION_LOCK = 718_281_828;
@@ -14,16 +15,24 @@ const LOCK_TIMEOUT_MS = 1000;
 const PAUSE_MS = 500;
 const TRIES = 40;
 
+export interface MigrateOptions {
+  /** Where the service connects: when that is as another role, it is granted what the service needs. */
+  readonly serviceUrl?: string;
+}
+
 /**
- * The names of the migrations that ran, without those before one that had to give way to somebody.
+ * As the role that owns the schema, or is to own it. The names of the migrations that ran, without those before one that
+ * had to give way to somebody.
  * @throws the database's error, when it cannot be reached or a migration fails (which is then rolled back)
  */
-export async function migrate(url: string): Promise<string[]> {
+export async function migrate(url: string, { serviceUrl = url }: MigrateOptions = {}): Promise<string[]> {
   // The lock has a connection of its own, without the limits under which requests run.
   const lock = new Client({ connectionString: url, connectionTimeoutMillis: 5000 });
   lock.on('error', () => {});
   await lock.connect();
   try {
+    const role = roleOf(serviceUrl) === roleOf(url) ? null : roleOf(serviceUrl);
+    if (role !== null) await expectRole(role, lock);
     await lock.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
     const source = new DataSource({
       ...createDataSource(url, { poolSize: 1 }).options,
@@ -31,7 +40,9 @@ export async function migrate(url: string): Promise<string[]> {
     });
     await source.initialize();
     try {
-      return await patiently(source);
+      const ran = await patiently(source);
+      if (role !== null) await grantTo(role, lock);
+      return ran;
     } finally {
       await source.destroy();
     }
@@ -54,10 +65,10 @@ async function patiently(source: DataSource): Promise<string[]> {
   }
 }
 
-/** Whether the schema is the one that this code needs. @throws when the database cannot be reached */
+/** Whether the schema is the one that this code needs, and may be used. @throws when the database cannot be reached */
 export async function isMigrated(source: DataSource): Promise<boolean> {
   const tables: { isThere: boolean }[] = await source.query(
-    `SELECT to_regclass('migrations') IS NOT NULL AS "isThere"`,
+    `SELECT coalesce(has_table_privilege(to_regclass('migrations'), 'SELECT'), false) AS "isThere"`,
   );
   if (!tables[0]?.isThere) return false;
   const newest = source.migrations.at(-1)?.constructor.name;

@@ -1,0 +1,56 @@
+// What the service's role may do where another role owns the schema: everything it needs, and of the audit only to
+// read and to add to it.
+
+import { escapeIdentifier, type Client } from 'pg';
+
+/** Of the audit's tables, what the service needs; of its partitions nothing: they are read and written through the table. */
+const AUDIT: Readonly<Record<string, string>> = {
+  token_events: 'SELECT, INSERT',
+  event_partitions: 'SELECT',
+  migrations: 'SELECT',
+};
+
+/** Of every other table. */
+const OTHERS = 'SELECT, INSERT, UPDATE, DELETE';
+
+/** The role that a URL names, or null where that is left to the driver. */
+export const roleOf = (url: string): string | null => decodeURIComponent(new URL(url).username) || null;
+
+/** @throws Error when there is no such role */
+export async function expectRole(role: string, owner: Client): Promise<void> {
+  const { rowCount } = await owner.query('SELECT FROM pg_roles WHERE rolname = $1', [role]);
+  if (rowCount === 0)
+    throw new Error(`there is no role ${role}, as which the service is to connect: CREATE ROLE it first`);
+}
+
+/**
+ * As the owner: grants the role what this version needs, and takes back what it does not.
+ * @throws the database's error
+ */
+export async function grantTo(role: string, owner: Client): Promise<void> {
+  const to = escapeIdentifier(role);
+  const { rows } = await owner.query<{ schema: string; name: string; kind: 'table' | 'partition' | 'function' }>(`
+    SELECT n.nspname AS schema, c.relname AS name, CASE WHEN c.relispartition THEN 'partition' ELSE 'table' END AS kind
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p', 'v')
+    UNION ALL
+    SELECT n.nspname, p.oid::regprocedure::text, 'function'
+    FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+    WHERE n.nspname = current_schema() AND p.prosecdef`);
+  const schema = escapeIdentifier(rows[0]!.schema);
+  const statements = [
+    // Whoever can make things beside the tables could have them taken for ours by what runs as the owner.
+    `REVOKE CREATE ON SCHEMA ${schema} FROM ${to}, PUBLIC`,
+    `GRANT USAGE ON SCHEMA ${schema} TO ${to}`,
+    ...rows.flatMap(({ name, kind }) => {
+      if (kind === 'function') {
+        return [`REVOKE ALL ON FUNCTION ${name} FROM PUBLIC`, `GRANT EXECUTE ON FUNCTION ${name} TO ${to}`];
+      }
+      const table = `${schema}.${escapeIdentifier(name)}`;
+      const revoke = `REVOKE ALL ON ${table} FROM ${to}, PUBLIC`;
+      return kind === 'partition' ? [revoke] : [revoke, `GRANT ${AUDIT[name] ?? OTHERS} ON ${table} TO ${to}`];
+    }),
+  ];
+  // In one transaction: nobody is without his rights for a moment.
+  await owner.query(`BEGIN; ${statements.join('; ')}; COMMIT`);
+}

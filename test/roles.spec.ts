@@ -1,0 +1,128 @@
+// Two real roles: one owns the schema, and the one as which the service connects may read the audit and add to it, no more.
+
+import { randomBytes } from 'node:crypto';
+import { Client } from 'pg';
+import { migrate } from '@app/tokens-postgres';
+import { startAppOn } from './support/app.js';
+import { audit, openService } from './support/service.js';
+import { clientOf } from './http/client.js';
+
+const ANN = 'c0ffee00-0000-4000-8000-000000000001';
+
+const name = `roles_test_${randomBytes(6).toString('hex')}`;
+const [owner, service] = [`${name}_owner`, `${name}_service`];
+let admin: Client;
+let urls: { owner: string; service: string };
+
+const urlOf = (role: string): string => {
+  const url = new URL(process.env.TEST_CLUSTER_URL!);
+  [url.username, url.password, url.pathname] = [role, 'secret', `/${name}`];
+  return url.href;
+};
+
+async function as<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+beforeAll(async () => {
+  admin = new Client({ connectionString: process.env.TEST_CLUSTER_URL });
+  await admin.connect();
+  for (const role of [owner, service]) await admin.query(`CREATE ROLE ${role} LOGIN PASSWORD 'secret'`);
+  await admin.query(`CREATE DATABASE ${name} OWNER ${owner}`);
+  urls = { owner: urlOf(owner), service: urlOf(service) };
+  await migrate(urls.owner, { serviceUrl: urls.service });
+});
+afterAll(async () => {
+  await admin.query(`DROP DATABASE ${name} WITH (FORCE)`);
+  for (const role of [owner, service]) await admin.query(`DROP ROLE ${role}`);
+  await admin.end();
+});
+
+test('everything that the service does works as a role that owns nothing', async () => {
+  const app = await startAppOn(urls.service, { SWEEP_INTERVAL_MS: '5', TOKEN_TTL_SECONDS: '0.05', POOL_SIZE: '3' });
+  const ask = clientOf(app);
+  const post = async (path: string, body = {}, headers = {}) => (await ask('POST', path, body, headers)).status;
+  expect(await post('/api/tokens/allocate')).toBe(200);
+  expect(await post('/generate-token')).toBe(201);
+  expect(await post('/api/pools', { name: 'p', kind: 'elastic', ttl_seconds: 60 })).toBe(201);
+  expect((await ask('PATCH', '/api/pools/p', { size: 20 })).status).toBe(200);
+  const { body: token } = await ask('POST', '/api/tokens', { pool: 'p' });
+  const { body: lease } = await ask('POST', '/api/tokens/allocate', { pool: 'p' });
+  expect(await post(`/api/tokens/${token.id}/keep-alive`, { lease_id: lease.lease_id })).toBe(200);
+  expect(await post(`/api/tokens/${token.id}/release`, { lease_id: lease.lease_id })).toBe(200);
+  expect((await ask('DELETE', `/api/tokens/${token.id}`)).status).toBe(200);
+  expect((await ask('GET', `/api/tokens/${token.id}/events`)).status).toBe(200);
+  for (let seq = 0; seq < 5;) seq = Number((await ask('GET', '/api/pools/default')).body.last_seq);
+  expect((await ask('GET', '/health/ready')).body).toEqual({ status: 'ok' });
+  expect((await ask('GET', '/api/pools/p/audit')).body).toMatchObject({ is_sound: true });
+  await app.close();
+  const process = await openService(urls.service);
+  expect(await audit(process.reader, 'default')).toEqual([]);
+  await process.close();
+});
+
+describe('the service’s role may not', () => {
+  const PARTITION = 'token_events_beginning';
+  beforeAll(async () => {
+    const process = await openService(urls.service);
+    await process.service.createPool('q', 'fixed', { size: 1 });
+    await process.service.allocate('q', { userId: ANN });
+    await process.close();
+  });
+
+  test.each([
+    ['change an event', `UPDATE token_events SET user_id = NULL`],
+    ['remove an event', `DELETE FROM token_events`],
+    ['empty the audit', `TRUNCATE token_events`],
+    ['change an event in its partition', `UPDATE ${PARTITION} SET reason = NULL`],
+    ['remove an event from its partition', `DELETE FROM ${PARTITION}`],
+    ['empty a partition', `TRUNCATE ${PARTITION}`],
+    ['add to a partition directly', `INSERT INTO ${PARTITION} SELECT * FROM token_events`],
+    ['drop a partition', `DROP TABLE ${PARTITION}`],
+    ['detach a partition', `ALTER TABLE token_events DETACH PARTITION ${PARTITION}`],
+    ['drop the audit', `DROP TABLE token_events`],
+    ['switch the trigger off', `ALTER TABLE token_events DISABLE TRIGGER ALL`],
+    ['drop the trigger', `DROP TRIGGER token_events_append_only ON ${PARTITION}`],
+    ['replace the trigger’s function', `DROP FUNCTION token_events_are_append_only() CASCADE`],
+    ['switch triggers off for its session', `SET session_replication_role = replica`],
+    ['become the owner', `SET ROLE ${owner}`],
+    ['make a table of its own', `CREATE TABLE clock (now timestamptz)`],
+    ['put the audit’s rows elsewhere by a rule', `CREATE RULE r AS ON INSERT TO token_events DO INSTEAD NOTHING`],
+    ['grant itself more', `GRANT UPDATE ON token_events TO ${service}; UPDATE token_events SET reason = NULL`],
+    ['say that another schema is there', `DELETE FROM migrations`],
+  ])('%s', async (_what, sql) => {
+    const before = await as(urls.owner, count);
+    await expect(as(urls.service, (client) => client.query(sql))).rejects.toMatchObject({ code: '42501' });
+    expect(await as(urls.owner, count)).toEqual(before);
+  });
+
+  const count = async (client: Client): Promise<unknown> =>
+    (await client.query(`SELECT count(*), md5(string_agg(e::text, '' ORDER BY e::text)) FROM token_events e`)).rows;
+});
+
+test('nobody else may do anything at all', async () => {
+  const stranger = `${name}_stranger`;
+  await admin.query(`CREATE ROLE ${stranger} LOGIN PASSWORD 'secret'`);
+  for (const sql of ['SELECT FROM token_events', 'SELECT FROM pools', 'SELECT make_event_partitions(now())']) {
+    await expect(as(urlOf(stranger), (client) => client.query(sql))).rejects.toMatchObject({ code: '42501' });
+  }
+  await admin.query(`DROP ROLE ${stranger}`);
+});
+
+test('a migration for a role that does not exist changes nothing and says so', async () => {
+  await expect(migrate(urls.owner, { serviceUrl: urlOf('nobody-there') })).rejects.toThrow(/no role nobody-there/);
+});
+
+test('a role whose rights were widened by hand has them taken back by the next migration', async () => {
+  await as(urls.owner, (client) => client.query(`GRANT ALL ON token_events, token_events_beginning TO ${service}`));
+  await migrate(urls.owner, { serviceUrl: urls.service });
+  await expect(as(urls.service, (client) => client.query('DELETE FROM token_events'))).rejects.toThrow(
+    /permission denied/,
+  );
+});
