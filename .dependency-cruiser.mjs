@@ -3,7 +3,7 @@
 
 const SPEC = '\\.spec\\.ts$';
 const ENTRIES =
-  '^(apps/[^/]+/(src/(main|migrate|write-openapi)\\.tsx?|vite\\.config\\.mjs)|libs/[^/]+/src/index\\.ts|ormconfig\\.ts)$';
+  '^(apps/[^/]+/(src/(main|ha/main|migrate|write-openapi)\\.tsx?|vite\\.config\\.mjs)|libs/[^/]+/src/index\\.ts|ormconfig\\.ts)$';
 const TEST_ENTRIES = `(${SPEC}|^test/support/global-(setup|teardown)\\.ts$)`;
 /** Implementations of ports that only tests use. */
 const DOUBLES = '^libs/[^/]+/src/testing/';

@@ -2,17 +2,29 @@
 
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Fault, HistoryWriter } from './history.js';
+import type { Fault, HistoryWriter, PoolSetting } from './history.js';
 import type { Recorder } from './load/recorder.js';
-import type { World } from './nemeses/world.js';
 
 /** Asked for longer than is allowed, to know how long it really takes. */
 const GIVE_UP_NS = 20e9;
 
+interface Serving {
+  readonly replicas: readonly {
+    readonly number: number;
+    readonly api: { readonly port: number; readonly isRunning: boolean };
+  }[];
+  readonly pools: readonly PoolSetting[];
+}
+
 let asked = 0;
 
 /** The longest of all, in nanoseconds. */
-export async function recover(world: World, fault: Fault, history: HistoryWriter, recorder: Recorder): Promise<number> {
+export async function recover(
+  world: Serving,
+  fault: Fault,
+  history: HistoryWriter,
+  recorder: Recorder,
+): Promise<number> {
   const survivors = world.replicas.filter(({ number }) => fault.survivors.includes(number));
   const times = survivors.flatMap(({ number, api }) =>
     world.pools.map(async ({ name: pool }) => {

@@ -5,7 +5,6 @@ import { RULES, type Finding, type Rule } from '../check/finding.js';
 import { endings, heldUp, type Endings } from '../check/service-check.js';
 import type { Fault, History, Operation, Run } from '../history.js';
 import { isOk, isRefused, isUnknown } from '../load/recorder.js';
-import { NEMESES } from '../nemeses/all.js';
 
 export interface FaultFigures {
   readonly name: string;
@@ -126,9 +125,9 @@ function operationFigures(operations: readonly Operation[]): OperationFigures[] 
 const namesOf = ({ name }: Pick<Fault, 'name'>): string[] => name.split('+');
 
 /** A fault that had company counts for both. */
-function faultFigures({ faults, recoveries }: History): FaultFigures[] {
+function faultFigures({ run, faults, recoveries }: History): FaultFigures[] {
   const struck = new Set(faults.flatMap(namesOf));
-  return NEMESES.map(({ name }) => name)
+  return run.nemeses
     .filter((name) => struck.has(name))
     .map((name) => {
       const those = faults.filter((fault) => namesOf(fault).includes(name));

@@ -1,0 +1,106 @@
+// The loss of a machine, on real parts: PostgreSQL with a standby, PgBouncer, HAProxy and two processes of the API, all on
+// this machine. Usage: npm run ha -- --help
+
+import { join, relative } from 'node:path';
+import { parseArgs } from 'node:util';
+import { BuiltService } from '../built-service.js';
+import { check } from '../check/check.js';
+import { readHistory, type History } from '../history.js';
+import { isOk } from '../load/recorder.js';
+import { printed } from '../report/printed.js';
+import { countOf, summarise } from '../report/summary.js';
+import { findParts } from './parts.js';
+import { runHa, type Course } from './run.js';
+
+const USAGE = `npm run ha -- [options]
+  --short        one loss of the primary, in half a minute
+  --seconds N    load before and after each loss (5)
+  --seed N       of the load (random, printed)
+  --clients N    (24)
+Exit code 75: skipped, parts are missing (Debian: postgresql-15, pgbouncer, haproxy).`;
+
+/** Of a step that cannot be done here, in the house's CI. */
+const SKIPPED = 75;
+/** In which the service has to go on. */
+const SERVED_WITHIN_SECONDS = 15;
+
+const say = (line: string): void => console.log(line);
+
+async function main(args: readonly string[]): Promise<number> {
+  if (args.includes('--help')) {
+    say(USAGE);
+    return 0;
+  }
+  const { short: isShort, seconds, seed, clients } = readOptions(args);
+  const parts = findParts();
+  if ('missing' in parts) {
+    say(`skipped: ${parts.missing.join('; ')} not found here`);
+    return SKIPPED;
+  }
+  say(`seed ${seed}; building the service`);
+  const service = await BuiltService.build();
+  try {
+    const began = new Date().toISOString().slice(0, 19).replaceAll(':', '-');
+    const directory = join(process.cwd(), '.data/ha', `${began}-${seed}`);
+    const options = { parts, main: service.main, directory, seed, seconds, clients, isShort, isAsync: false, say };
+    const { file, courses } = await runHa({ ...options, beforeServing: () => Promise.resolve() });
+    const history = await readHistory(file);
+    const summary = summarise(history, check(history));
+    say(printed(summary));
+    const times = courses.map((course) => told(course, history));
+    for (const { line } of times) say(line);
+    say(`To check this history again: npm run chaos -- --check ${relative('', file)}`);
+    return countOf(summary) === 0 && times.every(({ isInTime }) => isInTime) ? 0 : 1;
+  } finally {
+    service.remove();
+  }
+}
+
+function told(
+  { name, noticed, pointed }: Course,
+  { faults, operations, pools }: History,
+): { line: string; isInTime: boolean } {
+  const begun = faults.find((fault) => fault.name === name)?.begun ?? 0;
+  const grants = operations.filter((one) => one.call.do === 'allocate' && one.sent > begun && isOk(one));
+  const served = pools.map(({ setting }) => {
+    const first = grants.filter(({ pool }) => pool === setting.name).map(({ answered }) => (answered - begun) / 1e9);
+    return Math.min(...first);
+  });
+  const [first, last] = [Math.min(...served), Math.max(...served)];
+  const line =
+    `${name}: noticed after ${noticed.toFixed(1)} s, the standby in its place after ${pointed.toFixed(1)} s, ` +
+    `first grant after ${first.toFixed(1)} s, one in each pool after ${last.toFixed(1)} s`;
+  return { line, isInTime: last <= SERVED_WITHIN_SECONDS };
+}
+
+function readOptions(args: readonly string[]): { short: boolean; seconds: number; seed: number; clients: number } {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      short: { type: 'boolean', default: false },
+      seconds: { type: 'string' },
+      seed: { type: 'string' },
+      clients: { type: 'string' },
+    },
+  });
+  const whole = (name: 'seconds' | 'seed' | 'clients', fallback: number, least: number, most: number): number => {
+    const text = values[name];
+    if (text === undefined) return fallback;
+    const value = /^\d{1,10}$/.test(text) ? Number(text) : NaN;
+    if (value >= least && value <= most) return value;
+    throw new Error(`--${name} is ${JSON.stringify(text)}; allowed is a whole number from ${least} to ${most}`);
+  };
+  return {
+    short: values.short,
+    seconds: whole('seconds', values.short ? 3 : 5, 1, 3600),
+    seed: whole('seed', Math.floor(Math.random() * 1e9), 0, 2 ** 32 - 1),
+    clients: whole('clients', 24, 1, 1000),
+  };
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 2;
+}
