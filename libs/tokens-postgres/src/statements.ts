@@ -35,7 +35,7 @@ const RUNS = `status = 'active' AND expires_at > (SELECT now FROM here)`;
  * for every grant to write, in every pool. IS TRUE keeps the list of holders a table of hashes for the planner.
  */
 const held = (holder: string, holders: string, isCounted: string): string => `(
-    SELECT json_agg(json_build_array(holder, leases, date_part('epoch', next_expiry))
+    SELECT json_agg(json_build_array(holder, leases, date_part('epoch', next_expiry)))
     FROM (
       SELECT ${holder} AS holder, count(*) AS leases, min(expires_at) AS next_expiry
       FROM tokens
