@@ -11,7 +11,7 @@ COPY --chown=node:node package.json package-lock.json ./
 # No script of another's package runs, whatever this npm makes of allowScripts in package.json.
 RUN npm ci --ignore-scripts
 COPY --chown=node:node . .
-RUN npm run build
+RUN npm run build && npx nest build keys
 
 # On the server that TEST_DATABASE_URL names: docker compose run --rm --build test
 FROM build AS test
@@ -27,7 +27,9 @@ COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --omit=optional --ignore-scripts
 
 FROM base AS production
-ENV NODE_ENV=production HOST=0.0.0.0 PORT=4000
+# A container is reached by others: keys are asked for, unless whoever starts it says AUTH=open. The first one is made by
+# node dist/apps/keys/apps/keys/src/main.js create --name admin --scopes all
+ENV NODE_ENV=production HOST=0.0.0.0 PORT=4000 AUTH=keys
 # package.json says that the compiled files are ES modules.
 COPY package.json ./
 COPY --from=dependencies /app/node_modules ./node_modules

@@ -9,6 +9,8 @@ import { pino } from 'pino';
 import { createApp } from '../../apps/api/src/app.setup.js';
 import { readConfig } from '../../apps/api/src/config.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { startAppOn, type TestApp } from '../support/app.js';
+import { bearer, openKeys, type KeyMaker } from '../support/keys.js';
 import { openProxy, type Proxy } from '../support/proxy.js';
 import { mustBeDocumented } from '../support/documented.js';
 import { streamOf } from './stream-reader.js';
@@ -22,6 +24,8 @@ interface Request {
   /** What the request is about. */
   readonly pool: string;
   readonly token?: string;
+  /** Another way to the service than without a key. */
+  readonly by?: TestApp;
   readonly lease?: string;
 }
 
@@ -30,6 +34,11 @@ let proxy: Proxy;
 let service: INestApplication;
 let ask: Ask;
 let url: string;
+/** The same database with AUTH=keys, and with a limit of one request a second. */
+let guarded: TestApp;
+let limited: TestApp;
+let keys: KeyMaker;
+let admin: string;
 
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -39,8 +48,15 @@ beforeAll(async () => {
   const server = (await service.listen(0, config.host)) as { address(): AddressInfo };
   url = `http://${config.host}:${server.address().port}`;
   ask = clientOf({ url });
+  guarded = await startAppOn(proxy.url, { AUTH: 'keys' });
+  limited = await startAppOn(database.url, { AUTH: 'keys', RATE_LIMIT: '1' });
+  keys = await openKeys(database.url);
+  admin = (await keys.create()).key;
 });
 afterAll(async () => {
+  await keys.close();
+  await limited.close();
+  await guarded.close();
   await service.close();
   await proxy.close();
   await database.drop();
@@ -94,6 +110,11 @@ const ofShortToken = async (method: string, path: string) => {
   const about = await newLease(await emptied());
   return { method, ...about, path, body: { token: about.token } };
 };
+
+const ofKeys = (method: string, path: string, body?: Json): Request => ({
+  ...{ method, path, body, pool: ELASTIC },
+  ...{ by: guarded, headers: bearer(admin) },
+});
 
 /** For each operation a request that it answers with what it is there for. */
 const REQUESTS: Record<string, () => Promise<Request>> = {
@@ -164,18 +185,24 @@ const REQUESTS: Record<string, () => Promise<Request>> = {
     ),
   listPoolEvents: () => ofPool('GET', (pool) => `/api/pools/${pool}/events`),
   streamPoolEvents: () => ofLease('GET', () => '').then((request) => ({ ...request, path: streamOf(request.pool) })),
+  createKey: async () => ofKeys('POST', '/api/keys', { name: 'kiosk', scopes: ['use'] }),
+  listKeys: async () => ofKeys('GET', '/api/keys'),
+  rotateKey: async () => ofKeys('POST', `/api/keys/${(await keys.create()).id}/rotate`),
+  revokeKey: async () => ofKeys('DELETE', `/api/keys/${(await keys.create()).id}`),
   auditPool: () => ofPool('GET', (pool) => `/api/pools/${pool}/audit`),
   getLiveness: async () => ({ method: 'GET', path: '/health/live', pool: ELASTIC }),
   getReadiness: async () => ({ method: 'GET', path: '/health/ready', pool: ELASTIC }),
 };
 
-const send = ({ method, path, body, headers }: Request): Promise<Answer> =>
-  path.includes('/stream') ? sendForStream(path) : ask(method, path, body, headers);
+const send = ({ method, path, body, headers, by }: Request): Promise<Answer> =>
+  path.includes('/stream')
+    ? sendForStream(by?.url ?? url, path, headers)
+    : (by ? clientOf(by) : ask)(method, path, body, headers);
 
 /** A stream has no end: its answer is its first event. */
-async function sendForStream(path: string): Promise<Answer> {
+async function sendForStream(url: string, path: string, given?: Record<string, string>): Promise<Answer> {
   const reading = new AbortController();
-  const { status, headers, body } = await fetch(`${url}${path}`, { signal: reading.signal });
+  const { status, headers, body } = await fetch(`${url}${path}`, { signal: reading.signal, headers: given });
   let text = '';
   for await (const bytes of body!) {
     text += Buffer.from(bytes).toString();
@@ -207,7 +234,7 @@ async function withTables<T>(ending: [string, string], work: () => Promise<T>): 
   const admin = new Client({ connectionString: database.url });
   await admin.connect();
   const rename = (from: string, to: string) => {
-    const tables = ['pools', 'tokens', 'token_events', 'kept_answers'];
+    const tables = ['pools', 'tokens', 'token_events', 'kept_answers', 'api_keys'];
     return admin.query(tables.map((table) => `ALTER TABLE ${table}${from} RENAME TO ${table}${to}`).join(';'));
   };
   await rename(...ending);
@@ -250,12 +277,26 @@ const ANOTHER: Record<string, (request: Request) => Promise<[Request, Request]>>
 /** For each code what has to happen, or to be asked otherwise, for a request to be answered with it. */
 const REFUSALS: Record<string, (request: Request, operationId: string) => Promise<Answer>> = {
   invalid_request: (request) => send(withQuery(request, 'odd=1')),
+  unauthenticated: (request) => send({ ...request, by: guarded, headers: {} }),
+  insufficient_scope: async (request) => {
+    const { key } = await keys.create({ scopes: ['metrics'] });
+    return send({ ...request, by: guarded, headers: bearer(key) });
+  },
+  rate_limited: async (request) => {
+    const headers = bearer((await keys.create({ scopes: ['metrics'] })).key);
+    for (;;) {
+      const answer = await send({ ...request, by: limited, headers });
+      if (answer.status !== 403) return answer;
+    }
+  },
+  key_not_found: (request) => send({ ...request, path: request.path.replace(/keys\/\w+/, 'keys/000000000000') }),
   invalid_status: (request) => send(withQuery(request, 'status=odd')),
   invalid_token_id: (request) => send(about(request, request.token, '7')),
   token_not_found: (request) => send(about(request, request.token, randomUUID())),
   pool_not_found: (request) => send(about(request, request.pool, 'none')),
   body_too_large: (request) => send({ ...request, body: 'x'.repeat(20_000) }),
-  unsupported_media_type: (request) => send({ ...request, body: 'x', headers: { 'content-type': 'text/plain' } }),
+  unsupported_media_type: (request) =>
+    send({ ...request, body: 'x', headers: { ...request.headers, 'content-type': 'text/plain' } }),
   idempotency_key_reused: async (request, operationId) => {
     const headers = { 'idempotency-key': randomUUID() };
     const [first, other] = await ANOTHER[operationId]!(request);

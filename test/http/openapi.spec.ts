@@ -81,6 +81,10 @@ test('every route of the contract is in it', () => {
       'POST /unblock-token',
       'POST /delete-token',
       'DELETE /delete-token',
+      'GET /api/keys',
+      'POST /api/keys',
+      'POST /api/keys/{id}/rotate',
+      'DELETE /api/keys/{id}',
       'GET /health/live',
       'GET /health/ready',
     ].sort(),
@@ -92,6 +96,22 @@ test('operations have one name and one tag each', () => {
   expect(new Set(ids).size).toBe(ids.length);
   for (const id of ids) expect(id).toMatch(/^[a-z]+([A-Z][a-z]+)+$/);
   for (const { tags } of operations) expect(tags).toHaveLength(1);
+});
+
+test('every operation but those for everybody says which scopes of a key will do, and goes without where it is open', () => {
+  expect(openapi.components).toMatchObject({ securitySchemes: { key: { type: 'http', scheme: 'bearer' } } });
+  for (const operation of operations) {
+    const { operationId, security, description, responses, 'x-scopes': scopes } = operation;
+    if (['getLiveness', 'getReadiness'].includes(operationId)) {
+      expect(security).toBeUndefined();
+      continue;
+    }
+    expect(security).toEqual([{ key: [] }, {}]);
+    for (const scope of scopes) expect(description).toMatch(new RegExp(`Scope of the key: .*\\b${scope}\\b`));
+    expect(Object.keys(responses)).toEqual(expect.arrayContaining(['401', '403', '429']));
+    expect(responses['401'].headers).toHaveProperty('www-authenticate');
+    expect(responses['429'].headers).toHaveProperty('retry-after');
+  }
 });
 
 test('every error has the one schema, its own media type and an example', () => {
@@ -117,6 +137,7 @@ test('whether a body may be left out is said as it is', () => {
     'releaseActiveTokens',
     'releaseToken',
     'releaseTokenById',
+    'rotateKey',
   ]);
 });
 

@@ -34,7 +34,7 @@ export const openapi = JSON.parse(readFileSync(join(__dirname, '../../openapi.js
 /** What is no part of the API; an unknown path below them is answered like any other. */
 const BESIDE_THE_API = /^\/(docs(\/.*)?|metrics|openapi(-3\.0)?\.json)$/;
 /** Headers of ours, which tell something; the others are HTTP's own. */
-const HEADERS = ['x-request-id', 'retry-after', 'idempotency-replayed'];
+const HEADERS = ['x-request-id', 'retry-after', 'idempotency-replayed', 'www-authenticate'];
 
 const PROBLEM_TYPE = 'application/problem+json';
 const PROBLEM = ['components', 'schemas', 'Problem'];

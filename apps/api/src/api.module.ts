@@ -5,6 +5,7 @@ import { CommandQueue, DEFAULT_LIMITS, TokenPoolRepository, TokenPoolService, To
 import { ConsoleController } from './console/console.controller.js';
 import { ConsoleFiles } from './console/console-files.js';
 import { HealthController } from './health/health.controller.js';
+import { KeysModule } from './keys/keys.module.js';
 import { Exposition } from './metrics/exposition.js';
 import { MetricsController } from './metrics/metrics.controller.js';
 import { MetricsModule } from './metrics/metrics.module.js';
@@ -27,7 +28,7 @@ import { TokensController } from './tokens/tokens.controller.js';
     MetricsController,
     ConsoleController,
   ],
-  imports: [MetricsModule, StreamModule],
+  imports: [KeysModule, MetricsModule, StreamModule],
   providers: [
     ConsoleFiles,
     Exposition,

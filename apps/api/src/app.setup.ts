@@ -5,9 +5,15 @@ import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { Logger } from 'pino';
 import { AppModule } from './app.module.js';
+import { KeyRing } from '@app/keys';
+import { TokenPoolService } from '@app/tokens';
+import { AccessGuard } from './access/access.guard.js';
+import { identify } from './access/identify.js';
 import type { Config } from './config.js';
+import { answerHeaders } from './http/answer-headers.js';
 import { CheckedPipe } from './http/checked.pipe.js';
 import { Admission } from './http/admission.js';
+import { cors } from './http/cors.js';
 import { HttpAdapter } from './http/http-adapter.js';
 import { jsonBody } from './http/json-body.js';
 import { ProblemFilter } from './http/problem.filter.js';
@@ -26,7 +32,7 @@ export async function createApp(
   logger: Logger,
   telemetry: Telemetry = OFF,
 ): Promise<NestExpressApplication> {
-  const app = await assembleApp(AppModule.of(config, databaseUrl, logger, telemetry), logger, telemetry);
+  const app = await assembleApp(AppModule.of(config, databaseUrl, logger, telemetry), config, logger, telemetry);
   telemetry.measure((withDatabase) => app.get(Exposition).families(withDatabase));
   const document = serveDocument(app);
   app.get(HttpMetrics).announce(() => operationsOf(document()));
@@ -40,10 +46,12 @@ export async function createApp(
 
 export async function assembleApp(
   module: DynamicModule | Type,
+  config: Config,
   logger: Logger,
   telemetry: Telemetry = OFF,
 ): Promise<NestExpressApplication> {
-  const admission = new Admission(SHORT_ROUTES);
+  const headers = answerHeaders(config.hstsSeconds);
+  const admission = new Admission(SHORT_ROUTES, headers);
   const app = await NestFactory.create<NestExpressApplication>(module, new HttpAdapter(admission), {
     logger: new NestLogger(logger),
     abortOnError: false,
@@ -51,7 +59,13 @@ export async function assembleApp(
   });
   const metrics = app.get(HttpMetrics);
   admission.onTurnedAway((what) => metrics.turnedAway(what));
-  app.use(...telemetry.handlers, requestLog(logger, metrics), jsonBody);
+  app.set('trust proxy', config.trustProxy);
+  app.use(...telemetry.handlers, requestLog(logger, metrics, headers));
+  if (config.corsOrigins.length > 0) app.use(cors(config.corsOrigins));
+  const identification = identify(config, app.get(KeyRing));
+  if (identification) app.use(identification);
+  app.use(jsonBody);
+  if (config.auth === 'keys') app.useGlobalGuards(new AccessGuard(app.get(TokenPoolService)));
   app.useGlobalPipes(new CheckedPipe());
   app.useGlobalFilters(new ProblemFilter(logger, SHORT_ROUTES));
   return app;

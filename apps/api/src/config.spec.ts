@@ -4,6 +4,11 @@ test('without any variable the configuration is that of the contract', () => {
   expect(readConfig({})).toEqual({
     port: 4000,
     host: '127.0.0.1',
+    auth: 'open',
+    rateLimit: 0,
+    corsOrigins: [],
+    trustProxy: 0,
+    hstsSeconds: 0,
     databaseUrl: undefined,
     migrationDatabaseUrl: undefined,
     databasePoolSize: 10,
@@ -30,7 +35,12 @@ test('the configuration does not change', () => {
 test('what is given is taken', () => {
   const config = readConfig({
     PORT: '0',
-    HOST: '::1',
+    HOST: '0.0.0.0',
+    AUTH: 'keys',
+    RATE_LIMIT: '100',
+    CORS_ORIGINS: 'https://desk.example.org, http://localhost:3000',
+    TRUST_PROXY: '10.0.0.0/8,::1',
+    HSTS_SECONDS: '31536000',
     DATABASE_URL: 'postgresql://me:secret@db:5433/tokens',
     MIGRATION_DATABASE_URL: 'postgres://owner:secret@db/tokens',
     DATABASE_POOL_SIZE: '1',
@@ -49,7 +59,12 @@ test('what is given is taken', () => {
   });
   expect(config).toEqual({
     port: 0,
-    host: '::1',
+    host: '0.0.0.0',
+    auth: 'keys',
+    rateLimit: 100,
+    corsOrigins: ['https://desk.example.org', 'http://localhost:3000'],
+    trustProxy: ['10.0.0.0/8', '::1'],
+    hstsSeconds: 31_536_000,
     databaseUrl: 'postgresql://me:secret@db:5433/tokens',
     migrationDatabaseUrl: 'postgres://owner:secret@db/tokens',
     databasePoolSize: 1,
@@ -67,6 +82,27 @@ test('what is given is taken', () => {
     logFormat: 'pretty',
     isProduction: true,
   });
+});
+
+test.each(['127.0.0.1', '127.8.9.1', 'localhost', '::1'])('on %s nobody else comes in: open without a word', (HOST) => {
+  expect(readConfig({ HOST }).auth).toBe('open');
+  expect(readConfig({ HOST, AUTH: 'keys' }).auth).toBe('keys');
+});
+
+test.each(['0.0.0.0', '::', '192.168.1.7', 'tokens.example.org', '127.example.org', 'localhost.example.org'])(
+  'on %s somebody has to say whether it is open',
+  (HOST) => {
+    expect(() => readConfig({ HOST })).toThrow(ConfigError);
+    expect(() => readConfig({ HOST })).toThrow(
+      /^AUTH is not set, and others .*; allowed is keys [^\n]+ or open [^\n]+$/,
+    );
+    for (const AUTH of ['open', 'keys']) expect(readConfig({ HOST, AUTH }).auth).toBe(AUTH);
+  },
+);
+
+test('proxies are counted or named', () => {
+  expect(readConfig({ TRUST_PROXY: '2' }).trustProxy).toBe(2);
+  expect(readConfig({ TRUST_PROXY: '10.1.2.3' }).trustProxy).toEqual(['10.1.2.3']);
 });
 
 test('a pool size that happens to be the default is still one that was given', () => {
@@ -98,6 +134,17 @@ const BAD_NUMBERS = [
 ];
 const BAD: [name: string, values: string[]][] = [
   ['PORT', [...BAD_NUMBERS, '65536', '80.5']],
+  ['AUTH', ['', 'none', 'OPEN', 'key']],
+  ['RATE_LIMIT', [...BAD_NUMBERS, '0.5', '1000001']],
+  [
+    'CORS_ORIGINS',
+    ['', '*', 'null', 'desk.example.org', 'https://a.example/', 'https://a.example,', 'ftp://a.example'],
+  ],
+  [
+    'TRUST_PROXY',
+    ['', 'true', '-1', '100', '1.5', '10.0.0', '10.0.0.0/33', '::1/129', '10.0.0.0/8/8', 'proxy.local', '1,2'],
+  ],
+  ['HSTS_SECONDS', [...BAD_NUMBERS, '63072001']],
   ['HOST', ['', ' ', 'a b', 'a/b']],
   ['DATABASE_POOL_SIZE', [...BAD_NUMBERS, '0', '1001']],
   ['DATABASE_POOLER', ['', 'session', 'Transaction']],

@@ -1,5 +1,6 @@
 // The configuration: read from the environment once, checked, and frozen. README's table is this one.
 
+import { isIP } from 'node:net';
 import { MAX_POOL_SIZE, MAX_TTL_SECONDS } from '@app/tokens';
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
@@ -7,10 +8,21 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** As the adapter knows them. */
 export const DATABASE_POOLERS = ['none', 'transaction', 'transaction-prepared'] as const;
+export const AUTHS = ['open', 'keys'] as const;
 
 export interface Config {
   readonly port: number;
   readonly host: string;
+  /** `open`: whoever reaches the service may do everything; `keys`: what the API key allows that comes with the request. */
+  readonly auth: (typeof AUTHS)[number];
+  /** Requests a second of one key, or without one of one address, in this process; 0: no limit. */
+  readonly rateLimit: number;
+  /** Whose pages may ask from a browser. */
+  readonly corsOrigins: readonly string[];
+  /** How many proxies stand before the service, or which; they tell the address that a request comes from. */
+  readonly trustProxy: number | readonly string[];
+  /** For how long browsers are told to come by TLS only; 0: they are not. */
+  readonly hstsSeconds: number;
   /** None: the embedded database. */
   readonly databaseUrl: string | undefined;
   /** Where migrations run; none: at `databaseUrl`. */
@@ -53,6 +65,9 @@ interface Variable<T> {
   readonly isSecret?: boolean;
 }
 
+/** Two years. */
+const MAX_HSTS_SECONDS = 63_072_000;
+
 const VARIABLES = {
   PORT: whole(4000, 0, 65_535),
   HOST: {
@@ -60,6 +75,19 @@ const VARIABLES = {
     allowed: 'a host name or address',
     read: (text: string) => matching(/^[^\s/]+$/, text),
   },
+  AUTH: oneOf(AUTHS, undefined),
+  RATE_LIMIT: whole(0, 0, 1_000_000),
+  CORS_ORIGINS: {
+    fallback: [],
+    allowed: 'origins such as https://desk.example.org, with commas between them',
+    read: (text: string) => every(text, isOrigin),
+  },
+  TRUST_PROXY: {
+    fallback: 0,
+    allowed: 'a number of proxies, or their addresses and networks such as 10.0.0.0/8 with commas between them',
+    read: (text: string) => inRange(/^(0|[1-9]\d?)$/, text, 0, 99) ?? every(text, isNetwork),
+  },
+  HSTS_SECONDS: whole(0, 0, MAX_HSTS_SECONDS),
   DATABASE_URL: postgresUrl(),
   MIGRATION_DATABASE_URL: postgresUrl(),
   DATABASE_POOL_SIZE: whole(10, 1, 1000),
@@ -89,9 +117,15 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export function readConfig(env: Environment, isTerminal = false): Config {
   const isProduction = valueOf(env, 'NODE_ENV') === 'production';
   const poolSize = valueOf(env, 'POOL_SIZE');
+  const host = valueOf(env, 'HOST');
   return Object.freeze({
     port: valueOf(env, 'PORT'),
-    host: valueOf(env, 'HOST'),
+    host,
+    auth: valueOf(env, 'AUTH') ?? openOn(host),
+    rateLimit: valueOf(env, 'RATE_LIMIT'),
+    corsOrigins: valueOf(env, 'CORS_ORIGINS'),
+    trustProxy: valueOf(env, 'TRUST_PROXY'),
+    hstsSeconds: valueOf(env, 'HSTS_SECONDS'),
     databaseUrl: valueOf(env, 'DATABASE_URL'),
     migrationDatabaseUrl: migrationDatabaseUrl(env),
     databasePoolSize: valueOf(env, 'DATABASE_POOL_SIZE'),
@@ -121,6 +155,18 @@ function migrationDatabaseUrl(env: Environment): string | undefined {
     `MIGRATION_DATABASE_URL is missing; with DATABASE_POOLER="${pooler}" it must name the database itself, past the pooler`,
   );
 }
+
+/** Nothing is open by accident: where others can reach it, somebody has to say so. */
+function openOn(host: string): 'open' {
+  if (isLoopback(host)) return 'open';
+  throw new ConfigError(
+    `AUTH is not set, and others can reach HOST ${JSON.stringify(host)}; allowed is keys (npm run -s keys -- --help makes ` +
+      'them) or open (whoever reaches the service may do everything)',
+  );
+}
+
+const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 
 type Values = { [Name in keyof typeof VARIABLES]: (typeof VARIABLES)[Name] extends Variable<infer T> ? T : never };
 
@@ -170,6 +216,23 @@ function oneOf<const T extends string, F extends T | undefined>(words: readonly 
 function inRange(pattern: RegExp, text: string, least: number, most: number): number | undefined {
   const value = pattern.test(text) ? Number(text) : NaN;
   return value >= least && value <= most ? value : undefined;
+}
+
+/** All parts between commas, if each is allowed. */
+function every(text: string, isAllowed: (part: string) => boolean): string[] | undefined {
+  const parts = text.split(',').map((part) => part.trim());
+  return parts.every(isAllowed) ? parts : undefined;
+}
+
+const isOrigin = (text: string): boolean =>
+  /^https?:\/\//.test(text) && URL.canParse(text) && new URL(text).origin === text;
+
+function isNetwork(text: string): boolean {
+  const [address = '', bits, ...more] = text.split('/');
+  const most = { 0: -1, 4: 32, 6: 128 }[isIP(address)] as number;
+  return (
+    more.length === 0 && (bits === undefined ? most > 0 : inRange(/^(0|[1-9]\d{0,2})$/, bits, 0, most) !== undefined)
+  );
 }
 
 const matching = (pattern: RegExp, text: string): string | undefined => (pattern.test(text) ? text : undefined);

@@ -1,12 +1,14 @@
 // The joint: the one place that knows that the domain's ports are served by PostgreSQL.
 
 import { Global, Inject, Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
+import { ApiKeyStore } from '@app/keys';
 import { ObservedTokenPoolRepository, TokenPoolRepository, TokenReader } from '@app/tokens';
 import {
   connectionsOf,
   createDataSource,
   isMigrated,
   migrate,
+  PostgresApiKeyStore,
   PostgresTokenPoolRepository,
   PostgresTokenReader,
   roomForEvents,
@@ -78,10 +80,11 @@ export class PersistenceModule implements OnApplicationShutdown {
           inject: [DATABASE, PoolMetrics],
         },
         adapter(TokenReader, (database) => new PostgresTokenReader(database)),
+        adapter(ApiKeyStore, (database) => new PostgresApiKeyStore(database)),
         adapter(Readiness, (database) => new PostgresReadiness(database)),
         adapter(Connections, (database) => new PostgresConnections(database)),
       ],
-      exports: [TokenPoolRepository, TokenReader, Readiness, Connections],
+      exports: [TokenPoolRepository, TokenReader, ApiKeyStore, Readiness, Connections],
     };
   }
 

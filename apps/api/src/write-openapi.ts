@@ -2,11 +2,12 @@
 
 import { writeFile } from 'node:fs/promises';
 import { Global, Module } from '@nestjs/common';
+import { ApiKeyStore } from '@app/keys';
 import { TokenPoolRepository, TokenReader } from '@app/tokens';
 import { pino } from 'pino';
 import { ApiModule } from './api.module.js';
 import { assembleApp } from './app.setup.js';
-import { CONFIG } from './config.js';
+import { CONFIG, readConfig } from './config.js';
 import { Readiness } from './health/readiness.js';
 import { LOGGER } from './logger.js';
 import { Connections } from './metrics/connections.js';
@@ -14,7 +15,7 @@ import { inOpenApi30 } from './openapi/openapi-3.0.js';
 import { OFF, TELEMETRY } from './telemetry/telemetry.js';
 import { buildDocument } from './openapi/openapi.js';
 
-const GIVEN = [TokenPoolRepository, TokenReader, Readiness, Connections, CONFIG, LOGGER];
+const GIVEN = [TokenPoolRepository, TokenReader, ApiKeyStore, Readiness, Connections, CONFIG, LOGGER];
 
 /** The document says what is asked and answered; nobody asks here. */
 @Global()
@@ -27,7 +28,7 @@ class NoPersistence {}
 @Module({ imports: [NoPersistence, ApiModule] })
 class DocumentedApp {}
 
-const app = await assembleApp(DocumentedApp, pino({ level: 'silent' }));
+const app = await assembleApp(DocumentedApp, readConfig({}), pino({ level: 'silent' }));
 const document = buildDocument(app);
 const files = { 'openapi.json': document, 'openapi-3.0.json': inOpenApi30(document) };
 for (const [file, content] of Object.entries(files)) await writeFile(file, `${JSON.stringify(content, null, 2)}\n`);

@@ -36,6 +36,13 @@ export class KeyRing {
     return parts && this.#judged(parts, this.#fresh(parts.id));
   }
 
+  /** Whether it was good when it was last looked at, however long ago that is. */
+  wasGood(text: string): boolean {
+    const parts = readKey(text);
+    const remembered = parts && this.#remembered.get(parts.id);
+    return remembered ? timingSafeEqual(hashOf(parts.secret), remembered.secretHash) : false;
+  }
+
   /** The key, if it is good. @throws DomainError `unavailable` when that cannot be told */
   async check(text: string): Promise<LiveKey | null> {
     const parts = readKey(text);

@@ -67,6 +67,10 @@ export class PostgresTokenReader extends TokenReader {
     return pool;
   }
 
+  async poolOf(tokenId: string): Promise<string> {
+    return (await this.#whereabouts(tokenId)).pool;
+  }
+
   async token(tokenId: string): Promise<TokenDetailsView> {
     const pool = await this.locate(tokenId);
     const values = [pool, tokenId, SHOWN_USES, BEYOND_ALL];

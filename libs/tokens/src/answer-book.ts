@@ -42,7 +42,7 @@ export class AnswerBook {
   find({ useCase, key }: AnswerName, { fingerprint }: Idempotency): KeptAnswer | undefined {
     const earlier = [...this.kept, ...this.added].find((answer) => answer.useCase === useCase && answer.key === key);
     if (earlier && earlier.fingerprint !== fingerprint) {
-      throw new DomainError('idempotency_key_reused', `the idempotency key ${key} was used for another request`);
+      throw new DomainError('idempotency_key_reused', 'the idempotency key was used for another request');
     }
     return earlier;
   }

@@ -107,6 +107,11 @@ export class TokenPoolService {
     while ((await this.repository.change(poolName, needs({}), (pool) => filled(pool, caller))) > 0);
   }
 
+  /** Of a deleted token, too. @throws DomainError `token_not_found`, `unavailable` */
+  async poolOf(tokenId: string): Promise<string> {
+    return this.#poolOf.get(tokenId) ?? this.reader.poolOf(tokenId);
+  }
+
   async #whole(poolName: string, lacking: number, caller: Caller | null): Promise<PoolView> {
     if (lacking > 0) await this.fill(poolName, caller);
     return this.reader.pool(poolName);

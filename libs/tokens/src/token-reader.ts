@@ -35,6 +35,9 @@ export abstract class TokenReader {
    */
   abstract locate(tokenId: string): Promise<string>;
 
+  /** The same, also of a token that was deleted. @throws DomainError `token_not_found` */
+  abstract poolOf(tokenId: string): Promise<string>;
+
   /** @throws DomainError `token_not_found`, `token_deleted` */
   abstract token(tokenId: string): Promise<TokenDetailsView>;
 

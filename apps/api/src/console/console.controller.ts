@@ -3,12 +3,14 @@
 import { Controller, Get, Redirect, Req, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
+import { Public } from '../access/needs.decorator.js';
 import { CONSOLE_HEADERS } from '../http/page-headers.js';
 import { HttpProblem } from '../http/problem.js';
 import { ConsoleFiles, type ConsoleFile } from './console-files.js';
 
 const PAGE = 'index.html';
 
+@Public()
 @ApiExcludeController()
 @Controller()
 export class ConsoleController {

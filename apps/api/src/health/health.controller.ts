@@ -2,11 +2,13 @@
 
 import { Controller, Get } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Public } from '../access/needs.decorator.js';
 import { HttpProblem } from '../http/problem.js';
 import { Problems } from '../openapi/problems.decorator.js';
 import { Health, ReadyHealth } from './health.response.js';
 import { Readiness } from './readiness.js';
 
+@Public()
 @ApiTags('health')
 @Controller('health')
 export class HealthController {

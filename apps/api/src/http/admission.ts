@@ -5,6 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Demand } from '../metrics/http-metrics.js';
+import type { Headers } from './answer-headers.js';
 import { HttpProblem, sendProblem } from './problem.js';
 import { pathOf, requestIdOf } from './request-log.js';
 
@@ -25,8 +26,14 @@ export class Admission {
   readonly #lately = new Lately();
   #onTurnedAway: (what: Demand) => void = () => undefined;
 
-  /** @param saysMessage paths whose errors carry their detail as `message`, too */
-  constructor(private readonly saysMessage: ReadonlySet<string>) {}
+  /**
+   * @param saysMessage paths whose errors carry their detail as `message`, too
+   * @param headers of every answer
+   */
+  constructor(
+    private readonly saysMessage: ReadonlySet<string>,
+    private readonly headers: Headers,
+  ) {}
 
   onTurnedAway(listener: (what: Demand) => void): void {
     this.#onTurnedAway = listener;
@@ -51,6 +58,7 @@ export class Admission {
     const requestId = requestIdOf(req);
     const retryAfterSeconds = this.#retryAfter();
     res.setHeader('x-request-id', requestId);
+    for (const [name, value] of this.headers) res.setHeader(name, value);
     res.setHeader('retry-after', retryAfterSeconds);
     sendProblem(res, TOO_MUCH, requestId, this.saysMessage.has(path));
     // A proxy's connection carries other people's requests, too.

@@ -1,10 +1,20 @@
 // Who asks, for whatever the audit will name it with.
 
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import type { LiveKey } from '@app/keys';
 import { ANYBODY, type Caller } from '@app/tokens';
-import type { Response } from 'express';
+import type { Request, Response } from 'express';
 
 export const By = createParamDecorator((_: unknown, context: ExecutionContext): Caller => {
-  const { requestId, trace } = context.switchToHttp().getResponse<Response>();
-  return { ...ANYBODY, requestId, trace };
+  const http = context.switchToHttp();
+  const { requestId, trace } = http.getResponse<Response>();
+  const { key } = http.getRequest<Request>();
+  return key === undefined ? { ...ANYBODY, requestId, trace } : { ...rightsOf(key), requestId, trace };
 });
+
+function rightsOf(key: LiveKey | null): Omit<Caller, 'requestId' | 'trace'> {
+  // Behind the guard there is always one; if ever there is not, nobody may do nothing.
+  if (key === null) return { keyId: '', pools: new Set(), mayOperate: false };
+  const { id: keyId, pools, scopes } = key;
+  return { keyId, pools: pools && new Set(pools), mayOperate: scopes.includes('operate') };
+}

@@ -3,6 +3,7 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
 import { RouteParamtypes } from '@nestjs/common/internal';
+import { withoutKeys } from '@app/keys';
 import type { Request } from 'express';
 import { HttpProblem } from './problem.js';
 
@@ -46,4 +47,7 @@ function refuseAny(given: unknown, where: string): void {
 }
 
 export const unknownField = (name: string, where: string): HttpProblem =>
-  new HttpProblem('invalid_request', `${JSON.stringify(name.slice(0, 64))} in ${where} is not known to this route`);
+  new HttpProblem(
+    'invalid_request',
+    `${JSON.stringify(withoutKeys(name).slice(0, 64))} in ${where} is not known to this route`,
+  );

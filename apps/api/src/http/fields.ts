@@ -103,6 +103,43 @@ export const WordField = (
     { code },
   );
 
+/** Words without a repeat: one at least, and so many at most. */
+export const ListField = (
+  items: { readonly type: 'string'; readonly pattern: string } | { readonly enum: string[]; readonly enumName: string },
+  most: number,
+  isAllowed: (word: string) => boolean,
+  options: FieldOptions,
+): PropertyDecorator => {
+  const what = 'enum' in items ? `of ${items.enum.join(', ')}` : `that match ${items.pattern}`;
+  const schema = 'enum' in items ? { ...items, isArray: true } : { type: 'array', items };
+  return field(
+    options,
+    { ...schema, minItems: 1, maxItems: most, uniqueItems: true } as ApiPropertyOptions,
+    must(
+      `be a list of 1 to ${most} strings ${what}, each once`,
+      (value) =>
+        Array.isArray(value) &&
+        value.length >= 1 &&
+        value.length <= most &&
+        new Set(value).size === value.length &&
+        value.every((word) => typeof word === 'string' && isAllowed(word)),
+    ),
+  );
+};
+
+export const TimeField = (options: FieldOptions): PropertyDecorator =>
+  field(
+    options,
+    { type: 'string', format: 'date-time' },
+    must(
+      'be a time such as 2027-01-01T00:00:00Z',
+      (value) => typeof value === 'string' && TIME.test(value) && !Number.isNaN(Date.parse(value)),
+    ),
+  );
+
+/** RFC 3339, section 5.6. */
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;
+
 /** In a query everything is a string: digits stay digits until the route makes a number of them. */
 export const DigitsField = (least: number, most: number, options: FieldOptions): PropertyDecorator =>
   field(

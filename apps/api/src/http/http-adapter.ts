@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import type { Express, NextFunction, Request, Response } from 'express';
 import type { Admission } from './admission.js';
+import { answerHeaders } from './answer-headers.js';
 import { HttpProblem, problemDocument } from './problem.js';
 
 const LIMITS = {
@@ -125,6 +126,7 @@ export class HttpAdapter extends ExpressAdapter {
       'content-type: application/problem+json; charset=utf-8',
       `content-length: ${Buffer.byteLength(json)}`,
       'connection: close',
+      ...answerHeaders(0).map((header) => header.join(': ')),
     ];
     socket.end(`${head.join('\r\n')}\r\n\r\n${json}`);
   }

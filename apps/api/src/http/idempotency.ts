@@ -20,7 +20,9 @@ export const Once = createParamDecorator((_: unknown, context: ExecutionContext)
     throw new HttpProblem('invalid_request', 'Idempotency-Key must be 1 to 255 visible ASCII characters');
   }
   const onReplay = (): unknown => http.getResponse<Response>().setHeader('idempotency-replayed', 'true');
-  return { key, fingerprint: fingerprintOf(req), onReplay };
+  // Nobody gets what another key was granted.
+  const ofKey = req.key ? `${req.key.id} ${key}` : key;
+  return { key: ofKey, fingerprint: fingerprintOf(req), onReplay };
 });
 
 /** Declares the header and the error of a route that takes `@Once()`. */

@@ -1,16 +1,13 @@
-// What a browser is told about pages, and nobody about JSON: constants, set where a page is served.
+// What a browser is told about pages, beside what it is told about every answer: constants, set where a page is served.
 
 import type { NextFunction, Request, Response } from 'express';
-
-type Headers = readonly (readonly [name: string, value: string])[];
+import type { Headers } from './answer-headers.js';
 
 /** Those of helmet that mean something without TLS. */
 const COMMON: Headers = [
   ['cross-origin-opener-policy', 'same-origin'],
   ['cross-origin-resource-policy', 'same-origin'],
   ['origin-agent-cluster', '?1'],
-  ['referrer-policy', 'no-referrer'],
-  ['x-content-type-options', 'nosniff'],
   ['x-dns-prefetch-control', 'off'],
   ['x-frame-options', 'SAMEORIGIN'],
   ['x-permitted-cross-domain-policies', 'none'],
@@ -49,6 +46,7 @@ export const CONSOLE_HEADERS = under(CONSOLE_POLICY);
 /** Middleware: sets the headers of the pages below /docs. */
 export function docsHeaders(_req: Request, res: Response, next: NextFunction): void {
   for (const [name, value] of DOCS_HEADERS) res.setHeader(name, value);
+  res.setHeader('cache-control', 'no-cache');
   next();
 }
 

@@ -1,6 +1,7 @@
 // Every error ends here and leaves as a problem document: the domain's, HTTP's own, the framework's, and bugs.
 
 import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import { withoutKeys } from '@app/keys';
 import { DomainError } from '@app/tokens';
 import type { Request, Response } from 'express';
 import type { Logger } from 'pino';
@@ -31,7 +32,7 @@ function asProblem(error: unknown, req: Request): HttpProblem {
   const status = error instanceof HttpException ? error.getStatus() : 500;
   if (status >= 500) return new HttpProblem('internal_error', 'the cause is in the log, under the request_id');
   // Of Express and Nest only these are left: paths that nobody serves, and paths that cannot be decoded.
-  const path = pathOf(req.originalUrl).slice(0, 200);
+  const path = withoutKeys(pathOf(req.originalUrl)).slice(0, 200);
   if (status === 404 || status === 403) return new HttpProblem('route_not_found', `there is no ${req.method} ${path}`);
   return new HttpProblem('invalid_request', `the path ${path} is not validly encoded`);
 }

@@ -8,6 +8,8 @@ type HttpErrorCode =
   | 'invalid_status'
   | 'invalid_token_id'
   | 'route_not_found'
+  | 'unauthenticated'
+  | 'rate_limited'
   | 'request_timeout'
   | 'body_too_large'
   | 'unsupported_media_type'
@@ -21,6 +23,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, { readonly status: number; r
   invalid_request: { status: 400, title: 'The request breaks a rule' },
   invalid_status: { status: 400, title: 'There is no such status' },
   invalid_token_id: { status: 400, title: 'The token id is not a UUID' },
+  unauthenticated: { status: 401, title: 'There is no key that is good' },
   pool_is_fixed: { status: 403, title: 'The tokens of a fixed pool stay as they are' },
   pool_limit_reached: { status: 403, title: 'The pool has all the tokens it may have' },
   insufficient_scope: { status: 403, title: 'The key is not for this' },
@@ -42,6 +45,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, { readonly status: number; r
   unsupported_media_type: { status: 415, title: 'The body is not JSON in UTF-8' },
   idempotency_key_reused: { status: 422, title: 'The idempotency key was used for another request' },
   quota_exceeded: { status: 429, title: 'As many leases are held as the pool allows' },
+  rate_limited: { status: 429, title: 'Asked too often' },
   header_too_large: { status: 431, title: 'The headers are too large' },
   internal_error: { status: 500, title: 'Something went wrong here' },
   unavailable: { status: 503, title: 'Not possible at the moment' },
@@ -88,6 +92,7 @@ export function sendProblem(res: ServerResponse, problem: HttpProblem, requestId
   const json = JSON.stringify(saysMessage ? { ...document, message: problem.message } : document);
   const { retryAfterSeconds } = problem.facts;
   if (retryAfterSeconds !== undefined) res.setHeader('retry-after', retryAfterSeconds);
+  if (problem.code === 'unauthenticated') res.setHeader('www-authenticate', 'Bearer realm="token-pool"');
   res.statusCode = problem.status;
   res.setHeader('content-type', 'application/problem+json; charset=utf-8');
   res.setHeader('content-length', Buffer.byteLength(json));

@@ -1,10 +1,13 @@
-// The first thing a request meets: it gets its id, and when it is over one line in the log, and is counted.
+// The first thing a request meets: it gets its id and the headers of every answer, and when it is over one line in the
+// log, and is counted.
 
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { containsKey, withoutKeys } from '@app/keys';
 import type { NextFunction, Request, Response } from 'express';
 import type { Logger } from 'pino';
 import type { HttpMetrics } from '../metrics/http-metrics.js';
+import type { Headers } from './answer-headers.js';
 import { HttpProblem } from './problem.js';
 import { routeOf } from './route-of.js';
 
@@ -24,18 +27,21 @@ const METRICS = '/metrics';
 export function requestLog(
   logger: Logger,
   metrics: HttpMetrics,
+  headers: Headers,
 ): (req: Request, res: Response, next: NextFunction) => void {
   return (req, res, next) => {
     const start = performance.now();
     const { method } = req;
-    const path = pathOf(req.url);
+    const path = withoutKeys(pathOf(req.url));
     const requestId = requestIdOf(req);
     res.requestId = requestId;
     res.setHeader('x-request-id', requestId);
+    for (const [name, value] of headers) res.setHeader(name, value);
     res.once('close', () => {
       const duration_ms = Math.round((performance.now() - start) * 1000) / 1000;
       metrics.record(method, routeOf(req), res.writableFinished ? res.statusCode : undefined, duration_ms);
-      const line = { request_id: requestId, method, path, status: res.statusCode, duration_ms };
+      const by = { key: req.key?.id, address: req.address };
+      const line = { request_id: requestId, method, path, status: res.statusCode, duration_ms, ...by };
       if (path === METRICS) logger.debug(line, 'request');
       else if (res.writableFinished) logger.info(line, 'request');
       else logger.info({ ...line, status: null }, 'request given up by the client');
@@ -47,7 +53,7 @@ export function requestLog(
 /** The client's own, if it is one. */
 export function requestIdOf({ headers }: IncomingMessage): string {
   const given = headers['x-request-id'];
-  return typeof given === 'string' && ACCEPTED_ID.test(given) ? given : randomUUID();
+  return typeof given === 'string' && ACCEPTED_ID.test(given) && !containsKey(given) ? given : randomUUID();
 }
 
 /** RFC 9112, section 3.2: HTTP/1.1 without Host is refused. Node would do it without a document. */

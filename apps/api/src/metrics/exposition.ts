@@ -38,17 +38,18 @@ export class Exposition {
     private readonly feed: LiveFeed,
   ) {}
 
-  async text(): Promise<string> {
-    return Registry.merge([await this.#counted(true), ofProcess]).metrics();
+  /** @param visible the pools to speak of; null: all */
+  async text(visible: ReadonlySet<string> | null = null): Promise<string> {
+    return Registry.merge([await this.#counted(true, visible), ofProcess]).metrics();
   }
 
-  /** The same, not as text; without what the database would have to be asked for when it is gone. */
+  /** The same of all pools, not as text; without what the database would have to be asked for when it is gone. */
   async families(withDatabase: boolean): Promise<Family[]> {
-    const metrics = await Registry.merge([await this.#counted(withDatabase), ofProcess]).getMetricsAsJSON();
+    const metrics = await Registry.merge([await this.#counted(withDatabase, null), ofProcess]).getMetricsAsJSON();
     return metrics.map(({ name, help, type, values }) => ({ name, help, type, samples: values }) as unknown as Family);
   }
 
-  async #counted(withDatabase: boolean): Promise<Registry> {
+  async #counted(withDatabase: boolean, visible: ReadonlySet<string> | null): Promise<Registry> {
     const sight = withDatabase ? await this.#sight() : null;
     this.pools.know(sight?.pools.map(({ name }) => name) ?? []);
     const counted = new Registry();
@@ -59,7 +60,7 @@ export class Exposition {
       ...this.http.families(),
       ...this.streams.families(this.feed.furthestBehind),
     ]) {
-      counted.registerMetric(asMetric(family));
+      counted.registerMetric(asMetric(visible === null ? family : withoutOthers(family, visible)));
     }
     return counted;
   }
@@ -124,6 +125,11 @@ function ofPools(sight: Sight | null): Family[] {
       ofAges(({ overdue_seconds }) => overdue_seconds),
     ),
   ];
+}
+
+function withoutOthers(family: Family, visible: ReadonlySet<string>): Family {
+  const samples = family.samples.filter(({ labels: { pool } }) => pool === undefined || visible.has(String(pool)));
+  return { ...family, samples };
 }
 
 /** As far as a registry asks its metrics. */

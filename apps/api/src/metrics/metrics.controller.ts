@@ -3,6 +3,9 @@
 import { Controller, Get, Header } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import { prometheusContentType } from 'prom-client';
+import type { Caller } from '@app/tokens';
+import { Needs } from '../access/needs.decorator.js';
+import { By } from '../http/by.decorator.js';
 import { Exposition } from './exposition.js';
 
 @ApiExcludeController()
@@ -11,8 +14,9 @@ export class MetricsController {
   constructor(private readonly exposition: Exposition) {}
 
   @Get()
+  @Needs('metrics', 'the answer')
   @Header('content-type', prometheusContentType)
-  show(): Promise<string> {
-    return this.exposition.text();
+  show(@By() { pools }: Caller): Promise<string> {
+    return this.exposition.text(pools);
   }
 }

@@ -3,6 +3,7 @@
 
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
+import { KEY_FORMAT } from '@app/keys';
 import { docsHeaders } from '../http/page-headers.js';
 import type { Operation as MeasuredOperation } from '../metrics/http-metrics.js';
 import { inOpenApi30 } from './openapi-3.0.js';
@@ -17,6 +18,23 @@ const REPLAYED = {
   schema: { type: 'boolean' },
 } as const;
 
+const RATE_LIMIT_LEFT = {
+  description: 'With RATE_LIMIT: requests left, and the seconds after which there are more.',
+  schema: { type: 'string' },
+} as const;
+
+const RATE_LIMIT_POLICY = {
+  description: 'With RATE_LIMIT: how many there are in how many seconds, for the key or for the address.',
+  schema: { type: 'string' },
+} as const;
+
+const RATE_LIMIT = {
+  ratelimit: { $ref: '#/components/headers/RateLimit' },
+  'ratelimit-policy': { $ref: '#/components/headers/RateLimitPolicy' },
+} as const;
+
+const CHALLENGE = { description: '`Bearer`: a key is asked for.', schema: { type: 'string' } } as const;
+
 export function buildDocument(app: INestApplication): OpenAPIObject {
   const config = new DocumentBuilder()
     .setOpenAPIVersion('3.1.0')
@@ -28,7 +46,15 @@ export function buildDocument(app: INestApplication): OpenAPIObject {
     .addTag('tokens', 'Tokens and their leases.')
     .addTag('pools', 'Pools, their policies and their events.')
     .addTag('short routes', 'The pool `elastic` in five short routes. Their errors carry a `message`, too.')
+    .addTag('keys', 'API keys: who may do what. They count where the service runs with AUTH=keys.')
     .addTag('health', 'For whoever watches the process.')
+    .addSecurity('key', {
+      type: 'http',
+      scheme: 'bearer',
+      bearerFormat: KEY_FORMAT,
+      description:
+        'An API key. Asked for where the service runs with AUTH=keys; each operation names the scopes that will do.',
+    })
     .build();
   const document = { ...SwaggerModule.createDocument(app, config), security: [] };
   complete(document);
@@ -68,6 +94,9 @@ export const operationsOf = ({ paths }: OpenAPIObject): MeasuredOperation[] =>
   );
 
 interface Operation {
+  description?: string;
+  security?: object[];
+  readonly 'x-scopes'?: readonly string[];
   readonly parameters?: readonly { readonly name: string }[];
   readonly requestBody?: { readonly content: Record<string, { readonly schema: { readonly $ref: string } }> };
   readonly responses: Record<string, { headers?: Record<string, unknown> }>;
@@ -77,12 +106,21 @@ interface Operation {
 function complete(document: OpenAPIObject): void {
   const schemas = document.components?.schemas ?? {};
   for (const path of Object.values(document.paths)) {
-    for (const { parameters = [], requestBody, responses } of Object.values(path as Record<string, Operation>)) {
+    for (const operation of Object.values(path as Record<string, Operation>)) {
+      const { parameters = [], requestBody, responses, 'x-scopes': scopes } = operation;
+      if (scopes) {
+        const words = scopes.map((scope) => `\`${scope}\``).join(' or ');
+        operation.description = `${operation.description} Scope of the key: ${words}.`;
+        // With AUTH=open none is asked for.
+        operation.security = [{ key: [] }, {}];
+      }
       const isRepeatable = parameters.some(({ name }) => name === 'Idempotency-Key');
       for (const [status, response] of Object.entries(responses)) {
         response.headers = {
           'x-request-id': { $ref: '#/components/headers/RequestId' },
           ...(isRepeatable && status < '300' && { 'idempotency-replayed': REPLAYED }),
+          ...(scopes && (status < '300' || status === '429') && RATE_LIMIT),
+          ...(status === '401' && { 'www-authenticate': CHALLENGE }),
           ...response.headers,
         };
       }
@@ -91,7 +129,8 @@ function complete(document: OpenAPIObject): void {
       if (name in schemas) Object.assign(schemas[name] as object, { additionalProperties: false });
     }
   }
-  document.components = { ...document.components, headers: { RequestId: REQUEST_ID } };
+  const headers = { RequestId: REQUEST_ID, RateLimit: RATE_LIMIT_LEFT, RateLimitPolicy: RATE_LIMIT_POLICY };
+  document.components = { ...document.components, headers };
 }
 
 /** `allOf` of a single schema, as the library wraps references to enums, says no more than the schema itself. */

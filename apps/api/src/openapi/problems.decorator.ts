@@ -15,15 +15,34 @@ const FACTS: { readonly [Code in ProblemCode]?: DomainErrorFacts } = {
 /** A code, or a status under which a route answers codes that have another one elsewhere. */
 export type Declared = ProblemCode | { readonly status: number; readonly codes: readonly ProblemCode[] };
 
+/** What several marks on one route declare, together. */
+const declaredBy = new WeakMap<object, readonly Declared[]>();
+
+/** The library's own: it would add to what is there for a status, and repeat it. */
+const RESPONSES = 'swagger/apiResponse';
+
 export function Problems(...declared: Declared[]): MethodDecorator & ClassDecorator {
+  return (target: object, name?: string | symbol, descriptor?: PropertyDescriptor) => {
+    const subject = (descriptor?.value ?? target) as object;
+    const all = [...(declaredBy.get(subject) ?? []), ...declared];
+    declaredBy.set(subject, all);
+    const byStatus = problemsByStatus(all);
+    const others = Object.entries((Reflect.getMetadata(RESPONSES, subject) ?? {}) as object);
+    const kept = others.filter(([status]) => !byStatus.has(Number(status)));
+    Reflect.defineMetadata(RESPONSES, Object.fromEntries(kept), subject);
+    const responses = [...byStatus].map(([status, problems]) => ApiResponse(response(status, problems)));
+    applyDecorators(ApiExtraModels(Problem), ...responses)(target, name, descriptor);
+  };
+}
+
+function problemsByStatus(declared: readonly Declared[]): Map<number, HttpProblem[]> {
   const byStatus = new Map<number, HttpProblem[]>();
   for (const entry of declared) {
     const { status, codes } = typeof entry === 'string' ? { status: PROBLEMS[entry].status, codes: [entry] } : entry;
     const problems = codes.map((code) => new HttpProblem(code, PROBLEMS[code].title, FACTS[code], status));
     byStatus.set(status, [...(byStatus.get(status) ?? []), ...problems]);
   }
-  const responses = [...byStatus].map(([status, problems]) => ApiResponse(response(status, problems)));
-  return applyDecorators(ApiExtraModels(Problem), ...responses);
+  return byStatus;
 }
 
 function response(status: number, problems: readonly HttpProblem[]) {
@@ -45,7 +64,7 @@ function response(status: number, problems: readonly HttpProblem[]) {
   };
 }
 
-const RETRIED: readonly ProblemCode[] = ['unavailable', 'pool_exhausted', 'quota_exceeded'];
+const RETRIED: readonly ProblemCode[] = ['unavailable', 'pool_exhausted', 'quota_exceeded', 'rate_limited'];
 const RETRY_AFTER = {
   description: 'Seconds after which asking again makes sense.',
   schema: { type: 'integer' },

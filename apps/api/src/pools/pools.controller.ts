@@ -12,6 +12,7 @@ import {
   type PolicyChange,
   type PoolView,
 } from '@app/tokens';
+import { Needs } from '../access/needs.decorator.js';
 import { By } from '../http/by.decorator.js';
 import { DeclaredInputGuard } from '../http/declared-input.guard.js';
 import { PoolMetrics } from '../metrics/pool-metrics.js';
@@ -31,17 +32,20 @@ export class PoolsController {
   ) {}
 
   @Get()
+  @Needs('read', 'the answer')
   @Operation('listPools', {
     summary: 'All pools with their counts',
     description: '`default` and `elastic` are there from the first start.',
     answer: PoolList,
   })
-  list(): Promise<{ pools: PoolView[] }> {
-    return this.reader.pools().then((pools) => ({ pools }));
+  async list(@By() { pools: visible }: Caller): Promise<{ pools: PoolView[] }> {
+    const pools = await this.reader.pools();
+    return { pools: visible === null ? pools : pools.filter(({ name }) => visible.has(name)) };
   }
 
   @Get(':name')
   @ApiParam(POOL_NAME_PARAM)
+  @Needs('read', 'the path')
   @Operation('getPool', {
     summary: 'A pool with its counts',
     description: 'The counts are those of this instant; a lease that is overdue does not count as active.',
@@ -54,6 +58,7 @@ export class PoolsController {
 
   @Post()
   @ApiBody({ type: CreatePoolBody })
+  @Needs('pools', 'its name')
   @Operation('createPool', {
     summary: 'Make a pool; a fixed one with all its tokens',
     description: 'What is left out is as in `default` (fixed) or `elastic`.',
@@ -68,6 +73,7 @@ export class PoolsController {
   @Patch(':name')
   @ApiParam(POOL_NAME_PARAM)
   @ApiBody({ type: ChangePoolBody, required: false })
+  @Needs('pools', 'the path')
   @Operation('changePool', {
     summary: 'Change the policy of a pool, or make it larger',
     description: 'Running leases keep what they were promised.',
@@ -80,6 +86,7 @@ export class PoolsController {
 
   @Get(':name/events')
   @ApiParam(POOL_NAME_PARAM)
+  @Needs('read', 'the path')
   @Operation('listPoolEvents', {
     summary: 'What happened in a pool, oldest first, without gaps',
     description: 'Folding all events gives the state of the tokens.',
@@ -92,6 +99,7 @@ export class PoolsController {
 
   @Get(':name/audit')
   @ApiParam(POOL_NAME_PARAM)
+  @Needs('operate', 'the path')
   @Operation('auditPool', {
     summary: 'Read all events of a pool, check every rule, and compare with what is stored',
     description: 'Takes no lock, and as long as the feed is long: a few seconds for a million events.',

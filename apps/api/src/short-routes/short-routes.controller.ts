@@ -12,6 +12,7 @@ import {
   type DomainErrorCode,
   type Idempotency,
 } from '@app/tokens';
+import { Needs } from '../access/needs.decorator.js';
 import { By } from '../http/by.decorator.js';
 import { DeclaredInputGuard } from '../http/declared-input.guard.js';
 import { Once, Repeatable } from '../http/idempotency.js';
@@ -58,6 +59,7 @@ export class ShortRoutesController {
   ) {}
 
   @Post('generate-token')
+  @Needs('operate', 'elastic')
   @Operation('generateToken', {
     summary: 'Make a token',
     description: 'In the pool `elastic`, not beyond its `size`.',
@@ -72,6 +74,7 @@ export class ShortRoutesController {
 
   @Post('assign-token')
   @ApiBody({ type: AssignTokenBody })
+  @Needs('use', 'elastic')
   @Operation('assignToken', {
     summary: 'Assign a free token to a client',
     description: 'The one that is free for the longest. A client is any text; the same text is always the same user.',
@@ -91,6 +94,7 @@ export class ShortRoutesController {
 
   @Post('keep-alive')
   @ApiBody({ type: KeepTokenAliveBody })
+  @Needs(['use', 'operate'], 'elastic')
   @Operation('keepAssignedTokenAlive', {
     summary: 'Keep an assigned token for another while',
     description: 'The time counts from now. With `client_id` only if the token is assigned to that client.',
@@ -109,6 +113,7 @@ export class ShortRoutesController {
 
   @Post('unblock-token')
   @ApiBody({ type: TokenBody })
+  @Needs(['use', 'operate'], 'elastic')
   @Operation('unblockToken', {
     summary: 'Make an assigned token free again',
     description: 'Whoever it was assigned to.',
@@ -123,6 +128,7 @@ export class ShortRoutesController {
 
   @Post('delete-token')
   @ApiBody({ type: TokenBody })
+  @Needs('operate', 'elastic')
   @Operation('deleteAssignedToken', {
     summary: 'Delete a token; if it is assigned, that is ended first',
     description: 'Its events and its history stay.',
@@ -137,6 +143,7 @@ export class ShortRoutesController {
 
   @Delete('delete-token')
   @ApiBody({ type: TokenBody })
+  @Needs('operate', 'elastic')
   @Operation('removeAssignedToken', {
     summary: 'Delete a token (as POST does)',
     description: 'Its events and its history stay.',

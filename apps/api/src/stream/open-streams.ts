@@ -1,7 +1,9 @@
-// The streams that this process has open: no more than it may have, and none when it stops.
+// The streams that this process has open: no more than it may have, none when it stops, and none longer than its key is
+// good.
 
 import type { ServerResponse } from 'node:http';
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { KeyRing } from '@app/keys';
 import { LiveFeed, type EventView } from '@app/tokens';
 import { CONFIG, type Config } from '../config.js';
 import { HttpProblem } from '../http/problem.js';
@@ -10,16 +12,22 @@ import { EventStream } from './event-stream.js';
 
 /** When a stream may have ended somewhere. */
 const RETRY_AFTER_SECONDS = 5;
+/** From one look at the keys of streams to the next. With what the ring remembers, less than 5 s from when one is revoked. */
+const KEY_LOOK_MS = 1000;
 
 export interface StreamRequest {
   readonly poolName: string;
   readonly after: number | 'latest';
   readonly isWanted: (event: EventView) => boolean;
+  /** That it was opened with; null where none is asked for. */
+  readonly keyId: string | null;
 }
 
 @Injectable()
 export class OpenStreams implements OnModuleDestroy {
-  readonly #streams = new Set<EventStream>();
+  /** Each with the id of its key. */
+  readonly #streams = new Map<EventStream, string | null>();
+  #keyLook: NodeJS.Timeout | undefined;
   /** Those that are about to be opened among them. */
   #count = 0;
   #isStopping = false;
@@ -27,6 +35,7 @@ export class OpenStreams implements OnModuleDestroy {
   constructor(
     private readonly feed: LiveFeed,
     private readonly metrics: StreamMetrics,
+    private readonly ring: KeyRing,
     @Inject(CONFIG) private readonly config: Pick<Config, 'streamLimit'>,
   ) {}
 
@@ -34,7 +43,7 @@ export class OpenStreams implements OnModuleDestroy {
    * Answers with a stream. Resolves when it is over.
    * @throws HttpProblem, DomainError as long as nothing is sent
    */
-  async serve(res: ServerResponse, { poolName, after, isWanted }: StreamRequest): Promise<void> {
+  async serve(res: ServerResponse, { poolName, after, isWanted, keyId }: StreamRequest): Promise<void> {
     const { streamLimit } = this.config;
     if (this.#count >= streamLimit) {
       throw new HttpProblem('unavailable', `this process has ${streamLimit} streams open, and no more than that`, {
@@ -46,7 +55,8 @@ export class OpenStreams implements OnModuleDestroy {
     this.#count++;
     try {
       const follower = await this.feed.follow(poolName, after);
-      await this.#run(new EventStream(res, follower, isWanted, (events) => this.metrics.sent(events)), res.req.method);
+      const stream = new EventStream(res, follower, isWanted, (events) => this.metrics.sent(events));
+      await this.#run(stream, keyId, res.req.method);
     } finally {
       this.#count--;
     }
@@ -55,12 +65,14 @@ export class OpenStreams implements OnModuleDestroy {
   /** Before the server is closed: that waits for the answers that are under way. */
   async onModuleDestroy(): Promise<void> {
     this.#isStopping = true;
-    for (const stream of this.#streams) stream.stop();
+    clearTimeout(this.#keyLook);
+    for (const stream of this.#streams.keys()) stream.stop();
     await this.feed.close();
   }
 
-  async #run(stream: EventStream, method: string | undefined): Promise<void> {
-    this.#streams.add(stream);
+  async #run(stream: EventStream, keyId: string | null, method: string | undefined): Promise<void> {
+    this.#streams.set(stream, keyId);
+    if (keyId !== null && this.#keyLook === undefined) this.#lookAtKeysLater();
     this.metrics.opened();
     try {
       const over = stream.run();
@@ -73,5 +85,24 @@ export class OpenStreams implements OnModuleDestroy {
     } finally {
       this.#streams.delete(stream);
     }
+  }
+
+  #lookAtKeysLater(): void {
+    this.#keyLook = setTimeout(() => {
+      void this.#lookAtKeys().then((isAnyLeft) => {
+        this.#keyLook = undefined;
+        if (isAnyLeft && !this.#isStopping) this.#lookAtKeysLater();
+      });
+    }, KEY_LOOK_MS).unref();
+  }
+
+  /** Ends the streams whose key is not good any more; says whether there are others with a key. */
+  async #lookAtKeys(): Promise<boolean> {
+    for (const keyId of new Set(this.#streams.values())) {
+      // While that cannot be told there is nothing to stream either.
+      if (keyId === null || (await this.ring.isGood(keyId).catch(() => true))) continue;
+      for (const [stream, ofKey] of this.#streams) if (ofKey === keyId) stream.stop();
+    }
+    return [...this.#streams.values()].some((keyId) => keyId !== null);
   }
 }

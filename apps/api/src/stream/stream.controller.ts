@@ -2,8 +2,10 @@
 
 import { Controller, Get, Query, Res, UseGuards } from '@nestjs/common';
 import { ApiParam, ApiProduces, ApiTags } from '@nestjs/swagger';
-import type { EventView } from '@app/tokens';
+import type { Caller, EventView } from '@app/tokens';
 import type { Response } from 'express';
+import { Needs } from '../access/needs.decorator.js';
+import { By } from '../http/by.decorator.js';
 import { DeclaredInputGuard } from '../http/declared-input.guard.js';
 import { Operation } from '../openapi/operation.decorator.js';
 import { POOL_NAME_PARAM, PoolName } from '../pools/pool-name.pipe.js';
@@ -21,6 +23,7 @@ export class StreamController {
   @ApiParam(POOL_NAME_PARAM)
   @LAST_EVENT_ID
   @ApiProduces('text/event-stream')
+  @Needs('read', 'the path')
   @Operation('streamPoolEvents', {
     summary: 'What happens in a pool, as it happens: the feed as server-sent events',
     description:
@@ -36,11 +39,12 @@ export class StreamController {
     @PoolName() poolName: string,
     @Query() { after = '0', token_id: tokenId, user_id: userId }: StreamQuery,
     @LastEventId() lastEventId: string | undefined,
+    @By() { keyId }: Caller,
     @Res() res: Response,
   ): Promise<void> {
     const place = lastEventId ?? after;
     const isWanted = ({ token_id, user_id }: EventView): boolean =>
       (tokenId === undefined || token_id === tokenId) && (userId === undefined || user_id === userId);
-    await this.streams.serve(res, { poolName, after: place === 'latest' ? place : Number(place), isWanted });
+    await this.streams.serve(res, { poolName, after: place === 'latest' ? place : Number(place), isWanted, keyId });
   }
 }

@@ -3,12 +3,14 @@
 import { Module } from '@nestjs/common';
 import { DomainError, LiveFeed, TokenReader } from '@app/tokens';
 import type { Logger } from 'pino';
+import { KeysModule } from '../keys/keys.module.js';
 import { LOGGER } from '../logger.js';
 import { StreamMetrics } from '../metrics/stream-metrics.js';
 import { OpenStreams } from './open-streams.js';
 import { StreamController } from './stream.controller.js';
 
 @Module({
+  imports: [KeysModule],
   controllers: [StreamController],
   providers: [
     OpenStreams,

@@ -13,6 +13,7 @@ import {
   type LeaseClaim,
   type Renewal,
 } from '@app/tokens';
+import { Needs } from '../access/needs.decorator.js';
 import { By } from '../http/by.decorator.js';
 import { DeclaredInputGuard } from '../http/declared-input.guard.js';
 import { Once, Repeatable } from '../http/idempotency.js';
@@ -40,6 +41,7 @@ export class LeasesController {
 
   @Post('allocate')
   @ApiBody({ type: AllocateBody, required: false })
+  @Needs('use', 'the body')
   @Operation('allocateToken', {
     summary: 'Hand out the token that is free for the longest',
     description:
@@ -61,6 +63,7 @@ export class LeasesController {
   @Post(':id/release')
   @ApiParam(TOKEN_ID)
   @ApiBody({ type: ReleaseBody, required: false })
+  @Needs(['use', 'operate'], 'its token')
   @Operation('releaseToken', RELEASE)
   @Repeatable()
   release(
@@ -77,6 +80,7 @@ export class LeasesController {
   @Post('release/:id')
   @ApiParam(TOKEN_ID)
   @ApiBody({ type: ReleaseBody, required: false })
+  @Needs(['use', 'operate'], 'its token')
   @Operation('releaseTokenById', { ...RELEASE, summary: `${RELEASE.summary} (the same route, written the other way)` })
   @Repeatable()
   releaseById(
@@ -91,6 +95,7 @@ export class LeasesController {
   @Post(':id/keep-alive')
   @ApiParam(TOKEN_ID)
   @ApiBody({ type: KeepAliveBody })
+  @Needs(['use', 'operate'], 'its token')
   @Operation('keepTokenAlive', {
     summary: 'Renew the open lease of a token',
     description: '`lease_id` or `user_id` says whose lease is meant. The new time counts from now.',

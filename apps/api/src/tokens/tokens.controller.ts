@@ -16,6 +16,7 @@ import {
   type TokenQuery,
   type TokenView,
 } from '@app/tokens';
+import { Needs } from '../access/needs.decorator.js';
 import { By } from '../http/by.decorator.js';
 import { DeclaredInputGuard } from '../http/declared-input.guard.js';
 import { Once, Repeatable } from '../http/idempotency.js';
@@ -42,6 +43,7 @@ export class TokensController {
   ) {}
 
   @Get()
+  @Needs('read', 'the query')
   @Operation('listTokens', {
     summary: 'The tokens of a pool',
     description: '`active` oldest lease first, `available` in the order they will be handed out, `all` by id.',
@@ -53,6 +55,7 @@ export class TokensController {
   }
 
   @Get('available')
+  @Needs('read', 'the query')
   @Operation('listAvailableTokens', {
     summary: 'The available tokens of a pool, in the order they will be handed out',
     description: 'The first of the list is the one that has been free for the longest.',
@@ -64,6 +67,7 @@ export class TokensController {
   }
 
   @Get('active')
+  @Needs('read', 'the query')
   @Operation('listActiveTokens', {
     summary: 'The active tokens of a pool, oldest lease first',
     description: 'A full pool that evicts ends the first of the list next.',
@@ -76,6 +80,7 @@ export class TokensController {
 
   @Get(':id')
   @ApiParam(TOKEN_ID)
+  @Needs('read', 'its token')
   @Operation('getToken', {
     summary: 'A token, who holds it, and its latest uses',
     description: 'Its latest 20 uses; `GET /api/tokens/{id}/history` has all of them.',
@@ -88,6 +93,7 @@ export class TokensController {
 
   @Get(':id/events')
   @ApiParam(TOKEN_ID)
+  @Needs('read', 'its token')
   @Operation('listTokenEvents', {
     summary: 'What happened to a token, newest first; also of a deleted one',
     description: 'Each with its `seq`, its place in the feed of the pool.',
@@ -100,6 +106,7 @@ export class TokensController {
 
   @Get(':id/history')
   @ApiParam(TOKEN_ID)
+  @Needs('read', 'its token')
   @Operation('listTokenUses', {
     summary: 'Who used a token and when, newest first; also of a deleted one',
     description: 'A use that is open has no `ended_at`.',
@@ -112,6 +119,7 @@ export class TokensController {
 
   @Post('cleanup')
   @ApiBody({ type: PoolBody, required: false })
+  @Needs('operate', 'the body')
   @Operation('releaseActiveTokens', {
     summary: 'End every active lease of a pool',
     description: 'Whoever held one finds the lease ended by `cleanup`.',
@@ -128,6 +136,7 @@ export class TokensController {
   }
 
   @Delete('clear-active')
+  @Needs('operate', 'the query')
   @Operation('clearActiveTokens', {
     summary: 'End every active lease of a pool (as cleanup does)',
     description: '`released` counts the leases that were ended.',
@@ -145,6 +154,7 @@ export class TokensController {
 
   @Post()
   @ApiBody({ type: PoolBody, required: false })
+  @Needs('operate', 'the body')
   @Operation('createToken', {
     summary: 'Make one token in an elastic pool',
     description: 'Not beyond the `size` of the pool.',
@@ -163,6 +173,7 @@ export class TokensController {
 
   @Delete(':id')
   @ApiParam(TOKEN_ID)
+  @Needs('operate', 'its token')
   @Operation('deleteToken', {
     summary: 'Delete a token of an elastic pool',
     description:

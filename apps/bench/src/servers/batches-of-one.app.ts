@@ -34,7 +34,7 @@ class AppWithBatchesOfOne {
 export async function listen(): Promise<void> {
   const config = readConfig(process.env);
   const logger = await createLogger(config);
-  const app = await assembleApp(AppWithBatchesOfOne.of(config), logger);
+  const app = await assembleApp(AppWithBatchesOfOne.of(config), config, logger);
   process.on('SIGTERM', () => void app.close().then(() => process.exit()));
   await app.listen(config.port, config.host);
 }

@@ -33,7 +33,11 @@ class AppWithNoOp {
 export async function listen(): Promise<void> {
   const config = readConfig(process.env);
   const logger = await createLogger(config);
-  const app = await assembleApp(AppWithNoOp.of(AppModule.of(config, config.databaseUrl as string, logger)), logger);
+  const app = await assembleApp(
+    AppWithNoOp.of(AppModule.of(config, config.databaseUrl as string, logger)),
+    config,
+    logger,
+  );
   serveDocument(app);
   process.on('SIGTERM', () => void app.close().then(() => process.exit()));
   await app.listen(config.port, config.host);

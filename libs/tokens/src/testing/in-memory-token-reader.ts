@@ -32,6 +32,8 @@ export class InMemoryTokenReader extends TokenReader {
     return refuse('token_not_found', `there is no token ${tokenId}`);
   }
 
+  poolOf = notRead;
+
   endOf(tokenId: string, leaseId: string): Promise<{ end_reason: EndReason; ended_at: string } | null> {
     const end = this.#existing()
       .flatMap((pool) => this.repository.look(pool).events)

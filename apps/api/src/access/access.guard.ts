@@ -1,0 +1,69 @@
+// With AUTH=keys: whether the key that came with a request is for its route and its pool. What a key is not for is, for
+// it, as if it were not there.
+
+import type { CanActivate, ExecutionContext } from '@nestjs/common';
+import { mayUse, type LiveKey } from '@app/keys';
+import { DEFAULT_POOL, ELASTIC_POOL, type TokenPoolService } from '@app/tokens';
+import type { Request } from 'express';
+import { HttpProblem } from '../http/problem.js';
+import { isUuid } from '../uuid.js';
+import { accessOf, type PoolPlace } from './needs.decorator.js';
+import { unauthenticated } from './unauthenticated.js';
+
+export class AccessGuard implements CanActivate {
+  constructor(private readonly service: TokenPoolService) {}
+
+  canActivate(context: ExecutionContext): boolean | Promise<boolean> {
+    const access = accessOf(context.getHandler(), context.getClass());
+    if (access === 'public') return true;
+    const req = context.switchToHttp().getRequest<Request>();
+    const { key } = req;
+    if (!key) throw unauthenticated();
+    if (!access) throw new HttpProblem('insufficient_scope', 'this route is for nobody: it does not say for whom');
+    if (!access.scopes.some((scope) => key.scopes.includes(scope))) {
+      throw new HttpProblem('insufficient_scope', `this takes a key with the scope ${access.scopes.join(' or ')}`);
+    }
+    if (key.pools === null) return true;
+    return access.pool === 'its token' ? this.#isForToken(key, req) : isForPool(key, req, access.pool);
+  }
+
+  async #isForToken(key: LiveKey, { params }: Request): Promise<boolean> {
+    // What is no id is refused with that behind the guard.
+    const id = params['id'];
+    if (!isUuid(id)) return true;
+    if (mayUse(key, await this.service.poolOf(id.toLowerCase()))) return true;
+    throw new HttpProblem('token_not_found', `there is no token ${id.toLowerCase()}`);
+  }
+}
+
+function isForPool(key: LiveKey, req: Request, place: Exclude<PoolPlace, 'its token'>): boolean {
+  switch (place) {
+    case 'the path':
+      return mustSee(key, req.params['name']);
+    case 'the body':
+      return mustSee(key, (req.body as { pool?: unknown } | undefined)?.pool ?? DEFAULT_POOL);
+    case 'the query':
+      return mustSee(key, req.query['pool'] ?? DEFAULT_POOL);
+    case 'elastic':
+      if (!mayUse(key, ELASTIC_POOL)) throw notFor(ELASTIC_POOL);
+      return true;
+    case 'its name': {
+      const name = (req.body as { name?: unknown } | undefined)?.name;
+      if (typeof name === 'string' && !mayUse(key, name)) throw notFor(name.slice(0, 64));
+      return true;
+    }
+    case 'the answer':
+      return true;
+  }
+}
+
+/** What is no name is refused with that behind the guard. */
+function mustSee(key: LiveKey, poolName: unknown): boolean {
+  if (typeof poolName === 'string' && !mayUse(key, poolName)) {
+    throw new HttpProblem('pool_not_found', `there is no pool ${poolName}`);
+  }
+  return true;
+}
+
+const notFor = (poolName: string): HttpProblem =>
+  new HttpProblem('insufficient_scope', `the key is not for the pool ${poolName}`);

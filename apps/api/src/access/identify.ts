@@ -1,0 +1,67 @@
+// Middleware, before the body is read: who asks. Finds the key that comes with a request, and counts the request.
+
+import { containsKey, type KeyRing, type LiveKey } from '@app/keys';
+import type { NextFunction, Request, RequestHandler, Response } from 'express';
+import type { Config } from '../config.js';
+import { HttpProblem } from '../http/problem.js';
+import { addressOf, networkOf } from './address.js';
+import { FailedAttempts, RateLimit } from './rate-limits.js';
+import { unauthenticated } from './unauthenticated.js';
+
+declare module 'node:http' {
+  interface IncomingMessage {
+    /** The key that came with it, null without one. Undefined where none is asked for. */
+    key?: LiveKey | null;
+    /** Where it came from, where that is asked for. */
+    address?: string;
+  }
+}
+
+/** What is served to everybody, without a key and without a limit; `@Public` says the same on its routes. */
+const FOR_EVERYBODY = /^\/(?:|health\/.*|console(?:\/.*)?|docs(?:\/.*)?|openapi(?:-3\.0)?\.json)$/;
+const BEARER = /^bearer +(\S+) *$/i;
+
+/** Undefined where there is nothing to find out. */
+export function identify(config: Pick<Config, 'auth' | 'rateLimit'>, ring: KeyRing): RequestHandler | undefined {
+  const limit = config.rateLimit > 0 ? new RateLimit(config.rateLimit) : undefined;
+  if (config.auth === 'open') return limit && ((req, res, next) => settled(byAddress(req, res), next));
+  const attempts = new FailedAttempts();
+
+  return (req, res, next) => {
+    req.key = null;
+    if (containsKey(req.url)) {
+      const detail = 'a key does not belong in a URL, which others keep: send it as Authorization: Bearer tp_…';
+      return next(new HttpProblem('invalid_request', detail));
+    }
+    if (req.method === 'OPTIONS' || FOR_EVERYBODY.test(req.path)) return next();
+    const text = BEARER.exec(req.headers.authorization ?? '')?.[1];
+    const known = text === undefined ? null : ring.recall(text);
+    req.address = addressOf(req);
+    if (known === null) return settled(stranger(text, req, res), next);
+    req.key = known;
+    if (limit) return settled(limit.count('key', known.id, res), next);
+    next();
+  };
+
+  /** One that is not known to be good: the address counts until it is. */
+  async function stranger(text: string | undefined, req: Request, res: Response): Promise<void> {
+    const network = networkOf(req.address as string);
+    await limit?.count('address', network, res);
+    if (text === undefined) throw unauthenticated();
+    if (!ring.wasGood(text)) await attempts.mayTry(network);
+    const key = await ring.check(text);
+    if (key === null) {
+      await attempts.failed(network);
+      throw unauthenticated();
+    }
+    req.key = key;
+  }
+
+  async function byAddress(req: Request, res: Response): Promise<void> {
+    if (req.method === 'OPTIONS' || FOR_EVERYBODY.test(req.path)) return;
+    req.address = addressOf(req);
+    await limit?.count('address', networkOf(req.address), res);
+  }
+}
+
+const settled = (work: Promise<void>, next: NextFunction): void => void work.then(() => next(), next);

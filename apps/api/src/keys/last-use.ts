@@ -1,0 +1,42 @@
+// Writes down now and then which keys were used, all at once: no request waits for it.
+
+import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { KeyRing } from '@app/keys';
+import { DomainError } from '@app/tokens';
+import type { Logger } from 'pino';
+import { LOGGER } from '../logger.js';
+
+const INTERVAL_MS = 10_000;
+
+@Injectable()
+export class LastUse implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly ring: KeyRing,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.#arm();
+  }
+
+  /** After the last request was answered. */
+  async beforeApplicationShutdown(): Promise<void> {
+    clearTimeout(this.#timer);
+    await this.#note();
+  }
+
+  #arm(): void {
+    this.#timer = setTimeout(() => void this.#note().then(() => this.#arm()), INTERVAL_MS).unref();
+  }
+
+  async #note(): Promise<void> {
+    try {
+      await this.ring.noteUse();
+    } catch (error) {
+      const told = error instanceof DomainError ? { reason: error.message } : { err: error };
+      this.logger.warn(told, 'the last use of keys cannot be written down');
+    }
+  }
+}
