@@ -1,6 +1,6 @@
 // What is shown: judged by the database's clock, in the promised order, page by page.
 
-import { asStored, auditPool, DomainError, sweep, type TokenReader } from '@app/tokens';
+import { asStored, auditPool, DomainError, sweep, type StoredEventView, type TokenReader } from '@app/tokens';
 import { installClock, type MovableClock } from './support/clock.js';
 import { createTestDatabase, type TestDatabase } from './support/database.js';
 import { audit, openService, type Service } from './support/service.js';
@@ -188,7 +188,10 @@ test('the audit is told the same events as the feed, after any seq, to the micro
   const { events } = await reader.feed(pool, 0, 100);
   const stored = await reader.storedEvents(pool, 0, 100);
   expect(stored).toHaveLength(9);
-  expect(events.map(asStored)).toMatchObject(stored);
+  const ofFeed = ({ seq, token_id, event, user_id, fence, reason, occurred_at, recorded_at }: StoredEventView) => {
+    return { seq, token_id, event, user_id, fence, reason, occurred_at, recorded_at };
+  };
+  expect(stored.map(ofFeed)).toEqual(events.map(asStored).map(ofFeed));
   expect(await reader.storedEvents(pool, 5, 2)).toEqual(stored.slice(5, 7));
   expect(await reader.storedEvents(pool, 9, 100)).toEqual([]);
 });

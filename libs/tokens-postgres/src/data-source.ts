@@ -12,6 +12,7 @@ import { ApiKeys1700000000003 } from './migrations/1700000000003-api-keys.js';
 import { KeptAnswers1700000000001 } from './migrations/1700000000001-kept-answers.js';
 import { Callers1700000000002 } from './migrations/1700000000002-callers.js';
 import { FairPolicy1700000000004 } from './migrations/1700000000004-fair-policy.js';
+import { EventChain1700000000008 } from './migrations/1700000000008-event-chain.js';
 import { EventPartitions1700000000007 } from './migrations/1700000000007-event-partitions.js';
 import { EventsChecked1700000000006 } from './migrations/1700000000006-events-checked.js';
 import { EventsUntil1700000000005 } from './migrations/1700000000005-events-until.js';
@@ -97,6 +98,7 @@ export function createDataSource(url: string, { poolSize = 10, pooler = 'none' }
       EventsUntil1700000000005,
       EventsChecked1700000000006,
       EventPartitions1700000000007,
+      EventChain1700000000008,
     ],
     migrationsTableName: 'migrations',
     installExtensions: false,

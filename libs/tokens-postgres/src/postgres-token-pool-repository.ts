@@ -3,18 +3,22 @@
 import type { PoolClient } from 'pg';
 import type { DataSource } from 'typeorm';
 import {
+  CHAIN_BEGINS,
   DomainError,
   InvariantViolation,
   TokenPool,
   TokenPoolRepository,
   countsHoldings,
   needs,
+  nextHash,
   type Needs,
   type PoolPolicy,
+  type RecordedEventView,
 } from '@app/tokens';
 import { BEGIN, COMMIT, Database, DatabaseFailure, ROLLBACK, send, unavailable } from './database.js';
 import type { Question } from './exchange.js';
 import { OneAtATime } from './one-at-a-time.js';
+import { STORED_EVENTS } from './read-statements.js';
 import {
   answerParameters,
   countedParameters,
@@ -37,6 +41,7 @@ import {
   MAKE_ROOM,
   POOLS_TO_SWEEP,
   SAVE_ANSWERS,
+  SAVE_HEAD,
   SAVE_SLICE,
   UPDATE_POLICY,
 } from './statements.js';
@@ -71,6 +76,10 @@ const countedSlice = (poolName: string, needed: Needs): Question => ({
 });
 
 const NOBODY_THERE = Symbol('no row was locked');
+const STILL_BEHIND = Symbol('there are more events without a hash');
+
+/** Events without a hash that one transaction chains on. */
+const CHAINED_AT_ONCE = 5000;
 
 export class PostgresTokenPoolRepository extends TokenPoolRepository {
   readonly #database: Database;
@@ -142,13 +151,25 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
     }
   }
 
-  /** Two round trips: lock and look; write and commit. */
   async #transaction<T>(
     lock: Question,
     poolName: string,
     needed: Needs,
     decide: Decision<T>,
   ): Promise<T | typeof NOBODY_THERE> {
+    for (;;) {
+      const result = await this.#roundTrips(lock, poolName, needed, decide);
+      if (result !== STILL_BEHIND) return result;
+    }
+  }
+
+  /** Two round trips: lock and look; write and commit. */
+  async #roundTrips<T>(
+    lock: Question,
+    poolName: string,
+    needed: Needs,
+    decide: Decision<T>,
+  ): Promise<T | typeof NOBODY_THERE | typeof STILL_BEHIND> {
     const client = await this.#database.connect();
     let isClean = false;
     try {
@@ -168,6 +189,11 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
         const [again] = await send(client, countedSlice(poolName, needed));
         slice = toSlice(poolName, again?.rows[0] as SliceRow, needed, kept?.rows);
       } else if (isCounted && !counts) this.#counted.delete(poolName);
+      const hash = await this.#hashBefore(client, poolName, loaded?.rows[0] as SliceRow);
+      if (hash === null) {
+        isClean = true;
+        return STILL_BEHIND;
+      }
       const pool = TokenPool.restore(slice);
       let result: T;
       try {
@@ -177,7 +203,7 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
         isClean = true;
         throw refusal;
       }
-      await this.#commit(client, pool, slice.state.policy, result);
+      await this.#commit(client, pool, hash, slice.state.policy, result);
       isClean = true;
       return result;
     } finally {
@@ -185,13 +211,36 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
     }
   }
 
-  async #commit<T>(client: PoolClient, pool: TokenPool, policyBefore: PoolPolicy, result: T): Promise<void> {
+  /**
+   * The hash that the next event follows. What a version without hashes has added is chained on first, under the pool's lock;
+   * null when that was so much that it was committed by itself, and there may be more.
+   */
+  async #hashBefore(client: PoolClient, pool: string, row: SliceRow): Promise<string | null> {
+    let hash = row.last_hash ?? CHAIN_BEGINS;
+    if (row.hashed_seq === row.last_seq) return hash;
+    const missing = { ...STORED_EVENTS, values: [pool, CHAINED_AT_ONCE, row.hashed_seq] };
+    const [answer] = await send(client, missing);
+    const events = answer?.rows as RecordedEventView[];
+    for (const event of events) hash = nextHash(hash, event);
+    if (events.length < CHAINED_AT_ONCE) return hash;
+    const head = { ...SAVE_HEAD, values: [pool, Buffer.from(hash, 'hex'), events.at(-1)!.seq] };
+    await send(client, head, COMMIT);
+    return null;
+  }
+
+  async #commit<T>(
+    client: PoolClient,
+    pool: TokenPool,
+    hashBefore: string,
+    policyBefore: PoolPolicy,
+    result: T,
+  ): Promise<void> {
     const { policy, lastSeq } = pool.state;
     const statements: Question[] = [];
     let lastEventId = '';
     if (policy !== policyBefore) statements.push({ ...UPDATE_POLICY, values: policyParameters(policy) });
     if (pool.events.length > 0) {
-      const save = saveParameters(policy.name, pool);
+      const save = saveParameters(policy.name, pool, hashBefore);
       lastEventId = save.lastEventId;
       statements.push({ ...SAVE_SLICE, values: save.values });
     }

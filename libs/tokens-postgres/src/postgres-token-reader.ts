@@ -13,7 +13,7 @@ import {
   type NewsView,
   type PageRequest,
   type PoolView,
-  type StoredEventView,
+  type RecordedEventView,
   type StoredPoolView,
   type TokenDetailsView,
   type TokenPage,
@@ -139,8 +139,8 @@ export class PostgresTokenReader extends TokenReader {
     });
   }
 
-  storedEvents(poolName: string, after: number, limit: number): Promise<StoredEventView[]> {
-    return this.#database.read<StoredEventView>(STORED_EVENTS, [poolName, limit, after]);
+  storedEvents(poolName: string, after: number, limit: number): Promise<RecordedEventView[]> {
+    return this.#database.read<RecordedEventView>(STORED_EVENTS, [poolName, limit, after]);
   }
 
   async feed(poolName: string, after: number, limit: number): Promise<FeedPage> {

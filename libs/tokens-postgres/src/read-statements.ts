@@ -147,7 +147,8 @@ export const END_OF_LEASE = named(
 export const STORED_POOL = named(
   'stored_pool',
   `SELECT size, last_seq::double precision AS last_seq, last_fence::double precision AS last_fence, token_count,
-     lease_count
+     lease_count, chained_after::double precision AS chained_after, hashed_seq::double precision AS hashed_seq,
+     encode(last_hash, 'hex') AS last_hash
    FROM pools WHERE name = $1`,
 );
 
@@ -160,14 +161,15 @@ export const STORED_TOKENS = named(
 );
 
 /**
- * $1 pool, $2 page size, after seq $3. Only what the auditor looks at, with instants as numbers: of a million rows, dates
- * in words are half the work. The order is that of e.seq, not of the number that leaves: the index has it.
+ * $1 pool, $2 page size, after seq $3. All columns, as the chain of hashes takes them, with instants as numbers: of a million
+ * rows, dates in words are half the work. The order is that of e.seq, not of the number that leaves: the index has it.
  */
 export const STORED_EVENTS = named(
   'stored_events',
   `SELECT e.seq::double precision AS seq, token_id, event, user_id, fence::double precision AS fence, reason,
      ${micros('occurred_at')} AS occurred_at, ${micros('recorded_at')} AS recorded_at,
-     CASE WHEN event IN ('activated', 'renewed') THEN ${micros('expires_at')} END AS expires_at
+     ${micros('expires_at')} AS expires_at, pool, id, lease_id, ${micros('activated_at')} AS activated_at, metadata, key_id,
+     actor, request_id, tokens_after, leases_after, encode(hash, 'hex') AS hash
    FROM token_events e WHERE pool = $1 AND e.seq > $3 ORDER BY e.seq LIMIT $2`,
 );
 

@@ -1,7 +1,7 @@
 // A pool's slice between rows and domain. Instants are seconds in a double on the way in, microseconds on the way out.
 
 import { randomUUID } from 'node:crypto';
-import { OPEN } from '@app/tokens';
+import { nextHash, OPEN } from '@app/tokens';
 import type {
   Evict,
   Holding,
@@ -14,6 +14,7 @@ import type {
   PoolSlice,
   ReleaseAuthority,
   Token,
+  TokenEvent,
   TokenPool,
 } from '@app/tokens';
 import { bigints, booleans, jsons, texts, uuids } from './array-parameter.js';
@@ -37,6 +38,9 @@ export interface SliceRow {
   last_fence: string;
   token_count: number;
   lease_count: number;
+  /** In hexadecimal digits. */
+  last_hash: string | null;
+  hashed_seq: string;
   now: number;
   next_expiry: number | null;
   tokens: TokenTuple[] | null;
@@ -143,8 +147,15 @@ function toToken([id, userId, leaseId, keyId, fence, lastActivatedAt, expiresAt,
   };
 }
 
-/** The parameters of SAVE_SLICE, and the id of the last event, by which the transaction is known again. */
-export function saveParameters(name: string, pool: TokenPool): { values: Value[]; lastEventId: string } {
+/**
+ * The parameters of SAVE_SLICE, and the id of the last event, by which the transaction is known again.
+ * @param hashBefore of the pool's last event
+ */
+export function saveParameters(
+  name: string,
+  pool: TokenPool,
+  hashBefore: string,
+): { values: Value[]; lastEventId: string } {
   const touched = [...pool.changed].filter((token) => !pool.generated.has(token));
   const isNew = [...touched.map(() => false), ...[...pool.generated].map(() => true)];
   const tokens = [...touched, ...pool.generated];
@@ -179,10 +190,47 @@ export function saveParameters(name: string, pool: TokenPool): { values: Value[]
     pool.now,
     unlessNone(tokens.map(({ lease }) => lease && lease.keyId)),
     unlessNone(events.map(({ lease }) => lease && lease.keyId)),
-    unlessNone(events.map(({ actor }) => (actor === OPEN ? null : actor))),
+    unlessNone(events.map(storedActor)),
     unlessNone(events.map(({ requestId }) => requestId)),
+    bigints(events.map(({ tokensAfter }) => tokensAfter)),
+    bigints(events.map(({ leasesAfter }) => leasesAfter)),
+    hashes(name, pool, eventIds, hashBefore),
   ];
   return { values, lastEventId: eventIds.at(-1) as string };
+}
+
+const storedActor = ({ actor }: TokenEvent): string | null => (actor === OPEN ? null : actor);
+
+/** One after the other, 32 bytes each. */
+function hashes(pool: string, { events, now }: TokenPool, ids: readonly string[], before: string): Buffer {
+  let hash = before;
+  let all = '';
+  for (const [place, event] of events.entries()) {
+    const { lease } = event;
+    hash = nextHash(hash, {
+      pool,
+      seq: event.seq,
+      id: ids[place]!,
+      token_id: event.tokenId,
+      event: event.event,
+      reason: event.reason,
+      occurred_at: event.occurredAt,
+      recorded_at: now,
+      user_id: lease && lease.userId,
+      fence: lease && lease.fence,
+      lease_id: lease && lease.leaseId,
+      activated_at: lease && lease.activatedAt,
+      expires_at: lease && lease.expiresAt,
+      metadata: event.metadata,
+      key_id: lease && lease.keyId,
+      actor: storedActor(event),
+      request_id: event.requestId,
+      tokens_after: event.tokensAfter,
+      leases_after: event.leasesAfter,
+    });
+    all += hash;
+  }
+  return Buffer.from(all, 'hex');
 }
 
 /** A list of nothing but null is left out: what is missing is NULL. */

@@ -95,6 +95,7 @@ const loadSlice = (counts: boolean): string => `
   )
   SELECT kind, size, ttl_seconds, renewable, max_lifetime_seconds, idle_ttl_seconds, on_exhausted,
     release_authority, max_per_user, max_per_key, protect_seconds, evict, last_seq, last_fence, token_count, lease_count,
+    encode(last_hash, 'hex') AS last_hash, hashed_seq,
     date_part('epoch', now) AS now,
     (SELECT json_agg(json_build_array(id, user_id, lease_id, key_id, fence, date_part('epoch', last_activated_at),
       date_part('epoch', expires_at), date_part('epoch', free_since))) FROM slice) AS tokens,
@@ -118,7 +119,8 @@ const instant = (micros: string): string => `timestamptz 'epoch' + ${micros} * i
  * $10 deleted token ids; events: $11 id, $12 token, $13 event, $14 reason, $15 occurred, $16 user, $17 fence,
  * $18 lease, $19 activated, $20 expires, $21 metadata; pool: $22 last seq, $23 last fence, $24 tokens,
  * $25 leases, $26 now. Added: $27 the key of a token's lease; of an event $28 the key of its lease, $29 the actor and
- * $30 the request. Where no key is asked for, the lists of keys and actors are empty: what is missing is NULL.
+ * $30 the request; $31 and $32 tokens and leases of the pool after it, and $33 all hashes in a row, 32 bytes each, the
+ * last of which the pool goes on from. Where no key is asked for, the lists of keys and actors are empty: what is missing is NULL.
  * A token that is not there to be changed would make the audit lie: the count then turns last_seq into null,
  * which the column refuses.
  */
@@ -146,20 +148,26 @@ export const SAVE_SLICE = named(
     RETURNING 1
   ), recorded AS (
     INSERT INTO token_events (pool, seq, id, token_id, event, reason, occurred_at, recorded_at, user_id, fence,
-      lease_id, activated_at, expires_at, metadata, key_id, actor, request_id)
+      lease_id, activated_at, expires_at, metadata, key_id, actor, request_id, tokens_after, leases_after, hash)
     SELECT $1, $22::bigint - cardinality($11::uuid[]) + place, id, token_id, event, reason,
       ${instant('occurred')}, ${instant('$26::bigint')}, user_id, fence, lease_id,
-      ${instant('activated')}, ${instant('expires')}, metadata, key_id, actor, request_id
+      ${instant('activated')}, ${instant('expires')}, metadata, key_id, actor, request_id,
+      tokens_after, leases_after, substr($33::bytea, 32 * place::int - 31, 32)
     FROM unnest($11::uuid[], $12::uuid[], $13::text[], $14::text[], $15::bigint[], $16::uuid[], $17::bigint[],
-      $18::uuid[], $19::bigint[], $20::bigint[], $21::jsonb[], $28::text[], $29::text[], $30::text[]) WITH ORDINALITY
+      $18::uuid[], $19::bigint[], $20::bigint[], $21::jsonb[], $28::text[], $29::text[], $30::text[], $31::bigint[],
+      $32::bigint[]) WITH ORDINALITY
       AS e (id, token_id, event, reason, occurred, user_id, fence, lease_id, activated, expires, metadata, key_id,
-        actor, request_id, place)
+        actor, request_id, tokens_after, leases_after, place)
   )
   UPDATE pools SET last_fence = $23, token_count = $24, lease_count = $25, last_at = ${instant('$26::bigint')},
+    last_hash = substr($33::bytea, length($33::bytea) - 31), hashed_seq = $22::bigint,
     last_seq = CASE WHEN (SELECT count(*) FROM updated) + (SELECT count(*) FROM inserted)
       + (SELECT count(*) FROM deleted) = cardinality($3::uuid[]) + cardinality($10::uuid[]) THEN $22::bigint END
   WHERE name = $1`,
 );
+
+/** $1 pool, $2 hash of the event $3. Of events that a version without hashes has added, under the pool's lock. */
+export const SAVE_HEAD = named('save_head', `UPDATE pools SET last_hash = $2::bytea, hashed_seq = $3 WHERE name = $1`);
 
 /** $1 pool, $2 use cases and $3 keys, side by side. */
 export const LOAD_ANSWERS = named(

@@ -1,6 +1,7 @@
 // The audit of a pool: its feed read from the first event, every rule checked, and the fold compared with what is stored.
 
 import { Auditor } from './auditor.js';
+import { ChainAuditor } from './chain-auditor.js';
 import type { TokenReader } from './token-reader.js';
 
 export interface AuditReport {
@@ -18,7 +19,8 @@ export interface AuditReport {
 const PAGE = 5000;
 
 /**
- * Takes no lock: the tokens are of one snapshot, and the feed up to its seq does not change any more.
+ * Takes no lock: the tokens are of one snapshot, and the feed up to its seq does not change any more. The first finding is that of the
+ * chain of hashes, when there is one.
  * @throws DomainError `pool_not_found`, `unavailable`
  */
 export async function auditPool(
@@ -28,16 +30,20 @@ export async function auditPool(
 ): Promise<AuditReport> {
   const stored = await reader.stored(poolName);
   const auditor = new Auditor(stored.size);
+  const chain = new ChainAuditor(stored);
   for (let after = 0; after < stored.last_seq;) {
     const events = await reader.storedEvents(poolName, after, Math.min(PAGE, stored.last_seq - after));
-    for (const event of events) auditor.add(event);
+    for (const event of events) {
+      auditor.add(event);
+      chain.add(event);
+    }
     const last = events.at(-1)?.seq;
     if (last === undefined) break;
     after = last;
     onProgress(after, stored.last_seq);
   }
   // As stored, overdue leases are still open: no lease is over before the first instant.
-  const findings = [...auditor.finish(), ...auditor.compare(stored.tokens, 0)];
+  const findings = [...chain.finish(), ...auditor.finish(), ...auditor.compare(stored.tokens, 0)];
   const folded = {
     last_seq: auditor.events,
     last_fence: auditor.fence,

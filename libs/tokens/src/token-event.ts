@@ -27,6 +27,9 @@ export interface TokenEvent {
   readonly actor: string;
   /** Of the request by which it was done; null when it was none. */
   readonly requestId: string | null;
+  /** The pool's counters after it: tokens not deleted, and open leases, overdue ones included. */
+  readonly tokensAfter: number;
+  readonly leasesAfter: number;
   /** What the caller of `allocate` gave to be kept with the lease. */
   readonly metadata: Metadata | null;
 }

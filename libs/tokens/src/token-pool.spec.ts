@@ -112,6 +112,8 @@ describe('a grant', () => {
         lease,
         actor: 'system',
         requestId: null,
+        tokensAfter: 1,
+        leasesAfter: 1,
         metadata: { job: 7 },
       },
     ]);
@@ -503,6 +505,8 @@ describe('keep-alive', () => {
         lease: renewed,
         actor: 'system',
         requestId: null,
+        tokensAfter: 1,
+        leasesAfter: 1,
         metadata: null,
       },
     ]);

@@ -269,7 +269,20 @@ export class TokenPool {
     const caller = decidedByClock ? null : this.caller;
     const actor = caller === null ? SYSTEM : (caller.keyId ?? OPEN);
     const requestId = caller && caller.requestId;
-    this.events.push({ seq, tokenId, event, reason, occurredAt, lease, actor, requestId, metadata });
+    const { tokenCount: tokensAfter, leaseCount: leasesAfter } = this.#state;
+    this.events.push({
+      seq,
+      tokenId,
+      event,
+      reason,
+      occurredAt,
+      lease,
+      actor,
+      requestId,
+      tokensAfter,
+      leasesAfter,
+      metadata,
+    });
   }
 
   get #asker(): Caller {

@@ -9,7 +9,7 @@ import type {
   LeaseAgesView,
   NewsView,
   PoolView,
-  StoredEventView,
+  RecordedEventView,
   StoredPoolView,
   TokenDetailsView,
   TokenPage,
@@ -68,7 +68,7 @@ export abstract class TokenReader {
   abstract stored(poolName: string): Promise<StoredPoolView>;
 
   /** Events after a seq, oldest first; none of a pool that does not exist. */
-  abstract storedEvents(poolName: string, after: number, limit: number): Promise<StoredEventView[]>;
+  abstract storedEvents(poolName: string, after: number, limit: number): Promise<RecordedEventView[]>;
 
   /** Events after a seq, oldest first, without gaps. @throws DomainError `pool_not_found` */
   abstract feed(poolName: string, after: number, limit: number): Promise<FeedPage>;

@@ -122,8 +122,26 @@ export interface StoredEventView {
   readonly reason: TokenEvent['reason'];
   readonly occurred_at: Instant;
   readonly recorded_at: Instant;
-  /** Of `activated` and `renewed`: the deadline from then on. */
+  /** The deadline of the lease that it is about: of `activated` and `renewed`, from then on. */
   readonly expires_at: Instant | null;
+}
+
+/** For the audit's chain: all that is written down of an event, as it is. */
+export interface RecordedEventView extends StoredEventView {
+  readonly pool: string;
+  readonly id: string;
+  readonly lease_id: string | null;
+  readonly activated_at: Instant | null;
+  readonly metadata: Metadata | null;
+  readonly key_id: string | null;
+  /** Null: `open`, or in an event of the version before. */
+  readonly actor: string | null;
+  readonly request_id: string | null;
+  /** Null in an event of the version before. */
+  readonly tokens_after: number | null;
+  readonly leases_after: number | null;
+  /** 64 hexadecimal digits; null in an event of the version before. */
+  readonly hash: string | null;
 }
 
 /** For the audit: what is written down, not judged by any clock. */
@@ -133,5 +151,11 @@ export interface StoredPoolView {
   readonly last_fence: number;
   readonly token_count: number;
   readonly lease_count: number;
+  /** The events up to this seq are from before there was a chain of hashes. */
+  readonly chained_after: number;
+  /** The seq up to which the chain goes. */
+  readonly hashed_seq: number;
+  /** Of that event; null when the chain is empty. */
+  readonly last_hash: string | null;
   readonly tokens: readonly TokenView[];
 }

@@ -72,4 +72,15 @@ export class PoolEntity {
 
   @Column({ type: 'text', default: 'oldest' })
   evict: string;
+
+  /** Of the newest event in the chain, which is that of `hashed_seq`: a version without hashes may have added others. */
+  @Column({ name: 'last_hash', type: 'bytea', nullable: true })
+  lastHash: Buffer | null;
+
+  @Column({ name: 'hashed_seq', type: 'bigint', default: 0 })
+  hashedSeq: string;
+
+  /** The events up to this one are from before there was a chain. */
+  @Column({ name: 'chained_after', type: 'bigint', default: 0 })
+  chainedAfter: string;
 }

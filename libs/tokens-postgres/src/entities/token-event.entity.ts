@@ -73,4 +73,16 @@ export class TokenEventEntity {
   /** What the caller gave to be kept with the lease. */
   @Column({ type: 'jsonb', nullable: true })
   metadata: unknown;
+
+  // The pool's counters after the event: how full it was then is found without folding.
+
+  @Column({ name: 'tokens_after', type: 'integer', nullable: true })
+  tokensAfter: number | null;
+
+  @Column({ name: 'leases_after', type: 'integer', nullable: true })
+  leasesAfter: number | null;
+
+  /** SHA-256 over this event and the hash before it (event-chain.ts). */
+  @Column({ type: 'bytea', nullable: true })
+  hash: Buffer | null;
 }

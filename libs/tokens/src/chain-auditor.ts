@@ -1,0 +1,59 @@
+// Follows the hashes of a pool's feed, and names the first event that does not fit.
+
+import { CHAIN_BEGINS, nextHash } from './event-chain.js';
+import type { RecordedEventView, StoredPoolView } from './views.js';
+
+/** Of the pool's row: where its chain begins, and how far and to which hash it goes. */
+export type ChainHead = Pick<StoredPoolView, 'chained_after' | 'hashed_seq' | 'last_hash'>;
+
+export class ChainAuditor {
+  readonly findings: string[] = [];
+  #hash: string = CHAIN_BEGINS;
+  #isBroken = false;
+  #reaches = 0;
+
+  constructor(private readonly head: ChainHead) {}
+
+  /** The hash after the last event that was added. */
+  get hash(): string {
+    return this.#hash;
+  }
+
+  /** The next event of the feed. */
+  add(event: RecordedEventView): void {
+    this.#reaches = event.seq;
+    // From before there was a chain.
+    if (event.seq <= this.head.chained_after) return;
+    const hash = nextHash(this.#hash, event);
+    // One of the version before carries none: the next hash covers it all the same.
+    if (event.hash !== null && event.hash !== hash) {
+      this.#find(
+        `seq ${event.seq} (${event.event} ${event.token_id}): it, or what is before it, was changed: its hash is another`,
+      );
+      this.#hash = event.hash;
+    } else {
+      this.#hash = hash;
+    }
+    if (event.seq === this.head.hashed_seq && this.#hash !== (this.head.last_hash ?? CHAIN_BEGINS)) {
+      this.#find(
+        `seq ${event.seq} (${event.event} ${event.token_id}): its hash is not the one that the pool goes on from`,
+      );
+    }
+  }
+
+  /** To be called after the last event. */
+  finish(): string[] {
+    if (this.#reaches < this.head.hashed_seq) {
+      this.#find(
+        `seq ${this.#reaches + 1}: the chain of hashes goes up to seq ${this.head.hashed_seq}, the feed does not`,
+      );
+    }
+    return this.findings;
+  }
+
+  /** Only the first: what comes after it follows from it. */
+  #find(what: string): void {
+    if (!this.#isBroken) this.findings.push(what);
+    this.#isBroken = true;
+  }
+}
