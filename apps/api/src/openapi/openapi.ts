@@ -8,6 +8,8 @@ import { docsHeaders } from '../http/page-headers.js';
 import type { Operation as MeasuredOperation } from '../metrics/http-metrics.js';
 import { inOpenApi30 } from './openapi-3.0.js';
 
+export const VERSION = '0.1.0';
+
 const DESCRIPTION =
   'Hands out tokens of pools, each to one user at a time, for a limited time, with an audit of all that happened.';
 
@@ -40,7 +42,7 @@ export function buildDocument(app: INestApplication): OpenAPIObject {
     .setOpenAPIVersion('3.1.0')
     .setTitle('Token pool service')
     .setDescription(DESCRIPTION)
-    .setVersion('0.1.0')
+    .setVersion(VERSION)
     .setLicense('MIT', 'https://opensource.org/license/mit')
     .addServer('/')
     .addTag('tokens', 'Tokens and their leases.')

@@ -7,6 +7,7 @@ import { api, core, metrics, NodeSDK, resources } from '@opentelemetry/sdk-node'
 import { getOtlpMetricExporterFromEnv } from '@opentelemetry/sdk-node/build/src/utils.js';
 import { DEFAULT_LIMITS, type Observer } from '@app/tokens';
 import type { Logger } from 'pino';
+import { VERSION } from '../openapi/openapi.js';
 import { BatchTracer } from './batch-tracer.js';
 import { MetricBridge } from './metric-bridge.js';
 import { traceRequests } from './request-tracer.js';
@@ -26,7 +27,7 @@ export function startTelemetry(logger: Logger): Telemetry {
     resource: resources.defaultResource().merge(
       resources.resourceFromAttributes({
         'service.name': NAME,
-        'service.version': process.env['npm_package_version'],
+        'service.version': VERSION,
       }),
     ),
     // Not the process: its owner and its arguments are nobody's business.

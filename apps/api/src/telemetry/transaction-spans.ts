@@ -20,7 +20,10 @@ export const DATABASE = { 'db.system.name': 'postgresql' };
 
 /** The same in figures, in milliseconds, for whoever does not see the spans. */
 export const phaseAttributes = ({ began, locked, decided, ended, tries }: Phases): api.Attributes => ({
-  'token_pool.lock_ms': (locked ?? ended) - began,
-  ...(decided === null ? {} : { 'token_pool.commit_ms': ended - decided }),
+  'token_pool.lock_ms': rounded((locked ?? ended) - began),
+  ...(decided === null ? {} : { 'token_pool.commit_ms': rounded(ended - decided) }),
   'token_pool.tries': tries,
 });
+
+/** To microseconds. */
+const rounded = (ms: number): number => Math.round(ms * 1000) / 1000;
