@@ -181,16 +181,16 @@ const POOL_VIEW = `
   last_seq::double precision AS last_seq`;
 
 /** The counters are of the same snapshot as the tokens; only the overdue leases have to be counted. */
-const pools = (where: string): string => `
+const pools = (where: string, pool: string): string => `
   WITH p AS MATERIALIZED (SELECT *, greatest(clock_timestamp(), last_at) AS now FROM pools ${where})
   SELECT ${POOL_VIEW} FROM p, LATERAL (
     SELECT count(*)::int AS overdue FROM tokens t
-    WHERE t.pool = p.name AND t.status = 'active' AND t.expires_at <= p.now) o
+    WHERE t.pool = ${pool} AND t.status = 'active' AND t.expires_at <= p.now) o
   ORDER BY name`;
 
-export const POOLS = named('pools', pools(''));
+export const POOLS = named('pools', pools('', 'p.name'));
 /** $1 pool. */
-export const POOL = named('pool', pools('WHERE name = $1'));
+export const POOL = named('pool', pools('WHERE name = $1', '$1'));
 
 /** How old the oldest lease of each pool is, and what no sweep has written down yet. */
 export const LEASE_AGES = named(
@@ -214,7 +214,7 @@ export const LEASE_AGES = named(
 export const FEED = named(
   'feed',
   `SELECT p.last_seq::double precision AS last_seq_of_pool, e.* FROM pools p LEFT JOIN LATERAL (
-     SELECT ${EVENT_VIEW} FROM token_events e WHERE e.pool = p.name AND e.seq > $3
+     SELECT ${EVENT_VIEW} FROM token_events e WHERE e.pool = $1 AND e.seq > $3
        AND e.recorded_at >= $4::timestamptz AND e.recorded_at < $5::timestamptz
      ORDER BY e.seq LIMIT $2) e ON true
    WHERE p.name = $1 ORDER BY e.seq`,
