@@ -3,7 +3,7 @@
 
 const SPEC = '\\.spec\\.ts$';
 const ENTRIES =
-  '^(apps/[^/]+/(src/(main|ha/main|migrate|write-openapi)\\.tsx?|vite\\.config\\.mjs)|libs/[^/]+/src/index\\.ts|ormconfig\\.ts)$';
+  '^(apps/[^/]+/(src/(main|after-restore|ha/main|migrate|write-openapi)\\.tsx?|vite\\.config\\.mjs)|libs/[^/]+/src/index\\.ts|ormconfig\\.ts)$';
 const TEST_ENTRIES = `(${SPEC}|^test/support/global-(setup|teardown)\\.ts$)`;
 /** Implementations of ports that only tests use. */
 const DOUBLES = '^libs/[^/]+/src/testing/';
@@ -81,7 +81,7 @@ export default {
       severity: 'error',
       from: {
         path: '^apps/',
-        pathNot: [SPEC, WORKSHOPS, '^apps/(api/src/(persistence\\.module|migrate)|[^/]+/src/main)\\.ts$'],
+        pathNot: [SPEC, WORKSHOPS, '^apps/(api/src/(persistence\\.module|after-restore|migrate)|[^/]+/src/main)\\.ts$'],
       },
       to: { path: ['^libs/(tokens-postgres|local-postgres)/', DATABASE_DRIVERS] },
     },

@@ -117,8 +117,13 @@ test('the feed of a pool is read from any seq on, oldest first and without gaps'
     ],
   });
   const { body: part } = await ask('GET', '/api/pools/feed/events?after=1&limit=1');
-  expect(part).toEqual({ pool: 'feed', last_seq: 3, events: [body.events[1]] });
-  expect((await ask('GET', '/api/pools/feed/events?after=3')).body).toEqual({ pool: 'feed', last_seq: 3, events: [] });
+  expect(part).toEqual({ pool: 'feed', last_seq: 3, events: [body.events[1]], restores: [] });
+  expect((await ask('GET', '/api/pools/feed/events?after=3')).body).toEqual({
+    pool: 'feed',
+    last_seq: 3,
+    events: [],
+    restores: [],
+  });
 });
 
 test('the audit of a pool says that all is well, or what is not', async () => {

@@ -1161,6 +1161,21 @@ export interface components {
             /** @description Whose lease a full pool evicts: the oldest of all, or the oldest of the user who holds the most. Counts only with `on_exhausted: evict_oldest` */
             evict?: components["schemas"]["Evict"];
         };
+        PoolRestore: {
+            /** @description The `seq` of the newest event that was left; 0: none. */
+            after_seq: number;
+            /** @description The `seq` of the first event after it. */
+            next_seq: number;
+            /** @description The fence of the newest grant that was left; 0: none. */
+            after_fence: number;
+            /** @description The fence of the first grant after it. */
+            next_fence: number;
+            /**
+             * Format: date-time
+             * @example 2026-11-21T09:30:00.123456Z
+             */
+            recorded_at: string;
+        };
         PoolEventFeed: {
             /** @example default */
             pool: string;
@@ -1168,6 +1183,8 @@ export interface components {
             events: components["schemas"]["TokenEvent"][];
             /** @description The `seq` of the newest event of the pool, on this page or not. */
             last_seq: number;
+            /** @description The gaps after where the page begins, oldest first: the database was put back to an earlier state, and the numbers went on further up. As good as always empty. */
+            restores: components["schemas"]["PoolRestore"][];
         };
         PoolAudit: {
             /** @example default */

@@ -5,6 +5,7 @@ import { DataSource } from 'typeorm';
 import { ApiKeyEntity } from './entities/api-key.entity.js';
 import { KeptAnswerEntity } from './entities/kept-answer.entity.js';
 import { PoolEntity } from './entities/pool.entity.js';
+import { RestoreEntity } from './entities/restore.entity.js';
 import { TokenEventEntity } from './entities/token-event.entity.js';
 import { TokenEntity } from './entities/token.entity.js';
 import { share } from './exchange.js';
@@ -17,6 +18,7 @@ import { EventPartitions1700000000007 } from './migrations/1700000000007-event-p
 import { EventsChecked1700000000006 } from './migrations/1700000000006-events-checked.js';
 import { EventsUntil1700000000005 } from './migrations/1700000000005-events-until.js';
 import { PoolsTokensEvents1700000000000 } from './migrations/1700000000000-pools-tokens-events.js';
+import { Restores1700000000020 } from './migrations/1700000000020-restores.js';
 
 /** How long a connection may take to be made or to come free, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 2000;
@@ -88,7 +90,7 @@ export function createDataSource(url: string, { poolSize = 10, pooler = 'none' }
         if (isShared) share(client, { prepares: pooler === 'transaction-prepared', settings: FOR_TRANSACTION });
       },
     },
-    entities: [PoolEntity, TokenEntity, TokenEventEntity, KeptAnswerEntity, ApiKeyEntity],
+    entities: [PoolEntity, TokenEntity, TokenEventEntity, KeptAnswerEntity, ApiKeyEntity, RestoreEntity],
     migrations: [
       PoolsTokensEvents1700000000000,
       KeptAnswers1700000000001,
@@ -99,6 +101,7 @@ export function createDataSource(url: string, { poolSize = 10, pooler = 'none' }
       EventsChecked1700000000006,
       EventPartitions1700000000007,
       EventChain1700000000008,
+      Restores1700000000020,
     ],
     migrationsTableName: 'migrations',
     installExtensions: false,

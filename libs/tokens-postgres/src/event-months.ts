@@ -35,12 +35,16 @@ export class EventMonths {
     return begins.length > FEW ? (begins.at(-RECENT) as string) : BEGINNING;
   }
 
-  /** Between which instants the events of a pool after a seq were recorded, so many of them at most. */
+  /**
+   * Between which instants the events of a pool after a seq were recorded, so many of them at most. The month in which the
+   * next ones begin is let in, too: where the pool was restored they are the first ones, however much further up.
+   */
   async between(pool: string, after: number, most: number): Promise<{ from: string; to: string }> {
     const months = (await this.#ofPool([pool])).get(pool) ?? [];
+    const later = months.findIndex(({ firstSeq }) => firstSeq > after + most);
     return {
       from: months.findLast(({ firstSeq }) => firstSeq <= after + 1)?.begins ?? BEGINNING,
-      to: months.find(({ firstSeq }) => firstSeq > after + most)?.begins ?? END,
+      to: later < 0 ? END : (months[later + 1]?.begins ?? END),
     };
   }
 

@@ -1,5 +1,6 @@
 // What the app joins to the domain's ports, and what ormconfig.ts and the start need.
 
+export { afterRestore, type RaisedPool } from './after-restore.js';
 export { connectionsOf } from './connections-of.js';
 export { createDataSource, type DataSourceOptions, type Pooler } from './data-source.js';
 export { isMigrated, migrate } from './migrate.js';

@@ -71,7 +71,7 @@ export async function isMigrated(source: DataSource): Promise<boolean> {
     `SELECT coalesce(has_table_privilege(to_regclass('migrations'), 'SELECT'), false) AS "isThere"`,
   );
   if (!tables[0]?.isThere) return false;
-  const newest = source.migrations.at(-1)?.constructor.name;
-  const rows: unknown[] = await source.query('SELECT FROM migrations WHERE name = $1', [newest]);
-  return rows.length > 0;
+  const names = source.migrations.map(({ constructor }) => constructor.name);
+  const rows: unknown[] = await source.query('SELECT FROM migrations WHERE name = ANY ($1)', [names]);
+  return rows.length === names.length;
 }

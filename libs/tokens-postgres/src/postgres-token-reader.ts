@@ -14,6 +14,7 @@ import {
   type PageRequest,
   type PoolView,
   type RecordedEventView,
+  type RestoreView,
   type StoredPoolView,
   type TokenDetailsView,
   type TokenPage,
@@ -145,12 +146,11 @@ export class PostgresTokenReader extends TokenReader {
 
   async feed(poolName: string, after: number, limit: number): Promise<FeedPage> {
     const { from, to } = await this.#months.between(poolName, after, limit);
-    const values = [poolName, limit, after, from, to];
-    const rows = await this.#database.read<EventView & { last_seq_of_pool: number }>(FEED, values);
+    const rows = await this.#database.read<FeedRow>(FEED, [poolName, limit, after, from, to]);
     if (!rows[0]) throw notFound(poolName);
-    const { last_seq_of_pool: last_seq } = rows[0];
-    const events = rows.filter(({ id }) => id !== null).map(({ last_seq_of_pool: _, ...event }) => event);
-    return { pool: poolName, events, last_seq };
+    const { last_seq_of_pool: last_seq, restores_of_pool: restores } = rows[0];
+    const events = rows.filter(({ id }) => id !== null).map(ofEvent);
+    return { pool: poolName, events, last_seq, restores: restores ?? [] };
   }
 
   async news(after: ReadonlyMap<string, number>, limit: number): Promise<NewsView[]> {
@@ -214,6 +214,11 @@ export class PostgresTokenReader extends TokenReader {
     return this.#database.read<Row>(statement, [...values, BEGINNING]);
   }
 }
+
+/** What is said of the pool stands in each row, beside an event or alone. */
+type FeedRow = EventView & { last_seq_of_pool: number; restores_of_pool: RestoreView[] | null };
+
+const ofEvent = ({ last_seq_of_pool: _, restores_of_pool: __, ...event }: FeedRow): EventView => event;
 
 type LeaseEnd = NonNullable<Awaited<ReturnType<TokenReader['endOf']>>>;
 

@@ -30,6 +30,17 @@ const EVENT_VIEW = `
   e.request_id,
   coalesce(e.metadata, '{}') || jsonb_build_object('user_id', e.user_id, 'reason', e.reason) AS metadata`;
 
+/** The seq of the pool's newest event. After a restore the counter is further up already (RAISE_COUNTERS). */
+const LAST_SEQ = `
+  coalesce((SELECT r.after_seq FROM restores r WHERE r.pool = p.name AND r.next_seq = p.last_seq + 1), p.last_seq)
+  ::double precision`;
+
+/** The restores of pool p that are said to somebody who knows its feed up to a seq; null: none. */
+const restoresAfter = (seq: string): string => `
+  (SELECT json_agg(json_build_object('after_seq', r.after_seq, 'next_seq', r.next_seq, 'after_fence', r.after_fence,
+     'next_fence', r.next_fence, 'recorded_at', ${iso('r.recorded_at')}) ORDER BY r.next_seq)
+   FROM restores r WHERE r.pool = p.name AND r.next_seq > ${seq})`;
+
 /** $2 page size, $3 after this id, $4 user or null. */
 export const LIST_ALL = named(
   'list_all',
@@ -148,8 +159,8 @@ export const STORED_POOL = named(
   'stored_pool',
   `SELECT size, last_seq::double precision AS last_seq, last_fence::double precision AS last_fence, token_count,
      lease_count, chained_after::double precision AS chained_after, hashed_seq::double precision AS hashed_seq,
-     encode(last_hash, 'hex') AS last_hash
-   FROM pools WHERE name = $1`,
+     encode(last_hash, 'hex') AS last_hash, coalesce(${restoresAfter('0')}, '[]') AS restores
+   FROM pools p WHERE name = $1`,
 );
 
 /** $1 pool, $2 page size, $3 after this id. */
@@ -178,7 +189,7 @@ const POOL_VIEW = `
   max_per_user, max_per_key, protect_seconds, evict,
   json_build_object('total', token_count, 'available', token_count - lease_count + overdue,
     'active', lease_count - overdue) AS counts,
-  last_seq::double precision AS last_seq`;
+  ${LAST_SEQ} AS last_seq`;
 
 /** The counters are of the same snapshot as the tokens; only the overdue leases have to be counted. */
 const pools = (where: string, pool: string): string => `
@@ -213,7 +224,8 @@ export const LEASE_AGES = named(
  */
 export const FEED = named(
   'feed',
-  `SELECT p.last_seq::double precision AS last_seq_of_pool, e.* FROM pools p LEFT JOIN LATERAL (
+  `SELECT ${LAST_SEQ} AS last_seq_of_pool, ${restoresAfter('$3::bigint')} AS restores_of_pool, e.*
+   FROM pools p LEFT JOIN LATERAL (
      SELECT ${EVENT_VIEW} FROM token_events e WHERE e.pool = $1 AND e.seq > $3
        AND e.recorded_at >= $4::timestamptz AND e.recorded_at < $5::timestamptz
      ORDER BY e.seq LIMIT $2) e ON true

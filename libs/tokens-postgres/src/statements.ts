@@ -233,3 +233,30 @@ export const POOLS_TO_SWEEP = named(
       WHERE pool = p.name AND kept_at < clock_timestamp() - interval '${ANSWERS_ARE_KEPT_HOURS} hours')
   ORDER BY name`,
 );
+
+export const POOL_NAMES = named('pool_names', `SELECT name FROM pools ORDER BY name`);
+
+/**
+ * $1 pool, $2 by how much. After a restore, under the pool's lock: the jump is written down, or the feed would have a gap
+ * that nobody could tell from a loss. A jump that no event followed yet is made longer: it begins where that one does.
+ */
+export const RAISE_COUNTERS = named(
+  'raise_counters',
+  `
+  WITH here AS (
+    SELECT p.*, coalesce(r.after_seq, p.last_seq) AS after_seq,
+      CASE WHEN r.next_fence = p.last_fence + 1 THEN r.after_fence ELSE p.last_fence END AS after_fence,
+      r.pool IS NOT NULL AS is_again
+    FROM pools p LEFT JOIN restores r ON r.pool = p.name AND r.next_seq = p.last_seq + 1 WHERE p.name = $1
+  ), recorded AS (
+    INSERT INTO restores (pool, after_seq, next_seq, after_fence, next_fence, recorded_at)
+    SELECT name, after_seq, last_seq + $2::bigint + 1, after_fence, last_fence + $2::bigint + 1,
+      greatest(clock_timestamp(), last_at)
+    FROM here RETURNING *
+  )
+  UPDATE pools SET last_seq = recorded.next_seq - 1, last_fence = recorded.next_fence - 1
+  FROM recorded, here WHERE pools.name = $1
+  RETURNING recorded.pool, recorded.after_seq::double precision AS after_seq,
+    recorded.next_seq::double precision AS next_seq, recorded.after_fence::double precision AS after_fence,
+    recorded.next_fence::double precision AS next_fence, here.is_again AS "isAgain"`,
+);

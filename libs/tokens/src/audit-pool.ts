@@ -29,7 +29,7 @@ export async function auditPool(
   onProgress: (events: number, ofEvents: number) => void = () => undefined,
 ): Promise<AuditReport> {
   const stored = await reader.stored(poolName);
-  const auditor = new Auditor(stored.size);
+  const auditor = new Auditor(stored.size, stored.restores);
   const chain = new ChainAuditor(stored);
   for (let after = 0; after < stored.last_seq;) {
     const events = await reader.storedEvents(poolName, after, Math.min(PAGE, stored.last_seq - after));

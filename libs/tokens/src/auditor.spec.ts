@@ -7,7 +7,7 @@ import { NOW, SECOND, elastic, tokenId, user } from './testing/given.js';
 import { InMemoryTokenPoolRepository } from './testing/in-memory-token-pool-repository.js';
 import { eventView, tokenView } from './testing/views.js';
 import type { TokenPool } from './token-pool.js';
-import type { EventView, TokenView } from './views.js';
+import type { EventView, RestoreView, TokenView } from './views.js';
 
 const SIZE = 2;
 const STRANGER = user(99);
@@ -54,8 +54,8 @@ beforeAll(async () => {
   shown = [c, d].map((id) => tokenView(policy.name, tokens.get(id)!, NOW + seconds * SECOND));
 });
 
-const audited = (events: readonly EventView[], size = SIZE): Auditor => {
-  const auditor = new Auditor(size);
+const audited = (events: readonly EventView[], size = SIZE, restores: readonly RestoreView[] = []): Auditor => {
+  const auditor = new Auditor(size, restores);
   events.forEach((event) => auditor.add(asStored(event)));
   return auditor;
 };
@@ -288,5 +288,45 @@ describe('a feed and the tokens as shown', () => {
 
   test('differ in a token that is shown twice', () => {
     expect(compared([...shown, shown[1]!])).not.toEqual([]);
+  });
+});
+
+describe('a pool that was restored', () => {
+  /** After seq 15, of which the fence is 4, everything goes on 100 further up. */
+  const RESTORE = { after_seq: 15, next_seq: 116, after_fence: 4, next_fence: 105, recorded_at: at(70.5) };
+
+  const jumped = (by = 100): EventView[] =>
+    feed.map((event) =>
+      event.seq <= 15
+        ? event
+        : { ...event, seq: event.seq + by, fence: event.fence === null ? null : event.fence + by },
+    );
+  const findings = (events: readonly EventView[], ...restores: RestoreView[]): string[] =>
+    audited(events, SIZE, restores).finish();
+
+  test('has no finding when its gap is the one that is written down', () => {
+    expect(findings(jumped(), RESTORE)).toEqual([]);
+  });
+
+  test('has its counters where they were raised to, also before anything happened in it again', () => {
+    const auditor = audited(feed.slice(0, 15), SIZE, [RESTORE]);
+    expect(auditor.finish()).toEqual([]);
+    expect([auditor.events, auditor.fence]).toEqual([115, 104]);
+  });
+
+  test('has no finding when it was restored twice at the same place: the last time counts', () => {
+    expect(findings(jumped(200), RESTORE, { ...RESTORE, next_seq: 216, next_fence: 205 })).toEqual([]);
+  });
+
+  test.each([
+    ['no gap is written down', 100, []],
+    ['the gap is wider than what is written down', 101, [RESTORE]],
+    ['the gap is narrower', 99, [RESTORE]],
+    ['there is no gap', 0, [RESTORE]],
+    ['the gap is written down for another place', 100, [{ ...RESTORE, after_seq: 14 }]],
+    ['it is written down with another fence', 100, [{ ...RESTORE, after_fence: 5 }]],
+    ['there is another one at a place that does not exist', 100, [RESTORE, { ...RESTORE, after_seq: 50 }]],
+  ])('has a finding when %s', (_case, by, restores) => {
+    expect(findings(jumped(by), ...restores)).not.toEqual([]);
   });
 });

@@ -4,7 +4,7 @@
 import { fromIso, toIso, type Instant } from './instant.js';
 import { HeldByUser } from './held-by-user.js';
 import { isEviction } from './token-event.js';
-import type { EventView, StoredEventView, TokenView } from './views.js';
+import type { EventView, RestoreView, StoredEventView, TokenView } from './views.js';
 
 const REASONS: Record<EventView['event'], readonly EventView['reason'][]> = {
   generated: [null],
@@ -53,8 +53,19 @@ export class Auditor {
   #lastEvictionAt: Instant = -Infinity;
   #previous: StoredEventView | null = null;
 
-  /** @param size the most tokens the pool may ever have had */
-  constructor(private readonly size: number) {}
+  /** By the seq after which each is. Of several without an event between them the last one says how it goes on. */
+  readonly #restores: Map<number, RestoreView>;
+
+  /**
+   * @param size the most tokens the pool may ever have had
+   * @param restores the jumps of its numbers that are written down, oldest first; every other one is a finding
+   */
+  constructor(
+    private readonly size: number,
+    restores: readonly RestoreView[] = [],
+  ) {
+    this.#restores = new Map(restores.map((restore) => [restore.after_seq, restore]));
+  }
 
   /** The fence of the latest grant. */
   get fence(): number {
@@ -75,6 +86,7 @@ export class Auditor {
 
   /** The next event of the feed. */
   add(event: StoredEventView): void {
+    this.#passRestore();
     this.#expect(event.seq === this.#seq + 1, event, `seq follows ${this.#seq}`);
     this.#expect(event.recorded_at >= this.#recordedAt, event, `was recorded before its predecessor`);
     this.#expect(event.occurred_at <= event.recorded_at, event, `was recorded before it occurred`);
@@ -125,7 +137,21 @@ export class Auditor {
   finish(): string[] {
     for (const lease of this.#open.values()) this.#expectNotPassedOver(lease, null);
     this.#expectEvictionServed(null);
+    this.#passRestore();
+    for (const seq of this.#restores.keys()) this.#find(null, `a restore after seq ${seq}, where there is no event`);
     return this.findings;
+  }
+
+  /** Where the pool was restored, its numbers go on as was written down then. */
+  #passRestore(): void {
+    const restore = this.#restores.get(this.#seq);
+    if (!restore) return;
+    this.#restores.delete(this.#seq);
+    const { after_seq, after_fence, next_seq, next_fence } = restore;
+    if (after_fence !== this.#fence)
+      this.#find(null, `the restore after seq ${after_seq} says fence ${after_fence}, the feed says ${this.#fence}`);
+    this.#seq = next_seq - 1;
+    this.#fence = next_fence - 1;
   }
 
   /** An eviction is for the grant that follows it, of the same token. */

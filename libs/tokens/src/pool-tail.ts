@@ -22,9 +22,10 @@ export class PoolTail {
 
   /** The events after a seq, oldest first; undefined when some of them are not kept any more. */
   after(seq: number): readonly EventView[] | undefined {
-    const missing = this.lastSeq - seq;
-    if (missing <= 0) return [];
-    return missing <= this.#kept.length ? this.#kept.slice(-missing) : undefined;
+    if (seq >= this.lastSeq) return [];
+    // From the end, where those look who keep up. After a restore the numbers have a gap: nothing can be counted.
+    const place = this.#kept.findLastIndex((event) => event.seq <= seq) + 1;
+    return place > 0 || this.#kept[0]?.seq === seq + 1 ? this.#kept.slice(place) : undefined;
   }
 
   /** @param events those that follow on what it reaches, one at least */

@@ -86,11 +86,29 @@ export interface HistoryPage {
   readonly next_cursor: string | null;
 }
 
+/**
+ * The database was put back to an earlier state: what had been written after these was lost, and the numbers go on so much
+ * further up that none of those that were given then is given again.
+ */
+export interface RestoreView {
+  /** Of the newest event that was left; 0: none. */
+  readonly after_seq: number;
+  /** Of the first event after it. */
+  readonly next_seq: number;
+  /** Of the newest grant that was left; 0: none. */
+  readonly after_fence: number;
+  /** Of the first grant after it. */
+  readonly next_fence: number;
+  readonly recorded_at: string;
+}
+
 export interface FeedPage {
   readonly pool: string;
   readonly events: readonly EventView[];
   /** The seq of the pool's newest event, on this page or not. */
   readonly last_seq: number;
+  /** The gaps that the feed has after where the page begins, oldest first. */
+  readonly restores: readonly RestoreView[];
 }
 
 /** What was added to a pool's feed: one event at least, oldest first, without gaps. */
@@ -157,5 +175,6 @@ export interface StoredPoolView {
   readonly hashed_seq: number;
   /** Of that event; null when the chain is empty. */
   readonly last_hash: string | null;
+  readonly restores: readonly RestoreView[];
   readonly tokens: readonly TokenView[];
 }

@@ -1,10 +1,20 @@
 // What the routes of pools answer, for the OpenAPI document; the views themselves come as they are from the store.
 
 import { ApiProperty, ApiSchema } from '@nestjs/swagger';
-import type { AuditReport, Evict, FeedPage, OnExhausted, PoolKind, PoolView, ReleaseAuthority } from '@app/tokens';
+import type {
+  AuditReport,
+  Evict,
+  FeedPage,
+  OnExhausted,
+  PoolKind,
+  PoolView,
+  ReleaseAuthority,
+  RestoreView,
+} from '@app/tokens';
 import { TokenEvent } from '../tokens/token.responses.js';
 import { EVICT, ON_EXHAUSTED, POOL_KINDS, RELEASE_AUTHORITIES } from './pool.requests.js';
 
+const TIME = { type: String, format: 'date-time', example: '2026-11-21T09:30:00.123456Z' };
 const COUNT = { type: 'integer', minimum: 0 } as const;
 
 @ApiSchema({ name: 'PoolCounts' })
@@ -73,6 +83,24 @@ export class PoolList {
   readonly pools: Pool[];
 }
 
+@ApiSchema({ name: 'PoolRestore' })
+export class PoolRestore implements RestoreView {
+  @ApiProperty({ ...COUNT, description: 'The `seq` of the newest event that was left; 0: none.' })
+  readonly after_seq: number;
+
+  @ApiProperty({ ...COUNT, description: 'The `seq` of the first event after it.' })
+  readonly next_seq: number;
+
+  @ApiProperty({ ...COUNT, description: 'The fence of the newest grant that was left; 0: none.' })
+  readonly after_fence: number;
+
+  @ApiProperty({ ...COUNT, description: 'The fence of the first grant after it.' })
+  readonly next_fence: number;
+
+  @ApiProperty(TIME)
+  readonly recorded_at: string;
+}
+
 @ApiSchema({ name: 'PoolEventFeed' })
 export class PoolEventFeed implements FeedPage {
   @ApiProperty({ example: 'default' })
@@ -83,6 +111,14 @@ export class PoolEventFeed implements FeedPage {
 
   @ApiProperty({ ...COUNT, description: 'The `seq` of the newest event of the pool, on this page or not.' })
   readonly last_seq: number;
+
+  @ApiProperty({
+    type: [PoolRestore],
+    description:
+      'The gaps after where the page begins, oldest first: the database was put back to an earlier state, and the ' +
+      'numbers went on further up. As good as always empty.',
+  })
+  readonly restores: PoolRestore[];
 }
 
 @ApiSchema({ name: 'PoolAudit' })

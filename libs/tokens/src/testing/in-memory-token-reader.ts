@@ -54,7 +54,7 @@ export class InMemoryTokenReader extends TokenReader {
   feed(poolName: string, after: number, limit: number): Promise<FeedPage> {
     const { events, state } = this.repository.look(poolName);
     const page = events.slice(after, after + limit).map((event) => eventView(poolName, event));
-    return Promise.resolve({ pool: poolName, events: page, last_seq: state.lastSeq });
+    return Promise.resolve({ pool: poolName, events: page, last_seq: state.lastSeq, restores: [] });
   }
 
   news(after: ReadonlyMap<string, number>, limit: number): Promise<NewsView[]> {
