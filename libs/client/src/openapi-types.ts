@@ -1099,7 +1099,7 @@ export interface components {
              */
             max_per_key?: number | null;
             /**
-             * @description A lease younger than this is never evicted; a full pool that finds no other answers 409 `pool_exhausted`. null: any may be. Counts only with `on_exhausted: evict_oldest`
+             * @description A lease younger than this is never evicted: while it is the turn of such a one, a full pool answers 409 `pool_exhausted`. null: any may be evicted. Counts only with `on_exhausted: evict_oldest`
              * @example null
              */
             protect_seconds?: number | null;
@@ -1154,7 +1154,7 @@ export interface components {
              */
             max_per_key?: number | null;
             /**
-             * @description A lease younger than this is never evicted; a full pool that finds no other answers 409 `pool_exhausted`. null: any may be. Counts only with `on_exhausted: evict_oldest`
+             * @description A lease younger than this is never evicted: while it is the turn of such a one, a full pool answers 409 `pool_exhausted`. null: any may be evicted. Counts only with `on_exhausted: evict_oldest`
              * @example null
              */
             protect_seconds?: number | null;

@@ -218,7 +218,10 @@ export class PostgresTokenReader extends TokenReader {
 /** What is said of the pool stands in each row, beside an event or alone. */
 type FeedRow = EventView & { last_seq_of_pool: number; restores_of_pool: RestoreView[] | null };
 
-const ofEvent = ({ last_seq_of_pool: _, restores_of_pool: __, ...event }: FeedRow): EventView => event;
+function ofEvent({ last_seq_of_pool: _, ...row }: FeedRow): EventView {
+  const { restores_of_pool: _, ...event } = row;
+  return event;
+}
 
 type LeaseEnd = NonNullable<Awaited<ReturnType<TokenReader['endOf']>>>;
 
