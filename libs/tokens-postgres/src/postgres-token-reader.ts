@@ -218,10 +218,8 @@ export class PostgresTokenReader extends TokenReader {
 /** What is said of the pool stands in each row, beside an event or alone. */
 type FeedRow = EventView & { last_seq_of_pool: number; restores_of_pool: RestoreView[] | null };
 
-function ofEvent({ last_seq_of_pool: _, ...row }: FeedRow): EventView {
-  const { restores_of_pool: _, ...event } = row;
-  return event;
-}
+const ofEvent = ({ last_seq_of_pool: _, ...row }: FeedRow): EventView => withoutRestores(row);
+const withoutRestores = ({ restores_of_pool: _, ...event }: Omit<FeedRow, 'last_seq_of_pool'>): EventView => event;
 
 type LeaseEnd = NonNullable<Awaited<ReturnType<TokenReader['endOf']>>>;
 
