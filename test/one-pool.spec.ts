@@ -154,7 +154,8 @@ describe('the judge', () => {
   it('has a table for each that names a pool, and refuses a unique index without it', async () => {
     const { rows } = await client.query<{ table: string }>(
       `SELECT table_name AS table FROM information_schema.columns
-       WHERE table_schema = 'public' AND column_name = 'pool' ORDER BY 1`,
+       JOIN pg_class c ON c.oid = format('%I.%I', table_schema, table_name)::regclass AND NOT c.relispartition
+       WHERE table_schema = 'public' AND column_name = 'pool'`,
     );
     expect(Object.keys(BY_POOL)).toEqual(expect.arrayContaining(rows.map(({ table }) => table)));
     const index = client.query('CREATE UNIQUE INDEX spanning ON by_pool.tokens (lease_id)');
