@@ -9,11 +9,12 @@ import * as writes from '../libs/tokens-postgres/src/statements.js';
 import { createTestDatabase, type TestDatabase } from './support/database.js';
 
 /** The tables, each by the column that names the pool. */
-const BY_POOL = { pools: 'name', tokens: 'pool', token_events: 'pool', kept_answers: 'pool' };
+const BY_POOL = { pools: 'name', tokens: 'pool', token_events: 'pool', kept_answers: 'pool', restores: 'pool' };
 
 /** What reads all pools, or looks for a token in all of them: no command does. */
 const OF_ALL_POOLS: Readonly<Record<string, string>> = {
   pools: 'the list of pools',
+  pool_names: 'after a restore, the pools to raise the counters of, each in a transaction of its own',
   lease_ages: 'metrics of all pools',
   pools_to_sweep: 'the sweep asks which pools it should change, and changes each in a transaction of its own',
   first_seqs: 'where each month begins, for the pools that it is asked for',
@@ -109,7 +110,7 @@ const BOUND = STATEMENTS.filter(({ name }) => !(name in OF_ALL_POOLS) && !(name 
 it.each(BOUND.map((statement) => [statement.name, statement] as const))(
   '%s is of one pool at most',
   async (_, statement) => {
-    const namesTables = /\b(FROM|UPDATE|INTO) (pools|tokens|token_events|kept_answers)\b/.test(statement.text);
+    const namesTables = /\b(FROM|UPDATE|INTO) (pools|tokens|token_events|kept_answers|restores)\b/.test(statement.text);
     expect(await poolsOf(statement)).toEqual(namesTables ? ['mine'] : []);
   },
 );
