@@ -31,15 +31,15 @@ const EVENT_VIEW = `
   coalesce(e.metadata, '{}') || jsonb_build_object('user_id', e.user_id, 'reason', e.reason) AS metadata`;
 
 /** The seq of the pool's newest event. After a restore the counter is further up already (RAISE_COUNTERS). */
-const LAST_SEQ = `
-  coalesce((SELECT r.after_seq FROM restores r WHERE r.pool = p.name AND r.next_seq = p.last_seq + 1), p.last_seq)
+const lastSeq = (pool: string): string => `
+  coalesce((SELECT r.after_seq FROM restores r WHERE r.pool = ${pool} AND r.next_seq = p.last_seq + 1), p.last_seq)
   ::double precision`;
 
-/** The restores of pool p that are said to somebody who knows its feed up to a seq; null: none. */
+/** The restores of pool $1 that are said to somebody who knows its feed up to a seq; null: none. */
 const restoresAfter = (seq: string): string => `
   (SELECT json_agg(json_build_object('after_seq', r.after_seq, 'next_seq', r.next_seq, 'after_fence', r.after_fence,
      'next_fence', r.next_fence, 'recorded_at', ${iso('r.recorded_at')}) ORDER BY r.next_seq)
-   FROM restores r WHERE r.pool = p.name AND r.next_seq > ${seq})`;
+   FROM restores r WHERE r.pool = $1 AND r.next_seq > ${seq})`;
 
 /** $2 page size, $3 after this id, $4 user or null. */
 export const LIST_ALL = named(
@@ -184,17 +184,17 @@ export const STORED_EVENTS = named(
    FROM token_events e WHERE pool = $1 AND e.seq > $3 ORDER BY e.seq LIMIT $2`,
 );
 
-const POOL_VIEW = `
+const poolView = (pool: string): string => `
   name, kind, size, ttl_seconds, renewable, max_lifetime_seconds, idle_ttl_seconds, on_exhausted, release_authority,
   max_per_user, max_per_key, protect_seconds, evict,
   json_build_object('total', token_count, 'available', token_count - lease_count + overdue,
     'active', lease_count - overdue) AS counts,
-  ${LAST_SEQ} AS last_seq`;
+  ${lastSeq(pool)} AS last_seq`;
 
 /** The counters are of the same snapshot as the tokens; only the overdue leases have to be counted. */
 const pools = (where: string, pool: string): string => `
   WITH p AS MATERIALIZED (SELECT *, greatest(clock_timestamp(), last_at) AS now FROM pools ${where})
-  SELECT ${POOL_VIEW} FROM p, LATERAL (
+  SELECT ${poolView(pool)} FROM p, LATERAL (
     SELECT count(*)::int AS overdue FROM tokens t
     WHERE t.pool = ${pool} AND t.status = 'active' AND t.expires_at <= p.now) o
   ORDER BY name`;
@@ -224,7 +224,7 @@ export const LEASE_AGES = named(
  */
 export const FEED = named(
   'feed',
-  `SELECT ${LAST_SEQ} AS last_seq_of_pool, ${restoresAfter('$3::bigint')} AS restores_of_pool, e.*
+  `SELECT ${lastSeq('$1')} AS last_seq_of_pool, ${restoresAfter('$3::bigint')} AS restores_of_pool, e.*
    FROM pools p LEFT JOIN LATERAL (
      SELECT ${EVENT_VIEW} FROM token_events e WHERE e.pool = $1 AND e.seq > $3
        AND e.recorded_at >= $4::timestamptz AND e.recorded_at < $5::timestamptz

@@ -247,10 +247,10 @@ export const RAISE_COUNTERS = named(
     SELECT p.*, coalesce(r.after_seq, p.last_seq) AS after_seq,
       CASE WHEN r.next_fence = p.last_fence + 1 THEN r.after_fence ELSE p.last_fence END AS after_fence,
       r.pool IS NOT NULL AS is_again
-    FROM pools p LEFT JOIN restores r ON r.pool = p.name AND r.next_seq = p.last_seq + 1 WHERE p.name = $1
+    FROM pools p LEFT JOIN restores r ON r.pool = $1 AND r.next_seq = p.last_seq + 1 WHERE p.name = $1
   ), recorded AS (
     INSERT INTO restores (pool, after_seq, next_seq, after_fence, next_fence, recorded_at)
-    SELECT name, after_seq, last_seq + $2::bigint + 1, after_fence, last_fence + $2::bigint + 1,
+    SELECT $1, after_seq, last_seq + $2::bigint + 1, after_fence, last_fence + $2::bigint + 1,
       greatest(clock_timestamp(), last_at)
     FROM here RETURNING *
   )
