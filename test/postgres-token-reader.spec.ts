@@ -175,8 +175,8 @@ test('the feed goes on after any seq, without gaps, and says how far it reaches'
   const page = await reader.feed(pool, 3, 4);
   expect(page.events.map(({ seq }) => seq)).toEqual([4, 5, 6, 7]);
   expect(page.last_seq).toBe(9);
-  expect(await reader.feed(pool, 9, 4)).toEqual({ pool, events: [], last_seq: 9 });
-  expect(await reader.feed(pool, 1000, 4)).toEqual({ pool, events: [], last_seq: 9 });
+  expect(await reader.feed(pool, 9, 4)).toEqual({ pool, events: [], last_seq: 9, restores: [] });
+  expect(await reader.feed(pool, 1000, 4)).toEqual({ pool, events: [], last_seq: 9, restores: [] });
 });
 
 test('the audit is told the same events as the feed, after any seq, to the microsecond', async () => {
