@@ -1,6 +1,7 @@
 // The exam that every implementation of the port sits: in memory, and PostgreSQL as one process and as two.
 
-import { Auditor, CommandQueue, DomainError, needs, toIso, type EventView, type TokenView } from '@app/tokens';
+import { randomUUID } from 'node:crypto';
+import { ANYBODY, Auditor, CommandQueue, DomainError, needs, toIso, type EventView, type TokenView } from '@app/tokens';
 import { asStored, type TokenPoolRepository, type PolicyChange, type PoolKind } from '@app/tokens';
 import type { Pooler } from '@app/tokens-postgres';
 import { allocate, deleteToken, generate, keepAlive, release } from '../libs/tokens/src/command.js';
@@ -223,6 +224,82 @@ describe.each<[string, () => Promise<Candidate>]>([
     const feed = await expectSound(name);
     const kinds = new Set(feed.map(({ event }) => event));
     expect(kinds).toEqual(new Set(['generated', 'activated', 'renewed', 'released', 'expired', 'deleted']));
+  });
+
+  test('gives the last place of a quota to one of 40 callers at once, for a user and for a key', async () => {
+    const name = await newPool('fixed', { size: 100, maxPerUser: 3, maxPerKey: 5, ttlSeconds: 60 });
+    const ask = (caller: number, userId: string, keyId: string | null) =>
+      queue(caller).submit(name, allocate({ userId }, { ...ANYBODY, keyId }));
+    expect(codes(await atOnce(40, (caller) => ask(caller, USER, null)))).toEqual({ ok: 3, quota_exceeded: 37 });
+    const ofKey = await atOnce(40, (caller) => ask(caller, randomUUID(), 'key'));
+    expect(codes(ofKey)).toEqual({ ok: 5, quota_exceeded: 35 });
+    const { tokenId } = await ask(0, OTHER, null);
+    await queue(1).submit(name, release(tokenId, {}));
+    expect(codes(await atOnce(40, (caller) => ask(caller, OTHER, null)))).toEqual({ ok: 3, quota_exceeded: 37 });
+    const { facts } = await failure(ask(1, USER, null));
+    expect(facts.retryAfterSeconds).toBeGreaterThan(50);
+    await candidate.advance(60);
+    expect(codes(await atOnce(40, (caller) => ask(caller, USER, 'key')))).toEqual({ ok: 3, quota_exceeded: 37 });
+    await expectSound(name);
+  });
+
+  test('counts from the moment on at which the policy says so, in every process, and no longer', async () => {
+    const name = await newPool('fixed', { size: 20 });
+    const askEverywhere = async () => {
+      const results = [];
+      for (let caller = 0; caller < 4; caller++)
+        results.push(...(await atOnce(1, () => grant(name, undefined, caller))));
+      return codes(results);
+    };
+    const change = (maxPerUser: number | null) =>
+      first.change(name, needs({}), (pool) => pool.changePolicy({ maxPerUser }));
+    expect(await askEverywhere()).toEqual({ ok: 4 });
+    await change(6);
+    expect(await askEverywhere()).toEqual({ ok: 2, quota_exceeded: 2 });
+    await change(null);
+    expect(await askEverywhere()).toEqual({ ok: 4 });
+    await expectSound(name);
+  });
+
+  test('evicts the oldest lease of whoever holds the most, in batches of every kind', async () => {
+    const policy = { size: 30, onExhausted: 'evict_oldest', evict: 'over_share_first', idleTtlSeconds: null } as const;
+    const name = await newPool('elastic', { ...policy, ttlSeconds: 50 });
+    await atOnce(30, (caller) => queue(caller).submit(name, generate()));
+    // A walk at random, the same each time: users one to nine, of whom the first ask the most.
+    let seed = 7;
+    const random = (below: number): number => (seed = (seed * 48_271) % 0x7fff_ffff) % below;
+    const someone = (): string => `c0ffee00-0000-4000-8000-00000000010${random(1 + random(9))}`;
+    for (let round = 0; round < 25; round++) {
+      const held = (await candidate.tokens(name)).filter(({ status }) => status === 'active');
+      await atOnce(5 + random(20), (caller) => {
+        const lease = held[random(held.length)];
+        if (!lease || random(4) > 0) return queue(caller).submit<unknown>(name, allocate({ userId: someone() }));
+        const ending = random(3) > 0 ? release(lease.id, {}) : deleteToken(lease.id, true);
+        return queue(caller).submit<unknown>(name, ending);
+      });
+      await atOnce(random(3), (caller) => queue(caller).submit(name, generate()));
+      await candidate.advance(random(4));
+    }
+    // The auditor checks of each that nobody held more, and no older lease of as many.
+    const feed = await expectSound(name);
+    expect(feed.filter(({ reason }) => reason === 'over_share_eviction').length).toBeGreaterThan(20);
+    expect(feed.filter(({ reason }) => reason === 'lru_eviction')).toEqual([]);
+  });
+
+  test('protects a lease for as long as the policy says, and tells when that is over', async () => {
+    for (const evict of ['oldest', 'over_share_first'] as const) {
+      const name = await newPool('fixed', { size: 2, ttlSeconds: 900, protectSeconds: 10, evict });
+      await grant(name);
+      await candidate.advance(4);
+      await grant(name);
+      const refusal = await failure(grant(name));
+      expect(refusal.code).toBe('pool_exhausted');
+      expect(refusal.facts.retryAfterSeconds).toBeLessThanOrEqual(6);
+      await candidate.advance(6);
+      expect((await grant(name)).evicted?.fence).toBe(1);
+      expect((await failure(grant(name))).code).toBe('pool_exhausted');
+      await expectSound(name);
+    }
   });
 
   test('judges leases by the store’s clock: overdue at the deadline, with the deadline in the audit', async () => {

@@ -133,6 +133,29 @@ test('pool_exhausted: no token is free and the pool does not evict; Retry-After 
   expect(seconds).toBeLessThanOrEqual(30);
 });
 
+test('pool_exhausted: the lease whose turn it is is protected; Retry-After says until when', async () => {
+  const pool = await makePool({ size: 1, protect_seconds: 20 });
+  await allocate({ pool });
+  const answer = await ask('POST', '/api/tokens/allocate', { pool });
+  expectProblem(answer, 409, 'pool_exhausted');
+  expect(Number(answer.headers.get('retry-after'))).toBe(20);
+  await ask('PATCH', `/api/pools/${pool}`, { protect_seconds: null });
+  expect((await allocate({ pool })).evicted).toMatchObject({ fence: 1 });
+});
+
+test('quota_exceeded: the user holds as many leases as the pool allows; Retry-After says when the next of them ends', async () => {
+  const pool = await makePool({ size: 5, max_per_user: 2 });
+  const user_id = randomUUID();
+  await allocate({ pool, user_id, ttl_seconds: 9 });
+  const { token_id } = await allocate({ pool, user_id });
+  const answer = await ask('POST', '/api/tokens/allocate', { pool, user_id });
+  expectProblem(answer, 429, 'quota_exceeded');
+  expect(Number(answer.headers.get('retry-after'))).toBe(9);
+  await allocate({ pool, user_id: randomUUID() });
+  await ask('POST', `/api/tokens/${token_id}/release`);
+  await allocate({ pool, user_id });
+});
+
 test('not_renewable, token_in_use and pool_exists', async () => {
   const pool = await makePool({});
   const { token_id, lease_id } = await allocate({ pool });

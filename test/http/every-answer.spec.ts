@@ -336,9 +336,12 @@ const REFUSALS: Record<string, (request: Request, operationId: string) => Promis
   },
   quota_exceeded: async (request) => {
     await done('PATCH', `/api/pools/${request.pool}`, { max_per_user: 1 });
-    const body = { ...(request.body as object), user_id: randomUUID() };
-    await done('POST', '/api/tokens/allocate', body);
-    return send({ ...request, body });
+    const user = request.path.startsWith('/api/') ? { user_id: randomUUID() } : {};
+    const one = { ...request, body: { ...(request.body as object), ...user } };
+    await send(one);
+    const answer = await send(one);
+    await done('PATCH', `/api/pools/${request.pool}`, { max_per_user: null });
+    return answer;
   },
   pool_is_fixed: async (request) => {
     const pool = await newPool({ kind: 'fixed' });

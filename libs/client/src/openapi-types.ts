@@ -3402,7 +3402,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Asked too often. */
+            /** @description As many leases are held as the pool allows; Asked too often. */
             429: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
