@@ -3,14 +3,14 @@
 
 import { byOrder, type Command } from './command.js';
 import { DomainError } from './domain-error.js';
-import { PutOff } from './put-off.js';
 import type { TokenPool } from './token-pool.js';
 
 export type Outcome = { readonly value: unknown } | { readonly error: DomainError } | 'put off';
 
 /**
  * Decides the commands in the fixed order (command.ts) and answers in the order they came in. At most as many
- * are granted as the pool has tokens, so that no grant is evicted by its own batch; the rest is put off.
+ * are granted as the pool has tokens, so that no grant is evicted by its own batch, unless its user has more than
+ * his share and would lose it in the next one; the rest is put off.
  */
 export function decideBatch(pool: TokenPool, commands: readonly Command<unknown>[]): Outcome[] {
   const outcomes: Outcome[] = [];
@@ -26,9 +26,8 @@ export function decideBatch(pool: TokenPool, commands: readonly Command<unknown>
       outcomes[place] = { value: command.decide(pool) };
       if (command.kind === 'allocate') grants++;
     } catch (error) {
-      if (error instanceof PutOff) outcomes[place] = 'put off';
-      else if (error instanceof DomainError) outcomes[place] = { error };
-      else throw error;
+      if (!(error instanceof DomainError)) throw error;
+      outcomes[place] = { error };
     }
   }
   return outcomes;

@@ -178,10 +178,11 @@ describe('where the user who holds the most loses first', () => {
     ]);
   });
 
-  test('a batch does not evict what it has granted: that waits for the next one', () => {
-    const tokens = [held(1, ANN), held(2, EVE)];
+  test('so does one who asks for more at once than he holds: what he is granted goes for what comes after it', () => {
+    const tokens = [held(1, ANN), held(2, BOB), held(3, EVE)];
     const pool = poolOf(fair(), tokens, asking(EVE, NEW));
-    expect(decide(pool, askOf(EVE), askOf(EVE), askOf(NEW))).toEqual([1, 2, 'put off']);
+    expect(decide(pool, askOf(EVE), askOf(EVE), askOf(EVE), askOf(NEW))).toEqual([1, 3, 4, 'put off']);
+    expect(tokens.map(({ lease }) => lease?.userId)).toEqual([EVE, BOB, EVE]);
   });
 
   test('grants of the batch count, those of free tokens, too', () => {

@@ -19,7 +19,6 @@ import {
   type PoolPolicy,
 } from './pool-policy.js';
 import type { PoolSlice, PoolState } from './pool-slice.js';
-import { PutOff } from './put-off.js';
 import { Shares } from './shares.js';
 import type { EndReason, DeleteReason, GrantReason, Metadata, TokenEvent, TokenEventKind } from './token-event.js';
 import type { Lease, Token } from './token.js';
@@ -59,8 +58,6 @@ export class TokenPool {
   readonly #users: Holdings;
   readonly #keys: Holdings;
   readonly #shares: Shares;
-  /** The newest lease that was there before. */
-  readonly #fenceBefore: number;
   #nextExpiryAt: Instant;
 
   private constructor(slice: PoolSlice) {
@@ -73,7 +70,6 @@ export class TokenPool {
     this.#users = new Holdings(slice.users ?? [], (lease) => lease.userId);
     this.#keys = new Holdings(slice.keys ?? [], (lease) => lease.keyId);
     this.#shares = new Shares(this.#users, slice.users ? [...this.#tokens.values()] : []);
-    this.#fenceBefore = slice.state.lastFence;
   }
 
   /** From stored rows: runs no rules and writes nothing. */
@@ -126,7 +122,6 @@ export class TokenPool {
     if (!evicted || this.policy.onExhausted === 'reject') throw this.#exhausted();
     const mayBeEvictedAt = protectedUntil(this.policy, evicted.activatedAt);
     if (mayBeEvictedAt > this.now) throw this.#exhausted(mayBeEvictedAt);
-    if (isOverShare && evicted.fence > this.#fenceBefore) throw new PutOff();
     this.#end(victim, 'released', isOverShare ? 'over_share_eviction' : 'lru_eviction');
     return this.#activate(victim, request, 'allocated_after_eviction', evicted);
   }
