@@ -112,7 +112,8 @@ async function chooseThenLock(client, lock, load, ...rest) {
       {
         file: REPOSITORY,
         from: 'statements.push({ ...SAVE_SLICE, values: save.values });',
-        to: `const nothing = save.values.map((value, place) => (place >= 10 && place <= 20 ? '{}' : value));
+        to: `const ofEvents = (place) => (place >= 10 && place <= 20) || (place >= 27 && place <= 31);
+            const nothing = save.values.map((value, place) => (ofEvents(place) ? '{}' : value));
             statements.push({ ...SAVE_SLICE, values: nothing });
             later = [save.values[0], save.values[21], ...save.values.slice(10, 21), save.values[25]];`,
       },
@@ -147,7 +148,7 @@ const RECORD = { name: 'record', text: \`
   {
     name: 'asynchronous-commit',
     mistake: 'synchronous_commit=off: COMMIT is answered before it is on disk',
-    patches: [{ file: DATA_SOURCE, from: "'-c jit=off',", to: "'-c jit=off', '-c synchronous_commit=off'," }],
+    patches: [{ file: DATA_SOURCE, from: "jit: 'off',", to: "jit: 'off', synchronous_commit: 'off'," }],
     nemeses: ['kill-database'],
     caughtBy: /^answered: .*is not in the audit/,
   },
