@@ -5,6 +5,7 @@ import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
 import { startApp, startAppOn, type TestApp } from './support/app.js';
 import { buildConsole, chromiumPath, launchChromium } from './support/browser.js';
 import { createTestDatabase } from './support/database.js';
+import { bearer, openKeys, type KeyMaker } from './support/keys.js';
 
 let app: TestApp;
 
@@ -70,9 +71,10 @@ describe('the files of the console', () => {
     expect(await response.json()).toMatchObject({ error: 'route_not_found' });
   });
 
-  test('the documentation has a policy of its own, answers in JSON have none', async () => {
+  test('the documentation has a policy of its own, answers in JSON allow nothing', async () => {
     expect((await fetch(`${app.url}/docs`)).headers.get('content-security-policy')).toContain("script-src 'self'");
-    expect((await fetch(`${app.url}/api/pools`)).headers.get('content-security-policy')).toBeNull();
+    const ofJson = (await fetch(`${app.url}/api/pools`)).headers.get('content-security-policy');
+    expect(ofJson).toBe("default-src 'none';frame-ancestors 'none'");
   });
 });
 
@@ -596,6 +598,71 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       await page.reload();
       await button(/^Colours: dark/).waitFor();
       expect(await ground()).toBe(dark);
+    });
+  });
+
+  describe('with keys', () => {
+    let locked: TestApp;
+    let keys: KeyMaker;
+
+    beforeAll(async () => {
+      locked = await startApp({ AUTH: 'keys', POOL_SIZE: '3' });
+      keys = await openKeys(locked.databaseUrl);
+    });
+    afterAll(async () => {
+      await keys.close();
+      await locked.close();
+    });
+
+    const field = (): Locator => page.getByLabel('Key', { exact: true });
+    async function give(key: string): Promise<void> {
+      await field().fill(key);
+      await button('Use this key').click();
+    }
+
+    test('asks for one, shows what it is for, live, and keeps it in the tab alone', async () => {
+      const { key } = await keys.create({ pools: ['default'] });
+      await page.goto(`${locked.url}/console/pools/default`);
+      await give('nonsense');
+      await has(page.getByRole('alert'), /begins with tp_/);
+      await give(key);
+      await page.getByRole('heading', { name: 'Tokens', exact: true }).waitFor();
+      await button('Allocate').click();
+      await has(held(), '1');
+      const headers = { ...bearer(key), 'content-type': 'application/json' };
+      await fetch(`${locked.url}/api/tokens/allocate`, { method: 'POST', headers, body: '{}' });
+      await has(held(), '2');
+      expect(page.url()).not.toContain('tp_');
+      expect(await page.evaluate<string>('JSON.stringify({ ...localStorage }) + document.cookie')).not.toContain('tp_');
+      await page.reload();
+      await has(held(), '2');
+      await button('Forget the key').click();
+      await field().waitFor();
+      expect(await page.evaluate<string>('JSON.stringify({ ...sessionStorage })')).not.toContain('tp_');
+    });
+
+    test('says that a key is no good, and does not ask again and again who has none', async () => {
+      const { id, key } = await keys.create();
+      await keys.revoke(id);
+      await page.goto(`${locked.url}/console`);
+      await give(key);
+      await has(page.getByRole('alert'), /does not accept the key/);
+      await page.keyboard.press('Escape');
+      await gone(dialog());
+      await page.goto(`${locked.url}/console`);
+      await button('Cancel').click();
+      await gone(dialog());
+      await button('Enter a key').click();
+      await field().waitFor();
+    });
+
+    test('tells what a key is not for where it was tried', async () => {
+      const { key } = await keys.create({ scopes: ['read'] });
+      await page.goto(`${locked.url}/console/pools/default`);
+      await give(key);
+      await page.getByRole('heading', { name: 'Tokens', exact: true }).waitFor();
+      await button('Allocate').click();
+      await has(page.getByRole('alert'), /scope use/);
     });
   });
 
