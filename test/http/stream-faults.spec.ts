@@ -2,7 +2,7 @@
 
 import { createServer, get, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { EventView, Follower } from '@app/tokens';
+import { ANYBODY, type Follower, type OwnedEvent } from '@app/tokens';
 import { EventStream, type Ending, type StreamPace } from '../../apps/api/src/stream/event-stream.js';
 import { startApp, startAppOn, type TestApp } from '../support/app.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
@@ -192,15 +192,15 @@ describe('one stream', () => {
   class Given {
     reaches = 7;
     hasEnded = false;
-    readonly #lots: EventView[][] = [];
+    readonly #lots: OwnedEvent[][] = [];
     #wake = (): void => undefined;
 
     give(...events: { seq: number; data?: string }[]): void {
-      this.#lots.push(events as unknown as EventView[]);
+      this.#lots.push(events as unknown as OwnedEvent[]);
       this.#wake();
     }
 
-    async next(): Promise<EventView[]> {
+    async next(): Promise<OwnedEvent[]> {
       while (this.#lots.length === 0 && !this.hasEnded) await new Promise<void>((resolve) => (this.#wake = resolve));
       return this.#lots.shift() ?? [];
     }
@@ -214,7 +214,7 @@ describe('one stream', () => {
   async function streamed(
     given: Given,
     pace: Partial<StreamPace>,
-    isWanted: (event: EventView) => boolean = () => true,
+    isWanted: (event: OwnedEvent) => boolean = () => true,
   ): Promise<{
     url: string;
     stream: Promise<EventStream>;
@@ -229,7 +229,7 @@ describe('one stream', () => {
     await new Promise((resolve) => server.once('listening', resolve));
     const stream = response.then(
       (res) =>
-        new EventStream(res, given as unknown as Follower, isWanted, (events) => sent.push(events), {
+        new EventStream(res, given as unknown as Follower, ANYBODY, isWanted, (events) => sent.push(events), {
           heartbeatMs: 60_000,
           patienceMs: 60_000,
           bytesAtOnce: 1000,

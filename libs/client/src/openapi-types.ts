@@ -413,7 +413,7 @@ export interface paths {
         };
         /**
          * What happened in a pool, oldest first, without gaps
-         * @description Folding all events gives the state of the tokens. Scope of the key: `read`.
+         * @description Folding all events gives the state of the tokens. With `actor` or `request_id` no more than 50,000 events after `after` are looked at: `scanned_to` says up to which, and so where to go on. Scope of the key: `read`.
          */
         get: operations["listPoolEvents"];
         put?: never;
@@ -925,7 +925,7 @@ export interface components {
              * @description Who did it: the id of an API key, `open` where none is asked for, or `system` (what the clock decides).
              * @example open
              */
-            actor: string;
+            actor: string | null;
             /** @description Of the request by which it was done. */
             request_id: string | null;
             /** @description With what was given when it was allocated. */
@@ -1185,6 +1185,8 @@ export interface components {
             last_seq: number;
             /** @description The gaps after where the page begins, oldest first: the database was put back to an earlier state, and the numbers went on further up. As good as always empty. */
             restores: components["schemas"]["PoolRestore"][];
+            /** @description With `actor` or `request_id`: up to which `seq` events were looked at. */
+            scanned_to?: number;
         };
         PoolAudit: {
             /** @example default */
@@ -4415,6 +4417,10 @@ export interface operations {
                 after?: number;
                 /** @description Events on a page; 100 when left out */
                 limit?: number;
+                /** @description Only what this key did; `open` or `system` for what none did */
+                actor?: string;
+                /** @description Only what this request did */
+                request_id?: string;
             };
             header?: never;
             path: {

@@ -3,24 +3,27 @@
 import type { DataSource } from 'typeorm';
 import {
   DomainError,
+  SCANNED,
   TokenReader,
   fenceOf,
+  type EventFilter,
   type EventPage,
-  type EventView,
   type FeedPage,
   type HistoryPage,
   type LeaseAgesView,
   type NewsView,
+  type OwnedDetails,
+  type OwnedEvent,
+  type OwnedToken,
+  type OwnedUse,
   type PageRequest,
   type PoolView,
   type RecordedEventView,
   type RestoreView,
   type StoredPoolView,
-  type TokenDetailsView,
   type TokenPage,
   type TokenQuery,
   type TokenView,
-  type UseView,
 } from '@app/tokens';
 import { bigints, texts } from './array-parameter.js';
 import { readCursor, writeCursor, type CursorList } from './cursor.js';
@@ -40,6 +43,7 @@ import {
   NEWS,
   POOL,
   POOLS,
+  SEARCH,
   STORED_EVENTS,
   STORED_POOL,
   STORED_TOKENS,
@@ -72,10 +76,10 @@ export class PostgresTokenReader extends TokenReader {
     return (await this.#whereabouts(tokenId)).pool;
   }
 
-  async token(tokenId: string): Promise<TokenDetailsView> {
+  async token(tokenId: string): Promise<OwnedDetails> {
     const pool = await this.locate(tokenId);
     const values = [pool, tokenId, SHOWN_USES, BEYOND_ALL];
-    const [details] = await this.#recentFirst<TokenDetailsView>(
+    const [details] = await this.#recentFirst<OwnedDetails>(
       TOKEN_DETAILS,
       values,
       ([one]) => one === undefined || one.history.length >= SHOWN_USES,
@@ -84,32 +88,32 @@ export class PostgresTokenReader extends TokenReader {
     return details;
   }
 
-  async tokens(query: TokenQuery): Promise<TokenPage> {
+  async tokens(query: TokenQuery): Promise<TokenPage<OwnedToken>> {
     const { tokens, next_cursor } = await this.#list(query);
     // An empty page may be one of a pool that does not exist.
     if (tokens.length === 0) await this.pool(query.poolName);
     return { tokens, next_cursor };
   }
 
-  async events(tokenId: string, { limit, cursor }: PageRequest): Promise<EventPage> {
+  async events(tokenId: string, { limit, cursor }: PageRequest): Promise<EventPage<OwnedEvent>> {
     const values = [tokenId, limit + 1, readCursor('events', cursor) ?? BEYOND_ALL];
-    const rows = await this.#recentFirst<EventView>(TOKEN_EVENTS, values, ({ length }) => length > limit);
+    const rows = await this.#recentFirst<OwnedEvent>(TOKEN_EVENTS, values, ({ length }) => length > limit);
     if (rows.length === 0) await this.#whereabouts(tokenId);
     const { page, next_cursor } = paged(rows, limit, 'events', ({ seq }) => seq);
     return { token_id: tokenId, events: page, next_cursor };
   }
 
-  async history(tokenId: string, { limit, cursor }: PageRequest): Promise<HistoryPage> {
+  async history(tokenId: string, { limit, cursor }: PageRequest): Promise<HistoryPage<OwnedUse>> {
     const { pool } = await this.#whereabouts(tokenId);
     const values = [pool, tokenId, limit + 1, readCursor('history', cursor) ?? BEYOND_ALL];
-    const rows = await this.#recentFirst<UseView>(HISTORY, values, ({ length }) => length > limit);
+    const rows = await this.#recentFirst<OwnedUse>(HISTORY, values, ({ length }) => length > limit);
     const { page, next_cursor } = paged(rows, limit, 'history', ({ fence }) => fence);
     return { token_id: tokenId, history: page, next_cursor };
   }
 
-  async endOf(tokenId: string, leaseId: string): Promise<LeaseEnd | null> {
+  async endOf(tokenId: string, leaseId: string, keyId: string | null = null): Promise<LeaseEnd | null> {
     const { pool } = await this.#whereabouts(tokenId);
-    const rows = await this.#database.read<LeaseEnd>(END_OF_LEASE, [pool, tokenId, fenceOf(leaseId), leaseId]);
+    const rows = await this.#database.read<LeaseEnd>(END_OF_LEASE, [pool, tokenId, fenceOf(leaseId), leaseId, keyId]);
     return rows[0] ?? null;
   }
 
@@ -144,20 +148,26 @@ export class PostgresTokenReader extends TokenReader {
     return this.#database.read<RecordedEventView>(STORED_EVENTS, [poolName, limit, after]);
   }
 
-  async feed(poolName: string, after: number, limit: number): Promise<FeedPage> {
+  async feed(poolName: string, after: number, limit: number): Promise<FeedPage<OwnedEvent>> {
     const { from, to } = await this.#months.between(poolName, after, limit);
-    const rows = await this.#database.read<FeedRow>(FEED, [poolName, limit, after, from, to]);
-    if (!rows[0]) throw notFound(poolName);
-    const { last_seq_of_pool: last_seq, restores_of_pool: restores } = rows[0];
-    const events = rows.filter(({ id }) => id !== null).map(ofEvent);
-    return { pool: poolName, events, last_seq, restores: restores ?? [] };
+    return this.#feed(FEED, [poolName, limit, after, from, to]);
+  }
+
+  async search(poolName: string, after: number, limit: number, filter: EventFilter): Promise<FeedPage<OwnedEvent>> {
+    const { actor = null, requestId = null, keyId = null } = filter;
+    const { from, to } = await this.#months.between(poolName, after, SCANNED);
+    const until = Math.min(after + SCANNED, BEYOND_ALL);
+    const values = [poolName, limit, after, from, to, until, actor, requestId, keyId];
+    const page = await this.#feed(SEARCH, values);
+    const [last] = page.events.slice(limit - 1);
+    return { ...page, scanned_to: last ? last.seq : Math.max(after, Math.min(until, page.last_seq)) };
   }
 
   async news(after: ReadonlyMap<string, number>, limit: number): Promise<NewsView[]> {
     const since = await this.#months.since(after);
     const values = [texts([...after.keys()]), bigints([...after.values()]), limit, texts(since)];
-    const news = new Map<string, { pool: string; events: EventView[]; delay_seconds: number }>();
-    for (const { delay_seconds, ...event } of await this.#database.read<EventView & { delay_seconds: number }>(
+    const news = new Map<string, { pool: string; events: OwnedEvent[]; delay_seconds: number }>();
+    for (const { delay_seconds, ...event } of await this.#database.read<OwnedEvent & { delay_seconds: number }>(
       NEWS,
       values,
     )) {
@@ -169,14 +179,22 @@ export class PostgresTokenReader extends TokenReader {
     return [...news.values()];
   }
 
-  async #list({ poolName, status, userId, limit, cursor }: TokenQuery): Promise<TokenPage> {
+  async #feed(statement: Statement, values: Value[]): Promise<FeedPage<OwnedEvent>> {
+    const rows = await this.#database.read<FeedRow>(statement, values);
+    if (!rows[0]) throw notFound(values[0] as string);
+    const { last_seq_of_pool: last_seq, restores_of_pool: restores } = rows[0];
+    const events = rows.filter(({ id }) => id !== null).map(ofEvent);
+    return { pool: values[0] as string, events, last_seq, restores: restores ?? [] };
+  }
+
+  async #list({ poolName, status, userId, keyId, limit, cursor }: TokenQuery): Promise<TokenPage<OwnedToken>> {
     const place = readCursor(status, cursor);
     const user = userId ?? null;
     if (status === 'available') {
       // Nobody holds an available token.
       if (user !== null) return { tokens: [], next_cursor: null };
       const [since = 0, id = NIL_UUID] = place?.split('~') ?? [];
-      const rows = await this.#database.read<TokenView & { since: string }>(LIST_AVAILABLE, [
+      const rows = await this.#database.read<OwnedToken & { since: string }>(LIST_AVAILABLE, [
         poolName,
         limit + 1,
         since,
@@ -186,7 +204,13 @@ export class PostgresTokenReader extends TokenReader {
       return { tokens: page.map(({ since: _, ...token }) => token), next_cursor };
     }
     const [statement, start] = status === 'all' ? [LIST_ALL, NIL_UUID] : [LIST_ACTIVE, 0];
-    const rows = await this.#database.read<TokenView>(statement, [poolName, limit + 1, place ?? start, user]);
+    const rows = await this.#database.read<OwnedToken>(statement, [
+      poolName,
+      limit + 1,
+      place ?? start,
+      user,
+      keyId ?? null,
+    ]);
     const { page, next_cursor } = paged(rows, limit, status, ({ id, fence }) => (status === 'all' ? id : fence!));
     return { tokens: page, next_cursor };
   }
@@ -216,10 +240,10 @@ export class PostgresTokenReader extends TokenReader {
 }
 
 /** What is said of the pool stands in each row, beside an event or alone. */
-type FeedRow = EventView & { last_seq_of_pool: number; restores_of_pool: RestoreView[] | null };
+type FeedRow = OwnedEvent & { last_seq_of_pool: number; restores_of_pool: RestoreView[] | null };
 
-const ofEvent = ({ last_seq_of_pool: _, ...row }: FeedRow): EventView => withoutRestores(row);
-const withoutRestores = ({ restores_of_pool: _, ...event }: Omit<FeedRow, 'last_seq_of_pool'>): EventView => event;
+const ofEvent = ({ last_seq_of_pool: _, ...row }: FeedRow): OwnedEvent => withoutRestores(row);
+const withoutRestores = ({ restores_of_pool: _, ...event }: Omit<FeedRow, 'last_seq_of_pool'>): OwnedEvent => event;
 
 type LeaseEnd = NonNullable<Awaited<ReturnType<TokenReader['endOf']>>>;
 

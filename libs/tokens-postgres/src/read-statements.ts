@@ -20,14 +20,17 @@ const TOKEN_VIEW = `
   t.id, t.pool, CASE WHEN ${RUNS} THEN 'active' ELSE 'available' END AS status,
   CASE WHEN ${RUNS} THEN t.user_id END AS active_user_id, ${iso('t.last_activated_at')} AS last_activated_at,
   CASE WHEN ${RUNS} THEN ${iso('t.expires_at')} END AS expires_at,
-  CASE WHEN ${RUNS} THEN t.fence::double precision END AS fence`;
+  CASE WHEN ${RUNS} THEN t.fence::double precision END AS fence, t.key_id`;
+
+/** Events of before there were keys have none. */
+const ACTOR = `coalesce(e.actor, CASE WHEN e.reason IN ('ttl_expired', 'idle_ttl') THEN '${SYSTEM}' ELSE '${OPEN}' END)`;
 
 const EVENT_VIEW = `
   e.id, e.pool, e.seq::double precision AS seq, e.token_id, e.event, e.user_id, e.fence::double precision AS fence,
   e.reason, ${iso('e.occurred_at')} AS occurred_at, ${iso('e.recorded_at')} AS recorded_at,
   CASE WHEN e.event IN ('activated', 'renewed') THEN ${iso('e.expires_at')} END AS expires_at,
-  coalesce(e.actor, CASE WHEN e.reason IN ('ttl_expired', 'idle_ttl') THEN '${SYSTEM}' ELSE '${OPEN}' END) AS actor,
-  e.request_id,
+  ${ACTOR} AS actor,
+  e.request_id, e.key_id,
   coalesce(e.metadata, '{}') || jsonb_build_object('user_id', e.user_id, 'reason', e.reason) AS metadata`;
 
 /** The seq of the pool's newest event. After a restore the counter is further up already (RAISE_COUNTERS). */
@@ -41,21 +44,21 @@ const restoresAfter = (seq: string): string => `
      'next_fence', r.next_fence, 'recorded_at', ${iso('r.recorded_at')}) ORDER BY r.next_seq)
    FROM restores r WHERE r.pool = $1 AND r.next_seq > ${seq})`;
 
-/** $2 page size, $3 after this id, $4 user or null. */
+/** $2 page size, $3 after this id, $4 user or null, $5 the key of whose leases only the user counts, or null. */
 export const LIST_ALL = named(
   'list_all',
   `WITH ${HERE}
    SELECT ${TOKEN_VIEW} FROM here, tokens t
-   WHERE t.pool = $1 AND t.id > $3 AND ($4::uuid IS NULL OR (t.user_id = $4 AND ${RUNS}))
+   WHERE t.pool = $1 AND t.id > $3 AND ($4::uuid IS NULL OR (t.user_id = $4 AND ${RUNS} AND ($5::text IS NULL OR t.key_id = $5)))
    ORDER BY t.id LIMIT $2`,
 );
 
-/** $2 page size, $3 after this fence, $4 user or null. */
+/** $2 page size, $3 after this fence, $4 user or null, $5 as above. */
 export const LIST_ACTIVE = named(
   'list_active',
   `WITH ${HERE}
    SELECT ${TOKEN_VIEW} FROM here, tokens t
-   WHERE t.pool = $1 AND ${RUNS} AND t.fence > $3 AND ($4::uuid IS NULL OR t.user_id = $4)
+   WHERE t.pool = $1 AND ${RUNS} AND t.fence > $3 AND ($4::uuid IS NULL OR (t.user_id = $4 AND ($5::text IS NULL OR t.key_id = $5)))
    ORDER BY t.fence LIMIT $2`,
 );
 
@@ -115,10 +118,10 @@ export const LOCATE_DELETED = named('locate_deleted', `SELECT pool FROM token_ev
 const USES = `
   SELECT t.user_id, t.fence::double precision AS fence, ${iso('t.last_activated_at')} AS started_at,
     CASE WHEN NOT (${RUNS}) THEN ${iso('t.expires_at')} END AS ended_at,
-    CASE WHEN NOT (${RUNS}) THEN 'ttl_expired' END AS end_reason
+    CASE WHEN NOT (${RUNS}) THEN 'ttl_expired' END AS end_reason, t.key_id
   FROM here, tokens t WHERE t.pool = $1 AND t.id = $2 AND t.status = 'active' AND t.fence < $4
   UNION ALL
-  (SELECT user_id, fence::double precision, ${iso('activated_at')}, ${iso('occurred_at')}, reason
+  (SELECT user_id, fence::double precision, ${iso('activated_at')}, ${iso('occurred_at')}, reason, key_id
    FROM token_events
    WHERE pool = $1 AND token_id = $2 AND event IN ('released', 'expired') AND fence < $4
      AND recorded_at >= $5::timestamptz
@@ -147,11 +150,12 @@ export const TOKEN_EVENTS = named(
    ORDER BY e.seq DESC LIMIT $2`,
 );
 
-/** $1 pool, $2 token, $3 fence, $4 lease. */
+/** $1 pool, $2 token, $3 fence, $4 lease, $5 the key whose it must be, or null. */
 export const END_OF_LEASE = named(
   'end_of_lease',
   `SELECT reason AS end_reason, ${iso('occurred_at')} AS ended_at FROM token_events
-   WHERE pool = $1 AND token_id = $2 AND fence = $3 AND event IN ('released', 'expired') AND lease_id = $4`,
+   WHERE pool = $1 AND token_id = $2 AND fence = $3 AND event IN ('released', 'expired') AND lease_id = $4
+     AND ($5::text IS NULL OR key_id = $5)`,
 );
 
 /** $1 pool. */
@@ -228,6 +232,22 @@ export const FEED = named(
    FROM pools p LEFT JOIN LATERAL (
      SELECT ${EVENT_VIEW} FROM token_events e WHERE e.pool = $1 AND e.seq > $3
        AND e.recorded_at >= $4::timestamptz AND e.recorded_at < $5::timestamptz
+     ORDER BY e.seq LIMIT $2) e ON true
+   WHERE p.name = $1 ORDER BY e.seq`,
+);
+
+/**
+ * As FEED, of events up to seq $6, and of them only those with $7 actor, $8 request and $9 key, each or null. There is no index
+ * for it, which every command would have to keep: $6 is near.
+ */
+export const SEARCH = named(
+  'search',
+  `SELECT ${lastSeq('$1')} AS last_seq_of_pool, ${restoresAfter('$3::bigint')} AS restores_of_pool, e.*
+   FROM pools p LEFT JOIN LATERAL (
+     SELECT ${EVENT_VIEW} FROM token_events e WHERE e.pool = $1 AND e.seq > $3 AND e.seq <= $6
+       AND e.recorded_at >= $4::timestamptz AND e.recorded_at < $5::timestamptz
+       AND ($7::text IS NULL OR ${ACTOR} = $7) AND ($8::text IS NULL OR e.request_id = $8)
+       AND ($9::text IS NULL OR e.key_id = $9)
      ORDER BY e.seq LIMIT $2) e ON true
    WHERE p.name = $1 ORDER BY e.seq`,
 );

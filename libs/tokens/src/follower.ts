@@ -2,7 +2,7 @@
 
 import { DomainError } from './domain-error.js';
 import type { PoolTail } from './pool-tail.js';
-import type { EventView } from './views.js';
+import type { OwnedEvent } from './views.js';
 
 /** How long a store that cannot be reached is left alone. */
 const RETRY_MS = 1000;
@@ -18,7 +18,7 @@ export class Follower {
   constructor(
     private readonly tail: PoolTail,
     private position: number,
-    private readonly page: (after: number) => Promise<readonly EventView[]>,
+    private readonly page: (after: number) => Promise<readonly OwnedEvent[]>,
     private readonly onEnd: () => void,
   ) {}
 
@@ -36,7 +36,7 @@ export class Follower {
    * The next events, one at least, as soon as there are any: while the store cannot be reached it waits, too.
    * Nothing is read before it is asked for, so whoever asks sets the pace. Empty when it has ended.
    */
-  async next(): Promise<readonly EventView[]> {
+  async next(): Promise<readonly OwnedEvent[]> {
     while (!this.#hasEnded) {
       const events = this.tail.after(this.position) ?? (await this.#page());
       if (events.length > 0) {
@@ -61,7 +61,7 @@ export class Follower {
     this.#wake();
   }
 
-  async #page(): Promise<readonly EventView[]> {
+  async #page(): Promise<readonly OwnedEvent[]> {
     for (;;) {
       try {
         return await this.page(this.position);

@@ -46,6 +46,7 @@ export type { PoolSlice, PoolState } from './pool-slice.js';
 export { TokenPool, type AllocateRequest, type Grant, type Renewal } from './token-pool.js';
 export { TokenPoolRepository } from './token-pool-repository.js';
 export { TokenPoolService, type Asked } from './token-pool-service.js';
-export { TokenReader, type PageRequest, type TokenQuery } from './token-reader.js';
+export { SCANNED, TokenReader, type EventFilter, type PageRequest, type TokenQuery } from './token-reader.js';
 export type { Lease, Token } from './token.js';
+export { detailsFor, eventFor, maySee, SOMEBODY, tokenFor, useFor, userFor, type Viewer } from './visibility.js';
 export type * from './views.js';

@@ -5,7 +5,7 @@ import { needs } from './needs.js';
 import { NOW, elastic, refusalFrom } from './testing/given.js';
 import { InMemoryTokenPoolRepository } from './testing/in-memory-token-pool-repository.js';
 import { InMemoryTokenReader } from './testing/in-memory-token-reader.js';
-import type { EventView, FeedPage, NewsView } from './views.js';
+import type { OwnedEvent, FeedPage, NewsView } from './views.js';
 
 const POOLS = ['a', 'b'];
 
@@ -18,7 +18,7 @@ class WatchedReader extends InMemoryTokenReader {
   trouble: Error | null = null;
   pagesWait: Promise<void> | null = null;
 
-  override async feed(poolName: string, after: number, limit: number): Promise<FeedPage> {
+  override async feed(poolName: string, after: number, limit: number): Promise<FeedPage<OwnedEvent>> {
     this.pages++;
     this.mostPagesInHand = Math.max(this.mostPagesInHand, ++this.pagesInHand);
     await this.pagesWait;
@@ -158,7 +158,7 @@ describe('what is new', () => {
     await grow('a', 1);
     await grow('b', 1);
     await pass(100);
-    const events: (readonly EventView[])[] = await news;
+    const events: (readonly OwnedEvent[])[] = await news;
     expect(events.map(([event]) => `${event!.pool} ${event!.seq}`)).toEqual(['a 3', 'a 3', 'b 1', 'b 1', 'b 1']);
     // The very same: whatever is made of it is made once.
     expect(events[1]![0]).toBe(events[0]![0]);

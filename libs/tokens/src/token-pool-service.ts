@@ -128,14 +128,14 @@ export class TokenPoolService {
     try {
       return await this.#submit(await this.#locate(tokenId, asked), command, asked.idempotency);
     } catch (error) {
-      throw await this.#explained(error, tokenId, claim);
+      throw await this.#explained(error, tokenId, claim, asked.caller);
     }
   }
 
   /** A stale lease id may name a lease that is over; how it ended never changes, so it is looked up afterwards, without the lock. */
-  async #explained(error: unknown, tokenId: string, { leaseId }: LeaseClaim): Promise<unknown> {
+  async #explained(error: unknown, tokenId: string, { leaseId }: LeaseClaim, caller = ANYBODY): Promise<unknown> {
     if (!(error instanceof DomainError) || error.code !== 'stale_lease' || leaseId === undefined) return error;
-    const end = await this.reader.endOf(tokenId, leaseId);
+    const end = await this.reader.endOf(tokenId, leaseId, caller.mayOperate ? null : caller.keyId);
     if (end === null) return error;
     return new DomainError('lease_ended', `the lease ended at ${end.ended_at}: ${end.end_reason}`, {
       fields: { ...end },

@@ -8,10 +8,13 @@ import type {
   HistoryPage,
   LeaseAgesView,
   NewsView,
+  OwnedDetails,
+  OwnedEvent,
+  OwnedToken,
+  OwnedUse,
   PoolView,
   RecordedEventView,
   StoredPoolView,
-  TokenDetailsView,
   TokenPage,
 } from './views.js';
 
@@ -25,7 +28,20 @@ export interface TokenQuery extends PageRequest {
   readonly poolName: string;
   readonly status: 'all' | 'available' | 'active';
   readonly userId?: string;
+  /** With `userId`: only leases of this key. */
+  readonly keyId?: string;
 }
+
+/** What is left out counts as anything. */
+export interface EventFilter {
+  readonly actor?: string;
+  readonly requestId?: string;
+  /** Whose lease it must be about. */
+  readonly keyId?: string;
+}
+
+/** Events that one search looks at: some tens of milliseconds. */
+export const SCANNED = 50_000;
 
 /** Everything here throws DomainError `unavailable` when the database cannot be reached in time. */
 export abstract class TokenReader {
@@ -39,22 +55,26 @@ export abstract class TokenReader {
   abstract poolOf(tokenId: string): Promise<string>;
 
   /** @throws DomainError `token_not_found`, `token_deleted` */
-  abstract token(tokenId: string): Promise<TokenDetailsView>;
+  abstract token(tokenId: string): Promise<OwnedDetails>;
 
   /**
    * `active` oldest lease first; `available` in the order they will be handed out; `all` by id.
    * @throws DomainError `pool_not_found`; `invalid_request` for a bad cursor
    */
-  abstract tokens(query: TokenQuery): Promise<TokenPage>;
+  abstract tokens(query: TokenQuery): Promise<TokenPage<OwnedToken>>;
 
   /** Newest first, also of a deleted token. @throws DomainError `token_not_found`; `invalid_request` for a bad cursor */
-  abstract events(tokenId: string, page: PageRequest): Promise<EventPage>;
+  abstract events(tokenId: string, page: PageRequest): Promise<EventPage<OwnedEvent>>;
 
   /** Newest first, also of a deleted token. @throws DomainError `token_not_found`; `invalid_request` for a bad cursor */
-  abstract history(tokenId: string, page: PageRequest): Promise<HistoryPage>;
+  abstract history(tokenId: string, page: PageRequest): Promise<HistoryPage<OwnedUse>>;
 
-  /** How a lease of this token ended; null when the id names none that is over. */
-  abstract endOf(tokenId: string, leaseId: string): Promise<{ end_reason: EndReason; ended_at: string } | null>;
+  /** How a lease of this token, and of this key if one is given, ended; null when the id names none that is over. */
+  abstract endOf(
+    tokenId: string,
+    leaseId: string,
+    keyId?: string | null,
+  ): Promise<{ end_reason: EndReason; ended_at: string } | null>;
 
   abstract pools(): Promise<PoolView[]>;
 
@@ -71,7 +91,13 @@ export abstract class TokenReader {
   abstract storedEvents(poolName: string, after: number, limit: number): Promise<RecordedEventView[]>;
 
   /** Events after a seq, oldest first, without gaps. @throws DomainError `pool_not_found` */
-  abstract feed(poolName: string, after: number, limit: number): Promise<FeedPage>;
+  abstract feed(poolName: string, after: number, limit: number): Promise<FeedPage<OwnedEvent>>;
+
+  /**
+   * Those of the events after a seq that a filter lets through, oldest first. No more than SCANNED events are looked at: the
+   * page says up to which. @throws DomainError `pool_not_found`
+   */
+  abstract search(poolName: string, after: number, limit: number, filter: EventFilter): Promise<FeedPage<OwnedEvent>>;
 
   /** Of several pools at once, the first events after a seq of each, so many a pool; a pool without any is left out. */
   abstract news(after: ReadonlyMap<string, number>, limit: number): Promise<NewsView[]>;

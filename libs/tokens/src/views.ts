@@ -44,12 +44,20 @@ export interface EventView {
   readonly recorded_at: string;
   /** Of `activated` and `renewed`: the deadline from then on, so that the feed folds to the whole state. */
   readonly expires_at: string | null;
-  /** Who did it: the id of an API key, `open` where none is asked for, or `system`. */
-  readonly actor: string;
+  /** Who did it: the id of an API key, `open` where none is asked for, or `system`; null when it is not shown. */
+  readonly actor: string | null;
   /** Of the request by which it was done; null when it was none. */
   readonly request_id: string | null;
   readonly metadata: Metadata;
 }
+
+/** What the store says: with the key of the lease it is about, which visibility.ts takes away again. */
+type Owned<View> = View & { readonly key_id: string | null };
+
+export type OwnedToken = Owned<TokenView>;
+export type OwnedUse = Owned<UseView>;
+export type OwnedDetails = Owned<Omit<TokenDetailsView, 'history'>> & { readonly history: readonly OwnedUse[] };
+export type OwnedEvent = Owned<EventView>;
 
 export interface PoolView {
   readonly name: string;
@@ -69,20 +77,20 @@ export interface PoolView {
   readonly last_seq: number;
 }
 
-export interface TokenPage {
-  readonly tokens: readonly TokenView[];
+export interface TokenPage<Token = TokenView> {
+  readonly tokens: readonly Token[];
   readonly next_cursor: string | null;
 }
 
-export interface EventPage {
+export interface EventPage<Event = EventView> {
   readonly token_id: string;
-  readonly events: readonly EventView[];
+  readonly events: readonly Event[];
   readonly next_cursor: string | null;
 }
 
-export interface HistoryPage {
+export interface HistoryPage<Use = UseView> {
   readonly token_id: string;
-  readonly history: readonly UseView[];
+  readonly history: readonly Use[];
   readonly next_cursor: string | null;
 }
 
@@ -102,19 +110,21 @@ export interface RestoreView {
   readonly recorded_at: string;
 }
 
-export interface FeedPage {
+export interface FeedPage<Event = EventView> {
   readonly pool: string;
-  readonly events: readonly EventView[];
+  readonly events: readonly Event[];
   /** The seq of the pool's newest event, on this page or not. */
   readonly last_seq: number;
   /** The gaps that the feed has after where the page begins, oldest first. */
   readonly restores: readonly RestoreView[];
+  /** Where some events are asked for: up to which seq they were looked for. */
+  readonly scanned_to?: number;
 }
 
 /** What was added to a pool's feed: one event at least, oldest first, without gaps. */
 export interface NewsView {
   readonly pool: string;
-  readonly events: readonly EventView[];
+  readonly events: readonly OwnedEvent[];
   /** For how long the oldest of them is written down, by the store's clock. */
   readonly delay_seconds: number;
 }

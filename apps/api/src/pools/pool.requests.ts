@@ -8,7 +8,15 @@ import {
   type PoolKind,
   type ReleaseAuthority,
 } from '@app/tokens';
-import { BooleanField, DigitsField, PoolNameField, SecondsField, WholeNumberField, WordField } from '../http/fields.js';
+import {
+  BooleanField,
+  DigitsField,
+  PoolNameField,
+  SecondsField,
+  TextField,
+  WholeNumberField,
+  WordField,
+} from '../http/fields.js';
 
 export const POOL_KINDS: readonly PoolKind[] = ['fixed', 'elastic'];
 export const ON_EXHAUSTED: readonly OnExhausted[] = ['evict_oldest', 'reject'];
@@ -108,4 +116,10 @@ export class FeedQuery {
 
   @DigitsField(1, 1000, { optional: true, description: 'Events on a page; 100 when left out', example: 100 })
   limit?: string;
+
+  @TextField(64, { optional: true, description: 'Only what this key did; `open` or `system` for what none did' })
+  actor?: string;
+
+  @TextField(128, { optional: true, description: 'Only what this request did' })
+  request_id?: string;
 }

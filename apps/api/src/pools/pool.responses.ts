@@ -1,6 +1,6 @@
 // What the routes of pools answer, for the OpenAPI document; the views themselves come as they are from the store.
 
-import { ApiProperty, ApiSchema } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional, ApiSchema } from '@nestjs/swagger';
 import type {
   AuditReport,
   Evict,
@@ -119,6 +119,12 @@ export class PoolEventFeed implements FeedPage {
       'numbers went on further up. As good as always empty.',
   })
   readonly restores: PoolRestore[];
+
+  @ApiPropertyOptional({
+    ...COUNT,
+    description: 'With `actor` or `request_id`: up to which `seq` events were looked at.',
+  })
+  readonly scanned_to?: number;
 }
 
 @ApiSchema({ name: 'PoolAudit' })

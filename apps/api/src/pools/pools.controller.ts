@@ -4,6 +4,7 @@ import { Body, Controller, Get, Patch, Post, Query, UseGuards } from '@nestjs/co
 import { ApiBody, ApiParam, ApiTags } from '@nestjs/swagger';
 import {
   auditPool,
+  eventFor,
   TokenPoolService,
   TokenReader,
   type AuditReport,
@@ -89,12 +90,25 @@ export class PoolsController {
   @Needs('read', 'the path')
   @Operation('listPoolEvents', {
     summary: 'What happened in a pool, oldest first, without gaps',
-    description: 'Folding all events gives the state of the tokens.',
+    description:
+      'Folding all events gives the state of the tokens. With `actor` or `request_id` no more than 50,000 events after `after` ' +
+      'are looked at: `scanned_to` says up to which, and so where to go on.',
     answer: PoolEventFeed,
     problems: ['pool_not_found'],
   })
-  events(@PoolName() name: string, @Query() { after = '0', limit = '100' }: FeedQuery): Promise<FeedPage> {
-    return this.reader.feed(name, Number(after), Number(limit));
+  async events(
+    @PoolName() name: string,
+    @Query() { after = '0', limit = '100', actor, request_id: requestId }: FeedQuery,
+    @By() caller: Caller,
+  ): Promise<FeedPage> {
+    const asked = [name, Number(after), Number(limit)] as const;
+    // Who did what is found by who may see it.
+    const keyId = caller.mayOperate ? undefined : (caller.keyId ?? undefined);
+    const isFiltered = actor !== undefined || requestId !== undefined;
+    const page = isFiltered
+      ? await this.reader.search(...asked, { actor, requestId, keyId })
+      : await this.reader.feed(...asked);
+    return { ...page, events: page.events.map((event) => eventFor(caller, event)) };
   }
 
   @Get(':name/audit')

@@ -2,7 +2,7 @@
 // ones are out, and who does not take them in time is cut off, to come back with the id of the last one it has.
 
 import type { ServerResponse } from 'node:http';
-import type { EventView, Follower } from '@app/tokens';
+import type { Follower, OwnedEvent, Viewer } from '@app/tokens';
 import { messageOf, positionOf, retry } from './message.js';
 
 /** How it ended. */
@@ -36,7 +36,8 @@ export class EventStream {
   constructor(
     private readonly res: ServerResponse,
     private readonly follower: Follower,
-    private readonly isWanted: (event: EventView) => boolean,
+    private readonly viewer: Viewer,
+    private readonly isWanted: (event: OwnedEvent) => boolean,
     private readonly onSent: (events: number) => void,
     private readonly pace: StreamPace = PACE,
   ) {
@@ -72,13 +73,13 @@ export class EventStream {
     this.follower.end();
   }
 
-  async #send(events: readonly EventView[]): Promise<void> {
+  async #send(events: readonly OwnedEvent[]): Promise<void> {
     let messages: Buffer[] = [];
     let bytes = 0;
     for (const event of events) {
       this.#position = event.seq;
       if (!this.isWanted(event)) continue;
-      const message = messageOf(event);
+      const message = messageOf(event, this.viewer);
       messages.push(message);
       bytes += message.length;
       if (bytes < this.pace.bytesAtOnce) continue;

@@ -1,6 +1,6 @@
 // The words of a stream of server-sent events (WHATWG HTML, section 9.2).
 
-import type { EventView } from '@app/tokens';
+import { eventFor, maySee, type OwnedEvent, type Viewer } from '@app/tokens';
 
 /** How long a reader waits before it comes back: not all for the same time, for they may all have been sent away at once. */
 const RETRY_MS = { least: 1000, most: 3000 };
@@ -12,11 +12,16 @@ export const retry = (): string =>
 /** Tells nothing but how far it is: a reader that comes back goes on from there. */
 export const positionOf = (seq: number): string => `id: ${seq}\n\n`;
 
-const written = new WeakMap<EventView, Buffer>();
+const whole = new WeakMap<OwnedEvent, Buffer>();
+const masked = new WeakMap<OwnedEvent, Buffer>();
 
-/** The event as in the feed. Streams share the events that are new, and so each is written once. */
-export function messageOf(event: EventView): Buffer {
+/** The event as in the feed. Streams share the events that are new, and so each is written once for all who see as much of it. */
+export function messageOf(event: OwnedEvent, viewer: Viewer): Buffer {
+  const written = maySee(viewer, event.key_id) ? whole : masked;
   let message = written.get(event);
-  if (!message) written.set(event, (message = Buffer.from(`id: ${event.seq}\ndata: ${JSON.stringify(event)}\n\n`)));
+  if (!message) {
+    const data = JSON.stringify(eventFor(viewer, event));
+    written.set(event, (message = Buffer.from(`id: ${event.seq}\ndata: ${data}\n\n`)));
+  }
   return message;
 }

@@ -4,7 +4,7 @@
 import type { ServerResponse } from 'node:http';
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { KeyRing } from '@app/keys';
-import { LiveFeed, type EventView } from '@app/tokens';
+import { LiveFeed, type OwnedEvent, type Viewer } from '@app/tokens';
 import { CONFIG, type Config } from '../config.js';
 import { HttpProblem } from '../http/problem.js';
 import { StreamMetrics } from '../metrics/stream-metrics.js';
@@ -18,9 +18,9 @@ const KEY_LOOK_MS = 1000;
 export interface StreamRequest {
   readonly poolName: string;
   readonly after: number | 'latest';
-  readonly isWanted: (event: EventView) => boolean;
-  /** That it was opened with; null where none is asked for. */
-  readonly keyId: string | null;
+  readonly isWanted: (event: OwnedEvent) => boolean;
+  /** Who opened it; with a key, or without where none is asked for. */
+  readonly viewer: Viewer;
 }
 
 @Injectable()
@@ -43,7 +43,7 @@ export class OpenStreams implements OnModuleDestroy {
    * Answers with a stream. Resolves when it is over.
    * @throws HttpProblem, DomainError as long as nothing is sent
    */
-  async serve(res: ServerResponse, { poolName, after, isWanted, keyId }: StreamRequest): Promise<void> {
+  async serve(res: ServerResponse, { poolName, after, isWanted, viewer }: StreamRequest): Promise<void> {
     const { streamLimit } = this.config;
     if (this.#count >= streamLimit) {
       throw new HttpProblem('unavailable', `this process has ${streamLimit} streams open, and no more than that`, {
@@ -55,8 +55,8 @@ export class OpenStreams implements OnModuleDestroy {
     this.#count++;
     try {
       const follower = await this.feed.follow(poolName, after);
-      const stream = new EventStream(res, follower, isWanted, (events) => this.metrics.sent(events));
-      await this.#run(stream, keyId, res.req.method);
+      const stream = new EventStream(res, follower, viewer, isWanted, (events) => this.metrics.sent(events));
+      await this.#run(stream, viewer.keyId, res.req.method);
     } finally {
       this.#count--;
     }

@@ -2,7 +2,7 @@
 
 import { Controller, Get, Query, Res, UseGuards } from '@nestjs/common';
 import { ApiParam, ApiProduces, ApiTags } from '@nestjs/swagger';
-import type { Caller, EventView } from '@app/tokens';
+import { maySee, type Caller, type OwnedEvent } from '@app/tokens';
 import type { Response } from 'express';
 import { Needs } from '../access/needs.decorator.js';
 import { By } from '../http/by.decorator.js';
@@ -39,12 +39,13 @@ export class StreamController {
     @PoolName() poolName: string,
     @Query() { after = '0', token_id: tokenId, user_id: userId }: StreamQuery,
     @LastEventId() lastEventId: string | undefined,
-    @By() { keyId }: Caller,
+    @By() viewer: Caller,
     @Res() res: Response,
   ): Promise<void> {
     const place = lastEventId ?? after;
-    const isWanted = ({ token_id, user_id }: EventView): boolean =>
-      (tokenId === undefined || token_id === tokenId) && (userId === undefined || user_id === userId);
-    await this.streams.serve(res, { poolName, after: place === 'latest' ? place : Number(place), isWanted, keyId });
+    const isWanted = ({ token_id, user_id, key_id }: OwnedEvent): boolean =>
+      (tokenId === undefined || token_id === tokenId) &&
+      (userId === undefined || (user_id === userId && maySee(viewer, key_id)));
+    await this.streams.serve(res, { poolName, after: place === 'latest' ? place : Number(place), isWanted, viewer });
   }
 }

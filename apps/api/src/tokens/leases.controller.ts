@@ -7,6 +7,7 @@ import {
   DEFAULT_POOL,
   TokenPoolService,
   toIso,
+  userFor,
   type Caller,
   type Grant,
   type Idempotency,
@@ -57,7 +58,7 @@ export class LeasesController {
     @Once() idempotency?: Idempotency,
   ): Promise<GrantAnswer> {
     const request = { userId: user_id ?? randomUUID(), ttlSeconds: ttl_seconds, metadata };
-    return this.service.allocate(pool, request, { caller, idempotency }).then((grant) => granted(pool, grant));
+    return this.service.allocate(pool, request, { caller, idempotency }).then((grant) => granted(pool, grant, caller));
   }
 
   @Post(':id/release')
@@ -120,7 +121,7 @@ const claimOf = ({ lease_id, user_id, fence }: ReleaseBody): LeaseClaim => ({
   fence,
 });
 
-const granted = (pool: string, { tokenId, userId, leaseId, fence, ...grant }: Grant): GrantAnswer => ({
+const granted = (pool: string, { tokenId, userId, leaseId, fence, ...grant }: Grant, caller: Caller): GrantAnswer => ({
   token_id: tokenId,
   user_id: userId,
   pool,
@@ -130,7 +131,7 @@ const granted = (pool: string, { tokenId, userId, leaseId, fence, ...grant }: Gr
   activated_at: toIso(grant.activatedAt),
   expires_at: toIso(grant.expiresAt),
   evicted: grant.evicted && {
-    user_id: grant.evicted.userId,
+    user_id: userFor(caller, grant.evicted),
     fence: grant.evicted.fence,
     activated_at: toIso(grant.evicted.activatedAt),
   },

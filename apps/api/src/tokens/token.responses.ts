@@ -131,11 +131,13 @@ export class TokenEvent implements EventView {
   readonly expires_at: string | null;
 
   @ApiProperty({
+    type: String,
+    nullable: true,
     description:
       'Who did it: the id of an API key, `open` where none is asked for, or `system` (what the clock decides).',
     example: 'open',
   })
-  readonly actor: string;
+  readonly actor: string | null;
 
   @ApiProperty({ type: String, nullable: true, description: 'Of the request by which it was done.' })
   readonly request_id: string | null;

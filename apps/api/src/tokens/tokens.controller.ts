@@ -4,6 +4,10 @@ import { Body, Controller, Delete, Get, Post, Query, UseGuards } from '@nestjs/c
 import { ApiBody, ApiParam, ApiTags } from '@nestjs/swagger';
 import {
   DEFAULT_POOL,
+  detailsFor,
+  eventFor,
+  tokenFor,
+  useFor,
   TokenPoolService,
   TokenReader,
   type Caller,
@@ -50,8 +54,8 @@ export class TokensController {
     answer: TokenList,
     problems: ['invalid_status', 'pool_not_found'],
   })
-  list(@Query() query: AnyTokensQuery): Promise<TokenPage> {
-    return this.reader.tokens(selectionOf(query, query.status ?? 'all'));
+  list(@Query() query: AnyTokensQuery, @By() caller: Caller): Promise<TokenPage> {
+    return this.#page(selectionOf(query, query.status ?? 'all'), caller);
   }
 
   @Get('available')
@@ -62,8 +66,8 @@ export class TokensController {
     answer: TokenList,
     problems: ['pool_not_found'],
   })
-  listAvailable(@Query() query: TokensQuery): Promise<TokenPage> {
-    return this.reader.tokens(selectionOf(query, 'available'));
+  listAvailable(@Query() query: TokensQuery, @By() caller: Caller): Promise<TokenPage> {
+    return this.#page(selectionOf(query, 'available'), caller);
   }
 
   @Get('active')
@@ -74,8 +78,8 @@ export class TokensController {
     answer: TokenList,
     problems: ['pool_not_found'],
   })
-  listActive(@Query() query: TokensQuery): Promise<TokenPage> {
-    return this.reader.tokens(selectionOf(query, 'active'));
+  listActive(@Query() query: TokensQuery, @By() caller: Caller): Promise<TokenPage> {
+    return this.#page(selectionOf(query, 'active'), caller);
   }
 
   @Get(':id')
@@ -87,8 +91,8 @@ export class TokensController {
     answer: TokenDetails,
     problems: [...OF_TOKEN, 'token_deleted'],
   })
-  show(@TokenId() id: string): Promise<TokenDetailsView> {
-    return this.reader.token(id);
+  async show(@TokenId() id: string, @By() caller: Caller): Promise<TokenDetailsView> {
+    return detailsFor(caller, await this.reader.token(id));
   }
 
   @Get(':id/events')
@@ -100,8 +104,9 @@ export class TokensController {
     answer: TokenEventList,
     problems: OF_TOKEN,
   })
-  events(@TokenId() id: string, @Query() query: PageQuery): Promise<EventPage> {
-    return this.reader.events(id, pageOf(query));
+  async events(@TokenId() id: string, @Query() query: PageQuery, @By() caller: Caller): Promise<EventPage> {
+    const page = await this.reader.events(id, pageOf(query));
+    return { ...page, events: page.events.map((event) => eventFor(caller, event)) };
   }
 
   @Get(':id/history')
@@ -113,8 +118,9 @@ export class TokensController {
     answer: TokenHistory,
     problems: OF_TOKEN,
   })
-  history(@TokenId() id: string, @Query() query: PageQuery): Promise<HistoryPage> {
-    return this.reader.history(id, pageOf(query));
+  async history(@TokenId() id: string, @Query() query: PageQuery, @By() caller: Caller): Promise<HistoryPage> {
+    const page = await this.reader.history(id, pageOf(query));
+    return { ...page, history: page.history.map((use) => useFor(caller, use)) };
   }
 
   @Post('cleanup')
@@ -183,6 +189,12 @@ export class TokensController {
   })
   delete(@TokenId() id: string, @Query() { force }: DeleteQuery, @By() caller: Caller): Promise<DeletionAnswer> {
     return this.service.delete(id, force === 'true', { caller }).then(() => ({ deleted: true, token_id: id }));
+  }
+
+  async #page(query: TokenQuery, caller: Caller): Promise<TokenPage> {
+    const keyId = caller.mayOperate ? undefined : (caller.keyId ?? undefined);
+    const page = await this.reader.tokens({ ...query, keyId });
+    return { ...page, tokens: page.tokens.map((token) => tokenFor(caller, token)) };
   }
 }
 

@@ -5,7 +5,7 @@ import { toIso, type Instant } from '../instant.js';
 import type { EndReason } from '../token-event.js';
 import { TokenReader } from '../token-reader.js';
 import { isOverdue } from '../token.js';
-import type { FeedPage, NewsView, PoolView } from '../views.js';
+import type { FeedPage, NewsView, OwnedEvent, PoolView } from '../views.js';
 import type { InMemoryTokenPoolRepository } from './in-memory-token-pool-repository.js';
 import { eventView } from './views.js';
 
@@ -33,12 +33,17 @@ export class InMemoryTokenReader extends TokenReader {
   }
 
   poolOf = notRead;
+  search = notRead;
 
-  endOf(tokenId: string, leaseId: string): Promise<{ end_reason: EndReason; ended_at: string } | null> {
+  endOf(
+    tokenId: string,
+    leaseId: string,
+    keyId: string | null = null,
+  ): Promise<{ end_reason: EndReason; ended_at: string } | null> {
     const end = this.#existing()
       .flatMap((pool) => this.repository.look(pool).events)
       .find((event) => ['released', 'expired'].includes(event.event) && event.lease?.leaseId === leaseId);
-    if (!end || end.tokenId !== tokenId) return Promise.resolve(null);
+    if (!end || end.tokenId !== tokenId || (keyId !== null && end.lease?.keyId !== keyId)) return Promise.resolve(null);
     return Promise.resolve({ end_reason: end.reason as EndReason, ended_at: toIso(end.occurredAt) });
   }
 
@@ -51,7 +56,7 @@ export class InMemoryTokenReader extends TokenReader {
     return Promise.resolve(this.#view(poolName));
   }
 
-  feed(poolName: string, after: number, limit: number): Promise<FeedPage> {
+  feed(poolName: string, after: number, limit: number): Promise<FeedPage<OwnedEvent>> {
     const { events, state } = this.repository.look(poolName);
     const page = events.slice(after, after + limit).map((event) => eventView(poolName, event));
     return Promise.resolve({ pool: poolName, events: page, last_seq: state.lastSeq, restores: [] });

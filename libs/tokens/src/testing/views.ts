@@ -3,11 +3,11 @@
 import { toIso, type Instant } from '../instant.js';
 import type { TokenEvent } from '../token-event.js';
 import type { Token } from '../token.js';
-import type { EventView, TokenView } from '../views.js';
+import type { OwnedEvent, TokenView } from '../views.js';
 
 export type RecordedEvent = TokenEvent & { readonly recordedAt: Instant };
 
-export const eventView = (pool: string, recorded: RecordedEvent): EventView => ({
+export const eventView = (pool: string, recorded: RecordedEvent): OwnedEvent => ({
   id: `${pool}-${recorded.seq}`,
   pool,
   seq: recorded.seq,
@@ -20,6 +20,7 @@ export const eventView = (pool: string, recorded: RecordedEvent): EventView => (
   recorded_at: toIso(recorded.recordedAt),
   expires_at:
     recorded.lease && ['activated', 'renewed'].includes(recorded.event) ? toIso(recorded.lease.expiresAt) : null,
+  key_id: recorded.lease?.keyId ?? null,
   actor: recorded.actor,
   request_id: recorded.requestId,
   metadata: { ...recorded.metadata, user_id: recorded.lease?.userId ?? null, reason: recorded.reason },

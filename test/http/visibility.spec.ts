@@ -1,0 +1,230 @@
+// Who holds a token is shown to its own key, to whoever may operate, and to nobody else; nor can anybody else touch it.
+
+import { startApp, type TestApp } from '../support/app.js';
+import { bearer, openKeys, type KeyMaker } from '../support/keys.js';
+import { clientOf, expectProblem, openapi, type Ask, type Json } from './client.js';
+
+const HOLDER = '11111111-2222-4333-8444-555555555555';
+const NOBODY = '00000000-0000-0000-0000-000000000000';
+const TICKET = 'ticket-of-the-holder';
+const REQUEST = 'request-of-the-holder';
+
+let app: TestApp;
+let ask: Ask;
+let keys: KeyMaker;
+const by = {} as Record<'holder' | 'other' | 'operator', { id: string; headers: Record<string, string> }>;
+/** Held by the holder; held and given back by him; held by him when it was needed for another. */
+let held: Json;
+let past: Json;
+
+beforeAll(async () => {
+  app = await startApp({ AUTH: 'keys', POOL_SIZE: '2' });
+  ask = clientOf(app);
+  keys = await openKeys(app.databaseUrl);
+  for (const [name, scopes] of [
+    ['holder', ['read', 'use']],
+    ['other', ['read', 'use']],
+    ['operator', ['read', 'operate']],
+  ] as const) {
+    const { id, key } = await keys.create({ scopes });
+    by[name] = { id, headers: bearer(key) };
+  }
+  past = await allocate('holder', HOLDER, { ticket: TICKET });
+  await ask('POST', `/api/tokens/${past.token_id}/release`, {}, by.holder.headers);
+  await allocate('other');
+  held = await allocate('holder', HOLDER, { ticket: TICKET });
+  expect(held.token_id).toBe(past.token_id);
+});
+afterAll(async () => {
+  await keys.close();
+  await app.close();
+});
+
+async function allocate(who: keyof typeof by, user_id?: string, metadata?: Json): Promise<Json> {
+  const headers = { ...by[who].headers, 'x-request-id': who === 'holder' ? REQUEST : 'request-of-another' };
+  return (await ask('POST', '/api/tokens/allocate', { user_id, metadata }, headers)).body;
+}
+
+/** The first messages of a stream: as many events as there are. */
+async function streamed(query: string, headers: Record<string, string>, until: RegExp): Promise<string> {
+  const reading = new AbortController();
+  const { body } = await fetch(`${app.url}/api/pools/default/events/stream${query}`, {
+    headers,
+    signal: reading.signal,
+  });
+  let text = '';
+  for await (const bytes of body!) {
+    text += Buffer.from(bytes).toString();
+    if (until.test(text)) break;
+  }
+  reading.abort();
+  return text;
+}
+
+const lastSeq = async (): Promise<number> =>
+  (await ask('GET', '/api/pools/default', undefined, by.other.headers)).body.last_seq;
+
+/** Every operation that a key with the scope `read` may ask for, with every way to ask for more. */
+const READS = Object.entries(openapi.paths).flatMap(([path, { get }]) =>
+  ((get as Json)?.['x-scopes'] ?? []).includes('read') ? [path] : [],
+);
+const QUERIES: Record<string, string[]> = {
+  '/api/tokens': ['', '?status=active', `?user_id=${HOLDER}`],
+  '/api/tokens/active': ['', `?user_id=${HOLDER}`],
+  '/api/pools/{name}/events': ['?limit=1000', `?request_id=${REQUEST}`, '?actor=HOLDER_KEY'],
+  '/api/pools/{name}/events/stream': ['?after=0', `?after=0&user_id=${HOLDER}`],
+};
+
+/** All that a key is told by all of them, by what it asked for. */
+async function everything(who: keyof typeof by): Promise<[string, string][]> {
+  const { headers } = by[who];
+  const told: [string, string][] = [];
+  const last = await lastSeq();
+  for (const path of READS) {
+    for (const query of QUERIES[path] ?? ['']) {
+      const url = path.replace('{name}', 'default').replace('{id}', held.token_id as string);
+      const asked = `${url}${query.replace('HOLDER_KEY', by.holder.id)}`;
+      const isStream = path.endsWith('/stream');
+      // Where nothing passes the filter, the stream has told all when it tells its place.
+      const until = query.includes('user_id') ? /id: \d+\n\n/ : new RegExp(`id: ${last}\\n`);
+      const text = isStream
+        ? await streamed(query, headers, until)
+        : JSON.stringify((await ask('GET', asked, undefined, headers)).body);
+      told.push([asked, text]);
+    }
+  }
+  return told;
+}
+
+test('the list of what can be read is not empty, and has what tells of holders', () => {
+  expect(READS).toEqual(
+    expect.arrayContaining(['/api/tokens', '/api/tokens/{id}', '/api/tokens/{id}/history', ...Object.keys(QUERIES)]),
+  );
+});
+
+test('of a holder no other key is told anything, whatever it asks for', async () => {
+  for (const [asked, text] of await everything('other')) {
+    for (const secret of [HOLDER, TICKET, REQUEST, by.holder.id, held.lease_id as string]) {
+      if (asked.includes(secret) && !text.includes(secret)) continue;
+      expect({ asked, told: text.includes(secret) }).toEqual({ asked, told: false });
+    }
+  }
+});
+
+test.each(['holder', 'operator'] as const)('the %s is told all of it', async (who) => {
+  const told = new Map(await everything(who));
+  for (const path of [`/api/tokens/${held.token_id}`, `/api/tokens?user_id=${HOLDER}`, `/api/tokens/active`]) {
+    expect(told.get(path)).toContain(HOLDER);
+  }
+  for (const query of [`?request_id=${REQUEST}`, `?actor=${by.holder.id}`, '?limit=1000']) {
+    const feed = told.get(`/api/pools/default/events${query}`);
+    for (const fact of [HOLDER, TICKET, REQUEST, by.holder.id]) expect(feed).toContain(fact);
+  }
+});
+
+test('what is left out is null, or the nil UUID where there must be one', async () => {
+  const { headers } = by.other;
+  const { body: token } = await ask('GET', `/api/tokens/${held.token_id}`, undefined, headers);
+  expect(token).toMatchObject({
+    status: 'active',
+    active_user_id: null,
+    fence: held.fence,
+    current_user: { user_id: NOBODY, expires_at: held.expires_at },
+    history: [{ user_id: NOBODY }, { user_id: NOBODY }],
+  });
+  const { body: feed } = await ask('GET', `/api/tokens/${held.token_id}/events?limit=1`, undefined, headers);
+  expect(feed.events[0]).toMatchObject({ event: 'activated', user_id: null, actor: null, request_id: null });
+  expect(feed.events[0].metadata).toEqual({ user_id: null, reason: 'allocated' });
+});
+
+test('whoever takes the token of another in a full pool is not told from whom', async () => {
+  await ask('POST', '/api/tokens/cleanup', {}, by.operator.headers);
+  const first = await allocate('holder', HOLDER);
+  await allocate('holder', HOLDER);
+  const { evicted } = await allocate('other');
+  expect(evicted).toEqual({ user_id: NOBODY, fence: first.fence, activated_at: first.activated_at });
+  expect((await allocate('holder')).evicted.user_id).toBe(HOLDER);
+});
+
+test('a search says how far it has looked, and goes on from there', async () => {
+  const { headers } = by.operator;
+  const search = async (query: string): Promise<Json> =>
+    (await ask('GET', `/api/pools/default/events?${query}`, undefined, headers)).body;
+  const all = (await search('limit=1000')).events as Json[];
+  const ofHolder = all.filter(({ actor }) => actor === by.holder.id);
+  const page = await search(`actor=${by.holder.id}&limit=2`);
+  expect(page.events).toEqual(ofHolder.slice(0, 2));
+  expect(page.scanned_to).toBe(ofHolder[1]!.seq);
+  const rest = await search(`actor=${by.holder.id}&after=${page.scanned_to}`);
+  expect(rest.events).toEqual(ofHolder.slice(2));
+  expect(rest.scanned_to).toBe(rest.last_seq);
+  expect((await search('actor=system')).events).toEqual(all.filter(({ actor }) => actor === 'system'));
+  expect((await search('request_id=never')).events).toEqual([]);
+  expect(await search('limit=1')).not.toHaveProperty('scanned_to');
+});
+
+describe('a lease of another key', () => {
+  let lease: Json;
+  beforeEach(async () => {
+    await ask('POST', '/api/tokens/cleanup', {}, by.operator.headers);
+    lease = await allocate('holder', HOLDER);
+  });
+
+  /** Without what names the token. */
+  const answered = async (token: string, route: string, body: Json, who: keyof typeof by = 'other'): Promise<Json> => {
+    const answer = await ask('POST', `/api/tokens/${token}/${route}`, body, by[who].headers);
+    const { error, detail } = answer.body;
+    return { status: answer.status, error, detail: detail?.replaceAll(token, 'TOKEN') };
+  };
+
+  test.each([
+    ['release', () => ({})],
+    ['release', () => ({ user_id: HOLDER })],
+    ['release', ({ lease_id }: Json) => ({ lease_id })],
+    ['release', ({ fence }: Json) => ({ fence })],
+    ['keep-alive', ({ lease_id }: Json) => ({ lease_id })],
+    ['keep-alive', () => ({ user_id: HOLDER })],
+  ])('%s: answers as one that is not there, and stays (%#)', async (route, body) => {
+    const foreign = await answered(lease.token_id as string, route, body(lease));
+    const { tokens } = (await ask('GET', '/api/tokens/available', undefined, by.other.headers)).body;
+    // The other token was leased before and is free.
+    const free = await answered(tokens[0].id as string, route, body(lease));
+    expect(foreign).toEqual(free);
+    expect([404, 409]).toContain(foreign.status);
+    expect((await answered(lease.token_id as string, 'release', {}, 'holder')).status).toBe(200);
+  });
+
+  test('how it ended is told to its own key and to who may operate', async () => {
+    const { token_id: token, lease_id } = lease;
+    await answered(token as string, 'release', {}, 'holder');
+    expect((await answered(token as string, 'release', { lease_id }, 'other')).error).toBe('stale_lease');
+    for (const who of ['holder', 'operator'] as const) {
+      expect((await answered(token as string, 'release', { lease_id }, who)).error).toBe('lease_ended');
+    }
+  });
+
+  test('is ended by who may operate, and the audit names him', async () => {
+    expect((await answered(lease.token_id as string, 'release', {}, 'operator')).status).toBe(200);
+    const { body } = await ask('GET', `/api/tokens/${lease.token_id}/events?limit=1`, undefined, by.holder.headers);
+    expect(body.events[0]).toMatchObject({ event: 'released', user_id: HOLDER, actor: by.operator.id });
+  });
+});
+
+test('an idempotency key counts for its API key alone', async () => {
+  const body = { user_id: HOLDER };
+  const grant = (who: keyof typeof by) =>
+    ask('POST', '/api/tokens/allocate', body, { ...by[who].headers, 'idempotency-key': 'same' });
+  const first = await grant('holder');
+  const other = await grant('other');
+  expect(other.status).toBe(200);
+  expect(other.headers.has('idempotency-replayed')).toBe(false);
+  expect(other.body.lease_id).not.toBe(first.body.lease_id);
+  const again = await grant('holder');
+  expect(again.headers.get('idempotency-replayed')).toBe('true');
+  expect(again.body).toEqual(first.body);
+});
+
+test('a key without `use` or `operate` cannot touch a lease at all', async () => {
+  const { key } = await keys.create({ scopes: ['read', 'pools', 'keys', 'metrics'] });
+  expectProblem(await ask('POST', `/api/tokens/${held.token_id}/release`, {}, bearer(key)), 403, 'insufficient_scope');
+});
