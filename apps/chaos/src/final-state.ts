@@ -22,6 +22,7 @@ export async function writeFinalState(
     for (const { name } of pools) {
       let after = 0;
       let events: readonly EventView[];
+      const { restores } = await reader.feed(name, 0, 1);
       do {
         ({ events } = await reader.feed(name, after, PAGE));
         for (const event of events) history.write({ kind: 'event', event });
@@ -30,7 +31,7 @@ export async function writeFinalState(
       const { tokens } = await reader.tokens({ poolName: name, status: 'all', limit: PAGE });
       const pool = await reader.pool(name);
       const rows: TokenRow[] = await source.query(ROWS, [name]);
-      history.write({ kind: 'state', pool, tokens, rows });
+      history.write({ kind: 'state', pool, tokens, rows, restores });
     }
   } finally {
     await source.destroy();

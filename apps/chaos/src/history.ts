@@ -5,7 +5,7 @@ import { createReadStream, createWriteStream, type WriteStream } from 'node:fs';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { About } from './about.js';
-import type { EventView, PoolView, TokenView } from '@app/tokens';
+import type { EventView, PoolView, RestoreView, TokenView } from '@app/tokens';
 
 export interface PoolSetting {
   readonly name: string;
@@ -115,6 +115,8 @@ export interface FinalState {
   readonly pool: PoolView;
   readonly tokens: readonly TokenView[];
   readonly rows: readonly TokenRow[];
+  /** The gaps of its feed. */
+  readonly restores?: readonly RestoreView[];
 }
 
 export interface FeedEvent {

@@ -28,7 +28,7 @@ export class Ledger {
   /** By whom clients released, by token. */
   readonly releasedBy = new Map<string, EventView[]>();
   readonly cleanups: EventView[] = [];
-  /** After seq 0, 1, 2 …: the one at n is the pool with n events. */
+  /** By the seq of the event after which the pool is like that; 0: before the first. Where it was restored there are holes. */
   readonly positions: Position[] = [{ recordedAt: 0, tokens: 0, open: 0, nextDeadline: Infinity }];
 
   readonly #deadlines = new Map<number, number>();
@@ -39,12 +39,12 @@ export class Ledger {
       this.#add(event, before);
       before = event;
       const [nextDeadline = Infinity] = [...this.#deadlines.values()].sort((a, b) => a - b);
-      this.positions.push({
+      this.positions[event.seq] = {
         recordedAt: fromIso(event.recorded_at),
         tokens: this.generated.size - this.deleted.size,
         open: this.#deadlines.size,
         nextDeadline,
-      });
+      };
     }
   }
 

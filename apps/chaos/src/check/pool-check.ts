@@ -39,7 +39,7 @@ const spanOf = ({ sent, answered }: Operation): { sent: number; answered: number
 
 /** Invariants 1 to 6 and 8, and the fold against what is shown. */
 function audited({ setting, events, state }: PoolHistory): string[] {
-  const auditor = new Auditor(setting.size);
+  const auditor = new Auditor(setting.size, state?.restores);
   const ids = new Set<string>();
   for (const event of events) {
     auditor.add(asStored(event));
@@ -54,7 +54,8 @@ function audited({ setting, events, state }: PoolHistory): string[] {
     findings.push(
       `counts are ${JSON.stringify(counts)}, but ${state.tokens.length} tokens are shown, ${active} active`,
     );
-  if (last_seq !== events.length) findings.push(`last_seq is ${last_seq}, but there are ${events.length} events`);
+  const newest = events.at(-1)?.seq ?? 0;
+  if (last_seq !== newest) findings.push(`last_seq is ${last_seq}, but the newest event is ${newest}`);
   return [...findings, ...auditor.compare(state.tokens, shownAt(state))];
 }
 
@@ -201,9 +202,11 @@ function exhausted(pool: PoolHistory, ledger: Ledger, order: Order, wall: Wall):
     .filter(({ error }) => error === 'pool_exhausted' || error === 'pool_limit_reached')
     .flatMap(({ id, call, error, sent, answered }) => {
       const from = wall.at(sent) - wall.tolerance;
-      const last = Math.min(order.ceiling(answered) - 1, pool.events.length);
+      const last = Math.min(order.ceiling(answered) - 1, pool.events.at(-1)?.seq ?? 0);
       for (let seq = order.floor(sent); seq <= last; seq++) {
-        const { tokens, open, nextDeadline, recordedAt } = ledger.positions[seq] as Ledger['positions'][number];
+        const position = ledger.positions[seq];
+        if (!position) continue;
+        const { tokens, open, nextDeadline, recordedAt } = position;
         const isTrue =
           error === 'pool_limit_reached'
             ? tokens >= pool.setting.size
