@@ -69,7 +69,7 @@ test('every partition has the columns, keys, checks and triggers of the first', 
 test('the audit of the released version becomes the first partition as it is, and all of it is there', async () => {
   const source = await createDataSource(database.url).initialize();
   const newer = source.migrations.length - 2;
-  for (let i = 0; i < newer; i++) await source.undoLastMigration();
+  for (let i = 0; i < newer; i++) await source.undoLastMigration({ transaction: 'each' });
   await client.query(`
     INSERT INTO pools (name, kind, size, ttl_seconds, renewable, on_exhausted, release_authority, last_seq, token_count)
     VALUES ('old', 'elastic', 5, 60, true, 'reject', 'anyone', 2, 2);

@@ -63,9 +63,9 @@ test('a migration waits for nobody for much longer than a second, lets others pa
 
 test('every migration can be taken back and made again', async () => {
   const before = await columns();
-  for (const _ of source.migrations) await source.undoLastMigration();
+  for (const _ of source.migrations) await source.undoLastMigration({ transaction: 'each' });
   expect(await columns()).toEqual([]);
-  await source.runMigrations();
+  await source.runMigrations({ transaction: 'each' });
   expect(await columns()).toEqual(before);
 });
 

@@ -69,6 +69,7 @@ const READS = Object.entries(openapi.paths).flatMap(([path, { get }]) =>
   ((get as Json)?.['x-scopes'] ?? []).includes('read') ? [path] : [],
 );
 const QUERIES: Record<string, string[]> = {
+  '/api/tokens/{id}': ['', '?as_of=NOW'],
   '/api/tokens': ['', '?status=active', `?user_id=${HOLDER}`],
   '/api/tokens/active': ['', `?user_id=${HOLDER}`],
   '/api/pools/{name}/events': ['?limit=1000', `?request_id=${REQUEST}`, '?actor=HOLDER_KEY'],
@@ -83,7 +84,7 @@ async function everything(who: keyof typeof by): Promise<[string, string][]> {
   for (const path of READS) {
     for (const query of QUERIES[path] ?? ['']) {
       const url = path.replace('{name}', 'default').replace('{id}', held.token_id as string);
-      const asked = `${url}${query.replace('HOLDER_KEY', by.holder.id)}`;
+      const asked = `${url}${query.replace('HOLDER_KEY', by.holder.id).replace('NOW', String(held.activated_at))}`;
       const isStream = path.endsWith('/stream');
       // Where nothing passes the filter, the stream has told all when it tells its place.
       const until = query.includes('user_id') ? /id: \d+\n\n/ : new RegExp(`id: ${last}\\n`);

@@ -157,7 +157,7 @@ export interface paths {
         };
         /**
          * A token, who holds it, and its latest uses
-         * @description Its latest 20 uses; `GET /api/tokens/{id}/history` has all of them. Scope of the key: `read`.
+         * @description Its latest 20 uses; `GET /api/tokens/{id}/history` has all of them. With `as_of` everything is as it was shown then: 404 before the token was made, 410 after it was deleted. Scope of the key: `read`.
          */
         get: operations["getToken"];
         put?: never;
@@ -389,7 +389,7 @@ export interface paths {
         };
         /**
          * A pool with its counts
-         * @description The counts are those of this instant; a lease that is overdue does not count as active. Scope of the key: `read`.
+         * @description The counts are those of this instant, or of `as_of`; a lease that is overdue does not count as active. 404 also when the pool had no token at `as_of`. Scope of the key: `read`.
          */
         get: operations["getPool"];
         put?: never;
@@ -877,6 +877,11 @@ export interface components {
             current_user: components["schemas"]["CurrentUser"] | null;
             /** @description The latest 20 uses, newest first. */
             history: components["schemas"]["TokenUse"][];
+            /**
+             * Format: date-time
+             * @description The instant of which all of it is, where one was asked for.
+             */
+            as_of?: string;
         };
         /** @enum {string} */
         TokenEventKind: "activated" | "renewed" | "released" | "expired" | "generated" | "deleted";
@@ -1054,6 +1059,11 @@ export interface components {
              * @example 107
              */
             last_seq: number;
+            /**
+             * Format: date-time
+             * @description The instant of which counts and `last_seq` are, where one was asked for. The policy is that of today.
+             */
+            as_of?: string;
         };
         PoolList: {
             pools: components["schemas"]["Pool"][];
@@ -2478,7 +2488,10 @@ export interface operations {
     };
     getToken: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The instant of which to answer, not in the future; now when left out */
+                as_of?: string;
+            };
             header?: never;
             path: {
                 /** @description The token. */
@@ -4180,7 +4193,10 @@ export interface operations {
     };
     getPool: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The instant of which to answer, not in the future; now when left out */
+                as_of?: string;
+            };
             header?: never;
             path: {
                 /** @description The pool. */

@@ -17,6 +17,7 @@ import { EventChain1700000000008 } from './migrations/1700000000008-event-chain.
 import { EventPartitions1700000000007 } from './migrations/1700000000007-event-partitions.js';
 import { EventsChecked1700000000006 } from './migrations/1700000000006-events-checked.js';
 import { EventsUntil1700000000005 } from './migrations/1700000000005-events-until.js';
+import { OverdueThen1700000000009 } from './migrations/1700000000009-overdue-then.js';
 import { PoolsTokensEvents1700000000000 } from './migrations/1700000000000-pools-tokens-events.js';
 import { Restores1700000000020 } from './migrations/1700000000020-restores.js';
 
@@ -101,6 +102,7 @@ export function createDataSource(url: string, { poolSize = 10, pooler = 'none' }
       EventsChecked1700000000006,
       EventPartitions1700000000007,
       EventChain1700000000008,
+      OverdueThen1700000000009,
       Restores1700000000020,
     ],
     migrationsTableName: 'migrations',

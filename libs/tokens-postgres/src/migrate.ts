@@ -14,6 +14,8 @@ const LOCK_TIMEOUT_MS = 1000;
 /** Until it tries again, in milliseconds: those who waited go first. */
 const PAUSE_MS = 500;
 const TRIES = 40;
+/** Until it is looked again whether another process has migrated, in milliseconds. */
+const LOCK_PAUSE_MS = 100;
 
 export interface MigrateOptions {
   /** Where the service connects: when that is as another role, it is granted what the service needs. */
@@ -33,7 +35,7 @@ export async function migrate(url: string, { serviceUrl = url }: MigrateOptions 
   try {
     const role = roleOf(serviceUrl) === roleOf(url) ? null : roleOf(serviceUrl);
     if (role !== null) await expectRole(role, lock);
-    await lock.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    while (!(await isHad(lock))) await sleep(LOCK_PAUSE_MS);
     const source = new DataSource({
       ...createDataSource(url, { poolSize: 1 }).options,
       extra: { options: `-c lock_timeout=${LOCK_TIMEOUT_MS}` },
@@ -49,6 +51,12 @@ export async function migrate(url: string, { serviceUrl = url }: MigrateOptions 
   } finally {
     await lock.end();
   }
+}
+
+/** Asked for again and again: who waits in a statement holds a snapshot, and CREATE INDEX CONCURRENTLY waits for that. */
+async function isHad(lock: Client): Promise<boolean> {
+  const { rows } = await lock.query<{ is_had: boolean }>('SELECT pg_try_advisory_lock($1) AS is_had', [MIGRATION_LOCK]);
+  return rows[0]!.is_had;
 }
 
 /** One migration after the other; one that cannot have a table gives way and tries again. */

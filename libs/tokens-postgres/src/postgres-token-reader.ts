@@ -30,6 +30,7 @@ import { readCursor, writeCursor, type CursorList } from './cursor.js';
 import { Database } from './database.js';
 import { BEGINNING, EventMonths } from './event-months.js';
 import type { Statement, Value } from './exchange.js';
+import { Past } from './past.js';
 import {
   END_OF_LEASE,
   FEED,
@@ -59,11 +60,13 @@ const BEYOND_ALL = Number.MAX_SAFE_INTEGER;
 export class PostgresTokenReader extends TokenReader {
   readonly #database: Database;
   readonly #months: EventMonths;
+  readonly #past: Past;
 
   constructor(source: DataSource) {
     super();
     this.#database = new Database(source);
     this.#months = new EventMonths(this.#database);
+    this.#past = new Past(this.#database);
   }
 
   async locate(tokenId: string): Promise<string> {
@@ -86,6 +89,15 @@ export class PostgresTokenReader extends TokenReader {
     );
     if (!details) throw deleted(tokenId);
     return details;
+  }
+
+  async tokenAsOf(tokenId: string, at: string): Promise<OwnedDetails> {
+    const { pool } = await this.#whereabouts(tokenId);
+    return this.#past.token(pool, tokenId, at, SHOWN_USES);
+  }
+
+  poolAsOf(poolName: string, at: string): Promise<PoolView> {
+    return this.#past.pool(poolName, at);
   }
 
   async tokens(query: TokenQuery): Promise<TokenPage<OwnedToken>> {

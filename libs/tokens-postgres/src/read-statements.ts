@@ -4,7 +4,7 @@
 
 import { OPEN, SYSTEM } from '@app/tokens';
 
-const named = (name: string, text: string): { name: string; text: string } => ({ name, text });
+export const named = (name: string, text: string): { name: string; text: string } => ({ name, text });
 
 export const iso = (at: string): string => `to_char(${at} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 
@@ -188,9 +188,12 @@ export const STORED_EVENTS = named(
    FROM token_events e WHERE pool = $1 AND e.seq > $3 ORDER BY e.seq LIMIT $2`,
 );
 
-const poolView = (pool: string): string => `
+export const POLICY_VIEW = `
   name, kind, size, ttl_seconds, renewable, max_lifetime_seconds, idle_ttl_seconds, on_exhausted, release_authority,
-  max_per_user, max_per_key, protect_seconds, evict,
+  max_per_user, max_per_key, protect_seconds, evict`;
+
+const poolView = (pool: string): string => `
+  ${POLICY_VIEW},
   json_build_object('total', token_count, 'available', token_count - lease_count + overdue,
     'active', lease_count - overdue) AS counts,
   ${lastSeq(pool)} AS last_seq`;

@@ -58,6 +58,19 @@ export abstract class TokenReader {
   abstract token(tokenId: string): Promise<OwnedDetails>;
 
   /**
+   * As it was shown at an instant, in RFC 3339; also one that was deleted later.
+   * @throws DomainError `token_not_found`, `token_deleted` by then; `invalid_request` for an instant to come
+   */
+  abstract tokenAsOf(tokenId: string, at: string): Promise<OwnedDetails>;
+
+  /**
+   * Its counts as they were shown at an instant, in RFC 3339, with the policy of today.
+   * @throws DomainError `pool_not_found`, also before its first token; `invalid_request` for an instant to come, or where it
+   * cannot be told
+   */
+  abstract poolAsOf(poolName: string, at: string): Promise<PoolView>;
+
+  /**
    * `active` oldest lease first; `available` in the order they will be handed out; `all` by id.
    * @throws DomainError `pool_not_found`; `invalid_request` for a bad cursor
    */

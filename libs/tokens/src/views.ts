@@ -29,6 +29,8 @@ export interface TokenDetailsView extends TokenView {
     readonly expires_at: string;
   } | null;
   readonly history: readonly UseView[];
+  /** Of which instant, where one was asked for. */
+  readonly as_of?: string;
 }
 
 export interface EventView {
@@ -75,6 +77,8 @@ export interface PoolView {
   readonly evict: Evict;
   readonly counts: { readonly total: number; readonly available: number; readonly active: number };
   readonly last_seq: number;
+  /** Of which instant counts and last_seq are, where one was asked for. */
+  readonly as_of?: string;
 }
 
 export interface TokenPage<Token = TokenView> {

@@ -162,6 +162,24 @@ export const PlaceField = (options: FieldOptions): PropertyDecorator =>
 export const isSeq = (value: unknown): value is string =>
   typeof value === 'string' && /^(0|[1-9]\d{0,15})$/.test(value) && Number(value) <= Number.MAX_SAFE_INTEGER;
 
+/** An instant of the past or present, as the answers write it. */
+export const InstantField = (options: FieldOptions): PropertyDecorator =>
+  field(
+    options,
+    { type: 'string', format: 'date-time' },
+    must('be an instant in RFC 3339, such as 2026-11-21T09:30:00Z, given once', isInstant),
+  );
+
+const INSTANT = /^(\d{4}-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d:[0-5]\d)(\.\d{1,6})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$/;
+
+function isInstant(value: unknown): boolean {
+  const [, second] = (typeof value === 'string' && INSTANT.exec(value)) || [];
+  // A 30th of February would be taken for a day in March. PostgreSQL has no year 0.
+  if (second === undefined || second.startsWith('0000')) return false;
+  const at = new Date(`${second}Z`);
+  return !Number.isNaN(at.getTime()) && at.toISOString().startsWith(second);
+}
+
 export const FlagField = (options: FieldOptions): PropertyDecorator =>
   field(
     options,

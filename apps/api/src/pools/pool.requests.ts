@@ -117,9 +117,13 @@ export class FeedQuery {
   @DigitsField(1, 1000, { optional: true, description: 'Events on a page; 100 when left out', example: 100 })
   limit?: string;
 
-  @TextField(64, { optional: true, description: 'Only what this key did; `open` or `system` for what none did' })
+  @TextField(64, {
+    optional: true,
+    description: 'Only what this key did; `open` or `system` for what none did',
+    example: 'open',
+  })
   actor?: string;
 
-  @TextField(128, { optional: true, description: 'Only what this request did' })
+  @TextField(128, { optional: true, description: 'Only what this request did', example: 'import-7' })
   request_id?: string;
 }

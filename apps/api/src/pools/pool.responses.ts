@@ -75,6 +75,14 @@ export class Pool implements PoolView {
 
   @ApiProperty({ ...COUNT, description: 'The `seq` of the newest event.', example: 107 })
   readonly last_seq: number;
+
+  @ApiProperty({
+    required: false,
+    format: 'date-time',
+    description:
+      'The instant of which counts and `last_seq` are, where one was asked for. The policy is that of today.',
+  })
+  readonly as_of?: string;
 }
 
 @ApiSchema({ name: 'PoolList' })

@@ -20,6 +20,7 @@ import { PoolMetrics } from '../metrics/pool-metrics.js';
 import { BODY, Operation } from '../openapi/operation.decorator.js';
 import { POOL_NAME_PARAM, PoolName } from './pool-name.pipe.js';
 import { ChangePoolBody, CreatePoolBody, FeedQuery } from './pool.requests.js';
+import { AsOfQuery } from '../tokens/token.requests.js';
 import { Pool, PoolAudit, PoolEventFeed, PoolList } from './pool.responses.js';
 
 @ApiTags('pools')
@@ -49,12 +50,14 @@ export class PoolsController {
   @Needs('read', 'the path')
   @Operation('getPool', {
     summary: 'A pool with its counts',
-    description: 'The counts are those of this instant; a lease that is overdue does not count as active.',
+    description:
+      'The counts are those of this instant, or of `as_of`; a lease that is overdue does not count as active. 404 also when the ' +
+      'pool had no token at `as_of`.',
     answer: Pool,
     problems: ['pool_not_found'],
   })
-  show(@PoolName() name: string): Promise<PoolView> {
-    return this.reader.pool(name);
+  show(@PoolName() name: string, @Query() { as_of: at }: AsOfQuery): Promise<PoolView> {
+    return at === undefined ? this.reader.pool(name) : this.reader.poolAsOf(name, at);
   }
 
   @Post()

@@ -4,6 +4,7 @@ import type { Metadata } from '@app/tokens';
 import {
   DigitsField,
   FlagField,
+  InstantField,
   MetadataField,
   PoolNameField,
   SecondsField,
@@ -60,6 +61,15 @@ export class PoolBody {
 export class PoolQuery {
   @PoolNameField(POOL)
   pool?: string;
+}
+
+export class AsOfQuery {
+  @InstantField({
+    optional: true,
+    description: 'The instant of which to answer, not in the future; now when left out',
+    example: '2026-11-21T09:30:00Z',
+  })
+  as_of?: string;
 }
 
 export class DeleteQuery {

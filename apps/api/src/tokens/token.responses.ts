@@ -93,6 +93,13 @@ export class TokenDetails extends Token implements TokenDetailsView {
 
   @ApiProperty({ type: [TokenUse], description: 'The latest 20 uses, newest first.' })
   readonly history: TokenUse[];
+
+  @ApiProperty({
+    required: false,
+    format: 'date-time',
+    description: 'The instant of which all of it is, where one was asked for.',
+  })
+  readonly as_of?: string;
 }
 
 @ApiSchema({ name: 'TokenEvent' })

@@ -26,7 +26,15 @@ import { DeclaredInputGuard } from '../http/declared-input.guard.js';
 import { Once, Repeatable } from '../http/idempotency.js';
 import { TOKEN_ID, TokenId } from '../http/token-id.pipe.js';
 import { BODY, OF_TOKEN, Operation } from '../openapi/operation.decorator.js';
-import { AnyTokensQuery, DeleteQuery, PageQuery, PoolBody, PoolQuery, TokensQuery } from './token.requests.js';
+import {
+  AnyTokensQuery,
+  AsOfQuery,
+  DeleteQuery,
+  PageQuery,
+  PoolBody,
+  PoolQuery,
+  TokensQuery,
+} from './token.requests.js';
 import {
   DeletionAnswer,
   ReleasedCount,
@@ -87,12 +95,18 @@ export class TokensController {
   @Needs('read', 'its token')
   @Operation('getToken', {
     summary: 'A token, who holds it, and its latest uses',
-    description: 'Its latest 20 uses; `GET /api/tokens/{id}/history` has all of them.',
+    description:
+      'Its latest 20 uses; `GET /api/tokens/{id}/history` has all of them. With `as_of` everything is as it was shown then: 404 before ' +
+      'the token was made, 410 after it was deleted.',
     answer: TokenDetails,
     problems: [...OF_TOKEN, 'token_deleted'],
   })
-  async show(@TokenId() id: string, @By() caller: Caller): Promise<TokenDetailsView> {
-    return detailsFor(caller, await this.reader.token(id));
+  async show(
+    @TokenId() id: string,
+    @Query() { as_of: at }: AsOfQuery,
+    @By() caller: Caller,
+  ): Promise<TokenDetailsView> {
+    return detailsFor(caller, await (at === undefined ? this.reader.token(id) : this.reader.tokenAsOf(id, at)));
   }
 
   @Get(':id/events')

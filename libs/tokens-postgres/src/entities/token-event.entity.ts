@@ -13,6 +13,8 @@ import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
    AND (fence IS NULL) = (expires_at IS NULL)`,
 )
 @Index('token_events_of_token', ['tokenId', 'seq'])
+// Of an expression: TypeORM leaves it alone.
+@Index('token_events_beginning_overdue', { synchronize: false })
 @Index('token_events_one_end_per_lease', ['pool', 'tokenId', 'fence'], {
   unique: true,
   where: `event IN ('released', 'expired')`,

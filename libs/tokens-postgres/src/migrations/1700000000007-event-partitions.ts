@@ -61,6 +61,8 @@ export class EventPartitions1700000000007 implements MigrationInterface {
           EXECUTE format('CREATE INDEX %I ON %I (token_id, seq)', name || '_of_token', name);
           EXECUTE format('CREATE UNIQUE INDEX %I ON %I (pool, token_id, fence) WHERE event IN (''released'', ''expired'')',
             name || '_one_end_per_lease', name);
+          EXECUTE format('CREATE INDEX %I ON %I USING gist (tstzrange(occurred_at, recorded_at)) WHERE event = ''expired''',
+            name || '_overdue', name);
           EXECUTE format('CREATE TRIGGER token_events_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON %I
             FOR EACH STATEMENT EXECUTE FUNCTION token_events_are_append_only()', name);
           EXECUTE format('ALTER TABLE token_events ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',

@@ -74,6 +74,8 @@ export class InMemoryTokenReader extends TokenReader {
   leaseAges = notRead;
   stored = notRead;
   storedEvents = notRead;
+  tokenAsOf = notRead;
+  poolAsOf = notRead;
   token = notRead;
   tokens = notRead;
   events = notRead;

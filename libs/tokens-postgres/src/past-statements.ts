@@ -1,0 +1,73 @@
+// The SQL of what was shown at an instant of the past. Events do not change, so several statements see the same past.
+// $1 is the pool, $2 the instant.
+
+import { iso, named, POLICY_VIEW } from './read-statements.js';
+
+const MONTH = `date_trunc('month', $2::timestamptz, 'UTC')`;
+const OF_MONTH = `pool = $1 AND recorded_at >= ${MONTH} AND recorded_at < ${MONTH} + interval '1 month'`;
+
+/**
+ * The seq of the last event recorded by then, 0 before the first. An event's instant rises with its seq, so it is found by halving
+ * (after a restore seqs are missing: then the next one there is counts): some twenty looks into the index of one partition for a month of a million events.
+ */
+export const SEQ_THEN = named(
+  'seq_then',
+  `WITH RECURSIVE search AS (
+     SELECT low, coalesce(high, low) AS high FROM (
+       SELECT coalesce((SELECT seq FROM token_events WHERE pool = $1 AND recorded_at < ${MONTH} ORDER BY seq DESC LIMIT 1), 0) AS low,
+         (SELECT seq FROM token_events WHERE ${OF_MONTH} ORDER BY seq DESC LIMIT 1) AS high) b
+     UNION ALL
+     SELECT CASE WHEN at <= $2::timestamptz THEN found ELSE low END, CASE WHEN at <= $2::timestamptz THEN high ELSE mid - 1 END
+     FROM search, LATERAL (SELECT (low + high + 1) / 2 AS mid) m LEFT JOIN LATERAL (
+       SELECT seq AS found, recorded_at AS at FROM token_events
+       WHERE ${OF_MONTH} AND seq >= mid AND seq <= high ORDER BY seq LIMIT 1) e ON true
+     WHERE low < high
+   )
+   SELECT (SELECT low FROM search WHERE low = high)::double precision AS seq,
+     greatest(clock_timestamp(), last_at) < $2::timestamptz AS "isFuture", ${iso('$2::timestamptz')} AS as_of
+   FROM pools WHERE name = $1`,
+);
+
+/**
+ * $3 the seq of then. The counters are those of the event; overdue were the leases whose end was recorded later, and those that
+ * are overdue to this day.
+ */
+export const POOL_THEN = named(
+  'pool_then',
+  `SELECT ${POLICY_VIEW}, tokens_after AS total, leases_after AS leases, (
+     SELECT count(*) FROM token_events WHERE pool = $1 AND event = 'expired' AND recorded_at > $2::timestamptz
+       AND tstzrange(occurred_at, recorded_at) @> $2::timestamptz)::int + (
+     SELECT count(*) FROM tokens WHERE pool = $1 AND status = 'active' AND expires_at <= $2::timestamptz)::int AS overdue
+   FROM pools, LATERAL (
+     SELECT tokens_after, leases_after FROM token_events
+     WHERE pool = $1 AND seq = $3 AND recorded_at <= $2::timestamptz) e
+   WHERE name = $1`,
+);
+
+/** $2 the seq of then: for events of a version that did not write the counters down. */
+export const COUNT_THEN = named(
+  'count_then',
+  `SELECT (count(*) FILTER (WHERE event = 'generated') - count(*) FILTER (WHERE event = 'deleted'))::int AS total,
+     (count(*) FILTER (WHERE event = 'activated') - count(*) FILTER (WHERE event IN ('released', 'expired')))::int AS leases
+   FROM token_events WHERE pool = $1 AND seq <= $2`,
+);
+
+/** $3 token, $4 the seq of then: what happened to it last. */
+export const LAST_EVENT_THEN = named(
+  'last_event_then',
+  `SELECT event, user_id, fence::double precision AS fence, expires_at <= $2::timestamptz AS "isOverdue",
+     ${iso('activated_at')} AS activated_at, ${iso('expires_at')} AS expires_at, key_id
+   FROM token_events
+   WHERE token_id = $3 AND pool = $1 AND seq <= $4 AND recorded_at <= $2::timestamptz ORDER BY seq DESC LIMIT 1`,
+);
+
+/** $3 token, $4 the seq of then, $5 at most, $6 the fence of its last lease then: the uses that had ended. */
+export const USES_THEN = named(
+  'uses_then',
+  `SELECT user_id, fence::double precision AS fence, ${iso('activated_at')} AS started_at, ${iso('occurred_at')} AS ended_at,
+     reason AS end_reason, key_id
+   FROM token_events e
+   WHERE pool = $1 AND token_id = $3 AND event IN ('released', 'expired') AND seq <= $4 AND recorded_at <= $2::timestamptz
+     AND fence <= $6
+   ORDER BY e.fence DESC LIMIT $5`,
+);

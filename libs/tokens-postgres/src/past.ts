@@ -1,0 +1,95 @@
+// What was shown at an instant of the past, from the events.
+
+import { DomainError, type EndReason, type OwnedDetails, type OwnedUse, type PoolView } from '@app/tokens';
+import type { Database } from './database.js';
+import { COUNT_THEN, LAST_EVENT_THEN, POOL_THEN, SEQ_THEN, USES_THEN } from './past-statements.js';
+
+/** Events without the pool's counters that are counted instead: a second's work. */
+const MOST_COUNTED = 1_000_000;
+
+interface LastEvent {
+  readonly event: 'activated' | 'renewed' | 'released' | 'expired' | 'generated' | 'deleted';
+  readonly user_id: string | null;
+  readonly fence: number | null;
+  readonly isOverdue: boolean | null;
+  readonly activated_at: string | null;
+  readonly expires_at: string | null;
+  readonly key_id: string | null;
+}
+
+interface Counters {
+  readonly total: number | null;
+  readonly leases: number | null;
+}
+
+export class Past {
+  constructor(private readonly database: Database) {}
+
+  /** @throws DomainError `pool_not_found`, `invalid_request` */
+  async pool(name: string, at: string): Promise<PoolView> {
+    const { seq, as_of } = await this.#then(name, at);
+    const [row] = await this.database.read<Omit<PoolView, 'counts'> & Counters & { overdue: number }>(POOL_THEN, [
+      name,
+      at,
+      seq,
+    ]);
+    const { overdue, total: ofTotal, leases: ofLeases, ...policy } = row!;
+    const { total, leases } = await this.#counters(name, seq, { total: ofTotal, leases: ofLeases });
+    const active = leases - overdue;
+    return { ...policy, counts: { total, available: total - active, active }, last_seq: seq, as_of };
+  }
+
+  /** @throws DomainError `token_not_found`, `token_deleted`, `invalid_request` */
+  async token(pool: string, id: string, at: string, most: number): Promise<OwnedDetails> {
+    const { seq, as_of } = await this.#then(pool, at);
+    const [last] = await this.database.read<LastEvent>(LAST_EVENT_THEN, [pool, at, id, seq]);
+    if (!last) throw new DomainError('token_not_found', `there was no token ${id} at ${as_of}`);
+    if (last.event === 'deleted') throw new DomainError('token_deleted', `token ${id} was deleted before ${as_of}`);
+    const isOpen = last.event === 'activated' || last.event === 'renewed';
+    const isActive = isOpen && last.isOverdue === false;
+    const { user_id, fence, activated_at, expires_at } = last;
+    const ended = await this.database.read<OwnedUse>(USES_THEN, [pool, at, id, seq, most, fence ?? 0]);
+    const open: OwnedUse[] = isOpen ? [openUse(last, isActive)] : [];
+    return {
+      id,
+      pool,
+      status: isActive ? 'active' : 'available',
+      active_user_id: isActive ? user_id : null,
+      last_activated_at: activated_at,
+      expires_at: isActive ? expires_at : null,
+      fence: isActive ? fence : null,
+      current_user: isActive ? { user_id: user_id!, activated_at: activated_at!, expires_at: expires_at! } : null,
+      history: [...open, ...ended].slice(0, most),
+      key_id: isActive ? last.key_id : null,
+      as_of,
+    };
+  }
+
+  /** The pool's last event recorded by then. */
+  async #then(pool: string, at: string): Promise<{ seq: number; as_of: string }> {
+    const [then] = await this.database.read<{ seq: number; isFuture: boolean; as_of: string }>(SEQ_THEN, [pool, at]);
+    if (!then) throw new DomainError('pool_not_found', `there is no pool ${pool}`);
+    if (then.isFuture) throw new DomainError('invalid_request', 'as_of must not be in the future');
+    if (then.seq === 0) throw new DomainError('pool_not_found', `pool ${pool} had no token yet at ${then.as_of}`);
+    return then;
+  }
+
+  async #counters(pool: string, seq: number, { total, leases }: Counters): Promise<{ total: number; leases: number }> {
+    if (total !== null && leases !== null) return { total, leases };
+    if (seq > MOST_COUNTED) {
+      const why = `the ${seq} events up to as_of were written by a version without counters, and are too many to be counted`;
+      throw new DomainError('invalid_request', why);
+    }
+    const [counted] = await this.database.read<{ total: number; leases: number }>(COUNT_THEN, [pool, seq]);
+    return counted!;
+  }
+}
+
+const openUse = ({ user_id, fence, activated_at, expires_at, key_id }: LastEvent, isActive: boolean): OwnedUse => ({
+  user_id: user_id!,
+  fence: fence!,
+  started_at: activated_at!,
+  ended_at: isActive ? null : expires_at,
+  end_reason: isActive ? null : ('ttl_expired' satisfies EndReason),
+  key_id,
+});
