@@ -176,6 +176,27 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       expect(await ask('GET', '/api/pools/desks')).toMatchObject({ size: 7, on_exhausted: 'reject', ttl_seconds: 120 });
     });
 
+    test('are made fair, and say so', async () => {
+      await open('');
+      await button('Create a pool').click();
+      await dialog().getByLabel('Name').fill('fair');
+      await dialog().getByLabel('That of whoever holds the most').check();
+      await dialog().getByLabel('Protect a lease for its first').fill('0');
+      await dialog().getByLabel('Leases a user at most').fill('3');
+      await button('Create pool').click();
+      await has(dialog().locator('.field', { hasText: 'Protect a lease' }), 'protect_seconds must be');
+      await dialog().getByLabel('Protect a lease for its first').fill('10');
+      await has(dialog().locator('.in-words'), 'the user who holds the most has his oldest lease evicted, but none');
+      await button('Create pool').click();
+      await has(held(), '0 of 100 tokens');
+      expect(await ask('GET', '/api/pools/fair')).toMatchObject({
+        evict: 'over_share_first',
+        protect_seconds: 10,
+        max_per_user: 3,
+        max_per_key: null,
+      });
+    });
+
     test('a name that is taken is told at the name', async () => {
       await open('');
       await button('Create a pool').click();
@@ -235,9 +256,9 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       }
       await has(described, 'next to be evicted');
       await button('Allocate').click();
-      await has(leases(), `the oldest lease had to go: that of ${short(first.user_id)}`);
+      await has(leases(), `a lease had to go: that of ${short(first.user_id)}`);
       await has(happenings(), `Evicted ${short(first.token_id)} from ${short(first.user_id)}`);
-      await has(page.getByRole('status'), '1 oldest lease evicted');
+      await has(page.getByRole('status'), '1 lease evicted');
       await has(page.locator('.banner'), '1 lease younger than a minute was evicted');
     });
 

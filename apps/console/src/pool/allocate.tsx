@@ -207,5 +207,5 @@ function outcome(grants: readonly Grant[]): string {
     grants.length === 1 && first
       ? `Token ${shortId(first.token_id)} allocated`
       : `${count(grants.length, 'token')} allocated`;
-  return evicted === 0 ? what : `${what}; ${count(evicted, 'oldest lease')} evicted`;
+  return evicted === 0 ? what : `${what}; ${count(evicted, 'lease')} evicted`;
 }

@@ -104,7 +104,7 @@ function LeaseItem({ lease, pool, onSelect }: Props & { readonly lease: MyLease 
         <p class="lease-cost">
           <span class="mark evicted" aria-hidden="true" />
           <span>
-            No token was free, so the oldest lease had to go: that of <UserId id={evicted.user_id} />, held for{' '}
+            No token was free, so a lease had to go: that of <UserId id={evicted.user_id} />, held for{' '}
             {duration((Date.parse(lease.activated_at) - Date.parse(evicted.activated_at)) / 1000)}.
           </span>
         </p>
