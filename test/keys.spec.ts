@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { readKey } from '../libs/keys/src/key-text.js';
 import { Client } from 'pg';
+import { build, killServices, startService } from './support/process.js';
 import { createTestDatabase, type TestDatabase } from './support/database.js';
 
 const ROOT = join(__dirname, '..');
@@ -55,6 +56,32 @@ test('a key is made on an empty database, listed, rotated and revoked', async ()
 
   expect((await run(`revoke ${id}`)).out).toMatch(/^revoked: .*revoked \d{4}-/s);
   expect(await run(`rotate ${id}`)).toEqual({ code: 1, out: '', err: expect.stringContaining(`key ${id} is over`) });
+});
+
+test('a key that is revoked is good for nothing within 5 s, in every process, and its streams end', async () => {
+  await build();
+  const start = () => startService({ DATABASE_URL: url, AUTH: 'keys', SWEEP_INTERVAL_MS: '0' });
+  const services = await Promise.all([start(), start()]);
+  const { key, id } = JSON.parse((await run('create --name a --scopes read --json')).out) as {
+    key: string;
+    id: string;
+  };
+  const headers = { authorization: `Bearer ${key}` };
+  const statuses = (): Promise<number[]> =>
+    Promise.all(services.map(async (one) => (await fetch(`${one.url}/api/pools`, { headers })).status));
+  expect(await statuses()).toEqual([200, 200]);
+  const stream = await fetch(`${services[0]!.url}/api/pools/default/events/stream?after=latest`, { headers });
+  const streamEnds = stream.text();
+
+  const revoked = performance.now();
+  expect((await run(`revoke ${id}`)).code).toBe(0);
+  while (!(await statuses()).every((status) => status === 401)) {
+    expect(performance.now() - revoked).toBeLessThan(5000);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  await streamEnds;
+  expect(performance.now() - revoked).toBeLessThan(5000);
+  await killServices();
 });
 
 test('--json is what the API answers, one object a line', async () => {

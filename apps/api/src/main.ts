@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { relative } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { startLocalPostgres } from '@app/local-postgres';
+import { ApiKeyStore } from '@app/keys';
 import { TokenReader, type PoolView } from '@app/tokens';
 import { readConfig, type Config } from './config.js';
 import { Lifetime } from './lifetime.js';
@@ -44,6 +45,9 @@ async function start(): Promise<void> {
   lifetime.onEnd(() => app.close());
   if (lifetime.isEnding) return;
   const server = (await app.listen(config.port, config.host)) as { address(): AddressInfo };
+  if (config.auth === 'keys' && (await hasNoKey(app.get(ApiKeyStore)))) {
+    logger.warn('there is no key yet, so nobody can do anything: npm run -s keys -- create --name admin --scopes all');
+  }
   const pools = await app.get(TokenReader).pools();
   const url = urlOf(server.address());
   const facts = { url, database: database.name, pools: pools.map(({ name }) => name) };
@@ -68,6 +72,9 @@ function given(url: string): Database {
   const { hostname, port, pathname } = new URL(url);
   return { url, name: `PostgreSQL at ${hostname}:${port || 5432}${pathname}` };
 }
+
+const hasNoKey = async (store: ApiKeyStore): Promise<boolean> =>
+  (await store.list({ within: null, limit: 1 })).keys.length === 0;
 
 const described = ({ name, kind, counts, size }: PoolView): string =>
   kind === 'fixed' ? `${name} (${counts.total} tokens)` : `${name} (${counts.total} of at most ${size} tokens)`;

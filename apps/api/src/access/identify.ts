@@ -43,18 +43,20 @@ export function identify(config: Pick<Config, 'auth' | 'rateLimit'>, ring: KeyRi
     next();
   };
 
-  /** One that is not known to be good: the address counts until it is. */
+  /** A key that has to be looked up, or none. The address counts for what has never been good. */
   async function stranger(text: string | undefined, req: Request, res: Response): Promise<void> {
     const network = networkOf(req.address as string);
-    await limit?.count('address', network, res);
+    const isOld = text !== undefined && ring.wasGood(text);
+    if (!isOld) await limit?.count('address', network, res);
     if (text === undefined) throw unauthenticated();
-    if (!ring.wasGood(text)) await attempts.mayTry(network);
+    if (!isOld) await attempts.mayTry(network);
     const key = await ring.check(text);
     if (key === null) {
       await attempts.failed(network);
       throw unauthenticated();
     }
     req.key = key;
+    await limit?.count('key', key.id, res);
   }
 
   async function byAddress(req: Request, res: Response): Promise<void> {
