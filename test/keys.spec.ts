@@ -70,7 +70,7 @@ test('a key that is revoked is good for nothing within 5 s, in every process, an
   const statuses = (): Promise<number[]> =>
     Promise.all(services.map(async (one) => (await fetch(`${one.url}/api/pools`, { headers })).status));
   expect(await statuses()).toEqual([200, 200]);
-  const stream = await fetch(`${services[0]!.url}/api/pools/default/events/stream?after=latest`, { headers });
+  const stream = await fetch(`${services[0].url}/api/pools/default/events/stream?after=latest`, { headers });
   const streamEnds = stream.text();
 
   const revoked = performance.now();

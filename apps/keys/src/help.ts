@@ -35,7 +35,7 @@ Options:
   --json              JSON, of lists one object a line
   --help              this
 
-DATABASE_URL names the database; it is migrated first. Without it, it is the embedded one of npm start in ./.data,
+DATABASE_URL names the database (MIGRATION_DATABASE_URL, where that is set); it is migrated first. Without it, it is the embedded one of npm start in ./.data,
 whether or not the service is running.
 
 Exit codes: 0 done; 1 refused, such as an unknown key; 2 the command line is wrong; 3 the database cannot be reached.

@@ -52,8 +52,10 @@ async function onDatabase<T>(work: (keys: ApiKeys) => Promise<T>): Promise<T> {
   const isProduction = process.env['NODE_ENV'] === 'production';
   const local = given ? undefined : await startLocalPostgres({ directory: DATA, production: isProduction });
   try {
-    const url = given ?? local!.url;
-    await migrate(url);
+    const serviceUrl = given ?? local!.url;
+    // Past a pooler, and as the role that owns the schema, where there is one.
+    const url = process.env['MIGRATION_DATABASE_URL'] || serviceUrl;
+    await migrate(url, { serviceUrl });
     const source = await createDataSource(url, { poolSize: 1 }).initialize();
     try {
       return await work(new ApiKeys(new PostgresApiKeyStore(source)));
