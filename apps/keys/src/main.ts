@@ -47,14 +47,15 @@ async function allKeys(keys: ApiKeys): Promise<ApiKeyView[]> {
 }
 
 async function onDatabase<T>(work: (keys: ApiKeys) => Promise<T>): Promise<T> {
-  const given = process.env['DATABASE_URL'];
+  const { DATABASE_URL, MIGRATION_DATABASE_URL, NODE_ENV } = process.env;
+  const given = DATABASE_URL || MIGRATION_DATABASE_URL;
   // Where the service runs on it, it is joined, and left running.
-  const isProduction = process.env['NODE_ENV'] === 'production';
+  const isProduction = NODE_ENV === 'production';
   const local = given ? undefined : await startLocalPostgres({ directory: DATA, production: isProduction });
   try {
     const serviceUrl = given ?? local!.url;
     // Past a pooler, and as the role that owns the schema, where there is one.
-    const url = process.env['MIGRATION_DATABASE_URL'] || serviceUrl;
+    const url = MIGRATION_DATABASE_URL || serviceUrl;
     await migrate(url, { serviceUrl });
     const source = await createDataSource(url, { poolSize: 1 }).initialize();
     try {
