@@ -1,8 +1,9 @@
 // Tamper evidence: whatever somebody with all rights does to the audit, the auditor names the first event that is not
 // what it was.
 
+import { generateKeyPairSync } from 'node:crypto';
 import { Client } from 'pg';
-import { ANYBODY, auditPool, sweep } from '@app/tokens';
+import { ANYBODY, auditPool, readCheckpoint, signCheckpoint, sweep, type ChainPoint } from '@app/tokens';
 import { createTestDatabase, type TestDatabase } from './support/database.js';
 import { installClock } from './support/clock.js';
 import { openService, type Service } from './support/service.js';
@@ -149,6 +150,34 @@ test('a last event whose hash was made anew is found by the pool’s row', async
   const { last_seq } = await service.reader.pool('p');
   const found = await tampered(`UPDATE pools SET last_hash = sha256('x')`);
   expect(found[0]).toMatch(new RegExp(`^seq ${last_seq} .* not the one that the pool goes on from`));
+});
+
+describe('a checkpoint', () => {
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+  const point = async (): Promise<ChainPoint> => {
+    const { last_seq: seq, last_hash: hash } = await auditPool(service.reader, 'p');
+    return { pool: 'p', seq, hash };
+  };
+  const against = async (expected: ChainPoint): Promise<string[]> =>
+    (await auditPool(service.reader, 'p', undefined, expected)).findings;
+
+  test('is in the chain as long as only new events follow, and not in a history that was made anew', async () => {
+    const text = signCheckpoint({ at: '2026-11-21T09:30:00Z', points: [await point()] }, privateKey);
+    const kept = readCheckpoint(text, publicKey).points[0]!;
+    await service.service.generate('p');
+    expect(await against(kept)).toEqual([]);
+    expect((await against({ ...kept, hash: 'a'.repeat(64) }))[0]).toMatch(new RegExp(`^seq ${kept.seq} .*made anew`));
+    expect((await against({ ...kept, seq: kept.seq + 100 }))[0]).toMatch(
+      /the checkpoint goes up to seq \d+, the feed does not/,
+    );
+  });
+
+  test('is refused when it was changed, or signed by somebody else', async () => {
+    const text = signCheckpoint({ at: '2026-11-21T09:30:00Z', points: [await point()] }, privateKey);
+    expect(() => readCheckpoint(text.replace(/"seq": \d+/, '"seq": 1'), publicKey)).toThrow(/signature/);
+    expect(() => readCheckpoint(text, generateKeyPairSync('ed25519').publicKey)).toThrow(/signature/);
+    expect(() => readCheckpoint('{}', publicKey)).toThrow(/not a checkpoint/);
+  });
 });
 
 describe('beside a version without hashes', () => {

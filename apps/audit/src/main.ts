@@ -1,43 +1,102 @@
 // The auditor on the command line: reads every pool of a database, or those named, and says all that is wrong.
-// Usage: DATABASE_URL=postgres://… npm run audit [-- POOL…]   Exit code 1: something is wrong; 2: it could not be told.
+// Exit code 1: something is wrong; 2: it could not be told.
 
-import { auditPool, DomainError } from '@app/tokens';
+import { createPrivateKey, createPublicKey } from 'node:crypto';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { auditPool, DomainError, readCheckpoint, signCheckpoint, type AuditReport, type ChainPoint } from '@app/tokens';
 import { createDataSource, PostgresTokenReader } from '@app/tokens-postgres';
 
-const url = process.env['DATABASE_URL'];
-if (!url) {
-  console.error('DATABASE_URL must name the database to audit, such as postgres://user:password@localhost:5432/tokens');
-  process.exit(2);
-}
+const USAGE = `DATABASE_URL=postgres://… npm run audit -- [POOL…] [--checkpoint FILE | --verify FILE] [--key PEM]
 
-const source = createDataSource(url, { poolSize: 2 });
+  --checkpoint  when all is sound, writes what the chains of hashes are now, signed with the private key
+  --verify      checks that the chains contain a checkpoint, whose signature is checked with the public key
+  --key         an Ed25519 key: openssl genpkey -algorithm ed25519 -out private.pem
+                                openssl pkey -in private.pem -pubout -out public.pem`;
+
 try {
-  await source.initialize();
-  const reader = new PostgresTokenReader(source);
-  const named = process.argv.slice(2);
-  const pools = named.length > 0 ? named : (await reader.pools()).map(({ name }) => name);
-  for (const pool of pools) if (!(await isSound(reader, pool))) process.exitCode = 1;
+  await run();
 } catch (error) {
   const { message, code } = error as Error & { code?: string };
   console.error(`The audit stopped: ${error instanceof DomainError || message ? message : code}`);
   process.exitCode = 2;
-} finally {
-  if (source.isInitialized) await source.destroy();
 }
 
-async function isSound(reader: PostgresTokenReader, pool: string): Promise<boolean> {
+async function run(): Promise<void> {
+  const { values: options, positionals: named } = parseArgs({
+    allowPositionals: true,
+    options: {
+      checkpoint: { type: 'string' },
+      verify: { type: 'string' },
+      key: { type: 'string' },
+      help: { type: 'boolean' },
+    },
+  });
+  if (options.help) return console.log(USAGE);
+  const url = process.env['DATABASE_URL'];
+  if (!url) throw new Error(`DATABASE_URL must name the database to audit\n\n${USAGE}`);
+  if ((options.checkpoint ?? options.verify) !== undefined && options.key === undefined) {
+    throw new Error('--checkpoint and --verify need a --key');
+  }
+  const pem = options.key === undefined ? '' : readFileSync(options.key, 'utf8');
+  // Before anything is read: a key or file that will not do is told at once.
+  const privateKey = options.checkpoint === undefined ? undefined : createPrivateKey(pem);
+  const expected =
+    options.verify === undefined
+      ? undefined
+      : readCheckpoint(readFileSync(options.verify, 'utf8'), createPublicKey(pem));
+
+  const source = createDataSource(url, { poolSize: 2 });
+  try {
+    await source.initialize();
+    const reader = new PostgresTokenReader(source);
+    const pools = named.length > 0 ? named : (await reader.pools()).map(({ name }) => name);
+    const at = new Date().toISOString();
+    const points: ChainPoint[] = [];
+    for (const pool of pools) {
+      const report = await audited(
+        reader,
+        pool,
+        expected?.points.find((point) => point.pool === pool),
+      );
+      if (!report.is_sound) process.exitCode = 1;
+      points.push({ pool, seq: report.last_seq, hash: report.last_hash });
+    }
+    for (const { pool } of expected?.points ?? []) {
+      if (pools.includes(pool) || named.length > 0) continue;
+      console.log(`${pool}: ✘ the checkpoint has this pool, the database does not`);
+      process.exitCode = 1;
+    }
+    if (privateKey && process.exitCode === undefined) {
+      const file = options.checkpoint as string;
+      writeFileSync(`${file}.new`, signCheckpoint({ at, points }, privateKey));
+      renameSync(`${file}.new`, file);
+      console.log(
+        `checkpoint of ${points.length} pools in ${file}: keep it where nobody who can write the database can`,
+      );
+    }
+  } finally {
+    if (source.isInitialized) await source.destroy();
+  }
+}
+
+async function audited(reader: PostgresTokenReader, pool: string, expected?: ChainPoint): Promise<AuditReport> {
   const started = performance.now();
-  const { last_seq, tokens, open_leases, findings, is_sound } = await auditPool(reader, pool, (events, ofEvents) =>
-    progress(`${pool}: ${events} of ${ofEvents} events`, events % 250_000 === 0),
+  const report = await auditPool(
+    reader,
+    pool,
+    (events, ofEvents) => progress(`${pool}: ${events} of ${ofEvents} events`, events % 250_000 === 0),
+    expected,
   );
   progress('', false);
+  const { last_seq, tokens, open_leases, findings, is_sound } = report;
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   const verdict = is_sound
-    ? '✔ every rule was kept, and the tables are what the events say'
+    ? `✔ every rule was kept, and the tables are what the events say${expected ? '; the checkpoint is in its chain' : ''}`
     : `✘ ${findings.length} findings`;
   console.log(`${pool}: ${last_seq} events, ${tokens} tokens, ${open_leases} open leases, ${seconds} s: ${verdict}`);
   for (const finding of findings) console.log(`  ${finding}`);
-  return is_sound;
+  return report;
 }
 
 /** In a terminal on one line that is written over; elsewhere a line of its own for what is a milestone. */

@@ -1206,6 +1206,8 @@ export interface components {
             tokens: number;
             /** @description Leases without an end in the audit, overdue ones among them. */
             open_leases: number;
+            /** @description The hash of the last event, and with it of all before. */
+            last_hash: string;
             /** @description Whether nothing was found. */
             is_sound: boolean;
             /** @description What is wrong, in words. */

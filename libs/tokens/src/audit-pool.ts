@@ -2,6 +2,7 @@
 
 import { Auditor } from './auditor.js';
 import { ChainAuditor } from './chain-auditor.js';
+import type { ChainPoint } from './checkpoint.js';
 import type { TokenReader } from './token-reader.js';
 
 export interface AuditReport {
@@ -10,6 +11,8 @@ export interface AuditReport {
   readonly last_seq: number;
   readonly tokens: number;
   readonly open_leases: number;
+  /** The hash of the last event, and with it of all before. */
+  readonly last_hash: string;
   readonly is_sound: boolean;
   /** What is wrong, in words; empty when all is well. */
   readonly findings: string[];
@@ -27,10 +30,11 @@ export async function auditPool(
   reader: TokenReader,
   poolName: string,
   onProgress: (events: number, ofEvents: number) => void = () => undefined,
+  expected?: ChainPoint,
 ): Promise<AuditReport> {
   const stored = await reader.stored(poolName);
   const auditor = new Auditor(stored.size, stored.restores);
-  const chain = new ChainAuditor(stored);
+  const chain = new ChainAuditor(stored, expected);
   for (let after = 0; after < stored.last_seq;) {
     const events = await reader.storedEvents(poolName, after, Math.min(PAGE, stored.last_seq - after));
     for (const event of events) {
@@ -59,6 +63,7 @@ export async function auditPool(
     last_seq: stored.last_seq,
     tokens: auditor.tokens,
     open_leases: auditor.openLeases,
+    last_hash: chain.hash,
     is_sound: findings.length === 0,
     findings,
   };

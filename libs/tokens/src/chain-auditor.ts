@@ -1,5 +1,6 @@
 // Follows the hashes of a pool's feed, and names the first event that does not fit.
 
+import type { ChainPoint } from './checkpoint.js';
 import { CHAIN_BEGINS, nextHash } from './event-chain.js';
 import type { RecordedEventView, StoredPoolView } from './views.js';
 
@@ -12,7 +13,11 @@ export class ChainAuditor {
   #isBroken = false;
   #reaches = 0;
 
-  constructor(private readonly head: ChainHead) {}
+  /** @param expected what the hash of an event was once, as a checkpoint says */
+  constructor(
+    private readonly head: ChainHead,
+    private readonly expected?: ChainPoint,
+  ) {}
 
   /** The hash after the last event that was added. */
   get hash(): string {
@@ -34,6 +39,11 @@ export class ChainAuditor {
     } else {
       this.#hash = hash;
     }
+    if (event.seq === this.expected?.seq && this.#hash !== this.expected.hash) {
+      this.#find(
+        `seq ${event.seq} (${event.event} ${event.token_id}): its hash is not that of the checkpoint: the history was made anew`,
+      );
+    }
     if (event.seq === this.head.hashed_seq && this.#hash !== (this.head.last_hash ?? CHAIN_BEGINS)) {
       this.#find(
         `seq ${event.seq} (${event.event} ${event.token_id}): its hash is not the one that the pool goes on from`,
@@ -47,6 +57,9 @@ export class ChainAuditor {
       this.#find(
         `seq ${this.#reaches + 1}: the chain of hashes goes up to seq ${this.head.hashed_seq}, the feed does not`,
       );
+    }
+    if (this.expected && this.#reaches < this.expected.seq) {
+      this.#find(`seq ${this.#reaches + 1}: the checkpoint goes up to seq ${this.expected.seq}, the feed does not`);
     }
     return this.findings;
   }

@@ -149,6 +149,12 @@ export class PoolAudit implements AuditReport {
   @ApiProperty({ ...COUNT, description: 'Leases without an end in the audit, overdue ones among them.' })
   readonly open_leases: number;
 
+  @ApiProperty({
+    pattern: '^[0-9a-f]{64}$',
+    description: 'The hash of the last event, and with it of all before.',
+  })
+  readonly last_hash: string;
+
   @ApiProperty({ description: 'Whether nothing was found.' })
   readonly is_sound: boolean;
 
