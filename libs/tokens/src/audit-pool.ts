@@ -4,6 +4,7 @@ import { Auditor } from './auditor.js';
 import { ChainAuditor } from './chain-auditor.js';
 import type { ChainPoint } from './checkpoint.js';
 import type { TokenReader } from './token-reader.js';
+import type { RecordedEventView } from './views.js';
 
 export interface AuditReport {
   readonly pool: string;
@@ -35,16 +36,18 @@ export async function auditPool(
   const stored = await reader.stored(poolName);
   const auditor = new Auditor(stored.size, stored.restores);
   const chain = new ChainAuditor(stored, expected);
-  for (let after = 0; after < stored.last_seq;) {
-    const events = await reader.storedEvents(poolName, after, Math.min(PAGE, stored.last_seq - after));
+  const read = (after: number): Promise<readonly RecordedEventView[]> =>
+    reader.storedEvents(poolName, after, Math.min(PAGE, stored.last_seq - after));
+  for (let next = stored.last_seq > 0 ? read(0) : null; next;) {
+    const events = await next;
+    const last = events.at(-1)?.seq ?? stored.last_seq;
+    // The store fetches the next page while this one is looked at.
+    next = last < stored.last_seq ? read(last) : null;
     for (const event of events) {
       auditor.add(event);
       chain.add(event);
     }
-    const last = events.at(-1)?.seq;
-    if (last === undefined) break;
-    after = last;
-    onProgress(after, stored.last_seq);
+    onProgress(last, stored.last_seq);
   }
   // As stored, overdue leases are still open: no lease is over before the first instant.
   const findings = [...chain.finish(), ...auditor.finish(), ...auditor.compare(stored.tokens, 0)];

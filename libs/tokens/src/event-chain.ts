@@ -12,31 +12,17 @@ export const CHAIN_BEGINS = '0'.repeat(64);
  * keys sorted. Every column of the event is in it, so a new one goes to the end, and only where it is not null.
  */
 export const nextHash = (previous: string, event: Omit<RecordedEventView, 'hash'>): string =>
-  hash(
-    'sha256',
-    JSON.stringify([
-      previous,
-      event.pool,
-      event.seq,
-      event.id,
-      event.token_id,
-      event.event,
-      event.reason,
-      event.occurred_at,
-      event.recorded_at,
-      event.user_id,
-      event.fence,
-      event.lease_id,
-      event.activated_at,
-      event.expires_at,
-      event.metadata === null ? null : canonical(event.metadata),
-      event.key_id,
-      event.actor,
-      event.request_id,
-      event.tokens_after,
-      event.leases_after,
-    ]),
-  );
+  hash('sha256', hashed(previous, event));
+
+/** As JSON.stringify would write it, in half the time: ids and numbers need no quoting, and most of it is these. */
+const hashed = (previous: string, e: Omit<RecordedEventView, 'hash'>): string =>
+  `["${previous}",${text(e.pool)},${e.seq},"${e.id}","${e.token_id}",${text(e.event)},${text(e.reason)},${e.occurred_at},` +
+  `${e.recorded_at},${id(e.user_id)},${e.fence},${id(e.lease_id)},${e.activated_at},${e.expires_at},` +
+  `${e.metadata === null ? 'null' : text(canonical(e.metadata))},${text(e.key_id)},${text(e.actor)},${text(e.request_id)},` +
+  `${e.tokens_after},${e.leases_after}]`;
+
+const text = (value: string | null): string => JSON.stringify(value);
+const id = (uuid: string | null): string => (uuid === null ? 'null' : `"${uuid}"`);
 
 /** The same text for the same JSON, in whatever order a store gives the keys back. */
 export function canonical(value: unknown): string {
