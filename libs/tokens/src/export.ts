@@ -1,0 +1,105 @@
+// A pool's events as lines of JSON: a line that says what follows, an event a line in order, and a line that says what was to be
+// there. So a file can be checked by itself, years later and without a database.
+
+import { ChainAuditor } from './chain-auditor.js';
+import { CHAIN_BEGINS, nextHash } from './event-chain.js';
+import type { TokenReader } from './token-reader.js';
+import type { RecordedEventView, RestoreView } from './views.js';
+
+/** The first line. */
+export interface ExportHead {
+  readonly token_pool_export: 1;
+  readonly pool: string;
+  readonly chained_after: number;
+  /** Where seqs are missing, because the database was put back to an earlier state. */
+  readonly restores: readonly RestoreView[];
+}
+
+/** The last line. */
+export interface ExportEnd {
+  readonly events: number;
+  readonly last_seq: number;
+  /** Of the last event, and with it of all before. */
+  readonly last_hash: string;
+}
+
+/** Events read at once. */
+const PAGE = 5000;
+
+/**
+ * The lines of a pool's export, each with its line break, some thousands at a time; as of the beginning.
+ * @throws DomainError `pool_not_found`, `unavailable`
+ */
+export async function* exportLines(
+  reader: TokenReader,
+  pool: string,
+  onProgress: (events: number, ofEvents: number) => void = () => undefined,
+): AsyncGenerator<string> {
+  const { last_seq, chained_after, restores } = await reader.stored(pool);
+  const head: ExportHead = { token_pool_export: 1, pool, chained_after, restores };
+  yield line(head);
+  let [after, events, hash] = [0, 0, CHAIN_BEGINS];
+  while (after < last_seq) {
+    const page = await reader.storedEvents(pool, after, Math.min(PAGE, last_seq - after));
+    for (const event of page) if (event.seq > chained_after) hash = nextHash(hash, event);
+    if (page.length > 0) yield page.map(line).join('');
+    events += page.length;
+    after = page.at(-1)?.seq ?? last_seq;
+    onProgress(after, last_seq);
+  }
+  const end: ExportEnd = { events, last_seq, last_hash: hash };
+  yield line(end);
+}
+
+export interface ExportReport extends ExportEnd {
+  readonly pool: string;
+  /** What is wrong with the file, in words; empty when all is well. */
+  readonly findings: readonly string[];
+}
+
+/** Checks a file against itself: numbers, hashes, counts. @throws Error when it is no export */
+export async function checkExport(lines: AsyncIterable<string>): Promise<ExportReport> {
+  let head: ExportHead | undefined;
+  let end: ExportEnd | undefined;
+  let chain: ChainAuditor | undefined;
+  let [events, last] = [0, 0];
+  const findings: string[] = [];
+  for await (const text of lines) {
+    const entry = parsed(text);
+    if (!head) {
+      head = entry as ExportHead;
+      if (head.token_pool_export !== 1) throw new Error('the file is not an export of events');
+      chain = new ChainAuditor({ chained_after: head.chained_after, hashed_seq: 0, last_hash: null });
+    } else if (end) {
+      findings.push('there are lines after the last one');
+    } else if ('events' in entry) {
+      end = entry as ExportEnd;
+    } else {
+      const event = entry as RecordedEventView;
+      const jump = head.restores.find(({ next_seq }) => next_seq === event.seq);
+      if (event.seq !== last + 1 && jump?.after_seq !== last) findings.push(`seq ${event.seq} follows ${last}`);
+      if (event.pool !== head.pool) findings.push(`seq ${event.seq} is of pool ${event.pool}`);
+      chain!.add(event);
+      [events, last] = [events + 1, event.seq];
+    }
+  }
+  if (!head || !chain) throw new Error('the file is empty');
+  findings.push(...chain.finish());
+  if (!end) findings.push(`the file ends after seq ${last}: it is not whole`);
+  else if (end.events !== events || end.last_seq !== last || end.last_hash !== chain.hash) {
+    findings.push(
+      `there are ${events} events up to seq ${last}, and their hash or number is not what the last line says`,
+    );
+  }
+  return { pool: head.pool, events, last_seq: last, last_hash: chain.hash, findings };
+}
+
+const line = (entry: object): string => `${JSON.stringify(entry)}\n`;
+
+function parsed(text: string): object {
+  try {
+    return JSON.parse(text) as object;
+  } catch {
+    throw new Error(`the file is not an export of events: ${JSON.stringify(text.slice(0, 40))} is not JSON`);
+  }
+}
