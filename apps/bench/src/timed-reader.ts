@@ -92,7 +92,7 @@ export class TimedReader {
     this.#prepared.add(prepared);
     const literals = values.map((value) => (value === null ? 'NULL' : this.client.escapeLiteral(value))).join(', ');
     const { rows } = await this.client.query<{ 'QUERY PLAN': [{ 'Execution Time': number }] }>(
-      `${this.explain} EXECUTE ${prepared}(${literals})`,
+      `${this.explain} EXECUTE ${prepared}${values.length > 0 ? `(${literals})` : ''}`,
     );
     return rows[0]!['QUERY PLAN'][0]['Execution Time'];
   }
