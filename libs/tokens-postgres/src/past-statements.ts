@@ -3,24 +3,31 @@
 
 import { iso, named, POLICY_VIEW } from './read-statements.js';
 
-const MONTH = `date_trunc('month', $2::timestamptz, 'UTC')`;
-const OF_MONTH = `pool = $1 AND recorded_at >= ${MONTH} AND recorded_at < ${MONTH} + interval '1 month'`;
+/** $1 the instant: from when to when its partition goes. None for an instant for which there is no partition yet. */
+export const PARTITION_THEN = named(
+  'partition_then',
+  `SELECT coalesce(${iso('begins_at')}, '-infinity') AS begins, ${iso('ends_at')} AS ends FROM event_partitions
+   WHERE coalesce(begins_at, '-infinity') <= $1::timestamptz AND ends_at > $1::timestamptz`,
+);
+
+/** Exactly a partition: within a part of one, the events beside it would be stepped over one by one. */
+const OF_PARTITION = `pool = $1 AND recorded_at >= $3::timestamptz AND recorded_at < $4::timestamptz`;
 
 /**
- * The seq of the last event recorded by then, 0 before the first. An event's instant rises with its seq, so it is found by halving
+ * $3 and $4 the bounds of the instant's partition. The seq of the last event recorded by then, 0 before the first. An event's instant rises with its seq, so it is found by halving
  * (after a restore seqs are missing: then the next one there is counts): some twenty looks into the index of one partition for a month of a million events.
  */
 export const SEQ_THEN = named(
   'seq_then',
   `WITH RECURSIVE search AS (
      SELECT low, coalesce(high, low) AS high FROM (
-       SELECT coalesce((SELECT seq FROM token_events WHERE pool = $1 AND recorded_at < ${MONTH} ORDER BY seq DESC LIMIT 1), 0) AS low,
-         (SELECT seq FROM token_events WHERE ${OF_MONTH} ORDER BY seq DESC LIMIT 1) AS high) b
+       SELECT coalesce((SELECT seq FROM token_events WHERE pool = $1 AND recorded_at < $3::timestamptz ORDER BY seq DESC LIMIT 1), 0) AS low,
+         (SELECT seq FROM token_events WHERE ${OF_PARTITION} ORDER BY seq DESC LIMIT 1) AS high) b
      UNION ALL
      SELECT CASE WHEN at <= $2::timestamptz THEN found ELSE low END, CASE WHEN at <= $2::timestamptz THEN high ELSE mid - 1 END
      FROM search, LATERAL (SELECT (low + high + 1) / 2 AS mid) m LEFT JOIN LATERAL (
        SELECT seq AS found, recorded_at AS at FROM token_events
-       WHERE ${OF_MONTH} AND seq >= mid AND seq <= high ORDER BY seq LIMIT 1) e ON true
+       WHERE ${OF_PARTITION} AND seq >= mid AND seq <= high ORDER BY seq LIMIT 1) e ON true
      WHERE low < high
    )
    SELECT (SELECT low FROM search WHERE low = high)::double precision AS seq,

@@ -2,7 +2,7 @@
 
 import { DomainError, type EndReason, type OwnedDetails, type OwnedUse, type PoolView } from '@app/tokens';
 import type { Database } from './database.js';
-import { COUNT_THEN, LAST_EVENT_THEN, POOL_THEN, SEQ_THEN, USES_THEN } from './past-statements.js';
+import { COUNT_THEN, LAST_EVENT_THEN, PARTITION_THEN, POOL_THEN, SEQ_THEN, USES_THEN } from './past-statements.js';
 
 /** Events without the pool's counters that are counted instead: a second's work. */
 const MOST_COUNTED = 1_000_000;
@@ -67,7 +67,10 @@ export class Past {
 
   /** The pool's last event recorded by then. */
   async #then(pool: string, at: string): Promise<{ seq: number; as_of: string }> {
-    const [then] = await this.database.read<{ seq: number; isFuture: boolean; as_of: string }>(SEQ_THEN, [pool, at]);
+    const [partition] = await this.database.read<{ begins: string; ends: string }>(PARTITION_THEN, [at]);
+    if (!partition) throw new DomainError('invalid_request', 'as_of must not be in the future');
+    const values = [pool, at, partition.begins, partition.ends];
+    const [then] = await this.database.read<{ seq: number; isFuture: boolean; as_of: string }>(SEQ_THEN, values);
     if (!then) throw new DomainError('pool_not_found', `there is no pool ${pool}`);
     if (then.isFuture) throw new DomainError('invalid_request', 'as_of must not be in the future');
     if (then.seq === 0) throw new DomainError('pool_not_found', `pool ${pool} had no token yet at ${then.as_of}`);
