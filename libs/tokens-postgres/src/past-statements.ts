@@ -21,7 +21,8 @@ export const SEQ_THEN = named(
   'seq_then',
   `WITH RECURSIVE search AS (
      SELECT low, coalesce(high, low) AS high FROM (
-       SELECT coalesce((SELECT seq FROM token_events WHERE pool = $1 AND recorded_at < $3::timestamptz ORDER BY seq DESC LIMIT 1), 0) AS low,
+       SELECT CASE WHEN $3::timestamptz = '-infinity' THEN 0 ELSE coalesce((
+           SELECT seq FROM token_events WHERE pool = $1 AND recorded_at < $3::timestamptz ORDER BY seq DESC LIMIT 1), 0) END AS low,
          (SELECT seq FROM token_events WHERE ${OF_PARTITION} ORDER BY seq DESC LIMIT 1) AS high) b
      UNION ALL
      SELECT CASE WHEN at <= $2::timestamptz THEN found ELSE low END, CASE WHEN at <= $2::timestamptz THEN high ELSE mid - 1 END
