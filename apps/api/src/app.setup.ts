@@ -62,7 +62,7 @@ export async function assembleApp(
   app.set('trust proxy', config.trustProxy);
   app.use(...telemetry.handlers, requestLog(logger, metrics, headers));
   if (config.corsOrigins.length > 0) app.use(cors(config.corsOrigins));
-  const identification = identify(config, app.get(KeyRing));
+  const identification = identify(config, () => app.get(KeyRing));
   if (identification) app.use(identification);
   app.use(jsonBody);
   if (config.auth === 'keys') app.useGlobalGuards(new AccessGuard(app.get(TokenPoolService)));

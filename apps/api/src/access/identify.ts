@@ -22,9 +22,13 @@ const FOR_EVERYBODY = /^\/(?:|health\/.*|console(?:\/.*)?|docs(?:\/.*)?|openapi(
 const BEARER = /^bearer +(\S+) *$/i;
 
 /** Undefined where there is nothing to find out. */
-export function identify(config: Pick<Config, 'auth' | 'rateLimit'>, ring: KeyRing): RequestHandler | undefined {
+export function identify(
+  config: Pick<Config, 'auth' | 'rateLimit'>,
+  ringOf: () => KeyRing,
+): RequestHandler | undefined {
   const limit = config.rateLimit > 0 ? new RateLimit(config.rateLimit) : undefined;
   if (config.auth === 'open') return limit && ((req, res, next) => settled(byAddress(req, res), next));
+  const ring = ringOf();
   const attempts = new FailedAttempts();
 
   return (req, res, next) => {
