@@ -77,9 +77,14 @@ export const TABLES: { [Name in keyof Results]: (result: Results[Name]) => Table
     })),
   ],
 
-  release: ({ version, rows }) => [
+  release: ({ version, rows, cpu }) => [
     ratios(`Allocate over HTTP, this version to ${version}`, rows, release.THIS_VERSION, 'connections'),
     rates('Answers a second (p50 / p99 in ms)', rows, 'connections'),
+    {
+      title: 'Processor time of an allocation at 64 connections',
+      head: ['what', 'server (Node), µs', 'PostgreSQL, µs'],
+      rows: cpu.map(({ what, server, postgres }) => [what, number(server), postgres === null ? '–' : number(postgres)]),
+    },
   ],
 
   scale: ({ poolSizes, auditSizes, pages, manyPools, processes }) => [

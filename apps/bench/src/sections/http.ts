@@ -1,11 +1,11 @@
 // Over HTTP: what an allocation costs against a route that does nothing, bare Express, batches of one and etcd.
 
 import type { Bench } from '../bench.js';
-import { withClient, type Cluster } from '../cluster.js';
-import { cpuSeconds } from '../cpu.js';
+import { withClient } from '../cluster.js';
 import { startEtcd, type Etcd } from '../etcd.js';
 import { load, type Target } from '../http-load.js';
 import { summarise, type ProfileSummary } from '../profile.js';
+import { processorTime, type ProcessorTime } from '../processor-time.js';
 import { inRounds, type Case, type Row } from '../rounds.js';
 import { startServer, type ServerProcess } from '../server-process.js';
 import { LONG_SECONDS, USER } from '../service.js';
@@ -20,7 +20,7 @@ export const ETCD_GRANT = 'etcd lease grant';
 export interface HttpResult {
   readonly rows: readonly Row[];
   /** Processor time a request at 64 connections, in microseconds; null where it cannot be told. */
-  readonly cpu: { readonly client: number; readonly server: number; readonly postgres: number | null } | null;
+  readonly cpu: ProcessorTime | null;
   readonly profiles: readonly { readonly connections: number; readonly summary: ProfileSummary }[];
   /** Its version; null when there is none here. */
   readonly etcd: string | null;
@@ -97,22 +97,3 @@ const ofEtcd = (etcd: Etcd | null): [string, Target][] =>
         [ETCD_GRANT, etcd.leaseGrant],
       ]
     : [];
-
-async function processorTime(cluster: Cluster, server: ServerProcess, target: Target, seconds: number) {
-  const used = async () => ({
-    client: process.cpuUsage().user + process.cpuUsage().system,
-    server: (await server.vitals()).cpuMicros,
-    postgres: seconds1e6(cpuSeconds(cluster.pid, true)),
-  });
-  const before = await used();
-  const begun = performance.now();
-  const { rate } = await load(target, 64, seconds);
-  const requests = rate * ((performance.now() - begun) / 1000);
-  const after = await used();
-  const each = (field: 'client' | 'server') => (after[field] - before[field]) / requests;
-  const postgres =
-    after.postgres === null || before.postgres === null ? null : (after.postgres - before.postgres) / requests;
-  return { client: each('client'), server: each('server'), postgres };
-}
-
-const seconds1e6 = (seconds: number | null): number | null => (seconds === null ? null : seconds * 1e6);

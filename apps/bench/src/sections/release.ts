@@ -3,6 +3,8 @@
 import { ReleasedService, releases } from '../../../chaos/src/upgrade/released-service.js';
 import type { Bench } from '../bench.js';
 import { load, type Target } from '../http-load.js';
+import { median } from '../numbers.js';
+import { processorTime, type ProcessorTime } from '../processor-time.js';
 import { inRounds, type Case, type Row } from '../rounds.js';
 import { startServer } from '../server-process.js';
 import { LONG_SECONDS, USER } from '../service.js';
@@ -14,6 +16,8 @@ export interface ReleaseResult {
   /** The released version. */
   readonly version: string;
   readonly rows: readonly Row[];
+  /** At 64 connections, medians of the rounds. */
+  readonly cpu: readonly (ProcessorTime & { readonly what: string })[];
 }
 
 const BODY = JSON.stringify({ user_id: USER });
@@ -44,7 +48,22 @@ export async function measureRelease(bench: Bench): Promise<ReleaseResult> {
     })),
   );
   const rows = await inRounds(rounds, cases, say);
+  const times = servers.map((): ProcessorTime[] => []);
+  for (let round = 0; round < rounds; round++) {
+    for (const [place, server] of servers.entries()) {
+      const time = await processorTime(cluster, server, targets[place]!, seconds);
+      times[place]!.push(time);
+      say(`round ${round + 1}/${rounds}: ${whats[place]}: ${time.server.toFixed(0)} µs of the service's time`);
+    }
+  }
+  const cpu = times.map((ofServer, place) => ({ what: whats[place] as string, ...middle(ofServer) }));
   for (const server of servers) await server.stop();
   for (const database of databases) await database.drop();
-  return { version: released.version, rows };
+  return { version: released.version, rows, cpu };
 }
+
+const middle = (times: readonly ProcessorTime[]): ProcessorTime => ({
+  client: median(times.map(({ client }) => client)),
+  server: median(times.map(({ server }) => server)),
+  postgres: times.some(({ postgres }) => postgres === null) ? null : median(times.map(({ postgres }) => postgres ?? 0)),
+});
