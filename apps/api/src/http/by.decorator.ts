@@ -7,10 +7,12 @@ import type { Request, Response } from 'express';
 
 export const By = createParamDecorator((_: unknown, context: ExecutionContext): Caller => {
   const http = context.switchToHttp();
-  const { requestId, trace } = http.getResponse<Response>();
-  const { key } = http.getRequest<Request>();
-  return key === undefined ? { ...ANYBODY, requestId, trace } : { ...rightsOf(key), requestId, trace };
+  return callerOf(http.getRequest<Request>(), http.getResponse<Response>());
 });
+
+export function callerOf({ key }: Request, { requestId, trace }: Response): Caller {
+  return key === undefined ? { ...ANYBODY, requestId, trace } : { ...rightsOf(key), requestId, trace };
+}
 
 function rightsOf(key: LiveKey | null): Omit<Caller, 'requestId' | 'trace'> {
   // Behind the guard there is always one; if ever there is not, nobody may do nothing.

@@ -3,27 +3,38 @@
 import { createHash } from 'node:crypto';
 import { applyDecorators, createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { ApiHeader } from '@nestjs/swagger';
-import { ANSWERS_ARE_KEPT_HOURS, type Idempotency } from '@app/tokens';
+import { ANSWERS_ARE_KEPT_HOURS, type Caller, type Idempotency } from '@app/tokens';
 import type { Request, Response } from 'express';
 import { Problems } from '../openapi/problems.decorator.js';
+import { callerOf } from './by.decorator.js';
 import { HttpProblem } from './problem.js';
 
 const KEY = /^[\x21-\x7e]{1,255}$/;
 
-/** The request's idempotency, or undefined when it carries no key. */
-export const Once = createParamDecorator((_: unknown, context: ExecutionContext): Idempotency | undefined => {
+export interface AskedOnce {
+  readonly caller: Caller;
+  /** Undefined when the request carries no key for it. */
+  readonly idempotency: Idempotency | undefined;
+}
+
+/** Who asks, and whether the request is the same as an earlier one. In one parameter: each costs a request its time. */
+export const Once = createParamDecorator((_: unknown, context: ExecutionContext): AskedOnce => {
   const http = context.switchToHttp();
-  const req = http.getRequest<Request>();
+  const [req, res] = [http.getRequest<Request>(), http.getResponse<Response>()];
+  return { caller: callerOf(req, res), idempotency: idempotencyOf(req, res) };
+});
+
+function idempotencyOf(req: Request, res: Response): Idempotency | undefined {
   const key = req.headers['idempotency-key'];
   if (key === undefined) return undefined;
   if (typeof key !== 'string' || !KEY.test(key)) {
     throw new HttpProblem('invalid_request', 'Idempotency-Key must be 1 to 255 visible ASCII characters');
   }
-  const onReplay = (): unknown => http.getResponse<Response>().setHeader('idempotency-replayed', 'true');
+  const onReplay = (): unknown => res.setHeader('idempotency-replayed', 'true');
   // Nobody gets what another key was granted.
   const ofKey = req.key ? `${req.key.id} ${key}` : key;
   return { key: ofKey, fingerprint: fingerprintOf(req), onReplay };
-});
+}
 
 /** Declares the header and the error of a route that takes `@Once()`. */
 export const Repeatable = (): MethodDecorator =>

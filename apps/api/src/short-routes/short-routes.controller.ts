@@ -10,12 +10,11 @@ import {
   type Asked,
   type Caller,
   type DomainErrorCode,
-  type Idempotency,
 } from '@app/tokens';
 import { Needs } from '../access/needs.decorator.js';
 import { By } from '../http/by.decorator.js';
 import { DeclaredInputGuard } from '../http/declared-input.guard.js';
-import { Once, Repeatable } from '../http/idempotency.js';
+import { Once, Repeatable, type AskedOnce } from '../http/idempotency.js';
 import { HttpProblem } from '../http/problem.js';
 import { PoolMetrics } from '../metrics/pool-metrics.js';
 import { BODY, Operation } from '../openapi/operation.decorator.js';
@@ -68,7 +67,7 @@ export class ShortRoutesController {
     problems: ['pool_limit_reached'],
   })
   @Repeatable()
-  generate(@By() caller: Caller, @Once() idempotency?: Idempotency): Promise<ShortToken> {
+  generate(@Once() { caller, idempotency }: AskedOnce): Promise<ShortToken> {
     return this.service.generate(ELASTIC_POOL, { caller, idempotency }).then(({ id }) => ({ token: id }));
   }
 
@@ -82,11 +81,7 @@ export class ShortRoutesController {
     problems: [...BODY, NONE_FREE, 'quota_exceeded'],
   })
   @Repeatable()
-  assign(
-    @Body() { client_id }: AssignTokenBody,
-    @By() caller: Caller,
-    @Once() idempotency?: Idempotency,
-  ): Promise<ShortToken> {
+  assign(@Body() { client_id }: AssignTokenBody, @Once() { caller, idempotency }: AskedOnce): Promise<ShortToken> {
     const request = { userId: userOfClient(client_id), metadata: { client_id } };
     const granting = this.service.allocate(ELASTIC_POOL, request, { caller, idempotency });
     return answering(NONE_FREE, granting).then(({ tokenId }) => ({ token: tokenId }));
@@ -102,11 +97,7 @@ export class ShortRoutesController {
     problems: [...BODY, NOT_ASSIGNED_TO_CLIENT, 'not_renewable', 'lease_handle_required'],
   })
   @Repeatable()
-  keepAlive(
-    @Body() body: KeepTokenAliveBody,
-    @By() caller: Caller,
-    @Once() idempotency?: Idempotency,
-  ): Promise<Message> {
+  keepAlive(@Body() body: KeepTokenAliveBody, @Once() { caller, idempotency }: AskedOnce): Promise<Message> {
     const renewal = this.metrics.renewal(this.#keepAlive(body, { caller, idempotency }));
     return answering(NOT_ASSIGNED_TO_CLIENT, renewal).then(() => said('Token keep-alive refreshed'));
   }
@@ -121,7 +112,7 @@ export class ShortRoutesController {
     problems: [...BODY, NOT_ASSIGNED, 'lease_handle_required'],
   })
   @Repeatable()
-  unblock(@Body() { token }: TokenBody, @By() caller: Caller, @Once() idempotency?: Idempotency): Promise<Message> {
+  unblock(@Body() { token }: TokenBody, @Once() { caller, idempotency }: AskedOnce): Promise<Message> {
     const asked = { caller, within: ELASTIC_POOL, idempotency };
     return answering(NOT_ASSIGNED, this.service.release(token, {}, asked)).then(() => said('Token unblocked'));
   }

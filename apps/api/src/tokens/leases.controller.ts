@@ -10,14 +10,12 @@ import {
   userFor,
   type Caller,
   type Grant,
-  type Idempotency,
   type LeaseClaim,
   type Renewal,
 } from '@app/tokens';
 import { Needs } from '../access/needs.decorator.js';
-import { By } from '../http/by.decorator.js';
 import { DeclaredInputGuard } from '../http/declared-input.guard.js';
-import { Once, Repeatable } from '../http/idempotency.js';
+import { Once, Repeatable, type AskedOnce } from '../http/idempotency.js';
 import { TOKEN_ID, TokenId } from '../http/token-id.pipe.js';
 import { PoolMetrics } from '../metrics/pool-metrics.js';
 import { BODY, OF_LEASE, Operation } from '../openapi/operation.decorator.js';
@@ -54,8 +52,7 @@ export class LeasesController {
   @Repeatable()
   allocate(
     @Body() { pool = DEFAULT_POOL, user_id, ttl_seconds, metadata }: AllocateBody,
-    @By() caller: Caller,
-    @Once() idempotency?: Idempotency,
+    @Once() { caller, idempotency }: AskedOnce,
   ): Promise<GrantAnswer> {
     const request = { userId: user_id ?? randomUUID(), ttlSeconds: ttl_seconds, metadata };
     return this.service.allocate(pool, request, { caller, idempotency }).then((grant) => granted(pool, grant, caller));
@@ -70,8 +67,7 @@ export class LeasesController {
   release(
     @TokenId() id: string,
     @Body() body: ReleaseBody,
-    @By() caller: Caller,
-    @Once() idempotency?: Idempotency,
+    @Once() { caller, idempotency }: AskedOnce,
   ): Promise<ReleaseAnswer> {
     return this.service
       .release(id, claimOf(body), { caller, idempotency })
@@ -87,10 +83,9 @@ export class LeasesController {
   releaseById(
     @TokenId() id: string,
     @Body() body: ReleaseBody,
-    @By() caller: Caller,
-    @Once() idempotency?: Idempotency,
+    @Once() { caller, idempotency }: AskedOnce,
   ): Promise<ReleaseAnswer> {
-    return this.release(id, body, caller, idempotency);
+    return this.release(id, body, { caller, idempotency });
   }
 
   @Post(':id/keep-alive')
@@ -107,8 +102,7 @@ export class LeasesController {
   keepAlive(
     @TokenId() id: string,
     @Body() body: KeepAliveBody,
-    @By() caller: Caller,
-    @Once() idempotency?: Idempotency,
+    @Once() { caller, idempotency }: AskedOnce,
   ): Promise<RenewalAnswer> {
     const renewal = this.service.keepAlive(id, claimOf(body), body.ttl_seconds, { caller, idempotency });
     return this.metrics.renewal(renewal).then((lease) => renewed(id, lease));

@@ -12,7 +12,6 @@ import {
   TokenReader,
   type Caller,
   type EventPage,
-  type Idempotency,
   type HistoryPage,
   type PageRequest,
   type TokenDetailsView,
@@ -23,7 +22,7 @@ import {
 import { Needs } from '../access/needs.decorator.js';
 import { By } from '../http/by.decorator.js';
 import { DeclaredInputGuard } from '../http/declared-input.guard.js';
-import { Once, Repeatable } from '../http/idempotency.js';
+import { Once, Repeatable, type AskedOnce } from '../http/idempotency.js';
 import { TOKEN_ID, TokenId } from '../http/token-id.pipe.js';
 import { BODY, OF_TOKEN, Operation } from '../openapi/operation.decorator.js';
 import {
@@ -149,8 +148,7 @@ export class TokensController {
   @Repeatable()
   cleanup(
     @Body() { pool = DEFAULT_POOL }: PoolBody,
-    @By() caller: Caller,
-    @Once() idempotency?: Idempotency,
+    @Once() { caller, idempotency }: AskedOnce,
   ): Promise<ReleasedCount> {
     return this.service.cleanup(pool, { caller, idempotency }).then((released) => ({ released }));
   }
@@ -164,12 +162,8 @@ export class TokensController {
     problems: ['pool_not_found'],
   })
   @Repeatable()
-  clearActive(
-    @Query() query: PoolQuery,
-    @By() caller: Caller,
-    @Once() idempotency?: Idempotency,
-  ): Promise<ReleasedCount> {
-    return this.cleanup(query, caller, idempotency);
+  clearActive(@Query() query: PoolQuery, @Once() { caller, idempotency }: AskedOnce): Promise<ReleasedCount> {
+    return this.cleanup(query, { caller, idempotency });
   }
 
   @Post()
@@ -183,11 +177,7 @@ export class TokensController {
     problems: [...BODY, 'pool_not_found', 'pool_is_fixed', 'pool_limit_reached'],
   })
   @Repeatable()
-  create(
-    @Body() { pool = DEFAULT_POOL }: PoolBody,
-    @By() caller: Caller,
-    @Once() idempotency?: Idempotency,
-  ): Promise<TokenView> {
+  create(@Body() { pool = DEFAULT_POOL }: PoolBody, @Once() { caller, idempotency }: AskedOnce): Promise<TokenView> {
     return this.service.generate(pool, { caller, idempotency }).then(({ id }) => freshToken(id, pool));
   }
 

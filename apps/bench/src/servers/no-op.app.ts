@@ -1,12 +1,11 @@
 // The service with one route more, which does nothing: what HTTP, Express, Nest, the checks and the log cost.
 
 import { Body, Controller, HttpCode, Module, Post, UseGuards, type DynamicModule } from '@nestjs/common';
-import type { Idempotency } from '@app/tokens';
 import { AppModule } from '../../../api/src/app.module.js';
 import { assembleApp } from '../../../api/src/app.setup.js';
 import { readConfig } from '../../../api/src/config.js';
 import { DeclaredInputGuard } from '../../../api/src/http/declared-input.guard.js';
-import { Once } from '../../../api/src/http/idempotency.js';
+import { Once, type AskedOnce } from '../../../api/src/http/idempotency.js';
 import { createLogger } from '../../../api/src/logger.js';
 import { serveDocument } from '../../../api/src/openapi/openapi.js';
 import { AllocateBody } from '../../../api/src/tokens/token.requests.js';
@@ -18,7 +17,7 @@ import { answerTo } from './answer.js';
 class NoOpController {
   @Post('no-op')
   @HttpCode(200)
-  answer(@Body() { pool = 'default', user_id = '' }: AllocateBody, @Once() _?: Idempotency): GrantAnswer {
+  answer(@Body() { pool = 'default', user_id = '' }: AllocateBody, @Once() _: AskedOnce): GrantAnswer {
     return answerTo(user_id, pool);
   }
 }
