@@ -5,11 +5,20 @@
 import { Client } from 'pg';
 import * as keys from '../libs/tokens-postgres/src/key-statements.js';
 import * as reads from '../libs/tokens-postgres/src/read-statements.js';
+import * as retention from '../libs/tokens-postgres/src/retention-statements.js';
 import * as writes from '../libs/tokens-postgres/src/statements.js';
 import { createTestDatabase, type TestDatabase } from './support/database.js';
 
 /** The tables, each by the column that names the pool. */
-const BY_POOL = { pools: 'name', tokens: 'pool', token_events: 'pool', kept_answers: 'pool', restores: 'pool' };
+const BY_POOL = {
+  pools: 'name',
+  tokens: 'pool',
+  token_events: 'pool',
+  kept_answers: 'pool',
+  restores: 'pool',
+  event_snapshots: 'pool',
+  event_snapshot_tokens: 'pool',
+};
 
 /** What reads all pools, or looks for a token in all of them: no command does. */
 const OF_ALL_POOLS: Readonly<Record<string, string>> = {
@@ -39,7 +48,7 @@ interface Statement {
 const isStatement = (value: unknown): value is Statement =>
   typeof value === 'object' && value !== null && 'name' in value && 'text' in value;
 
-const STATEMENTS = [keys, reads, writes].flatMap((file) => Object.values(file)).filter(isStatement);
+const STATEMENTS = [keys, reads, retention, writes].flatMap((file) => Object.values(file)).filter(isStatement);
 
 let database: TestDatabase;
 let client: Client;
@@ -105,12 +114,14 @@ function poolsIn({ Operation, 'Relation Name': relation = '', Plans = [] }: Plan
   return [isOfMine ? 'mine' : `any of ${relation}`, ...below];
 }
 
+const TABLES = new RegExp(`\\b(FROM|UPDATE|INTO) (${Object.keys(BY_POOL).join('|')})\\b`);
+
 const BOUND = STATEMENTS.filter(({ name }) => !(name in OF_ALL_POOLS) && !(name in HIDDEN));
 
 it.each(BOUND.map((statement) => [statement.name, statement] as const))(
   '%s is of one pool at most',
   async (_, statement) => {
-    const namesTables = /\b(FROM|UPDATE|INTO) (pools|tokens|token_events|kept_answers|restores)\b/.test(statement.text);
+    const namesTables = TABLES.test(statement.text);
     expect(await poolsOf(statement)).toEqual(namesTables ? ['mine'] : []);
   },
 );

@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { Client } from 'pg';
-import { migrate } from '@app/tokens-postgres';
+import { keepEventsFor, migrate } from '@app/tokens-postgres';
 import { startAppOn } from './support/app.js';
 import { audit, openService } from './support/service.js';
 import { clientOf } from './http/client.js';
@@ -95,6 +95,12 @@ describe('the service’s role may not', () => {
     ['make a table of its own', `CREATE TABLE clock (now timestamptz)`],
     ['put the audit’s rows elsewhere by a rule', `CREATE RULE r AS ON INSERT TO token_events DO INSTEAD NOTHING`],
     ['grant itself more', `GRANT UPDATE ON token_events TO ${service}; UPDATE token_events SET reason = NULL`],
+    ['shorten for how long events are kept', `INSERT INTO audit_retention (days) VALUES (1)`],
+    ['change for how long events are kept', `UPDATE audit_retention SET days = 1`],
+    ['change a snapshot', `UPDATE event_snapshots SET hash = '' `],
+    ['say by a snapshot that events were dropped', `INSERT INTO event_snapshots (is_beginning) VALUES (true)`],
+    ['remove a snapshot', `DELETE FROM event_snapshots`],
+    ['change the tokens of a snapshot', `UPDATE event_snapshot_tokens SET tokens = '[]'`],
     ['say that another schema is there', `DELETE FROM migrations`],
   ])('%s', async (_what, sql) => {
     const before = await as(urls.owner, count);
@@ -104,6 +110,40 @@ describe('the service’s role may not', () => {
 
   const count = async (client: Client): Promise<unknown> =>
     (await client.query(`SELECT count(*), md5(string_agg(e::text, '' ORDER BY e::text)) FROM token_events e`)).rows;
+});
+
+describe('what drops events for the service', () => {
+  const asService = async (sql: string): Promise<unknown[]> =>
+    (await as(urls.service, (client) => client.query(sql))).rows as unknown[];
+  const asOwner = (sql: string): Promise<unknown> => as(urls.owner, (client) => client.query(sql));
+  afterEach(() => asOwner('DELETE FROM audit_retention'));
+
+  test('drops nothing that is not old enough', async () => {
+    expect(await keepEventsFor(urls.service, 1)).toBe(false);
+    expect(await asService('SELECT drop_expired_events() AS name')).toEqual([{ name: null }]);
+    expect(await keepEventsFor(urls.owner, 1)).toBe(true);
+    expect(await asService('SELECT drop_expired_events() AS name')).toEqual([{ name: null }]);
+    expect(await asService('SELECT * FROM expired_events()')).toEqual([]);
+  });
+
+  test('drops what is old enough after a snapshot, which the role may add, and not before', async () => {
+    // The first partition ends in the future, so it is cut in two: its older half is what is to go.
+    await asOwner(`
+      ALTER TABLE token_events DETACH PARTITION token_events_beginning;
+      CREATE TABLE old (LIKE token_events_beginning INCLUDING ALL);
+      INSERT INTO old SELECT 'gone', 1, gen_random_uuid(), gen_random_uuid(), 'generated', NULL, '2020-01-01', '2020-01-01';
+      ALTER TABLE token_events ATTACH PARTITION old FOR VALUES FROM (MINVALUE) TO ('2020-02-01');
+      DO $$ BEGIN EXECUTE format('ALTER TABLE token_events ATTACH PARTITION token_events_beginning FOR VALUES FROM (%L) TO (%L)',
+        '2020-02-01', (SELECT min(begins_at) FROM event_partitions)); END $$`);
+    await keepEventsFor(urls.owner, 30);
+    await expect(asService('SELECT drop_expired_events()')).rejects.toThrow(/no snapshot of pool gone as of seq 1/);
+    await asService(`
+      INSERT INTO event_snapshots (pool, seq, recorded_at, last_fence, token_count, lease_count, hash)
+      VALUES ('gone', 1, '2020-01-01', 0, 1, 0, '')`);
+    expect(await asService('SELECT drop_expired_events() AS name')).toEqual([{ name: 'old' }]);
+    expect(await asService(`SELECT is_beginning FROM event_snapshots`)).toEqual([{ is_beginning: true }]);
+    expect(await asService('SELECT drop_expired_events() AS name')).toEqual([{ name: null }]);
+  });
 });
 
 test('nobody else may do anything at all', async () => {

@@ -307,6 +307,18 @@ const REFUSALS: Record<string, (request: Request, operationId: string) => Promis
     await done('POST', `/api/tokens/${request.token}/release`);
     return send(namingNothing(request));
   },
+  history_dropped: async (request, operationId) => {
+    const admin = new Client({ connectionString: database.url });
+    await admin.connect();
+    await admin.query(
+      `INSERT INTO event_snapshots (pool, seq, recorded_at, last_fence, token_count, lease_count, hash, is_beginning)
+       VALUES ($1, 1, now(), 0, 0, 0, '', true)`,
+      [request.pool],
+    );
+    await admin.end();
+    const isOfThen = ['getToken', 'getPool'].includes(operationId);
+    return send(isOfThen ? withQuery(request, 'as_of=2020-01-01T00:00:00Z') : request);
+  },
   token_deleted: async (request) => {
     await done('DELETE', `/api/tokens/${request.token}?force=true`);
     return send(request);

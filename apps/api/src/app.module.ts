@@ -21,6 +21,7 @@ export class AppModule {
           poolSize: config.databasePoolSize,
           pooler: config.databasePooler,
           migrationUrl: config.migrationDatabaseUrl,
+          eventRetentionDays: config.eventRetentionDays,
         }),
         ApiModule,
         SweepModule.every(config.sweepIntervalMs),

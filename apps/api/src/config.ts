@@ -40,6 +40,8 @@ export interface Config {
   readonly elasticIdleTtlSeconds: number;
   /** 0: no sweep. */
   readonly sweepIntervalMs: number;
+  /** For how many days events are kept at least, as the role that migrates says it; null: for ever. */
+  readonly eventRetentionDays: number | null;
   /** The most streams of this process at a time. */
   readonly streamLimit: number;
   /** Whether traces and figures are sent to a collector of OpenTelemetry; the SDK reads for itself to which, and how. */
@@ -98,6 +100,7 @@ const VARIABLES = {
   ELASTIC_TTL_SECONDS: seconds(60),
   ELASTIC_IDLE_TTL_SECONDS: seconds(300),
   SWEEP_INTERVAL_MS: whole(5000, 0, 86_400_000),
+  EVENT_RETENTION_DAYS: { ...whole(0, 1, 36_500), fallback: null } as Variable<number | null>,
   STREAM_LIMIT: whole(1000, 0, 100_000),
   OTEL_EXPORTER_OTLP_ENDPOINT: {
     fallback: undefined as string | undefined,
@@ -137,6 +140,7 @@ export function readConfig(env: Environment, isTerminal = false): Config {
     elasticTtlSeconds: valueOf(env, 'ELASTIC_TTL_SECONDS'),
     elasticIdleTtlSeconds: valueOf(env, 'ELASTIC_IDLE_TTL_SECONDS'),
     sweepIntervalMs: valueOf(env, 'SWEEP_INTERVAL_MS'),
+    eventRetentionDays: valueOf(env, 'EVENT_RETENTION_DAYS'),
     streamLimit: valueOf(env, 'STREAM_LIMIT'),
     hasTelemetry:
       valueOf(env, 'OTEL_EXPORTER_OTLP_ENDPOINT') !== undefined && valueOf(env, 'OTEL_SDK_DISABLED') === 'false',

@@ -2,14 +2,18 @@
 // what the service needs, and ends.
 // Before a new version starts; then its processes need no right to change the schema.
 
-import { migrate } from '@app/tokens-postgres';
+import { keepEventsFor, migrate } from '@app/tokens-postgres';
 import { readConfig } from './config.js';
 
 try {
-  const { databaseUrl: serviceUrl, migrationDatabaseUrl: url = serviceUrl } = readConfig(process.env);
+  const config = readConfig(process.env);
+  const { databaseUrl: serviceUrl, migrationDatabaseUrl: url = serviceUrl, eventRetentionDays: days } = config;
   if (url === undefined) throw new Error('MIGRATION_DATABASE_URL or DATABASE_URL must name the database');
   const done = await migrate(url, { serviceUrl });
-  console.log(`the schema is this version's; migrations that ran: ${done.join(', ') || 'none'}`);
+  await keepEventsFor(url, days);
+  console.log(
+    `the schema is this version's; migrations that ran: ${done.join(', ') || 'none'}; events are kept ${days === null ? 'for ever' : `for ${days} days`}`,
+  );
 } catch (error) {
   const { message, code } = error as NodeJS.ErrnoException;
   console.error(`the schema is as it was: ${message || code}`);

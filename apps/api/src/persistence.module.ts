@@ -2,13 +2,15 @@
 
 import { Global, Inject, Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
 import { ApiKeyStore } from '@app/keys';
-import { ObservedTokenPoolRepository, TokenPoolRepository, TokenReader } from '@app/tokens';
+import { EventRetention, ObservedTokenPoolRepository, TokenPoolRepository, TokenReader } from '@app/tokens';
 import {
   connectionsOf,
   createDataSource,
   isMigrated,
+  keepEventsFor,
   migrate,
   PostgresApiKeyStore,
+  PostgresEventRetention,
   PostgresTokenPoolRepository,
   PostgresTokenReader,
   roomForEvents,
@@ -59,6 +61,8 @@ class PostgresConnections extends Connections {
 export interface DatabaseOptions extends DataSourceOptions {
   /** The database by a way on which sessions are kept, and as whoever may change its schema. Default: the same. */
   readonly migrationUrl?: string;
+  /** For how many days events are kept, said as whoever may; null: for ever. */
+  readonly eventRetentionDays?: number | null;
 }
 
 @Global()
@@ -80,11 +84,12 @@ export class PersistenceModule implements OnApplicationShutdown {
           inject: [DATABASE, PoolMetrics],
         },
         adapter(TokenReader, (database) => new PostgresTokenReader(database)),
+        adapter(EventRetention, (database) => new PostgresEventRetention(database)),
         adapter(ApiKeyStore, (database) => new PostgresApiKeyStore(database)),
         adapter(Readiness, (database) => new PostgresReadiness(database)),
         adapter(Connections, (database) => new PostgresConnections(database)),
       ],
-      exports: [TokenPoolRepository, TokenReader, ApiKeyStore, Readiness, Connections],
+      exports: [TokenPoolRepository, TokenReader, EventRetention, ApiKeyStore, Readiness, Connections],
     };
   }
 
@@ -94,12 +99,19 @@ export class PersistenceModule implements OnApplicationShutdown {
   }
 }
 
-async function connect(url: string, { migrationUrl = url, ...options }: DatabaseOptions): Promise<Database> {
+async function connect(
+  url: string,
+  { migrationUrl = url, eventRetentionDays = null, ...options }: DatabaseOptions,
+): Promise<Database> {
   const database = createDataSource(url, options);
   try {
     await database.initialize();
     // Not where it is the case already: the way for migrations may be another, and is not needed then.
     if (!(await isMigrated(database))) await migrate(migrationUrl, { serviceUrl: url });
+    // Nor where it is said already.
+    if ((await new PostgresEventRetention(database).days()) !== eventRetentionDays) {
+      await keepEventsFor(migrationUrl, eventRetentionDays);
+    }
     return database;
   } catch (cause) {
     if (database.isInitialized) await database.destroy();

@@ -31,6 +31,8 @@ export class ApiError extends Error {
   constructor(
     readonly code: string,
     detail: string,
+    /** Of `history_dropped`: the seq after which there are events. */
+    readonly beginsAfter?: number,
   ) {
     super(detail);
   }
@@ -97,8 +99,12 @@ async function ask<T>(method: string, path: string, body?: object, madeAt?: (ans
 }
 
 function refusal({ status, statusText }: Response, answer: unknown): ApiError {
-  const { error, detail } = (answer ?? {}) as { error?: unknown; detail?: unknown };
-  if (typeof error === 'string' && typeof detail === 'string') return new ApiError(error, detail);
+  const { error, detail, begins_after } = (answer ?? {}) as {
+    error?: unknown;
+    detail?: unknown;
+    begins_after?: number;
+  };
+  if (typeof error === 'string' && typeof detail === 'string') return new ApiError(error, detail, begins_after);
   return new ApiError(UNREACHABLE, `the service answered ${status} ${statusText}`);
 }
 

@@ -157,7 +157,7 @@ export interface paths {
         };
         /**
          * A token, who holds it, and its latest uses
-         * @description Its latest 20 uses; `GET /api/tokens/{id}/history` has all of them. With `as_of` everything is as it was shown then: 404 before the token was made, 410 after it was deleted. Scope of the key: `read`.
+         * @description Its latest 20 uses; `GET /api/tokens/{id}/history` has all of them. With `as_of` everything is as it was shown then: 404 before the token was made, 410 after it was deleted, and when events that old are not kept any more. Scope of the key: `read`.
          */
         get: operations["getToken"];
         put?: never;
@@ -389,7 +389,7 @@ export interface paths {
         };
         /**
          * A pool with its counts
-         * @description The counts are those of this instant, or of `as_of`; a lease that is overdue does not count as active. 404 also when the pool had no token at `as_of`. Scope of the key: `read`.
+         * @description The counts are those of this instant, or of `as_of`; a lease that is overdue does not count as active. 404 also when the pool had no token at `as_of`, 410 when events that old are not kept any more. Scope of the key: `read`.
          */
         get: operations["getPool"];
         put?: never;
@@ -413,7 +413,7 @@ export interface paths {
         };
         /**
          * What happened in a pool, oldest first, without gaps
-         * @description Folding all events gives the state of the tokens. With `actor` or `request_id` no more than 50,000 events after `after` are looked at: `scanned_to` says up to which, and so where to go on. Scope of the key: `read`.
+         * @description Folding all events gives the state of the tokens. With `actor` or `request_id` no more than 50,000 events after `after` are looked at: `scanned_to` says up to which, and so where to go on. 410 when events after `after` are not kept any more: `begins_after` says after which there are some. Scope of the key: `read`.
          */
         get: operations["listPoolEvents"];
         put?: never;
@@ -432,7 +432,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Read all events of a pool, check every rule, and compare with what is stored
+         * Read all events of a pool that are kept, check every rule, and compare with what is stored
          * @description Takes no lock, and as long as the feed is long: a few seconds for a million events. Scope of the key: `operate`.
          */
         get: operations["auditPool"];
@@ -557,7 +557,7 @@ export interface paths {
         };
         /**
          * What happens in a pool, as it happens: the feed as server-sent events
-         * @description Each message is an event: its `id` is the `seq`, its `data` the event as JSON, as the schema says. Messages without `data` tell how far the reader is, also where the filter lets nothing through. Whoever comes back with the last id (as `EventSource` does by itself) misses nothing and gets nothing twice. Every 15 s there is a sign of life. A reader that takes nothing for 10 s is cut off. 503 with `Retry-After` also when the process has as many streams open as it may have. Scope of the key: `read`.
+         * @description Each message is an event: its `id` is the `seq`, its `data` the event as JSON, as the schema says. Messages without `data` tell how far the reader is, also where the filter lets nothing through. Whoever comes back with the last id (as `EventSource` does by itself) misses nothing and gets nothing twice. Every 15 s there is a sign of life. A reader that takes nothing for 10 s is cut off. 503 with `Retry-After` also when the process has as many streams open as it may have. 410 when events after the place are not kept any more: `begins_after` says after which there are some. Scope of the key: `read`.
          */
         get: operations["streamPoolEvents"];
         put?: never;
@@ -576,7 +576,7 @@ export interface components {
          * @description The stable code.
          * @enum {string}
          */
-        ErrorCode: "invalid_request" | "invalid_status" | "invalid_token_id" | "unauthenticated" | "pool_is_fixed" | "pool_limit_reached" | "insufficient_scope" | "lease_handle_required" | "token_not_found" | "pool_not_found" | "key_not_found" | "route_not_found" | "token_not_active" | "request_timeout" | "stale_lease" | "pool_exhausted" | "not_renewable" | "token_in_use" | "pool_exists" | "lease_ended" | "token_deleted" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "quota_exceeded" | "rate_limited" | "header_too_large" | "internal_error" | "unavailable";
+        ErrorCode: "invalid_request" | "invalid_status" | "invalid_token_id" | "unauthenticated" | "pool_is_fixed" | "pool_limit_reached" | "insufficient_scope" | "lease_handle_required" | "token_not_found" | "pool_not_found" | "key_not_found" | "route_not_found" | "token_not_active" | "request_timeout" | "stale_lease" | "pool_exhausted" | "not_renewable" | "token_in_use" | "pool_exists" | "lease_ended" | "token_deleted" | "history_dropped" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "quota_exceeded" | "rate_limited" | "header_too_large" | "internal_error" | "unavailable";
         /**
          * @description Of `lease_ended`: how the lease ended.
          * @enum {string}
@@ -606,6 +606,8 @@ export interface components {
              * @description Of `lease_ended`: when the lease ended.
              */
             ended_at?: string;
+            /** @description Of `history_dropped`: the seq after which there are events. */
+            begins_after?: number;
         };
         AllocateBody: {
             /**
@@ -1208,6 +1210,8 @@ export interface components {
             open_leases: number;
             /** @description The hash of the last event, and with it of all before. */
             last_hash: string;
+            /** @description Events up to this seq are not kept any more: what they came to is taken from a snapshot. 0: all are there. */
+            begins_after: number;
             /** @description Whether nothing was found. */
             is_sound: boolean;
             /** @description What is wrong, in words. */
@@ -2557,7 +2561,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The token was deleted. */
+            /** @description The token was deleted; Events that old are not kept. */
             410: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
@@ -4262,6 +4266,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Events that old are not kept. */
+            410: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Asked too often. */
             429: {
                 headers: {
@@ -4495,6 +4509,16 @@ export interface operations {
             };
             /** @description There is no such pool. */
             404: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Events that old are not kept. */
+            410: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;
@@ -5210,6 +5234,16 @@ export interface operations {
             };
             /** @description There is no such pool. */
             404: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Events that old are not kept. */
+            410: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;

@@ -131,7 +131,10 @@ export class PoolHandle {
     return new Listing(load, ({ history }) => history, nextCursor);
   }
 
-  /** What happened in the pool, oldest first, without gaps; folding all of it gives the state of the tokens. */
+  /**
+   * What happened in the pool, oldest first, without gaps; folding all of it gives the state of the tokens. Code:
+   * `history_dropped` when events after `after` are not kept any more; `problem.begins_after` says where to begin.
+   */
   feed(
     { after: first = 0, limit }: FeedRequest = {},
     options: CallOptions = {},
@@ -149,7 +152,7 @@ export class PoolHandle {
 
   /**
    * What happens in the pool, as it happens: every event once, in order, over whatever breaks in between. Goes on until
-   * the loop is left or `signal` aborts, with which it rejects. Begins when its first event is asked for.
+   * the loop is left or `signal` aborts, with which it rejects. Begins when its first event is asked for. Code: `history_dropped` as of `feed`.
    */
   watch(request: WatchRequest = {}, options: WatchOptions = {}): AsyncGenerator<TokenEvent, void, void> {
     return watch(this.#calls, (options) => this.details(options), request, options);

@@ -3,6 +3,9 @@
 import type { ClientBase } from 'pg';
 import { DataSource } from 'typeorm';
 import { ApiKeyEntity } from './entities/api-key.entity.js';
+import { AuditRetentionEntity } from './entities/audit-retention.entity.js';
+import { EventSnapshotEntity } from './entities/event-snapshot.entity.js';
+import { EventSnapshotTokensEntity } from './entities/event-snapshot-tokens.entity.js';
 import { KeptAnswerEntity } from './entities/kept-answer.entity.js';
 import { PoolEntity } from './entities/pool.entity.js';
 import { RestoreEntity } from './entities/restore.entity.js';
@@ -15,6 +18,7 @@ import { Callers1700000000002 } from './migrations/1700000000002-callers.js';
 import { FairPolicy1700000000004 } from './migrations/1700000000004-fair-policy.js';
 import { EventChain1700000000008 } from './migrations/1700000000008-event-chain.js';
 import { EventPartitions1700000000007 } from './migrations/1700000000007-event-partitions.js';
+import { EventRetention1700000000021 } from './migrations/1700000000021-event-retention.js';
 import { EventsChecked1700000000006 } from './migrations/1700000000006-events-checked.js';
 import { EventsUntil1700000000005 } from './migrations/1700000000005-events-until.js';
 import { OverdueThen1700000000009 } from './migrations/1700000000009-overdue-then.js';
@@ -91,7 +95,17 @@ export function createDataSource(url: string, { poolSize = 10, pooler = 'none' }
         if (isShared) share(client, { prepares: pooler === 'transaction-prepared', settings: FOR_TRANSACTION });
       },
     },
-    entities: [PoolEntity, TokenEntity, TokenEventEntity, KeptAnswerEntity, ApiKeyEntity, RestoreEntity],
+    entities: [
+      PoolEntity,
+      TokenEntity,
+      TokenEventEntity,
+      KeptAnswerEntity,
+      ApiKeyEntity,
+      RestoreEntity,
+      AuditRetentionEntity,
+      EventSnapshotEntity,
+      EventSnapshotTokensEntity,
+    ],
     migrations: [
       PoolsTokensEvents1700000000000,
       KeptAnswers1700000000001,
@@ -104,6 +118,7 @@ export function createDataSource(url: string, { poolSize = 10, pooler = 'none' }
       EventChain1700000000008,
       OverdueThen1700000000009,
       Restores1700000000020,
+      EventRetention1700000000021,
     ],
     migrationsTableName: 'migrations',
     installExtensions: false,

@@ -8,6 +8,10 @@ const AUDIT: Readonly<Record<string, string>> = {
   token_events: 'SELECT, INSERT',
   event_partitions: 'SELECT',
   migrations: 'SELECT',
+  audit_retention: 'SELECT',
+  event_snapshots:
+    'SELECT, INSERT (pool, seq, recorded_at, last_fence, last_eviction_at, token_count, lease_count, hash)',
+  event_snapshot_tokens: 'SELECT, INSERT',
 };
 
 /** Of every other table. */

@@ -1,13 +1,16 @@
 // The SQL of what was shown at an instant of the past. Events do not change, so several statements see the same past.
 // $1 is the pool, $2 the instant.
 
-import { iso, named, POLICY_VIEW } from './read-statements.js';
+import { BEGINS, iso, named, POLICY_VIEW } from './read-statements.js';
 
-/** $1 the instant: from when to when its partition goes. None for an instant for which there is no partition yet. */
+/** $1 the instant: from when to when its partition goes. None for an instant for which there is no partition yet; an empty span for one whose partition was dropped. */
 export const PARTITION_THEN = named(
   'partition_then',
   `SELECT coalesce(${iso('begins_at')}, '-infinity') AS begins, ${iso('ends_at')} AS ends FROM event_partitions
-   WHERE coalesce(begins_at, '-infinity') <= $1::timestamptz AND ends_at > $1::timestamptz`,
+   WHERE coalesce(begins_at, '-infinity') <= $1::timestamptz AND ends_at > $1::timestamptz
+   UNION ALL
+   SELECT '-infinity', '-infinity' FROM event_partitions
+   HAVING min(coalesce(begins_at, '-infinity')) > $1::timestamptz`,
 );
 
 /** Exactly a partition: within a part of one, the events beside it would be stepped over one by one. */
@@ -32,7 +35,7 @@ export const SEQ_THEN = named(
      WHERE low < high
    )
    SELECT (SELECT low FROM search WHERE low = high)::double precision AS seq,
-     greatest(clock_timestamp(), last_at) < $2::timestamptz AS "isFuture", ${iso('$2::timestamptz')} AS as_of
+     greatest(clock_timestamp(), last_at) < $2::timestamptz AS "isFuture", ${iso('$2::timestamptz')} AS as_of, ${BEGINS} AS begins
    FROM pools WHERE name = $1`,
 );
 
@@ -52,12 +55,17 @@ export const POOL_THEN = named(
    WHERE name = $1`,
 );
 
-/** $2 the seq of then: for events of a version that did not write the counters down. */
+/** $2 the seq of then: for events of a version that did not write the counters down. Those that were dropped are in the snapshot. */
 export const COUNT_THEN = named(
   'count_then',
-  `SELECT (count(*) FILTER (WHERE event = 'generated') - count(*) FILTER (WHERE event = 'deleted'))::int AS total,
-     (count(*) FILTER (WHERE event = 'activated') - count(*) FILTER (WHERE event IN ('released', 'expired')))::int AS leases
-   FROM token_events WHERE pool = $1 AND seq <= $2`,
+  `SELECT (coalesce(min(b.tokens), 0)
+       + count(*) FILTER (WHERE event = 'generated') - count(*) FILTER (WHERE event = 'deleted'))::int AS total,
+     (coalesce(min(b.leases), 0)
+       + count(*) FILTER (WHERE event = 'activated') - count(*) FILTER (WHERE event IN ('released', 'expired')))::int AS leases
+   FROM token_events LEFT JOIN LATERAL (
+     SELECT token_count AS tokens, lease_count AS leases FROM event_snapshots
+     WHERE pool = $1 AND is_beginning ORDER BY seq DESC LIMIT 1) b ON true
+   WHERE pool = $1 AND seq <= $2`,
 );
 
 /** $3 token, $4 the seq of then: what happened to it last. */

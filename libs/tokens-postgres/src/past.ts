@@ -1,6 +1,13 @@
 // What was shown at an instant of the past, from the events.
 
-import { DomainError, type EndReason, type OwnedDetails, type OwnedUse, type PoolView } from '@app/tokens';
+import {
+  DomainError,
+  historyDropped,
+  type EndReason,
+  type OwnedDetails,
+  type OwnedUse,
+  type PoolView,
+} from '@app/tokens';
 import type { Database } from './database.js';
 import { COUNT_THEN, LAST_EVENT_THEN, PARTITION_THEN, POOL_THEN, SEQ_THEN, USES_THEN } from './past-statements.js';
 
@@ -25,7 +32,7 @@ interface Counters {
 export class Past {
   constructor(private readonly database: Database) {}
 
-  /** @throws DomainError `pool_not_found`, `invalid_request` */
+  /** @throws DomainError `pool_not_found`, `history_dropped`, `invalid_request` */
   async pool(name: string, at: string): Promise<PoolView> {
     const { seq, as_of } = await this.#then(name, at);
     const [row] = await this.database.read<Omit<PoolView, 'counts'> & Counters & { overdue: number }>(POOL_THEN, [
@@ -39,10 +46,13 @@ export class Past {
     return { ...policy, counts: { total, available: total - active, active }, last_seq: seq, as_of };
   }
 
-  /** @throws DomainError `token_not_found`, `token_deleted`, `invalid_request` */
+  /** @throws DomainError `token_not_found`, `token_deleted`, `history_dropped`, `invalid_request` */
   async token(pool: string, id: string, at: string, most: number): Promise<OwnedDetails> {
-    const { seq, as_of } = await this.#then(pool, at);
+    const { seq, as_of, begins } = await this.#then(pool, at);
     const [last] = await this.database.read<LastEvent>(LAST_EVENT_THEN, [pool, at, id, seq]);
+    // What had happened to it last was dropped; or it was not there, which cannot be told apart.
+    if (!last && begins !== null)
+      throw historyDropped(pool, begins, `it cannot be told any more how token ${id} was at ${as_of}`);
     if (!last) throw new DomainError('token_not_found', `there was no token ${id} at ${as_of}`);
     if (last.event === 'deleted') throw new DomainError('token_deleted', `token ${id} was deleted before ${as_of}`);
     const isOpen = last.event === 'activated' || last.event === 'renewed';
@@ -66,13 +76,20 @@ export class Past {
   }
 
   /** The pool's last event recorded by then. */
-  async #then(pool: string, at: string): Promise<{ seq: number; as_of: string }> {
+  async #then(pool: string, at: string): Promise<{ seq: number; as_of: string; begins: number | null }> {
     const [partition] = await this.database.read<{ begins: string; ends: string }>(PARTITION_THEN, [at]);
     if (!partition) throw new DomainError('invalid_request', 'as_of must not be in the future');
     const values = [pool, at, partition.begins, partition.ends];
-    const [then] = await this.database.read<{ seq: number; isFuture: boolean; as_of: string }>(SEQ_THEN, values);
+    const [then] = await this.database.read<{
+      seq: number;
+      isFuture: boolean;
+      as_of: string;
+      begins: number | null;
+    }>(SEQ_THEN, values);
     if (!then) throw new DomainError('pool_not_found', `there is no pool ${pool}`);
     if (then.isFuture) throw new DomainError('invalid_request', 'as_of must not be in the future');
+    if (then.seq === 0 && then.begins !== null)
+      throw historyDropped(pool, then.begins, `it cannot be told any more how it was at ${then.as_of}`);
     if (then.seq === 0) throw new DomainError('pool_not_found', `pool ${pool} had no token yet at ${then.as_of}`);
     return then;
   }

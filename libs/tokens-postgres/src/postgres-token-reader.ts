@@ -3,6 +3,7 @@
 import type { DataSource } from 'typeorm';
 import {
   DomainError,
+  historyDropped,
   SCANNED,
   TokenReader,
   fenceOf,
@@ -34,6 +35,7 @@ import { Past } from './past.js';
 import {
   END_OF_LEASE,
   FEED,
+  FEED_BEGINS,
   HISTORY,
   LEASE_AGES,
   LIST_ACTIVE,
@@ -51,6 +53,7 @@ import {
   TOKEN_DETAILS,
   TOKEN_EVENTS,
 } from './read-statements.js';
+import { snapshotOf } from './snapshot-of.js';
 
 const SHOWN_USES = 20;
 const STORED_PAGE = 10_000;
@@ -145,19 +148,24 @@ export class PostgresTokenReader extends TokenReader {
 
   async stored(poolName: string): Promise<StoredPoolView> {
     return this.#database.snapshot(async (ask) => {
-      const [pool] = await ask<Omit<StoredPoolView, 'tokens'>>(STORED_POOL, [poolName]);
+      const [pool] = await ask<Omit<StoredPoolView, 'tokens' | 'begins'>>(STORED_POOL, [poolName]);
       if (!pool) throw notFound(poolName);
+      const begins = await snapshotOf(ask, poolName, true);
       const tokens: TokenView[] = [];
       for (;;) {
         const page = await ask<TokenView>(STORED_TOKENS, [poolName, STORED_PAGE, tokens.at(-1)?.id ?? NIL_UUID]);
         tokens.push(...page);
-        if (page.length < STORED_PAGE) return { ...pool, tokens };
+        if (page.length < STORED_PAGE) return { ...pool, begins, tokens };
       }
     });
   }
 
   storedEvents(poolName: string, after: number, limit: number): Promise<RecordedEventView[]> {
     return this.#database.read<RecordedEventView>(STORED_EVENTS, [poolName, limit, after]);
+  }
+
+  async feedBegins(poolName: string): Promise<number> {
+    return (await this.#database.read<{ seq: number | null }>(FEED_BEGINS, [poolName]))[0]!.seq ?? 0;
   }
 
   async feed(poolName: string, after: number, limit: number): Promise<FeedPage<OwnedEvent>> {
@@ -194,9 +202,13 @@ export class PostgresTokenReader extends TokenReader {
   async #feed(statement: Statement, values: Value[]): Promise<FeedPage<OwnedEvent>> {
     const rows = await this.#database.read<FeedRow>(statement, values);
     if (!rows[0]) throw notFound(values[0] as string);
-    const { last_seq_of_pool: last_seq, restores_of_pool: restores } = rows[0];
+    const { last_seq_of_pool: last_seq, restores_of_pool: restores, begins_of_pool: begins } = rows[0];
+    const [poolName, , after] = values as [string, number, number];
+    if (begins !== null && after < begins) {
+      throw historyDropped(poolName, begins, `the events after seq ${after} were dropped`);
+    }
     const events = rows.filter(({ id }) => id !== null).map(ofEvent);
-    return { pool: values[0] as string, events, last_seq, restores: restores ?? [] };
+    return { pool: poolName, events, last_seq, restores: restores ?? [] };
   }
 
   async #list({ poolName, status, userId, keyId, limit, cursor }: TokenQuery): Promise<TokenPage<OwnedToken>> {
@@ -252,10 +264,17 @@ export class PostgresTokenReader extends TokenReader {
 }
 
 /** What is said of the pool stands in each row, beside an event or alone. */
-type FeedRow = OwnedEvent & { last_seq_of_pool: number; restores_of_pool: RestoreView[] | null };
+type FeedRow = OwnedEvent & {
+  last_seq_of_pool: number;
+  restores_of_pool: RestoreView[] | null;
+  begins_of_pool: number | null;
+};
 
 const ofEvent = ({ last_seq_of_pool: _, ...row }: FeedRow): OwnedEvent => withoutRestores(row);
-const withoutRestores = ({ restores_of_pool: _, ...event }: Omit<FeedRow, 'last_seq_of_pool'>): OwnedEvent => event;
+const withoutRestores = ({ restores_of_pool: _, ...row }: Omit<FeedRow, 'last_seq_of_pool'>): OwnedEvent =>
+  withoutBeginning(row);
+const withoutBeginning = ({ begins_of_pool: _, ...event }: Pick<FeedRow, 'begins_of_pool'> & OwnedEvent): OwnedEvent =>
+  event;
 
 type LeaseEnd = NonNullable<Awaited<ReturnType<TokenReader['endOf']>>>;
 

@@ -9,7 +9,7 @@ export const named = (name: string, text: string): { name: string; text: string 
 export const iso = (at: string): string => `to_char(${at} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 
 /** An instant as the domain has it. Seconds in a double hold microseconds. */
-const micros = (at: string): string => `round(date_part('epoch', ${at}) * 1000000)`;
+export const micros = (at: string): string => `round(date_part('epoch', ${at}) * 1000000)`;
 
 /** The pool's present instant, once for the whole statement: an index can be searched for it. $1 is the pool. */
 const HERE = `here AS MATERIALIZED (SELECT greatest(clock_timestamp(), last_at) AS now FROM pools WHERE name = $1)`;
@@ -37,6 +37,12 @@ const EVENT_VIEW = `
 const lastSeq = (pool: string): string => `
   coalesce((SELECT r.after_seq FROM restores r WHERE r.pool = ${pool} AND r.next_seq = p.last_seq + 1), p.last_seq)
   ::double precision`;
+
+/** The seq after which the events of pool $1 begin; null: all are there. */
+export const BEGINS = `(SELECT max(b.seq) FROM event_snapshots b WHERE b.pool = $1 AND b.is_beginning)::double precision`;
+
+/** $1 pool. */
+export const FEED_BEGINS = named('feed_begins', `SELECT ${BEGINS} AS seq`);
 
 /** The restores of pool $1 that are said to somebody who knows its feed up to a seq; null: none. */
 const restoresAfter = (seq: string): string => `
@@ -231,7 +237,8 @@ export const LEASE_AGES = named(
  */
 export const FEED = named(
   'feed',
-  `SELECT ${lastSeq('$1')} AS last_seq_of_pool, ${restoresAfter('$3::bigint')} AS restores_of_pool, e.*
+  `SELECT ${lastSeq('$1')} AS last_seq_of_pool, ${restoresAfter('$3::bigint')} AS restores_of_pool, ${BEGINS} AS begins_of_pool,
+     e.*
    FROM pools p LEFT JOIN LATERAL (
      SELECT ${EVENT_VIEW} FROM token_events e WHERE e.pool = $1 AND e.seq > $3
        AND e.recorded_at >= $4::timestamptz AND e.recorded_at < $5::timestamptz
@@ -245,7 +252,8 @@ export const FEED = named(
  */
 export const SEARCH = named(
   'search',
-  `SELECT ${lastSeq('$1')} AS last_seq_of_pool, ${restoresAfter('$3::bigint')} AS restores_of_pool, e.*
+  `SELECT ${lastSeq('$1')} AS last_seq_of_pool, ${restoresAfter('$3::bigint')} AS restores_of_pool, ${BEGINS} AS begins_of_pool,
+     e.*
    FROM pools p LEFT JOIN LATERAL (
      SELECT ${EVENT_VIEW} FROM token_events e WHERE e.pool = $1 AND e.seq > $3 AND e.seq <= $6
        AND e.recorded_at >= $4::timestamptz AND e.recorded_at < $5::timestamptz

@@ -1,4 +1,4 @@
-// The audit of a pool: its feed read from the first event, every rule checked, and the fold compared with what is stored.
+// The audit of a pool: its feed read from the first event that is kept, every rule checked, and the fold compared with what is stored.
 
 import { Auditor } from './auditor.js';
 import { ChainAuditor } from './chain-auditor.js';
@@ -10,6 +10,8 @@ export interface AuditReport {
   readonly pool: string;
   /** The events read: all up to this seq. */
   readonly last_seq: number;
+  /** Those up to this seq were dropped: what they came to is taken from a snapshot. 0: none. */
+  readonly begins_after: number;
   readonly tokens: number;
   readonly open_leases: number;
   /** The hash of the last event, and with it of all before. */
@@ -34,11 +36,12 @@ export async function auditPool(
   expected?: ChainPoint,
 ): Promise<AuditReport> {
   const stored = await reader.stored(poolName);
-  const auditor = new Auditor(stored.size, stored.restores);
-  const chain = new ChainAuditor(stored, expected);
+  const auditor = new Auditor(stored.size, stored.restores, stored.begins);
+  const chain = new ChainAuditor(stored, expected, stored.begins ?? undefined);
   const read = (after: number): Promise<readonly RecordedEventView[]> =>
     reader.storedEvents(poolName, after, Math.min(PAGE, stored.last_seq - after));
-  for (let next = stored.last_seq > 0 ? read(0) : null; next;) {
+  const begins = stored.begins?.seq ?? 0;
+  for (let next = stored.last_seq > begins ? read(begins) : null; next;) {
     const events = await next;
     const last = events.at(-1)?.seq ?? stored.last_seq;
     // The store fetches the next page while this one is looked at.
@@ -61,9 +64,14 @@ export async function auditPool(
     const isStored = stored[counter as keyof typeof folded];
     if (isStored !== value) findings.push(`the pool's ${counter} is ${isStored}, the feed says ${value}`);
   }
+  // Events that were still to be read may have been dropped meanwhile.
+  if (findings.length > 0 && (await reader.feedBegins(poolName)) > begins) {
+    return auditPool(reader, poolName, onProgress, expected);
+  }
   return {
     pool: poolName,
     last_seq: stored.last_seq,
+    begins_after: begins,
     tokens: auditor.tokens,
     open_leases: auditor.openLeases,
     last_hash: chain.hash,

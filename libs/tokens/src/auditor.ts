@@ -1,10 +1,10 @@
-// Reads a pool's feed from its first event and checks every promise that is made about it, one event at a time.
+// Reads a pool's feed from its first event, or from a snapshot on, and checks every promise that is made about it, one event at a time.
 // The rules are the service's invariants; it shares no code with the aggregate that is to keep them.
 
 import { fromIso, toIso, type Instant } from './instant.js';
 import { HeldByUser } from './held-by-user.js';
 import { isEviction } from './token-event.js';
-import type { EventView, RestoreView, StoredEventView, TokenView } from './views.js';
+import type { EventView, RestoreView, SnapshotTokenView, SnapshotView, StoredEventView, TokenView } from './views.js';
 
 const REASONS: Record<EventView['event'], readonly EventView['reason'][]> = {
   generated: [null],
@@ -59,12 +59,16 @@ export class Auditor {
   /**
    * @param size the most tokens the pool may ever have had
    * @param restores the jumps of its numbers that are written down, oldest first; every other one is a finding
+   * @param begins what the events folded to that are not there any more
    */
   constructor(
     private readonly size: number,
     restores: readonly RestoreView[] = [],
+    begins: SnapshotView | null = null,
   ) {
-    this.#restores = new Map(restores.map((restore) => [restore.after_seq, restore]));
+    const later = restores.filter(({ after_seq }) => after_seq >= (begins?.seq ?? 0));
+    this.#restores = new Map(later.map((restore) => [restore.after_seq, restore]));
+    if (begins) this.#beginAt(begins);
   }
 
   /** The fence of the latest grant. */
@@ -82,6 +86,33 @@ export class Auditor {
 
   get openLeases(): number {
     return this.#open.size;
+  }
+
+  /** What a snapshot after the last event says of the pool. */
+  get state(): Omit<SnapshotView, 'hash' | 'tokens'> {
+    return {
+      seq: this.#seq,
+      recorded_at: this.#recordedAt,
+      last_fence: this.#fence,
+      last_eviction_at: this.#lastEvictionAt === -Infinity ? null : this.#lastEvictionAt,
+    };
+  }
+
+  /** … and of its tokens, so many at a time. */
+  *tokensBy(most: number): Generator<SnapshotTokenView[]> {
+    let part: SnapshotTokenView[] = [];
+    for (const [id, { lease, lastActivatedAt, lastEndAt }] of this.#tokens) {
+      part.push({
+        id,
+        last_activated_at: lastActivatedAt,
+        last_end_at: lastEndAt,
+        lease: lease && { user_id: lease.userId, fence: lease.fence, expires_at: lease.expiresAt },
+      });
+      if (part.length < most) continue;
+      yield part;
+      part = [];
+    }
+    if (part.length > 0) yield part;
   }
 
   /** The next event of the feed. */
@@ -140,6 +171,19 @@ export class Auditor {
     this.#passRestore();
     for (const seq of this.#restores.keys()) this.#find(null, `a restore after seq ${seq}, where there is no event`);
     return this.findings;
+  }
+
+  #beginAt({ seq, recorded_at, last_fence, last_eviction_at, tokens }: SnapshotView): void {
+    this.#seq = seq;
+    this.#recordedAt = recorded_at;
+    this.#fence = last_fence;
+    this.#lastEvictionAt = last_eviction_at ?? -Infinity;
+    for (const { id, last_activated_at, last_end_at, lease: of } of tokens) {
+      const lease = of && { userId: of.user_id, fence: of.fence, expiresAt: of.expires_at };
+      this.#tokens.set(id, { lease, lastActivatedAt: last_activated_at, lastEndAt: last_end_at });
+    }
+    const leases = [...this.#tokens.values()].flatMap(({ lease }) => lease ?? []);
+    for (const lease of leases.sort((a, b) => a.fence - b.fence)) this.#open.set(lease.fence, lease);
   }
 
   /** Where the pool was restored, its numbers go on as was written down then. */

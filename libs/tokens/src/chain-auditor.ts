@@ -13,11 +13,19 @@ export class ChainAuditor {
   #isBroken = false;
   #reaches = 0;
 
-  /** @param expected what the hash of an event was once, as a checkpoint says */
+  /**
+   * @param expected what the hash of an event was once, as a checkpoint says
+   * @param begins the last event that is not there any more
+   */
   constructor(
     private readonly head: ChainHead,
     private readonly expected?: ChainPoint,
-  ) {}
+    private readonly begins: Omit<ChainPoint, 'pool'> = { seq: 0, hash: CHAIN_BEGINS },
+  ) {
+    this.#hash = begins.hash;
+    this.#reaches = begins.seq;
+    if (begins.seq > 0) this.#expectPoints(begins.seq, `seq ${begins.seq} (the last one that was dropped)`);
+  }
 
   /** The hash after the last event that was added. */
   get hash(): string {
@@ -39,16 +47,7 @@ export class ChainAuditor {
     } else {
       this.#hash = hash;
     }
-    if (event.seq === this.expected?.seq && this.#hash !== this.expected.hash) {
-      this.#find(
-        `seq ${event.seq} (${event.event} ${event.token_id}): its hash is not that of the checkpoint: the history was made anew`,
-      );
-    }
-    if (event.seq === this.head.hashed_seq && this.#hash !== (this.head.last_hash ?? CHAIN_BEGINS)) {
-      this.#find(
-        `seq ${event.seq} (${event.event} ${event.token_id}): its hash is not the one that the pool goes on from`,
-      );
-    }
+    this.#expectPoints(event.seq, `seq ${event.seq} (${event.event} ${event.token_id})`);
   }
 
   /** To be called after the last event. */
@@ -61,7 +60,21 @@ export class ChainAuditor {
     if (this.expected && this.#reaches < this.expected.seq) {
       this.#find(`seq ${this.#reaches + 1}: the checkpoint goes up to seq ${this.expected.seq}, the feed does not`);
     }
+    if (this.expected && this.expected.seq < this.begins.seq) {
+      this.#find(
+        `the checkpoint is of seq ${this.expected.seq}, and the events up to seq ${this.begins.seq} were dropped: take a later one`,
+      );
+    }
     return this.findings;
+  }
+
+  #expectPoints(seq: number, which: string): void {
+    if (seq === this.expected?.seq && this.#hash !== this.expected.hash) {
+      this.#find(`${which}: its hash is not that of the checkpoint: the history was made anew`);
+    }
+    if (seq === this.head.hashed_seq && this.#hash !== (this.head.last_hash ?? CHAIN_BEGINS)) {
+      this.#find(`${which}: its hash is not the one that the pool goes on from`);
+    }
   }
 
   /** Only the first: what comes after it follows from it. */

@@ -17,6 +17,7 @@ export type DomainErrorCode =
   | 'lease_ended'
   | 'idempotency_key_reused'
   | 'token_deleted'
+  | 'history_dropped'
   | 'insufficient_scope'
   | 'key_not_found'
   | 'unavailable';
@@ -39,3 +40,9 @@ export class DomainError extends Error {
     this.name = 'DomainError';
   }
 }
+
+/** Events that somebody asks for were dropped, as they were older than they are kept. @param begins the seq after which there are events */
+export const historyDropped = (pool: string, begins: number, what: string): DomainError =>
+  new DomainError('history_dropped', `${what}; the events of pool ${pool} begin after seq ${begins}`, {
+    fields: { begins_after: begins },
+  });

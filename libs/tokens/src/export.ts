@@ -11,6 +11,8 @@ export interface ExportHead {
   readonly token_pool_export: 1;
   readonly pool: string;
   readonly chained_after: number;
+  /** The events up to this one were dropped, and this was its hash. */
+  readonly begins?: { readonly seq: number; readonly hash: string };
   /** Where seqs are missing, because the database was put back to an earlier state. */
   readonly restores: readonly RestoreView[];
 }
@@ -35,10 +37,16 @@ export async function* exportLines(
   pool: string,
   onProgress: (events: number, ofEvents: number) => void = () => undefined,
 ): AsyncGenerator<string> {
-  const { last_seq, chained_after, restores } = await reader.stored(pool);
-  const head: ExportHead = { token_pool_export: 1, pool, chained_after, restores };
+  const { last_seq, chained_after, restores, begins } = await reader.stored(pool);
+  const head: ExportHead = {
+    token_pool_export: 1,
+    pool,
+    chained_after,
+    begins: begins ? { seq: begins.seq, hash: begins.hash } : undefined,
+    restores,
+  };
   yield line(head);
-  let [after, events, hash] = [0, 0, CHAIN_BEGINS];
+  let [after, events, hash] = [begins?.seq ?? 0, 0, begins?.hash ?? CHAIN_BEGINS];
   while (after < last_seq) {
     const page = await reader.storedEvents(pool, after, Math.min(PAGE, last_seq - after));
     for (const event of page) if (event.seq > chained_after) hash = nextHash(hash, event);
@@ -69,7 +77,12 @@ export async function checkExport(lines: AsyncIterable<string>): Promise<ExportR
     if (!head) {
       head = entry as ExportHead;
       if (head.token_pool_export !== 1) throw new Error('the file is not an export of events');
-      chain = new ChainAuditor({ chained_after: head.chained_after, hashed_seq: 0, last_hash: null });
+      chain = new ChainAuditor(
+        { chained_after: head.chained_after, hashed_seq: 0, last_hash: null },
+        undefined,
+        head.begins,
+      );
+      last = head.begins?.seq ?? 0;
     } else if (end) {
       findings.push('there are lines after the last one');
     } else if ('events' in entry) {

@@ -1,6 +1,7 @@
 // The feeds of pools as they grow: one statement at short intervals for all pools that anybody follows in this
 // process, whoever changed them, and none while nobody does.
 
+import { historyDropped } from './domain-error.js';
 import { Follower } from './follower.js';
 import { Gate } from './gate.js';
 import { PoolTail } from './pool-tail.js';
@@ -43,10 +44,14 @@ export class LiveFeed {
 
   /**
    * Follows a pool from the event after a seq on, or from now on.
-   * @throws DomainError `pool_not_found`; `unavailable` when the store cannot be reached in time
+   * @throws DomainError `pool_not_found`, `history_dropped`; `unavailable` when the store cannot be reached in time
    */
   async follow(poolName: string, after: number | 'latest'): Promise<Follower> {
     const { last_seq } = await this.reader.pool(poolName);
+    if (after !== 'latest') {
+      const begins = await this.reader.feedBegins(poolName);
+      if (after < begins) throw historyDropped(poolName, begins, `the events after seq ${after} were dropped`);
+    }
     const tail = this.#tails.get(poolName) ?? new PoolTail(poolName, last_seq);
     const follower = new Follower(
       tail,

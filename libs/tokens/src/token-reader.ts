@@ -59,13 +59,13 @@ export abstract class TokenReader {
 
   /**
    * As it was shown at an instant, in RFC 3339; also one that was deleted later.
-   * @throws DomainError `token_not_found`, `token_deleted` by then; `invalid_request` for an instant to come
+   * @throws DomainError `token_not_found`, `token_deleted` by then; `history_dropped`; `invalid_request` for an instant to come
    */
   abstract tokenAsOf(tokenId: string, at: string): Promise<OwnedDetails>;
 
   /**
    * Its counts as they were shown at an instant, in RFC 3339, with the policy of today.
-   * @throws DomainError `pool_not_found`, also before its first token; `invalid_request` for an instant to come, or where it
+   * @throws DomainError `pool_not_found`, also before its first token; `history_dropped`; `invalid_request` for an instant to come, or where it
    * cannot be told
    */
   abstract poolAsOf(poolName: string, at: string): Promise<PoolView>;
@@ -103,12 +103,15 @@ export abstract class TokenReader {
   /** Events after a seq, oldest first; none of a pool that does not exist. */
   abstract storedEvents(poolName: string, after: number, limit: number): Promise<RecordedEventView[]>;
 
-  /** Events after a seq, oldest first, without gaps. @throws DomainError `pool_not_found` */
+  /** The seq after which a pool's events begin, as those before were dropped; 0: all are there. */
+  abstract feedBegins(poolName: string): Promise<number>;
+
+  /** Events after a seq, oldest first, without gaps. @throws DomainError `pool_not_found`, `history_dropped` */
   abstract feed(poolName: string, after: number, limit: number): Promise<FeedPage<OwnedEvent>>;
 
   /**
    * Those of the events after a seq that a filter lets through, oldest first. No more than SCANNED events are looked at: the
-   * page says up to which. @throws DomainError `pool_not_found`
+   * page says up to which. @throws DomainError `pool_not_found`, `history_dropped`
    */
   abstract search(poolName: string, after: number, limit: number, filter: EventFilter): Promise<FeedPage<OwnedEvent>>;
 

@@ -190,5 +190,26 @@ export interface StoredPoolView {
   /** Of that event; null when the chain is empty. */
   readonly last_hash: string | null;
   readonly restores: readonly RestoreView[];
+  /** What is left of the events that were dropped; null: none were. */
+  readonly begins: SnapshotView | null;
   readonly tokens: readonly TokenView[];
+}
+
+/** For the audit: the fold of a pool's events up to one of them, from which it goes on when they are not there any more. */
+export interface SnapshotView {
+  readonly seq: number;
+  readonly recorded_at: Instant;
+  readonly last_fence: number;
+  readonly last_eviction_at: Instant | null;
+  /** Of the event with that seq, and with it of all before. */
+  readonly hash: string;
+  readonly tokens: readonly SnapshotTokenView[];
+}
+
+export interface SnapshotTokenView {
+  readonly id: string;
+  readonly last_activated_at: Instant | null;
+  /** 0: it was never held, or is held for the first time. */
+  readonly last_end_at: Instant;
+  readonly lease: { readonly user_id: string; readonly fence: number; readonly expires_at: Instant } | null;
 }

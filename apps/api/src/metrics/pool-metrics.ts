@@ -43,6 +43,7 @@ export class PoolMetrics implements Observer {
     not_renewable: 0,
     lease_ended: 0,
     token_deleted: 0,
+    history_dropped: 0,
     idempotency_key_reused: 0,
     unavailable: 0,
     internal_error: 0,

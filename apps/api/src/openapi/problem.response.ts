@@ -36,4 +36,7 @@ export class Problem implements ProblemDocument {
 
   @ApiPropertyOptional({ type: String, format: 'date-time', description: 'Of `lease_ended`: when the lease ended.' })
   readonly ended_at?: string;
+
+  @ApiPropertyOptional({ type: 'integer', description: 'Of `history_dropped`: the seq after which there are events.' })
+  readonly begins_after?: number;
 }

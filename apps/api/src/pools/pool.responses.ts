@@ -155,6 +155,13 @@ export class PoolAudit implements AuditReport {
   })
   readonly last_hash: string;
 
+  @ApiProperty({
+    type: 'integer',
+    description:
+      'Events up to this seq are not kept any more: what they came to is taken from a snapshot. 0: all are there.',
+  })
+  readonly begins_after: number;
+
   @ApiProperty({ description: 'Whether nothing was found.' })
   readonly is_sound: boolean;
 

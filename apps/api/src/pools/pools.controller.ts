@@ -52,9 +52,9 @@ export class PoolsController {
     summary: 'A pool with its counts',
     description:
       'The counts are those of this instant, or of `as_of`; a lease that is overdue does not count as active. 404 also when the ' +
-      'pool had no token at `as_of`.',
+      'pool had no token at `as_of`, 410 when events that old are not kept any more.',
     answer: Pool,
-    problems: ['pool_not_found'],
+    problems: ['pool_not_found', 'history_dropped'],
   })
   show(@PoolName() name: string, @Query() { as_of: at }: AsOfQuery): Promise<PoolView> {
     return at === undefined ? this.reader.pool(name) : this.reader.poolAsOf(name, at);
@@ -95,9 +95,10 @@ export class PoolsController {
     summary: 'What happened in a pool, oldest first, without gaps',
     description:
       'Folding all events gives the state of the tokens. With `actor` or `request_id` no more than 50,000 events after `after` ' +
-      'are looked at: `scanned_to` says up to which, and so where to go on.',
+      'are looked at: `scanned_to` says up to which, and so where to go on. 410 when events after `after` are not kept any ' +
+      'more: `begins_after` says after which there are some.',
     answer: PoolEventFeed,
-    problems: ['pool_not_found'],
+    problems: ['pool_not_found', 'history_dropped'],
   })
   async events(
     @PoolName() name: string,
@@ -118,7 +119,7 @@ export class PoolsController {
   @ApiParam(POOL_NAME_PARAM)
   @Needs('operate', 'the path')
   @Operation('auditPool', {
-    summary: 'Read all events of a pool, check every rule, and compare with what is stored',
+    summary: 'Read all events of a pool that are kept, check every rule, and compare with what is stored',
     description: 'Takes no lock, and as long as the feed is long: a few seconds for a million events.',
     answer: PoolAudit,
     problems: ['pool_not_found'],

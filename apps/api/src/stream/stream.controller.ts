@@ -31,9 +31,10 @@ export class StreamController {
       'without `data` tell how far the reader is, also where the filter lets nothing through. Whoever comes back ' +
       'with the last id (as `EventSource` does by itself) misses nothing and gets nothing twice. Every 15 s there ' +
       'is a sign of life. A reader that takes nothing for 10 s is cut off. 503 with `Retry-After` also when ' +
-      'the process has as many streams open as it may have.',
+      'the process has as many streams open as it may have. 410 when events after the place are not kept any more: ' +
+      '`begins_after` says after which there are some.',
     answer: TokenEvent,
-    problems: ['pool_not_found'],
+    problems: ['pool_not_found', 'history_dropped'],
   })
   async stream(
     @PoolName() poolName: string,

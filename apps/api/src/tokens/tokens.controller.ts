@@ -96,9 +96,9 @@ export class TokensController {
     summary: 'A token, who holds it, and its latest uses',
     description:
       'Its latest 20 uses; `GET /api/tokens/{id}/history` has all of them. With `as_of` everything is as it was shown then: 404 before ' +
-      'the token was made, 410 after it was deleted.',
+      'the token was made, 410 after it was deleted, and when events that old are not kept any more.',
     answer: TokenDetails,
-    problems: [...OF_TOKEN, 'token_deleted'],
+    problems: [...OF_TOKEN, 'token_deleted', 'history_dropped'],
   })
   async show(
     @TokenId() id: string,

@@ -64,6 +64,8 @@ export class LivePool {
   #log = new EventLog();
   #pagesBack = 0;
   #firstSeqRead = Infinity;
+  /** Events up to this seq are not kept any more. */
+  #beginsAfter = 0;
   #isReadingBack = false;
   #wantedSince = Infinity;
 
@@ -324,9 +326,10 @@ export class LivePool {
     if (this.#isReadingBack || this.#state === null) return;
     this.#isReadingBack = true;
     const log = this.#log;
+    let isToTryAgain = false;
     try {
       while (!this.#isStopped && log === this.#log && this.#isMoreWanted()) {
-        const after = Math.max(this.#firstSeqRead - 1 - PAGE, 0);
+        const after = Math.max(this.#firstSeqRead - 1 - PAGE, this.#beginsAfter);
         const { events } = await api.feed(this.name, after, this.#firstSeqRead - 1 - after);
         if (log !== this.#log) break;
         log.prepend(events);
@@ -343,13 +346,17 @@ export class LivePool {
     } catch (error) {
       // The stream says that the connection is lost; what is missing is read with the next snapshot or wish.
       if (!(error instanceof ApiError)) throw error;
+      this.#beginsAfter = Math.max(error.beginsAfter ?? 0, this.#beginsAfter);
+      isToTryAgain = error.beginsAfter !== undefined && log === this.#log;
     } finally {
       this.#isReadingBack = false;
     }
+    // What is shown begins where the events begin.
+    if (isToTryAgain) await this.#readBack();
   }
 
   #isMoreWanted(): boolean {
-    if (this.#firstSeqRead <= 1 || this.#pagesBack >= MOST_PAGES_BACK) return false;
+    if (this.#firstSeqRead <= this.#beginsAfter + 1 || this.#pagesBack >= MOST_PAGES_BACK) return false;
     // The newest page is always read: it fills the list of what happened.
     return this.#pagesBack === 0 || this.#log.since > this.#wantedSince;
   }

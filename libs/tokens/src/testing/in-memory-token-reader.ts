@@ -74,6 +74,10 @@ export class InMemoryTokenReader extends TokenReader {
   leaseAges = notRead;
   stored = notRead;
   storedEvents = notRead;
+
+  feedBegins(): Promise<number> {
+    return Promise.resolve(0);
+  }
   tokenAsOf = notRead;
   poolAsOf = notRead;
   token = notRead;
