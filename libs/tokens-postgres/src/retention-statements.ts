@@ -18,10 +18,14 @@ export const UNCOVERED = named(
 
 export const DROP_EXPIRED = named('drop_expired', `SELECT drop_expired_events() AS name`);
 
-/** $1 pool. One process at a time makes its snapshot, to the end of the transaction. */
+/**
+ * $1 pool. One process at a time makes its snapshot, to the end of the transaction, in which nothing that anybody needs is locked:
+ * so it may be idle for as long as a million tokens take to be looked at.
+ */
 export const SNAPSHOT_TURN = named(
   'snapshot_turn',
-  `SELECT pg_try_advisory_xact_lock(hashtextextended('event_snapshot ' || $1, 0)) AS "isHad"`,
+  `SELECT pg_try_advisory_xact_lock(hashtextextended('event_snapshot ' || $1, 0)) AS "isHad",
+     set_config('idle_in_transaction_session_timeout', '60000', true)`,
 );
 
 /** $1 pool, $2 whether the events up to it must be gone. The last one. */
