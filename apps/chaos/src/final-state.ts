@@ -1,7 +1,7 @@
 // What is there when nobody works any more: every event, the pools, the tokens as shown and as stored.
 
 import { createDataSource, PostgresTokenReader } from '@app/tokens-postgres';
-import type { EventView } from '@app/tokens';
+import type { EventView, PoolView, TokenView } from '@app/tokens';
 import type { HistoryWriter, PoolSetting, TokenRow } from './history.js';
 
 const ROWS = `
@@ -28,12 +28,24 @@ export async function writeFinalState(
         for (const event of events) history.write({ kind: 'event', event });
         after = events.at(-1)?.seq ?? after;
       } while (events.length === PAGE);
-      const { tokens } = await reader.tokens({ poolName: name, status: 'all', limit: PAGE });
-      const pool = await reader.pool(name);
+      const { tokens, pool } = await shown(reader, name);
       const rows: TokenRow[] = await source.query(ROWS, [name]);
       history.write({ kind: 'state', pool, tokens, rows, restores });
     }
   } finally {
     await source.destroy();
+  }
+}
+
+/** Leases go on ending by the clock: the tokens are of the instant of the counts if these are the same before and after. */
+async function shown(
+  reader: PostgresTokenReader,
+  name: string,
+): Promise<{ tokens: readonly TokenView[]; pool: PoolView }> {
+  for (;;) {
+    const before = await reader.pool(name);
+    const { tokens } = await reader.tokens({ poolName: name, status: 'all', limit: PAGE });
+    const pool = await reader.pool(name);
+    if (pool.counts.active === before.counts.active) return { tokens, pool };
   }
 }
