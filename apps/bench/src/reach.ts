@@ -96,7 +96,7 @@ export function reach(result: BenchResult): Reached[] {
       gross: 3,
     },
     ...[64, 1].map((at): Reached => ({
-      what: `HTTP allocate at ${at} connections, without keys / the last release`,
+      what: `HTTP allocate at ${at} connection${at === 1 ? '' : 's'}, without keys / the last release`,
       value: result.release && ratio(result.release.result.rows, release.THIS_VERSION, release.RELEASED, at),
       bound: 'at least',
       aim: 0.97,
