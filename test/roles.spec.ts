@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { Client } from 'pg';
 import { keepEventsFor, migrate } from '@app/tokens-postgres';
+import { withClient } from '../apps/bench/src/cluster.js';
 import { startAppOn } from './support/app.js';
 import { audit, openService } from './support/service.js';
 import { clientOf } from './http/client.js';
@@ -19,16 +20,6 @@ const urlOf = (role: string): string => {
   [url.username, url.password, url.pathname] = [role, 'secret', `/${name}`];
   return url.href;
 };
-
-async function as<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
-  }
-}
 
 beforeAll(async () => {
   admin = new Client({ connectionString: process.env.TEST_CLUSTER_URL });
@@ -103,9 +94,9 @@ describe('the service’s role may not', () => {
     ['change the tokens of a snapshot', `UPDATE event_snapshot_tokens SET tokens = '[]'`],
     ['say that another schema is there', `DELETE FROM migrations`],
   ])('%s', async (_what, sql) => {
-    const before = await as(urls.owner, count);
-    await expect(as(urls.service, (client) => client.query(sql))).rejects.toMatchObject({ code: '42501' });
-    expect(await as(urls.owner, count)).toEqual(before);
+    const before = await withClient(urls.owner, count);
+    await expect(withClient(urls.service, (client) => client.query(sql))).rejects.toMatchObject({ code: '42501' });
+    expect(await withClient(urls.owner, count)).toEqual(before);
   });
 
   const count = async (client: Client): Promise<unknown> =>
@@ -114,8 +105,8 @@ describe('the service’s role may not', () => {
 
 describe('what drops events for the service', () => {
   const asService = async (sql: string): Promise<unknown[]> =>
-    (await as(urls.service, (client) => client.query(sql))).rows as unknown[];
-  const asOwner = (sql: string): Promise<unknown> => as(urls.owner, (client) => client.query(sql));
+    (await withClient(urls.service, (client) => client.query(sql))).rows as unknown[];
+  const asOwner = (sql: string): Promise<unknown> => withClient(urls.owner, (client) => client.query(sql));
   afterEach(() => asOwner('DELETE FROM audit_retention'));
 
   test('drops nothing that is not old enough', async () => {
@@ -150,7 +141,7 @@ test('nobody else may do anything at all', async () => {
   const stranger = `${name}_stranger`;
   await admin.query(`CREATE ROLE ${stranger} LOGIN PASSWORD 'secret'`);
   for (const sql of ['SELECT FROM token_events', 'SELECT FROM pools', 'SELECT make_event_partitions(now())']) {
-    await expect(as(urlOf(stranger), (client) => client.query(sql))).rejects.toMatchObject({ code: '42501' });
+    await expect(withClient(urlOf(stranger), (client) => client.query(sql))).rejects.toMatchObject({ code: '42501' });
   }
   await admin.query(`DROP ROLE ${stranger}`);
 });
@@ -160,9 +151,11 @@ test('a migration for a role that does not exist changes nothing and says so', a
 });
 
 test('a role whose rights were widened by hand has them taken back by the next migration', async () => {
-  await as(urls.owner, (client) => client.query(`GRANT ALL ON token_events, token_events_beginning TO ${service}`));
+  await withClient(urls.owner, (client) =>
+    client.query(`GRANT ALL ON token_events, token_events_beginning TO ${service}`),
+  );
   await migrate(urls.owner, { serviceUrl: urls.service });
-  await expect(as(urls.service, (client) => client.query('DELETE FROM token_events'))).rejects.toThrow(
+  await expect(withClient(urls.service, (client) => client.query('DELETE FROM token_events'))).rejects.toThrow(
     /permission denied/,
   );
 });

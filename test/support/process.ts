@@ -3,10 +3,10 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
+import { freePort } from '../../apps/bench/src/port.js';
 import { mustBeDocumented, type Answer } from './documented.js';
 
 const ROOT = join(__dirname, '../..');
@@ -103,12 +103,4 @@ async function isReady(url: string): Promise<boolean> {
   const response = await fetch(new URL('/health/ready', url)).catch(() => null);
   await response?.arrayBuffer();
   return response?.status === 200;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

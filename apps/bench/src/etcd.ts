@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Belongings } from './belongings.js';
 import type { Target } from './http-load.js';
-import { freePort, untilListening } from './server-process.js';
+import { freePort } from './port.js';
+import { untilListening } from './server-process.js';
 
 export interface Etcd {
   readonly version: string;

@@ -4,10 +4,10 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync } from 'node:fs';
-import { connect, createServer, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Profiler } from 'node:inspector';
 import type { Belongings } from './belongings.js';
+import { freePort, isListening } from './port.js';
 import type { Answers, Question, ServerKind } from './serve.js';
 
 const START_MS = 30_000;
@@ -71,19 +71,4 @@ export async function untilListening(port: number, child: ChildProcess): Promise
       throw new Error(`the server ended with exit code ${child.exitCode} instead of serving`);
     if (Date.now() > deadline) throw new Error(`the server does not listen after ${START_MS} ms`);
   }
-}
-
-const isListening = (port: number): Promise<boolean> =>
-  new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
-    socket.once('connect', () => socket.destroy());
-  });
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

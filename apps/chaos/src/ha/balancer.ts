@@ -2,7 +2,8 @@
 
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Daemon, freePort } from './daemon.js';
+import { freePort } from '../../../bench/src/port.js';
+import { Daemon } from './daemon.js';
 
 const SETTINGS = 'deploy/ha/haproxy.cfg';
 

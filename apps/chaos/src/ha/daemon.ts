@@ -3,9 +3,9 @@
 import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import { connect, createServer, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { isListening } from '../../../bench/src/port.js';
 
 const READY_MS = 20_000;
 
@@ -59,7 +59,7 @@ export class Daemon {
   /** Resolves when it listens. @throws Error when it ends instead, or takes too long */
   static async start(options: DaemonOptions): Promise<Daemon> {
     const daemon = new Daemon(options);
-    for (const deadline = Date.now() + READY_MS; !(await listens(options.port)); await sleep(20)) {
+    for (const deadline = Date.now() + READY_MS; !(await isListening(options.port)); await sleep(20)) {
       if (daemon.isRunning && Date.now() < deadline) continue;
       await daemon.kill();
       throw new Error(`${options.program} does not listen: see ${options.log}`);
@@ -87,22 +87,4 @@ export class Daemon {
     this.signal('SIGKILL');
     await this.#ended;
   }
-}
-
-const listens = (port: number): Promise<boolean> =>
-  new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    const say = (answer: boolean) => (): void => {
-      socket.destroy();
-      resolve(answer);
-    };
-    socket.once('connect', say(true)).once('error', say(false));
-  });
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -3,7 +3,8 @@
 import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { Daemon, freePort } from './daemon.js';
+import { freePort } from '../../../bench/src/port.js';
+import { Daemon } from './daemon.js';
 import type { PostgresNode } from './postgres-node.js';
 
 const SETTINGS = 'deploy/ha/pgbouncer.ini';

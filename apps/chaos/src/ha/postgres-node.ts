@@ -6,7 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { childrenOf } from '../database-server.js';
 import { Proxy } from '../proxy.js';
-import { Daemon, finish, freePort } from './daemon.js';
+import { freePort } from '../../../bench/src/port.js';
+import { Daemon, finish } from './daemon.js';
 
 const USER = 'tokens';
 const DATABASE = 'tokens';
