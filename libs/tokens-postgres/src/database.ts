@@ -3,14 +3,12 @@
 import type { Pool, PoolClient } from 'pg';
 import type { DataSource } from 'typeorm';
 import { DomainError } from '@app/tokens';
-import { exchange, type Answer, type Question, type Statement, type Value } from './exchange.js';
+import { exchange, named, type Answer, type Question, type Statement, type Value } from './exchange.js';
 
-const command = (name: string, text = name.toUpperCase()): Statement => ({ name, text });
-
-export const BEGIN = command('begin');
-export const COMMIT = command('commit');
-export const ROLLBACK = command('rollback');
-const BEGIN_SNAPSHOT = command('begin_snapshot', 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+export const BEGIN = named('begin', 'BEGIN');
+export const COMMIT = named('commit', 'COMMIT');
+export const ROLLBACK = named('rollback', 'ROLLBACK');
+const BEGIN_SNAPSHOT = named('begin_snapshot', 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
 
 /** The database, or the way to it, failed. Whether the statement was refused or lost, its transaction is not committed. */
 export class DatabaseFailure extends Error {

@@ -9,6 +9,8 @@ export interface Statement {
   readonly text: string;
 }
 
+export const named = (name: string, text: string): Statement => ({ name, text });
+
 /** Bytes are a value in PostgreSQL's binary form (array-parameter.ts). */
 export type Value = string | number | boolean | Buffer | null;
 

@@ -1,7 +1,8 @@
 // The SQL of what was shown at an instant of the past. Events do not change, so several statements see the same past.
 // $1 is the pool, $2 the instant.
 
-import { BEGINS, iso, named, POLICY_VIEW } from './read-statements.js';
+import { named } from './exchange.js';
+import { BEGINS, iso, POLICY_VIEW } from './read-statements.js';
 
 /** $1 the instant: from when to when its partition goes. None for an instant for which there is no partition yet; an empty span for one whose partition was dropped. */
 export const PARTITION_THEN = named(

@@ -3,8 +3,7 @@
 // bigint leaves as double: the driver would make it a string, and 2^53 events will do.
 
 import { OPEN, SYSTEM } from '@app/tokens';
-
-export const named = (name: string, text: string): { name: string; text: string } => ({ name, text });
+import { named } from './exchange.js';
 
 export const iso = (at: string): string => `to_char(${at} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 

@@ -1,6 +1,7 @@
 // The SQL of dropping events that are older than they are kept, and of the snapshots that stay.
 
-import { micros, named } from './read-statements.js';
+import { named } from './exchange.js';
+import { micros } from './read-statements.js';
 
 export const RETENTION_DAYS = named('retention_days', `SELECT days FROM audit_retention`);
 

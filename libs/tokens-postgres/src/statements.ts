@@ -2,8 +2,7 @@
 // same for all of them, without exception: pool row → tokens → events → pool counters.
 
 import { ANSWERS_ARE_KEPT_HOURS } from '@app/tokens';
-
-const named = <Name extends string>(name: Name, text: string): { name: Name; text: string } => ({ name, text });
+import { named } from './exchange.js';
 
 /** For so many months after the present one there are partitions, as long as somebody sweeps. */
 const MONTHS_AHEAD = 3;
