@@ -2,7 +2,6 @@
 
 import { shortId } from '../words.js';
 import { CopyButton } from './copy-button.js';
-import { Link } from './link.js';
 
 interface Props {
   readonly id: string;
@@ -16,14 +15,6 @@ export function UserId({ id, copy = false }: Props) {
       <code>{shortId(id)}</code>
       {copy && <CopyButton text={id} what="the user id" />}
     </span>
-  );
-}
-
-export function TokenLink({ id, to }: { readonly id: string; readonly to: string }) {
-  return (
-    <Link to={to} class="id" title={`token ${id}`}>
-      <code>{shortId(id)}</code>
-    </Link>
   );
 }
 
