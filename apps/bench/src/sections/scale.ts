@@ -1,6 +1,5 @@
 // When there is more of everything: tokens, events, pools, processes.
 
-import { auditPast } from '../audited-past.js';
 import type { Bench } from '../bench.js';
 import { call } from '../callers.js';
 import { withClient } from '../cluster.js';
@@ -35,7 +34,6 @@ export interface ScaleResult {
 const CALLERS = 100;
 
 export async function measureScale(bench: Bench): Promise<ScaleResult> {
-  await auditPast(bench.cluster);
   const poolSizes = await measurePoolSizes(bench);
   const { auditSizes, pages } = await measureAuditSizes(bench);
   const manyPools = await measureManyPools(bench);
