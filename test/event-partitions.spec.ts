@@ -175,6 +175,9 @@ describe('as the years go by', () => {
     expect(all).toEqual(expect.arrayContaining(opened(plans.feed)));
     for (const page of [plans.events, plans.history]) expect(opened(page)).toEqual(all.slice(-5));
     expect(plans.news.match(/never executed/g)!.length).toBeGreaterThan(all.length - 7);
+    // What is said of the pool beside its events is looked up once.
+    const loops = [...plans.feed.matchAll(/on (?:restores|event_snapshots|pools) .*loops=(\d+)/g)].map(([, n]) => n);
+    expect(loops).toEqual(['1', '1', '1', '1']);
     for (const page of Object.values(plans)) expect(page).not.toMatch(/Seq Scan on token_events|Bitmap/);
   });
 });

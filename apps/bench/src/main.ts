@@ -17,6 +17,7 @@ import { measureExpiry } from './sections/expiry.js';
 import { measureHttp } from './sections/http.js';
 import { measureProcess } from './sections/process.js';
 import { measureRelease } from './sections/release.js';
+import { measureRows } from './sections/rows.js';
 import { measureScale } from './sections/scale.js';
 import { measureSoak } from './sections/soak.js';
 import { measureStream } from './sections/stream.js';
@@ -32,6 +33,7 @@ const MEASURE: { [Name in SectionName]: (bench: Bench) => Promise<Results[Name]>
   sweep: measureSweep,
   expiry: measureExpiry,
   audit: measureAudit,
+  rows: measureRows,
   stream: measureStream,
   telemetry: measureTelemetry,
   soak: measureSoak,
@@ -62,7 +64,7 @@ async function run(options: Options): Promise<void> {
 }
 
 async function measured(options: Options, belongings: Belongings, say: (what: string) => void): Promise<BenchResult> {
-  const { isShort, only, rounds } = options;
+  const { isShort, only, rounds, millions } = options;
   const cluster = await openCluster(process.env['DATABASE_URL'], belongings);
   const folder = mkdtempSync(join(tmpdir(), 'token-pool-bench-logs-'));
   belongings.add(() => rmSync(folder, { recursive: true, force: true }));
@@ -71,7 +73,7 @@ async function measured(options: Options, belongings: Belongings, say: (what: st
   for (const name of only) {
     say(`— ${name} —`);
     const start = beginning();
-    const bench = { isShort, rounds, cluster, belongings, say, logFile };
+    const bench = { isShort, rounds, millions, cluster, belongings, say, logFile };
     result[name] = { result: await MEASURE[name](bench), about: about(start, cluster, rounds, isShort) };
   }
   return result;

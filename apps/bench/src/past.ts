@@ -163,7 +163,7 @@ async function makeRoom(client: Client, months: number): Promise<number> {
   return begins.getTime();
 }
 
-export async function idsOfTokens(client: Client, { pool }: Past): Promise<string[]> {
+export async function idsOfTokens(client: Client, { pool }: Pick<Past, 'pool'>): Promise<string[]> {
   const { rows } = await client.query<{ id: string }>('SELECT id FROM tokens WHERE pool = $1', [pool]);
   return rows.map(({ id }) => id);
 }

@@ -6,6 +6,7 @@ import { ratio, ratioOf } from './rounds.js';
 import * as http from './sections/http.js';
 import * as inProcess from './sections/process.js';
 import * as release from './sections/release.js';
+import { BY_REQUEST, type RowsResult } from './sections/rows.js';
 import { AIMED_AT } from './sections/stream.js';
 
 export interface Reached {
@@ -20,7 +21,8 @@ export interface Reached {
 }
 
 export function reach(result: BenchResult): Reached[] {
-  const { scale, sweep, soak, expiry, audit, stream } = result;
+  const { scale, sweep, soak, expiry, audit, rows: years, stream } = result;
+  const ofYears = years && growthOf(years.result);
   const streamed = stream?.result.rows.find(
     ({ streams, processes }) => streams === AIMED_AT.streams && processes === AIMED_AT.processes,
   );
@@ -132,6 +134,21 @@ export function reach(result: BenchResult): Reached[] {
       gross: 200,
     },
     {
+      what: `any page or instant of ${named(ofYears?.most)} events in ${years?.result.months} months / of ${named(ofYears?.fewest)}, p50 in the database`,
+      value: ofYears?.ratio,
+      bound: 'at most',
+      aim: 1.5,
+      gross: 10,
+    },
+    {
+      what: `the slowest of them at ${named(ofYears?.most)} but a search by request, p99 in the database`,
+      value: ofYears?.slowest,
+      bound: 'at most',
+      aim: 10,
+      unit: ' ms',
+      gross: 200,
+    },
+    {
       what: 'audit of a million events, at the rate of the slowest',
       value: audit && Math.max(...audit.result.pools.map(({ events, seconds }) => (seconds / events) * 1e6)),
       bound: 'at most',
@@ -201,6 +218,22 @@ export const isReached = ({ value = NaN, bound, aim }: Reached): boolean =>
 
 export const isGross = ({ value = NaN, bound, gross }: Reached): boolean =>
   gross !== undefined && (bound === 'at least' ? value < gross : value > gross);
+
+/** Of the largest audit to the smallest: the read that grew most, and the slowest one. */
+function growthOf({ reads }: RowsResult): { fewest: number; most: number; ratio: number; slowest: number } {
+  const counts = reads.map(({ events }) => events);
+  const [fewest, most] = [Math.min(...counts), Math.max(...counts)];
+  const first = new Map(
+    reads.filter(({ events }) => events === fewest).map((read) => [read.what, read.inDatabase.p50]),
+  );
+  const last = reads.filter(({ events }) => events === most);
+  return {
+    fewest,
+    most,
+    ratio: Math.max(...last.map(({ what, inDatabase }) => inDatabase.p50 / (first.get(what) ?? NaN))),
+    slowest: Math.max(...last.filter(({ what }) => what !== BY_REQUEST).map(({ inDatabase }) => inDatabase.p99)),
+  };
+}
 
 const wrong = (faults: inProcess.ProcessResult['faults']): number =>
   faults

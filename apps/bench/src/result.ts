@@ -8,6 +8,7 @@ import type { ExpiryResult } from './sections/expiry.js';
 import type { HttpResult } from './sections/http.js';
 import type { ProcessResult } from './sections/process.js';
 import type { ReleaseResult } from './sections/release.js';
+import type { RowsResult } from './sections/rows.js';
 import type { ScaleResult } from './sections/scale.js';
 import type { SoakResult } from './sections/soak.js';
 import type { StreamResult } from './sections/stream.js';
@@ -22,6 +23,7 @@ export interface Results {
   sweep: SweepResult;
   expiry: ExpiryResult;
   audit: AuditResult;
+  rows: RowsResult;
   stream: StreamResult;
   telemetry: TelemetryResult;
   soak: SoakResult;

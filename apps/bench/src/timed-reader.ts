@@ -18,7 +18,15 @@ export interface Timed {
   readonly inDatabase: number;
   /** What the caller waits for, in milliseconds: the way there and back, and the rows as objects. */
   readonly forCaller: number;
+  /** Pages of 8 kB that they touched, in the cache or on the disk. */
+  readonly buffers: number;
 }
+
+interface Explained {
+  readonly 'QUERY PLAN': [{ readonly 'Execution Time': number; readonly Plan: Readonly<Record<string, number>> }];
+}
+
+const PLAN = 'EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF)';
 
 export class TimedReader {
   readonly #asked: Asked[] = [];
@@ -40,7 +48,7 @@ export class TimedReader {
       `SELECT current_setting('server_version_num')::int AS version`,
     );
     const serialise = rows[0]!.version >= 170_000 ? ', SERIALIZE TEXT' : '';
-    return new TimedReader(source, client, `EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON${serialise})`);
+    return new TimedReader(source, client, `EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON${serialise})`);
   }
 
   async time(read: (reader: PostgresTokenReader) => Promise<unknown>): Promise<Timed> {
@@ -48,9 +56,26 @@ export class TimedReader {
     const begun = performance.now();
     await read(this.#reader);
     const forCaller = performance.now() - begun;
-    let inDatabase = 0;
-    for (const statement of [...this.#asked]) inDatabase += await this.#explained(statement);
-    return { inDatabase, forCaller };
+    const total = { inDatabase: 0, forCaller, buffers: 0 };
+    for (const statement of [...this.#asked]) {
+      const [explained] = await this.#explained<[Explained]>(statement, this.explain);
+      const { 'Shared Hit Blocks': hit = 0, 'Shared Read Blocks': read = 0 } = explained['QUERY PLAN'][0].Plan;
+      total.inDatabase += explained['QUERY PLAN'][0]['Execution Time'];
+      total.buffers += hit + read;
+    }
+    return total;
+  }
+
+  /** Of each statement, with what it touched. */
+  async plans(read: (reader: PostgresTokenReader) => Promise<unknown>): Promise<string[]> {
+    this.#asked.length = 0;
+    await read(this.#reader);
+    const plans: string[] = [];
+    for (const statement of [...this.#asked]) {
+      const lines = await this.#explained<{ 'QUERY PLAN': string }[]>(statement, PLAN);
+      plans.push([`${statement.name}:`, ...lines.map((line) => line['QUERY PLAN'])].join('\n'));
+    }
+    return plans;
   }
 
   async close(): Promise<void> {
@@ -86,15 +111,15 @@ export class TimedReader {
     } as unknown as Connection;
   }
 
-  async #explained({ name, text, values }: Asked): Promise<number> {
+  async #explained<Rows extends unknown[]>({ name, text, values }: Asked, explain: string): Promise<Rows> {
     const prepared = `timed_${name}`;
     if (!this.#prepared.has(prepared)) await this.client.query(`PREPARE ${prepared} AS ${text}`);
     this.#prepared.add(prepared);
     const literals = values.map((value) => (value === null ? 'NULL' : this.client.escapeLiteral(value))).join(', ');
-    const { rows } = await this.client.query<{ 'QUERY PLAN': [{ 'Execution Time': number }] }>(
-      `${this.explain} EXECUTE ${prepared}${values.length > 0 ? `(${literals})` : ''}`,
+    const { rows } = await this.client.query(
+      `${explain} EXECUTE ${prepared}${values.length > 0 ? `(${literals})` : ''}`,
     );
-    return rows[0]!['QUERY PLAN'][0]['Execution Time'];
+    return rows as Rows;
   }
 }
 

@@ -7,10 +7,11 @@ import { BEGINS, iso, POLICY_VIEW } from './read-statements.js';
 /** $1 the instant: from when to when its partition goes. None for an instant for which there is no partition yet; an empty span for one whose partition was dropped. */
 export const PARTITION_THEN = named(
   'partition_then',
-  `SELECT coalesce(${iso('begins_at')}, '-infinity') AS begins, ${iso('ends_at')} AS ends FROM event_partitions
+  `WITH p AS MATERIALIZED (SELECT begins_at, ends_at FROM event_partitions)
+   SELECT coalesce(${iso('begins_at')}, '-infinity') AS begins, ${iso('ends_at')} AS ends FROM p
    WHERE coalesce(begins_at, '-infinity') <= $1::timestamptz AND ends_at > $1::timestamptz
    UNION ALL
-   SELECT '-infinity', '-infinity' FROM event_partitions
+   SELECT '-infinity', '-infinity' FROM p
    HAVING min(coalesce(begins_at, '-infinity')) > $1::timestamptz`,
 );
 

@@ -230,20 +230,23 @@ export const LEASE_AGES = named(
     WHERE t.pool = p.name AND t.status = 'active' AND t.expires_at <= p.now) o`,
 );
 
+/** MATERIALIZED: what is said of the pool is looked up once, and not for each of its events. */
+const feed = (isAsked: string): string => `
+  WITH said AS MATERIALIZED (
+    SELECT ${lastSeq('$1')} AS last_seq_of_pool, ${restoresAfter('$3::bigint')} AS restores_of_pool, ${BEGINS} AS begins_of_pool
+    FROM pools p WHERE p.name = $1
+  )
+  SELECT said.*, e.* FROM said LEFT JOIN LATERAL (
+    SELECT ${EVENT_VIEW} FROM token_events e WHERE e.pool = $1 AND e.seq > $3
+      AND e.recorded_at >= $4::timestamptz AND e.recorded_at < $5::timestamptz ${isAsked}
+    ORDER BY e.seq LIMIT $2) e ON true
+  ORDER BY e.seq`;
+
 /**
  * $1 pool, $2 page size, $3 after this seq, $4 and $5 when such events were recorded. One row at least when there is such
  * a pool.
  */
-export const FEED = named(
-  'feed',
-  `SELECT ${lastSeq('$1')} AS last_seq_of_pool, ${restoresAfter('$3::bigint')} AS restores_of_pool, ${BEGINS} AS begins_of_pool,
-     e.*
-   FROM pools p LEFT JOIN LATERAL (
-     SELECT ${EVENT_VIEW} FROM token_events e WHERE e.pool = $1 AND e.seq > $3
-       AND e.recorded_at >= $4::timestamptz AND e.recorded_at < $5::timestamptz
-     ORDER BY e.seq LIMIT $2) e ON true
-   WHERE p.name = $1 ORDER BY e.seq`,
-);
+export const FEED = named('feed', feed(''));
 
 /**
  * As FEED, of events up to seq $6, and of them only those with $7 actor, $8 request and $9 key, each or null. There is no index
@@ -251,15 +254,8 @@ export const FEED = named(
  */
 export const SEARCH = named(
   'search',
-  `SELECT ${lastSeq('$1')} AS last_seq_of_pool, ${restoresAfter('$3::bigint')} AS restores_of_pool, ${BEGINS} AS begins_of_pool,
-     e.*
-   FROM pools p LEFT JOIN LATERAL (
-     SELECT ${EVENT_VIEW} FROM token_events e WHERE e.pool = $1 AND e.seq > $3 AND e.seq <= $6
-       AND e.recorded_at >= $4::timestamptz AND e.recorded_at < $5::timestamptz
-       AND ($7::text IS NULL OR ${ACTOR} = $7) AND ($8::text IS NULL OR e.request_id = $8)
-       AND ($9::text IS NULL OR e.key_id = $9)
-     ORDER BY e.seq LIMIT $2) e ON true
-   WHERE p.name = $1 ORDER BY e.seq`,
+  feed(`AND e.seq <= $6 AND ($7::text IS NULL OR ${ACTOR} = $7) AND ($8::text IS NULL OR e.request_id = $8)
+      AND ($9::text IS NULL OR e.key_id = $9)`),
 );
 
 /**

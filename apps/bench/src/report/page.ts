@@ -2,6 +2,7 @@
 
 import { SECTIONS } from '../options.js';
 import type { About, BenchResult } from '../result.js';
+import type { Plan } from '../sections/rows.js';
 import { KeptPage } from './kept-page.js';
 import { PLOTS, type Plot } from './plots.js';
 import { asMarkdown, type Table } from './table.js';
@@ -17,6 +18,7 @@ const HEADINGS = {
   sweep: 'Ten thousand leases at once',
   expiry: 'Ends that nobody asks for',
   audit: 'The auditor',
+  rows: 'Years of audit',
   stream: 'Streams',
   telemetry: 'OpenTelemetry',
   soak: 'For long',
@@ -31,10 +33,15 @@ export async function writePage(result: BenchResult): Promise<void> {
     const tables = (TABLES[name] as (of: unknown) => Table[])(section.result);
     const plots = (PLOTS[name] as ((of: unknown) => Plot[]) | undefined)?.(section.result) ?? [];
     const images = plots.map(({ file, svg, alt }) => PAGE.picture(file, svg, alt));
-    return [`## ${HEADINGS[name]}`, told(section.about), ...images, ...tables.map(asMarkdown)];
+    const plans = 'plans' in section.result ? section.result.plans.map(asDetails) : [];
+    return [`## ${HEADINGS[name]}`, told(section.about), ...images, ...tables.map(asMarkdown), ...plans];
   });
   await PAGE.write(result, ['## Aims and what was reached', asMarkdown(reachTable(result)), ...sections]);
 }
+
+/** Of the largest audit. */
+const asDetails = ({ what, statements }: Plan): string =>
+  [`<details><summary>Plan: ${what}</summary>`, '```text', ...statements, '```', '</details>'].join('\n\n');
 
 function told({
   begun,

@@ -6,6 +6,7 @@ import { ratio, ratioOf, type Row } from '../rounds.js';
 import * as http from '../sections/http.js';
 import * as inProcess from '../sections/process.js';
 import * as release from '../sections/release.js';
+import { levelsOf, type AuditSize } from '../sections/rows.js';
 import type { Sample } from '../sections/soak.js';
 import { WITHOUT } from '../sections/telemetry.js';
 import { number, percent, type Table } from './table.js';
@@ -152,6 +153,44 @@ export const TABLES: { [Name in keyof Results]: (result: Results[Name]) => Table
     },
   ],
 
+  rows: ({ tokens, months, limit, sizes, reads, partition }) => [
+    {
+      title: `Anywhere in ${months} months of a pool of ${tokens}, pages of ${limit}, in ms`,
+      head: ['what', 'events', 'p50 in the database', 'p99', 'p50 for the caller', 'p99', 'buffers, p50', 'p99'],
+      rows: [...new Set(reads.map(({ what }) => what))].flatMap((name) =>
+        reads
+          .filter(({ what }) => what === name)
+          .map(({ what, events, inDatabase, forCaller, buffers }) => [
+            what,
+            named(events),
+            ...[inDatabase.p50, inDatabase.p99, forCaller.p50, forCaller.p99, buffers.p50, buffers.p99].map(number),
+          ]),
+      ),
+    },
+    {
+      title: 'What they lie in',
+      head: [
+        'events',
+        'partitions',
+        'GB',
+        'bytes an event: table',
+        'indexes',
+        'fullest partition: rows',
+        'pages of its key',
+        'of them read for a row',
+      ],
+      rows: [
+        ...sizes.map((size) => [named(size.events), ...sizeCells(size), String(size.levels)]),
+        [
+          '100 million, reckoned',
+          ...sizeCells(grown(sizes.at(-1)!, 1e8)),
+          String(levelsOf(grown(sizes.at(-1)!, 1e8).keyPages)),
+        ],
+      ],
+      note: `The next month's partition was made in ${number(partition.made)} ms, and the fullest one, of ${number(partition.droppedEvents)} events, dropped in ${number(partition.dropped)} ms.`,
+    },
+  ],
+
   telemetry: ({ rows, cpu }) => [
     {
       title: 'Allocations over HTTP, as a share of those without telemetry',
@@ -207,6 +246,26 @@ export const TABLES: { [Name in keyof Results]: (result: Results[Name]) => Table
     },
   ],
 };
+
+const sizeCells = ({ events, partitions, tableBytes, indexBytes, rows, keyPages }: AuditSize): string[] => [
+  String(partitions),
+  number((tableBytes + indexBytes) / 1e9),
+  ...[tableBytes / events, indexBytes / events, rows, keyPages].map((value) => number(Math.round(value))),
+];
+
+/** The same months with more events in each. */
+function grown(size: AuditSize, events: number): AuditSize {
+  const times = events / size.events;
+  const { tableBytes, indexBytes, rows, keyPages } = size;
+  return {
+    ...size,
+    events,
+    tableBytes: tableBytes * times,
+    indexBytes: indexBytes * times,
+    rows: rows * times,
+    keyPages: Math.ceil(keyPages * times),
+  };
+}
 
 function ratios(title: string, rows: readonly Row[], what: string, unit: string): Table {
   const ats = atsOf(rows);
