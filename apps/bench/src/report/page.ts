@@ -41,7 +41,7 @@ export async function writePage(result: BenchResult): Promise<void> {
 
 /** Of the largest audit. */
 const asDetails = ({ what, statements }: Plan): string =>
-  [`<details><summary>Plan: ${what}</summary>`, '```text', ...statements, '```', '</details>'].join('\n\n');
+  `<details><summary>Plan: ${what}</summary>\n\n\`\`\`text\n${statements.join('\n\n')}\n\`\`\`\n\n</details>`;
 
 function told({
   begun,
