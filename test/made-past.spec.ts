@@ -3,6 +3,8 @@
 
 import { Client } from 'pg';
 import { auditPool, fromIso, toIso, type EventView } from '@app/tokens';
+import { createDataSource } from '@app/tokens-postgres';
+import { POOL_THEN } from '../libs/tokens-postgres/src/past-statements.js';
 import { keyOf, makePast } from '../apps/bench/src/past.js';
 import { createTestDatabase, type TestDatabase } from './support/database.js';
 import { openService, wholeFeed, type Service } from './support/service.js';
@@ -90,6 +92,22 @@ test('as_of tells what its events say of that instant', async () => {
     }
   }
   expect(Math.max(...overdue)).toBe(1);
+});
+
+test('no instant of the past waits for workers to be started, however large its partitions are', async () => {
+  const source = await createDataSource(database.url, { poolSize: 1 }).initialize();
+  for (const made of [
+    'parallel_setup_cost',
+    'parallel_tuple_cost',
+    'min_parallel_table_scan_size',
+    'min_parallel_index_scan_size',
+  ])
+    await source.query(`SET ${made} = 0`);
+  await source.query(`PREPARE past AS ${POOL_THEN.text}`);
+  const plan: unknown[] = await source.query(`EXPLAIN EXECUTE past('years', now() - interval '1 year', 100)`);
+  await source.destroy();
+  expect(plan.length).toBeGreaterThan(10);
+  expect(JSON.stringify(plan)).not.toMatch(/Gather|Parallel/);
 });
 
 /** The leases that nobody had written down as ended by then, by token. */
