@@ -1,8 +1,8 @@
 // Load without HTTP: callers in this process, each beginning anew when it is answered.
 
 import { DomainError } from '@app/tokens';
+import type { Measured } from './measured.js';
 import { quantile } from './numbers.js';
-import type { Measured } from './http-load.js';
 
 /** When a call began, and how long it took: in milliseconds, of performance.now(). */
 export interface Call {

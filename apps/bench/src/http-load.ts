@@ -2,6 +2,7 @@
 // last one is answered.
 
 import autocannon from 'autocannon';
+import type { Measured } from './measured.js';
 import { quantile } from './numbers.js';
 
 export interface Target {
@@ -9,22 +10,17 @@ export interface Target {
   readonly urls: readonly string[];
   readonly path: string;
   readonly body: string;
-}
-
-export interface Measured {
-  /** Answers a second. */
-  readonly rate: number;
-  /** In milliseconds. */
-  readonly p50: number;
-  readonly p99: number;
-  /** Answers that there is too much to do at the moment; they do not count as answers. */
-  readonly refused: number;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 const TOO_BUSY = 503;
 
 /** @throws Error when a request failed, or was refused for another reason than that there is too much to do */
-export async function load({ urls, path, body }: Target, connections: number, seconds: number): Promise<Measured> {
+export async function load(
+  { urls, path, body, headers }: Target,
+  connections: number,
+  seconds: number,
+): Promise<Measured> {
   const latencies: number[] = [];
   const begun = performance.now();
   let last = begun;
@@ -33,7 +29,7 @@ export async function load({ urls, path, body }: Target, connections: number, se
     const options = {
       url: urls.map((url) => url + path),
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers: { 'content-type': 'application/json', ...headers },
       body,
       connections,
       duration: seconds,

@@ -13,8 +13,11 @@ import { printed } from './report/printed.js';
 import { isGross, reach } from './reach.js';
 import { about, beginning, type BenchResult, type Results, type SectionName } from './result.js';
 import { measureAudit } from './sections/audit.js';
+import { measureChain } from './sections/chain.js';
 import { measureExpiry } from './sections/expiry.js';
 import { measureHttp } from './sections/http.js';
+import { measureKeys } from './sections/keys.js';
+import { measurePolicies } from './sections/policies.js';
 import { measureProcess } from './sections/process.js';
 import { measureRelease } from './sections/release.js';
 import { measureRows } from './sections/rows.js';
@@ -29,6 +32,9 @@ const MEASURE: { [Name in SectionName]: (bench: Bench) => Promise<Results[Name]>
   http: measureHttp,
   process: measureProcess,
   release: measureRelease,
+  keys: measureKeys,
+  policies: measurePolicies,
+  chain: measureChain,
   scale: measureScale,
   sweep: measureSweep,
   expiry: measureExpiry,

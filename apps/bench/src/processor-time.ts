@@ -2,38 +2,38 @@
 
 import type { Cluster } from './cluster.js';
 import { cpuSeconds } from './cpu.js';
-import { load, type Target } from './http-load.js';
+import type { Measured, ProcessorTime } from './measured.js';
+import { median } from './numbers.js';
 import type { ServerProcess } from './server-process.js';
 
-/** Of one answer, in microseconds. */
-export interface ProcessorTime {
-  readonly client: number;
-  readonly server: number;
-  /** Null where it cannot be told. */
-  readonly postgres: number | null;
-}
-
-/** With 64 connections. */
-export async function processorTime(
+/** @param server null: the service is in this process */
+export async function withProcessorTime(
   cluster: Cluster,
-  server: ServerProcess,
-  target: Target,
-  seconds: number,
-): Promise<ProcessorTime> {
-  const used = async () => ({
-    client: process.cpuUsage().user + process.cpuUsage().system,
-    server: (await server.vitals()).cpuMicros,
-    postgres: seconds1e6(cpuSeconds(cluster.pid, true)),
-  });
+  server: ServerProcess | null,
+  work: () => Promise<Measured>,
+): Promise<Measured & { readonly cpu: ProcessorTime }> {
+  const used = async (): Promise<ProcessorTime> => {
+    const { user, system } = process.cpuUsage();
+    const [client, ofServer] = server ? [user + system, (await server.vitals()).cpuMicros] : [0, user + system];
+    const seconds = cpuSeconds(cluster.pid, true);
+    return { client, server: ofServer, postgres: seconds === null ? null : seconds * 1e6 };
+  };
   const before = await used();
   const begun = performance.now();
-  const { rate } = await load(target, 64, seconds);
-  const requests = rate * ((performance.now() - begun) / 1000);
+  const measured = await work();
+  const answers = measured.rate * ((performance.now() - begun) / 1000);
   const after = await used();
-  const each = (field: 'client' | 'server') => (after[field] - before[field]) / requests;
-  const postgres =
-    after.postgres === null || before.postgres === null ? null : (after.postgres - before.postgres) / requests;
-  return { client: each('client'), server: each('server'), postgres };
+  const postgres = after.postgres === null || before.postgres === null ? null : after.postgres - before.postgres;
+  const cpu = {
+    client: (after.client - before.client) / answers,
+    server: (after.server - before.server) / answers,
+    postgres: postgres === null ? null : postgres / answers,
+  };
+  return { ...measured, cpu };
 }
 
-const seconds1e6 = (seconds: number | null): number | null => (seconds === null ? null : seconds * 1e6);
+export const medianTime = (times: readonly ProcessorTime[]): ProcessorTime => ({
+  client: median(times.map(({ client }) => client)),
+  server: median(times.map(({ server }) => server)),
+  postgres: times.some(({ postgres }) => postgres === null) ? null : median(times.map(({ postgres }) => postgres ?? 0)),
+});

@@ -2,7 +2,8 @@
 // begins with another one each time.
 
 import { median } from './numbers.js';
-import type { Measured } from './http-load.js';
+import type { Measured } from './measured.js';
+import { medianTime } from './processor-time.js';
 
 export interface Case {
   /** What is measured. */
@@ -34,7 +35,8 @@ export async function inRounds(rounds: number, cases: readonly Case[], say: (wha
     }
   }
   return cases.map(({ what, at }, place) => {
-    const of = (field: keyof Measured) => (measured[place] as Measured[]).map((one) => one[field]);
+    const of = (field: 'rate' | 'p50' | 'p99' | 'refused') => (measured[place] as Measured[]).map((one) => one[field]);
+    const times = (measured[place] as Measured[]).flatMap(({ cpu }) => cpu ?? []);
     const refused = of('refused').reduce((sum, one) => sum + one, 0);
     return {
       what,
@@ -44,6 +46,7 @@ export async function inRounds(rounds: number, cases: readonly Case[], say: (wha
       p99: median(of('p99')),
       refused,
       rates: of('rate'),
+      ...(times.length > 0 && { cpu: medianTime(times) }),
     };
   });
 }

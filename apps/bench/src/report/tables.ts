@@ -4,6 +4,9 @@ import type { BenchResult, Results } from '../result.js';
 import { isReached, named, reach } from '../reach.js';
 import { ratio, ratioOf, type Row } from '../rounds.js';
 import * as http from '../sections/http.js';
+import * as chain from '../sections/chain.js';
+import * as keys from '../sections/keys.js';
+import * as policies from '../sections/policies.js';
 import * as inProcess from '../sections/process.js';
 import * as release from '../sections/release.js';
 import { levelsOf, type AuditSize } from '../sections/rows.js';
@@ -14,9 +17,11 @@ import { number, percent, type Table } from './table.js';
 export const reachTable = (result: BenchResult): Table => ({
   title: 'Aims',
   head: ['what', 'aim', 'measured', 'reached'],
-  rows: reach(result).map((row) => {
+  rows: reach(result).flatMap((row) => {
     const { what, bound, aim, value = NaN, unit = '' } = row;
-    return [what, `${bound} ${number(aim)}${unit}`, number(value) + unit, isReached(row) ? 'yes' : 'no'];
+    return aim === undefined
+      ? []
+      : [[what, `${bound} ${number(aim)}${unit}`, number(value) + unit, isReached(row) ? 'yes' : 'no']];
   }),
 });
 
@@ -78,13 +83,30 @@ export const TABLES: { [Name in keyof Results]: (result: Results[Name]) => Table
     })),
   ],
 
-  release: ({ version, rows, cpu }) => [
+  release: ({ version, rows }) => [
     ratios(`Allocate over HTTP, this version to ${version}`, rows, release.THIS_VERSION, 'connections'),
     rates('Answers a second (p50 / p99 in ms)', rows, 'connections'),
+    times(rows, 'connections'),
+  ],
+
+  keys: ({ rows }) => [
+    shares('Allocate over HTTP with a key, as a share of open use', rows, keys.OPEN, 'connections'),
+    rates('Answers a second (p50 / p99 in ms)', rows, 'connections'),
+    times(rows, 'connections'),
+  ],
+
+  policies: ({ rows }) => [
+    shares('In the process, 100 callers on a full pool: as a share of the default', rows, policies.DEFAULT, 'tokens'),
+    rates('Allocations a second (p50 / p99 in ms)', rows, 'tokens'),
+    times(rows, 'tokens'),
+  ],
+
+  chain: ({ rows, hashMicros }) => [
+    shares('In the process: as a share of what it would be without the chain', rows, chain.WITHOUT_CHAIN, 'callers'),
+    rates('Allocations a second (p50 / p99 in ms)', rows, 'callers'),
     {
-      title: 'Processor time of an allocation at 64 connections',
-      head: ['what', 'server (Node), µs', 'PostgreSQL, µs'],
-      rows: cpu.map(({ what, server, postgres }) => [what, number(server), postgres === null ? '–' : number(postgres)]),
+      ...times(rows, 'callers'),
+      note: `The hash alone takes ${number(hashMicros)} µs an event; on a full pool an allocation is two.`,
     },
   ],
 
@@ -143,12 +165,13 @@ export const TABLES: { [Name in keyof Results]: (result: Results[Name]) => Table
   audit: ({ pools }) => [
     {
       title: 'A pool audited: all events read, every rule checked, the fold compared with the tables',
-      head: ['events', 'tokens in the pool', 'seconds', 'events a second'],
-      rows: pools.map(({ events, tokens, seconds }) => [
+      head: ['events', 'tokens in the pool', 'seconds', 'events a second', 'seconds without the chain'],
+      rows: pools.map(({ events, tokens, seconds, secondsWithoutChain }) => [
         named(events),
         named(tokens),
         number(seconds),
         number(events / seconds),
+        number(secondsWithoutChain),
       ]),
     },
   ],
@@ -191,20 +214,10 @@ export const TABLES: { [Name in keyof Results]: (result: Results[Name]) => Table
     },
   ],
 
-  telemetry: ({ rows, cpu }) => [
-    {
-      title: 'Allocations over HTTP, as a share of those without telemetry',
-      head: ['', ...atsOf(rows).map((at) => counted(at, 'connections'))],
-      rows: [...new Set(rows.map(({ what }) => what))]
-        .slice(1)
-        .map((what) => [what, ...atsOf(rows).map((at) => number(ratio(rows, what, WITHOUT, at)))]),
-    },
+  telemetry: ({ rows }) => [
+    shares('Allocations over HTTP, as a share of those without telemetry', rows, WITHOUT, 'connections'),
     rates('Answers a second (p50 / p99 in ms)', rows, 'connections'),
-    {
-      title: 'Processor time of the service for an answer at 64 connections',
-      head: ['', 'µs'],
-      rows: cpu.map(({ what, micros }) => [what, number(micros)]),
-    },
+    times(rows, 'connections'),
   ],
 
   stream: ({ eventsASecond, rows }) => [
@@ -269,7 +282,7 @@ function grown(size: AuditSize, events: number): AuditSize {
 
 function ratios(title: string, rows: readonly Row[], what: string, unit: string): Table {
   const ats = atsOf(rows);
-  const others = [...new Set(rows.map((row) => row.what))].filter((other) => other !== what);
+  const others = whatsOf(rows).filter((other) => other !== what);
   return {
     title,
     head: [`${what} / …`, ...ats.map((at) => counted(at, unit))],
@@ -277,7 +290,29 @@ function ratios(title: string, rows: readonly Row[], what: string, unit: string)
   };
 }
 
-/** At how many connections or callers. */
+/** The other way round: each to one. */
+const shares = (title: string, rows: readonly Row[], one: string, unit: string): Table => ({
+  title,
+  head: ['', ...atsOf(rows).map((at) => counted(at, unit))],
+  rows: whatsOf(rows)
+    .filter((what) => what !== one)
+    .map((what) => [what, ...atsOf(rows).map((at) => number(ratio(rows, what, one, at)))]),
+});
+
+const times = (rows: readonly Row[], unit: string): Table => ({
+  title: 'Processor time of an allocation, µs: Node / PostgreSQL',
+  head: ['', ...atsOf(rows).map((at) => counted(at, unit))],
+  rows: whatsOf(rows).map((what) => [
+    what,
+    ...rows
+      .filter((row) => row.what === what)
+      .map(({ cpu }) => `${number(cpu?.server ?? NaN)} / ${number(cpu?.postgres ?? NaN)}`),
+  ]),
+});
+
+const whatsOf = (rows: readonly Row[]): string[] => [...new Set(rows.map(({ what }) => what))];
+
+/** At how many connections, callers or tokens. */
 const atsOf = (rows: readonly Row[]): number[] => [...new Set(rows.map(({ at }) => at))];
 
 const counted = (count: number, units: string): string => `${count} ${count === 1 ? units.slice(0, -1) : units}`;
@@ -288,7 +323,6 @@ const ofKind = (rows: readonly Row[], kind: string): Row[] =>
 
 function rates(title: string, rows: readonly Row[], unit: string, note?: string): Table {
   const ats = atsOf(rows);
-  const whats = [...new Set(rows.map(({ what }) => what))];
   const cell = (what: string, at: number): string => {
     const row = rows.find((one) => one.what === what && one.at === at);
     if (!row) return '–';
@@ -296,7 +330,12 @@ function rates(title: string, rows: readonly Row[], unit: string, note?: string)
     return `${number(row.rate)} (${number(row.p50)} / ${number(row.p99)}${refused})`;
   };
   const head = ['', ...ats.map((at) => counted(at, unit))];
-  return { title, head, rows: whats.map((what) => [what, ...ats.map((at) => cell(what, at))]), ...(note && { note }) };
+  return {
+    title,
+    head,
+    rows: whatsOf(rows).map((what) => [what, ...ats.map((at) => cell(what, at))]),
+    ...(note && { note }),
+  };
 }
 
 const growth = (title: string, of: string, rows: readonly Row[]): Table => ({

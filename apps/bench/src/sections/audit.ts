@@ -1,5 +1,5 @@
 // How long the auditor reads a pool's whole past, beside the PostgreSQL that it asks: each page is fetched, folded and
-// checked, and the fold is compared with the tables.
+// checked, and the fold is compared with the tables. And how much of that is the chain of hashes.
 
 import { auditPool } from '@app/tokens';
 import type { Bench } from '../bench.js';
@@ -13,6 +13,8 @@ export interface AuditedPool {
   readonly events: number;
   /** Of one audit from its first statement to its report; the median of the rounds. */
   readonly seconds: number;
+  /** The same with a pool whose chain begins only after all of these events. */
+  readonly secondsWithoutChain: number;
 }
 
 export interface AuditResult {
@@ -28,18 +30,28 @@ export async function measureAudit({ isShort, rounds, cluster, say }: Bench): Pr
     for (const past of pasts) await makePast(client, past, say);
   });
   const service = await openService(database.url);
-  const seconds = pasts.map((): number[] => []);
-  for (let round = 1; round <= rounds; round++) {
-    for (const [place, { pool, tokens }] of pasts.entries()) {
+  const pools: AuditedPool[] = [];
+  for (const { pool, tokens } of pasts) {
+    const audit = async (chainedAfter: 'last_seq' | '0'): Promise<number> => {
+      await withClient(database.url, (client) =>
+        client.query(`UPDATE pools SET chained_after = ${chainedAfter} WHERE name = $1`, [pool]),
+      );
       const begun = performance.now();
       const { findings } = await auditPool(service.reader, pool);
       const took = (performance.now() - begun) / 1000;
       if (findings[0] !== undefined) throw new Error(`the auditor finds what is not so: ${findings[0]}`);
-      seconds[place]?.push(took);
-      say(`round ${round}/${rounds}: ${events} events of ${tokens} tokens audited in ${took.toFixed(2)} s`);
+      return took;
+    };
+    const times: number[] = [];
+    const timesWithoutChain: number[] = [];
+    for (let round = 1; round <= rounds; round++) {
+      timesWithoutChain.push(await audit('last_seq'));
+      times.push(await audit('0'));
+      say(`round ${round}/${rounds}: ${events} events of ${tokens} tokens audited in ${times.at(-1)!.toFixed(2)} s`);
     }
+    pools.push({ tokens, events, seconds: median(times), secondsWithoutChain: median(timesWithoutChain) });
   }
   await service.close();
   await database.drop();
-  return { pools: pasts.map(({ tokens }, place) => ({ tokens, events, seconds: median(seconds[place] ?? []) })) };
+  return { pools };
 }

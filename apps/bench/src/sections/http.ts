@@ -4,8 +4,9 @@ import type { Bench } from '../bench.js';
 import { withClient } from '../cluster.js';
 import { startEtcd, type Etcd } from '../etcd.js';
 import { load, type Target } from '../http-load.js';
+import type { ProcessorTime } from '../measured.js';
 import { summarise, type ProfileSummary } from '../profile.js';
-import { processorTime, type ProcessorTime } from '../processor-time.js';
+import { withProcessorTime } from '../processor-time.js';
 import { inRounds, type Case, type Row } from '../rounds.js';
 import { startServer, type ServerProcess } from '../server-process.js';
 import { LONG_SECONDS, USER } from '../service.js';
@@ -71,7 +72,7 @@ export async function measureHttp(bench: Bench): Promise<HttpResult> {
   );
   const rows = await inRounds(rounds, cases, say);
   const allocate = targets[0]![1];
-  const cpu = await processorTime(cluster, service, allocate, seconds);
+  const { cpu } = await withProcessorTime(cluster, service, () => load(allocate, 64, seconds));
   const profiles = [];
   for (const connections of isShort ? [] : PROFILED) {
     say(`profile at ${connections} connections`);

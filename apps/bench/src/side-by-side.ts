@@ -1,0 +1,53 @@
+// What is compared by rate and by processor time: some services that are asked for the same.
+
+import type { Bench } from './bench.js';
+import { call } from './callers.js';
+import { load } from './http-load.js';
+import type { Measured } from './measured.js';
+import { withProcessorTime } from './processor-time.js';
+import { inRounds, type Row } from './rounds.js';
+import type { ServerProcess } from './server-process.js';
+import { USER } from './service.js';
+
+export interface Contender {
+  readonly what: string;
+  /** Null: it is in this process. */
+  readonly server: ServerProcess | null;
+  readonly ask: (at: number, seconds: number) => Promise<Measured>;
+}
+
+const ALLOCATE = { path: '/api/tokens/allocate', body: JSON.stringify({ user_id: USER }) };
+
+/** Its allocations; `at` so many connections. */
+export const overHttp = (what: string, server: ServerProcess, headers: Record<string, string> = {}): Contender => ({
+  what,
+  server,
+  ask: (connections, seconds) => load({ ...ALLOCATE, urls: [server.url], headers }, connections, seconds),
+});
+
+/** @param work of so many callers at once */
+export const inProcess = (what: string, work: (caller: number) => Promise<unknown>): Contender => ({
+  what,
+  server: null,
+  ask: (callers, seconds) => call(callers, seconds, work),
+});
+
+/** Warm first, each at the last of the numbers `ats`. */
+export async function sideBySide(
+  { isShort, rounds, cluster, say }: Bench,
+  contenders: readonly Contender[],
+  ats: readonly number[],
+): Promise<Row[]> {
+  for (const { what, ask } of contenders) {
+    say(`warming up: ${what}`);
+    await ask(ats.at(-1)!, isShort ? 0.4 : 3);
+  }
+  const cases = ats.flatMap((at) =>
+    contenders.map(({ what, server, ask }) => ({
+      what,
+      at,
+      measure: () => withProcessorTime(cluster, server, () => ask(at, isShort ? 0.5 : 4)),
+    })),
+  );
+  return inRounds(rounds, cases, say);
+}
