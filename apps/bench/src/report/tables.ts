@@ -315,7 +315,8 @@ const whatsOf = (rows: readonly Row[]): string[] => [...new Set(rows.map(({ what
 /** At how many connections, callers or tokens. */
 const atsOf = (rows: readonly Row[]): number[] => [...new Set(rows.map(({ at }) => at))];
 
-const counted = (count: number, units: string): string => `${count} ${count === 1 ? units.slice(0, -1) : units}`;
+const counted = (count: number, units: string): string =>
+  `${number(count)} ${count === 1 ? units.slice(0, -1) : units}`;
 
 /** The rows to hold against each other: all that do the same work. */
 const ofKind = (rows: readonly Row[], kind: string): Row[] =>
