@@ -15,7 +15,7 @@ export async function withProcessorTime(
   const used = async (): Promise<ProcessorTime> => {
     const { user, system } = process.cpuUsage();
     const [client, ofServer] = server ? [user + system, (await server.vitals()).cpuMicros] : [0, user + system];
-    const seconds = cpuSeconds(cluster.pid, true);
+    const seconds = cpuSeconds(cluster.pid);
     return { client, server: ofServer, postgres: seconds === null ? null : seconds * 1e6 };
   };
   const before = await used();
