@@ -4,6 +4,7 @@
 
 import { Client } from 'pg';
 import * as keys from '../libs/tokens-postgres/src/key-statements.js';
+import * as past from '../libs/tokens-postgres/src/past-statements.js';
 import * as reads from '../libs/tokens-postgres/src/read-statements.js';
 import * as retention from '../libs/tokens-postgres/src/retention-statements.js';
 import * as writes from '../libs/tokens-postgres/src/statements.js';
@@ -48,7 +49,7 @@ interface Statement {
 const isStatement = (value: unknown): value is Statement =>
   typeof value === 'object' && value !== null && 'name' in value && 'text' in value;
 
-const STATEMENTS = [keys, reads, retention, writes].flatMap((file) => Object.values(file)).filter(isStatement);
+const STATEMENTS = [keys, past, reads, retention, writes].flatMap((file) => Object.values(file)).filter(isStatement);
 
 let database: TestDatabase;
 let client: Client;

@@ -1,18 +1,100 @@
--- Distributes the tables by pool over the nodes of a Citus cluster: once, on a migrated database, as the owner, while the
--- service is stopped. Read docs/scaling.md first: it was not run here, and one statement has to change before the service can be.
+-- Distributes the tables by pool over the nodes of a Citus cluster (12 or later): once, on a migrated database, as the
+-- owner, while the service is stopped, by `psql -v ON_ERROR_STOP=1 -f`. It was not run on Citus: test/citus.spec.ts runs
+-- it against stand-ins of Citus' functions that refuse what Citus' sources refuse. Read docs/scaling.md first.
+
+-- Citus refuses triggers on distributed tables unless told that they look at nothing beyond their own table: ours only
+-- refuse. On every node and for later sessions too, for each month's partition has one.
+DO $$ BEGIN
+  IF EXISTS (
+    SELECT FROM run_command_on_all_nodes(
+      format('ALTER DATABASE %I SET citus.enable_unsafe_triggers = on', current_database()), parallel => false)
+    WHERE NOT success) THEN
+    RAISE EXCEPTION 'a node did not take citus.enable_unsafe_triggers';
+  END IF;
+END $$;
+
 BEGIN;
 
--- Citus refuses triggers on distributed tables unless told that they look at nothing beyond their own table: ours only refuse.
 SET LOCAL citus.enable_unsafe_triggers = on;
 
 -- The rows of one pool stay together: every statement of a command is then one node's.
-SELECT create_distributed_table('pools', 'name');
+SELECT create_distributed_table('pools', 'name', colocate_with => 'none');
 SELECT create_distributed_table('tokens', 'pool', colocate_with => 'pools');
 -- With its partitions by time: one level of them is what Citus can distribute.
 SELECT create_distributed_table('token_events', 'pool', colocate_with => 'pools');
 SELECT create_distributed_table('kept_answers', 'pool', colocate_with => 'pools');
+SELECT create_distributed_table('restores', 'pool', colocate_with => 'pools');
+SELECT create_distributed_table('event_snapshots', 'pool', colocate_with => 'pools');
+SELECT create_distributed_table('event_snapshot_tokens', 'pool', colocate_with => 'pools');
 
 -- Without a pool, small, and read by everybody.
 SELECT create_reference_table('api_keys');
+
+-- What a transaction changes, as Citus can send it to the pool's node in one go: the statement `save_slice`
+-- (libs/tokens-postgres/src/statements.ts, with the same parameters) inserts inside of WITH and finds rows by ctid.
+CREATE FUNCTION save_slice(
+  text, boolean[], uuid[], uuid[], uuid[], bigint[], bigint[], bigint[], bigint[], uuid[],
+  uuid[], uuid[], text[], text[], bigint[], uuid[], bigint[], uuid[], bigint[], bigint[], jsonb[],
+  bigint, bigint, integer, integer, bigint, text[], text[], text[], text[], bigint[], bigint[], bytea
+) RETURNS void LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+  recorded_now timestamptz := timestamptz 'epoch' + $26 * interval '1 microsecond';
+  changed bigint := 0;
+  done bigint;
+BEGIN
+  -- Materialized, so that the sums of instants do not end up in SET, where Citus wants nothing that is only STABLE.
+  WITH touched AS MATERIALIZED (
+    SELECT id, CASE WHEN fence IS NULL THEN 'available' ELSE 'active' END AS status, user_id, lease_id, key_id, fence,
+      timestamptz 'epoch' + activated * interval '1 microsecond' AS activated_at,
+      timestamptz 'epoch' + expires * interval '1 microsecond' AS expires_at,
+      timestamptz 'epoch' + free * interval '1 microsecond' AS free_since
+    FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $27)
+      AS t (is_new, id, user_id, lease_id, fence, activated, expires, free, key_id)
+    WHERE NOT is_new
+  )
+  UPDATE tokens SET status = t.status, user_id = t.user_id, lease_id = t.lease_id, key_id = t.key_id, fence = t.fence,
+    last_activated_at = t.activated_at, expires_at = t.expires_at, free_since = t.free_since
+  FROM touched t WHERE tokens.pool = $1 AND tokens.id = t.id;
+  GET DIAGNOSTICS done = ROW_COUNT;
+  changed := changed + done;
+
+  INSERT INTO tokens (pool, id, status, user_id, lease_id, fence, last_activated_at, expires_at, free_since)
+  SELECT $1, id, CASE WHEN fence IS NULL THEN 'available' ELSE 'active' END, user_id, lease_id, fence,
+    timestamptz 'epoch' + activated * interval '1 microsecond', timestamptz 'epoch' + expires * interval '1 microsecond',
+    timestamptz 'epoch' + free * interval '1 microsecond'
+  FROM unnest($2, $3, $4, $5, $6, $7, $8, $9) AS t (is_new, id, user_id, lease_id, fence, activated, expires, free)
+  WHERE is_new;
+  GET DIAGNOSTICS done = ROW_COUNT;
+  changed := changed + done;
+
+  DELETE FROM tokens WHERE pool = $1 AND id = ANY ($10);
+  GET DIAGNOSTICS done = ROW_COUNT;
+  changed := changed + done;
+
+  IF changed <> cardinality($3) + cardinality($10) THEN
+    RAISE EXCEPTION 'pool %: % of % tokens are there to be changed', $1, changed, cardinality($3) + cardinality($10);
+  END IF;
+
+  INSERT INTO token_events (pool, seq, id, token_id, event, reason, occurred_at, recorded_at, user_id, fence,
+    lease_id, activated_at, expires_at, metadata, key_id, actor, request_id, tokens_after, leases_after, hash)
+  SELECT $1, $22 - cardinality($11) + place, id, token_id, event, reason,
+    timestamptz 'epoch' + occurred * interval '1 microsecond', recorded_now, user_id, fence, lease_id,
+    timestamptz 'epoch' + activated * interval '1 microsecond', timestamptz 'epoch' + expires * interval '1 microsecond',
+    metadata, key_id, actor, request_id, tokens_after, leases_after, substr($33, 32 * place::int - 31, 32)
+  FROM unnest($11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $28, $29, $30, $31, $32) WITH ORDINALITY
+    AS e (id, token_id, event, reason, occurred, user_id, fence, lease_id, activated, expires, metadata, key_id,
+      actor, request_id, tokens_after, leases_after, place);
+
+  UPDATE pools SET last_seq = $22, last_fence = $23, token_count = $24, lease_count = $25, last_at = recorded_now,
+    last_hash = substr($33, length($33) - 31), hashed_seq = $22
+  WHERE name = $1;
+END $$;
+
+-- Inside of a transaction Citus delegates a call only if it is forced to; then every statement must be of that pool.
+SELECT create_distributed_function(
+  'save_slice(text, boolean[], uuid[], uuid[], uuid[], bigint[], bigint[], bigint[], bigint[], uuid[],
+    uuid[], uuid[], text[], text[], bigint[], uuid[], bigint[], uuid[], bigint[], bigint[], jsonb[],
+    bigint, bigint, integer, integer, bigint, text[], text[], text[], text[], bigint[], bigint[], bytea)',
+  '$1', colocate_with => 'pools', force_delegation => true);
 
 COMMIT;
