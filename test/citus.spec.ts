@@ -8,6 +8,7 @@ import { Client } from 'pg';
 import { SAVE_SLICE } from '../libs/tokens-postgres/src/statements.js';
 import { createTestDatabase, type TestDatabase } from './support/database.js';
 import { openService, wholeFeed, type Service } from './support/service.js';
+import { STATEMENTS } from './support/statements.js';
 
 /** What stays on the coordinator, where the service is connected: joined with nothing that is distributed. */
 const LOCAL: Readonly<Record<string, string>> = {
@@ -74,6 +75,12 @@ test('what the script sets holds for whoever makes the next partition', async ()
   const { rows } = await later.query(`SHOW citus.enable_unsafe_triggers`);
   await later.end();
   expect(rows).toEqual([{ 'citus.enable_unsafe_triggers': 'on' }]);
+});
+
+// docs/scaling.md names them. Citus, multi_router_planner.c: "Router planner doesn't support INSERT common table expressions".
+test('no other statement inserts inside of WITH', () => {
+  const inserting = STATEMENTS.filter(({ text }) => /\bAS (MATERIALIZED )?\(\s*INSERT\b/.test(text));
+  expect(inserting.map(({ name }) => name)).toEqual(['raise_counters', 'save_slice']);
 });
 
 describe('the function in place of the statement', () => {

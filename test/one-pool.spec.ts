@@ -3,12 +3,8 @@
 // the partitions of all others before anything is executed. What it cannot leave out is listed here, each with its reason.
 
 import { Client } from 'pg';
-import * as keys from '../libs/tokens-postgres/src/key-statements.js';
-import * as past from '../libs/tokens-postgres/src/past-statements.js';
-import * as reads from '../libs/tokens-postgres/src/read-statements.js';
-import * as retention from '../libs/tokens-postgres/src/retention-statements.js';
-import * as writes from '../libs/tokens-postgres/src/statements.js';
 import { createTestDatabase, type TestDatabase } from './support/database.js';
+import { STATEMENTS, type Statement } from './support/statements.js';
 
 /** The tables, each by the column that names the pool. */
 const BY_POOL = {
@@ -40,16 +36,6 @@ const HIDDEN = {
   // pool for each row where the table was empty when its statistics were made.
   save_slice: { where: 'tokens.ctid = there.ctid', so: 'tokens.ctid = there.ctid AND tokens.pool = $1' },
 };
-
-interface Statement {
-  readonly name: string;
-  readonly text: string;
-}
-
-const isStatement = (value: unknown): value is Statement =>
-  typeof value === 'object' && value !== null && 'name' in value && 'text' in value;
-
-const STATEMENTS = [keys, past, reads, retention, writes].flatMap((file) => Object.values(file)).filter(isStatement);
 
 let database: TestDatabase;
 let client: Client;
