@@ -15,6 +15,7 @@ import { CheckedPipe } from './http/checked.pipe.js';
 import { Admission } from './http/admission.js';
 import { cors } from './http/cors.js';
 import { HttpAdapter } from './http/http-adapter.js';
+import { inOrder } from './http/in-order.js';
 import { jsonBody } from './http/json-body.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { requestLog } from './http/request-log.js';
@@ -60,11 +61,14 @@ export async function assembleApp(
   const metrics = app.get(HttpMetrics);
   admission.onTurnedAway((what) => metrics.turnedAway(what));
   app.set('trust proxy', config.trustProxy);
-  app.use(...telemetry.handlers, requestLog(logger, metrics, headers));
-  if (config.corsOrigins.length > 0) app.use(cors(config.corsOrigins));
-  const identification = identify(config, () => app.get(KeyRing));
-  if (identification) app.use(identification);
-  app.use(jsonBody);
+  const handlers = [
+    ...telemetry.handlers,
+    requestLog(logger, metrics, headers),
+    config.corsOrigins.length > 0 ? cors(config.corsOrigins) : undefined,
+    identify(config, () => app.get(KeyRing)),
+    jsonBody,
+  ];
+  app.use(inOrder(handlers.filter((handler) => handler !== undefined)));
   if (config.auth === 'keys') app.useGlobalGuards(new AccessGuard(app.get(TokenPoolService)));
   app.useGlobalPipes(new CheckedPipe());
   app.useGlobalFilters(new ProblemFilter(logger, SHORT_ROUTES));

@@ -36,6 +36,9 @@ export const uuids = (items: Items<string>): string => unquoted(items);
 /** boolean[] */
 export const booleans = (items: Items<boolean>): string => unquoted(items);
 
+/** text[] of words of our own, of letters and underscores. */
+export const words = (items: Items<string>): string => unquoted(items);
+
 /** text[] */
 export const texts = (items: Items<string>): string =>
   unquoted(items.map((item) => (item === null ? null : quoted(item))));

@@ -17,7 +17,7 @@ import type {
   TokenEvent,
   TokenPool,
 } from '@app/tokens';
-import { bigints, booleans, jsons, texts, uuids } from './array-parameter.js';
+import { bigints, booleans, jsons, texts, uuids, words } from './array-parameter.js';
 import type { Value } from './exchange.js';
 
 /** A row of LOAD_SLICE. */
@@ -174,8 +174,8 @@ export function saveParameters(
     uuids([...pool.deleted].map((token) => token.id)),
     uuids(eventIds),
     uuids(events.map((event) => event.tokenId)),
-    texts(events.map((event) => event.event)),
-    texts(events.map((event) => event.reason)),
+    words(events.map((event) => event.event)),
+    words(events.map((event) => event.reason)),
     bigints(events.map((event) => event.occurredAt)),
     uuids(events.map(({ lease }) => lease && lease.userId)),
     bigints(events.map(({ lease }) => lease && lease.fence)),

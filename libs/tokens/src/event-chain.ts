@@ -14,14 +14,16 @@ export const CHAIN_BEGINS = '0'.repeat(64);
 export const nextHash = (previous: string, event: Omit<RecordedEventView, 'hash'>): string =>
   hash('sha256', hashed(previous, event));
 
-/** As JSON.stringify would write it, in half the time: ids and numbers need no quoting, and most of it is these. */
+/** As JSON.stringify would write it, in half the time and a third of the garbage: hardly any of it needs escaping. */
 const hashed = (previous: string, e: Omit<RecordedEventView, 'hash'>): string =>
   `["${previous}",${text(e.pool)},${e.seq},"${e.id}","${e.token_id}",${text(e.event)},${text(e.reason)},${e.occurred_at},` +
   `${e.recorded_at},${id(e.user_id)},${e.fence},${id(e.lease_id)},${e.activated_at},${e.expires_at},` +
   `${e.metadata === null ? 'null' : text(canonical(e.metadata))},${text(e.key_id)},${text(e.actor)},${text(e.request_id)},` +
   `${e.tokens_after},${e.leases_after}]`;
 
-const text = (value: string | null): string => JSON.stringify(value);
+const PLAIN = /^[\w.:-]*$/;
+const text = (value: string | null): string =>
+  value !== null && PLAIN.test(value) ? `"${value}"` : JSON.stringify(value);
 const id = (uuid: string | null): string => (uuid === null ? 'null' : `"${uuid}"`);
 
 /** The same text for the same JSON, in whatever order a store gives the keys back. */

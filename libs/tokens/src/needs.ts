@@ -30,19 +30,20 @@ export const needs = (some: Partial<Needs>): Needs => ({ ...NOTHING, ...some });
  * the lists, so each name asks for one more entry of each list that is asked for at all.
  */
 export function together(all: readonly Needs[]): Needs {
-  const tokenIds = all.flatMap((one) => one.tokenIds);
-  const sum = (list: 'free' | 'due' | 'grants' | 'oldest'): number => all.reduce((total, one) => total + one[list], 0);
-  const spare = sum('free') > 0 ? tokenIds.length : 0;
-  return {
-    tokenIds,
-    free: sum('free') + spare,
-    due: sum('due') + DUE_ON_THE_WAY,
-    grants: sum('grants'),
-    oldest: sum('oldest') + spare,
-    users: all.flatMap((one) => one.users),
-    keys: all.flatMap((one) => one.keys),
-    answers: all.flatMap((one) => one.answers),
-  };
+  const [tokenIds, users, keys, answers]: [string[], string[], string[], AnswerName[]] = [[], [], [], []];
+  let [free, due, grants, oldest] = [0, DUE_ON_THE_WAY, 0, 0];
+  for (const one of all) {
+    tokenIds.push(...one.tokenIds);
+    users.push(...one.users);
+    keys.push(...one.keys);
+    answers.push(...one.answers);
+    free += one.free;
+    due += one.due;
+    grants += one.grants;
+    oldest += one.oldest;
+  }
+  const spare = free > 0 ? tokenIds.length : 0;
+  return { tokenIds, free: free + spare, due, grants, oldest: oldest + spare, users, keys, answers };
 }
 
 /** How many overdue leases a batch writes down beyond what it takes, so that a busy pool needs no sweep. */

@@ -50,7 +50,7 @@ export class Admission {
       return false;
     }
     this.#underWay++;
-    res.once('close', () => this.#underWay--);
+    res.on('close', () => this.#underWay--);
     return true;
   }
 

@@ -3,7 +3,7 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiProperty, type ApiPropertyOptions } from '@nestjs/swagger';
 import { MAX_METADATA_BYTES, MAX_TTL_SECONDS, POOL_NAME, whyNotMetadata } from '@app/tokens';
-import { ValidateBy, ValidateIf, type ValidationArguments } from 'class-validator';
+import { ValidateBy, type ValidationArguments } from 'class-validator';
 import { isUuid } from '../uuid.js';
 import type { ProblemCode } from './problem.js';
 
@@ -198,7 +198,13 @@ function field(
   const property = { ...schema, description, example, required: !optional, ...(nullable && { nullable }) };
   return applyDecorators(
     ApiProperty(property as ApiPropertyOptions),
-    ValidateIf((_, value) => !(optional && value === undefined) && !(nullable && value === null)),
-    ValidateBy({ name: 'rule', validator: { validate: (value) => whyNot(value) === null } }, { message, context }),
+    ValidateBy(
+      { name: 'rule', validator: { validate: (value) => whyNot(value) === null } },
+      {
+        message,
+        context,
+        validateIf: (_, value) => !(optional && value === undefined) && !(nullable && value === null),
+      },
+    ),
   );
 }

@@ -100,7 +100,7 @@ export class HttpAdapter extends ExpressAdapter {
   #follow(res: ServerResponse): void {
     this.#inFlight.add(res);
     if (this.#isStopping) res.setHeader('connection', 'close');
-    res.once('close', () => {
+    res.on('close', () => {
       this.#inFlight.delete(res);
       if (this.#isHangingUp && !this.#openOn(res.req.socket)) res.req.socket.destroy();
     });

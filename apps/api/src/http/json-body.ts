@@ -21,7 +21,7 @@ export function jsonBody(req: Request, _res: Response, next: NextFunction): void
     if (size <= MAX_BODY_BYTES) chunks.push(chunk);
     else chunks.length = 0;
   });
-  req.once('end', () => {
+  req.on('end', () => {
     try {
       if (size > 0) req.body = parsed(req, chunks, size);
     } catch (error) {
@@ -30,8 +30,10 @@ export function jsonBody(req: Request, _res: Response, next: NextFunction): void
     next();
   });
   // A client that goes away amid its body: nobody is left to be answered.
-  req.once('error', () => undefined);
+  req.on('error', ignored);
 }
+
+const ignored = (): void => undefined;
 
 function parsed({ headers }: Request, chunks: Buffer[], size: number): unknown {
   if (size > MAX_BODY_BYTES) throw new HttpProblem('body_too_large', `the body has more than ${MAX_BODY_BYTES} bytes`);

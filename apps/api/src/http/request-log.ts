@@ -37,11 +37,11 @@ export function requestLog(
     res.requestId = requestId;
     res.setHeader('x-request-id', requestId);
     for (const [name, value] of headers) res.setHeader(name, value);
-    res.once('close', () => {
+    res.on('close', () => {
       const duration_ms = Math.round((performance.now() - start) * 1000) / 1000;
       metrics.record(method, routeOf(req), res.writableFinished ? res.statusCode : undefined, duration_ms);
-      const by = { key: req.key?.id, address: req.address };
-      const line = { request_id: requestId, method, path, status: res.statusCode, duration_ms, ...by };
+      const { statusCode: status } = res;
+      const line = { request_id: requestId, method, path, status, duration_ms, key: req.key?.id, address: req.address };
       if (path === METRICS) logger.debug(line, 'request');
       else if (res.writableFinished) logger.info(line, 'request');
       else logger.info({ ...line, status: null }, 'request given up by the client');
