@@ -1,5 +1,5 @@
 // Side by side: each round measures everything once, so that whatever else the machine does meets all alike, and
-// begins with another one each time.
+// begins with another one each time. Every other round goes backwards: who is measured after a heavy load has its writing to wait for.
 
 import { median } from './numbers.js';
 import type { Measured } from './measured.js';
@@ -25,7 +25,7 @@ export async function inRounds(rounds: number, cases: readonly Case[], say: (wha
   for (let round = 0; round < rounds; round++) {
     const first = Math.floor((round * cases.length) / rounds);
     for (let i = 0; i < cases.length; i++) {
-      const place = (first + i) % cases.length;
+      const place = (first + (round % 2 === 0 ? i : cases.length - i)) % cases.length;
       const { what, at, measure } = cases[place] as Case;
       const result = await measure();
       measured[place]?.push(result);

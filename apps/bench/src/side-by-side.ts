@@ -32,7 +32,7 @@ export const inProcess = (what: string, work: (caller: number) => Promise<unknow
   ask: (callers, seconds) => call(callers, seconds, work),
 });
 
-/** Warm first, each at the last of the numbers `ats`. */
+/** Warm first, each at the last of the numbers `ats`. In many short rounds, since what a machine can do changes within seconds. */
 export async function sideBySide(
   { isShort, rounds, cluster, say }: Bench,
   contenders: readonly Contender[],
@@ -46,8 +46,8 @@ export async function sideBySide(
     contenders.map(({ what, server, ask }) => ({
       what,
       at,
-      measure: () => withProcessorTime(cluster, server, () => ask(at, isShort ? 0.5 : 4)),
+      measure: () => withProcessorTime(cluster, server, () => ask(at, isShort ? 0.5 : 1)),
     })),
   );
-  return inRounds(rounds, cases, say);
+  return inRounds(isShort ? rounds : rounds * 4, cases, say);
 }
