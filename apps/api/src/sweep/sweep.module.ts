@@ -1,6 +1,6 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { ScheduleModule } from '@nestjs/schedule';
-import { RetentionScheduler } from './retention.scheduler.js';
+import { PartitionsScheduler } from './partitions.scheduler.js';
 import { SWEEP_INTERVAL_MS, SweepScheduler } from './sweep.scheduler.js';
 
 @Module({})
@@ -9,7 +9,7 @@ export class SweepModule {
     return {
       module: SweepModule,
       imports: [ScheduleModule.forRoot()],
-      providers: [SweepScheduler, RetentionScheduler, { provide: SWEEP_INTERVAL_MS, useValue: intervalMs }],
+      providers: [SweepScheduler, PartitionsScheduler, { provide: SWEEP_INTERVAL_MS, useValue: intervalMs }],
     };
   }
 }

@@ -1,4 +1,4 @@
-// Runs the sweep, and makes room for the events to come.
+// Runs the sweep.
 
 import { Inject, Injectable } from '@nestjs/common';
 import { SchedulerRegistry } from '@nestjs/schedule';
@@ -27,11 +27,6 @@ export class SweepScheduler extends RecurringRun {
       for (const { poolName, error } of failures) this.logger.warn({ pool: poolName, ...told(error) }, 'sweep failed');
     } catch (error) {
       this.logger.warn(told(error), 'sweep failed');
-    }
-    try {
-      await this.repository.makeRoom();
-    } catch (error) {
-      this.logger.warn(told(error), 'no room was made for the events to come');
     }
   }
 }

@@ -3,7 +3,7 @@
 
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** Months made ahead of the present one. The sweep keeps as many (statements.ts). */
+/** Months made ahead of the present one. The service keeps as many (statements.ts). */
 const MONTHS_AHEAD = 3;
 
 export class EventPartitions1700000000007 implements MigrationInterface {

@@ -1,0 +1,53 @@
+// Keeps the partitions of events: makes room for the months to come, and drops what is older than events are kept. At the
+// start, and then every hour; beside the sweep, which does not wait for it.
+
+import { Inject, Injectable } from '@nestjs/common';
+import { SchedulerRegistry } from '@nestjs/schedule';
+import { dropExpired, EventRetention, TokenPoolRepository } from '@app/tokens';
+import type { Logger } from 'pino';
+import { CONFIG, type Config } from '../config.js';
+import { LOGGER } from '../logger.js';
+import { RecurringRun, told } from './recurring-run.js';
+import { SWEEP_INTERVAL_MS } from './sweep.scheduler.js';
+
+/** A month comes to its end once a month; what went wrong need not be tried more often either. */
+const INTERVAL_MS = 3_600_000;
+
+@Injectable()
+export class PartitionsScheduler extends RecurringRun {
+  constructor(
+    private readonly repository: TokenPoolRepository,
+    private readonly retention: EventRetention,
+    timers: SchedulerRegistry,
+    @Inject(SWEEP_INTERVAL_MS) sweepIntervalMs: number,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'eventRetentionDays'>,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {
+    super(timers, 'partitions', sweepIntervalMs > 0 ? INTERVAL_MS : 0);
+  }
+
+  protected async run(isStopping: () => boolean): Promise<void> {
+    try {
+      await this.repository.makeRoom();
+    } catch (error) {
+      this.logger.warn(told(error), 'no room was made for the events to come');
+    }
+    try {
+      await this.#drop(isStopping);
+    } catch (error) {
+      this.logger.warn(told(error), 'no events were dropped');
+    }
+  }
+
+  async #drop(isStopping: () => boolean): Promise<void> {
+    const { eventRetentionDays: asked } = this.config;
+    const days = await this.retention.days();
+    if (asked !== null && asked !== days) {
+      const facts = { asked, days };
+      this.logger.warn(facts, 'EVENT_RETENTION_DAYS is not what the database says, and only its owner changes that');
+    }
+    if (days === null) return;
+    const dropped = await dropExpired(this.retention, isStopping);
+    if (dropped.length > 0) this.logger.info({ dropped, days }, 'events were dropped');
+  }
+}
