@@ -1,7 +1,7 @@
 // The exam of the port of keys, on PostgreSQL, and what only a database has to prove: no secret in it, and no rotation lost.
 
 import { randomUUID } from 'node:crypto';
-import { ApiKeys, KeyRing, SCOPES, type ApiKeyStore, type LiveKey } from '@app/keys';
+import { ApiKeys, KeyRing, SCOPES, type ApiKeyStore, type Bounds, type LiveKey } from '@app/keys';
 import { createDataSource, PostgresApiKeyStore } from '@app/tokens-postgres';
 import { Client } from 'pg';
 import type { DataSource } from 'typeorm';
@@ -70,7 +70,7 @@ test('two secrets are good after a rotation, and none after a revocation', async
   const first = await keys.create(REQUEST, null);
   const second = await keys.rotate(first.id, 60, null);
   const good = (key: string): Promise<LiveKey | null> => new KeyRing(store).check(key);
-  expect(await good(first.key)).toMatchObject({ id: first.id, pools: ['desks', 'seats'] });
+  expect(await good(first.key)).toMatchObject({ id: first.id, pools: new Set(['desks', 'seats']) });
   expect(await good(second.key)).not.toBeNull();
   await keys.revoke(first.id, null);
   expect(await good(first.key)).toBeNull();
@@ -96,7 +96,7 @@ test('what is sent again because its answer was lost is done once', async () => 
 });
 
 test('a list shows page by page what may do no more than the one who asks', async () => {
-  const within = { scopes: ['read', 'use'], pools: ['desks', 'seats'], expires_at: inSeconds(7200) } as const;
+  const within: Bounds = { scopes: ['read', 'use'], pools: new Set(['desks', 'seats']), expires_at: inSeconds(7200) };
   const expires_at = inSeconds(3600);
   const shown = await Promise.all(
     Array.from({ length: 5 }, () => keys.create({ ...REQUEST, name: randomUUID(), expires_at }, null)),

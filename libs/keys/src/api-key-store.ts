@@ -1,7 +1,7 @@
 // The port to wherever keys are kept. Its clock judges: what is over, and for how long something still holds.
 
 import type { ApiKeyPage, ApiKeyView } from './api-key.js';
-import type { Rights } from './rights.js';
+import type { Bounds, Rights } from './rights.js';
 
 export interface NewKey extends Rights {
   readonly id: string;
@@ -22,7 +22,7 @@ export interface StoredKey {
 
 export interface KeyQuery {
   /** Only those that may do no more; null: all. */
-  readonly within: Rights | null;
+  readonly within: Bounds | null;
   readonly limit: number;
   /** `next_cursor` of the page before. */
   readonly cursor?: string;

@@ -20,7 +20,7 @@ const REQUEST: KeyRequest = { name: 'a kiosk', scopes: ['use', 'read'], pools: [
 const GIVER: LiveKey = {
   id: 'giver0000000',
   scopes: ['read', 'use', 'keys'],
-  pools: ['desks', 'seats'],
+  pools: new Set(['desks', 'seats']),
   expires_at: SOON,
 };
 

@@ -106,7 +106,7 @@ export class KeyRing {
     }
     const { view, secretHash, old } = stored;
     const remembered = {
-      key: { id, scopes: view.scopes, pools: view.pools, expires_at: view.expires_at },
+      key: { id, scopes: view.scopes, pools: view.pools && new Set(view.pools), expires_at: view.expires_at },
       secretHash,
       // From when it was asked on: what is revoked meanwhile may not be in the answer.
       until: asked + Math.min(HOLDS_MS, stored.goodForMs),

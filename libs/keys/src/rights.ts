@@ -11,15 +11,20 @@ export interface Rights {
 }
 
 /** A key that was shown and is good. */
-export interface LiveKey extends Rights {
+export interface LiveKey extends Omit<Rights, 'pools'> {
   readonly id: string;
+  /** Null: all pools, also those to come. */
+  readonly pools: ReadonlySet<string> | null;
 }
 
-export const mayUse = ({ pools }: Pick<Rights, 'pools'>, poolName: string): boolean =>
-  pools === null || pools.includes(poolName);
+/** How much somebody who gives keys, or looks at them, may do himself. */
+export type Bounds = Omit<LiveKey, 'id'>;
+
+export const mayUse = ({ pools }: Pick<LiveKey, 'pools'>, poolName: string): boolean =>
+  pools === null || pools.has(poolName);
 
 /** What of `asked` goes beyond what the giver has, in words; null when nothing does. */
-export function excess(asked: Rights, giver: Rights): string | null {
+export function excess(asked: Rights, giver: Bounds): string | null {
   const scope = asked.scopes.find((one) => !giver.scopes.includes(one));
   if (scope !== undefined) return `the scope ${scope}`;
   if (asked.pools === null && giver.pools !== null) return 'all pools';

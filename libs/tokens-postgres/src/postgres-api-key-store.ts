@@ -47,7 +47,7 @@ export class PostgresApiKeyStore extends ApiKeyStore {
   async list({ within, limit, cursor }: KeyQuery): Promise<ApiKeyPage> {
     const { scopes = SCOPES, pools = null, expires_at = null } = within ?? {};
     const after = readCursor('keys', cursor) ?? '';
-    const values = [limit + 1, after, texts(scopes), pools && texts(pools), expires_at];
+    const values = [limit + 1, after, texts(scopes), pools && texts([...pools]), expires_at];
     const rows = await this.#database.read<ApiKeyView>(LIST_KEYS, values);
     const keys = rows.slice(0, limit);
     return { keys, next_cursor: rows.length > limit ? writeCursor('keys', keys.at(-1)!.id) : null };

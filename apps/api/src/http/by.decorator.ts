@@ -19,5 +19,5 @@ function rightsOf(key: LiveKey | null): Omit<Caller, 'requestId' | 'trace'> {
   // Behind the guard there is always one; if ever there is not, nobody may do nothing.
   if (key === null) return { keyId: '', pools: new Set(), mayOperate: false };
   const { id: keyId, pools, scopes } = key;
-  return { keyId, pools: pools && new Set(pools), mayOperate: scopes.includes('operate') };
+  return { keyId, pools, mayOperate: scopes.includes('operate') };
 }
