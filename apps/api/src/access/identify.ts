@@ -17,7 +17,10 @@ declare module 'node:http' {
   }
 }
 
-/** What is served to everybody, without a key and without a limit; `@Public` says the same on its routes. */
+/**
+ * What is served to everybody, without a key and without a limit. There is no route yet, whose mark would tell: `@Public` says
+ * it again, and where the two differ nobody gets in, which test/http/access.spec.ts sees for every route.
+ */
 const FOR_EVERYBODY = /^\/(?:|health\/.*|console(?:\/.*)?|docs(?:\/.*)?|openapi(?:-3\.0)?\.json)$/;
 const BEARER = /^bearer +(\S+) *$/i;
 
