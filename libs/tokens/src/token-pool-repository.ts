@@ -36,3 +36,6 @@ export abstract class TokenPoolRepository {
   /** Names of pools that have work for a sweep: overdue leases, idle tokens, tokens still to be made, old answers. */
   abstract poolsToSweep(): Promise<string[]>;
 }
+
+/** What a decision about a whole pool needs of it. */
+export type Transactions = Pick<TokenPoolRepository, 'change' | 'create'>;

@@ -9,7 +9,7 @@ import type { LeaseClaim } from './lease-claim.js';
 import { needs } from './needs.js';
 import { newPolicy, type PolicyChange, type PoolKind } from './pool-policy.js';
 import type { AllocateRequest, Grant, Renewal, TokenPool } from './token-pool.js';
-import type { TokenPoolRepository } from './token-pool-repository.js';
+import type { Transactions } from './token-pool-repository.js';
 import type { TokenReader } from './token-reader.js';
 import type { Token } from './token.js';
 import type { PoolView } from './views.js';
@@ -34,7 +34,7 @@ export class TokenPoolService {
 
   constructor(
     private readonly queue: CommandQueue,
-    private readonly repository: TokenPoolRepository,
+    private readonly transactions: Transactions,
     private readonly reader: TokenReader,
   ) {}
 
@@ -69,7 +69,7 @@ export class TokenPoolService {
     const chunk = needs({ oldest: CHUNK, due: CHUNK, answers: idempotency ? [name] : [] });
     let released = 0;
     for (let lastFence = Infinity; ;) {
-      const ending = this.repository.change(poolName, chunk, (pool) => {
+      const ending = this.transactions.change(poolName, chunk, (pool) => {
         pool.caller = caller;
         const earlier = idempotency && pool.answers.find(name, idempotency);
         const ended = earlier ? 0 : pool.releaseOldest(CHUNK, lastFence);
@@ -89,13 +89,13 @@ export class TokenPoolService {
 
   /** @throws DomainError `invalid_request`, `pool_exists`, `unavailable` */
   async createPool(name: string, kind: PoolKind, given: PolicyChange, caller: Caller | null = null): Promise<PoolView> {
-    const lacking = await this.repository.create(newPolicy(name, kind, given), (pool) => filled(pool, caller));
+    const lacking = await this.transactions.create(newPolicy(name, kind, given), (pool) => filled(pool, caller));
     return afterwards(this.#whole(name, lacking, caller));
   }
 
   /** @throws DomainError `pool_not_found`, `invalid_request`, `unavailable` */
   async changePool(poolName: string, change: PolicyChange, caller: Caller | null = null): Promise<PoolView> {
-    const lacking = await this.repository.change(poolName, needs({}), (pool) => {
+    const lacking = await this.transactions.change(poolName, needs({}), (pool) => {
       pool.changePolicy(change);
       return filled(pool, caller);
     });
@@ -104,7 +104,7 @@ export class TokenPoolService {
 
   /** Makes the tokens that a fixed pool lacks, in chunks. What a crash interrupts, the sweep goes on with. */
   async fill(poolName: string, caller: Caller | null = null): Promise<void> {
-    while ((await this.repository.change(poolName, needs({}), (pool) => filled(pool, caller))) > 0);
+    while ((await this.transactions.change(poolName, needs({}), (pool) => filled(pool, caller))) > 0);
   }
 
   /** Of a deleted token, too. @throws DomainError `token_not_found`, `unavailable` */

@@ -12,7 +12,7 @@ import { BatchTracer } from './batch-tracer.js';
 import { MetricBridge } from './metric-bridge.js';
 import { traceRequests } from './request-tracer.js';
 import type { Telemetry } from './telemetry.js';
-import { TracedTokenPoolRepository } from './traced-token-pool-repository.js';
+import { TracedTransactions } from './traced-transactions.js';
 
 const NAME = 'token-pool-service';
 
@@ -46,7 +46,7 @@ export function startTelemetry(logger: Logger): Telemetry {
   return {
     handlers: [traceRequests(tracer)],
     beside: (observer) => both(observer, batches),
-    traced: (repository) => new TracedTokenPoolRepository(repository, tracer),
+    traced: (transactions) => new TracedTransactions(transactions, tracer),
     measure: (families) => bridge.connect(families),
     end: async () => {
       bridge.disconnectDatabase();

@@ -1,42 +1,23 @@
-// A repository whose transactions are shown in the trace of the request that asked for them: those on whole pools, which
-// go through no queue.
+// Transactions on whole pools, which go through no queue, shown in the trace of the request that asked for them.
 
 import { api } from '@opentelemetry/sdk-node';
-import { Phases, TokenPoolRepository, type Caller, type Needs, type PoolPolicy, type TokenPool } from '@app/tokens';
+import { Phases, type Caller, type Needs, type PoolPolicy, type TokenPool, type Transactions } from '@app/tokens';
 import { DATABASE, phaseAttributes, tracePhases } from './transaction-spans.js';
 
 type Decision<T> = (pool: TokenPool) => T;
 
-export class TracedTokenPoolRepository extends TokenPoolRepository {
+export class TracedTransactions implements Transactions {
   constructor(
-    private readonly repository: TokenPoolRepository,
+    private readonly transactions: Transactions,
     private readonly tracer: api.Tracer,
-  ) {
-    super();
-  }
+  ) {}
 
   change<T>(poolName: string, needs: Needs, decide: Decision<T>): Promise<T> {
-    return this.#traced(poolName, decide, (deciding) => this.repository.change(poolName, needs, deciding));
-  }
-
-  changeIfIdle<T>(poolName: string, needs: Needs, decide: Decision<T>): Promise<T | undefined> {
-    return this.repository.changeIfIdle(poolName, needs, decide);
+    return this.#traced(poolName, decide, (deciding) => this.transactions.change(poolName, needs, deciding));
   }
 
   create<T>(policy: PoolPolicy, decide: Decision<T>): Promise<T> {
-    return this.#traced(policy.name, decide, (deciding) => this.repository.create(policy, deciding));
-  }
-
-  forgetAnswers(poolName: string, most: number): Promise<number> {
-    return this.repository.forgetAnswers(poolName, most);
-  }
-
-  makeRoom(): Promise<void> {
-    return this.repository.makeRoom();
-  }
-
-  poolsToSweep(): Promise<string[]> {
-    return this.repository.poolsToSweep();
+    return this.#traced(policy.name, decide, (deciding) => this.transactions.create(policy, deciding));
   }
 
   /** Whoever asks is known only to the decision: a transaction that never came so far is in no trace. */
