@@ -48,6 +48,7 @@ test('a migration waits for nobody for much longer than a second, lets others pa
   const user = new Client({ connectionString: url.href });
   await user.connect();
   await user.query('BEGIN; CREATE TABLE pools ()');
+  const said = jest.spyOn(console, 'log').mockImplementation();
   let isDone = false;
   const migrating = migrate(url.href).then(() => (isDone = true));
   await untilWaiting(url.href);
@@ -57,8 +58,23 @@ test('a migration waits for nobody for much longer than a second, lets others pa
   expect(isDone).toBe(false);
   await user.query('ROLLBACK');
   expect(await migrating).toBe(true);
+  expect(said).not.toHaveBeenCalled();
   await user.end();
   await client.query('DROP DATABASE "in-use" WITH (FORCE)');
+});
+
+test('a migration that fails is named', async () => {
+  await client.query('CREATE DATABASE "in-the-way"');
+  const url = new URL(database.url);
+  url.pathname = '/in-the-way';
+  const other = new Client({ connectionString: url.href });
+  await other.connect();
+  await other.query('CREATE TABLE pools ()');
+  await other.end();
+  await expect(migrate(url.href)).rejects.toThrow(
+    'Migration "PoolsTokensEvents1700000000000" failed, error: relation "pools" already exists',
+  );
+  await client.query('DROP DATABASE "in-the-way" WITH (FORCE)');
 });
 
 test('every migration can be taken back and made again', async () => {

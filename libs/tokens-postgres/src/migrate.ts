@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
-import { DataSource } from 'typeorm';
+import { AbstractLogger, DataSource } from 'typeorm';
 import { createDataSource } from './data-source.js';
 import { expectRole, grantTo, roleOf } from './grants.js';
 
@@ -25,7 +25,7 @@ export interface MigrateOptions {
 /**
  * As the role that owns the schema, or is to own it. The names of the migrations that ran, without those before one that
  * had to give way to somebody.
- * @throws the database's error, when it cannot be reached or a migration fails (which is then rolled back)
+ * @throws the database's error when it cannot be reached; one that names the migration when that fails (which is then rolled back)
  */
 export async function migrate(url: string, { serviceUrl = url }: MigrateOptions = {}): Promise<string[]> {
   // The lock has a connection of its own, without the limits under which requests run.
@@ -36,13 +36,15 @@ export async function migrate(url: string, { serviceUrl = url }: MigrateOptions 
     const role = roleOf(serviceUrl) === roleOf(url) ? null : roleOf(serviceUrl);
     if (role !== null) await expectRole(role, lock);
     while (!(await isHad(lock))) await sleep(LOCK_PAUSE_MS);
+    const failure = new LastFailure();
     const source = new DataSource({
       ...createDataSource(url, { poolSize: 1 }).options,
+      logger: failure,
       extra: { options: `-c lock_timeout=${LOCK_TIMEOUT_MS}` },
     });
     await source.initialize();
     try {
-      const ran = await patiently(source);
+      const ran = await patiently(source, failure);
       if (role !== null) await grantTo(role, lock);
       return ran;
     } finally {
@@ -53,6 +55,17 @@ export async function migrate(url: string, { serviceUrl = url }: MigrateOptions 
   }
 }
 
+/** Keeps what TypeORM would print of each failure: a migration that gives way and is tried again is none. */
+class LastFailure extends AbstractLogger {
+  words: string | null = null;
+
+  override logMigration(words: string): void {
+    this.words = words;
+  }
+
+  protected writeLog(): void {}
+}
+
 /** Asked for again and again: who waits in a statement holds a snapshot, and CREATE INDEX CONCURRENTLY waits for that. */
 async function isHad(lock: Client): Promise<boolean> {
   const { rows } = await lock.query<{ is_had: boolean }>('SELECT pg_try_advisory_lock($1) AS is_had', [MIGRATION_LOCK]);
@@ -60,14 +73,15 @@ async function isHad(lock: Client): Promise<boolean> {
 }
 
 /** One migration after the other; one that cannot have a table gives way and tries again. */
-async function patiently(source: DataSource): Promise<string[]> {
+async function patiently(source: DataSource, failure: LastFailure): Promise<string[]> {
   for (let tries = 1; ; tries++) {
+    failure.words = null;
     try {
       const ran = await source.runMigrations({ transaction: 'each' });
       return ran.map(({ name }) => name);
     } catch (error) {
       const isLocked = (error as { code?: unknown }).code === '55P03';
-      if (!isLocked || tries === TRIES) throw error;
+      if (!isLocked || tries === TRIES) throw failure.words === null ? error : new Error(failure.words);
       await sleep(PAUSE_MS);
     }
   }
