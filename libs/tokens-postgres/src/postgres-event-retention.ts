@@ -63,7 +63,7 @@ export class PostgresEventRetention extends EventRetention {
       if (!stored) throw new Error(`there are events of a pool ${pool}, which is not there`);
       const { parts, ...state } = await fold({ ...stored, begins }, pages(begins?.seq ?? 0));
       let [part, tokens, leases] = [0, 0, 0];
-      for (const rows of parts) {
+      for await (const rows of parts) {
         await ask(SAVE_SNAPSHOT_TOKENS, [pool, state.seq, part++, JSON.stringify(rows)]);
         tokens += rows.length;
         leases += rows.filter(({ lease }) => lease !== null).length;

@@ -21,6 +21,7 @@ import {
   type PoolView,
   type RecordedEventView,
   type RestoreView,
+  type SnapshotTokenView,
   type StoredPoolView,
   type TokenPage,
   type TokenQuery,
@@ -150,7 +151,10 @@ export class PostgresTokenReader extends TokenReader {
     return this.#database.snapshot(async (ask) => {
       const [pool] = await ask<Omit<StoredPoolView, 'tokens' | 'begins'>>(STORED_POOL, [poolName]);
       if (!pool) throw notFound(poolName);
-      const begins = await snapshotOf(ask, poolName, true);
+      const snapshot = await snapshotOf(ask, poolName, true);
+      const parts: (readonly SnapshotTokenView[])[] = [];
+      for await (const part of snapshot?.parts ?? []) parts.push(part);
+      const begins = snapshot && { ...snapshot, parts };
       const tokens: TokenView[] = [];
       for (;;) {
         const page = await ask<TokenView>(STORED_TOKENS, [poolName, STORED_PAGE, tokens.at(-1)?.id ?? NIL_UUID]);

@@ -1,4 +1,4 @@
-// Reads a pool's last snapshot, whole.
+// Reads a pool's last snapshot, its tokens a part at a time.
 
 import type { SnapshotTokenView, SnapshotView } from '@app/tokens';
 import type { Statement, Value } from './exchange.js';
@@ -8,12 +8,14 @@ type Ask = <Row>(statement: Statement, values: Value[]) => Promise<Row[]>;
 
 /** @param isBeginning only one whose events are not there any more */
 export async function snapshotOf(ask: Ask, pool: string, isBeginning: boolean): Promise<SnapshotView | null> {
-  const [snapshot] = await ask<Omit<SnapshotView, 'tokens'>>(SNAPSHOT, [pool, isBeginning]);
-  if (!snapshot) return null;
-  const tokens: SnapshotTokenView[] = [];
+  const [snapshot] = await ask<Omit<SnapshotView, 'parts'>>(SNAPSHOT, [pool, isBeginning]);
+  return snapshot ? { ...snapshot, parts: partsOf(ask, pool, snapshot.seq) } : null;
+}
+
+async function* partsOf(ask: Ask, pool: string, seq: number): AsyncGenerator<readonly SnapshotTokenView[]> {
   for (let part = 0; ; part++) {
-    const [row] = await ask<{ tokens: SnapshotTokenView[] }>(SNAPSHOT_TOKENS, [pool, snapshot.seq, part]);
-    if (!row) return { ...snapshot, tokens };
-    for (const token of row.tokens) tokens.push(token);
+    const [row] = await ask<{ tokens: readonly SnapshotTokenView[] }>(SNAPSHOT_TOKENS, [pool, seq, part]);
+    if (!row) return;
+    yield row.tokens;
   }
 }

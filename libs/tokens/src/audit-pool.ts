@@ -36,7 +36,7 @@ export async function auditPool(
   expected?: ChainPoint,
 ): Promise<AuditReport> {
   const stored = await reader.stored(poolName);
-  const auditor = new Auditor(stored.size, stored.restores, stored.begins);
+  const auditor = await Auditor.of(stored);
   const chain = new ChainAuditor(stored, expected, stored.begins ?? undefined);
   const read = (after: number): Promise<readonly RecordedEventView[]> =>
     reader.storedEvents(poolName, after, Math.min(PAGE, stored.last_seq - after));

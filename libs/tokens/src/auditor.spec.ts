@@ -98,6 +98,41 @@ describe('the feed of a pool that was used', () => {
   });
 });
 
+describe('what the first events folded to', () => {
+  const keptAfter = (events: number) => {
+    const auditor = audited(feed.slice(0, events));
+    return { ...auditor.state, hash: '', parts: [...auditor.tokensBy(1)] };
+  };
+
+  // An eviction and its grant are never parted: they are of one transaction.
+  test.each([0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17])(
+    'is as good as they are when %i are gone',
+    async (gone) => {
+      const begins = keptAfter(gone);
+      const auditor = await Auditor.of({ size: SIZE, restores: [], begins });
+      feed.slice(gone).forEach((event) => auditor.add(asStored(event)));
+      expect(auditor.finish()).toEqual([]);
+      expect(auditor).toMatchObject({ events: 17, tokens: 2, openLeases: 2 });
+      const fences = begins.parts.flat().map(({ lease }) => lease?.fence ?? Infinity);
+      expect(fences).toEqual(fences.toSorted((one, other) => one - other));
+    },
+  );
+
+  test('is taken in while others have their turn after each part', async () => {
+    const parts = Array.from({ length: 20 }, () => keptAfter(17).parts.flat());
+    let turns = 0;
+    let isDone = false;
+    const turn = (): void => {
+      turns++;
+      if (!isDone) setImmediate(turn);
+    };
+    setImmediate(turn);
+    await Auditor.of({ size: SIZE, restores: [], begins: { ...keptAfter(17), parts } });
+    isDone = true;
+    expect(turns).toBeGreaterThanOrEqual(parts.length);
+  });
+});
+
 /** The feed with one event told differently. */
 const told = (seq: number, otherwise: Partial<EventView>) => (events: EventView[]) =>
   events.map((event) => (event.seq === seq ? { ...event, ...otherwise } : event));

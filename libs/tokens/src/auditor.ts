@@ -4,7 +4,15 @@
 import { fromIso, toIso, type Instant } from './instant.js';
 import { HeldByUser } from './held-by-user.js';
 import { isEviction } from './token-event.js';
-import type { EventView, RestoreView, SnapshotTokenView, SnapshotView, StoredEventView, TokenView } from './views.js';
+import type {
+  EventView,
+  RestoreView,
+  SnapshotTokenView,
+  SnapshotView,
+  StoredEventView,
+  StoredPoolView,
+  TokenView,
+} from './views.js';
 
 const REASONS: Record<EventView['event'], readonly EventView['reason'][]> = {
   generated: [null],
@@ -16,12 +24,14 @@ const REASONS: Record<EventView['event'], readonly EventView['reason'][]> = {
 };
 
 interface OpenLease {
+  readonly tokenId: string;
   readonly userId: string;
   readonly fence: number;
   readonly expiresAt: Instant;
 }
 
 interface FoldedToken {
+  readonly id: string;
   lease: OpenLease | null;
   lastActivatedAt: Instant | null;
   lastEndAt: Instant;
@@ -59,16 +69,30 @@ export class Auditor {
   /**
    * @param size the most tokens the pool may ever have had
    * @param restores the jumps of its numbers that are written down, oldest first; every other one is a finding
-   * @param begins what the events folded to that are not there any more
+   * @param begins what the events folded to that are not there any more, but for its tokens
    */
   constructor(
     private readonly size: number,
     restores: readonly RestoreView[] = [],
-    begins: SnapshotView | null = null,
+    begins: Omit<SnapshotView, 'parts'> | null = null,
   ) {
     const later = restores.filter(({ after_seq }) => after_seq >= (begins?.seq ?? 0));
     this.#restores = new Map(later.map((restore) => [restore.after_seq, restore]));
-    if (begins) this.#beginAt(begins);
+    if (!begins) return;
+    this.#seq = begins.seq;
+    this.#recordedAt = begins.recorded_at;
+    this.#fence = begins.last_fence;
+    this.#lastEvictionAt = begins.last_eviction_at ?? -Infinity;
+  }
+
+  /** Of a pool as it is stored. Where it begins with a snapshot of a million tokens, others have their turn in between. */
+  static async of({ size, restores, begins }: Pick<StoredPoolView, 'size' | 'restores' | 'begins'>): Promise<Auditor> {
+    const auditor = new Auditor(size, restores, begins);
+    for await (const part of begins?.parts ?? []) {
+      for (const token of part) auditor.#recall(token);
+      await new Promise(setImmediate);
+    }
+    return auditor;
   }
 
   /** The fence of the latest grant. */
@@ -89,7 +113,7 @@ export class Auditor {
   }
 
   /** What a snapshot after the last event says of the pool. */
-  get state(): Omit<SnapshotView, 'hash' | 'tokens'> {
+  get state(): Omit<SnapshotView, 'hash' | 'parts'> {
     return {
       seq: this.#seq,
       recorded_at: this.#recordedAt,
@@ -101,7 +125,7 @@ export class Auditor {
   /** … and of its tokens, so many at a time. */
   *tokensBy(most: number): Generator<SnapshotTokenView[]> {
     let part: SnapshotTokenView[] = [];
-    for (const [id, { lease, lastActivatedAt, lastEndAt }] of this.#tokens) {
+    for (const { id, lease, lastActivatedAt, lastEndAt } of this.#heldFirst()) {
       part.push({
         id,
         last_activated_at: lastActivatedAt,
@@ -173,17 +197,15 @@ export class Auditor {
     return this.findings;
   }
 
-  #beginAt({ seq, recorded_at, last_fence, last_eviction_at, tokens }: SnapshotView): void {
-    this.#seq = seq;
-    this.#recordedAt = recorded_at;
-    this.#fence = last_fence;
-    this.#lastEvictionAt = last_eviction_at ?? -Infinity;
-    for (const { id, last_activated_at, last_end_at, lease: of } of tokens) {
-      const lease = of && { userId: of.user_id, fence: of.fence, expiresAt: of.expires_at };
-      this.#tokens.set(id, { lease, lastActivatedAt: last_activated_at, lastEndAt: last_end_at });
-    }
-    const leases = [...this.#tokens.values()].flatMap(({ lease }) => lease ?? []);
-    for (const lease of leases.sort((a, b) => a.fence - b.fence)) this.#open.set(lease.fence, lease);
+  #recall({ id, last_activated_at, last_end_at, lease: of }: SnapshotTokenView): void {
+    const lease = of && { tokenId: id, userId: of.user_id, fence: of.fence, expiresAt: of.expires_at };
+    this.#tokens.set(id, { id, lease, lastActivatedAt: last_activated_at, lastEndAt: last_end_at });
+    if (lease) this.#open.set(lease.fence, lease);
+  }
+
+  *#heldFirst(): Generator<FoldedToken> {
+    for (const { tokenId } of this.#open.values()) yield this.#tokens.get(tokenId) as FoldedToken;
+    for (const token of this.#tokens.values()) if (token.lease === null) yield token;
   }
 
   /** Where the pool was restored, its numbers go on as was written down then. */
@@ -207,7 +229,8 @@ export class Auditor {
 
   #generated(event: StoredEventView, token: FoldedToken | undefined): void {
     this.#expect(!token, event, 'generates a token that exists');
-    this.#tokens.set(event.token_id, { lease: null, lastActivatedAt: null, lastEndAt: 0 });
+    const id = event.token_id;
+    this.#tokens.set(id, { id, lease: null, lastActivatedAt: null, lastEndAt: 0 });
     this.#expect(this.#tokens.size <= this.size, event, `makes more than ${this.size} tokens`);
   }
 
@@ -224,6 +247,7 @@ export class Auditor {
     const afterEviction = isEviction(this.#previous?.reason ?? null);
     this.#expect(afterEviction === (event.reason === 'allocated_after_eviction'), event, `has reason ${event.reason}`);
     const lease = {
+      tokenId: token.id,
       userId: event.user_id ?? '',
       fence: event.fence ?? 0,
       expiresAt: event.expires_at ?? 0,

@@ -3,10 +3,7 @@
 
 import { Auditor } from './auditor.js';
 import { ChainAuditor } from './chain-auditor.js';
-import type { RecordedEventView, SnapshotTokenView, SnapshotView, StoredPoolView } from './views.js';
-
-/** The whole state after an event, its tokens a part at a time. */
-export type SnapshotFold = Omit<SnapshotView, 'tokens'> & { readonly parts: Iterable<readonly SnapshotTokenView[]> };
+import type { RecordedEventView, SnapshotView, StoredPoolView } from './views.js';
 
 /** The port to wherever events are kept. All throws DomainError `unavailable`. */
 export abstract class EventRetention {
@@ -26,7 +23,7 @@ export abstract class EventRetention {
     fold: (
       stored: Omit<StoredPoolView, 'tokens'>,
       pages: AsyncIterable<readonly RecordedEventView[]>,
-    ) => Promise<SnapshotFold>,
+    ) => Promise<SnapshotView>,
   ): Promise<boolean>;
 
   /**
@@ -60,7 +57,7 @@ export async function dropExpired(
 }
 
 const fold: Parameters<EventRetention['snapshot']>[2] = async (stored, pages) => {
-  const auditor = new Auditor(stored.size, stored.restores, stored.begins);
+  const auditor = await Auditor.of(stored);
   const chain = new ChainAuditor(stored, undefined, stored.begins ?? undefined);
   let pool = '';
   for await (const page of pages) {

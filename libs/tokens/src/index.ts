@@ -14,7 +14,7 @@ export { checkExport, exportLines, type ExportReport } from './export.js';
 export type { Follower } from './follower.js';
 export type { Holding } from './holdings.js';
 export { fromIso, toIso, type Instant } from './instant.js';
-export { EventRetention, dropExpired, type SnapshotFold } from './event-retention.js';
+export { EventRetention, dropExpired } from './event-retention.js';
 export { InvariantViolation } from './invariant-violation.js';
 export type { LeaseClaim } from './lease-claim.js';
 export { fenceOf } from './lease-id.js';

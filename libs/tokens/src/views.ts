@@ -203,7 +203,8 @@ export interface SnapshotView {
   readonly last_eviction_at: Instant | null;
   /** Of the event with that seq, and with it of all before. */
   readonly hash: string;
-  readonly tokens: readonly SnapshotTokenView[];
+  /** Its tokens, some thousands at a time: those that are held first, in the order of granting. */
+  readonly parts: Iterable<readonly SnapshotTokenView[]> | AsyncIterable<readonly SnapshotTokenView[]>;
 }
 
 export interface SnapshotTokenView {
