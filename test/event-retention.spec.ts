@@ -1,7 +1,7 @@
 // Events that are older than they are kept: dropped a month at a time, after a snapshot from which everything goes on.
 
 import { Client } from 'pg';
-import { auditPool, checkExport, dropExpired, exportLines, sweep, type TokenReader } from '@app/tokens';
+import { auditPool, checkExport, compareExport, dropExpired, exportLines, sweep, type TokenReader } from '@app/tokens';
 import { createDataSource, keepEventsFor, PostgresEventRetention } from '@app/tokens-postgres';
 import type { DataSource } from 'typeorm';
 import { startAppOn } from './support/app.js';
@@ -215,11 +215,21 @@ test('whoever asks for what is gone is told so, and where to begin', async () =>
 
 test('an export begins where the events begin, and proves itself', async () => {
   await keepFor(DAYS);
+  const whole = await checkExport(of(await lines(exportLines(service.reader, 'p'))));
+  expect(await compareExport(whole, service.reader)).toEqual({ findings: [], lacking: null });
   await dropExpired(retention);
+  expect(await compareExport(whole, service.reader)).toEqual({ findings: [], lacking: null });
   const text = await lines(exportLines(service.reader, 'p'));
   expect(JSON.parse(text[0]!)).toMatchObject({ begins: { seq: await begins() } });
   const { last_seq } = await service.reader.pool('p');
   expect(await checkExport(of(text))).toMatchObject({ findings: [], last_seq, events: last_seq - (await begins()) });
+  await keepFor(1);
+  await clock.advance(100 * DAY);
+  while ((await dropExpired(retention)).length > 0);
+  expect(await compareExport(whole, service.reader)).toMatchObject({
+    findings: [],
+    lacking: expect.stringMatching(/^its events up to seq \d+ were dropped$/) as string,
+  });
   const without = await checkExport(of([text[0]!, ...text.slice(2)]));
   expect(without.findings.length).toBeGreaterThan(0);
 });

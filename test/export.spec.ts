@@ -1,6 +1,7 @@
 // The audit as a file: it holds every event, and says of itself whether it is whole and as it was.
 
-import { checkExport, exportLines } from '@app/tokens';
+import { Client } from 'pg';
+import { checkExport, compareExport, exportLines } from '@app/tokens';
 import { createTestDatabase, type TestDatabase } from './support/database.js';
 import { openService, wholeFeed, type Service } from './support/service.js';
 
@@ -10,13 +11,18 @@ let database: TestDatabase;
 let service: Service;
 let lines: string[];
 
+async function exported(pool: string): Promise<string[]> {
+  const written: string[] = [];
+  for await (const some of exportLines(service.reader, pool)) written.push(...some.trimEnd().split('\n'));
+  return written;
+}
+
 beforeAll(async () => {
   database = await createTestDatabase();
   service = await openService(database.url);
   await service.service.createPool('p', 'fixed', { size: 3 });
   for (let i = 0; i < 7; i++) await service.service.allocate('p', { userId: ANN, metadata: { b: 1, a: i } });
-  lines = [];
-  for await (const some of exportLines(service.reader, 'p')) lines.push(...some.trimEnd().split('\n'));
+  lines = await exported('p');
 });
 afterAll(async () => {
   await service.close();
@@ -54,4 +60,62 @@ test.each<[string, (of: string[]) => string[], RegExp]>([
 
 test.each([[['x']], [['{}']], [[]]])('what is no export is refused', async (of) => {
   await expect(checkExport(stream(of))).rejects.toThrow(/not an export|empty/);
+});
+
+describe('beside the database', () => {
+  const THERE = { findings: [], lacking: null };
+  const compared = async (of: readonly string[]) => compareExport(await checkExport(stream(of)), service.reader);
+  let client: Client;
+
+  beforeAll(async () => {
+    client = new Client({ connectionString: database.url });
+    await client.connect();
+    for (const pool of ['beside', 'before']) await service.service.createPool(pool, 'elastic', { size: 9 });
+    await service.service.generate('beside');
+    await withoutHash('beside');
+    await withoutHash('before');
+    await client.query(`UPDATE pools SET chained_after = last_seq, hashed_seq = last_seq WHERE name = 'before'`);
+  });
+  afterAll(() => client.end());
+
+  /** As a version before there were hashes does it. */
+  const withoutHash = (pool: string) =>
+    client.query(
+      `WITH p AS (UPDATE pools SET last_seq = last_seq + 1, token_count = token_count + 1 WHERE name = $1 RETURNING *)
+       INSERT INTO token_events (pool, seq, id, token_id, event, occurred_at, recorded_at)
+       SELECT name, last_seq, gen_random_uuid(), gen_random_uuid(), 'generated', clock_timestamp(), clock_timestamp() FROM p`,
+      [pool],
+    );
+  const changed = async (pool: string, seq: number) => {
+    await client.query('ALTER TABLE token_events_beginning DISABLE TRIGGER ALL');
+    await client.query('UPDATE token_events_beginning SET id = gen_random_uuid() WHERE pool = $1 AND seq = $2', [
+      pool,
+      seq,
+    ]);
+    await client.query('ALTER TABLE token_events_beginning ENABLE TRIGGER ALL');
+  };
+
+  test('its last event is found there, also after the pool has gone on', async () => {
+    expect(await compared(lines)).toEqual(THERE);
+    const [head, ...others] = lines;
+    const elsewhere = [head!.replace('"p"', '"q"'), ...others.map((text) => text.replace('"pool":"p"', '"pool":"q"'))];
+    const { findings } = await compared(elsewhere);
+    expect(findings).toEqual([expect.stringMatching(/^the database has no event \d+ of pool q$/)]);
+  });
+
+  test('what a version without hashes added last is compared from the last hash on', async () => {
+    const file = await exported('beside');
+    expect(await compared(file)).toEqual(THERE);
+    await service.service.generate('beside');
+    expect(await compared(file)).toEqual(THERE);
+    await changed('beside', 2);
+    expect((await compared(file)).findings).toEqual(['an event after seq 1 is another in the database']);
+  });
+
+  test('of what is from before there were hashes it is said that nothing could be compared', async () => {
+    expect(await compared(await exported('before'))).toEqual({
+      findings: [],
+      lacking: 'its events are from before there were hashes',
+    });
+  });
 });

@@ -2,6 +2,7 @@
 // there. So a file can be checked by itself, years later and without a database.
 
 import { ChainAuditor } from './chain-auditor.js';
+import type { ChainPoint } from './checkpoint.js';
 import { CHAIN_BEGINS, nextHash } from './event-chain.js';
 import type { TokenReader } from './token-reader.js';
 import type { RecordedEventView, RestoreView } from './views.js';
@@ -12,7 +13,7 @@ export interface ExportHead {
   readonly pool: string;
   readonly chained_after: number;
   /** The events up to this one were dropped, and this was its hash. */
-  readonly begins?: { readonly seq: number; readonly hash: string };
+  readonly begins?: Omit<ChainPoint, 'pool'>;
   /** Where seqs are missing, because the database was put back to an earlier state. */
   readonly restores: readonly RestoreView[];
 }
@@ -61,6 +62,9 @@ export async function* exportLines(
 
 export interface ExportReport extends ExportEnd {
   readonly pool: string;
+  readonly chained_after: number;
+  /** The last event that carries a hash: those after it are of a version before. Without one, where the file begins. */
+  readonly anchor: Omit<ChainPoint, 'pool'>;
   /** What is wrong with the file, in words; empty when all is well. */
   readonly findings: readonly string[];
 }
@@ -71,6 +75,7 @@ export async function checkExport(lines: AsyncIterable<string>): Promise<ExportR
   let end: ExportEnd | undefined;
   let chain: ChainAuditor | undefined;
   let [events, last] = [0, 0];
+  let anchor: ExportReport['anchor'] = { seq: 0, hash: CHAIN_BEGINS };
   const findings: string[] = [];
   for await (const text of lines) {
     const entry = parsed(text);
@@ -82,7 +87,8 @@ export async function checkExport(lines: AsyncIterable<string>): Promise<ExportR
         undefined,
         head.begins,
       );
-      last = head.begins?.seq ?? 0;
+      anchor = head.begins ?? anchor;
+      last = anchor.seq;
     } else if (end) {
       findings.push('there are lines after the last one');
     } else if ('events' in entry) {
@@ -93,6 +99,7 @@ export async function checkExport(lines: AsyncIterable<string>): Promise<ExportR
       if (event.seq !== last + 1 && jump?.after_seq !== last) findings.push(`seq ${event.seq} follows ${last}`);
       if (event.pool !== head.pool) findings.push(`seq ${event.seq} is of pool ${event.pool}`);
       chain!.add(event);
+      if (event.hash !== null) anchor = { seq: event.seq, hash: event.hash };
       [events, last] = [events + 1, event.seq];
     }
   }
@@ -104,7 +111,45 @@ export async function checkExport(lines: AsyncIterable<string>): Promise<ExportR
       `there are ${events} events up to seq ${last}, and their hash or number is not what the last line says`,
     );
   }
-  return { pool: head.pool, events, last_seq: last, last_hash: chain.hash, findings };
+  const { pool, chained_after } = head;
+  return { pool, chained_after, anchor, events, last_seq: last, last_hash: chain.hash, findings };
+}
+
+export interface ExportComparison {
+  readonly findings: readonly string[];
+  /** Why there is nothing to compare a file with; null: there is. */
+  readonly lacking: string | null;
+}
+
+/**
+ * Compares a file that was checked with the store: whether the chain there goes through its last event, whose hash stands for all before it.
+ * @throws DomainError `unavailable`
+ */
+export async function compareExport(
+  { pool, last_seq, last_hash, chained_after, anchor }: ExportReport,
+  reader: TokenReader,
+): Promise<ExportComparison> {
+  const differs = (finding: string): ExportComparison => ({ findings: [finding], lacking: null });
+  const begins = await reader.feedBegins(pool);
+  if (begins > 0 && (begins >= last_seq || begins > anchor.seq)) {
+    return { findings: [], lacking: `its events up to seq ${begins} were dropped` };
+  }
+  let last = Math.max(begins, anchor.seq - 1, Math.min(chained_after, last_seq) - 1);
+  let { hash } = anchor;
+  while (last < last_seq) {
+    const events = await reader.storedEvents(pool, last, Math.min(PAGE, last_seq - last));
+    for (const event of events) {
+      if (event.seq > anchor.seq && event.seq > chained_after) hash = nextHash(hash, event);
+      else if (event.seq === anchor.seq && event.hash !== hash) {
+        return differs(`the hash of seq ${anchor.seq} is another in the database`);
+      }
+    }
+    last = events.at(-1)?.seq ?? Infinity;
+  }
+  if (last !== last_seq) return differs(`the database has no event ${last_seq} of pool ${pool}`);
+  if (hash !== last_hash) return differs(`an event after seq ${anchor.seq} is another in the database`);
+  const isBeforeChain = last_seq > 0 && last_seq <= chained_after;
+  return { findings: [], lacking: isBeforeChain ? 'its events are from before there were hashes' : null };
 }
 
 const line = (entry: object): string => `${JSON.stringify(entry)}\n`;

@@ -10,7 +10,7 @@ export { readCheckpoint, signCheckpoint, type ChainPoint, type Checkpoint } from
 export { DomainError, historyDropped, type DomainErrorCode, type DomainErrorFacts } from './domain-error.js';
 export { DEFAULT_POOL, ELASTIC_POOL, openPool, type FirstPool } from './first-start.js';
 export { CHAIN_BEGINS, nextHash } from './event-chain.js';
-export { checkExport, exportLines, type ExportReport } from './export.js';
+export { checkExport, compareExport, exportLines } from './export.js';
 export type { Follower } from './follower.js';
 export type { Holding } from './holdings.js';
 export { fromIso, toIso, type Instant } from './instant.js';
