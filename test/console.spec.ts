@@ -492,6 +492,21 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       expect(await page.locator('.banner').count()).toBe(0);
     });
 
+    test('a page whose next events were dropped begins anew, and says so', async () => {
+      const name = await makePool();
+      const { last_seq } = await ask('GET', `/api/pools/${name}`);
+      const isOld = (url: URL): boolean => url.href.endsWith(`/${name}/events/stream?after=${last_seq}`);
+      await page.route(isOld, (route) => route.fulfill({ status: 410, json: { error: 'history_dropped' } }), {
+        times: 1,
+      });
+      await openPool(name);
+      await has(page.locator('.banner.warning'), 'Begun anew.');
+      await allocate(name);
+      await has(held(), '1 of 3 tokens');
+      await button('All right').click();
+      await gone(page.locator('.banner'));
+    });
+
     test('time is left by the server’s clock, whatever the reader’s says', async () => {
       await page.addInitScript(() => {
         const now = Date.now;

@@ -8,8 +8,8 @@ import { authorization } from '../key.js';
 export interface Follower {
   opened(): void;
   happened(event: PoolEvent): void;
-  /** The last call. */
-  lost(): void;
+  /** The last call. @param isGone the events after that seq are not kept any more */
+  lost(isGone: boolean): void;
 }
 
 /** Ends the stream; nothing is called any more. */
@@ -19,9 +19,11 @@ export function followEvents(url: string, follower: Follower): Close {
   const connection = new AbortController();
   const { signal } = connection;
   const isOpen = (): boolean => !signal.aborted;
+  let isGone = false;
   const read = async (): Promise<void> => {
     const headers = { ...authorization(), accept: 'text/event-stream' };
-    const { ok, body } = await fetch(url, { headers, signal, cache: 'no-store' });
+    const { ok, status, body } = await fetch(url, { headers, signal, cache: 'no-store' });
+    isGone = status === 410;
     if (!ok || body === null || !isOpen()) return;
     follower.opened();
     const parser = new EventStreamParser();
@@ -39,7 +41,7 @@ export function followEvents(url: string, follower: Follower): Close {
     .then(() => {
       if (!isOpen()) return;
       connection.abort();
-      follower.lost();
+      follower.lost(isGone);
     });
   return () => connection.abort();
 }

@@ -10,7 +10,8 @@ import { countHeld, PoolState, type Kind, type Lease } from './pool-state.js';
 
 export type Connection =
   | { readonly is: 'loading' }
-  | { readonly is: 'live' }
+  /** @param isAnew events were dropped before they were seen here: all that is shown is of a new snapshot */
+  | { readonly is: 'live'; readonly isAnew: boolean }
   /** @param since, retryAt of the monotonic clock, in milliseconds; `retryAt` null while it is being tried */
   | { readonly is: 'lost'; readonly since: number; readonly retryAt: number | null }
   | { readonly is: 'refused'; readonly error: ApiError };
@@ -77,6 +78,7 @@ export class LivePool {
   #look: ReturnType<typeof setInterval> | undefined;
   #breath: ReturnType<typeof setTimeout> | undefined;
   #lastEventAt = 0;
+  #isAnew = false;
   #isStopped = true;
 
   constructor(readonly name: string) {}
@@ -146,6 +148,11 @@ export class LivePool {
   retry = (): void => {
     const connection = this.#connection.peek();
     if (connection.is === 'lost' && connection.retryAt !== null) void this.#connect();
+  };
+
+  /** That what is shown begins anew has been read. */
+  acknowledge = (): void => {
+    if (this.#connection.peek().is === 'live') this.#connection.value = { is: 'live', isAnew: false };
   };
 
   /** How the pool is now; leases whose time is up are over. */
@@ -242,11 +249,12 @@ export class LivePool {
     this.#closeStream = followEvents(api.streamOf(this.name, this.#state!.seq), {
       opened: () => {
         this.#attempts = 0;
-        this.#connection.value = { is: 'live' };
+        this.#connection.value = { is: 'live', isAnew: this.#isAnew };
+        this.#isAnew = false;
         this.#changed();
       },
       happened: (event) => this.#happened(event),
-      lost: () => this.#lose(),
+      lost: (isGone) => (isGone ? this.#loseAll() : this.#lose()),
     });
   }
 
@@ -272,6 +280,13 @@ export class LivePool {
       this.#state = null;
       this.#lose();
     }
+  }
+
+  /** What was missed is not kept any more: only a new snapshot helps, and that is said. */
+  #loseAll(): void {
+    this.#state = null;
+    this.#isAnew = true;
+    this.#lose();
   }
 
   #flash(id: string, kind: Kind): void {

@@ -1,4 +1,4 @@
-// Says when what is shown is no longer what is, since when, and when it is tried again.
+// Says when what is shown is no longer what is, since when, and when it is tried again; and when something is missing.
 
 import { Banner } from '../banner.js';
 import type { LivePool } from '../live/live-pool.js';
@@ -7,6 +7,17 @@ import { duration } from '../words.js';
 
 export function ConnectionBanner({ live }: { readonly live: LivePool }) {
   const connection = live.connection.value;
+  if (connection.is === 'live' && connection.isAnew) {
+    return (
+      <Banner kind="warning">
+        <strong>Begun anew.</strong> What happened while this page was away is not kept any more; all that you see is as
+        of now.{' '}
+        <button type="button" class="link" onClick={live.acknowledge}>
+          All right
+        </button>
+      </Banner>
+    );
+  }
   if (connection.is !== 'lost') return null;
   return (
     <Banner>
