@@ -27,55 +27,53 @@ test('entities and migrations describe the same tables', async () => {
   expect(upQueries.map(({ query }) => query)).toEqual([]);
 });
 
-test('five processes that migrate an empty database at once do it once', async () => {
-  await client.query('CREATE DATABASE "empty-at-first"');
+/** Nobody has migrated it yet. */
+async function inNewDatabase(work: (url: string, other: Client) => Promise<void>): Promise<void> {
+  await client.query('CREATE DATABASE "new"');
   const url = new URL(database.url);
-  url.pathname = '/empty-at-first';
-  await Promise.all(Array.from({ length: 5 }, () => migrate(url.href)));
-  const other = await createDataSource(url.href).initialize();
-  expect(await isMigrated(other)).toBe(true);
-  expect(await other.query('SELECT count(*)::int AS migrations FROM migrations')).toEqual([
-    { migrations: source.migrations.length },
-  ]);
-  await other.destroy();
-  await client.query('DROP DATABASE "empty-at-first" WITH (FORCE)');
-});
-
-test('a migration waits for nobody for much longer than a second, lets others pass, and tries again', async () => {
-  await client.query('CREATE DATABASE "in-use"');
-  const url = new URL(database.url);
-  url.pathname = '/in-use';
-  const user = new Client({ connectionString: url.href });
-  await user.connect();
-  await user.query('BEGIN; CREATE TABLE pools ()');
-  const said = jest.spyOn(console, 'log').mockImplementation();
-  let isDone = false;
-  const migrating = migrate(url.href).then(() => (isDone = true));
-  await untilWaiting(url.href);
-  const since = performance.now();
-  await untilNobodyWaits(url.href);
-  expect(performance.now() - since).toBeLessThan(2000);
-  expect(isDone).toBe(false);
-  await user.query('ROLLBACK');
-  expect(await migrating).toBe(true);
-  expect(said).not.toHaveBeenCalled();
-  await user.end();
-  await client.query('DROP DATABASE "in-use" WITH (FORCE)');
-});
-
-test('a migration that fails is named', async () => {
-  await client.query('CREATE DATABASE "in-the-way"');
-  const url = new URL(database.url);
-  url.pathname = '/in-the-way';
+  url.pathname = '/new';
   const other = new Client({ connectionString: url.href });
   await other.connect();
-  await other.query('CREATE TABLE pools ()');
+  await work(url.href, other);
   await other.end();
-  await expect(migrate(url.href)).rejects.toThrow(
-    'Migration "PoolsTokensEvents1700000000000" failed, error: relation "pools" already exists',
-  );
-  await client.query('DROP DATABASE "in-the-way" WITH (FORCE)');
-});
+  await client.query('DROP DATABASE "new" WITH (FORCE)');
+}
+
+test('five processes that migrate an empty database at once do it once', () =>
+  inNewDatabase(async (url) => {
+    await Promise.all(Array.from({ length: 5 }, () => migrate(url)));
+    const other = await createDataSource(url).initialize();
+    expect(await isMigrated(other)).toBe(true);
+    expect(await other.query('SELECT count(*)::int AS migrations FROM migrations')).toEqual([
+      { migrations: source.migrations.length },
+    ]);
+    await other.destroy();
+  }));
+
+test('a migration waits for nobody for much longer than a second, lets others pass, and tries again', () =>
+  inNewDatabase(async (url, user) => {
+    await user.query('BEGIN; CREATE TABLE pools ()');
+    const said = jest.spyOn(console, 'log').mockImplementation();
+    let isDone = false;
+    const migrating = migrate(url).then(() => (isDone = true));
+    await untilWaiting(url);
+    const since = performance.now();
+    await untilNobodyWaits(url);
+    expect(performance.now() - since).toBeLessThan(2000);
+    expect(isDone).toBe(false);
+    await user.query('ROLLBACK');
+    expect(await migrating).toBe(true);
+    expect(said).not.toHaveBeenCalled();
+    said.mockRestore();
+  }));
+
+test('a migration that fails is named', () =>
+  inNewDatabase(async (url, other) => {
+    await other.query('CREATE TABLE pools ()');
+    await expect(migrate(url)).rejects.toThrow(
+      'Migration "PoolsTokensEvents1700000000000" failed, error: relation "pools" already exists',
+    );
+  }));
 
 test('every migration can be taken back and made again', async () => {
   const before = await columns();
