@@ -1,6 +1,6 @@
 // A database that is put back to an earlier state: what was given since is lost, and none of its numbers is given again.
 
-import { auditPool } from '@app/tokens';
+import { auditPool, checkExport, compareExport, exportLines } from '@app/tokens';
 import { afterRestore, createDataSource, PostgresTokenReader } from '@app/tokens-postgres';
 import { Client } from 'pg';
 import type { DataSource } from 'typeorm';
@@ -127,6 +127,27 @@ test('nobody who watches while it is done gets anything twice, however small the
   stream.leave();
   expect(stream.events.slice(19).map(({ seq }) => seq)).toEqual([120, 131, 132]);
 });
+
+test('what reads the whole audit beyond a gap ends where it ended when it began, though the pool goes on', async () => {
+  const source = await createDataSource(original.url).initialize();
+  await afterRestore(source, 1000);
+  await grants(1);
+  const reader = new PostgresTokenReader(source);
+  const read = reader.storedEvents.bind(reader);
+  reader.storedEvents = async (...page) => {
+    await grants(1);
+    return read(...page);
+  };
+  expect(await auditPool(reader, 'default')).toMatchObject({ findings: [], last_seq: 1101 });
+  const report = await checkExport(linesOf(exportLines(reader, 'default')));
+  expect(report).toMatchObject({ findings: [], events: 102, last_seq: 1102 });
+  expect(await compareExport(report, reader)).toEqual({ findings: [], lacking: null });
+  await source.destroy();
+});
+
+async function* linesOf(pieces: AsyncIterable<string>): AsyncGenerator<string> {
+  for await (const piece of pieces) yield* piece.trimEnd().split('\n');
+}
 
 test('the feed says the gap to whoever begins before it, and to nobody else', async () => {
   await grants(1);

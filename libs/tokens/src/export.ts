@@ -49,7 +49,9 @@ export async function* exportLines(
   yield line(head);
   let [after, events, hash] = [begins?.seq ?? 0, 0, begins?.hash ?? CHAIN_BEGINS];
   while (after < last_seq) {
-    const page = await reader.storedEvents(pool, after, Math.min(PAGE, last_seq - after));
+    const read = await reader.storedEvents(pool, after, Math.min(PAGE, last_seq - after));
+    // Where numbers jump over a gap, it reaches beyond what there was.
+    const page = read.filter(({ seq }) => seq <= last_seq);
     for (const event of page) if (event.seq > chained_after) hash = nextHash(hash, event);
     if (page.length > 0) yield page.map(line).join('');
     events += page.length;
@@ -137,7 +139,8 @@ export async function compareExport(
   let last = Math.max(begins, anchor.seq - 1, Math.min(chained_after, last_seq) - 1);
   let { hash } = anchor;
   while (last < last_seq) {
-    const events = await reader.storedEvents(pool, last, Math.min(PAGE, last_seq - last));
+    const page = await reader.storedEvents(pool, last, Math.min(PAGE, last_seq - last));
+    const events = page.filter(({ seq }) => seq <= last_seq);
     for (const event of events) {
       if (event.seq > anchor.seq && event.seq > chained_after) hash = nextHash(hash, event);
       else if (event.seq === anchor.seq && event.hash !== hash) {
