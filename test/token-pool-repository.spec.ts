@@ -109,6 +109,18 @@ describe.each<[string, () => Promise<Candidate>]>([
     ]);
   });
 
+  test('keeps whose lease it is also of a token that was made in the same transaction', async () => {
+    const pool = await newPool('elastic');
+    const ann = { keyId: 'ann', requestId: null, pools: null, mayOperate: false };
+    const { tokenId } = await first.change(pool, needs({ free: 1 }), (made) => {
+      made.generate();
+      made.caller = ann;
+      return made.allocate({ userId: USER });
+    });
+    await queue().submit(pool, release(tokenId, {}, ann));
+    expect((await expectSound(pool)).map(({ event }) => event)).toEqual(['generated', 'activated', 'released']);
+  });
+
   test('makes a pool once, with its tokens and an event for each', async () => {
     const name = await newPool('fixed', { size: 7 });
     expect(await candidate.tokens(name)).toHaveLength(7);

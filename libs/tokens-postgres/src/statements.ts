@@ -138,8 +138,8 @@ export const SAVE_SLICE = named(
     FROM touched t, LATERAL ${byId('ctid', 't.id')} there WHERE tokens.ctid = there.ctid AND NOT t.is_new
     RETURNING 1
   ), inserted AS (
-    INSERT INTO tokens (pool, id, status, user_id, lease_id, fence, last_activated_at, expires_at, free_since)
-    SELECT $1, id, status, user_id, lease_id, fence, last_activated_at, expires_at, free_since
+    INSERT INTO tokens (pool, id, status, user_id, lease_id, key_id, fence, last_activated_at, expires_at, free_since)
+    SELECT $1, id, status, user_id, lease_id, key_id, fence, last_activated_at, expires_at, free_since
     FROM touched WHERE is_new
     RETURNING 1
   ), deleted AS (
