@@ -57,6 +57,27 @@ test('what is revoked elsewhere is no good after 2.5 s, and here at once', async
   expect(await ring.check(other.key)).toBeNull();
 });
 
+test('what was revoked meanwhile is no good for those who come late to a look that takes long', async () => {
+  const { id, key } = await create();
+  let arrive = (): void => undefined;
+  const arrival = new Promise<void>((resolve) => (arrive = resolve));
+  const find = jest.spyOn(store, 'find').mockImplementationOnce(async () => {
+    const seen = await store.find(id);
+    await arrival;
+    return seen;
+  });
+  const early = ring.check(key);
+  await new Promise(setImmediate);
+  expect(find).toHaveBeenCalledTimes(2);
+  await keys.revoke(id, null);
+  ms += 2500;
+  const late = ring.check(key);
+  arrive();
+  expect((await early)?.id).toBe(id);
+  expect(await late).toBeNull();
+  expect(ring.recall(key)).toBeNull();
+});
+
 test('a key is over to the moment, remembered or not', async () => {
   const { key } = await create('2026-11-21T12:00:01.000Z');
   expect(await ring.check(key)).not.toBeNull();

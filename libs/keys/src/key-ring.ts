@@ -19,9 +19,15 @@ interface Remembered {
   readonly old: { readonly secretHash: Buffer; readonly until: number } | null;
 }
 
+interface Look {
+  /** By the ring's clock. */
+  readonly asked: number;
+  readonly found: Promise<Remembered | undefined>;
+}
+
 export class KeyRing {
   readonly #remembered = new Map<string, Remembered>();
-  readonly #looks = new Map<string, Promise<Remembered | undefined>>();
+  readonly #looks = new Map<string, Look>();
   #used = new Set<string>();
 
   /** @param now monotonic, in milliseconds */
@@ -89,11 +95,19 @@ export class KeyRing {
     return remembered && this.now() < remembered.until ? remembered : undefined;
   }
 
-  /** One look at a time for a key, however many ask. */
+  /**
+   * One look at a time for a key, however many ask. But one that takes long may have seen what was revoked since: after
+   * some seconds nobody joins it any more.
+   */
   #look(id: string): Promise<Remembered | undefined> {
-    const look = this.#looks.get(id) ?? this.#lookOnce(id).finally(() => this.#looks.delete(id));
+    const under = this.#looks.get(id);
+    if (under && this.now() < under.asked + HOLDS_MS) return under.found;
+    const look: Look = {
+      asked: this.now(),
+      found: this.#lookOnce(id).finally(() => this.#looks.get(id) === look && this.#looks.delete(id)),
+    };
     this.#looks.set(id, look);
-    return look;
+    return look.found;
   }
 
   async #lookOnce(id: string): Promise<Remembered | undefined> {
