@@ -1,7 +1,7 @@
 // What is there when nobody works any more: every event, the pools, the tokens as shown and as stored.
 
 import { createDataSource, PostgresTokenReader } from '@app/tokens-postgres';
-import type { EventView, PoolView, TokenView } from '@app/tokens';
+import type { OwnedEvent, PoolView, TokenView } from '@app/tokens';
 import type { HistoryWriter, PoolSetting, TokenRow } from './history.js';
 
 const ROWS = `
@@ -21,7 +21,7 @@ export async function writeFinalState(
     const reader = new PostgresTokenReader(source);
     for (const { name } of pools) {
       let after = 0;
-      let events: readonly EventView[];
+      let events: readonly OwnedEvent[];
       const { restores } = await reader.feed(name, 0, 1);
       do {
         ({ events } = await reader.feed(name, after, PAGE));

@@ -5,7 +5,7 @@ import { createReadStream, createWriteStream, type WriteStream } from 'node:fs';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { About } from './about.js';
-import type { EventView, PoolView, RestoreView, TokenView } from '@app/tokens';
+import type { OwnedEvent, PoolView, RestoreView, TokenView } from '@app/tokens';
 
 export interface PoolSetting {
   readonly name: string;
@@ -14,7 +14,14 @@ export interface PoolSetting {
   readonly ttl_seconds: number;
   readonly idle_ttl_seconds: number | null;
   readonly on_exhausted: 'evict_oldest' | 'reject';
+  /** Left out: as in a pool that lets everybody hold what he gets, and evicts the oldest lease. */
+  readonly max_per_user?: number;
+  readonly max_per_key?: number;
+  readonly protect_seconds?: number;
+  readonly evict?: 'oldest' | 'over_share_first';
 }
+
+export type Auth = 'open' | 'keys';
 
 export interface Run {
   readonly kind: 'run';
@@ -22,6 +29,10 @@ export interface Run {
   readonly seconds: number;
   readonly processes: number;
   readonly clients: number;
+  /** Whether a key is asked for. */
+  readonly auth: Auth;
+  /** Whether every process writes down who did what: the release before did not. */
+  readonly saysWho: boolean;
   readonly nemeses: readonly string[];
   /** Nemeses that were asked for and cannot be had here, each with the reason. */
   readonly skipped: readonly string[];
@@ -57,11 +68,16 @@ export type Call =
   | { readonly do: 'cleanup' }
   | { readonly do: 'pool' }
   | { readonly do: 'active' }
-  | { readonly do: 'feed'; readonly after: number };
+  | { readonly do: 'feed'; readonly after: number }
+  /** Of no pool. */
+  | { readonly do: 'revoke'; readonly key: string };
 
 export interface Operation {
   readonly kind: 'operation';
+  /** Also that of the request: events name it. */
   readonly id: string;
+  /** The id of the API key that was shown; left out: none was. */
+  readonly by?: string;
   /** The idempotency key, which is the same for each time that it was sent. */
   readonly key?: string;
   readonly process: number;
@@ -76,6 +92,13 @@ export interface Operation {
   readonly detail?: string;
   readonly retryAfter?: string;
   readonly answer?: Readonly<Record<string, unknown>>;
+}
+
+/** An API key that somebody in the run has. */
+export interface KeyHolder {
+  readonly kind: 'key';
+  readonly id: string;
+  readonly mayOperate: boolean;
 }
 
 export interface Fault {
@@ -121,7 +144,7 @@ export interface FinalState {
 
 export interface FeedEvent {
   readonly kind: 'event';
-  readonly event: EventView;
+  readonly event: OwnedEvent;
 }
 
 export interface End {
@@ -131,7 +154,7 @@ export interface End {
   readonly wall: number;
 }
 
-export type Line = Run | Operation | Fault | Recovery | FinalState | FeedEvent | End;
+export type Line = Run | KeyHolder | Operation | Fault | Recovery | FinalState | FeedEvent | End;
 
 /** Microseconds since the Unix epoch. */
 export const wallNow = (): number => Math.round((performance.timeOrigin + performance.now()) * 1000);
@@ -160,13 +183,14 @@ export class HistoryWriter {
 
 export interface PoolHistory {
   readonly setting: PoolSetting;
-  readonly events: EventView[];
+  readonly events: OwnedEvent[];
   readonly operations: Operation[];
   state: FinalState | null;
 }
 
 export interface History {
   readonly run: Run;
+  readonly keys: readonly KeyHolder[];
   readonly operations: readonly Operation[];
   readonly faults: readonly Fault[];
   readonly recoveries: readonly Recovery[];
@@ -177,6 +201,7 @@ export interface History {
 
 /** @throws Error when the file is not the history of a run */
 export async function readHistory(file: string): Promise<History> {
+  const keys: KeyHolder[] = [];
   const operations: Operation[] = [];
   const faults: Fault[] = [];
   const recoveries: Recovery[] = [];
@@ -189,6 +214,9 @@ export async function readHistory(file: string): Promise<History> {
       case 'run':
         run = line;
         for (const setting of line.pools) pools.set(setting.name, { setting, events: [], operations: [], state: null });
+        break;
+      case 'key':
+        keys.push(line);
         break;
       case 'operation':
         operations.push(line);
@@ -214,5 +242,5 @@ export async function readHistory(file: string): Promise<History> {
     }
   }
   if (run === null) throw new Error(`${file} is not the history of a run: it has no line of kind "run"`);
-  return { run, operations, faults, recoveries, pools: [...pools.values()], end };
+  return { run, keys, operations, faults, recoveries, pools: [...pools.values()], end };
 }

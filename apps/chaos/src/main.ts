@@ -96,9 +96,9 @@ async function upgradeOnce({ seed, seconds, clients }: Options): Promise<boolean
 }
 
 async function runOnce(options: Options): Promise<string> {
-  const { seed } = options;
+  const { seed, auth } = options;
   const seconds = options.seconds.run;
-  say(`seed ${seed}, ${seconds} s; building the service`);
+  say(`seed ${seed}, ${seconds} s, AUTH=${auth}; building the service`);
   const service = await BuiltService.build();
   try {
     const began = new Date().toISOString().slice(0, 19).replaceAll(':', '-');

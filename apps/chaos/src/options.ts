@@ -2,6 +2,7 @@
 
 import { parseArgs } from 'node:util';
 import { MUTANTS } from './mutants/mutants.js';
+import type { Auth } from './history.js';
 import { NEMESES } from './nemeses/all.js';
 
 /** What is done, in this order. */
@@ -15,6 +16,7 @@ export interface Options {
   readonly nemeses: readonly string[];
   readonly processes: number;
   readonly clients: number;
+  readonly auth: Auth;
   /** The history that is checked again. */
   readonly check: string;
   /** Names of mutants to run. */
@@ -33,6 +35,7 @@ export const USAGE = `npm run chaos -- [options]
                      ${NEMESES.map(({ name }) => name).join(', ')}
   --processes N      of the API (3)
   --clients N        (24)
+  --auth A           keys or open: whether a key is asked for (by the seed: keys when it is odd)
   --check FILE       check the history of an earlier run
   --overload         5,000 connections, then ten times the rate it can serve, --seconds each (${SECONDS.overload})
   --mutants a,b      run broken services, --seconds each (${SECONDS.mutants}), and see whether each is caught; all: all of them
@@ -51,6 +54,7 @@ export function readOptions(args: readonly string[]): Options {
       nemesis: { type: 'string' },
       processes: { type: 'string' },
       clients: { type: 'string' },
+      auth: { type: 'string' },
       check: { type: 'string' },
       mutants: { type: 'string' },
       overload: { type: 'boolean', default: false },
@@ -60,6 +64,7 @@ export function readOptions(args: readonly string[]): Options {
     },
   });
   const { all, page, check = '' } = values;
+  const seed = whole('seed', values.seed, Math.floor(Math.random() * 1e9), 0, 2 ** 32 - 1);
   const mutants = some('mutants', values.mutants ?? (all ? 'all' : 'none'), MUTANTS);
   const wanted = [
     check && 'check',
@@ -81,14 +86,20 @@ export function readOptions(args: readonly string[]): Options {
           overload: seconds('overload'),
           upgrade: seconds('upgrade'),
         },
-    seed: whole('seed', values.seed, Math.floor(Math.random() * 1e9), 0, 2 ** 32 - 1),
+    seed,
     nemeses: some('nemesis', values.nemesis ?? 'all', NEMESES),
     processes: whole('processes', values.processes, 3, 1, 20),
     clients: whole('clients', values.clients, 24, 1, 1000),
+    auth: authOf(values.auth ?? (seed % 2 === 1 ? 'keys' : 'open')),
     check,
     mutants,
     page,
   };
+}
+
+function authOf(text: string): Auth {
+  if (text === 'keys' || text === 'open') return text;
+  throw new Error(`--auth is ${JSON.stringify(text)}; allowed are keys, open`);
 }
 
 /** Names from a list; `all` and `none` are names, too. */

@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { about } from './about.js';
 import { writeFinalState } from './final-state.js';
-import { HistoryWriter, wallNow, type Call, type Fault } from './history.js';
-import { Client } from './load/client.js';
+import { HistoryWriter, wallNow, type Auth, type Call, type Fault } from './history.js';
+import { Client, type Held } from './load/client.js';
+import { keyHolder } from './load/callers.js';
 import { POOLS } from './load/pools.js';
 import { Recorder } from './load/recorder.js';
 import { follow } from './load/tail.js';
@@ -27,6 +28,7 @@ export interface RunOptions {
   readonly nemeses: readonly string[];
   readonly processes: number;
   readonly clients: number;
+  readonly auth: Auth;
   /** Made when missing; history and logs go there. */
   readonly directory: string;
   readonly sql?: readonly string[];
@@ -42,7 +44,7 @@ const PAIRS = 0.2;
 
 /** Answers the file of the history. Nothing of the run is left but its directory. */
 export async function run(options: RunOptions): Promise<string> {
-  const { seconds, seed, processes, clients, directory, say } = options;
+  const { seconds, seed, processes, clients, auth, directory, say } = options;
   mkdirSync(directory, { recursive: true });
   const random = new Random(seed);
   const chosen = NEMESES.filter(({ name }) => options.nemeses.includes(name));
@@ -63,6 +65,8 @@ export async function run(options: RunOptions): Promise<string> {
       seconds,
       processes,
       clients,
+      auth,
+      saysWho: true,
       nemeses: nemeses.map(({ name }) => name),
       skipped,
       clock,
@@ -71,14 +75,22 @@ export async function run(options: RunOptions): Promise<string> {
       pools: POOLS,
       wallAtZero,
     });
-    const recorder = new Recorder(history);
+    const { callers } = system;
+    for (const caller of callers.lasting) if (caller.key !== null) history.write(keyHolder(caller));
+    const recorder = new Recorder(history, callers.operator);
     const targets = system.replicas.map(({ number, api: { port } }) => ({ number, port }));
     let isOver = false;
+    const knownToAll: Held[] = [];
     const load = [
       ...Array.from({ length: clients }, (_, place) =>
-        new Client(`c${place}`, targets, POOLS, recorder, random.fork()).run(() => isOver),
+        new Client(`c${place}`, targets, POOLS, recorder, random.fork(), callers.of(place), knownToAll).run(
+          () => isOver,
+        ),
       ),
-      ...POOLS.map(({ name }) => follow(name, targets, recorder, random.fork(), () => isOver)),
+      ...POOLS.map(({ name }, place) =>
+        follow(name, targets, callers.lasting.at(place - 1), recorder, random.fork(), () => isOver),
+      ),
+      callers.comeAndGo(targets, recorder, history, random.fork(), () => isOver),
     ];
     const told = setInterval(
       () =>

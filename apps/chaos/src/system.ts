@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiProcess } from './api-process.js';
 import { DatabaseServer } from './database-server.js';
+import type { Auth } from './history.js';
 import { ask } from './load/ask.js';
-import { POOLS_TO_MAKE, SERVICE_ENV } from './load/pools.js';
+import { Callers } from './load/callers.js';
+import { bodiesOf, POOLS, SERVICE_ENV } from './load/pools.js';
 import { movableClock, type ClockKind } from './nemeses/movable-clock.js';
 import type { Replica } from './nemeses/world.js';
 import { Proxy } from './proxy.js';
@@ -15,6 +17,7 @@ export interface SystemOptions {
   /** The compiled main.js of the API. */
   readonly main: string;
   readonly processes: number;
+  readonly auth: Auth;
   /** For logs. */
   readonly directory: string;
   /** By which clocks can be moved; null: they cannot. */
@@ -26,6 +29,8 @@ export interface SystemOptions {
 }
 
 export class System {
+  #callers = Callers.none;
+
   private constructor(
     readonly database: DatabaseServer,
     readonly replicas: readonly Replica[],
@@ -41,8 +46,11 @@ export class System {
     try {
       for (let number = 1; number <= options.processes; number++) replicas.push(await system.#replica(number));
       await Promise.all(replicas.map(({ api }) => api.start()));
-      for (const body of POOLS_TO_MAKE) {
-        const { status } = await ask((replicas[0] as Replica).api.port, { method: 'POST', path: '/api/pools', body });
+      if (options.auth === 'keys') system.#callers = await Callers.withKeys(database.url);
+      const { headers } = system.callers.operator;
+      for (const body of bodiesOf(POOLS)) {
+        const asked = { method: 'POST', path: '/api/pools', body, headers };
+        const { status } = await ask((replicas[0] as Replica).api.port, asked);
         if (status !== 201) throw new Error(`a pool could not be made: ${status}`);
       }
       for (const sql of options.sql ?? []) await database.query(sql);
@@ -53,11 +61,23 @@ export class System {
     return system;
   }
 
+  /** Who may ask. */
+  get callers(): Callers {
+    return this.#callers;
+  }
+
   async #replica(number: number): Promise<Replica> {
-    const { main, directory, clock: kind } = this.options;
+    const { main, directory, auth, clock: kind } = this.options;
     const proxy = await Proxy.open(this.database.url);
     const clock = kind === null ? undefined : movableClock(kind, join(directory, `clock-${number}`));
-    const env = { DATABASE_URL: proxy.url, ...SERVICE_ENV, ...clock?.env, ...this.options.env };
+    const env = {
+      DATABASE_URL: proxy.url,
+      AUTH: auth,
+      TRUST_PROXY: '1',
+      ...SERVICE_ENV,
+      ...clock?.env,
+      ...this.options.env,
+    };
     const api = await ApiProcess.prepare(number, main, env, join(directory, `api-${number}.log`));
     return { number, api, proxy, moveClock: clock?.move };
   }

@@ -1,8 +1,9 @@
 // Which recorded ends belong to which cleanup is nowhere written down: it is found by their number and time.
 
-import type { EventView } from '@app/tokens';
+import type { OwnedEvent } from '@app/tokens';
 import type { Operation, PoolHistory, Run } from '../history.js';
 import { Answers } from './answers.js';
+import { Callers } from './callers.js';
 import { Wall } from './instants.js';
 import { Ledger } from './ledger.js';
 
@@ -21,15 +22,20 @@ const cleanup = (id: string, sent: number, answered: number): Operation => ({
 });
 
 /** The only events, at these seconds. */
-const endsAt = (...seconds: number[]): EventView[] =>
+const endsAt = (...seconds: number[]): OwnedEvent[] =>
   seconds.map((second, place) => {
     const recorded_at = `1970-01-01T00:00:0${second}.000000Z`;
-    return { seq: place + 1, event: 'released', reason: 'cleanup', fence: second, recorded_at } as EventView;
+    return { seq: place + 1, event: 'released', reason: 'cleanup', fence: second, recorded_at } as OwnedEvent;
   });
 
-function findings(operations: Operation[], events: EventView[]): string[] {
+function findings(operations: Operation[], events: OwnedEvent[]): string[] {
   const pool = { setting: { name: 'a' }, events, operations, state: null } as unknown as PoolHistory;
-  const answers = new Answers(pool, new Ledger(events), new Wall({ wallAtZero: 0 } as Run, null));
+  const answers = new Answers(
+    pool,
+    new Ledger(events),
+    new Wall({ wallAtZero: 0 } as Run, null),
+    new Callers({ keys: [], operations }),
+  );
   answers.check();
   return answers.findings.map(({ rule }) => rule);
 }

@@ -1,10 +1,12 @@
 // Clients' histories against the audit: what was answered is in it exactly once and as answered; what was refused is
 // not; what may have happened happened once at most; and nothing is in it that nobody asked for.
 
-import type { EventView } from '@app/tokens';
+import { SOMEBODY, type OwnedEvent } from '@app/tokens';
 import type { Call, Operation, PoolHistory } from '../history.js';
 import { isOk, isRefused, isUnknown } from '../load/recorder.js';
+import { isOfKey } from './access.js';
 import { disagreements, requestsOf } from './attempts.js';
+import type { Callers } from './callers.js';
 import type { Finding, Rule } from './finding.js';
 import type { Wall } from './instants.js';
 import { append, lastDeadline, type Grant, type Ledger } from './ledger.js';
@@ -25,6 +27,7 @@ export class Answers {
     private readonly pool: PoolHistory,
     private readonly ledger: Ledger,
     private readonly wall: Wall,
+    private readonly callers: Callers,
   ) {}
 
   check(): void {
@@ -60,6 +63,7 @@ export class Answers {
     const answer = operation.answer ?? {};
     if (call.short) return this.#expectSame(operation, { token: answer['token'] }, { token: event.token_id });
     const evicted = event.reason === 'allocated_after_eviction' ? before : undefined;
+    const isEvictedSeen = !evicted || this.callers.sees(operation.by, evicted.key_id);
     this.#expectSame(
       operation,
       {
@@ -79,7 +83,7 @@ export class Answers {
         from: event.occurred_at,
         until: event.expires_at,
         evicted: evicted?.fence,
-        evictedUser: evicted?.user_id,
+        evictedUser: isEvictedSeen ? evicted?.user_id : SOMEBODY,
         lease: event.fence,
       },
     );
@@ -93,7 +97,8 @@ export class Answers {
       const { of, token } = operation.call as Of<'release'>;
       const grant = of === null ? undefined : this.ledger.grantOf(of);
       const fence = grant?.event.fence ?? 0;
-      if (isRefused(operation)) this.#expectOver(operation, grant);
+      if (this.#isForeign(operation, grant)) this.#expectUnknown(operation);
+      else if (isRefused(operation)) this.#expectOver(operation, grant);
       else if (of === null) {
         const count = anonymous.get(token) ?? { ok: 0, perhaps: 0 };
         anonymous.set(token, count);
@@ -127,6 +132,10 @@ export class Answers {
       const { of } = operation.call as Of<'keep-alive'>;
       const grant = this.ledger.grantOf(of);
       const fence = grant?.event.fence ?? 0;
+      if (this.#isForeign(operation, grant)) {
+        this.#expectUnknown(operation);
+        continue;
+      }
       if (isRefused(operation)) {
         if (operation.error !== 'not_renewable') this.#expectOver(operation, grant);
         continue;
@@ -145,7 +154,7 @@ export class Answers {
       for (const operation of ok) this.#find('answered', operation, 'is of a lease that was never granted');
   }
 
-  #matchRenewals(fence: number, renewals: readonly EventView[], ok: readonly Operation[], perhaps: number): void {
+  #matchRenewals(fence: number, renewals: readonly OwnedEvent[], ok: readonly Operation[], perhaps: number): void {
     const left = [...renewals];
     // Short answers do not say until when: they take what the others leave.
     const [short, long] = [ok.filter(({ call }) => isShort(call)), ok.filter(({ call }) => !isShort(call))];
@@ -212,7 +221,7 @@ export class Answers {
    * written down; if there is a way to tell them apart, whoever was answered first taking the first of his finds it.
    */
   #cleanups(operations: readonly Operation[]): void {
-    const groups = new Map<string, EventView[]>();
+    const groups = new Map<string, OwnedEvent[]>();
     for (const event of this.ledger.cleanups) append(groups, event.recorded_at, event);
     const left = [...groups.values()];
     for (const operation of operations.filter(isOk).sort((a, b) => a.answered - b.answered)) {
@@ -227,15 +236,26 @@ export class Answers {
     if (left.length > perhaps) this.#unasked('cleanups', `${left.length}, of which ${perhaps} may have been asked for`);
   }
 
-  #isDuring({ sent, answered }: Operation, event: EventView | undefined): boolean {
+  #isDuring({ sent, answered }: Operation, event: OwnedEvent | undefined): boolean {
     const at = this.ledger.positions[event?.seq ?? 0]?.recordedAt ?? 0;
     return at >= this.wall.at(sent) - this.wall.tolerance && at <= this.wall.at(answered) + this.wall.tolerance;
+  }
+
+  #isForeign({ by }: Operation, grant: Grant | undefined): boolean {
+    return grant !== undefined && !this.callers.sees(by, grant.event.key_id);
+  }
+
+  /** What is foreign is as if it were not there: done to nobody, and nothing is told of it. */
+  #expectUnknown(operation: Operation): void {
+    const { error = '' } = operation;
+    if (isUnknown(operation) || isOfKey(operation) || UNKNOWN.has(error)) return;
+    this.#find('access', operation, 'it is about a lease of another key');
   }
 
   /** Whoever names a lease that runs must not be refused, and who is told how it ended must be told right. */
   #expectOver(operation: Operation, grant: Grant | undefined): void {
     const { status, error, answer } = operation;
-    if (!grant || status === null || status === 503) return;
+    if (!grant || status === null || isOfKey(operation)) return;
     const until = this.wall.at(operation.answered) + this.wall.tolerance;
     const endedAt = grant.end ? (this.ledger.positions[grant.end.seq]?.recordedAt ?? 0) : Infinity;
     if (endedAt > until && lastDeadline(grant) > until)
@@ -267,5 +287,8 @@ export class Answers {
     this.findings.push({ rule, what: `${this.pool.setting.name}: ${what}` });
   }
 }
+
+/** Errors of who names a lease that is not there, or a token that is not there any more. */
+const UNKNOWN: ReadonlySet<string> = new Set(['token_not_active', 'stale_lease', 'token_deleted', 'ECONNREFUSED']);
 
 const isShort = (call: Call): boolean => 'short' in call && call.short === true;

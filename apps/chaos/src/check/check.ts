@@ -1,6 +1,9 @@
 // Checks a history: a pass over each pool's feed, a pass over what clients were answered, and what both say of another.
 
 import type { History } from '../history.js';
+import { checkAccess } from './access.js';
+import { checkActors } from './actors.js';
+import { Callers } from './callers.js';
 import type { Finding } from './finding.js';
 import { Wall } from './instants.js';
 import { checkPool } from './pool-check.js';
@@ -8,9 +11,13 @@ import { checkService } from './service-check.js';
 
 export function check(history: History): Finding[] {
   const wall = new Wall(history.run, history.end);
+  const callers = new Callers(history);
+  const requests = new Map(history.operations.map((operation) => [operation.id, operation]));
   return [
     ...(history.end === null ? [{ rule: 'audit', what: 'the run was cut off: its end is missing' } as const] : []),
     ...checkService(history),
-    ...history.pools.flatMap((pool) => checkPool(pool, wall)),
+    ...checkAccess(history, callers),
+    ...history.pools.flatMap((pool) => checkPool(pool, wall, callers)),
+    ...(history.run.saysWho ? history.pools.flatMap((pool) => checkActors(pool, requests, callers)) : []),
   ];
 }

@@ -1,21 +1,30 @@
 // A pool's feed by what clients know of it, and its state after each event.
 
-import { fromIso, type EventView } from '@app/tokens';
+import { fromIso, type OwnedEvent } from '@app/tokens';
 
 export interface Grant {
-  readonly event: EventView;
+  readonly event: OwnedEvent;
   /** The event before it, which is the eviction if there was one. */
-  readonly before: EventView | undefined;
-  end: EventView | null;
-  readonly renewals: EventView[];
+  readonly before: OwnedEvent | undefined;
+  end: OwnedEvent | null;
+  readonly renewals: OwnedEvent[];
+}
+
+export interface OpenLease {
+  readonly fence: number;
+  readonly user: string | null;
+  readonly key: string | null;
+  readonly from: number;
+  readonly until: number;
 }
 
 /** The pool after an event, and until the next. */
 interface Position {
   readonly recordedAt: number;
   readonly tokens: number;
-  readonly open: number;
-  /** Of the leases that are not ended in the audit; Infinity: there is none. */
+  /** That are not ended in the audit. */
+  readonly leases: readonly OpenLease[];
+  /** Infinity: there is none. */
   readonly nextDeadline: number;
 }
 
@@ -23,27 +32,27 @@ export class Ledger {
   readonly grants = new Map<number, Grant>();
   /** By the operation that the client put into the metadata. */
   readonly grantsOf = new Map<string, Grant[]>();
-  readonly generated = new Map<string, EventView>();
-  readonly deleted = new Map<string, EventView>();
+  readonly generated = new Map<string, OwnedEvent>();
+  readonly deleted = new Map<string, OwnedEvent>();
   /** By whom clients released, by token. */
-  readonly releasedBy = new Map<string, EventView[]>();
-  readonly cleanups: EventView[] = [];
+  readonly releasedBy = new Map<string, OwnedEvent[]>();
+  readonly cleanups: OwnedEvent[] = [];
   /** By the seq of the event after which the pool is like that; 0: before the first. Where it was restored there are holes. */
-  readonly positions: Position[] = [{ recordedAt: 0, tokens: 0, open: 0, nextDeadline: Infinity }];
+  readonly positions: Position[] = [{ recordedAt: 0, tokens: 0, leases: [], nextDeadline: Infinity }];
 
-  readonly #deadlines = new Map<number, number>();
+  readonly #open = new Map<number, OpenLease>();
 
-  constructor(readonly events: readonly EventView[]) {
-    let before: EventView | undefined;
+  constructor(readonly events: readonly OwnedEvent[]) {
+    let before: OwnedEvent | undefined;
     for (const event of events) {
       this.#add(event, before);
       before = event;
-      const [nextDeadline = Infinity] = [...this.#deadlines.values()].sort((a, b) => a - b);
+      const leases = [...this.#open.values()];
       this.positions[event.seq] = {
         recordedAt: fromIso(event.recorded_at),
         tokens: this.generated.size - this.deleted.size,
-        open: this.#deadlines.size,
-        nextDeadline,
+        leases,
+        nextDeadline: Math.min(...leases.map(({ until }) => until)),
       };
     }
   }
@@ -53,7 +62,7 @@ export class Ledger {
     return this.grantsOf.get(operation)?.[0];
   }
 
-  #add(event: EventView, before: EventView | undefined): void {
+  #add(event: OwnedEvent, before: OwnedEvent | undefined): void {
     const { event: kind, fence, token_id, reason } = event;
     if (kind === 'generated') this.generated.set(token_id, event);
     else if (kind === 'deleted') this.deleted.set(token_id, event);
@@ -61,16 +70,23 @@ export class Ledger {
       const grant: Grant = { event, before, end: null, renewals: [] };
       this.grants.set(fence ?? 0, grant);
       append(this.grantsOf, askedBy(event), grant);
-      this.#deadlines.set(fence ?? 0, fromIso(event.expires_at ?? ''));
+      this.#open.set(fence ?? 0, {
+        fence: fence ?? 0,
+        user: event.user_id,
+        key: event.key_id,
+        from: fromIso(event.occurred_at),
+        until: fromIso(event.expires_at ?? ''),
+      });
     } else {
       const grant = this.grants.get(fence ?? 0);
       if (kind === 'renewed') {
         grant?.renewals.push(event);
-        this.#deadlines.set(fence ?? 0, fromIso(event.expires_at ?? ''));
+        const lease = this.#open.get(fence ?? 0);
+        if (lease) this.#open.set(lease.fence, { ...lease, until: fromIso(event.expires_at ?? '') });
         return;
       }
       if (grant) grant.end ??= event;
-      this.#deadlines.delete(fence ?? 0);
+      this.#open.delete(fence ?? 0);
       if (reason === 'released_by_client') append(this.releasedBy, token_id, event);
       if (reason === 'cleanup') this.cleanups.push(event);
     }
@@ -78,7 +94,7 @@ export class Ledger {
 }
 
 /** The operation that a grant names; '' when it names none. */
-export function askedBy({ metadata }: EventView): string {
+export function askedBy({ metadata }: OwnedEvent): string {
   const name = metadata['operation'] ?? metadata['client_id'];
   return typeof name === 'string' || typeof name === 'number' ? String(name) : '';
 }

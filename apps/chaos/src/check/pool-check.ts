@@ -3,15 +3,18 @@
 import { asStored, Auditor, fromIso, type EventView } from '@app/tokens';
 import type { FinalState, Operation, PoolHistory } from '../history.js';
 import { isOk } from '../load/recorder.js';
+import { isOfKey } from './access.js';
 import { Answers, type Placed } from './answers.js';
+import type { Callers } from './callers.js';
+import { checkFairness, isAtQuota, isEvictionBarred } from './fairness.js';
 import type { Finding, Rule } from './finding.js';
 import type { Wall } from './instants.js';
 import { lastDeadline, Ledger } from './ledger.js';
 import { Order } from './order.js';
 
-export function checkPool(pool: PoolHistory, wall: Wall): Finding[] {
+export function checkPool(pool: PoolHistory, wall: Wall, callers: Callers): Finding[] {
   const ledger = new Ledger(pool.events);
-  const answers = new Answers(pool, ledger, wall);
+  const answers = new Answers(pool, ledger, wall, callers);
   answers.check();
   const writes = answers.placed.map(({ operation, seq }) => ({ ...spanOf(operation), seq }));
   const reads = pool.operations.filter(isOk).flatMap((operation) => {
@@ -26,8 +29,10 @@ export function checkPool(pool: PoolHistory, wall: Wall): Finding[] {
     ['order', inOrder(answers.placed, order)],
     ['time', inTime(answers.placed, ledger, wall)],
     ['read', snapshots(pool, ledger, order, wall)],
-    ['read', activeLists(pool, ledger, answers.placed, wall)],
+    ['read', activeLists(pool, ledger, answers.placed, wall, callers)],
     ['read', feeds(pool)],
+    ['access', shownEvents(pool, callers)],
+    ['fair', checkFairness(pool, ledger)],
     ['refused', exhausted(pool, ledger, order, wall)],
     ['refused', forgotten(pool, ledger, order)],
   ];
@@ -153,18 +158,27 @@ function openAt(
 const seqOf = ({ answer }: Operation): number => answer?.['last_seq'] as number;
 
 /** Invariant 7, and that what was answered before is seen. */
-function activeLists(pool: PoolHistory, ledger: Ledger, placed: readonly Placed[], wall: Wall): string[] {
+function activeLists(
+  pool: PoolHistory,
+  ledger: Ledger,
+  placed: readonly Placed[],
+  wall: Wall,
+  callers: Callers,
+): string[] {
   const endedBy = new Map(placed.map(({ operation, seq }) => [seq, operation]));
   return pool.operations
     .filter((operation) => operation.call.do === 'active' && isOk(operation))
-    .flatMap(({ id, sent, answer }) => {
+    .flatMap(({ id, by, sent, answer }) => {
       const tokens = answer?.['tokens'] as { id: string; active_user_id: string; fence: number; expires_at: string }[];
       return tokens.flatMap((token, place) => {
         const grant = ledger.grants.get(token.fence);
         const findings = [];
         const { event, renewals, end } = grant ?? {};
-        if (event?.token_id !== token.id || event.user_id !== token.active_user_id)
-          findings.push(`list ${id} shows token ${token.id} with fence ${token.fence}, which is not in the audit`);
+        const user = event && callers.sees(by, event.key_id) ? event.user_id : null;
+        if (event?.token_id !== token.id || user !== token.active_user_id)
+          findings.push(
+            `list ${id} shows token ${token.id} with fence ${token.fence} of ${token.active_user_id}, not of ${user}`,
+          );
         else if (![event, ...(renewals ?? [])].some(({ expires_at }) => expires_at === token.expires_at))
           findings.push(`list ${id} shows fence ${token.fence} until ${token.expires_at}, which is not in the audit`);
         if (fromIso(token.expires_at) < wall.at(sent) - wall.tolerance)
@@ -196,33 +210,51 @@ function feeds({ operations, events }: PoolHistory): string[] {
     });
 }
 
-/** Who is refused because nothing is free: was there an instant, while it asked, at which nothing was? */
+/** Of what is in the feed, only what is its own is shown to a key that may not operate. */
+function shownEvents({ operations, events }: PoolHistory, callers: Callers): string[] {
+  const bySeq = new Map(events.map((event) => [event.seq, event]));
+  return operations.flatMap(({ id, by, answer }) => {
+    const shown = (answer?.['shown'] ?? []) as number[];
+    const foreign = shown.filter((seq) => !callers.sees(by, bySeq.get(seq)?.key_id ?? null));
+    return foreign.length > 0 ? [`feed ${id} showed ${by} whose lease seq ${foreign.join(', ')} is about`] : [];
+  });
+}
+
+const FOR_WANT: ReadonlySet<string> = new Set(['pool_exhausted', 'pool_limit_reached', 'quota_exceeded']);
+
+/** Who is refused for want of tokens, or of a quota: was there an instant, while it asked, at which that was true? */
 function exhausted(pool: PoolHistory, ledger: Ledger, order: Order, wall: Wall): string[] {
   return pool.operations
-    .filter(({ error }) => error === 'pool_exhausted' || error === 'pool_limit_reached')
-    .flatMap(({ id, call, error, sent, answered }) => {
+    .filter(({ error = '' }) => FOR_WANT.has(error))
+    .flatMap(({ id, by = null, call, error, sent, answered }) => {
       const from = wall.at(sent) - wall.tolerance;
       const last = Math.min(order.ceiling(answered) - 1, pool.events.at(-1)?.seq ?? 0);
       for (let seq = order.floor(sent); seq <= last; seq++) {
         const position = ledger.positions[seq];
         if (!position) continue;
-        const { tokens, open, nextDeadline, recordedAt } = position;
+        const { tokens, leases, nextDeadline, recordedAt } = position;
+        const at = Math.max(recordedAt, from) - wall.tolerance;
+        const user = call.do === 'allocate' ? call.user : null;
+        const running = (): typeof leases => leases.filter(({ until }) => until > at);
         const isTrue =
           error === 'pool_limit_reached'
             ? tokens >= pool.setting.size
-            : open >= tokens && nextDeadline > Math.max(recordedAt, from) - wall.tolerance;
+            : error === 'quota_exceeded'
+              ? isAtQuota(pool.setting, running(), user, by)
+              : leases.length >= tokens && nextDeadline > at && isEvictionBarred(pool.setting, leases, at);
         if (isTrue) return [];
       }
       return [
-        `${call.do} ${id} was refused (${error}) between seq ${order.floor(sent)} and ${last}, and nothing was full`,
+        `${call.do} ${id} was refused (${error}) between seq ${order.floor(sent)} and ${last}, and that was not so`,
       ];
     });
 }
 
 /** Whoever asks again under the key of what was done is told so, and not refused. */
 function forgotten({ operations }: PoolHistory, ledger: Ledger, order: Order): string[] {
-  return operations.flatMap(({ id, key, call, status, error, sent }) => {
-    const isRefusal = status !== null && status >= 400 && status < 500;
+  return operations.flatMap((operation) => {
+    const { id, key, call, status, error, sent } = operation;
+    const isRefusal = status !== null && status >= 400 && status < 500 && !isOfKey(operation);
     if (key === undefined || call.do !== 'allocate' || !isRefusal) return [];
     const grant = ledger.grantOf(key);
     const isOld = grant !== undefined && grant.event.seq <= order.floor(sent);

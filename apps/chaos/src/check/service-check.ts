@@ -3,6 +3,7 @@
 
 import type { Call, Fault, History, Operation } from '../history.js';
 import { isOk, isUnknown } from '../load/recorder.js';
+import { isOfKey } from './access.js';
 import type { Finding } from './finding.js';
 import { askedBy } from './ledger.js';
 
@@ -19,7 +20,7 @@ const TURNED_AWAY_NS = 250e6;
 const NOTICED_NS = 250e6;
 
 const KNOWN: Readonly<Record<Call['do'], readonly string[]>> = {
-  allocate: ['pool_exhausted'],
+  allocate: ['pool_exhausted', 'quota_exceeded'],
   release: ['token_not_active', 'stale_lease', 'lease_ended', 'token_deleted'],
   'keep-alive': ['token_not_active', 'stale_lease', 'lease_ended', 'token_deleted', 'not_renewable'],
   generate: ['pool_limit_reached'],
@@ -28,6 +29,7 @@ const KNOWN: Readonly<Record<Call['do'], readonly string[]>> = {
   pool: [],
   active: [],
   feed: [],
+  revoke: [],
 };
 
 export function checkService(history: History): Finding[] {
@@ -76,7 +78,9 @@ function offContract(operation: Operation): Finding[] {
     const isClear = isUnknown(operation) || /nothing was changed/.test(detail ?? '');
     return isClear ? [] : wrong(`was answered 503 without a word about what was changed: ${detail}`);
   }
-  return KNOWN[call.do].includes(error ?? '') ? [] : wrong(`was answered ${status} ${error}: ${detail}`);
+  return isOfKey(operation) || KNOWN[call.do].includes(error ?? '')
+    ? []
+    : wrong(`was answered ${status} ${error}: ${detail}`);
 }
 
 /** No answer, or a late one, from a process to which nothing was done; and none from one that was asked to end. */

@@ -53,6 +53,8 @@ export async function runHa(options: HaRunOptions): Promise<{ file: string; cour
       seconds,
       processes: site.apis.length,
       clients,
+      auth: 'open',
+      saysWho: true,
       nemeses: losses.map(({ name }) => name),
       skipped: [],
       clock: null,
@@ -69,7 +71,7 @@ export async function runHa(options: HaRunOptions): Promise<{ file: string; cour
       ...Array.from({ length: clients }, (_, place) =>
         new Client(`c${place}`, [target], POOLS, recorder, random.fork()).run(() => isOver),
       ),
-      ...POOLS.map(({ name }) => follow(name, [target], recorder, random.fork(), () => isOver)),
+      ...POOLS.map(({ name }) => follow(name, [target], undefined, recorder, random.fork(), () => isOver)),
     ];
     const courses: Course[] = [];
     try {

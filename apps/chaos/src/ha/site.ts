@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiProcess } from '../api-process.js';
 import { ask } from '../load/ask.js';
-import { POOLS_TO_MAKE, SERVICE_ENV } from '../load/pools.js';
+import { bodiesOf, POOLS, SERVICE_ENV } from '../load/pools.js';
 import { Balancer } from './balancer.js';
 import { ACCOUNT } from './daemon.js';
 import type { Parts } from './parts.js';
@@ -74,7 +74,7 @@ export class Site {
     }
     const [one, two] = this.apis as [ApiProcess, ApiProcess];
     this.balancer = await Balancer.start(parts.haproxy, this.home, directory, [one.port, two.port]);
-    for (const body of POOLS_TO_MAKE) {
+    for (const body of bodiesOf(POOLS)) {
       const { status } = await ask(this.balancer.port, { method: 'POST', path: '/api/pools', body });
       if (status !== 201) throw new Error(`a pool could not be made: ${status}`);
     }

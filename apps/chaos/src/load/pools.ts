@@ -32,13 +32,38 @@ const ELASTIC: PoolSetting = {
   on_exhausted: 'reject',
 };
 
-export const POOLS: readonly PoolSetting[] = [EVICTING, REJECTING, ELASTIC];
+/** Shared fairly: few users who come by several keys, and want more than they may have. */
+const FAIR: PoolSetting = {
+  name: 'fair',
+  kind: 'fixed',
+  size: 10,
+  ttl_seconds: 2,
+  idle_ttl_seconds: null,
+  on_exhausted: 'evict_oldest',
+  max_per_user: 3,
+  max_per_key: 4,
+  protect_seconds: 0.25,
+  evict: 'over_share_first',
+};
 
-/** Bodies of POST /api/pools for those that are not there from the first start. */
-export const POOLS_TO_MAKE: readonly object[] = [
-  { ...EVICTING, renewable: true, max_lifetime_seconds: 6 },
-  { ...REJECTING, renewable: false },
-];
+/** That every release knows how to make. */
+export const PLAIN_POOLS: readonly PoolSetting[] = [EVICTING, REJECTING, ELASTIC];
+
+export const POOLS: readonly PoolSetting[] = [...PLAIN_POOLS, FAIR];
+
+/** Of a pool that counts. The first one is greedy. */
+export const USERS: readonly string[] = [1, 2, 3, 4, 5, 6].map((one) => `c4a05000-0000-4000-8000-00000000000${one}`);
+
+/** Of those that are not there from the first start. */
+const LEASES: Readonly<Record<string, object>> = {
+  [EVICTING.name]: { renewable: true, max_lifetime_seconds: 6 },
+  [REJECTING.name]: { renewable: false },
+  [FAIR.name]: { renewable: true, max_lifetime_seconds: 4 },
+};
+
+/** Bodies of POST /api/pools for those that have to be made. */
+export const bodiesOf = (pools: readonly PoolSetting[]): object[] =>
+  pools.filter(({ name }) => name in LEASES).map((pool) => ({ ...pool, ...LEASES[pool.name] }));
 
 /** A sweep that comes often, so that it meets faults. */
 export const SERVICE_ENV: Readonly<Record<string, string>> = {

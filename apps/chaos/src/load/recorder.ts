@@ -2,6 +2,7 @@
 
 import type { Call, HistoryWriter, Operation } from '../history.js';
 import { ask, type Request } from './ask.js';
+import { WITHOUT_KEY, type Caller } from './caller.js';
 
 /** What the recorder needs to know of a process. */
 export interface Target {
@@ -25,7 +26,11 @@ export class Recorder {
   /** When nobody listened, by process. */
   readonly #refused = new Map<number, number>();
 
-  constructor(private readonly history: HistoryWriter) {}
+  /** @param caller who asks where nobody else is named */
+  constructor(
+    private readonly history: HistoryWriter,
+    private readonly caller: Caller = WITHOUT_KEY,
+  ) {}
 
   get made(): number {
     return this.#made;
@@ -44,15 +49,16 @@ export class Recorder {
     return stuck < STUCK;
   }
 
-  /** @param key for a request that may be sent again: the same each time */
+  /** @param key of idempotency, for a request that may be sent again: the same each time */
   async perform(
     target: Target,
     id: string,
     pool: string,
     call: Call,
-    { key, patienceMs }: { readonly key?: string; readonly patienceMs?: number } = {},
+    { key, patienceMs, by = this.caller }: Circumstances = {},
   ): Promise<Operation> {
-    const headers = key === undefined ? undefined : { 'idempotency-key': key };
+    const again = key === undefined ? undefined : { 'idempotency-key': key };
+    const headers = { 'x-request-id': id, ...by.headers, ...again };
     const request = { ...requestOf(key ?? id, pool, call), headers };
     const underWay = this.#underWay.get(target.number) ?? new Set();
     this.#underWay.set(target.number, underWay);
@@ -67,6 +73,7 @@ export class Recorder {
     const operation: Operation = {
       kind: 'operation',
       id,
+      ...(by.key === null ? {} : { by: by.key }),
       ...(key === undefined ? {} : { key }),
       process: target.number,
       pool,
@@ -82,6 +89,12 @@ export class Recorder {
     this.history.write(operation);
     return operation;
   }
+}
+
+interface Circumstances {
+  readonly key?: string;
+  readonly patienceMs?: number;
+  readonly by?: Caller;
 }
 
 /** Whether nobody can say from the answer alone if the request changed anything. */
@@ -130,6 +143,8 @@ function requestOf(id: string, pool: string, call: Call): Request {
       return { method: 'GET', path: `/api/tokens/active?pool=${pool}` };
     case 'feed':
       return { method: 'GET', path: `/api/pools/${pool}/events?limit=1000&after=${call.after}` };
+    case 'revoke':
+      return { method: 'DELETE', path: `/api/keys/${call.key}` };
   }
 }
 
@@ -143,8 +158,15 @@ function trimmed(call: Call, body: Readonly<Record<string, unknown>>): Record<st
     };
   }
   if (call.do === 'feed') {
-    const events = body['events'] as { seq: number; id: string }[];
-    return { seqs: events.map(({ seq }) => seq), last_id: events.at(-1)?.id ?? null, last_seq: body['last_seq'] };
+    const events = body['events'] as { seq: number; id: string; actor?: string | null; user_id: string | null }[];
+    const isShown = ({ actor = '', user_id }: (typeof events)[number]): boolean => actor !== null || user_id !== null;
+    const shown = events.filter(isShown).map(({ seq }) => seq);
+    return {
+      seqs: events.map(({ seq }) => seq),
+      shown,
+      last_id: events.at(-1)?.id ?? null,
+      last_seq: body['last_seq'],
+    };
   }
   return { ...body };
 }

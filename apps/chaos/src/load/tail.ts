@@ -2,11 +2,13 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Random } from '../random.js';
+import type { Caller } from './caller.js';
 import { isOk, type Recorder, type Target } from './recorder.js';
 
 export async function follow(
   pool: string,
   targets: readonly Target[],
+  by: Caller | undefined,
   recorder: Recorder,
   random: Random,
   isOver: () => boolean,
@@ -16,6 +18,7 @@ export async function follow(
     const call = { do: 'feed', after } as const;
     const read = await recorder.perform(random.pick(targets), `tail-${pool}-${count}`, pool, call, {
       patienceMs: 3000,
+      by,
     });
     if (isOk(read)) after = (read.answer?.['seqs'] as number[]).at(-1) ?? after;
     await sleep(random.between(20, 200));

@@ -1,24 +1,9 @@
 // Services with one mistake each, made by exact replacements in a compiled copy. A checker that does not catch them
 // proves nothing by its silence. When the code has moved on, the replacement fails loudly and has to be made anew.
 
+import { ACCESS_MUTANTS } from './access-mutants.js';
+import type { Mutant } from './mutant.js';
 import type { Patch } from '../built-service.js';
-
-export interface Mutant {
-  readonly name: string;
-  /** What it does wrong. */
-  readonly mistake: string;
-  readonly patches: readonly Patch[];
-  /** Takes away the tables' own defence, so that the audit itself has to show the mistake. */
-  readonly sql?: readonly string[];
-  /** Makes the mistake happen more often. */
-  readonly env?: Readonly<Record<string, string>>;
-  /** Not among those that every test run makes: another of its kind is. */
-  readonly isExtra?: boolean;
-  /** Faults that it needs in order to show. */
-  readonly nemeses: readonly string[];
-  /** One finding at least, written as "rule: what", must match. */
-  readonly caughtBy: RegExp;
-}
 
 const STATEMENTS = 'libs/tokens-postgres/src/statements.js';
 const REPOSITORY = 'libs/tokens-postgres/src/postgres-token-pool-repository.js';
@@ -208,4 +193,5 @@ const RECORD = { name: 'record', text: \`
     nemeses: ['clock'],
     caughtBy: /^(time: .*was recorded|audit: .*was recorded before its predecessor)/,
   },
+  ...ACCESS_MUTANTS,
 ];

@@ -6,7 +6,7 @@ import { check } from '../check/check.js';
 import type { Finding } from '../check/finding.js';
 import { readHistory, type History } from '../history.js';
 import { run } from '../run.js';
-import type { Mutant } from './mutants.js';
+import type { Mutant } from './mutant.js';
 
 export interface MutantOptions {
   readonly seconds: number;
@@ -31,16 +31,19 @@ const CLIENTS = 24;
 /** A mistake shows when things happen at the wrong moment: where they did not, they are given another chance. */
 const MOST_RUNS = 3;
 
+const UNCHANGED = { nemeses: ['kill-api', 'kill-database', 'lose-commit-answer', 'clock'], auth: 'keys' } as const;
+
 /** Under every fault that the mutants have; nothing must be found. */
 export const runUnchanged = (service: BuiltService, options: MutantOptions): Promise<Judged> =>
-  judge(service, { nemeses: ['kill-api', 'kill-database', 'lose-commit-answer', 'clock'] }, 'unchanged', options);
+  judge(service, UNCHANGED, 'unchanged', options);
 
 export async function catchMutant(service: BuiltService, mutant: Mutant, options: MutantOptions): Promise<Catch> {
   const variant = service.variant(mutant.patches);
+  const seconds = Math.max(options.seconds, mutant.seconds ?? 0);
   try {
     for (let runs = 1; ; runs++) {
       const seed = options.seed + runs - 1;
-      const judged = await judge(variant, mutant, `${mutant.name}-${runs}`, { ...options, seed });
+      const judged = await judge(variant, mutant, `${mutant.name}-${runs}`, { ...options, seed, seconds });
       const caught = judged.findings.find((finding) => mutant.caughtBy.test(textOf(finding)));
       if (caught || runs === MOST_RUNS) return { ...judged, caught, runs };
     }
@@ -54,7 +57,7 @@ export const textOf = ({ rule, what }: Finding): string => `${rule}: ${what}`;
 
 async function judge(
   service: BuiltService,
-  { nemeses, sql, env }: Pick<Mutant, 'nemeses' | 'sql' | 'env'>,
+  { nemeses, sql, env, auth = 'open' }: Pick<Mutant, 'nemeses' | 'sql' | 'env' | 'auth'>,
   name: string,
   { seconds, seed, directory }: MutantOptions,
 ): Promise<Judged> {
@@ -65,6 +68,7 @@ async function judge(
     nemeses,
     processes: PROCESSES,
     clients: CLIENTS,
+    auth,
     directory: join(directory, name),
     sql,
     env,

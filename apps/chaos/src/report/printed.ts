@@ -10,7 +10,7 @@ export function printed(summary: RunSummary): string {
   const rules = [...new Set(examples.map(({ rule }) => rule))];
   const found = rules.flatMap((rule) => {
     const those = examples.filter((one) => one.rule === rule);
-    const more = findings[rule] - those.length;
+    const more = (findings[rule] ?? 0) - those.length;
     return [...those.map(({ what }) => `  ${rule}: ${what}`), ...(more > 0 ? [`  ${rule}: and ${more} more`] : [])];
   });
   return [

@@ -1,6 +1,7 @@
 // A history and what was found in it, in figures: what the terminal shows and the page keeps.
 
 import { median } from '../../../bench/src/numbers.js';
+import { revocations } from '../check/access.js';
 import { RULES, type Finding, type Rule } from '../check/finding.js';
 import { endings, heldUp, type Endings } from '../check/service-check.js';
 import type { Fault, History, Operation, Run } from '../history.js';
@@ -55,7 +56,10 @@ export interface RunSummary {
   /** For each stopped process, the longest that a command to another one took, in seconds. */
   readonly blocked: readonly number[];
   readonly endings: Endings;
-  readonly findings: Readonly<Record<Rule, number>>;
+  /** For how long each revoked key was served after that was answered, in seconds. Not in older results. */
+  readonly revocations?: readonly number[];
+  /** Not of rules that are younger than the result. */
+  readonly findings: Readonly<Partial<Record<Rule, number>>>;
   /** Of each rule the first few. */
   readonly examples: readonly Finding[];
   readonly course: Course;
@@ -92,7 +96,8 @@ export function summarise(history: History, findings: readonly Finding[]): RunSu
       return held.length === 0 ? [] : [seconds(most(held.map(({ ns }) => ns)))];
     }),
     endings: endings(history),
-    findings: Object.fromEntries(rules.map((rule) => [rule, of(rule).length])) as Record<Rule, number>,
+    revocations: revocations(history),
+    findings: Object.fromEntries(rules.map((rule) => [rule, of(rule).length])),
     examples: rules.flatMap((rule) => of(rule).slice(0, EXAMPLES_PER_RULE)),
     course: courseOf(history),
   };

@@ -2,6 +2,7 @@
 
 import { number, type Table } from '../../../bench/src/report/table.js';
 import { median } from '../../../bench/src/numbers.js';
+import { REVOKED_NS } from '../check/access.js';
 import { RULES, type Rule } from '../check/finding.js';
 import { ANSWERED_NS, BLOCKED_MARGIN_NS, BLOCKED_NS, RECOVERY_NS } from '../check/service-check.js';
 import { countOf, type RunSummary } from './summary.js';
@@ -13,10 +14,24 @@ export const tablesOf = (summary: RunSummary): Table[] => [
   verdict(summary),
 ];
 
+/** What must never happen, however long anything takes. */
+const SAFETY = [
+  'audit',
+  'answered',
+  'refused',
+  'unasked',
+  'actor',
+  'access',
+  'fair',
+  'order',
+  'read',
+  'time',
+] as const satisfies Rule[];
+
 function promises(summary: RunSummary): Table {
-  const { findings, recoveries, blocked, endings, longestAnswer } = summary;
+  const { findings, recoveries, blocked, endings, longestAnswer, revocations = [] } = summary;
   const recovery = Math.max(0, ...summary.faults.flatMap((fault) => fault.recovery?.most ?? []));
-  const kept = (...rules: Rule[]): string => (rules.every((rule) => findings[rule] === 0) ? 'yes' : 'NO');
+  const kept = (...rules: Rule[]): string => (rules.every((rule) => !findings[rule]) ? 'yes' : 'NO');
   const unless = (isMeasured: boolean, cell: string): string => (isMeasured ? cell : '–');
   return {
     title: 'What was promised',
@@ -47,18 +62,16 @@ function promises(summary: RunSummary): Table {
         kept('contract'),
       ],
       [
+        'A key that is revoked, until no process serves it',
+        `at most ${seconds(REVOKED_NS / 1e9)}`,
+        unless(revocations.length > 0, `${seconds(Math.max(...revocations))} at most, of ${revocations.length} keys`),
+        unless(revocations.length > 0, kept('access')),
+      ],
+      [
         'Broken invariants; answers that audit and history contradict',
         '0',
-        number(
-          findings.audit +
-            findings.answered +
-            findings.refused +
-            findings.unasked +
-            findings.order +
-            findings.read +
-            findings.time,
-        ),
-        kept('audit', 'answered', 'refused', 'unasked', 'order', 'read', 'time'),
+        number(SAFETY.reduce((sum, rule) => sum + (findings[rule] ?? 0), 0)),
+        kept(...SAFETY),
       ],
     ],
     ...(endings.turnedAway > 0 && {
@@ -114,7 +127,10 @@ const totalOf = (operations: RunSummary['operations']): RunSummary['operations']
 const verdict = (summary: RunSummary): Table => ({
   title: `The checker's verdict: ${number(countOf(summary))} findings`,
   head: ['rule, and what breaks it', 'findings'],
-  rows: (Object.keys(RULES) as Rule[]).map((rule) => [`${rule}: ${RULES[rule]}`, number(summary.findings[rule])]),
+  rows: (Object.keys(summary.findings) as Rule[]).map((rule) => [
+    `${rule}: ${RULES[rule]}`,
+    number(summary.findings[rule] ?? 0),
+  ]),
 });
 
 export const seconds = (value: number): string => `${value.toFixed(value < 10 && value % 1 !== 0 ? 2 : 0)} s`;

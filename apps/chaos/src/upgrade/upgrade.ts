@@ -14,7 +14,7 @@ import { writeFinalState } from '../final-state.js';
 import { HistoryWriter, readHistory, wallNow, type Operation } from '../history.js';
 import { ask } from '../load/ask.js';
 import { Client } from '../load/client.js';
-import { POOLS, POOLS_TO_MAKE, SERVICE_ENV } from '../load/pools.js';
+import { bodiesOf, PLAIN_POOLS, SERVICE_ENV } from '../load/pools.js';
 import { Recorder } from '../load/recorder.js';
 import { follow } from '../load/tail.js';
 import { Random } from '../random.js';
@@ -85,7 +85,7 @@ export async function upgrade(options: UpgradeOptions): Promise<UpgradeResult> {
   };
   try {
     for (let count = 0; count < PROCESSES; count++) await start(from);
-    for (const body of POOLS_TO_MAKE) {
+    for (const body of bodiesOf(PLAIN_POOLS)) {
       const { status } = await ask(balancer.port, { method: 'POST', path: '/api/pools', body });
       if (status !== 201) throw new Error(`a pool could not be made: ${status}`);
     }
@@ -97,12 +97,14 @@ export async function upgrade(options: UpgradeOptions): Promise<UpgradeResult> {
       seconds: 0,
       processes: PROCESSES,
       clients,
+      auth: 'open',
+      saysWho: false,
       nemeses: [],
       skipped: [],
       clock: null,
       about: surroundings,
       postgres: database.version,
-      pools: POOLS,
+      pools: PLAIN_POOLS,
       wallAtZero,
     });
     const recorder = new Recorder(history);
@@ -111,9 +113,9 @@ export async function upgrade(options: UpgradeOptions): Promise<UpgradeResult> {
     let isOver = false;
     const load = [
       ...Array.from({ length: clients }, (_, place) =>
-        new Client(`c${place}`, targets, POOLS, recorder, random.fork()).run(() => isOver),
+        new Client(`c${place}`, targets, PLAIN_POOLS, recorder, random.fork()).run(() => isOver),
       ),
-      ...POOLS.map(({ name }) => follow(name, targets, recorder, random.fork(), () => isOver)),
+      ...PLAIN_POOLS.map(({ name }) => follow(name, targets, undefined, recorder, random.fork(), () => isOver)),
     ];
     const spans: { what: string; begun: number; over: number }[] = [];
     try {
@@ -138,7 +140,7 @@ export async function upgrade(options: UpgradeOptions): Promise<UpgradeResult> {
       await Promise.all(load);
     }
     await Promise.all(running.map(end));
-    await writeFinalState(history, database.url, POOLS);
+    await writeFinalState(history, database.url, PLAIN_POOLS);
     history.write({ kind: 'end', at: history.now(), wall: wallNow() });
     await history.close();
     findings.push(...(await audits(database.url)));

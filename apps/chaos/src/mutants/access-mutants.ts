@@ -1,0 +1,121 @@
+// Services with one mistake each about who may do what, and who gets what: none of them is wrong about a token.
+
+import type { Mutant } from './mutant.js';
+
+const POOL = 'libs/tokens/src/token-pool.js';
+
+export const ACCESS_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'actor-of-the-batch',
+    isExtra: true,
+    mistake: 'all that is done in one transaction is done by who asked first',
+    patches: [
+      {
+        file: 'libs/tokens/src/batch.js',
+        from: 'pool.caller = command.caller;',
+        to: 'pool.caller = inOrder[0].command.caller;',
+      },
+    ],
+    auth: 'keys',
+    nemeses: [],
+    caughtBy: /^actor: .*names \S+, but/,
+  },
+  {
+    name: 'key-lost-with-a-new-token',
+    isExtra: true,
+    mistake: 'a token that is made and granted in one transaction is stored without the key of its lease',
+    patches: [
+      {
+        file: 'libs/tokens-postgres/src/statements.js',
+        from: 'SELECT $1, id, status, user_id, lease_id, key_id, fence,',
+        to: 'SELECT $1, id, status, user_id, lease_id, NULL, fence,',
+      },
+    ],
+    auth: 'keys',
+    nemeses: [],
+    caughtBy: /^actor: .*is about a lease of null, which \w+ has taken/,
+  },
+  {
+    name: 'leases-of-all',
+    isExtra: true,
+    mistake: 'whoever knows a lease may end and renew it, whatever his key',
+    patches: [
+      {
+        file: 'libs/tokens/src/lease-claim.js',
+        from: 'caller.mayOperate || keyId === caller.keyId',
+        to: 'true',
+      },
+    ],
+    auth: 'keys',
+    nemeses: [],
+    caughtBy: /^access: .*(it is about a lease of another key|which may not do that)/,
+  },
+  {
+    name: 'holders-shown-to-all',
+    isExtra: true,
+    mistake: 'who holds a token is shown to every key',
+    patches: [
+      {
+        file: 'libs/tokens/src/visibility.js',
+        from: 'viewer.mayOperate || (keyId ?? null) === viewer.keyId',
+        to: 'true',
+      },
+    ],
+    auth: 'keys',
+    nemeses: [],
+    caughtBy: /^access: .*feed \S+ showed/,
+  },
+  {
+    name: 'key-remembered-for-a-minute',
+    isExtra: true,
+    mistake: 'a process that has found a key good does not look again for a minute',
+    patches: [{ file: 'libs/keys/src/key-ring.js', from: 'HOLDS_MS = 2500', to: 'HOLDS_MS = 60_000' }],
+    auth: 'keys',
+    seconds: 12,
+    nemeses: [],
+    caughtBy: /^access: .*s after its key was revoked/,
+  },
+  {
+    name: 'quota-of-before',
+    isExtra: true,
+    mistake: 'a quota counts what was held before the transaction, not what was granted in it',
+    patches: [
+      { file: 'libs/tokens/src/holdings.js', from: 'granted(lease) {', to: 'granted(lease) {\n        return;' },
+    ],
+    nemeses: [],
+    caughtBy: /^fair: .*is one too many/,
+  },
+  {
+    name: 'quota-less-one',
+    isExtra: true,
+    mistake: 'who would hold his maximum is refused',
+    patches: [{ file: POOL, from: 'if (leases < most)', to: 'if (leases < most - 1)' }],
+    auth: 'keys',
+    nemeses: [],
+    caughtBy: /^refused: .*\(quota_exceeded\).*that was not so/,
+  },
+  {
+    name: 'no-protection',
+    isExtra: true,
+    mistake: 'the lease whose turn it is is evicted, however young it is',
+    patches: [{ file: POOL, from: 'if (mayBeEvictedAt > this.now)', to: 'if (false)' }],
+    nemeses: [],
+    caughtBy: /^fair: .*which is protected for/,
+  },
+  {
+    name: 'protection-of-a-second-more',
+    isExtra: true,
+    mistake: 'a lease is protected for a second longer than it should be',
+    patches: [{ file: POOL, from: 'if (mayBeEvictedAt > this.now)', to: 'if (mayBeEvictedAt + 1_000_000 > this.now)' }],
+    nemeses: [],
+    caughtBy: /^refused: .*\(pool_exhausted\).*that was not so/,
+  },
+  {
+    name: 'oldest-in-place-of-the-greediest',
+    isExtra: true,
+    mistake: 'where the user who holds the most should lose first, the oldest lease does',
+    patches: [{ file: POOL, from: 'isOverShare ? this.#shares.first() :', to: '' }],
+    nemeses: [],
+    caughtBy: /^audit: .*evicts (a lease of a user who has|fence \d+ while \d+ is the smallest of who)/,
+  },
+];
