@@ -1,5 +1,6 @@
-// The checker of `npm run chaos` must be able to find something. Each mistake that it is there for is made in a copy of
-// the built service, which then runs under load; and a good history is falsified in one place for each rule.
+// The checker of `npm run chaos` must be able to find something. A good history is falsified in one place for each thing
+// that it judges; and some of the mistakes that it is there for are made in a copy of the built service, which then runs
+// under load. `npm run chaos -- --mutants all` makes all of them.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -40,6 +41,12 @@ describe('a good history', () => {
 
   test.each<[Rule, string, (history: History) => History]>([
     ['audit', 'an event is missing', (history) => inPools(history, (pool) => pool.events.splice(20, 1))],
+    ['audit', 'one was recorded before its predecessor', (history) => inEnd(history, { recorded_at: LONG_AGO })],
+    [
+      'audit',
+      'a lease expired before its deadline',
+      (history) => inEnd(history, { ...EXPIRED, occurred_at: LONG_AGO }),
+    ],
     [
       'audit',
       'a token is stored otherwise',
@@ -151,6 +158,10 @@ function catchInTurn(mutant: Mutant): ReturnType<typeof catchMutant> {
   return catches.get(mutant)!;
 }
 
+test.each(MUTANTS)('$name can be made of the service as it is', ({ patches }) => {
+  expect(service.patched(patches).size).toBeGreaterThan(0);
+});
+
 test.each(TESTED)(
   '$name is caught: $mistake',
   async (mutant) => {
@@ -169,6 +180,8 @@ const REFUSED = {
   retryAfter: '1',
   answer: undefined,
 };
+const LONG_AGO = '2026-01-01T00:00:00.000000Z';
+const EXPIRED = { event: 'expired', reason: 'ttl_expired' } as const;
 const STALE = { status: 409, error: 'stale_lease', answer: undefined };
 const OVER = { status: 410, error: 'lease_ended', answer: undefined };
 const NO_GOOD = { status: 401, error: 'unauthenticated', answer: undefined };

@@ -45,20 +45,28 @@ export class BuiltService {
     return join(ROOT, this.directory, 'service/apps/api/src/main.js');
   }
 
-  /** @throws Error when there is not exactly one place for a patch: then the mutant has to be made anew */
+  /** A copy with other lines. @throws Error as `patched` */
   variant(patches: readonly Patch[]): BuiltService {
+    const texts = this.patched(patches);
     const copy = new BuiltService(newFolder());
     cpSync(join(ROOT, this.directory, 'service'), join(ROOT, copy.directory, 'service'), { recursive: true });
-    for (const { file, from, to } of patches) {
-      const path = join(ROOT, copy.directory, 'service', file);
-      const pieces = readFileSync(path, 'utf8').split(from);
-      if (pieces.length !== 2) {
-        copy.remove();
-        throw new Error(`${file} has ${pieces.length - 1} places, not one, that say: ${from}`);
-      }
-      writeFileSync(path, pieces.join(to));
-    }
+    for (const [file, text] of texts) writeFileSync(join(ROOT, copy.directory, 'service', file), text);
     return copy;
+  }
+
+  /**
+   * The texts of the files that are changed, by their paths.
+   * @throws Error when there is not exactly one place for a patch: then the mutant has to be made anew
+   */
+  patched(patches: readonly Patch[]): ReadonlyMap<string, string> {
+    const texts = new Map<string, string>();
+    for (const { file, from, to } of patches) {
+      const text = texts.get(file) ?? readFileSync(join(ROOT, this.directory, 'service', file), 'utf8');
+      const pieces = text.split(from);
+      if (pieces.length !== 2) throw new Error(`${file} has ${pieces.length - 1} places, not one, that say: ${from}`);
+      texts.set(file, pieces.join(to));
+    }
+    return texts;
   }
 
   remove(): void {

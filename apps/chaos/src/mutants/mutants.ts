@@ -44,6 +44,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'transaction-start-for-clock',
+    isExtra: true,
     mistake: 'now(), the start of the transaction, for the instant under the lock',
     patches: [
       {
@@ -92,6 +93,7 @@ async function chooseThenLock(client, lock, load, ...rest) {
   },
   {
     name: 'event-after-commit',
+    isExtra: true,
     mistake: 'the transaction commits without its events, which are written a moment later',
     patches: [
       {
@@ -139,6 +141,7 @@ const RECORD = { name: 'record', text: \`
   },
   {
     name: 'sweep-by-id',
+    isExtra: true,
     mistake: 'the sweep looks up tokens that come due, and a moment later ends whatever lease each of them has by then',
     patches: [
       { file: SWEEP, from: 'of await repository.poolsToSweep()', to: "of ['rejecting', 'elastic']" },
