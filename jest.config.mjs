@@ -1,5 +1,7 @@
 // Jest runs CommonJS and SWC compiles the ESM-only packages down: the one set-up that works on
 // every supported Node with every Nest package (an ESM-only package added later joins `esmOnly`).
+import { availableParallelism } from 'node:os';
+
 const jsc = { target: 'es2022', keepClassNames: true };
 const typescript = [
   '@swc/jest',
@@ -35,6 +37,8 @@ const shared = {
 export default {
   testTimeout: 30_000,
   workerIdleMemoryLimit: '800MB',
+  // Jest leaves one core to itself; of two that would be half, and many tests wait for other processes.
+  maxWorkers: Math.max(2, availableParallelism() - 1),
   projects: [
     { ...shared, displayName: 'unit', testMatch: ['<rootDir>/{apps,libs}/**/*.spec.ts'] },
     {

@@ -329,11 +329,12 @@ describe('run', () => {
   });
 
   test('keeps the lease alive for as long as the command takes', async () => {
-    const seat = await pool({ ttl_seconds: 0.9, renewable: true });
-    const { code, err } = await sh(seat, 'sleep 2').over;
+    // Renewed each second: only who is late by two of them loses it.
+    const seat = await pool({ ttl_seconds: 3, renewable: true });
+    const { code, err } = await sh(seat, 'sleep 3.5').over;
     expect([code, err]).toEqual([0, '']);
     const events = await happened(seat);
-    expect(events.filter((event) => event.startsWith('renewed')).length).toBeGreaterThanOrEqual(4);
+    expect(events.filter((event) => event.startsWith('renewed')).length).toBeGreaterThanOrEqual(2);
     expect(events.at(-1)).toBe('released released_by_client');
   });
 

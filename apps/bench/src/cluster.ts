@@ -1,5 +1,6 @@
 // The PostgreSQL that is measured: an embedded one in a temporary folder with the settings of a durable one, or
-// the server of DATABASE_URL. Each section has databases of its own on it, which are dropped afterwards.
+// the server of DATABASE_URL. Each section has databases of its own on it, which are dropped afterwards: copies of one
+// that was migrated.
 
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -35,11 +36,13 @@ export interface Database {
 
 export async function openCluster(givenUrl: string | undefined, belongings: Belongings): Promise<Cluster> {
   const { url, pid, directory } = givenUrl === undefined ? await embedded(belongings) : theirs(givenUrl);
+  const migrated = await createDatabase(url, 'migrated', belongings);
+  await migrate(migrated.url);
   return {
     directory,
     pid,
     settings: await settingsOf(url),
-    createDatabase: (name) => createDatabase(url, name, belongings),
+    createDatabase: (name) => createDatabase(url, name, belongings, migrated),
   };
 }
 
@@ -53,14 +56,19 @@ async function embedded(belongings: Belongings): Promise<{ url: string; pid: num
 
 const theirs = (url: string) => ({ url, pid: null, directory: null });
 
-async function createDatabase(clusterUrl: string, name: string, belongings: Belongings): Promise<Database> {
+async function createDatabase(
+  clusterUrl: string,
+  name: string,
+  belongings: Belongings,
+  template?: Database,
+): Promise<Database> {
   const full = `bench_${name}_${randomBytes(4).toString('hex')}`;
-  await withClient(clusterUrl, (client) => client.query(`CREATE DATABASE ${full}`));
+  const copied = template ? `TEMPLATE ${new URL(template.url).pathname.slice(1)}` : '';
+  await withClient(clusterUrl, (client) => client.query(`CREATE DATABASE ${full} ${copied}`));
   const drop = () => withClient(clusterUrl, (client) => client.query(`DROP DATABASE IF EXISTS ${full} WITH (FORCE)`));
   belongings.add(drop);
   const url = new URL(clusterUrl);
   url.pathname = `/${full}`;
-  await migrate(url.href);
   return { url: url.href, drop: async () => void (await drop()) };
 }
 

@@ -141,7 +141,7 @@ export function reach(result: BenchResult): Reached[] {
       bound: 'at most',
       aim: 10,
       unit: ' ms',
-      gross: 200,
+      gross: 60,
     },
     {
       what: `any page or instant of ${named(ofYears?.most)} events in ${years?.result.months} months / of ${named(ofYears?.fewest)}, p50 in the database`,

@@ -4,7 +4,7 @@
 import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { randomUUID } from 'node:crypto';
 import { Server as TcpServer, type Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import type { Express, NextFunction, Request, Response } from 'express';
 import type { Admission } from './admission.js';
@@ -89,7 +89,8 @@ export class HttpAdapter extends ExpressAdapter {
   /** Resolves when what was accepted is answered, and the last connection closed. */
   override async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.httpServer.once('close', resolve));
-    if (this.#sockets.size > 0) await Promise.race([closed, sleep(GRACE_MS)]);
+    // What has arrived by then is read before anybody is hung up on, however late it has become.
+    if (this.#sockets.size > 0) await Promise.race([closed, sleep(GRACE_MS).then(() => turn())]);
     this.#isHangingUp = true;
     this.#hangUp(new Set([...this.#inFlight].map((res) => res.req.socket)));
     const patience = setTimeout(() => this.#hangUp(), PATIENCE_MS);

@@ -43,10 +43,12 @@ export async function measureHttp(bench: Bench): Promise<HttpResult> {
   ];
   const start = (kind: Parameters<typeof startServer>[0], url = '') =>
     startServer(kind, { DATABASE_URL: url, TOKEN_TTL_SECONDS: String(LONG_SECONDS) }, logFile(kind), belongings);
-  const service = await start('service', database.url);
-  const noOp = await start('no-op', ofNoOp.url);
-  const one = await start('batches-of-one', ofOne.url);
-  const express = await start('express');
+  const [service, noOp, one, express] = await Promise.all([
+    start('service', database.url),
+    start('no-op', ofNoOp.url),
+    start('batches-of-one', ofOne.url),
+    start('express'),
+  ]);
   const etcd = await startEtcd(belongings);
   if (!etcd) say('etcd is not on the PATH: skipped');
 

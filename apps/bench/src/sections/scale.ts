@@ -64,7 +64,7 @@ async function measurePoolSizes({ isShort, rounds, cluster, say }: Bench): Promi
 }
 
 async function measureAuditSizes({ isShort, rounds, cluster, say }: Bench) {
-  const sizes = [100_000, isShort ? 1_000_000 : 10_000_000];
+  const sizes = isShort ? [50_000, 300_000] : [100_000, 10_000_000];
   const audits = [];
   for (const size of sizes) {
     const database = await cluster.createDatabase(`events_${size}`);

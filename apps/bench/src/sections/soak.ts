@@ -59,7 +59,7 @@ export async function measureSoak(bench: Bench): Promise<SoakResult> {
   const env = { DATABASE_URL: database.url, TOKEN_TTL_SECONDS: String(LONG_SECONDS) };
   const server = await startServer('service', env, logFile('soak'), belongings);
   const target = { urls: [server.url], path: '/api/tokens/allocate', body: JSON.stringify({ user_id: USER }) };
-  const seconds = isShort ? 14 : 600;
+  const seconds = isShort ? 8 : 600;
   const every = isShort ? 1 : 10;
   const result = await withClient(database.url, async (client) => {
     const samples: Sample[] = [];
@@ -122,7 +122,7 @@ async function underSnapshot(
     return own;
   };
   const before = median(await run('before', isShort ? 1 : 20));
-  const seconds = isShort ? 4 : 120;
+  const seconds = isShort ? 2 : 120;
   const during = await withClient(url, async (idle) => {
     await idle.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
     await idle.query('SELECT FROM pools');
@@ -130,6 +130,6 @@ async function underSnapshot(
     await idle.query('ROLLBACK');
     return median(own.slice(-Math.ceil(own.length / 5)));
   });
-  const own = await run('after', isShort ? 3 : 60);
+  const own = await run('after', isShort ? 2 : 60);
   return { seconds, rates, before, during, after: median(own.slice(-Math.ceil(own.length / 2))) };
 }
