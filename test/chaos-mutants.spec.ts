@@ -14,6 +14,7 @@ import { isOk } from '../apps/chaos/src/load/recorder.js';
 import type { Mutant } from '../apps/chaos/src/mutants/mutant.js';
 import { MUTANTS } from '../apps/chaos/src/mutants/mutants.js';
 import { catchMutant, runUnchanged, textOf } from '../apps/chaos/src/mutants/run-mutant.js';
+import { build, BUILT } from './support/process.js';
 
 const SEED = 1;
 
@@ -22,7 +23,8 @@ let service: BuiltService;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'token-pool-mutants-'));
-  service = await BuiltService.build();
+  await build();
+  service = BuiltService.copyOf(BUILT);
 }, 120_000);
 afterAll(async () => {
   service.remove();

@@ -11,7 +11,7 @@ import { createTestDatabase, type TestDatabase } from './support/database.js';
 import { type Answer } from './support/documented.js';
 import { ask, build, killServices, spawnService, startService, type ServiceProcess } from './support/process.js';
 import { audit, openService, wholeFeed } from './support/service.js';
-import { untilWaiting } from './support/waiting.js';
+import { until, untilWaiting } from './support/waiting.js';
 
 let database: TestDatabase;
 
@@ -258,14 +258,14 @@ describe('with a database of its own', () => {
         }
       }),
     );
-    while (answered.length < 300) await new Promise(setImmediate);
+    await until(() => answered.length >= 300);
     process.kill(postgres.pid, 'SIGKILL');
-    while (refused.length < 20) await new Promise(setImmediate);
+    await until(() => refused.length >= 20);
     expect((await service.ask('GET', '/health/live')).status).toBe(200);
     expect((await service.ask('GET', '/health/ready')).status).toBe(503);
     const again = await startLocalPostgres({ directory });
     const before = answered.length;
-    while (answered.length < before + 100) await new Promise(setImmediate);
+    await until(() => answered.length >= before + 100);
     isOver = true;
     await workers;
     for (const { answer, seconds } of refused) {
@@ -291,7 +291,7 @@ describe('with a database of its own', () => {
     first.signal('SIGKILL');
     await first.ended;
     const second = await startService({ LOG_LEVEL: 'info' }, directory);
-    while (!/listening on .*embedded PostgreSQL/.test(second.output())) await new Promise(setImmediate);
+    await until(() => /listening on .*embedded PostgreSQL/.test(second.output()));
     expect((await second.ask('GET', `/api/tokens/${String(body['token_id'])}`)).body).toMatchObject({ fence: 1 });
     second.signal('SIGTERM');
     expect(await second.ended).toBe(0);

@@ -3,6 +3,7 @@
 import { LeaseLostError, TokenPoolClient, type Grant, type TokenEvent } from '../../libs/client/src/index.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { build, killServices, startService, type ServiceProcess } from '../support/process.js';
+import { until } from '../support/waiting.js';
 
 let database: TestDatabase;
 let service: ServiceProcess;
@@ -51,7 +52,7 @@ test('every grant that a caller has is one in the feed, and there is none that n
   });
   for (let times = 0; times < 3; times++) {
     const before = grants.length;
-    while (grants.length < before + 50) await new Promise(setImmediate);
+    await until(() => grants.length >= before + 50);
     await killed();
     await restarted();
   }
@@ -115,14 +116,14 @@ test('watching goes on over kills, and shows what the feed shows: no event twice
   })();
   for (let times = 0; times < 3; times++) {
     const before = seen.length;
-    while (seen.length < before + 50) await new Promise(setImmediate);
+    await until(() => seen.length >= before + 50);
     await killed();
     await restarted();
   }
   isOver = true;
   await writing;
   const feed = await feedOf('default');
-  while (seen.length < feed.length) await new Promise(setImmediate);
+  await until(() => seen.length >= feed.length);
   over.abort();
   await expect(watching).rejects.toBe(over.signal.reason);
   expect(seen).toEqual(feed);

@@ -12,7 +12,7 @@ import { jsonLogger } from '../../apps/api/src/logger.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { createTestDatabase } from '../support/database.js';
 import { openProxy } from '../support/proxy.js';
-import { untilWaiting } from '../support/waiting.js';
+import { until, untilWaiting } from '../support/waiting.js';
 import { clientOf, openapi, type Ask, type Json } from './client.js';
 
 const USER = 'c0ffee00-0000-4000-8000-000000000001';
@@ -460,7 +460,7 @@ describe('HTTP requests', () => {
 
   test('for the metrics themselves are not in the log', async () => {
     await ask('GET', '/health/live', undefined, { 'x-request-id': 'afterwards' });
-    while (!lines.some(({ request_id }) => request_id === 'afterwards')) await new Promise(setImmediate);
+    await until(() => lines.some(({ request_id }) => request_id === 'afterwards'));
     expect(lines.filter(({ path }) => path === '/metrics')).toEqual([]);
     expect(lines.filter(({ path }) => path === '/health/live').length).toBeGreaterThan(0);
   });

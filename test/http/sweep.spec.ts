@@ -4,6 +4,7 @@ import { Writable } from 'node:stream';
 import { Client } from 'pg';
 import { jsonLogger } from '../../apps/api/src/logger.js';
 import { startApp } from '../support/app.js';
+import { until } from '../support/waiting.js';
 import { clientOf, type Json } from './client.js';
 
 test('the sweep writes the events of leases that have ended, with their deadlines', async () => {
@@ -48,7 +49,7 @@ test('a sweep that fails says so once a run, and the next one works again', asyn
   const client = new Client({ connectionString: app.databaseUrl });
   await client.connect();
   await client.query('ALTER TABLE pools RENAME TO pools_away');
-  while (lines.length < 2) await new Promise(setImmediate);
+  await until(() => lines.length >= 2);
   expect(lines[1]).toMatchObject({ level: 'warn', msg: 'sweep failed' });
   await client.query('ALTER TABLE pools_away RENAME TO pools');
   await client.end();

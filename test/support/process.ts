@@ -11,7 +11,8 @@ import { mustBeDocumented, type Answer } from './documented.js';
 
 const ROOT = join(__dirname, '../..');
 /** Compiled by `build`. */
-export const MAIN = join(ROOT, 'dist/apps/api/apps/api/src/main.js');
+export const BUILT = join(ROOT, 'dist/apps/api');
+export const MAIN = join(BUILT, 'apps/api/src/main.js');
 
 export interface ServiceProcess {
   readonly url: string;

@@ -1,4 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
+
+/** Resolves when it holds. Looks every few milliseconds: a loop without rest takes the processor from what is awaited. */
+export async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await sleep(5);
+}
 
 /**
  * Resolves when a session of the database waits for a lock: any of the service's, or the one of this pid. Looks from a

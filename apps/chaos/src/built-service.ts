@@ -41,6 +41,13 @@ export class BuiltService {
     return new BuiltService(directory);
   }
 
+  /** Of what is compiled already, in that folder. */
+  static copyOf(compiled: string): BuiltService {
+    const copy = new BuiltService(newFolder());
+    cpSync(compiled, join(ROOT, copy.directory, 'service'), { recursive: true });
+    return copy;
+  }
+
   get main(): string {
     return join(ROOT, this.directory, 'service/apps/api/src/main.js');
   }
@@ -48,8 +55,7 @@ export class BuiltService {
   /** A copy with other lines. @throws Error as `patched` */
   variant(patches: readonly Patch[]): BuiltService {
     const texts = this.patched(patches);
-    const copy = new BuiltService(newFolder());
-    cpSync(join(ROOT, this.directory, 'service'), join(ROOT, copy.directory, 'service'), { recursive: true });
+    const copy = BuiltService.copyOf(join(ROOT, this.directory, 'service'));
     for (const [file, text] of texts) writeFileSync(join(ROOT, copy.directory, 'service', file), text);
     return copy;
   }

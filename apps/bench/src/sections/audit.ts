@@ -23,7 +23,7 @@ export interface AuditResult {
 
 /** @throws Error when the auditor finds anything wrong with what was made */
 export async function measureAudit({ isShort, rounds, cluster, say }: Bench): Promise<AuditResult> {
-  const events = isShort ? 100_000 : 1_000_000;
+  const events = isShort ? 50_000 : 1_000_000;
   const pasts = [100, events / 10].map((tokens) => ({ pool: `of-${tokens}`, tokens, grants: events / 2 }));
   const database = await cluster.createDatabase('audit');
   await withClient(database.url, async (client) => {
