@@ -376,7 +376,8 @@ describe('run', () => {
 
   test('passes signals on, and gives the lease back when the command has ended', async () => {
     const seat = await pool();
-    const program = sh(seat, 'trap "echo bye; exit 5" TERM; echo started; sleep 300 & wait; wait');
+    // What says so is a program of its own by then: a shell that was just forked may still swallow the signal.
+    const program = sh(seat, 'trap "echo bye; exit 5" TERM; sh -c "echo started; exec sleep 300" & wait; wait');
     await program.said(/started/);
     program.child.kill('SIGTERM');
     // The sleep that was left holds nothing of the test's: it got the signal, too.
