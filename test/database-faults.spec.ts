@@ -46,8 +46,12 @@ async function grants(): Promise<number> {
   return feed.filter(({ event }) => event === 'activated').length;
 }
 
+/** Of this test's database: other tests run at the same time on the same server. */
 async function killSessions(): Promise<void> {
-  await admin.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'token-pool'`);
+  await admin.query(
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+     WHERE application_name = 'token-pool' AND datname = current_database()`,
+  );
 }
 
 test('every session killed between two requests is not noticed by either', async () => {
