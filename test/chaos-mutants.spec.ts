@@ -126,7 +126,7 @@ describe('a good history', () => {
     [
       'refused',
       'no quota was reached',
-      (history) => inPolicy(history, { max_per_user: 11, max_per_key: 11 }, { ...EXHAUSTED, error: 'quota_exceeded' }),
+      (history) => inPolicy(history, { max_per_user: 7, max_per_key: 7 }, { ...EXHAUSTED, error: 'quota_exceeded' }),
     ],
   ])('is found out (%s) when %s', async (rule, _, falsified) => {
     const rules = new Set(check(falsified(await readHistory(file))).map((finding) => finding.rule));

@@ -36,13 +36,13 @@ const ELASTIC: PoolSetting = {
 const FAIR: PoolSetting = {
   name: 'fair',
   kind: 'fixed',
-  size: 10,
+  size: 6,
   ttl_seconds: 2,
   idle_ttl_seconds: null,
   on_exhausted: 'evict_oldest',
   max_per_user: 3,
   max_per_key: 4,
-  protect_seconds: 0.25,
+  protect_seconds: 0.5,
   evict: 'over_share_first',
 };
 

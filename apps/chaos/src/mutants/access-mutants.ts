@@ -18,7 +18,7 @@ export const ACCESS_MUTANTS: readonly Mutant[] = [
     ],
     auth: 'keys',
     nemeses: [],
-    caughtBy: /^actor: .*names \S+, but/,
+    caughtBy: /^actor: .*which asked for something else/,
   },
   {
     name: 'key-lost-with-a-new-token',

@@ -45,6 +45,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'transaction-start-for-clock',
     isExtra: true,
+    seconds: 12,
     mistake: 'now(), the start of the transaction, for the instant under the lock',
     patches: [
       {
