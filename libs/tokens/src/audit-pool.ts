@@ -22,7 +22,7 @@ export interface AuditReport {
 }
 
 /** Events read at once. */
-const PAGE = 5000;
+const PAGE = 1000;
 
 /**
  * Takes no lock: the tokens are of one snapshot, and the feed up to its seq does not change any more. The first finding is that of the
