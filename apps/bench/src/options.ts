@@ -21,7 +21,7 @@ export const SECTIONS: readonly SectionName[] = [
 ];
 
 export interface Options {
-  /** For CI: a minute or two instead of three quarters of an hour; judges gross regressions only. */
+  /** For CI: two to three minutes instead of more than an hour; judges gross regressions only. */
   readonly isShort: boolean;
   readonly only: readonly SectionName[];
   readonly rounds: number;
@@ -31,9 +31,9 @@ export interface Options {
   readonly isPageOnly: boolean;
 }
 
-export const USAGE = `npm run bench -- [--short] [--only ${SECTIONS.join(',')}] [--rounds N] [--page]
+export const USAGE = `npm run bench -- [--short] [--only ${SECTIONS.join(',')}] [--rounds N] [--millions N,N] [--page]
 
-  --short   the form for CI, a minute or two: fails for a crash or a gross regression, writes nothing
+  --short   the form for CI, two to three minutes: fails for a crash or a gross regression, writes nothing
   --only    some of the sections
   --rounds  how often everything is measured that is compared (5; 2 in the short form)
   --millions  of events, in the audits of the section rows (1,5,15); the short form leaves it out unless it is named

@@ -1,4 +1,4 @@
-// What an answer costs in processor time: unlike a rate, it hardly depends on what else the machine does.
+// What an answer costs in processor time: unlike a rate, it does not count what else the machine does.
 
 import type { Cluster } from './cluster.js';
 import { cpuSeconds } from './cpu.js';

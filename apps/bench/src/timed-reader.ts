@@ -22,8 +22,15 @@ export interface Timed {
   readonly buffers: number;
 }
 
-interface Explained {
+/** A row of EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON). */
+export interface Explained {
   readonly 'QUERY PLAN': [{ readonly 'Execution Time': number; readonly Plan: Readonly<Record<string, number>> }];
+}
+
+/** Pages of 8 kB that it touched, in the cache or on the disk. */
+export function buffersOf({ 'QUERY PLAN': [{ Plan }] }: Explained): number {
+  const { 'Shared Hit Blocks': hit = 0, 'Shared Read Blocks': read = 0 } = Plan;
+  return hit + read;
 }
 
 const PLAN = 'EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF)';
@@ -59,9 +66,8 @@ export class TimedReader {
     const total = { inDatabase: 0, forCaller, buffers: 0 };
     for (const statement of [...this.#asked]) {
       const [explained] = await this.#explained<[Explained]>(statement, this.explain);
-      const { 'Shared Hit Blocks': hit = 0, 'Shared Read Blocks': read = 0 } = explained['QUERY PLAN'][0].Plan;
       total.inDatabase += explained['QUERY PLAN'][0]['Execution Time'];
-      total.buffers += hit + read;
+      total.buffers += buffersOf(explained);
     }
     return total;
   }

@@ -6,9 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiProcess } from './api-process.js';
 import { DatabaseServer } from './database-server.js';
 import type { Auth } from './history.js';
-import { ask } from './load/ask.js';
 import { Callers } from './load/callers.js';
-import { bodiesOf, POOLS, SERVICE_ENV } from './load/pools.js';
+import { makePools, POOLS, SERVICE_ENV } from './load/pools.js';
 import { movableClock, type ClockKind } from './nemeses/movable-clock.js';
 import type { Replica } from './nemeses/world.js';
 import { Proxy } from './proxy.js';
@@ -47,12 +46,7 @@ export class System {
       for (let number = 1; number <= options.processes; number++) replicas.push(await system.#replica(number));
       await Promise.all(replicas.map(({ api }) => api.start()));
       if (options.auth === 'keys') system.#callers = await Callers.withKeys(database.url);
-      const { headers } = system.callers.operator;
-      for (const body of bodiesOf(POOLS)) {
-        const asked = { method: 'POST', path: '/api/pools', body, headers };
-        const { status } = await ask((replicas[0] as Replica).api.port, asked);
-        if (status !== 201) throw new Error(`a pool could not be made: ${status}`);
-      }
+      await makePools((replicas[0] as Replica).api.port, POOLS, system.callers.operator);
       for (const sql of options.sql ?? []) await database.query(sql);
     } catch (error) {
       await system.remove();

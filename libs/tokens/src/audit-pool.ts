@@ -3,6 +3,7 @@
 import { Auditor } from './auditor.js';
 import { ChainAuditor } from './chain-auditor.js';
 import type { ChainPoint } from './checkpoint.js';
+import { storedPage } from './stored-page.js';
 import type { TokenReader } from './token-reader.js';
 import type { RecordedEventView } from './views.js';
 
@@ -38,11 +39,8 @@ export async function auditPool(
   const stored = await reader.stored(poolName);
   const auditor = await Auditor.of(stored);
   const chain = new ChainAuditor(stored, expected, stored.begins ?? undefined);
-  // Where numbers jump over a gap, a page reaches beyond what there was.
-  const read = async (after: number): Promise<readonly RecordedEventView[]> =>
-    (await reader.storedEvents(poolName, after, Math.min(PAGE, stored.last_seq - after))).filter(
-      ({ seq }) => seq <= stored.last_seq,
-    );
+  const read = (after: number): Promise<readonly RecordedEventView[]> =>
+    storedPage(reader, poolName, after, stored.last_seq, PAGE);
   const begins = stored.begins?.seq ?? 0;
   for (let next = stored.last_seq > begins ? read(begins) : null; next;) {
     const events = await next;

@@ -4,6 +4,7 @@
 import { ChainAuditor } from './chain-auditor.js';
 import type { ChainPoint } from './checkpoint.js';
 import { CHAIN_BEGINS, nextHash } from './event-chain.js';
+import { storedPage } from './stored-page.js';
 import type { TokenReader } from './token-reader.js';
 import type { RecordedEventView, RestoreView } from './views.js';
 
@@ -49,9 +50,7 @@ export async function* exportLines(
   yield line(head);
   let [after, events, hash] = [begins?.seq ?? 0, 0, begins?.hash ?? CHAIN_BEGINS];
   while (after < last_seq) {
-    const read = await reader.storedEvents(pool, after, Math.min(PAGE, last_seq - after));
-    // Where numbers jump over a gap, it reaches beyond what there was.
-    const page = read.filter(({ seq }) => seq <= last_seq);
+    const page = await storedPage(reader, pool, after, last_seq, PAGE);
     for (const event of page) if (event.seq > chained_after) hash = nextHash(hash, event);
     if (page.length > 0) yield page.map(line).join('');
     events += page.length;
@@ -139,8 +138,7 @@ export async function compareExport(
   let last = Math.max(begins, anchor.seq - 1, Math.min(chained_after, last_seq) - 1);
   let { hash } = anchor;
   while (last < last_seq) {
-    const page = await reader.storedEvents(pool, last, Math.min(PAGE, last_seq - last));
-    const events = page.filter(({ seq }) => seq <= last_seq);
+    const events = await storedPage(reader, pool, last, last_seq, PAGE);
     for (const event of events) {
       if (event.seq > anchor.seq && event.seq > chained_after) hash = nextHash(hash, event);
       else if (event.seq === anchor.seq && event.hash !== hash) {

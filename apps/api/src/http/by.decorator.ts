@@ -2,7 +2,7 @@
 
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { LiveKey } from '@app/keys';
-import type { Caller } from '@app/tokens';
+import { ANYBODY, type Caller } from '@app/tokens';
 import type { Request, Response } from 'express';
 
 export const By = createParamDecorator((_: unknown, context: ExecutionContext): Caller => {
@@ -11,8 +11,7 @@ export const By = createParamDecorator((_: unknown, context: ExecutionContext): 
 });
 
 export function callerOf({ key }: Request, { requestId, trace }: Response): Caller {
-  if (key === undefined) return { keyId: null, pools: null, mayOperate: true, requestId, trace };
-  return { ...rightsOf(key), requestId, trace };
+  return { ...(key === undefined ? ANYBODY : rightsOf(key)), requestId, trace };
 }
 
 function rightsOf(key: LiveKey | null): Omit<Caller, 'requestId' | 'trace'> {

@@ -6,7 +6,7 @@ import type { Bench } from '../bench.js';
 import { withClient, type Database } from '../cluster.js';
 import { quantile } from '../numbers.js';
 import { idsOfTokens, keyOf, makePast, type Past } from '../past.js';
-import { TimedReader, type Timed } from '../timed-reader.js';
+import { buffersOf, TimedReader, type Explained, type Timed } from '../timed-reader.js';
 
 export interface Quantiles {
   readonly p50: number;
@@ -215,12 +215,26 @@ export function shortened(plan: string): string {
 }
 const SHOWN = 3;
 
-async function sizeOf(client: Client, pool: string, events: number): Promise<AuditSize> {
-  const { rows: partitions } = await client.query<{ name: string; table: number; indexes: number; rows: number }>(
+interface Partition {
+  readonly name: string;
+  readonly rows: number;
+  /** Bytes. */
+  readonly table: number;
+  readonly indexes: number;
+}
+
+/** Those with rows, the fullest first. */
+async function partitionsOf(client: Client): Promise<Partition[]> {
+  const { rows } = await client.query<Partition>(
     `SELECT name, pg_table_size(name::regclass)::float8 AS table, pg_indexes_size(name::regclass)::float8 AS indexes,
        reltuples::float8 AS rows
      FROM event_partitions JOIN pg_class c ON c.oid = name::regclass WHERE reltuples > 0 ORDER BY reltuples DESC`,
   );
+  return rows;
+}
+
+async function sizeOf(client: Client, pool: string, events: number): Promise<AuditSize> {
+  const partitions = await partitionsOf(client);
   const sum = (of: 'table' | 'indexes'): number => partitions.reduce((total, one) => total + one[of], 0);
   const { name, rows } = partitions[0]!;
   const [key] = (
@@ -232,30 +246,25 @@ async function sizeOf(client: Client, pool: string, events: number): Promise<Aud
   ).rows;
   await client.query('SET enable_seqscan = off; SET enable_bitmapscan = off');
   const look = () =>
-    client.query<{ 'QUERY PLAN': [{ Plan: Record<string, number> }] }>(
+    client.query<Explained>(
       `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT event FROM ${name} WHERE pool = '${pool}' AND seq = ${key!.seq}`,
     );
   // The first one in a session reads catalogues, too; and the row itself is one more.
   await look();
   const looked = await look();
-  const { 'Shared Hit Blocks': hit = 0, 'Shared Read Blocks': read = 0 } = looked.rows[0]!['QUERY PLAN'][0].Plan;
   return {
     events,
     partitions: partitions.length,
     tableBytes: sum('table'),
     indexBytes: sum('indexes'),
     rows,
-    levels: hit + read - 1,
+    levels: buffersOf(looked.rows[0]!) - 1,
     keyPages: key!.pages,
   };
 }
 
 async function timePartitions(client: Client): Promise<RowsResult['partition']> {
-  const { rows } = await client.query<{ name: string; rows: number }>(
-    `SELECT name, reltuples::float8 AS rows FROM event_partitions JOIN pg_class c ON c.oid = name::regclass
-     ORDER BY reltuples DESC LIMIT 1`,
-  );
-  const { name, rows: droppedEvents } = rows[0]!;
+  const [{ name, rows: droppedEvents }] = (await partitionsOf(client)) as [Partition];
   const timed = async (sql: string): Promise<number> => {
     const begun = performance.now();
     await client.query(sql);

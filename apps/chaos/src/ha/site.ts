@@ -8,8 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiProcess } from '../api-process.js';
-import { ask } from '../load/ask.js';
-import { bodiesOf, POOLS, SERVICE_ENV } from '../load/pools.js';
+import { makePools, POOLS, SERVICE_ENV } from '../load/pools.js';
 import { Balancer } from './balancer.js';
 import { ACCOUNT } from './daemon.js';
 import type { Parts } from './parts.js';
@@ -74,10 +73,7 @@ export class Site {
     }
     const [one, two] = this.apis as [ApiProcess, ApiProcess];
     this.balancer = await Balancer.start(parts.haproxy, this.home, directory, [one.port, two.port]);
-    for (const body of bodiesOf(POOLS)) {
-      const { status } = await ask(this.balancer.port, { method: 'POST', path: '/api/pools', body });
-      if (status !== 201) throw new Error(`a pool could not be made: ${status}`);
-    }
+    await makePools(this.balancer.port, POOLS);
   }
 
   /** Ends the processes of the API in order, and says which did not. Nobody works on the database afterwards. */

@@ -1,6 +1,8 @@
 // The pools of a run: small and short, so that in every second each rule about them is needed.
 
 import type { PoolSetting } from '../history.js';
+import { ask } from './ask.js';
+import { WITHOUT_KEY, type Caller } from './caller.js';
 
 /** Full all the time: most grants end another lease. */
 const EVICTING: PoolSetting = {
@@ -61,9 +63,18 @@ const LEASES: Readonly<Record<string, object>> = {
   [FAIR.name]: { renewable: true, max_lifetime_seconds: 4 },
 };
 
-/** Bodies of POST /api/pools for those that have to be made. */
-export const bodiesOf = (pools: readonly PoolSetting[]): object[] =>
-  pools.filter(({ name }) => name in LEASES).map((pool) => ({ ...pool, ...LEASES[pool.name] }));
+/** Those that are not there yet, by whoever listens on that port. @throws Error when one cannot be made */
+export async function makePools(
+  port: number,
+  pools: readonly PoolSetting[],
+  { headers }: Caller = WITHOUT_KEY,
+): Promise<void> {
+  for (const pool of pools.filter(({ name }) => name in LEASES)) {
+    const body = { ...pool, ...LEASES[pool.name] };
+    const { status } = await ask(port, { method: 'POST', path: '/api/pools', body, headers });
+    if (status !== 201) throw new Error(`a pool could not be made: ${status}`);
+  }
+}
 
 /** A sweep that comes often, so that it meets faults. */
 export const SERVICE_ENV: Readonly<Record<string, string>> = {

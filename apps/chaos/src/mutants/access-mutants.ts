@@ -7,7 +7,6 @@ const POOL = 'libs/tokens/src/token-pool.js';
 export const ACCESS_MUTANTS: readonly Mutant[] = [
   {
     name: 'actor-of-the-batch',
-    isExtra: true,
     mistake: 'all that is done in one transaction is done by who asked first',
     patches: [
       {
@@ -22,7 +21,6 @@ export const ACCESS_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'key-lost-with-a-new-token',
-    isExtra: true,
     mistake: 'a token that is made and granted in one transaction is stored without the key of its lease',
     patches: [
       {
@@ -37,7 +35,6 @@ export const ACCESS_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'leases-of-all',
-    isExtra: true,
     mistake: 'whoever knows a lease may end and renew it, whatever his key',
     patches: [
       {
@@ -52,7 +49,6 @@ export const ACCESS_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'holders-shown-to-all',
-    isExtra: true,
     mistake: 'who holds a token is shown to every key',
     patches: [
       {
@@ -67,7 +63,6 @@ export const ACCESS_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'key-remembered-for-a-minute',
-    isExtra: true,
     mistake: 'a process that has found a key good does not look again for a minute',
     patches: [{ file: 'libs/keys/src/key-ring.js', from: 'HOLDS_MS = 2500', to: 'HOLDS_MS = 60_000' }],
     auth: 'keys',
@@ -77,7 +72,6 @@ export const ACCESS_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'quota-of-before',
-    isExtra: true,
     mistake: 'a quota counts what was held before the transaction, not what was granted in it',
     patches: [
       { file: 'libs/tokens/src/holdings.js', from: 'granted(lease) {', to: 'granted(lease) {\n        return;' },
@@ -87,7 +81,6 @@ export const ACCESS_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'quota-less-one',
-    isExtra: true,
     mistake: 'who would hold his maximum is refused',
     patches: [{ file: POOL, from: 'if (leases < most)', to: 'if (leases < most - 1)' }],
     auth: 'keys',
@@ -96,7 +89,6 @@ export const ACCESS_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'no-protection',
-    isExtra: true,
     mistake: 'the lease whose turn it is is evicted, however young it is',
     patches: [{ file: POOL, from: 'if (mayBeEvictedAt > this.now)', to: 'if (false)' }],
     nemeses: [],
@@ -104,7 +96,6 @@ export const ACCESS_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'protection-of-a-second-more',
-    isExtra: true,
     mistake: 'a lease is protected for a second longer than it should be',
     patches: [{ file: POOL, from: 'if (mayBeEvictedAt > this.now)', to: 'if (mayBeEvictedAt + 1_000_000 > this.now)' }],
     nemeses: [],
@@ -112,7 +103,6 @@ export const ACCESS_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'oldest-in-place-of-the-greediest',
-    isExtra: true,
     mistake: 'where the user who holds the most should lose first, the oldest lease does',
     patches: [{ file: POOL, from: 'isOverShare ? this.#shares.first() :', to: '' }],
     nemeses: [],

@@ -16,8 +16,8 @@ export interface Mutant {
   readonly env?: Readonly<Record<string, string>>;
   /** The least that it takes to show. */
   readonly seconds?: number;
-  /** Not among those that every test run makes: another of its kind is, or a good history is falsified for its rule. */
-  readonly isExtra?: boolean;
+  /** Every test run makes it. Of the others, one of their kind is made, or a good history is falsified for their rule. */
+  readonly isInTests?: boolean;
   /** Faults that it needs in order to show. */
   readonly nemeses: readonly string[];
   /** One finding at least, written as "rule: what", must match. */

@@ -28,6 +28,7 @@ const NO_KEYS = [
 export const MUTANTS: readonly Mutant[] = [
   {
     name: 'no-pool-lock',
+    isInTests: true,
     mistake: 'the pool’s row is read without a lock; the keys of the tables are all that is left',
     patches: [UNLOCKED],
     nemeses: [],
@@ -35,7 +36,6 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'no-pool-lock-no-keys',
-    isExtra: true,
     mistake: 'the same, and the tables have no unique keys either',
     patches: [UNLOCKED],
     sql: NO_KEYS,
@@ -44,7 +44,6 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'transaction-start-for-clock',
-    isExtra: true,
     seconds: 12,
     mistake: 'now(), the start of the transaction, for the instant under the lock',
     patches: [
@@ -59,6 +58,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'skip-locked-choice',
+    isInTests: true,
     mistake: 'tokens are chosen with FOR UPDATE SKIP LOCKED before the pool is locked, counters are read after',
     patches: [
       { file: STATEMENTS, from: 'LIMIT $3::int\n', to: 'LIMIT $3::int FOR UPDATE SKIP LOCKED\n' },
@@ -94,7 +94,6 @@ async function chooseThenLock(client, lock, load, ...rest) {
   },
   {
     name: 'event-after-commit',
-    isExtra: true,
     mistake: 'the transaction commits without its events, which are written a moment later',
     patches: [
       {
@@ -135,6 +134,7 @@ const RECORD = { name: 'record', text: \`
   },
   {
     name: 'asynchronous-commit',
+    isInTests: true,
     mistake: 'synchronous_commit=off: COMMIT is answered before it is on disk',
     patches: [{ file: DATA_SOURCE, from: "jit: 'off',", to: "jit: 'off', synchronous_commit: 'off'," }],
     nemeses: ['kill-database'],
@@ -142,7 +142,6 @@ const RECORD = { name: 'record', text: \`
   },
   {
     name: 'sweep-by-id',
-    isExtra: true,
     mistake: 'the sweep looks up tokens that come due, and a moment later ends whatever lease each of them has by then',
     patches: [
       { file: SWEEP, from: 'of await repository.poolsToSweep()', to: "of ['rejecting', 'elastic']" },
@@ -177,7 +176,6 @@ const RECORD = { name: 'record', text: \`
   },
   {
     name: 'blind-retry',
-    isExtra: true,
     mistake: 'a COMMIT that was not answered is repeated without asking whether it happened',
     patches: [{ file: REPOSITORY, from: 'if (await this.#wasCommitted(poolName, error))', to: 'if (false)' }],
     nemeses: ['lose-commit-answer'],
@@ -185,7 +183,6 @@ const RECORD = { name: 'record', text: \`
   },
   {
     name: 'clock-of-the-process',
-    isExtra: true,
     mistake: 'the API’s own clock decides',
     patches: [
       {

@@ -12,9 +12,8 @@ import { check } from '../check/check.js';
 import { DatabaseServer } from '../database-server.js';
 import { writeFinalState } from '../final-state.js';
 import { HistoryWriter, readHistory, wallNow, type Operation } from '../history.js';
-import { ask } from '../load/ask.js';
 import { Client } from '../load/client.js';
-import { bodiesOf, PLAIN_POOLS, SERVICE_ENV } from '../load/pools.js';
+import { makePools, PLAIN_POOLS, SERVICE_ENV } from '../load/pools.js';
 import { Recorder } from '../load/recorder.js';
 import { follow } from '../load/tail.js';
 import { Random } from '../random.js';
@@ -85,10 +84,7 @@ export async function upgrade(options: UpgradeOptions): Promise<UpgradeResult> {
   };
   try {
     for (let count = 0; count < PROCESSES; count++) await start(from);
-    for (const body of bodiesOf(PLAIN_POOLS)) {
-      const { status } = await ask(balancer.port, { method: 'POST', path: '/api/pools', body });
-      if (status !== 201) throw new Error(`a pool could not be made: ${status}`);
-    }
+    await makePools(balancer.port, PLAIN_POOLS);
     const history = new HistoryWriter(join(directory, 'history.jsonl'));
     const wallAtZero = wallNow() - history.now() / 1000;
     history.write({
