@@ -5,7 +5,7 @@ import { needs } from './needs.js';
 import type { TokenPoolRepository } from './token-pool-repository.js';
 
 /** Leases in one transaction: small, because requests wait for the same lock. */
-const BATCH = 100;
+const BATCH = 50;
 /** Answers forgotten at once; nobody waits for their lock. */
 const ANSWERS = 1000;
 
