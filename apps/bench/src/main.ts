@@ -60,8 +60,9 @@ async function run(options: Options): Promise<void> {
     const result = await measured(options, belongings, say);
     console.log(printed(result));
     if (!options.isShort) await writePage({ ...keptResult(), ...result });
-    for (const { what, value, typical = value, bound, gross } of reach(result).filter(isGross)) {
-      console.error(`gross regression: ${what} is ${typical}, must be ${bound} ${gross}`);
+    for (const { what, value, typical, bound, gross } of reach(result).filter(isGross)) {
+      const judged = typical === undefined ? `${value}` : `${value}, at the median ${typical}`;
+      console.error(`gross regression: ${what} is ${judged}, must be ${bound} ${gross}`);
       process.exitCode = 1;
     }
   } finally {

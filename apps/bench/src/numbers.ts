@@ -1,5 +1,10 @@
 // What is made of many measured values.
 
+export interface Quantiles {
+  readonly p50: number;
+  readonly p99: number;
+}
+
 /** The value below which the share `q` of the values lies; NaN of none. */
 export function quantile(values: ArrayLike<number>, q: number): number {
   const sorted = Float64Array.from(values).sort();

@@ -4,14 +4,9 @@ import type { PostgresTokenReader } from '@app/tokens-postgres';
 import type { Client } from 'pg';
 import type { Bench } from '../bench.js';
 import { withClient, type Database } from '../cluster.js';
-import { quantile } from '../numbers.js';
+import { quantile, type Quantiles } from '../numbers.js';
 import { idsOfTokens, keyOf, makePast, type Past } from '../past.js';
 import { buffersOf, TimedReader, type Explained, type Timed } from '../timed-reader.js';
-
-export interface Quantiles {
-  readonly p50: number;
-  readonly p99: number;
-}
 
 export interface ReadTimes {
   readonly what: string;

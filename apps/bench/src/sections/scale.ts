@@ -4,7 +4,7 @@ import type { Bench } from '../bench.js';
 import { call } from '../callers.js';
 import { withClient } from '../cluster.js';
 import { load } from '../http-load.js';
-import { quantile } from '../numbers.js';
+import { quantile, type Quantiles } from '../numbers.js';
 import { idsOfTokens, makePast, type Past } from '../past.js';
 import { inRounds, type Case, type Row } from '../rounds.js';
 import { startServer, type ServerProcess } from '../server-process.js';
@@ -15,8 +15,8 @@ export interface PageTimes {
   readonly what: string;
   readonly rows: number;
   readonly limit: number;
-  readonly inDatabase: { readonly p50: number; readonly p99: number };
-  readonly forCaller: { readonly p50: number; readonly p99: number };
+  readonly inDatabase: Quantiles;
+  readonly forCaller: Quantiles;
 }
 
 export interface ScaleResult {

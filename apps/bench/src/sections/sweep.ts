@@ -5,7 +5,7 @@ import { sweep } from '@app/tokens';
 import type { Bench } from '../bench.js';
 import { callUntil, type Call } from '../callers.js';
 import { withClient } from '../cluster.js';
-import { median, quantile } from '../numbers.js';
+import { median, quantile, type Quantiles } from '../numbers.js';
 import { makePast } from '../past.js';
 import { createFullPool, openService, USER, type Service } from '../service.js';
 
@@ -14,8 +14,8 @@ export interface SweepRow {
   /** From the deadline until the last end was written down, in seconds. */
   readonly seconds: number;
   /** Of allocate, in milliseconds, before the deadline and until the last end was written down. */
-  readonly quiet: { readonly p50: number; readonly p99: number };
-  readonly meanwhile: { readonly p50: number; readonly p99: number };
+  readonly quiet: Quantiles;
+  readonly meanwhile: Quantiles;
   /** The p99 meanwhile to the quiet one. */
   readonly ratio: number;
 }
@@ -109,7 +109,7 @@ async function sweepUntil({ repository }: Service, isOver: () => boolean): Promi
   }
 }
 
-function spread(calls: readonly Call[], from: number, to: number): { p50: number; p99: number } {
+function spread(calls: readonly Call[], from: number, to: number): Quantiles {
   const taken = calls.filter(({ began, took }) => began + took >= from && began < to).map(({ took }) => took);
   return { p50: quantile(taken, 0.5), p99: quantile(taken, 0.99) };
 }
