@@ -66,6 +66,12 @@ describe('with a collector', () => {
     }
   }
 
+  const exposition = async (): Promise<string> => (await fetch(new URL('/metrics', service.url))).text();
+
+  async function untilInQueue(commands: number): Promise<void> {
+    while (!(await exposition()).includes(`token_pool_queue_length{pool="default"} ${commands}\n`)) await sleep(20);
+  }
+
   async function lockPool(): Promise<{ release(): Promise<unknown> }> {
     const admin = new Client({ connectionString: database.url });
     await admin.connect();
@@ -79,8 +85,7 @@ describe('with a collector', () => {
     const first = ask('first', '/api/tokens/allocate', { user_id: USER }, { traceparent });
     await untilWaiting(database.url);
     const behind = ['second', 'third'].map((id) => ask(id, '/api/tokens/allocate', { user_id: USER }));
-    // Answered after those have been read.
-    await service.ask('GET', '/health/live');
+    await untilInQueue(behind.length);
     const held = 200;
     await sleep(held);
     await lock.release();
@@ -166,7 +171,7 @@ describe('with a collector', () => {
 
   test('at its end it has told the figures of /metrics, and what is left of the spans', async () => {
     await ask('last', '/api/tokens/allocate', { user_id: USER });
-    const text = await (await fetch(new URL('/metrics', service.url))).text();
+    const text = await exposition();
     service.signal('SIGTERM');
     expect(await service.ended).toBe(0);
     await traceOf('last');
