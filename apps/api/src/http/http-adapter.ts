@@ -10,6 +10,7 @@ import type { Express, NextFunction, Request, Response } from 'express';
 import type { Admission } from './admission.js';
 import { answerHeaders } from './answer-headers.js';
 import { HttpProblem, problemDocument } from './problem.js';
+import { normalUrl, routesAt } from './route-of.js';
 
 const LIMITS = {
   headersTimeout: 5_000,
@@ -41,6 +42,7 @@ export class HttpAdapter extends ExpressAdapter {
     const express = this.getInstance<Express>();
     express.disable('x-powered-by').disable('etag');
     const server = createServer(LIMITS, (req, res) => {
+      req.url = normalUrl(express, req);
       if (this.admission.admits(req, res)) express(req, res);
     });
     server.on('request', (_req, res) => this.#follow(res));
@@ -133,19 +135,11 @@ export class HttpAdapter extends ExpressAdapter {
   }
 
   #methodsOf(path: string): string[] {
-    const { router } = this.getInstance<Express>();
-    const layers = router.stack as unknown as Layer[];
-    const routes = layers.filter((layer) => layer.route && layer.match(path)).map(({ route }) => route?.methods ?? {});
-    const methods = new Set(routes.flatMap((of) => Object.keys(of)).map((name) => name.toUpperCase()));
+    const routes = routesAt(this.getInstance<Express>(), path);
+    const methods = new Set(routes.flatMap((route) => Object.keys(route.methods)).map((name) => name.toUpperCase()));
     if (methods.has('GET')) methods.add('HEAD');
     return [...methods].sort();
   }
-}
-
-/** Express's own, untyped. */
-interface Layer {
-  readonly route?: { readonly methods: Record<string, true> };
-  match(path: string): boolean;
 }
 
 function unreadable(code: string | undefined): HttpProblem {
