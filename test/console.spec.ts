@@ -692,6 +692,41 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       await field().waitFor();
     });
 
+    test('shows a key that may not operate what is held, by somebody', async () => {
+      const [mine, others] = [await keys.create(), await keys.create({ scopes: ['read', 'use'] })];
+      const headers = { ...bearer(mine.key), 'content-type': 'application/json' };
+      const post = async (path: string, body: object): Promise<Record<string, string>> => {
+        const response = await fetch(locked.url + path, { method: 'POST', headers, body: JSON.stringify(body) });
+        return (await response.json()) as Record<string, string>;
+      };
+      await post('/api/pools', { name: 'watched', kind: 'fixed', size: 3, renewable: true, ttl_seconds: 100 });
+      const { token_id, user_id } = await post('/api/tokens/allocate', { pool: 'watched' });
+      await page.goto(`${locked.url}/console/pools/watched?view=list&token=${token_id}`);
+      await give(others.key);
+      await has(held(), '1 of 3 tokens');
+      await has(page.locator('.token-list tbody tr'), /held.*somebody/);
+      await has(panel().locator('.badges'), 'held');
+      await has(panel().locator('.holder'), 'somebody');
+      await has(panel().locator('.uses li'), /somebody.*holds it now/);
+      await panel().getByRole('button', { name: 'All events' }).click();
+      await has(panel().locator('.token-events li'), /Granted.*somebody/);
+      await has(happenings(), /Granted.* to somebody/);
+      // What comes by the stream, too; and a lease of this key's own that evicts one of the other.
+      await post('/api/tokens/allocate', { pool: 'watched' });
+      await has(held(), '2 of 3 tokens');
+      await button('Allocate').click();
+      await has(held(), '3 of 3 tokens');
+      await button('Allocate').click();
+      await has(leases(), 'a lease had to go: that of somebody');
+      await button('Board').click();
+      await page.getByRole('listbox').focus();
+      await page.keyboard.press('Home');
+      await has(page.getByRole('option'), /held by/);
+      const text = await page.locator('body').innerText();
+      expect(text).not.toMatch(/^\s*00000000\s*$/m);
+      expect(text).not.toContain(short(user_id!));
+    });
+
     test('tells what a key is not for where it was tried', async () => {
       const { key } = await keys.create({ scopes: ['read'] });
       await page.goto(`${locked.url}/console/pools/default`);

@@ -170,6 +170,26 @@ test('who holds the most is next, with his oldest lease, once that is not protec
   expect(next(16, 20)).toBeUndefined();
 });
 
+test('a token is held by its status and deadline, whether or not its user is shown', () => {
+  const hidden = (token: Token): Token => ({ ...token, active_user_id: null });
+  const state = new PoolState([hidden(held('a', 2)), hidden(held('b', 1, 0, 30)), free('c')], 5);
+  expect(countHeld(state.tokens, NOON)).toBe(2);
+  expect(countHeld(state.tokens, NOON + 30_000)).toBe(1);
+  expect(state.find('a')!.lease).toMatchObject({ fence: 2, userId: null });
+  state.apply({ ...activated(6, 'c', 3), user_id: null });
+  expect(countHeld(state.tokens, NOON + 1_000)).toBe(3);
+  expect(nextToBeEvicted(state.tokens, { evict: 'oldest', protect_seconds: null }, NOON)!.id).toBe('b');
+  // Who holds the most is not known.
+  expect(nextToBeEvicted(state.tokens, { evict: 'over_share_first', protect_seconds: null }, NOON)).toBeNull();
+  state.apply({ ...released(7, 'c', 3), user_id: null });
+  expect(countHeld(state.tokens, NOON + 1_000)).toBe(2);
+});
+
+test('a user who is hidden behind zeros is nobody that could be told from others', () => {
+  const zeros = { ...held('a', 1), active_user_id: '00000000-0000-0000-0000-000000000000' };
+  expect(new PoolState([zeros], 1).find('a')!.lease!.userId).toBeNull();
+});
+
 test.each([
   ['released_by_client', 'released'],
   ['lru_eviction', 'evicted'],

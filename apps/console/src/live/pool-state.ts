@@ -2,10 +2,12 @@
 // seq that it is said to have: what an event tells of a lease that is over by now, or known already, changes nothing.
 
 import type { Policy, PoolEvent, Token } from '../api.js';
+import { shownUser } from '../words.js';
 
 export interface Lease {
   readonly fence: number;
-  readonly userId: string;
+  /** Null: somebody, who is not shown to this key. */
+  readonly userId: string | null;
   /** Milliseconds since the epoch, as all times here. */
   readonly activatedAt: number;
   readonly expiresAt: number;
@@ -119,7 +121,7 @@ export function countHeld(tokens: readonly TokenState[], now: number): number {
 
 /**
  * The token that the next allocate takes from its user, when no token is free: that of the oldest lease, or of the oldest
- * of whoever holds the most. Null while that is protected.
+ * of the user who holds the most. Null while that is protected, and where it depends on users who are not shown.
  */
 export function nextToBeEvicted(
   tokens: readonly TokenState[],
@@ -129,9 +131,13 @@ export function nextToBeEvicted(
   if (!tokens.every((token) => isHeld(token, now))) return null;
   const held = new Map<string, number>();
   if (evict === 'over_share_first') {
-    for (const { lease } of tokens) held.set(lease!.userId, (held.get(lease!.userId) ?? 0) + 1);
+    for (const { lease } of tokens) {
+      const { userId } = lease!;
+      if (userId === null) return null;
+      held.set(userId, (held.get(userId) ?? 0) + 1);
+    }
   }
-  const heldWith = ({ lease }: TokenState): number => held.get(lease!.userId) ?? 0;
+  const heldWith = ({ lease }: TokenState): number => held.get(lease!.userId ?? '') ?? 0;
   let next: TokenState | null = null;
   for (const token of tokens) {
     const more = next === null ? 1 : heldWith(token) - heldWith(next);
@@ -148,11 +154,12 @@ export function kindOf({ event, reason }: PoolEvent): Kind {
   return reason === 'deleted_by_client' ? 'ended-by-deletion' : 'released';
 }
 
-function leaseOf({ fence, active_user_id, last_activated_at, expires_at }: Token): Lease | null {
-  if (fence === null || active_user_id === null || last_activated_at === null || expires_at === null) return null;
+/** By its status alone: a user who is not shown holds the token all the same. */
+function leaseOf({ status, fence, active_user_id, last_activated_at, expires_at }: Token): Lease | null {
+  if (status !== 'active' || fence === null || last_activated_at === null || expires_at === null) return null;
   return {
     fence,
-    userId: active_user_id,
+    userId: shownUser(active_user_id),
     activatedAt: Date.parse(last_activated_at),
     expiresAt: Date.parse(expires_at),
   };
@@ -160,7 +167,7 @@ function leaseOf({ fence, active_user_id, last_activated_at, expires_at }: Token
 
 const begun = ({ fence, user_id, occurred_at, expires_at }: PoolEvent): Lease => ({
   fence: fence!,
-  userId: user_id!,
+  userId: shownUser(user_id),
   activatedAt: Date.parse(occurred_at),
   expiresAt: Date.parse(expires_at!),
 });

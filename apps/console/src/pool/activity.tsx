@@ -66,7 +66,7 @@ function Line({ event, held, onSelect }: Happening & Pick<Props, 'onSelect'>) {
         <button type="button" class="link" title={`token ${event.token_id}`} onClick={() => onSelect(event.token_id)}>
           <code>{shortId(event.token_id)}</code>
         </button>
-        {event.user_id !== null && (
+        {event.fence !== null && (
           <>
             {isEnd(kind) ? ' from ' : ' to '}
             <UserId id={event.user_id} />

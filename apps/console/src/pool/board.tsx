@@ -9,7 +9,7 @@ import { isHeld, nextToBeEvicted, type TokenState } from '../live/pool-state.js'
 import { serverClock } from '../server-clock.js';
 import { now } from '../ui/tick.js';
 import { paint } from '../ui/theme-switch.js';
-import { countdown, duration, number, shortId } from '../words.js';
+import { countdown, duration, number, shortId, SOMEBODY } from '../words.js';
 import { cellAt, layoutOf, placeOf, stepFrom, type BoardLayout } from './board-layout.js';
 import { BoardPainter } from './board-painter.js';
 import './board.css';
@@ -179,7 +179,7 @@ function Tip({ live, pool, layout, index }: AtCell & { readonly layout: BoardLay
       {lease !== null && isHeld(token, at) ? (
         <>
           <span>
-            held by <code>{shortId(lease.userId)}</code> for{' '}
+            held by {lease.userId === null ? SOMEBODY : <code>{shortId(lease.userId)}</code>} for{' '}
             {duration(Math.max(Math.floor((at - lease.activatedAt) / 1000), 0))}
           </span>
           <strong>{countdown(lease.expiresAt - at)} left</strong>
@@ -203,7 +203,8 @@ function describe(token: TokenState, pool: Pool, live: LivePool): string {
   const name = `Token ${shortId(token.id)}`;
   if (lease === null || !isHeld(token, at)) return `${name}, free`;
   const left = duration(Math.ceil((lease.expiresAt - at) / 1000));
-  const words = `${name}, held by user ${shortId(lease.userId)}, lease ${number(lease.fence)}, ${left} left`;
+  const user = lease.userId === null ? SOMEBODY : `user ${shortId(lease.userId)}`;
+  const words = `${name}, held by ${user}, lease ${number(lease.fence)}, ${left} left`;
   return token === nextOut(pool, live, at) ? `${words}, next to be evicted` : words;
 }
 

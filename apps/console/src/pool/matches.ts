@@ -21,6 +21,6 @@ export function matcher({ shown, text }: Filter, now: number, mine: ReadonlySet<
     if (shown === 'held' && !held) return false;
     if (shown === 'free' && held) return false;
     if (shown === 'mine' && !(held && mine.has(token.lease!.fence))) return false;
-    return part === '' || token.id.includes(part) || (held && token.lease!.userId.includes(part));
+    return part === '' || token.id.includes(part) || (held && token.lease!.userId?.includes(part) === true);
   };
 }

@@ -3,6 +3,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { api, ApiError, type Token, type TokenEvent } from '../api.js';
+import { givenKey } from '../key.js';
 import { goInstead } from '../location.js';
 import { Link } from '../ui/link.js';
 import { Problem } from '../ui/problem.js';
@@ -57,8 +58,9 @@ export function SearchPage({ text }: { readonly text: string }) {
         <p role="status">Searching all pools…</p>
       ) : found.value.token === null && found.value.held.length === 0 ? (
         <p class="card empty">
-          No token has the id <code>{text}</code>, and no user of that id holds one now. What a user had before is in
-          the events of each pool.
+          No token has the id <code>{text}</code>, and no user of that id holds one now
+          {givenKey.value !== null && ', as far as this key is shown who holds what'}. What a user had before is in the
+          events of each pool.
         </p>
       ) : (
         <Result text={text} {...found.value} />

@@ -38,7 +38,7 @@ export function TokenActions({ pool, id, lease, handle }: Props) {
     action.run(async () => {
       const ttl = numberIn(length.value);
       const { expires_at } = await api.keepAlive(id, {
-        user_id: lease!.userId,
+        ...(lease!.userId !== null && { user_id: lease!.userId }),
         ...claim(),
         ...(ttl !== undefined && { ttl_seconds: ttl }),
       });
@@ -115,8 +115,14 @@ function DeleteDialog({ id, lease, onClose }: DeleteProps) {
           'The token is free. It goes, and its past stays readable.'
         ) : (
           <>
-            User <UserId id={lease.userId} /> holds it and <strong>loses it at once</strong>. The token goes, and its
-            past stays readable.
+            {lease.userId === null ? (
+              'Somebody'
+            ) : (
+              <>
+                User <UserId id={lease.userId} />
+              </>
+            )}{' '}
+            holds it and <strong>loses it at once</strong>. The token goes, and its past stays readable.
           </>
         )}
       </p>

@@ -176,14 +176,16 @@ function Holder({ lease, pool, handle }: HolderProps) {
           <dt>User</dt>
           <dd>
             <UserId id={lease.userId} copy />
-            <button
-              type="button"
-              class="button quiet small"
-              onClick={() => choose({ q: lease.userId, token: null })}
-              title="Show only the tokens of this user"
-            >
-              Show all of theirs
-            </button>
+            {lease.userId !== null && (
+              <button
+                type="button"
+                class="button quiet small"
+                onClick={() => choose({ q: lease.userId, token: null })}
+                title="Show only the tokens of this user"
+              >
+                Show all of theirs
+              </button>
+            )}
           </dd>
         </div>
         <div>
@@ -258,7 +260,7 @@ function Events({ events }: { readonly events: readonly TokenEvent[] }) {
               </p>
               <p class="note">
                 <Time at={event.occurred_at} />
-                {event.user_id !== null && (
+                {event.fence !== null && (
                   <>
                     {' · '}
                     <UserId id={event.user_id} />

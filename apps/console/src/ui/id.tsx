@@ -1,14 +1,18 @@
 // Ids that people can tell apart: the first part, a small picture made of all of it, the whole on hover.
 
-import { shortId } from '../words.js';
+import { shortId, shownUser, SOMEBODY } from '../words.js';
 import { CopyButton } from './copy-button.js';
 
 interface Props {
-  readonly id: string;
+  /** Null, or as the API hides it: somebody. */
+  readonly id: string | null;
   readonly copy?: boolean;
 }
 
-export function UserId({ id, copy = false }: Props) {
+export function UserId({ id: told, copy = false }: Props) {
+  const id = shownUser(told);
+  if (id === null)
+    return <span title="Only the key of a lease and keys that may operate see its user">{SOMEBODY}</span>;
   return (
     <span class="id" title={`user ${id}`}>
       <span class="face" aria-hidden="true" style={{ '--hue': String(hueOf(id)) }} />
