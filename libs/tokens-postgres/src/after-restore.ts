@@ -27,17 +27,10 @@ export async function afterRestore(source: DataSource, margin: number): Promise<
   const database = new Database(source);
   const raised: RaisedPool[] = [];
   for (const { name } of await database.read<{ name: string }>(POOL_NAMES, [])) {
-    const client = await database.connect();
-    let isClean = false;
-    try {
-      const lock = { ...LOCK_POOL, values: [name] };
-      const raise = { ...RAISE_COUNTERS, values: [name, margin] };
-      const [, , answer] = await send(client, BEGIN, lock, raise, COMMIT);
-      isClean = true;
-      raised.push(...((answer as Answer).rows as RaisedPool[]));
-    } finally {
-      database.release(client, isClean);
-    }
+    const lock = { ...LOCK_POOL, values: [name] };
+    const raise = { ...RAISE_COUNTERS, values: [name, margin] };
+    const [, , answer] = await database.use((client) => send(client, BEGIN, lock, raise, COMMIT));
+    raised.push(...((answer as Answer).rows as RaisedPool[]));
   }
   return raised;
 }

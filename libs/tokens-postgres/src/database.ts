@@ -3,11 +3,19 @@
 import type { Pool, PoolClient } from 'pg';
 import type { DataSource } from 'typeorm';
 import { DomainError } from '@app/tokens';
-import { exchange, named, type Answer, type Question, type Statement, type Value } from './exchange.js';
+import {
+  exchange,
+  isInTransaction,
+  named,
+  type Answer,
+  type Question,
+  type Statement,
+  type Value,
+} from './exchange.js';
 
 export const BEGIN = named('begin', 'BEGIN');
 export const COMMIT = named('commit', 'COMMIT');
-export const ROLLBACK = named('rollback', 'ROLLBACK');
+const ROLLBACK = named('rollback', 'ROLLBACK');
 const BEGIN_SNAPSHOT = named('begin_snapshot', 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
 
 /** The database, or the way to it, failed. Whether the statement was refused or lost, its transaction is not committed. */
@@ -16,15 +24,21 @@ export class DatabaseFailure extends Error {
   readonly isPassing: boolean;
   /** The database itself said no, so it has not done it. */
   readonly isRefusal: boolean;
+  /** The connection is of no use any more. An error of a statement says nothing about its connection. */
+  readonly isLoss: boolean;
 
   constructor(cause: unknown) {
     super('the database failed', { cause });
     const code = (cause as { code?: unknown } | null)?.code;
     const sqlState = typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !code.startsWith('E') ? code : null;
+    this.isLoss = sqlState === null || LOSS.some((start) => sqlState.startsWith(start));
     this.isRefusal = sqlState !== null && !sqlState.startsWith('08') && !sqlState.startsWith('57P');
     this.isPassing = sqlState === null || PASSING.some((start) => sqlState.startsWith(start));
   }
 }
+
+/** Connection lost (08), cut by an operator or a crash (57P), or by a time limit on an idle or long transaction. */
+const LOSS = ['08', '57P', '25P03', '25P04'];
 
 /**
  * Connection lost (08), cut or refused by an operator or a time limit (57), too many connections (53300),
@@ -57,19 +71,32 @@ export class Database {
     });
   }
 
-  /** @throws DatabaseFailure */
-  async connect(): Promise<PoolClient> {
+  /**
+   * Lends a connection. A transaction that is still open afterwards is rolled back, also after a statement that failed;
+   * only a connection that was lost is closed.
+   * @throws DatabaseFailure, and what the work throws
+   */
+  async use<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
+    const client = await this.#connect();
+    let isLost = false;
+    try {
+      return await work(client);
+    } catch (error) {
+      isLost = isLoss(error);
+      throw error;
+    } finally {
+      isLost ||= !(await isCleared(client));
+      this.#trust.note(client, isLost);
+      client.release(isLost);
+    }
+  }
+
+  async #connect(): Promise<PoolClient> {
     for (;;) {
       const client = await orFailure(this.#pool.connect());
       if (this.#trust.isIn(client)) return client;
       client.release(true);
     }
-  }
-
-  /** Gives a connection back. After a failure nobody knows what state it is in: it is closed, which also rolls back. */
-  release(client: PoolClient, isClean: boolean): void {
-    this.#trust.note(client, isClean);
-    client.release(!isClean);
   }
 
   async read<Row>(statement: Statement, values: Value[]): Promise<Row[]> {
@@ -85,23 +112,11 @@ export class Database {
   async #twice<T>(asking: (client: PoolClient) => Promise<T>): Promise<T> {
     for (let triesLeft = 1; ; triesLeft--) {
       try {
-        return await this.#once(asking);
+        return await this.use(asking);
       } catch (error) {
         if (!(error instanceof DatabaseFailure) || !error.isPassing) throw error;
         if (triesLeft === 0) throw unavailable();
       }
-    }
-  }
-
-  async #once<T>(asking: (client: PoolClient) => Promise<T>): Promise<T> {
-    const client = await this.connect();
-    let isClean = false;
-    try {
-      const answer = await asking(client);
-      isClean = true;
-      return answer;
-    } finally {
-      this.release(client, isClean);
     }
   }
 }
@@ -126,10 +141,23 @@ class Trust {
     return (this.#lastUse.get(client) ?? Infinity) > this.#lostAt;
   }
 
-  note(client: PoolClient, isClean: boolean): void {
-    if (isClean) this.#lastUse.set(client, performance.now());
-    else this.#lostAt = performance.now();
+  note(client: PoolClient, isLost: boolean): void {
+    if (isLost) this.#lostAt = performance.now();
+    else this.#lastUse.set(client, performance.now());
   }
+}
+
+/** Whether it was the connection that failed, whatever error was made of that. */
+const isLoss = (error: unknown): boolean =>
+  error instanceof DatabaseFailure ? error.isLoss : error instanceof Error && isLoss(error.cause);
+
+/** Whether no transaction is open on it, after one that was is rolled back. */
+async function isCleared(client: PoolClient): Promise<boolean> {
+  if (!isInTransaction(client)) return true;
+  return send(client, ROLLBACK).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** TypeORM's own pool, without its query builder in between: it would ask for each answer apart. */

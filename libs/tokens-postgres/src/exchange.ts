@@ -27,12 +27,17 @@ export interface Answer {
 
 /**
  * The answers in the order of the statements, which see each other's effects. The first that fails ends it: the rest
- * is not even tried. What the connection has prepared is then uncertain: it must be closed.
+ * is not even tried. A statement that the server refused leaves a connection that can be used on: the refusal is told
+ * when the server is ready again, and it is known what is prepared. Whether a transaction is open, `isInTransaction` says.
  */
 export const exchange = (client: PoolClient, questions: readonly Question[]): Promise<Answer[]> =>
   new Promise((resolve, reject) => {
     client.query(new Exchange(questions, (error, answers) => (error ? reject(error) : resolve(answers))));
   });
+
+/** By the server's last word. */
+export const isInTransaction = (client: PoolClient): boolean =>
+  (client as unknown as { getTransactionStatus(): string | null }).getTransactionStatus() !== 'I';
 
 /** How a connection is used whose session is somebody else's after each transaction (data-source.ts, `Pooler`). */
 interface Sharing {
@@ -57,8 +62,14 @@ interface Shape {
 
 const NO_ROWS: Shape = { columns: [], empty: {} };
 
-/** Per connection and statement. */
-const prepared = new WeakMap<Connection, Map<string, Shape>>();
+/** What a connection has prepared. */
+interface Prepared {
+  readonly shapes: Map<string, Shape>;
+  /** Names of statements that failed: they may be known to the server or not, or not be good any more. */
+  readonly doubtful: Set<string>;
+}
+
+const prepared = new WeakMap<Connection, Prepared>();
 
 const wired = (value: Value): string | Buffer | null =>
   value === null || value instanceof Buffer ? value : String(value);
@@ -67,7 +78,9 @@ const wired = (value: Value): string | Buffer | null =>
 class Exchange implements Submittable {
   #questions: readonly Question[];
   readonly #answers: { rows: unknown[]; rowCount: number }[] = [];
-  #shapes = new Map<string, Shape>();
+  #prepared: Prepared = { shapes: new Map(), doubtful: new Set() };
+  /** Those that are prepared for the first time here, as their answers are awaited. */
+  readonly #new: { readonly place: number; readonly name: string }[] = [];
   #rows: unknown[] = [];
   /** The place of the statement that was put between those that were asked. */
   #settingsAt = -1;
@@ -85,20 +98,28 @@ class Exchange implements Submittable {
     const sharing = shared.get(given);
     const { prepares = true } = sharing ?? {};
     if (sharing) {
-      // Not before a BEGIN, which may set the isolation level: that must come before any query.
-      this.#settingsAt = this.#asked.text.startsWith('BEGIN') ? 1 : 0;
-      this.#questions = this.#questions.toSpliced(this.#settingsAt, 0, sharing.settings);
+      // Not before a BEGIN, which may set the isolation level: that must come before any query. And not with a ROLLBACK:
+      // a transaction that failed takes no query.
+      const { text } = this.#asked;
+      this.#settingsAt = text === 'ROLLBACK' ? -1 : text.startsWith('BEGIN') ? 1 : 0;
+      if (this.#settingsAt >= 0) this.#questions = this.#questions.toSpliced(this.#settingsAt, 0, sharing.settings);
     }
-    this.#shapes = prepared.get(given) ?? new Map<string, Shape>();
-    if (prepares) prepared.set(given, this.#shapes);
+    if (prepares) {
+      this.#prepared = prepared.get(given) ?? this.#prepared;
+      prepared.set(given, this.#prepared);
+    }
+    const { shapes, doubtful } = this.#prepared;
     connection.stream.cork();
-    for (const { name, text, values = [] } of this.#questions) {
-      const isNew = !prepares || !this.#shapes.has(name);
+    for (const [place, { name, text, values = [] }] of this.#questions.entries()) {
+      const isNew = !prepares || !shapes.has(name);
       const statement = prepares ? name : '';
+      // To close what there is not is no error.
+      if (doubtful.delete(name)) connection.close({ type: 'S', name });
       if (isNew) connection.parse({ name: statement, text });
       connection.bind({ statement, values: values.map(wired) });
       if (isNew) connection.describe({ type: 'P' });
-      if (isNew) this.#shapes.set(name, NO_ROWS);
+      if (isNew) shapes.set(name, NO_ROWS);
+      if (isNew) this.#new.push({ place, name });
       connection.execute();
     }
     connection.sync();
@@ -109,14 +130,14 @@ class Exchange implements Submittable {
     const columns = fields.map(({ name, dataTypeID }) => {
       return { name, parse: pg.types.getTypeParser(dataTypeID, 'text') as (text: string) => unknown };
     });
-    this.#shapes.set(this.#asked.name, {
+    this.#prepared.shapes.set(this.#asked.name, {
       columns,
       empty: Object.fromEntries(columns.map(({ name }) => [name, null])),
     });
   }
 
   handleDataRow({ fields }: { fields: (string | null)[] }): void {
-    const { columns, empty } = this.#shapes.get(this.#asked.name) as Shape;
+    const { columns, empty } = this.#prepared.shapes.get(this.#asked.name) as Shape;
     const row = { ...empty };
     columns.forEach(({ name, parse }, place) => {
       const text = fields[place] as string | null;
@@ -138,8 +159,28 @@ class Exchange implements Submittable {
     this.callback(null, this.#answers);
   }
 
-  handleError(error: Error): void {
-    this.callback(error, []);
+  /** By the server, which then skips the rest; or by the driver, which has lost the connection. */
+  handleError(error: Error, given: Connection): void {
+    if (!(error instanceof pg.DatabaseError)) return this.callback(error, []);
+    this.#forget();
+    const tell = (): void => {
+      given.off('readyForQuery', tell).off('end', tell);
+      this.callback(error, []);
+    };
+    given.on('readyForQuery', tell).on('end', tell);
+  }
+
+  /**
+   * The statements before the one that failed are prepared, those after it are not. The one that failed is prepared anew next
+   * time: perhaps it never was, or what it was prepared for has changed since.
+   */
+  #forget(): void {
+    const { shapes, doubtful } = this.#prepared;
+    const failedAt = this.#answers.length;
+    const { name: failed } = this.#asked;
+    for (const { place, name } of this.#new) if (place > failedAt) shapes.delete(name);
+    shapes.delete(failed);
+    doubtful.add(failed);
   }
 
   /** The one whose answer is arriving. */
@@ -155,5 +196,6 @@ interface Wire {
   bind(values: { statement: string; values: (string | Buffer | null)[] }): void;
   describe(what: { type: 'P' }): void;
   execute(): void;
+  close(what: { type: 'S'; name: string }): void;
   sync(): void;
 }

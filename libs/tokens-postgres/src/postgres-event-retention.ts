@@ -1,8 +1,9 @@
 // The port's implementation: a snapshot is one transaction, and what drops events is a function of the owner's.
 
+import type { PoolClient } from 'pg';
 import type { DataSource } from 'typeorm';
 import { EventRetention, type RecordedEventView, type StoredPoolView } from '@app/tokens';
-import { BEGIN, COMMIT, Database, ROLLBACK, send } from './database.js';
+import { BEGIN, COMMIT, Database, send } from './database.js';
 import type { Statement, Value } from './exchange.js';
 import { STORED_EVENTS, STORED_POOL } from './read-statements.js';
 import {
@@ -38,9 +39,11 @@ export class PostgresEventRetention extends EventRetention {
     return (await this.#database.read<{ name: string | null }>(DROP_EXPIRED, []))[0]!.name;
   }
 
-  async snapshot(pool: string, seq: number, fold: Parameters<EventRetention['snapshot']>[2]): Promise<boolean> {
-    const client = await this.#database.connect();
-    let isClean = false;
+  snapshot(...asked: Parameters<EventRetention['snapshot']>): Promise<boolean> {
+    return this.#database.use((client) => this.#snapshot(client, ...asked));
+  }
+
+  async #snapshot(client: PoolClient, ...[pool, seq, fold]: Parameters<EventRetention['snapshot']>): Promise<boolean> {
     const ask = async <Row>(statement: Statement, values: Value[]): Promise<Row[]> =>
       (await send(client, { ...statement, values }))[0]!.rows as Row[];
     async function* pages(after: number): AsyncGenerator<RecordedEventView[]> {
@@ -50,32 +53,23 @@ export class PostgresEventRetention extends EventRetention {
         after = page.at(-1)?.seq ?? seq;
       }
     }
-    try {
-      await send(client, BEGIN);
-      const [turn] = await ask<{ isHad: boolean }>(SNAPSHOT_TURN, [pool]);
-      const begins = turn?.isHad ? await snapshotOf(ask, pool, false) : null;
-      if (!turn?.isHad || (begins && begins.seq >= seq)) {
-        await send(client, ROLLBACK);
-        isClean = true;
-        return turn?.isHad === true;
-      }
-      const [stored] = await ask<Omit<StoredPoolView, 'tokens' | 'begins'>>(STORED_POOL, [pool]);
-      if (!stored) throw new Error(`there are events of a pool ${pool}, which is not there`);
-      const { parts, ...state } = await fold({ ...stored, begins }, pages(begins?.seq ?? 0));
-      let [part, tokens, leases] = [0, 0, 0];
-      for await (const rows of parts) {
-        await ask(SAVE_SNAPSHOT_TOKENS, [pool, state.seq, part++, JSON.stringify(rows)]);
-        tokens += rows.length;
-        leases += rows.filter(({ lease }) => lease !== null).length;
-      }
-      const { recorded_at, last_fence, last_eviction_at, hash } = state;
-      const bytes = `\\x${hash}`;
-      await ask(SAVE_SNAPSHOT, [pool, state.seq, recorded_at, last_fence, last_eviction_at, tokens, leases, bytes]);
-      await send(client, COMMIT);
-      isClean = true;
-      return true;
-    } finally {
-      this.#database.release(client, isClean);
+    await send(client, BEGIN);
+    const [turn] = await ask<{ isHad: boolean }>(SNAPSHOT_TURN, [pool]);
+    const begins = turn?.isHad ? await snapshotOf(ask, pool, false) : null;
+    if (!turn?.isHad || (begins && begins.seq >= seq)) return turn?.isHad === true;
+    const [stored] = await ask<Omit<StoredPoolView, 'tokens' | 'begins'>>(STORED_POOL, [pool]);
+    if (!stored) throw new Error(`there are events of a pool ${pool}, which is not there`);
+    const { parts, ...state } = await fold({ ...stored, begins }, pages(begins?.seq ?? 0));
+    let [part, tokens, leases] = [0, 0, 0];
+    for await (const rows of parts) {
+      await ask(SAVE_SNAPSHOT_TOKENS, [pool, state.seq, part++, JSON.stringify(rows)]);
+      tokens += rows.length;
+      leases += rows.filter(({ lease }) => lease !== null).length;
     }
+    const { recorded_at, last_fence, last_eviction_at, hash } = state;
+    const bytes = `\\x${hash}`;
+    await ask(SAVE_SNAPSHOT, [pool, state.seq, recorded_at, last_fence, last_eviction_at, tokens, leases, bytes]);
+    await send(client, COMMIT);
+    return true;
   }
 }

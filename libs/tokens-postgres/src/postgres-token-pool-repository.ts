@@ -15,7 +15,7 @@ import {
   type PoolPolicy,
   type RecordedEventView,
 } from '@app/tokens';
-import { BEGIN, COMMIT, Database, DatabaseFailure, ROLLBACK, send, unavailable } from './database.js';
+import { BEGIN, COMMIT, Database, DatabaseFailure, send, unavailable } from './database.js';
 import type { Question } from './exchange.js';
 import { OneAtATime } from './one-at-a-time.js';
 import { STORED_EVENTS } from './read-statements.js';
@@ -61,8 +61,9 @@ class CommitUnanswered<T> extends Error {
     readonly result: T,
     readonly lastSeq: number,
     readonly lastEventId: string,
+    cause: DatabaseFailure,
   ) {
-    super('COMMIT was not answered');
+    super('COMMIT was not answered', { cause });
   }
 }
 
@@ -158,57 +159,37 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
     decide: Decision<T>,
   ): Promise<T | typeof NOBODY_THERE> {
     for (;;) {
-      const result = await this.#roundTrips(lock, poolName, needed, decide);
+      const result = await this.#database.use((client) => this.#roundTrips(client, lock, poolName, needed, decide));
       if (result !== STILL_BEHIND) return result;
     }
   }
 
-  /** Two round trips: lock and look; write and commit. */
+  /** Two round trips: lock and look; write and commit. What is not committed is rolled back by whoever lent the connection. */
   async #roundTrips<T>(
+    client: PoolClient,
     lock: Question,
     poolName: string,
     needed: Needs,
     decide: Decision<T>,
   ): Promise<T | typeof NOBODY_THERE | typeof STILL_BEHIND> {
-    const client = await this.#database.connect();
-    let isClean = false;
-    try {
-      const isCounted = this.#counted.has(poolName);
-      const load = isCounted ? countedSlice(poolName, needed) : plainSlice(poolName, needed);
-      const named = needed.answers.length === 0 ? [] : [{ ...LOAD_ANSWERS, values: namedParameters(poolName, needed) }];
-      const [, locked, loaded, kept] = await send(client, BEGIN, { values: [poolName], ...lock }, load, ...named);
-      if (locked?.rowCount !== 1) {
-        await send(client, ROLLBACK);
-        isClean = true;
-        return NOBODY_THERE;
-      }
-      let slice = toSlice(poolName, loaded?.rows[0] as SliceRow, needed, kept?.rows);
-      const counts = countsHoldings(slice.state.policy);
-      if (counts && !isCounted) {
-        this.#counted.add(poolName);
-        const [again] = await send(client, countedSlice(poolName, needed));
-        slice = toSlice(poolName, again?.rows[0] as SliceRow, needed, kept?.rows);
-      } else if (isCounted && !counts) this.#counted.delete(poolName);
-      const hash = await this.#hashBefore(client, poolName, loaded?.rows[0] as SliceRow);
-      if (hash === null) {
-        isClean = true;
-        return STILL_BEHIND;
-      }
-      const pool = TokenPool.restore(slice);
-      let result: T;
-      try {
-        result = decide(pool);
-      } catch (refusal) {
-        await send(client, ROLLBACK);
-        isClean = true;
-        throw refusal;
-      }
-      await this.#commit(client, pool, hash, slice.state.policy, result);
-      isClean = true;
-      return result;
-    } finally {
-      this.#database.release(client, isClean);
-    }
+    const isCounted = this.#counted.has(poolName);
+    const load = isCounted ? countedSlice(poolName, needed) : plainSlice(poolName, needed);
+    const named = needed.answers.length === 0 ? [] : [{ ...LOAD_ANSWERS, values: namedParameters(poolName, needed) }];
+    const [, locked, loaded, kept] = await send(client, BEGIN, { values: [poolName], ...lock }, load, ...named);
+    if (locked?.rowCount !== 1) return NOBODY_THERE;
+    let slice = toSlice(poolName, loaded?.rows[0] as SliceRow, needed, kept?.rows);
+    const counts = countsHoldings(slice.state.policy);
+    if (counts && !isCounted) {
+      this.#counted.add(poolName);
+      const [again] = await send(client, countedSlice(poolName, needed));
+      slice = toSlice(poolName, again?.rows[0] as SliceRow, needed, kept?.rows);
+    } else if (isCounted && !counts) this.#counted.delete(poolName);
+    const hash = await this.#hashBefore(client, poolName, loaded?.rows[0] as SliceRow);
+    if (hash === null) return STILL_BEHIND;
+    const pool = TokenPool.restore(slice);
+    const result = decide(pool);
+    await this.#commit(client, pool, hash, slice.state.policy, result);
+    return result;
   }
 
   /**
@@ -251,11 +232,10 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
     try {
       await send(client, ...statements, COMMIT);
     } catch (error) {
-      // Refused by the database: COMMIT has then rolled back. Anything else leaves open what became of it.
-      if (error instanceof DatabaseFailure && error.isRefusal) {
-        throw error.isPassing ? error : new InvariantViolation(error);
-      }
-      throw lastEventId === '' ? error : new CommitUnanswered(result, lastSeq, lastEventId);
+      if (!(error instanceof DatabaseFailure)) throw error;
+      // Refused by the database: nothing is committed then. Anything else leaves open what became of it.
+      if (error.isRefusal) throw error.isPassing ? error : new InvariantViolation(error);
+      throw lastEventId === '' ? error : new CommitUnanswered(result, lastSeq, lastEventId, error);
     }
   }
 
@@ -267,17 +247,10 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
     const started = performance.now();
     for (;;) {
       try {
-        const client = await this.#database.connect();
-        let isClean = false;
-        try {
-          const lock = { ...LOCK_POOL, values: [poolName] };
-          const find = { ...FIND_EVENT, values: [poolName, lastSeq, lastEventId] };
-          const [, , found] = await send(client, BEGIN, lock, find, COMMIT);
-          isClean = true;
-          return found?.rowCount === 1;
-        } finally {
-          this.#database.release(client, isClean);
-        }
+        const lock = { ...LOCK_POOL, values: [poolName] };
+        const find = { ...FIND_EVENT, values: [poolName, lastSeq, lastEventId] };
+        const [, , found] = await this.#database.use((client) => send(client, BEGIN, lock, find, COMMIT));
+        return found?.rowCount === 1;
       } catch {
         if (performance.now() - started > RESOLVE_WITHIN_MS) {
           throw unavailable('the database was lost while it committed: whether anything was changed is unknown');
