@@ -46,6 +46,14 @@ test('allocate takes the user, the pool, a shorter time and metadata, and keeps 
   });
 });
 
+test('a number may be written in any way that keeps its value', async () => {
+  const text = '{"ttl_seconds":1.5e1,"metadata":{"a":1.0,"b":1e3,"c":1E-7,"d":9007199254740991,"e":0.1,"f":1e23}}';
+  const { status, body } = await ask('POST', '/api/tokens/allocate', text);
+  expect(status).toBe(200);
+  const { body: page } = await ask('GET', `/api/tokens/${body.token_id}/events`);
+  expect(page.events[0].metadata).toMatchObject({ a: 1, b: 1000, c: 1e-7, d: 9007199254740991, e: 0.1, f: 1e23 });
+});
+
 test('a key of metadata that JavaScript treats as special is kept like any other', async () => {
   const { body } = await ask('POST', '/api/tokens/allocate', '{"metadata":{"__proto__":{"a":1},"toString":2}}');
   const { body: page } = await ask('GET', `/api/tokens/${body.token_id}/events?limit=1`);

@@ -42,6 +42,31 @@ describe('the size of metadata', () => {
     expect(whyNotMetadata(ofBytes(4100, '🙂'))).toBe(TOO_LARGE);
   });
 
+  test.each([
+    [1e308, 309],
+    [-1e308, 310],
+    [1.7976931348623157e308, 309],
+    [1e21, 22],
+    [1e-7, 9],
+    [1.5e-7, 10],
+    [-1e-300, 303],
+    [2.5e-300, 303],
+    [5e-324, 326],
+    [100_000_000_000_000_000_000, 21],
+    [0.000001, 8],
+  ])('counts the number %s as PostgreSQL writes it out, with %i characters', (number, characters) => {
+    const padding = (left: number): object => ({ n: number, 'e"1e308,': 'x'.repeat(left) });
+    const left = MAX_METADATA_BYTES - JSON.stringify(padding(0)).length + JSON.stringify(number).length - characters;
+    expect(whyNotMetadata(padding(left))).toBeNull();
+    expect(whyNotMetadata(padding(left + 1))).toContain('4096 bytes');
+  });
+
+  test('is that of what is stored, not of what is sent', () => {
+    const numbers = (count: number): object => ({ n: Array.from({ length: count }, () => 1e308) });
+    expect(whyNotMetadata(numbers(13))).toBeNull();
+    expect(whyNotMetadata(numbers(14))).toBe(`${TOO_LARGE} with its numbers written out (1e300 has 301 digits)`);
+  });
+
   test('is refused, not crashed upon, when a body of 16 kB nests as deep as it can', () => {
     const depth = 7_000;
     const deep: unknown = JSON.parse(`{"k":${'['.repeat(depth)}${']'.repeat(depth)}}`);

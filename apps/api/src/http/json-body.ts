@@ -1,6 +1,8 @@
 // Reads a request's body: JSON in UTF-8 of at most 16 kB, or nothing. Stricter than a general parser, and quicker.
 
+import { withoutKeys } from '@app/keys';
 import type { NextFunction, Request, Response } from 'express';
+import { whyNotExact } from './exact-json.js';
 import { HttpProblem } from './problem.js';
 
 export const MAX_BODY_BYTES = 16 * 1024;
@@ -48,8 +50,16 @@ function parsed({ headers }: Request, chunks: Buffer[], size: number): unknown {
       'content-encoding is not supported: the body must be sent as it is',
     );
   }
+  const [text, value] = read(chunks);
+  const why = whyNotExact(text, value);
+  if (why !== null) throw new HttpProblem('invalid_request', withoutKeys(why));
+  return value;
+}
+
+function read(chunks: Buffer[]): [text: string, value: unknown] {
   try {
-    return JSON.parse(UTF8.decode(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)));
+    const text = UTF8.decode(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks));
+    return [text, JSON.parse(text)];
   } catch {
     throw new HttpProblem('invalid_request', 'the body is not valid JSON in UTF-8');
   }
