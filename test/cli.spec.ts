@@ -232,12 +232,31 @@ describe('what is wrong', () => {
     [['list', '--colour'], /--colour/],
     [['events', 'a', '--after', '3'], /--after is of a pool/],
     [['list', '--', 'x'], /-- is for run only/],
-    [['list', '--url', 'localhost:4000'], /the URL is "localhost:4000"; allowed is one such as/],
+    [['list', '--url', 'localhost:4000'], /the URL of the service .*; allowed is one such as .*--url/],
     [['frobnicate'], /"frobnicate" is not a command/],
   ])('with the command line (%j) is exit code 2, and nothing is asked', async (args, message) => {
     const { code, out, err } = await start(args, { TOKEN_POOL_URL: nowhere }).over;
     expect([code, out]).toEqual([2, '']);
     expect(err).toMatch(message);
+  });
+
+  test.each<[string, string[], Record<string, string>]>([
+    ['a URL that is malformed', ['pools'], { TOKEN_POOL_URL: 'http://user:secret@host:port' }],
+    ['a URL with a password', ['pools', '--url', 'https://user:secret@host'], {}],
+    ['a key for a URL', ['pools'], { TOKEN_POOL_URL: 'tp_secret' }],
+    ['a key with a line break', ['pools'], { TOKEN_POOL_KEY: 'tp_secret\nrest' }],
+    ['a key for a command', ['tp_secret'], {}],
+    ['a key for an option', ['pools', '--tp_secret'], {}],
+    ['a key for a number', ['events', '--limit', 'tp_secret'], {}],
+    ['a key too much', ['pools', 'a', 'tp_secret'], {}],
+    ['a URL with a password too much', ['list', 'https://user:secret@host'], {}],
+    ['metadata that is no JSON', ['allocate', '--metadata', '{secret}'], {}],
+  ])('%s is not repeated, and is exit code 2', async (_, args, env) => {
+    for (const format of [[], ['--json']]) {
+      const { code, out, err } = await start([...args, ...format], env).over;
+      expect([code, out]).toEqual([2, '']);
+      expect(err).not.toContain('secret');
+    }
   });
 
   test('without a command is the help on stderr', async () => {

@@ -4,7 +4,8 @@
 import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { auditPool, DomainError, readCheckpoint, signCheckpoint, type AuditReport, type ChainPoint } from '@app/tokens';
+import { withoutSecrets } from '@app/keys';
+import { auditPool, readCheckpoint, signCheckpoint, type AuditReport, type ChainPoint } from '@app/tokens';
 import { createDataSource, PostgresTokenReader } from '@app/tokens-postgres';
 
 const USAGE = `DATABASE_URL=postgres://… npm run audit -- [POOL…] [--checkpoint FILE | --verify FILE] [--key PEM]
@@ -18,7 +19,7 @@ try {
   await run();
 } catch (error) {
   const { message, code } = error as Error & { code?: string };
-  console.error(`The audit stopped: ${error instanceof DomainError || message ? message : code}`);
+  console.error(`The audit stopped: ${withoutSecrets(message || String(code))}`);
   process.exitCode = 2;
 }
 

@@ -63,7 +63,8 @@ export class Arguments {
     } catch {
       // Said below.
     }
-    throw new UsageError(`--${name} is ${JSON.stringify(text)}; allowed is a JSON object, such as '{"ticket":"A-1"}'`);
+    // It is not repeated: of all that is given, this is the likeliest to hold what others must not see.
+    throw new UsageError(`--${name} is something else; allowed is a JSON object, such as '{"ticket":"A-1"}'`);
   }
 
   /** The only thing that stands beside the options. */

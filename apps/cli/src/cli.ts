@@ -8,7 +8,7 @@ import { EXIT } from './exit-code.js';
 import { tell } from './failure.js';
 import { help, helpOf } from './help.js';
 import { Output } from './output.js';
-import { UsageError } from './usage-error.js';
+import { UsageError, withoutSecrets } from './usage-error.js';
 
 const DEFAULT_URL = 'http://127.0.0.1:4000';
 
@@ -22,7 +22,7 @@ export async function runCli(args: readonly string[], version: string): Promise<
   }
   const asked = name === 'help' ? rest[0] : name;
   const command = COMMANDS.find((one) => one.name === asked);
-  if (!command) return wrong(`${JSON.stringify(asked)} is not a command`, 'tokenpool --help');
+  if (!command) return wrong(withoutSecrets(`${JSON.stringify(asked)} is not a command`), 'tokenpool --help');
   if (name === 'help') return said(helpOf(command));
   return done(command, rest);
 }
@@ -35,10 +35,7 @@ async function done(command: Command, args: readonly string[]): Promise<number> 
     if (given.flag('help')) return said(helpOf(command));
     if (command.name !== 'run' && given.rest.length > 0) throw new UsageError('-- is for run only');
     const seconds = given.seconds('timeout');
-    const client = new TokenPoolClient(urlOf(given), {
-      key: process.env['TOKEN_POOL_KEY'] || undefined,
-      timeoutMs: seconds === undefined ? undefined : seconds * 1000,
-    });
+    const client = clientOf(given, seconds === undefined ? undefined : seconds * 1000);
     const pool = client.pool(given.text('pool') ?? (process.env['TOKEN_POOL'] || undefined));
     return (await command.run({ client, pool, given, output: new Output(process.stdout, isJson) })) ?? EXIT.done;
   } catch (error) {
@@ -48,10 +45,16 @@ async function done(command: Command, args: readonly string[]): Promise<number> 
   }
 }
 
-function urlOf(given: Arguments): string {
-  const url = given.text('url') ?? (process.env['TOKEN_POOL_URL'] || DEFAULT_URL);
-  if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) return url;
-  throw new UsageError(`the URL is ${JSON.stringify(url)}; allowed is one such as ${DEFAULT_URL}`);
+/** What is wrong with the URL or the key is said without either: both may hold a secret. */
+function clientOf(given: Arguments, timeoutMs: number | undefined): TokenPoolClient {
+  const { TOKEN_POOL_URL, TOKEN_POOL_KEY } = process.env;
+  const url = given.text('url');
+  try {
+    return new TokenPoolClient(url ?? (TOKEN_POOL_URL || DEFAULT_URL), { key: TOKEN_POOL_KEY || undefined, timeoutMs });
+  } catch (error) {
+    const where = url === undefined ? '$TOKEN_POOL_URL' : '--url';
+    throw new UsageError(`${(error as Error).message} (${where}, $TOKEN_POOL_KEY)`);
+  }
 }
 
 function said(text: string): number {

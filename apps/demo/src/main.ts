@@ -3,6 +3,7 @@
 // Usage: npm run demo [-- URL]   (URL: http://127.0.0.1:4000)
 
 import { setTimeout as pause } from 'node:timers/promises';
+import { withoutSecrets } from '@app/keys';
 import { asStored, Auditor, type TokenView } from '@app/tokens';
 import { Names, Service, type Answer } from './counter.js';
 import { Timeline } from './timeline.js';
@@ -164,8 +165,9 @@ try {
 } catch (error) {
   const cause = error instanceof Error ? (error.cause as { code?: string } | undefined) : undefined;
   const hint = cause?.code === 'ECONNREFUSED' ? ` Is it running? Start it with: npm start` : '';
-  console.error(
-    `The demo stopped at ${service.url}: ${error instanceof Error ? error.message : String(error)}.${hint}`,
-  );
+  // The URL may hold a password, and be wrong for just that reason.
+  const where = URL.canParse(service.url) ? new URL(service.url).origin : 'a URL that is malformed';
+  const message = error instanceof Error ? error.message : String(error);
+  console.error(withoutSecrets(`The demo stopped at ${where}: ${message}.${hint}`));
   process.exitCode = 1;
 }

@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { pipeline } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
 import { createGunzip, createGzip } from 'node:zlib';
+import { withoutSecrets } from '@app/keys';
 import { checkExport, compareExport, exportLines } from '@app/tokens';
 import { createDataSource, PostgresTokenReader } from '@app/tokens-postgres';
 
@@ -23,7 +24,7 @@ try {
   await run();
 } catch (error) {
   const { message, code } = error as Error & { code?: string };
-  console.error(`Stopped: ${message || code}`);
+  console.error(`Stopped: ${withoutSecrets(message || String(code))}`);
   process.exitCode = 2;
 }
 

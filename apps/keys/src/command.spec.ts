@@ -69,7 +69,10 @@ test.each([
 
 test('a key given in the place of something else is not repeated', () => {
   const key = `tp_${ID}_${'x'.repeat(43)}_000000`;
-  for (const line of [`revoke ${key}`, `list ${key}`, key, `list --${key}`]) {
+  const create = 'create --name a --scopes';
+  const lines = [`revoke ${key}`, `list ${key}`, key, `list --${key}`, `list postgres://u:xxx@h/d`];
+  const values = [`${create} ${key}`, `${create} read --expires ${key}`, `rotate ${ID} --old-for ${key}`];
+  for (const line of [...lines, ...values]) {
     expect(() => read(line)).toThrow(UsageError);
     expect(() => read(line)).not.toThrow(/xxx/);
   }

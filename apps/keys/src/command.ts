@@ -29,12 +29,12 @@ export function readCommand(args: readonly string[], now: number): { command: Co
   if (help || name === 'help') return { command: { name: 'help' }, isJson };
   if (name === undefined) throw new UsageError('a command is missing: create, list, rotate or revoke');
   const options = Object.hasOwn(OPTIONS, name) ? OPTIONS[name] : undefined;
-  if (!options) throw new UsageError(`${JSON.stringify(shown(name))} is not a command: create, list, rotate or revoke`);
+  if (!options) throw new UsageError(`${JSON.stringify(name)} is not a command: create, list, rotate or revoke`);
   const foreign = Object.keys(given).find((option) => !options.includes(option));
   if (foreign !== undefined) throw new UsageError(`--${foreign} is not for ${name}`);
   const takesId = name === 'rotate' || name === 'revoke';
   const [excess] = takesId ? more : [id, ...more];
-  if (excess !== undefined) throw new UsageError(`${JSON.stringify(shown(excess))} is too much`);
+  if (excess !== undefined) throw new UsageError(`${JSON.stringify(excess)} is too much`);
   if (name === 'list') return { command: { name }, isJson };
   if (name === 'create') return { command: { name, request: requestOf(given, now) }, isJson };
   if (id === undefined || !KEY_ID.test(id)) {
@@ -51,7 +51,7 @@ function parsed(args: readonly string[]) {
     const options = { name: text, scopes: text, pools: text, expires: text, 'old-for': text, json: flag, help: flag };
     return parseArgs({ args: [...args], allowPositionals: true, options });
   } catch (error) {
-    throw new UsageError(shown((error as Error).message));
+    throw new UsageError((error as Error).message);
   }
 }
 
@@ -88,6 +88,3 @@ function secondsOf(text = String(OLD_SECRET_SECONDS)): number {
     `--old-for is ${JSON.stringify(text)}; allowed is a whole number from 0 to ${MAX_OLD_SECRET_SECONDS}`,
   );
 }
-
-/** Somebody may have given a key where its id was asked for. */
-const shown = (text: string): string => text.replaceAll(/tp_\w*/g, 'tp_(not shown)');

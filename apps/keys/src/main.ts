@@ -1,7 +1,7 @@
 // Keys on the command line: npm run -s keys -- --help
 
 import { startLocalPostgres } from '@app/local-postgres';
-import { ApiKeys, type ApiKeyView } from '@app/keys';
+import { ApiKeys, withoutSecrets, type ApiKeyView } from '@app/keys';
 import { DomainError } from '@app/tokens';
 import { createDataSource, migrate, PostgresApiKeyStore } from '@app/tokens-postgres';
 import { readCommand, type Command } from './command.js';
@@ -19,7 +19,7 @@ try {
 } catch (error) {
   process.exitCode = exitCodeOf(error);
   const { message, code } = error as Error & { code?: string };
-  console.error(`keys: ${message || code}`);
+  console.error(`keys: ${withoutSecrets(message || String(code))}`);
   if (error instanceof UsageError) console.error('npm run -s keys -- --help says what there is');
 }
 

@@ -87,6 +87,66 @@ describe('a request', () => {
   });
 });
 
+describe('what can never work fails at once, and no error repeats it', () => {
+  const LINE_BREAK = 'tp_secret\nrest';
+
+  test.each([
+    ['a URL that is malformed', 'http://user:secret@host:port', {}],
+    ['a URL with a password', 'https://user:secret@host', {}],
+    ['a key in the place of the URL', 'tp_secret', {}],
+    ['a key behind the URL', 'https://host/?key=tp_secret', {}],
+    ['another protocol', 'postgres://user:secret@host/', {}],
+    ['a key that no header may hold', 'https://host', { key: LINE_BREAK }],
+    ['a header that may not be', 'https://host', { headers: { authorization: `Bearer ${LINE_BREAK}` } }],
+    ['the name of a header that may not be', 'https://host', { headers: { [LINE_BREAK]: 'x' } }],
+  ])('%s: when the client is made', (_, url, options) => {
+    const made = (): unknown => new TokenPoolClient(url, options);
+    expect(made).toThrow(TypeError);
+    try {
+      made();
+    } catch (error) {
+      expect(inspect(error, { depth: null, showHidden: true }).replace(/\n {4}at .*/g, '')).not.toContain('secret');
+    }
+  });
+
+  test.each([
+    ['an idempotency key', { user_id: 'u' }, 'secret\nrest'],
+    ['a body', { metadata: { count: 1n } }, 'k'],
+  ])('%s: when the call is made', async (_, request, idempotencyKey) => {
+    const { client, sent } = network(ok());
+    const before = performance.now();
+    const error = await client
+      .pool('p')
+      .allocate(request, { idempotencyKey })
+      .catch((caught: unknown) => caught);
+    expect(error).toBeInstanceOf(TypeError);
+    expect(inspect(error)).not.toContain('secret');
+    expect([sent.length, performance.now()]).toEqual([0, before]);
+  });
+
+  test('a key in the place of the host is in no error', async () => {
+    const { fetch } = network(refused());
+    const pool = new TokenPoolClient('https://tp_secret/', { fetch }).pool('p');
+    expect(inspect(await outcome(pool.details()))).not.toContain('secret');
+  });
+
+  test.each([
+    ['CERT_HAS_EXPIRED'],
+    ['ERR_TLS_CERT_ALTNAME_INVALID'],
+    ['ERR_SSL_WRONG_VERSION_NUMBER'],
+    ['UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
+    ['HPE_INVALID_CONSTANT'],
+    [undefined],
+  ])('a connection of no use (%s): with the first attempt', async (code) => {
+    const cause = Object.assign(new Error('bad port'), { code });
+    const { client, sent } = network(new TypeError('fetch failed', { cause }));
+    const error = await outcome(client.pool('p').details());
+    expect(error).toMatchObject({ name: 'TokenPoolConnectionError', isPermanent: true });
+    expect((error as Error).message).toBe(`http://pretended cannot be reached: ${code ?? 'bad port'}`);
+    expect(sent).toHaveLength(1);
+  });
+});
+
 describe('asking again', () => {
   test('comes later and later, more or less by chance, at most every 5 s', async () => {
     const { client, sent } = network(refused());

@@ -5,6 +5,7 @@ import type { Problem } from './api-types.js';
 import type { CallOptions } from './call-options.js';
 import type { paths } from './openapi-types.js';
 import { retrying } from './retrying.js';
+import { checkedHeaders, checkedUrl, isHeader } from './service-url.js';
 import { TokenPoolConnectionError } from './token-pool-connection-error.js';
 import { TokenPoolError } from './token-pool-error.js';
 
@@ -34,6 +35,7 @@ interface Attempts extends CallOptions {
 interface Sent {
   readonly signal: AbortSignal;
   readonly headers: Record<string, string>;
+  readonly fetch: (request: Request) => Promise<Response>;
 }
 
 interface Received {
@@ -56,17 +58,17 @@ export class Calls {
   readonly #options: ClientOptions;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #url: string;
+  /** The URL as errors show it. */
+  readonly #shownUrl: string;
 
+  /** @throws TypeError when the URL or a header can never work */
   constructor(url: string, options: ClientOptions) {
-    this.#url = url.replace(/\/+$/, '');
+    const { base, shown } = checkedUrl(url);
+    this.#url = base;
+    this.#shownUrl = shown;
     this.#options = options;
-    const { key } = options;
-    this.#headers = { ...options.headers, ...(key !== undefined && { authorization: `Bearer ${key}` }) };
-    this.#http = createClient<paths>({
-      baseUrl: this.#url,
-      headers: this.#headers,
-      fetch: (request) => this.#fetch(request),
-    });
+    this.#headers = checkedHeaders(options.headers ?? {}, options.key);
+    this.#http = createClient<paths>({ baseUrl: base, headers: this.#headers });
   }
 
   /** @throws TokenPoolError when it is refused, TokenPoolConnectionError when there is no answer in time, the signal's reason */
@@ -86,12 +88,15 @@ export class Calls {
     const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs ?? 30_000;
     const attemptMs = Math.min(options.attemptMs ?? Infinity, this.#options.attemptTimeoutMs ?? 10_000);
     const headers: Record<string, string> = idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey };
+    if (idempotencyKey !== undefined && !isHeader('idempotency-key', idempotencyKey)) {
+      return Promise.reject(new TypeError('the idempotency key holds characters that no header may hold'));
+    }
     let firstSentAt: number | undefined;
     return retrying({ signal, timeoutMs, attemptMs, isRepeatable }, async (signal) => {
       const sentAt = performance.now();
       firstSentAt ??= sentAt;
-      const { data, error, response } = await connected(this.#url, () => send(this.#http, { signal, headers }));
-      if (data === undefined || data === null) throw refusal(this.#url, response, error);
+      const { data, error, response } = await this.#connected((fetch) => send(this.#http, { signal, headers, fetch }));
+      if (data === undefined || data === null) throw refusal(this.#shownUrl, response, error);
       const isReplay = response.headers.get('idempotency-replayed') === 'true';
       return { answer: data, sentAt: isReplay ? firstSentAt : sentAt };
     });
@@ -106,27 +111,33 @@ export class Calls {
     const given = Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined);
     const url = `${this.#url}${path}?${new URLSearchParams(given).toString()}`;
     const headers = { ...this.#headers, accept: 'text/event-stream' };
-    const reader = await connected(this.#url, async () => {
-      const response = await this.#fetch(new Request(url, { headers, signal }));
+    const reader = await this.#connected(async (fetch) => {
+      const response = await fetch(new Request(url, { headers, signal }));
       if (response.ok && response.body) return response.body.getReader();
-      throw refusal(this.#url, response, await response.json().catch(() => undefined));
+      throw refusal(this.#shownUrl, response, await response.json().catch(() => undefined));
     });
-    return () => connected(this.#url, async () => (await reader.read()).value as Uint8Array | undefined);
+    return () => this.#connected(async () => (await reader.read()).value as Uint8Array | undefined, true);
   }
 
-  #fetch(request: Request): Promise<Response> {
-    return (this.#options.fetch ?? globalThis.fetch)(request);
-  }
-}
-
-/** What goes wrong before there is a whole answer is the connection's fault. */
-async function connected<T>(url: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof TokenPoolError || error instanceof TokenPoolConnectionError) throw error;
-    if (error instanceof SyntaxError) throw foreign(url, 200, error);
-    throw new TokenPoolConnectionError(`${url} cannot be reached: ${reasonOf(error)}`, { cause: error });
+  /**
+   * What goes wrong between sending and a whole answer is the connection's fault. What goes wrong before, such as a body
+   * that is no JSON, is the caller's, and no connection mends it.
+   */
+  async #connected<T>(work: (fetch: Sent['fetch']) => Promise<T>, isSent = false): Promise<T> {
+    try {
+      return await work((request) => {
+        isSent = true;
+        return (this.#options.fetch ?? globalThis.fetch)(request);
+      });
+    } catch (error) {
+      if (!isSent || error instanceof TokenPoolError || error instanceof TokenPoolConnectionError) throw error;
+      if (error instanceof SyntaxError) throw foreign(this.#shownUrl, 200, error);
+      const { reason, isPermanent } = failureOf(error);
+      throw new TokenPoolConnectionError(`${this.#shownUrl} cannot be reached: ${reason}`, {
+        cause: error,
+        isPermanent,
+      });
+    }
   }
 }
 
@@ -145,8 +156,16 @@ const foreign = (url: string, foreignStatus: number, cause?: unknown): TokenPool
     cause,
   });
 
-/** Node's fetch hides what happened (ECONNREFUSED and the like) in the cause; browsers tell nobody. */
-function reasonOf(error: unknown): string {
+/** TLS that does not fit, a server of another protocol: the codes of what is the same the next time. */
+const PERMANENT = /^(CERT_|DEPTH_ZERO_|EPROTO$|ERR_INVALID_|ERR_SSL_|ERR_TLS_|HPE_|SELF_SIGNED_|UNABLE_TO_)/;
+
+/**
+ * Node's fetch hides what happened (ECONNREFUSED and the like) in the cause; browsers tell nobody. A cause without a
+ * code is a refusal of Node's fetch itself: a port that it does not serve, a redirect to another protocol or in a circle.
+ */
+function failureOf(error: unknown): { readonly reason: string; readonly isPermanent: boolean } {
   const { message, cause } = error as { message?: string; cause?: { code?: string; message?: string } };
-  return cause?.code ?? cause?.message ?? message ?? String(error);
+  const isRefusedByFetch = message === 'fetch failed' && cause?.message !== undefined && cause.code === undefined;
+  const isPermanent = isRefusedByFetch || PERMANENT.test(cause?.code ?? '');
+  return { reason: cause?.code ?? cause?.message ?? message ?? String(error), isPermanent };
 }

@@ -48,6 +48,6 @@ export function pauseAfter(error: unknown, failures: number, longestMs = LONGEST
 
 function isTransient(error: unknown): boolean {
   if (error instanceof TokenPoolError) return TRANSIENT_STATUSES.includes(error.status);
-  if (!(error instanceof TokenPoolConnectionError)) return false;
+  if (!(error instanceof TokenPoolConnectionError) || error.isPermanent) return false;
   return error.foreignStatus === undefined || TRANSIENT_STATUSES.includes(error.foreignStatus);
 }

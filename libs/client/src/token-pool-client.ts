@@ -8,7 +8,7 @@ import { PoolHandle } from './pool-handle.js';
 export class TokenPoolClient {
   readonly #calls: Calls;
 
-  /** @param url of the service, such as `https://tokens.example.org`; what comes before `/api` */
+  /** @param url of the service, such as `https://tokens.example.org`; what comes before `/api`. @throws TypeError when it, or a header, can never work */
   constructor(url: string | URL, options: ClientOptions = {}) {
     this.#calls = new Calls(String(url), options);
   }

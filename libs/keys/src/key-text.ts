@@ -51,6 +51,13 @@ export const containsKey = (text: string): boolean => text.includes('tp_') && te
 export const withoutKeys = (text: string): string =>
   text.includes('tp_') ? text.replaceAll(KEY_LIKE, 'tp_(not shown)') : text;
 
+/**
+ * What a program was given, fit for its messages: somebody may have given a key, or a URL with a password, where something
+ * else belongs.
+ */
+export const withoutSecrets = (text: string): string =>
+  text.replaceAll(/tp_[\w-]*/gi, 'tp_(not shown)').replaceAll(/\/\/[^\s/]*@/g, '//(not shown)@');
+
 const checksumOf = (text: string): string => inDigits(crc32(text), CHECKSUM_LENGTH);
 
 function inDigits(value: Buffer | number, length: number): string {
