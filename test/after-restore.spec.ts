@@ -4,7 +4,7 @@ import { auditPool, checkExport, compareExport, exportLines } from '@app/tokens'
 import { afterRestore, createDataSource, PostgresTokenReader } from '@app/tokens-postgres';
 import { Client } from 'pg';
 import type { DataSource } from 'typeorm';
-import { TokenPoolClient, type Grant, type TokenEvent } from '../libs/client/src/index.js';
+import { TokenPoolClient, type Grant, type TokenEvent, type TokenPoolError } from '../libs/client/src/index.js';
 import { startAppOn, type TestApp } from './support/app.js';
 import { openStream, streamOf } from './http/stream-reader.js';
 import { createTestDatabase, type TestDatabase } from './support/database.js';
@@ -63,9 +63,9 @@ async function feedOf(after = 0): Promise<TokenEvent[]> {
   return events;
 }
 
-async function restoredApp(): Promise<void> {
+async function restoredApp(port = 0): Promise<void> {
   await app.stop();
-  app = await startAppOn(restoredUrl());
+  app = await startAppOn(restoredUrl(), { PORT: String(port) });
 }
 
 test('no fence and no seq that was given after the backup is given again, and the audit accepts the gap', async () => {
@@ -114,6 +114,49 @@ test('who follows the feed or the stream goes on over the gap, also from an even
   expect((await feedOf(newestLeft)).map(({ seq }) => seq)).toEqual([1103, 1104, 1105]);
   expect((await feedOf(newestLost)).map(({ seq }) => seq)).toEqual([1103, 1104, 1105]);
 });
+
+test('who knows more than a database that was put back, and not raised, is told so and begins anew; the client by itself', async () => {
+  await grants(2);
+  await backedUp();
+  const { cursor } = await pages(await grants(4));
+  const newestLost = (await feedOf()).at(-1) as TokenEvent;
+  const enough = new Error('enough');
+  const seen: number[] = [];
+  const anew: unknown[] = [];
+  const [leaving, open] = [new AbortController(), { count: 0, again: (): void => undefined }];
+  const watching = (async () => {
+    const onOtherHistory = ({ problem }: TokenPoolError): void => void anew.push(problem);
+    const options = { signal: leaving.signal, onOtherHistory };
+    for await (const { seq } of pool().watch({ after: newestLost.seq - 1 }, options)) {
+      seen.push(seq);
+      open.again();
+      if (seq === 102) leaving.abort(enough);
+    }
+  })();
+  watching.catch(() => undefined);
+  await new Promise<void>((resolve) => (open.again = resolve));
+  await restoredApp(app.port);
+  await expect(watching).rejects.toBe(enough);
+  expect(anew).toMatchObject([{ error: 'position_unknown', last_seq: 102, begins_after: 0 }]);
+  expect(seen).toEqual([newestLost.seq, ...Array.from({ length: 102 }, (_, i) => i + 1)]);
+  const lists = [`tokens/active?cursor=${cursor.active}`, `pools/default/events?after=${newestLost.seq}`];
+  for (const path of [...lists, `tokens/${newestLost.token_id}/events?cursor=${cursor.events}`]) {
+    const answer = await fetch(`${app.url}/api/${path}`);
+    expect([answer.status, await answer.json()]).toMatchObject([410, { error: 'position_unknown', last_seq: 102 }]);
+  }
+});
+
+/** Cursors of lists that end at the newest of these grants. */
+async function pages(grants: Grant[]): Promise<{ cursor: { active: string; events: string } }> {
+  const newest = grants.toSorted((one, other) => one.fence - other.fence).at(-1)!;
+  const get = async (path: string) => (await (await fetch(`${app.url}/api/${path}`)).json()) as { next_cursor: string };
+  return {
+    cursor: {
+      active: (await get('tokens/active?limit=5')).next_cursor,
+      events: (await get(`tokens/${newest.token_id}/events?limit=1`)).next_cursor,
+    },
+  };
+}
 
 test('nobody who watches while it is done gets anything twice, however small the gap is', async () => {
   const stream = await openStream(app, streamOf('default', '?after=100'));

@@ -307,6 +307,17 @@ const REFUSALS: Record<string, (request: Request, operationId: string) => Promis
     await done('POST', `/api/tokens/${request.token}/release`);
     return send(namingNothing(request));
   },
+  position_unknown: (request, operationId) => {
+    if (/Events$/.test(operationId) && request.path.includes('/pools/'))
+      return send(withQuery(request, 'after=1000000'));
+    const places: Record<string, string> = {
+      ...{ listTokens: `all~${randomUUID()}`, listAvailableTokens: `available~9000000000000000~${randomUUID()}` },
+      ...{ listActiveTokens: 'active~1000000', listTokenEvents: 'events~1000000', listTokenUses: 'history~1000000' },
+      listKeys: 'keys~000000000000',
+    };
+    const cursor = Buffer.from(places[operationId]!).toString('base64url');
+    return send(withQuery(request, `cursor=${cursor}`));
+  },
   history_dropped: async (request, operationId) => {
     const admin = new Client({ connectionString: database.url });
     await admin.connect();

@@ -160,6 +160,52 @@ test('beyond the limit of the process is refused, until somebody leaves', async 
   expect(reader.status).toBe(200);
 });
 
+test('begins at the beginning for readers that send an empty position as long as they have none', async () => {
+  for (const [query, lastId] of [
+    ['?after=', undefined],
+    ['?lastEventId=', undefined],
+    ['', ''],
+    ['?after=&lastEventId=', ''],
+  ] as const) {
+    const reader = await read(query, lastId);
+    expect(reader.status).toBe(200);
+    await reader.until(() => reader.events.length === 2);
+    expect(reader.text).toMatch(/^retry: \d+\nid: 0\n/);
+  }
+  expect((await ask('GET', `/api/pools/${pool}/events?after=`)).body).toMatchObject({
+    events: [{ seq: 1 }, { seq: 2 }],
+  });
+  for (const list of ['/api/tokens?', '/api/tokens/available?', '/api/tokens/active?'])
+    expect((await ask('GET', `${list}pool=${pool}&cursor=`)).body.tokens.length).toBeLessThanOrEqual(2);
+});
+
+test('goes on after the id that a reader sends in the query, as it cannot set headers', async () => {
+  await allocate();
+  const reader = await read('?after=0&lastEventId=2');
+  await reader.until(() => reader.events.length === 1);
+  expect(reader.events).toEqual(await feed(2));
+});
+
+test('a position that the pool has never given is refused, with where to begin anew, by feed, search and stream', async () => {
+  const at = (query: string, lastId?: string) =>
+    ask('GET', streamOf(pool, query), undefined, lastId === undefined ? {} : { 'last-event-id': lastId });
+  for (const refused of [
+    await at('?after=3'),
+    await at('?after=latest', '3'),
+    await at('?lastEventId=9007199254740991'),
+    await ask('GET', `/api/pools/${pool}/events?after=3`),
+    await ask('GET', `/api/pools/${pool}/events?after=3&actor=open`),
+  ]) {
+    expectProblem(refused, 410, 'position_unknown');
+    expect(refused.body).toMatchObject({
+      last_seq: 2,
+      begins_after: 0,
+      detail: expect.stringMatching(/begin anew with after=0$/),
+    });
+  }
+  expect((await ask('GET', `/api/pools/${pool}/events?after=2`)).body).toMatchObject({ events: [], last_seq: 2 });
+});
+
 test('is not begun when something is wrong with the request', async () => {
   expectProblem(await ask('GET', streamOf('nowhere')), 404, 'pool_not_found');
   expectProblem(await ask('GET', streamOf('NOT-A-NAME')), 400, 'invalid_request');
@@ -167,7 +213,6 @@ test('is not begun when something is wrong with the request', async () => {
     '?after=-1',
     '?after=1.5',
     '?after=now',
-    '?after=',
     '?after=9007199254740993',
     '?after=1&after=2',
     '?token_id=7',

@@ -413,7 +413,7 @@ export interface paths {
         };
         /**
          * What happened in a pool, oldest first, without gaps
-         * @description Folding all events gives the state of the tokens. With `actor` or `request_id` no more than 50,000 events after `after` are looked at: `scanned_to` says up to which, and so where to go on. 410 when events after `after` are not kept any more: `begins_after` says after which there are some. Scope of the key: `read`.
+         * @description Folding all events gives the state of the tokens. With `actor` or `request_id` no more than 50,000 events after `after` are looked at: `scanned_to` says up to which, and so where to go on. 410 when events after `after` are not kept any more, and when this database has never given `after`, as it was restored or replaced: `begins_after` says where to begin anew. Scope of the key: `read`.
          */
         get: operations["listPoolEvents"];
         put?: never;
@@ -557,7 +557,7 @@ export interface paths {
         };
         /**
          * What happens in a pool, as it happens: the feed as server-sent events
-         * @description Each message is an event: its `id` is the `seq`, its `data` the event as JSON, as the schema says. Messages without `data` tell how far the reader is, also where the filter lets nothing through. Whoever comes back with the last id (as `EventSource` does by itself) misses nothing and gets nothing twice. Every 15 s there is a sign of life. A reader that takes nothing for 10 s is cut off. 503 with `Retry-After` also when the process has as many streams open as it may have. 410 when events after the place are not kept any more: `begins_after` says after which there are some. Scope of the key: `read`.
+         * @description Each message is an event: its `id` is the `seq`, its `data` the event as JSON, as the schema says. Messages without `data` tell how far the reader is, also where the filter lets nothing through. Whoever comes back with the last id (as `EventSource` does by itself) misses nothing and gets nothing twice. Every 15 s there is a sign of life. A reader that takes nothing for 10 s is cut off. 503 with `Retry-After` also when the process has as many streams open as it may have. 410 when events after the place are not kept any more: `begins_after` says after which there are some. 410, too, when this database has never given the place, as it was restored or replaced: what the reader has is another history, and `begins_after` says where to begin anew. Scope of the key: `read`.
          */
         get: operations["streamPoolEvents"];
         put?: never;
@@ -576,7 +576,7 @@ export interface components {
          * @description The stable code.
          * @enum {string}
          */
-        ErrorCode: "invalid_request" | "invalid_status" | "invalid_token_id" | "unauthenticated" | "pool_is_fixed" | "pool_limit_reached" | "insufficient_scope" | "lease_handle_required" | "token_not_found" | "pool_not_found" | "key_not_found" | "route_not_found" | "token_not_active" | "request_timeout" | "stale_lease" | "pool_exhausted" | "not_renewable" | "token_in_use" | "pool_exists" | "lease_ended" | "token_deleted" | "history_dropped" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "quota_exceeded" | "rate_limited" | "header_too_large" | "internal_error" | "unavailable";
+        ErrorCode: "invalid_request" | "invalid_status" | "invalid_token_id" | "unauthenticated" | "pool_is_fixed" | "pool_limit_reached" | "insufficient_scope" | "lease_handle_required" | "token_not_found" | "pool_not_found" | "key_not_found" | "route_not_found" | "token_not_active" | "request_timeout" | "stale_lease" | "pool_exhausted" | "not_renewable" | "token_in_use" | "pool_exists" | "lease_ended" | "token_deleted" | "position_unknown" | "history_dropped" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "quota_exceeded" | "rate_limited" | "header_too_large" | "internal_error" | "unavailable";
         /**
          * @description Of `lease_ended`: how the lease ended.
          * @enum {string}
@@ -606,8 +606,10 @@ export interface components {
              * @description Of `lease_ended`: when the lease ended.
              */
             ended_at?: string;
-            /** @description Of `history_dropped`: the seq after which there are events. */
+            /** @description The seq after which there are events; 0: all are there. Of `history_dropped`, and of `position_unknown` of feed and stream: begin there. */
             begins_after?: number;
+            /** @description Of `position_unknown`: the seq of the newest event of the pool. */
+            last_seq?: number;
         };
         AllocateBody: {
             /**
@@ -2029,7 +2031,7 @@ export interface operations {
                 user_id?: string;
                 /** @description Tokens on a page; 1000 when left out */
                 limit?: number;
-                /** @description `next_cursor` of the page before */
+                /** @description `next_cursor` of the page before; the beginning when left out or empty */
                 cursor?: string;
                 /** @description `all` when left out */
                 status?: components["schemas"]["StatusFilter"];
@@ -2086,6 +2088,16 @@ export interface operations {
             };
             /** @description There is no such pool. */
             404: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The position is not of this database. */
+            410: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;
@@ -2281,7 +2293,7 @@ export interface operations {
                 user_id?: string;
                 /** @description Tokens on a page; 1000 when left out */
                 limit?: number;
-                /** @description `next_cursor` of the page before */
+                /** @description `next_cursor` of the page before; the beginning when left out or empty */
                 cursor?: string;
             };
             header?: never;
@@ -2336,6 +2348,16 @@ export interface operations {
             };
             /** @description There is no such pool. */
             404: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The position is not of this database. */
+            410: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;
@@ -2391,7 +2413,7 @@ export interface operations {
                 user_id?: string;
                 /** @description Tokens on a page; 1000 when left out */
                 limit?: number;
-                /** @description `next_cursor` of the page before */
+                /** @description `next_cursor` of the page before; the beginning when left out or empty */
                 cursor?: string;
             };
             header?: never;
@@ -2446,6 +2468,16 @@ export interface operations {
             };
             /** @description There is no such pool. */
             404: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The position is not of this database. */
+            410: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;
@@ -2741,7 +2773,7 @@ export interface operations {
             query?: {
                 /** @description Entries on a page; 100 when left out */
                 limit?: number;
-                /** @description `next_cursor` of the page before */
+                /** @description `next_cursor` of the page before; the beginning when left out or empty */
                 cursor?: string;
             };
             header?: never;
@@ -2807,6 +2839,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The position is not of this database. */
+            410: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Asked too often. */
             429: {
                 headers: {
@@ -2850,7 +2892,7 @@ export interface operations {
             query?: {
                 /** @description Entries on a page; 100 when left out */
                 limit?: number;
-                /** @description `next_cursor` of the page before */
+                /** @description `next_cursor` of the page before; the beginning when left out or empty */
                 cursor?: string;
             };
             header?: never;
@@ -2908,6 +2950,16 @@ export interface operations {
             };
             /** @description There is no such token. */
             404: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The position is not of this database. */
+            410: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;
@@ -4445,7 +4497,7 @@ export interface operations {
     listPoolEvents: {
         parameters: {
             query?: {
-                /** @description The `seq` after which to begin; 0 when left out */
+                /** @description The `seq` after which to begin; 0 when left out or empty */
                 after?: number;
                 /** @description Events on a page; 100 when left out */
                 limit?: number;
@@ -4517,7 +4569,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Events that old are not kept. */
+            /** @description Events that old are not kept; The position is not of this database. */
             410: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
@@ -4728,7 +4780,7 @@ export interface operations {
             query?: {
                 /** @description Keys on a page; 100 when left out */
                 limit?: number;
-                /** @description `next_cursor` of the page before */
+                /** @description `next_cursor` of the page before; the beginning when left out or empty */
                 cursor?: string;
             };
             header?: never;
@@ -4773,6 +4825,16 @@ export interface operations {
             };
             /** @description The key is not for this. */
             403: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The position is not of this database. */
+            410: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;
@@ -5169,8 +5231,10 @@ export interface operations {
     streamPoolEvents: {
         parameters: {
             query?: {
-                /** @description The `seq` after which to begin; `latest`: with what happens from now on; 0 when left out */
+                /** @description The `seq` after which to begin; `latest`: with what happens from now on; 0 when left out or empty */
                 after?: string;
+                /** @description `Last-Event-ID` as readers send it that cannot set headers */
+                lastEventId?: number;
                 /** @description Events of this token only */
                 token_id?: string;
                 /** @description Events of leases of this user only */
@@ -5242,7 +5306,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Events that old are not kept. */
+            /** @description Events that old are not kept; The position is not of this database. */
             410: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];

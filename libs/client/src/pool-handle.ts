@@ -133,7 +133,8 @@ export class PoolHandle {
 
   /**
    * What happened in the pool, oldest first, without gaps; folding all of it gives the state of the tokens. Code:
-   * `history_dropped` when events after `after` are not kept any more; `problem.begins_after` says where to begin.
+   * `history_dropped` when events after `after` are not kept any more, `position_unknown` when the service has never given `after`, as its
+   * database was restored or replaced; `problem.begins_after` says where to begin.
    */
   feed(
     { after: first = 0, limit }: FeedRequest = {},
@@ -152,7 +153,8 @@ export class PoolHandle {
 
   /**
    * What happens in the pool, as it happens: every event once, in order, over whatever breaks in between. Goes on until
-   * the loop is left or `signal` aborts, with which it rejects. Begins when its first event is asked for. Code: `history_dropped` as of `feed`.
+   * the loop is left or `signal` aborts, with which it rejects. Begins when its first event is asked for. Where the service has
+   * another history by now, it begins with that anew, and tells `onOtherHistory`. Code: `history_dropped` as of `feed`.
    */
   watch(request: WatchRequest = {}, options: WatchOptions = {}): AsyncGenerator<TokenEvent, void, void> {
     return watch(this.#calls, (options) => this.details(options), request, options);

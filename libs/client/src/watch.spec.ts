@@ -183,6 +183,34 @@ describe('the connection ends', () => {
   });
 });
 
+test('where the service has another history by now, it begins with that anew, and says so', async () => {
+  const unknown =
+    (begins_after: number): Serve =>
+    (res) =>
+      void res.writeHead(410, { 'content-type': 'application/problem+json' }).end(
+        JSON.stringify({
+          status: 410,
+          error: 'position_unknown',
+          detail: 'in words',
+          request_id: 'r',
+          begins_after,
+          last_seq: 9,
+        }),
+      );
+  serve = [sendsAndBreaks(() => message(500)), unknown(7), sends((after) => messages(after + 1, 9))];
+  const told: unknown[] = [];
+  const onOtherHistory = ({ code, problem }: TokenPoolError): void => void told.push([code, problem.last_seq]);
+  expect(await first(3, { after: 499 }, { onOtherHistory })).toEqual([500, 8, 9]);
+  expect(asked.map(({ after }) => after)).toEqual(['499', '500', '7']);
+  expect(told).toEqual([['position_unknown', 9]]);
+  // A service that knows no place at all is not asked for ever.
+  serve = [unknown(0)];
+  asked = [];
+  const error: unknown = await first(1, { after: 5 }).catch((caught: unknown) => caught);
+  expect(TokenPoolError.is(error, 'position_unknown')).toBe(true);
+  expect(asked.map(({ after }) => after)).toEqual(['5', '0']);
+});
+
 test('what the service refuses is thrown', async () => {
   serve = [refuses(404, 'pool_not_found')];
   const error: unknown = await first(1).catch((caught: unknown) => caught);

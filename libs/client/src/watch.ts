@@ -7,6 +7,7 @@ import { EventStreamParser, type StreamMessage } from './event-stream-parser.js'
 import { pause } from './pause.js';
 import { pauseAfter } from './retrying.js';
 import { TokenPoolConnectionError } from './token-pool-connection-error.js';
+import { TokenPoolError } from './token-pool-error.js';
 
 /** The service sends a heartbeat every 15 s: after missing two of them the connection counts as dead. */
 const SILENCE_MS = 40_000;
@@ -23,6 +24,11 @@ export interface WatchRequest {
 export interface WatchOptions extends CallOptions {
   /** Told each time that the stream is there, and each time that it broke off, with what happened. */
   readonly onState?: (state: 'connected' | 'reconnecting', error?: unknown) => void;
+  /**
+   * Told when the service does not know the place any more, as its database was restored or replaced: the events so far are of
+   * another history. Those that come are of the one there is now, from its beginning on.
+   */
+  readonly onOtherHistory?: (error: TokenPoolError) => void;
 }
 
 /**
@@ -33,7 +39,7 @@ export async function* watch(
   calls: Calls,
   pool: (options: CallOptions) => Promise<Pool>,
   { after = 'latest', token_id, user_id }: WatchRequest,
-  { signal, timeoutMs, onState }: WatchOptions,
+  { signal, timeoutMs, onState, onOtherHistory }: WatchOptions,
 ): AsyncGenerator<TokenEvent, void, void> {
   const { name, last_seq } = await pool({ signal, timeoutMs });
   let position = after === 'latest' ? last_seq : after;
@@ -53,12 +59,22 @@ export async function* watch(
       error = caught;
     }
     signal?.throwIfAborted();
+    const beginning = beginningOfAnother(error);
+    if (beginning !== undefined && beginning < position) {
+      position = beginning;
+      onOtherHistory?.(error as TokenPoolError);
+      continue;
+    }
     const ms = pauseAfter(error, failures);
     if (ms === null) throw error;
     onState?.('reconnecting', error);
     await pause(ms, signal);
   }
 }
+
+/** The seq after which the events begin of a service that does not know the place that was asked for. */
+const beginningOfAnother = (error: unknown): number | undefined =>
+  TokenPoolError.is(error, 'position_unknown') ? (error.problem.begins_after ?? 0) : undefined;
 
 /** Those of one connection, until that ends. */
 async function* messages(

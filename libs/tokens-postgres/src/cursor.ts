@@ -16,9 +16,9 @@ const PART = {
 export const writeCursor = (list: CursorList, place: string | number): string =>
   Buffer.from(`${list}~${place}`).toString('base64url');
 
-/** The place, or undefined without a cursor. @throws DomainError `invalid_request` */
+/** The place, or undefined without a cursor: an empty one is none. @throws DomainError `invalid_request` */
 export function readCursor(list: CursorList, cursor: string | undefined): string | undefined {
-  if (cursor === undefined) return undefined;
+  if (cursor === undefined || cursor === '') return undefined;
   const place = Buffer.from(cursor, 'base64url')
     .toString()
     .slice(list.length + 1);

@@ -35,12 +35,19 @@ export const FIND_KEY = named(
    FROM api_keys WHERE id = $1`,
 );
 
+/** What a list of keys is of. */
+const isWithin = (scopes: string, pools: string, end: string): string => `
+   scopes <@ ${scopes}::text[] AND (${pools}::text[] IS NULL OR pools <@ ${pools}::text[])
+     AND (${end}::timestamptz IS NULL OR expires_at <= ${end}::timestamptz)`;
+
+/** $1 id; no more than these: $2 scopes, $3 pools or null, $4 end or null. A row where there is such a key. */
+export const KEY_GIVEN = named('key_given', `SELECT id FROM api_keys WHERE id = $1 AND ${isWithin('$2', '$3', '$4')}`);
+
 /** $1 page size, $2 after this id; no more than these: $3 scopes, $4 pools or null, $5 end or null. */
 export const LIST_KEYS = named(
   'list_keys',
   `SELECT ${KEY_VIEW} FROM api_keys
-   WHERE id > $2 AND scopes <@ $3::text[] AND ($4::text[] IS NULL OR pools <@ $4::text[])
-     AND ($5::timestamptz IS NULL OR expires_at <= $5::timestamptz)
+   WHERE id > $2 AND ${isWithin('$3', '$4', '$5')}
    ORDER BY id LIMIT $1`,
 );
 

@@ -10,10 +10,11 @@ import {
   type NewKey,
   type StoredKey,
 } from '@app/keys';
+import { positionUnknown } from '@app/tokens';
 import { texts } from './array-parameter.js';
 import { readCursor, writeCursor } from './cursor.js';
 import { Database } from './database.js';
-import { ADD_KEY, FIND_KEY, LIST_KEYS, NOTE_USE, REVOKE_KEY, ROTATE_KEY } from './key-statements.js';
+import { ADD_KEY, FIND_KEY, KEY_GIVEN, LIST_KEYS, NOTE_USE, REVOKE_KEY, ROTATE_KEY } from './key-statements.js';
 
 interface FoundRow extends ApiKeyView {
   readonly secret_hash: Buffer;
@@ -46,9 +47,12 @@ export class PostgresApiKeyStore extends ApiKeyStore {
 
   async list({ within, limit, cursor }: KeyQuery): Promise<ApiKeyPage> {
     const { scopes = SCOPES, pools = null, expires_at = null } = within ?? {};
-    const after = readCursor('keys', cursor) ?? '';
-    const values = [limit + 1, after, texts(scopes), pools && texts([...pools]), expires_at];
-    const rows = await this.#database.read<ApiKeyView>(LIST_KEYS, values);
+    const after = readCursor('keys', cursor);
+    const bounds = [texts(scopes), pools && texts([...pools]), expires_at];
+    // A key is never deleted: an id that is not there is of another database.
+    if (after !== undefined && (await this.#database.read(KEY_GIVEN, [after, ...bounds])).length === 0)
+      throw positionUnknown('the cursor', 'without it', {});
+    const rows = await this.#database.read<ApiKeyView>(LIST_KEYS, [limit + 1, after ?? '', ...bounds]);
     const keys = rows.slice(0, limit);
     return { keys, next_cursor: rows.length > limit ? writeCursor('keys', keys.at(-1)!.id) : null };
   }

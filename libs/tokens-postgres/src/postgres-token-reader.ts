@@ -4,6 +4,8 @@ import type { DataSource } from 'typeorm';
 import {
   DomainError,
   historyDropped,
+  positionUnknown,
+  seqUnknown,
   SCANNED,
   TokenReader,
   fenceOf,
@@ -45,9 +47,11 @@ import {
   LOCATE,
   LOCATE_DELETED,
   NEWS,
+  PLACE_GIVEN,
   POOL,
   POOLS,
   SEARCH,
+  SEQS_GIVEN,
   STORED_EVENTS,
   STORED_POOL,
   STORED_TOKENS,
@@ -112,16 +116,20 @@ export class PostgresTokenReader extends TokenReader {
   }
 
   async events(tokenId: string, { limit, cursor }: PageRequest): Promise<EventPage<OwnedEvent>> {
-    const values = [tokenId, limit + 1, readCursor('events', cursor) ?? BEYOND_ALL];
+    const place = readCursor('events', cursor);
+    const values = [tokenId, limit + 1, place ?? BEYOND_ALL];
     const rows = await this.#recentFirst<OwnedEvent>(TOKEN_EVENTS, values, ({ length }) => length > limit);
-    if (rows.length === 0) await this.#whereabouts(tokenId);
+    const pool = rows[0]?.pool ?? (await this.#whereabouts(tokenId)).pool;
+    if (place !== undefined) await this.#mustBeGiven(pool, { seq: place });
     const { page, next_cursor } = paged(rows, limit, 'events', ({ seq }) => seq);
     return { token_id: tokenId, events: page, next_cursor };
   }
 
   async history(tokenId: string, { limit, cursor }: PageRequest): Promise<HistoryPage<OwnedUse>> {
     const { pool } = await this.#whereabouts(tokenId);
-    const values = [pool, tokenId, limit + 1, readCursor('history', cursor) ?? BEYOND_ALL];
+    const place = readCursor('history', cursor);
+    if (place !== undefined) await this.#mustBeGiven(pool, { fence: place });
+    const values = [pool, tokenId, limit + 1, place ?? BEYOND_ALL];
     const rows = await this.#recentFirst<OwnedUse>(HISTORY, values, ({ length }) => length > limit);
     const { page, next_cursor } = paged(rows, limit, 'history', ({ fence }) => fence);
     return { token_id: tokenId, history: page, next_cursor };
@@ -172,6 +180,11 @@ export class PostgresTokenReader extends TokenReader {
     return (await this.#database.read<{ seq: number | null }>(FEED_BEGINS, [poolName]))[0]!.seq ?? 0;
   }
 
+  async seqsGiven(poolNames: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const rows = await this.#database.read<{ pool: string; seq: number }>(SEQS_GIVEN, [texts([...poolNames])]);
+    return new Map(rows.map(({ pool, seq }) => [pool, seq]));
+  }
+
   async feed(poolName: string, after: number, limit: number): Promise<FeedPage<OwnedEvent>> {
     const { from, to } = await this.#months.between(poolName, after, limit);
     return this.#feed(FEED, [poolName, limit, after, from, to]);
@@ -207,10 +220,12 @@ export class PostgresTokenReader extends TokenReader {
     const rows = await this.#database.read<FeedRow>(statement, values);
     if (!rows[0]) throw notFound(values[0] as string);
     const { last_seq_of_pool: last_seq, restores_of_pool: restores, begins_of_pool: begins } = rows[0];
+    const { seqs_given_of_pool: given } = rows[0];
     const [poolName, , after] = values as [string, number, number];
     if (begins !== null && after < begins) {
       throw historyDropped(poolName, begins, `the events after seq ${after} were dropped`);
     }
+    if (after > given) throw seqUnknown(poolName, after, last_seq, begins ?? 0);
     const events = rows.filter(({ id }) => id !== null).map(ofEvent);
     return { pool: poolName, events, last_seq, restores: restores ?? [] };
   }
@@ -222,6 +237,7 @@ export class PostgresTokenReader extends TokenReader {
       // Nobody holds an available token.
       if (user !== null) return { tokens: [], next_cursor: null };
       const [since = 0, id = NIL_UUID] = place?.split('~') ?? [];
+      if (place !== undefined) await this.#mustBeGiven(poolName, { at: `${since}`, token: id });
       const rows = await this.#database.read<OwnedToken & { since: string }>(LIST_AVAILABLE, [
         poolName,
         limit + 1,
@@ -231,6 +247,7 @@ export class PostgresTokenReader extends TokenReader {
       const { page, next_cursor } = paged(rows, limit, status, (last) => `${last.since}~${last.id}`);
       return { tokens: page.map(({ since: _, ...token }) => token), next_cursor };
     }
+    if (place !== undefined) await this.#mustBeGiven(poolName, status === 'all' ? { token: place } : { fence: place });
     const [statement, start] = status === 'all' ? [LIST_ALL, NIL_UUID] : [LIST_ACTIVE, 0];
     const rows = await this.#database.read<OwnedToken>(statement, [
       poolName,
@@ -241,6 +258,17 @@ export class PostgresTokenReader extends TokenReader {
     ]);
     const { page, next_cursor } = paged(rows, limit, status, ({ id, fence }) => (status === 'all' ? id : fence!));
     return { tokens: page, next_cursor };
+  }
+
+  /** @throws DomainError `position_unknown` for a place that no list of this database can have ended at */
+  async #mustBeGiven(
+    poolName: string,
+    { seq = null, fence = null, at = null, token = null }: { seq?: Place; fence?: Place; at?: Place; token?: Place },
+  ): Promise<void> {
+    const values = [poolName, seq, fence, at, token];
+    const [found] = await this.#database.read<{ last_seq: number; isGiven: boolean }>(PLACE_GIVEN, values);
+    if (!found) throw notFound(poolName);
+    if (!found.isGiven) throw positionUnknown('the cursor', 'without it', { last_seq: found.last_seq });
   }
 
   async #whereabouts(tokenId: string): Promise<{ pool: string; is_deleted: boolean }> {
@@ -269,17 +297,23 @@ export class PostgresTokenReader extends TokenReader {
 
 /** What is said of the pool stands in each row, beside an event or alone. */
 type FeedRow = OwnedEvent & {
+  seqs_given_of_pool: number;
   last_seq_of_pool: number;
   restores_of_pool: RestoreView[] | null;
   begins_of_pool: number | null;
 };
 
-const ofEvent = ({ last_seq_of_pool: _, ...row }: FeedRow): OwnedEvent => withoutRestores(row);
-const withoutRestores = ({ restores_of_pool: _, ...row }: Omit<FeedRow, 'last_seq_of_pool'>): OwnedEvent =>
-  withoutBeginning(row);
+const ofEvent = ({ seqs_given_of_pool: _, ...row }: FeedRow): OwnedEvent => withoutLastSeq(row);
+const withoutLastSeq = ({ last_seq_of_pool: _, ...row }: Omit<FeedRow, 'seqs_given_of_pool'>): OwnedEvent =>
+  withoutRestores(row);
+const withoutRestores = ({
+  restores_of_pool: _,
+  ...row
+}: Omit<FeedRow, 'seqs_given_of_pool' | 'last_seq_of_pool'>): OwnedEvent => withoutBeginning(row);
 const withoutBeginning = ({ begins_of_pool: _, ...event }: Pick<FeedRow, 'begins_of_pool'> & OwnedEvent): OwnedEvent =>
   event;
 
+type Place = string | null;
 type LeaseEnd = NonNullable<Awaited<ReturnType<TokenReader['endOf']>>>;
 
 /** A statement is asked for one row more than the page holds: that row says that there is a next page. */

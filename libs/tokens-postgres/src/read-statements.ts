@@ -43,6 +43,28 @@ export const BEGINS = `(SELECT max(b.seq) FROM event_snapshots b WHERE b.pool = 
 /** $1 pool. */
 export const FEED_BEGINS = named('feed_begins', `SELECT ${BEGINS} AS seq`);
 
+/** $1 pools. Their counters: after a restore these are further up than the newest event. */
+export const SEQS_GIVEN = named(
+  'seqs_given',
+  `SELECT name AS pool, last_seq::double precision AS seq FROM pools WHERE name = ANY ($1::text[])`,
+);
+
+/**
+ * Whether a cursor's place in a list of pool $1 can be of this database: $2 a seq, $3 a fence, $4 an instant in microseconds, $5 a
+ * token, each or null. What was given before a restore and is lost is in a gap.
+ */
+export const PLACE_GIVEN = named(
+  'place_given',
+  `SELECT ${lastSeq('$1')} AS last_seq,
+     coalesce($2::bigint, 0) <= p.last_seq AND coalesce($3::bigint, 0) <= p.last_fence
+     AND NOT EXISTS (SELECT FROM restores r WHERE r.pool = $1
+       AND ($2::bigint > r.after_seq AND $2::bigint < r.next_seq OR $3::bigint > r.after_fence AND $3::bigint < r.next_fence))
+     AND coalesce(timestamptz 'epoch' + $4::bigint * interval '1 microsecond', '-infinity') <= greatest(clock_timestamp(), last_at)
+     AND ($5::uuid IS NULL OR EXISTS (SELECT FROM tokens WHERE pool = $1 AND id = $5)
+       OR EXISTS (SELECT FROM token_events WHERE pool = $1 AND token_id = $5)) AS "isGiven"
+   FROM pools p WHERE p.name = $1`,
+);
+
 /** The restores of pool $1 that are said to somebody who knows its feed up to a seq; null: none. */
 const restoresAfter = (seq: string): string => `
   (SELECT json_agg(json_build_object('after_seq', r.after_seq, 'next_seq', r.next_seq, 'after_fence', r.after_fence,
@@ -233,7 +255,7 @@ export const LEASE_AGES = named(
 /** MATERIALIZED: what is said of the pool is looked up once, and not for each of its events. */
 const feed = (isAsked: string): string => `
   WITH said AS MATERIALIZED (
-    SELECT ${lastSeq('$1')} AS last_seq_of_pool, ${restoresAfter('$3::bigint')} AS restores_of_pool, ${BEGINS} AS begins_of_pool
+    SELECT p.last_seq::double precision AS seqs_given_of_pool, ${lastSeq('$1')} AS last_seq_of_pool, ${restoresAfter('$3::bigint')} AS restores_of_pool, ${BEGINS} AS begins_of_pool
     FROM pools p WHERE p.name = $1
   )
   SELECT said.*, e.* FROM said LEFT JOIN LATERAL (

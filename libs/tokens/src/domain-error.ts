@@ -18,6 +18,7 @@ export type DomainErrorCode =
   | 'idempotency_key_reused'
   | 'token_deleted'
   | 'history_dropped'
+  | 'position_unknown'
   | 'insufficient_scope'
   | 'key_not_found'
   | 'unavailable';
@@ -46,3 +47,19 @@ export const historyDropped = (pool: string, begins: number, what: string): Doma
   new DomainError('history_dropped', `${what}; the events of pool ${pool} begin after seq ${begins}`, {
     fields: { begins_after: begins },
   });
+
+/**
+ * A reader comes with a position that this database has never given: it was restored or replaced since, so what the reader
+ * knows is another history.
+ * @param anew how to begin anew
+ */
+export const positionUnknown = (what: string, anew: string, fields: Readonly<Record<string, number>>): DomainError =>
+  new DomainError(
+    'position_unknown',
+    `${what} was never given by this database, which may have been restored or replaced: begin anew ${anew}`,
+    { fields },
+  );
+
+/** The same of a seq in a pool's feed. @param begins the seq after which its events begin; 0: all are there */
+export const seqUnknown = (pool: string, after: number, lastSeq: number, begins: number): DomainError =>
+  positionUnknown(`seq ${after} of pool ${pool}`, `with after=${begins}`, { last_seq: lastSeq, begins_after: begins });

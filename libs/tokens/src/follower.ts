@@ -22,6 +22,10 @@ export class Follower {
     private readonly onEnd: () => void,
   ) {}
 
+  get poolName(): string {
+    return this.tail.poolName;
+  }
+
   /** The seq up to which `next` has answered. */
   get reaches(): number {
     return this.position;

@@ -7,7 +7,14 @@ export { ANYBODY, OPEN, SYSTEM, type Caller } from './caller.js';
 export { DEFAULT_LIMITS, CommandQueue, type CommandQueueLimits } from './command-queue.js';
 export { ChainAuditor } from './chain-auditor.js';
 export { readCheckpoint, signCheckpoint, type ChainPoint, type Checkpoint } from './checkpoint.js';
-export { DomainError, historyDropped, type DomainErrorCode, type DomainErrorFacts } from './domain-error.js';
+export {
+  DomainError,
+  historyDropped,
+  positionUnknown,
+  seqUnknown,
+  type DomainErrorCode,
+  type DomainErrorFacts,
+} from './domain-error.js';
 export { DEFAULT_POOL, ELASTIC_POOL, openPool, type FirstPool } from './first-start.js';
 export { CHAIN_BEGINS, nextHash } from './event-chain.js';
 export { checkExport, compareExport, exportLines } from './export.js';

@@ -107,15 +107,25 @@ describe('a follower', () => {
     expect(reader.pages).toBe(0);
   });
 
-  test('that begins beyond the end waits for that place', async () => {
+  test('that begins beyond all that was given is refused, and says where to begin anew', async () => {
     await grow('a', 5);
-    const seqs = taken(await feed.follow('a', 8));
-    await grow('a', 2);
+    const { code, facts } = await refusalFrom(feed.follow('a', 6));
+    expect([code, facts.fields]).toEqual(['position_unknown', { last_seq: 5, begins_after: 0 }]);
+    expect((await feed.follow('a', 5)).reaches).toBe(5);
+  });
+
+  test('ends when the store was put back under it, also if that shows in no failure', async () => {
+    await grow('a', 5);
+    await grow('b', 5);
+    const [back, ahead] = [await feed.follow('a', 5), await feed.follow('b', 5)];
+    const [ended, others] = [back.next(), taken(ahead)];
     await pass(100);
-    expect(seqs).toEqual([]);
-    await grow('a', 3);
-    await pass(100);
-    expect(seqs).toEqual([9, 10]);
+    jest.spyOn(reader, 'seqsGiven').mockResolvedValue(new Map(Object.entries({ a: 4, b: 5 })));
+    await pass(5200);
+    expect(await ended).toEqual([]);
+    await grow('b', 1);
+    await pass(200);
+    expect(others).toEqual([6]);
   });
 
   test('that falls behind what is kept is given pages again', async () => {

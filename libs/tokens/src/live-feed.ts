@@ -1,7 +1,7 @@
 // The feeds of pools as they grow: one statement at short intervals for all pools that anybody follows in this
 // process, whoever changed them, and none while nobody does.
 
-import { historyDropped } from './domain-error.js';
+import { historyDropped, seqUnknown } from './domain-error.js';
 import { Follower } from './follower.js';
 import { Gate } from './gate.js';
 import { PoolTail } from './pool-tail.js';
@@ -13,6 +13,8 @@ const INTERVAL_MS = 100;
 const RETRY_MS = 1000;
 /** Events of a pool that one look takes; if there are more, the next look follows at once. */
 const NEWS = 500;
+/** From one look to the next whether the store has gone back to an earlier state. */
+const STEP_BACK_MS = 5000;
 /** Events of a page of the past: what a follower holds while its reader takes its time. */
 const PAGE = 200;
 /** So that many who begin far back leave connections to those who want a token. */
@@ -36,6 +38,7 @@ export class LiveFeed {
   #isLooking = false;
   #isFailing = false;
   #isClosed = false;
+  #lookedForStepBack = -Infinity;
 
   constructor(
     private readonly reader: TokenReader,
@@ -44,13 +47,16 @@ export class LiveFeed {
 
   /**
    * Follows a pool from the event after a seq on, or from now on.
-   * @throws DomainError `pool_not_found`, `history_dropped`; `unavailable` when the store cannot be reached in time
+   * @throws DomainError `pool_not_found`, `history_dropped`, `position_unknown`; `unavailable` when the store cannot be reached in time
    */
   async follow(poolName: string, after: number | 'latest'): Promise<Follower> {
     const { last_seq } = await this.reader.pool(poolName);
     if (after !== 'latest') {
       const begins = await this.reader.feedBegins(poolName);
       if (after < begins) throw historyDropped(poolName, begins, `the events after seq ${after} were dropped`);
+      // In the gap of a restore a position is beyond the newest event, but not beyond the seqs given.
+      const isBeyond = after > last_seq && after > ((await this.reader.seqsGiven([poolName])).get(poolName) ?? 0);
+      if (isBeyond) throw seqUnknown(poolName, after, last_seq, begins);
     }
     const tail = this.#tails.get(poolName) ?? new PoolTail(poolName, last_seq);
     const follower = new Follower(
@@ -97,10 +103,27 @@ export class LiveFeed {
     }, delayMs);
   }
 
+  /**
+   * Where the store was put back under an open stream, the next events would have seqs that count as read. Its readers come back
+   * with their position, and are told.
+   */
+  async #endThoseOfAnotherHistory(): Promise<void> {
+    const tails = [...this.#tails.values()];
+    const given = await this.reader.seqsGiven(tails.map(({ poolName }) => poolName));
+    for (const { poolName, reaches } of tails) {
+      if (reaches <= (given.get(poolName) ?? -1)) continue;
+      for (const follower of this.#followers) if (follower.poolName === poolName) follower.end();
+    }
+  }
+
   async #lookOnce(): Promise<number> {
     if (this.#tails.size === 0) return 0;
     const began = performance.now();
     try {
+      if (this.#isFailing || began - this.#lookedForStepBack > STEP_BACK_MS) {
+        await this.#endThoseOfAnotherHistory();
+        this.#lookedForStepBack = began;
+      }
       const tails = new Map(this.#tails);
       const places = new Map([...tails].map(([poolName, { reaches }]) => [poolName, reaches]));
       let isThereMore = false;

@@ -72,14 +72,14 @@ export abstract class TokenReader {
 
   /**
    * `active` oldest lease first; `available` in the order they will be handed out; `all` by id.
-   * @throws DomainError `pool_not_found`; `invalid_request` for a bad cursor
+   * @throws DomainError `pool_not_found`; `invalid_request` for a bad cursor, `position_unknown` for one of another database
    */
   abstract tokens(query: TokenQuery): Promise<TokenPage<OwnedToken>>;
 
-  /** Newest first, also of a deleted token. @throws DomainError `token_not_found`; `invalid_request` for a bad cursor */
+  /** Newest first, also of a deleted token. @throws DomainError `token_not_found`; `invalid_request`, `position_unknown` as `tokens` */
   abstract events(tokenId: string, page: PageRequest): Promise<EventPage<OwnedEvent>>;
 
-  /** Newest first, also of a deleted token. @throws DomainError `token_not_found`; `invalid_request` for a bad cursor */
+  /** Newest first, also of a deleted token. @throws DomainError `token_not_found`; `invalid_request`, `position_unknown` as `tokens` */
   abstract history(tokenId: string, page: PageRequest): Promise<HistoryPage<OwnedUse>>;
 
   /** How a lease of this token, and of this key if one is given, ended; null when the id names none that is over. */
@@ -106,12 +106,21 @@ export abstract class TokenReader {
   /** The seq after which a pool's events begin, as those before were dropped; 0: all are there. */
   abstract feedBegins(poolName: string): Promise<number>;
 
-  /** Events after a seq, oldest first, without gaps. @throws DomainError `pool_not_found`, `history_dropped` */
+  /**
+   * The seqs of each pool up to which all were given or, at a restore, passed over: no position is beyond. A pool that does
+   * not exist is left out.
+   */
+  abstract seqsGiven(poolNames: readonly string[]): Promise<ReadonlyMap<string, number>>;
+
+  /**
+   * Events after a seq, oldest first, without gaps.
+   * @throws DomainError `pool_not_found`, `history_dropped`; `position_unknown` for a seq that was never given
+   */
   abstract feed(poolName: string, after: number, limit: number): Promise<FeedPage<OwnedEvent>>;
 
   /**
    * Those of the events after a seq that a filter lets through, oldest first. No more than SCANNED events are looked at: the
-   * page says up to which. @throws DomainError `pool_not_found`, `history_dropped`
+   * page says up to which. @throws DomainError as `feed`
    */
   abstract search(poolName: string, after: number, limit: number, filter: EventFilter): Promise<FeedPage<OwnedEvent>>;
 

@@ -140,6 +140,14 @@ export const TimeField = (options: FieldOptions): PropertyDecorator =>
 /** RFC 3339, section 5.6. */
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;
 
+/** Where a page begins: opaque to callers; what it must be says the reader. An empty one is the beginning, as for `PlaceField`. */
+export const CursorField = (): PropertyDecorator =>
+  field(
+    { optional: true, description: '`next_cursor` of the page before; the beginning when left out or empty' },
+    { type: 'string', maxLength: 200 },
+    must('be the next_cursor of the page before', (value) => typeof value === 'string' && value.length <= 200),
+  );
+
 /** In a query everything is a string: digits stay digits until the route makes a number of them. */
 export const DigitsField = (least: number, most: number, options: FieldOptions): PropertyDecorator =>
   field(
@@ -151,12 +159,23 @@ export const DigitsField = (least: number, most: number, options: FieldOptions):
     ),
   );
 
-/** A place in a pool's feed. */
+/** A seq after which a feed begins. Some readers send an empty position as long as they have none. */
+export const SeqField = (options: FieldOptions): PropertyDecorator =>
+  field(
+    options,
+    { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
+    must('be the seq of an event or 0, given once', (value) => value === '' || isSeq(value)),
+  );
+
+/** The same, or from now on. */
 export const PlaceField = (options: FieldOptions): PropertyDecorator =>
   field(
     options,
-    { type: 'string', pattern: '^(latest|0|[1-9][0-9]{0,15})$' },
-    must('be the seq of an event, 0 or `latest`, given once', (value) => value === 'latest' || isSeq(value)),
+    { type: 'string', pattern: '^(latest|0|[1-9][0-9]{0,15})?$' },
+    must(
+      'be the seq of an event, 0 or `latest`, given once',
+      (value) => value === '' || value === 'latest' || isSeq(value),
+    ),
   );
 
 export const isSeq = (value: unknown): value is string =>

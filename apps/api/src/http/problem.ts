@@ -41,6 +41,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, { readonly status: number; r
   pool_exists: { status: 409, title: 'There is a pool of that name' },
   lease_ended: { status: 410, title: 'The lease is over' },
   token_deleted: { status: 410, title: 'The token was deleted' },
+  position_unknown: { status: 410, title: 'The position is not of this database' },
   history_dropped: { status: 410, title: 'Events that old are not kept' },
   body_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'The body is not JSON in UTF-8' },

@@ -2,7 +2,7 @@
 
 import { MAX_OLD_SECRET_SECONDS, OLD_SECRET_SECONDS, SCOPES, type Scope } from '@app/keys';
 import { POOL_NAME } from '@app/tokens';
-import { DigitsField, ListField, TextField, TimeField, WholeNumberField } from '../http/fields.js';
+import { CursorField, DigitsField, ListField, TextField, TimeField, WholeNumberField } from '../http/fields.js';
 
 const MAX_POOLS = 100;
 
@@ -46,6 +46,6 @@ export class KeysQuery {
   @DigitsField(1, 1000, { optional: true, description: 'Keys on a page; 100 when left out', example: 100 })
   limit?: string;
 
-  @TextField(200, { optional: true, description: '`next_cursor` of the page before' })
+  @CursorField()
   cursor?: string;
 }

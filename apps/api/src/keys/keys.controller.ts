@@ -40,6 +40,7 @@ export class KeysController {
     summary: 'The keys that may do no more than the one that asks, by id',
     description: 'Also those that are over.',
     answer: ApiKeyList,
+    problems: ['position_unknown'],
   })
   list(@Query() { limit = '100', cursor }: KeysQuery, @Giver() giver: LiveKey): Promise<ApiKeyList> {
     return this.keys.list({ limit: Number(limit), cursor }, giver) as Promise<ApiKeyList>;

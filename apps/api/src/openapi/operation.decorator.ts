@@ -23,6 +23,9 @@ export const BODY: readonly ProblemCode[] = ['body_too_large', 'unsupported_medi
 /** … with a token in its path. */
 export const OF_TOKEN: readonly ProblemCode[] = ['invalid_token_id', 'token_not_found'];
 
+/** … that lists the tokens of a pool. */
+export const OF_LIST: readonly ProblemCode[] = ['pool_not_found', 'position_unknown'];
+
 /** … that is about the open lease of a token. */
 export const OF_LEASE: readonly ProblemCode[] = [
   ...OF_TOKEN,

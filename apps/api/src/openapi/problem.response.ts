@@ -37,6 +37,16 @@ export class Problem implements ProblemDocument {
   @ApiPropertyOptional({ type: String, format: 'date-time', description: 'Of `lease_ended`: when the lease ended.' })
   readonly ended_at?: string;
 
-  @ApiPropertyOptional({ type: 'integer', description: 'Of `history_dropped`: the seq after which there are events.' })
+  @ApiPropertyOptional({
+    type: 'integer',
+    description:
+      'The seq after which there are events; 0: all are there. Of `history_dropped`, and of `position_unknown` of feed and stream: begin there.',
+  })
   readonly begins_after?: number;
+
+  @ApiPropertyOptional({
+    type: 'integer',
+    description: 'Of `position_unknown`: the seq of the newest event of the pool.',
+  })
+  readonly last_seq?: number;
 }

@@ -13,6 +13,7 @@ import {
   DigitsField,
   PoolNameField,
   SecondsField,
+  SeqField,
   TextField,
   WholeNumberField,
   WordField,
@@ -107,9 +108,9 @@ export class CreatePoolBody extends ChangePoolBody {
 }
 
 export class FeedQuery {
-  @DigitsField(0, Number.MAX_SAFE_INTEGER, {
+  @SeqField({
     optional: true,
-    description: 'The `seq` after which to begin; 0 when left out',
+    description: 'The `seq` after which to begin; 0 when left out or empty',
     example: 0,
   })
   after?: string;

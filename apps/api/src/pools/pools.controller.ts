@@ -96,13 +96,13 @@ export class PoolsController {
     description:
       'Folding all events gives the state of the tokens. With `actor` or `request_id` no more than 50,000 events after `after` ' +
       'are looked at: `scanned_to` says up to which, and so where to go on. 410 when events after `after` are not kept any ' +
-      'more: `begins_after` says after which there are some.',
+      'more, and when this database has never given `after`, as it was restored or replaced: `begins_after` says where to begin anew.',
     answer: PoolEventFeed,
-    problems: ['pool_not_found', 'history_dropped'],
+    problems: ['pool_not_found', 'history_dropped', 'position_unknown'],
   })
   async events(
     @PoolName() name: string,
-    @Query() { after = '0', limit = '100', actor, request_id: requestId }: FeedQuery,
+    @Query() { after = '', limit = '100', actor, request_id: requestId }: FeedQuery,
     @By() caller: Caller,
   ): Promise<FeedPage> {
     const asked = [name, Number(after), Number(limit)] as const;

@@ -32,18 +32,19 @@ export class StreamController {
       'with the last id (as `EventSource` does by itself) misses nothing and gets nothing twice. Every 15 s there ' +
       'is a sign of life. A reader that takes nothing for 10 s is cut off. 503 with `Retry-After` also when ' +
       'the process has as many streams open as it may have. 410 when events after the place are not kept any more: ' +
-      '`begins_after` says after which there are some.',
+      '`begins_after` says after which there are some. 410, too, when this database has never given the place, as it was restored or ' +
+      'replaced: what the reader has is another history, and `begins_after` says where to begin anew.',
     answer: TokenEvent,
-    problems: ['pool_not_found', 'history_dropped'],
+    problems: ['pool_not_found', 'history_dropped', 'position_unknown'],
   })
   async stream(
     @PoolName() poolName: string,
-    @Query() { after = '0', token_id: tokenId, user_id: userId }: StreamQuery,
-    @LastEventId() lastEventId: string | undefined,
+    @Query() { after, lastEventId, token_id: tokenId, user_id: userId }: StreamQuery,
+    @LastEventId() lastId: string | undefined,
     @By() viewer: Caller,
     @Res() res: Response,
   ): Promise<void> {
-    const place = lastEventId ?? after;
+    const place = lastId || lastEventId || after || '0';
     const isWanted = ({ token_id, user_id, key_id }: OwnedEvent): boolean =>
       (tokenId === undefined || token_id === tokenId) &&
       (userId === undefined || (user_id === userId && maySee(viewer, key_id)));

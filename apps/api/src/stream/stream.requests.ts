@@ -3,15 +3,18 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { ApiHeader } from '@nestjs/swagger';
 import type { Request } from 'express';
-import { isSeq, PlaceField, UuidField } from '../http/fields.js';
+import { isSeq, PlaceField, SeqField, UuidField } from '../http/fields.js';
 import { HttpProblem } from '../http/problem.js';
 
 export class StreamQuery {
   @PlaceField({
     optional: true,
-    description: 'The `seq` after which to begin; `latest`: with what happens from now on; 0 when left out',
+    description: 'The `seq` after which to begin; `latest`: with what happens from now on; 0 when left out or empty',
   })
   after?: string;
+
+  @SeqField({ optional: true, description: '`Last-Event-ID` as readers send it that cannot set headers' })
+  lastEventId?: string;
 
   @UuidField({ optional: true, description: 'Events of this token only' })
   token_id?: string;
@@ -20,10 +23,11 @@ export class StreamQuery {
   user_id?: string;
 }
 
-/** What a reader that comes back says of itself: the id of the last message it has. */
+/** The id of the last message that a reader has when it comes back. An empty one, which some send before the first message, is none. */
 export const LastEventId = createParamDecorator((_: unknown, context: ExecutionContext): string | undefined => {
   const given = context.switchToHttp().getRequest<Request>().headers['last-event-id'];
-  if (given === undefined || isSeq(given)) return given;
+  if (given === undefined || given === '') return undefined;
+  if (isSeq(given)) return given;
   throw new HttpProblem('invalid_request', 'Last-Event-ID must be the id of a message of this stream');
 });
 

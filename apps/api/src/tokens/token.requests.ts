@@ -2,13 +2,13 @@
 
 import type { Metadata } from '@app/tokens';
 import {
+  CursorField,
   DigitsField,
   FlagField,
   InstantField,
   MetadataField,
   PoolNameField,
   SecondsField,
-  TextField,
   UuidField,
   WholeNumberField,
   WordField,
@@ -81,7 +81,7 @@ export class PageQuery {
   @DigitsField(1, MAX_PAGE, { optional: true, description: 'Entries on a page; 100 when left out', example: 100 })
   limit?: string;
 
-  @TextField(200, { optional: true, description: '`next_cursor` of the page before' })
+  @CursorField()
   cursor?: string;
 }
 
@@ -95,7 +95,7 @@ export class TokensQuery {
   @DigitsField(1, MAX_PAGE, { optional: true, description: 'Tokens on a page; 1000 when left out', example: 1000 })
   limit?: string;
 
-  @TextField(200, { optional: true, description: '`next_cursor` of the page before' })
+  @CursorField()
   cursor?: string;
 }
 

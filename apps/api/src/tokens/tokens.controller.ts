@@ -24,7 +24,7 @@ import { By } from '../http/by.decorator.js';
 import { DeclaredInputGuard } from '../http/declared-input.guard.js';
 import { Once, Repeatable, type AskedOnce } from '../http/idempotency.js';
 import { TOKEN_ID, TokenId } from '../http/token-id.pipe.js';
-import { BODY, OF_TOKEN, Operation } from '../openapi/operation.decorator.js';
+import { BODY, OF_LIST, OF_TOKEN, Operation } from '../openapi/operation.decorator.js';
 import {
   AnyTokensQuery,
   AsOfQuery,
@@ -59,7 +59,7 @@ export class TokensController {
     summary: 'The tokens of a pool',
     description: '`active` oldest lease first, `available` in the order they will be handed out, `all` by id.',
     answer: TokenList,
-    problems: ['invalid_status', 'pool_not_found'],
+    problems: ['invalid_status', ...OF_LIST],
   })
   list(@Query() query: AnyTokensQuery, @By() caller: Caller): Promise<TokenPage> {
     return this.#page(selectionOf(query, query.status ?? 'all'), caller);
@@ -71,7 +71,7 @@ export class TokensController {
     summary: 'The available tokens of a pool, in the order they will be handed out',
     description: 'The first of the list is the one that has been free for the longest.',
     answer: TokenList,
-    problems: ['pool_not_found'],
+    problems: OF_LIST,
   })
   listAvailable(@Query() query: TokensQuery, @By() caller: Caller): Promise<TokenPage> {
     return this.#page(selectionOf(query, 'available'), caller);
@@ -83,7 +83,7 @@ export class TokensController {
     summary: 'The active tokens of a pool, oldest lease first',
     description: 'A full pool that evicts ends the first of the list next.',
     answer: TokenList,
-    problems: ['pool_not_found'],
+    problems: OF_LIST,
   })
   listActive(@Query() query: TokensQuery, @By() caller: Caller): Promise<TokenPage> {
     return this.#page(selectionOf(query, 'active'), caller);
@@ -115,7 +115,7 @@ export class TokensController {
     summary: 'What happened to a token, newest first; also of a deleted one',
     description: 'Each with its `seq`, its place in the feed of the pool.',
     answer: TokenEventList,
-    problems: OF_TOKEN,
+    problems: [...OF_TOKEN, 'position_unknown'],
   })
   async events(@TokenId() id: string, @Query() query: PageQuery, @By() caller: Caller): Promise<EventPage> {
     const page = await this.reader.events(id, pageOf(query));
@@ -129,7 +129,7 @@ export class TokensController {
     summary: 'Who used a token and when, newest first; also of a deleted one',
     description: 'A use that is open has no `ended_at`.',
     answer: TokenHistory,
-    problems: OF_TOKEN,
+    problems: [...OF_TOKEN, 'position_unknown'],
   })
   async history(@TokenId() id: string, @Query() query: PageQuery, @By() caller: Caller): Promise<HistoryPage> {
     const page = await this.reader.history(id, pageOf(query));

@@ -45,7 +45,8 @@ export const watch: Command = {
     user: { value: 'UUID', help: 'only what happens to leases of this user' },
     limit: { value: 'N', help: 'end after so many' },
   },
-  notes: 'Lost connections are taken up again where they broke off: no event comes twice, and none is missing.',
+  notes:
+    'Lost connections are taken up again where they broke off: no event comes twice, and none is missing.\nWhere the service was restored or replaced, its events come from the beginning, and that is said.',
   examples: ['watch', 'watch --after 0 --json | jq -c \'select(.reason == "lru_eviction")\''],
   async run({ pool, given, output }) {
     given.noOperand();
@@ -58,8 +59,10 @@ export const watch: Command = {
       if (state === 'connected' && isBroken) console.error('tokenpool: connected again');
       isBroken = state === 'reconnecting';
     };
+    const onOtherHistory = ({ message }: Error): void =>
+      console.error(`tokenpool: ${message}; the events that follow are from the beginning of another history`);
     const table = output.table(EVENT_COLUMNS);
-    for await (const event of pool.watch(request, { onState })) {
+    for await (const event of pool.watch(request, { onState, onOtherHistory })) {
       await table([event]);
       if (--left <= 0) return;
     }

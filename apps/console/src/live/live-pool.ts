@@ -282,7 +282,7 @@ export class LivePool {
     }
   }
 
-  /** What was missed is not kept any more: only a new snapshot helps, and that is said. */
+  /** What was missed is not kept any more, or what is shown is of another history: only a new snapshot helps, and that is said. */
   #loseAll(): void {
     this.#state = null;
     this.#isAnew = true;
@@ -298,6 +298,8 @@ export class LivePool {
   }
 
   #failed(error: unknown): void {
+    // The database was restored or replaced meanwhile.
+    if (error instanceof ApiError && error.code === 'position_unknown') return this.#loseAll();
     if (error instanceof ApiError && error.code !== UNREACHABLE && error.code !== 'unavailable') {
       this.#closeStream?.();
       this.#connection.value = { is: 'refused', error };
@@ -361,6 +363,7 @@ export class LivePool {
     } catch (error) {
       // The stream says that the connection is lost; what is missing is read with the next snapshot or wish.
       if (!(error instanceof ApiError)) throw error;
+      if (error.code === 'position_unknown') return this.#loseAll();
       this.#beginsAfter = Math.max(error.beginsAfter ?? 0, this.#beginsAfter);
       isToTryAgain = error.beginsAfter !== undefined && log === this.#log;
     } finally {

@@ -1,6 +1,6 @@
 // The reading port in memory, as far as the use cases read: where a token is, how a lease ended, what a pool is.
 
-import { DomainError } from '../domain-error.js';
+import { DomainError, seqUnknown } from '../domain-error.js';
 import { toIso, type Instant } from '../instant.js';
 import type { EndReason } from '../token-event.js';
 import { TokenReader } from '../token-reader.js';
@@ -58,6 +58,7 @@ export class InMemoryTokenReader extends TokenReader {
 
   feed(poolName: string, after: number, limit: number): Promise<FeedPage<OwnedEvent>> {
     const { events, state } = this.repository.look(poolName);
+    if (after > state.lastSeq) return Promise.reject(seqUnknown(poolName, after, state.lastSeq, 0));
     const page = events.slice(after, after + limit).map((event) => eventView(poolName, event));
     return Promise.resolve({ pool: poolName, events: page, last_seq: state.lastSeq, restores: [] });
   }
@@ -74,6 +75,11 @@ export class InMemoryTokenReader extends TokenReader {
   leaseAges = notRead;
   stored = notRead;
   storedEvents = notRead;
+
+  seqsGiven(poolNames: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const existing = this.#existing().filter((name) => poolNames.includes(name));
+    return Promise.resolve(new Map(existing.map((name) => [name, this.repository.look(name).state.lastSeq])));
+  }
 
   feedBegins(): Promise<number> {
     return Promise.resolve(0);
