@@ -56,7 +56,7 @@ describe('RATE_LIMIT', () => {
     expect((await ask('GET', '/api/pools', undefined, bearer(other.key))).status).toBe(200);
   });
 
-  test('without keys each address has them; what is for everybody has no limit', async () => {
+  test('without keys each address has them; only the question whether the process lives has no limit', async () => {
     const { ask } = await started({ RATE_LIMIT: '3', TRUST_PROXY: '1' });
     const from = (address: string) => ask('GET', '/api/pools', undefined, { 'x-forwarded-for': address });
     const { passed, last } = await untilLimited(() => from('2001:db8:1:2::7'), 20);
@@ -67,6 +67,28 @@ describe('RATE_LIMIT', () => {
     expect((await untilLimited(() => from('2001:db8:1:2:ffff::1'), 20)).passed).toBeLessThanOrEqual(3);
     expect((await from('2001:db8:1:3::7')).status).toBe(200);
     for (let i = 0; i < 10; i++) expect((await ask('GET', '/health/live')).status).toBe(200);
+  });
+
+  test.each(['open', 'keys'])('what is for everybody counts for its address, AUTH=%s', async (AUTH) => {
+    const cors = { CORS_ORIGINS: 'https://desk.example.org' };
+    const { ask, url } = await started({ AUTH, RATE_LIMIT: '3', TRUST_PROXY: '1', ...cors });
+    const paths = ['/health/ready', '/openapi.json', '/openapi-3.0.json', '/docs', '/docs/swagger-ui.css'];
+    for (const [i, path] of paths.entries()) {
+      const { last } = await untilLimited(() => ask('GET', path, undefined, { 'x-forwarded-for': `192.0.2.${i}` }), 20);
+      expect({ path, status: last.status }).toEqual({ path, status: 429 });
+    }
+    const headers = {
+      origin: cors.CORS_ORIGINS,
+      'access-control-request-method': 'POST',
+      'x-forwarded-for': '192.0.2.99',
+    };
+    const statuses: number[] = [];
+    for (let i = 0; i < 20 && statuses.at(-1) !== 429; i++) {
+      statuses.push((await fetch(`${url}/api/tokens`, { method: 'OPTIONS', headers })).status);
+    }
+    expect(new Set(statuses)).toEqual(new Set([204, 429]));
+    const live = () => ask('GET', '/health/live', undefined, { 'x-forwarded-for': '192.0.2.98' });
+    for (let i = 0; i < 10; i++) expect((await live()).status).toBe(200);
   });
 
   test('nothing is said of it where there is none', async () => {
@@ -149,14 +171,7 @@ describe('CORS_ORIGINS', () => {
 
 test('every answer says that it is not to be kept, guessed or framed; TLS is asked for when it is told', async () => {
   const { url } = await started({ HSTS_SECONDS: '31536000' });
-  for (const path of [
-    '/api/pools',
-    '/api/nothing',
-    '/health/live',
-    '/openapi.json',
-    '/metrics',
-    '/api/pools/default/events/stream',
-  ]) {
+  for (const path of ['/api/pools', '/api/nothing', '/health/live', '/metrics', '/api/pools/default/events/stream']) {
     const { headers, body } = await fetch(`${url}${path}`);
     await body?.cancel();
     expect({ path, ...Object.fromEntries(headers) }).toMatchObject({

@@ -48,6 +48,36 @@ test('the page to read it is served', async () => {
   expect((await ask('GET', '/docs/swagger-ui-bundle.js')).status).toBe(200);
 });
 
+test.each(['/openapi.json', '/openapi-3.0.json', '/docs', '/docs/swagger-ui-bundle.js'])(
+  '%s is packed for who takes it so, and not sent to who has it',
+  async (path) => {
+    const plain = await fetch(`${app.url}${path}`, { headers: { 'accept-encoding': 'identity' } });
+    const packed = await fetch(`${app.url}${path}`, { headers: { 'accept-encoding': 'gzip, br' } });
+    expect(plain.headers.get('content-encoding')).toBeNull();
+    expect(packed.headers.get('content-encoding')).toBe('gzip');
+    expect(packed.headers.get('vary')).toMatch(/accept-encoding/i);
+    expect(await packed.text()).toBe(await plain.text());
+    const etag = plain.headers.get('etag') as string;
+    expect(packed.headers.get('etag')).toBe(etag);
+    const known = await fetch(`${app.url}${path}`, { headers: { 'if-none-match': etag } });
+    expect({ status: known.status, body: await known.text() }).toEqual({ status: 304, body: '' });
+    const other = await fetch(`${app.url}${path}`, { headers: { 'if-none-match': '"another"' } });
+    expect(other.status).toBe(200);
+  },
+);
+
+test('the page finds its files at both of its addresses', async () => {
+  for (const address of ['/docs', '/docs/']) {
+    const html = await (await fetch(`${app.url}${address}`)).text();
+    const files = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(
+      ([, file]) => new URL(file!, `${app.url}${address}`),
+    );
+    expect(files).toHaveLength(4);
+    for (const file of files)
+      expect({ file: file.href, status: (await fetch(file)).status }).toMatchObject({ status: 200 });
+  }
+});
+
 test('every route of the contract is in it', () => {
   const routes = Object.entries(openapi.paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),

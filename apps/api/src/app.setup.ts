@@ -13,7 +13,7 @@ import type { Config } from './config.js';
 import { answerHeaders } from './http/answer-headers.js';
 import { CheckedPipe } from './http/checked.pipe.js';
 import { Admission } from './http/admission.js';
-import { cors } from './http/cors.js';
+import { answerPreflight, cors } from './http/cors.js';
 import { HttpAdapter } from './http/http-adapter.js';
 import { inOrder } from './http/in-order.js';
 import { jsonBody } from './http/json-body.js';
@@ -66,6 +66,7 @@ export async function assembleApp(
     requestLog(logger, metrics, headers),
     config.corsOrigins.length > 0 ? cors(config.corsOrigins) : undefined,
     identify(config, () => app.get(KeyRing)),
+    config.corsOrigins.length > 0 ? answerPreflight : undefined,
     jsonBody,
   ];
   app.use(inOrder(handlers.filter((handler) => handler !== undefined)));

@@ -4761,6 +4761,18 @@ export interface operations {
                     "application/json": components["schemas"]["ReadyHealth"];
                 };
             };
+            /** @description Asked too often. */
+            429: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    /** @description Seconds after which asking again makes sense. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not possible at the moment. */
             503: {
                 headers: {

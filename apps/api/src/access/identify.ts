@@ -18,10 +18,12 @@ declare module 'node:http' {
 }
 
 /**
- * What is served to everybody, without a key and without a limit. There is no route yet, whose mark would tell: `@Public` says
+ * What is served to everybody, without a key; the address counts for it. There is no route yet, whose mark would tell: `@Public` says
  * it again, and where the two differ nobody gets in, which test/http/access.spec.ts sees for every route.
  */
 const FOR_EVERYBODY = /^\/(?:|health\/.*|console(?:\/.*)?|docs(?:\/.*)?|openapi(?:-3\.0)?\.json)$/;
+/** Whoever asks whether the process lives must hear that it does, also amid a flood. */
+const WITHOUT_LIMIT = '/health/live';
 const BEARER = /^bearer +(\S+) *$/i;
 
 /** Undefined where there is nothing to find out. */
@@ -40,7 +42,7 @@ export function identify(
       const detail = 'a key does not belong in a URL, which others keep: send it as Authorization: Bearer tp_…';
       return next(new HttpProblem('invalid_request', detail));
     }
-    if (req.method === 'OPTIONS' || FOR_EVERYBODY.test(req.path)) return next();
+    if (req.method === 'OPTIONS' || FOR_EVERYBODY.test(req.path)) return settled(byAddress(req, res), next);
     const text = BEARER.exec(req.headers.authorization ?? '')?.[1];
     const known = text === undefined ? null : ring.recall(text);
     req.address = addressOf(req);
@@ -67,7 +69,7 @@ export function identify(
   }
 
   async function byAddress(req: Request, res: Response): Promise<void> {
-    if (req.method === 'OPTIONS' || FOR_EVERYBODY.test(req.path)) return;
+    if (req.path === WITHOUT_LIMIT) return;
     req.address = addressOf(req);
     await limit?.count('address', networkOf(req.address), res);
   }

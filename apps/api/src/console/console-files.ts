@@ -4,14 +4,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { gzipSync } from 'node:zlib';
 import { Injectable } from '@nestjs/common';
-
-export interface ConsoleFile {
-  readonly type: string;
-  readonly content: Buffer;
-  readonly gzipped: Buffer;
-}
+import { KeptFile } from '../http/kept-file.js';
 
 const TYPES: Readonly<Record<string, string>> = {
   '.css': 'text/css; charset=utf-8',
@@ -23,22 +17,21 @@ const TYPES: Readonly<Record<string, string>> = {
 
 @Injectable()
 export class ConsoleFiles {
-  #files: ReadonlyMap<string, ConsoleFile> | undefined;
+  #files: ReadonlyMap<string, KeptFile> | undefined;
 
   /** @param name with `/` between folders; undefined when the build has made no such file */
-  find(name: string): ConsoleFile | undefined {
+  find(name: string): KeptFile | undefined {
     return (this.#files ??= readFiles(join(projectFolder(), 'dist/console'))).get(name);
   }
 }
 
-function readFiles(folder: string): Map<string, ConsoleFile> {
+function readFiles(folder: string): Map<string, KeptFile> {
   const entries = existsSync(folder) ? readdirSync(folder, { recursive: true, withFileTypes: true }) : [];
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
   return new Map(
     files.map((path) => {
-      const content = readFileSync(path);
       const type = TYPES[extname(path)] ?? 'application/octet-stream';
-      return [path.slice(folder.length + 1).replaceAll('\\', '/'), { type, content, gzipped: gzipSync(content) }];
+      return [path.slice(folder.length + 1).replaceAll('\\', '/'), new KeptFile(type, readFileSync(path))];
     }),
   );
 }

@@ -4,9 +4,10 @@ import { Controller, Get, Redirect, Req, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
 import { Public } from '../access/needs.decorator.js';
+import type { KeptFile } from '../http/kept-file.js';
 import { CONSOLE_HEADERS } from '../http/page-headers.js';
 import { HttpProblem } from '../http/problem.js';
-import { ConsoleFiles, type ConsoleFile } from './console-files.js';
+import { ConsoleFiles } from './console-files.js';
 
 const PAGE = 'index.html';
 
@@ -36,14 +37,7 @@ export class ConsoleController {
   }
 }
 
-function send(req: Request, res: Response, { type, content, gzipped }: ConsoleFile, caching: string): void {
+function send(req: Request, res: Response, file: KeptFile, caching: string): void {
   for (const [name, value] of CONSOLE_HEADERS) res.setHeader(name, value);
-  const isPacked = req.acceptsEncodings('gzip') === 'gzip';
-  const body = isPacked ? gzipped : content;
-  res.setHeader('content-type', type);
-  res.setHeader('cache-control', caching);
-  res.setHeader('vary', 'accept-encoding');
-  if (isPacked) res.setHeader('content-encoding', 'gzip');
-  res.setHeader('content-length', body.length);
-  res.end(body);
+  file.send(req, res, caching);
 }

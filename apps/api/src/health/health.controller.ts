@@ -8,10 +8,16 @@ import { Problems } from '../openapi/problems.decorator.js';
 import { Health, ReadyHealth } from './health.response.js';
 import { Readiness } from './readiness.js';
 
+/** Everybody may ask, and each look costs the database three statements. */
+const REMEMBERED_MS = 1000;
+
 @Public()
 @ApiTags('health')
 @Controller('health')
 export class HealthController {
+  /** The last one, or the one that is under way: all who ask meanwhile share it. */
+  #look: Promise<ReadyHealth> | undefined;
+
   constructor(private readonly readiness: Readiness) {}
 
   @Get('live')
@@ -32,8 +38,17 @@ export class HealthController {
     description: 'Until then, send requests elsewhere.',
   })
   @ApiOkResponse({ type: ReadyHealth, description: 'It can, and is.' })
-  @Problems('unavailable')
-  async ready(): Promise<ReadyHealth> {
+  @Problems('unavailable', 'rate_limited')
+  ready(): Promise<ReadyHealth> {
+    if (this.#look === undefined) {
+      const forget = (): unknown => setTimeout(() => (this.#look = undefined), REMEMBERED_MS).unref();
+      this.#look = this.#lookNow();
+      this.#look.then(forget, forget);
+    }
+    return this.#look;
+  }
+
+  async #lookNow(): Promise<ReadyHealth> {
     const obstacle = await this.readiness.obstacle();
     if (obstacle !== null) throw new HttpProblem('unavailable', obstacle, { retryAfterSeconds: 1 });
     const warning = await this.readiness.warning();

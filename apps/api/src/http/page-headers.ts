@@ -1,6 +1,5 @@
 // What a browser is told about pages, beside what it is told about every answer: constants, set where a page is served.
 
-import type { NextFunction, Request, Response } from 'express';
 import type { Headers } from './answer-headers.js';
 
 /** Those of helmet that mean something without TLS. */
@@ -43,14 +42,7 @@ const DOCS_POLICY = [
 
 export const CONSOLE_HEADERS = under(CONSOLE_POLICY);
 
-/** Middleware: sets the headers of the pages below /docs. */
-export function docsHeaders(_req: Request, res: Response, next: NextFunction): void {
-  for (const [name, value] of DOCS_HEADERS) res.setHeader(name, value);
-  res.setHeader('cache-control', 'no-cache');
-  next();
-}
-
-const DOCS_HEADERS = under(DOCS_POLICY);
+export const DOCS_HEADERS = under(DOCS_POLICY);
 
 function under(policy: readonly string[]): Headers {
   return [...COMMON, ['content-security-policy', policy.join(';')]];

@@ -25,6 +25,7 @@ const OTHERS: readonly Operation[] = [
   { method: 'GET', route: '/openapi.json', statuses: ['200'] },
   { method: 'GET', route: '/openapi-3.0.json', statuses: ['200'] },
   { method: 'GET', route: '/docs', statuses: ['200'] },
+  { method: 'GET', route: '/docs/:file', statuses: ['200'] },
   { method: 'GET', route: UNMATCHED, statuses: ['200', '404'] },
 ];
 

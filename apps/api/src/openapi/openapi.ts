@@ -4,8 +4,10 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import { KEY_FORMAT } from '@app/keys';
-import { docsHeaders } from '../http/page-headers.js';
+import type { Request, Response } from 'express';
+import { KeptFile } from '../http/kept-file.js';
 import type { Operation as MeasuredOperation } from '../metrics/http-metrics.js';
+import { serveDocs } from './docs.js';
 import { inOpenApi30 } from './openapi-3.0.js';
 
 export const VERSION = '0.1.0';
@@ -69,19 +71,18 @@ export function buildDocument(app: INestApplication): OpenAPIObject {
  */
 export function serveDocument(app: INestApplication): () => OpenAPIObject {
   let document: OpenAPIObject | undefined;
-  let older: OpenAPIObject | undefined;
   const documentOnce = (): OpenAPIObject => (document ??= buildDocument(app));
-  app.use('/docs', docsHeaders);
-  SwaggerModule.setup('docs', app, documentOnce, {
-    jsonDocumentUrl: 'openapi.json',
-    raw: ['json'],
-    customSiteTitle: 'Token pool service',
-  });
   const http = app.getHttpAdapter();
-  http.get(
-    '/openapi-3.0.json',
-    (_req: unknown, res: unknown) => http.reply(res, (older ??= inOpenApi30(documentOnce()))) as unknown,
-  );
+  const serve = (path: string, make: () => object): void => {
+    let file: KeptFile | undefined;
+    http.get(path, (req: Request, res: Response) => {
+      file ??= new KeptFile('application/json; charset=utf-8', JSON.stringify(make()));
+      file.send(req, res, 'no-cache');
+    });
+  };
+  serve('/openapi.json', documentOnce);
+  serve('/openapi-3.0.json', () => inOpenApi30(documentOnce()));
+  serveDocs(http);
   return documentOnce;
 }
 

@@ -1,0 +1,40 @@
+// What is the same for everybody, and is asked for without a key: made, packed and named by its hash once, so that an answer
+// costs no more than its bytes.
+
+import { createHash } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
+import type { Request, Response } from 'express';
+
+export class KeptFile {
+  readonly #content: Buffer;
+  readonly #etag: string;
+  #packed: Buffer | undefined;
+
+  constructor(
+    private readonly type: string,
+    content: Buffer | string,
+  ) {
+    this.#content = Buffer.from(content);
+    // Weak: the same for the packed form.
+    this.#etag = `W/"${createHash('sha256').update(this.#content).digest('base64url').slice(0, 22)}"`;
+  }
+
+  /** Or says that the client has it already. @param caching `Cache-Control` */
+  send(req: Request, res: Response, caching: string): void {
+    res.setHeader('cache-control', caching);
+    res.setHeader('etag', this.#etag);
+    res.vary('accept-encoding');
+    if (this.#isNamedBy(req.headers['if-none-match'])) return void res.status(304).end();
+    const isPacked = req.acceptsEncodings('gzip') === 'gzip';
+    const body = isPacked ? (this.#packed ??= gzipSync(this.#content)) : this.#content;
+    res.setHeader('content-type', this.type);
+    if (isPacked) res.setHeader('content-encoding', 'gzip');
+    res.setHeader('content-length', body.length);
+    res.end(body);
+  }
+
+  /** Not Express's `fresh`, which heeds `Cache-Control: no-cache`: `fetch` sends that with every `If-None-Match`. */
+  #isNamedBy(etags = ''): boolean {
+    return etags.split(',').some((etag) => ['*', this.#etag, this.#etag.slice(2)].includes(etag.trim()));
+  }
+}
