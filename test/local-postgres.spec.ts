@@ -167,6 +167,50 @@ describe('a start that meets trouble', () => {
     expect(stranger.exitCode).toBe(null);
   });
 
+  it('stops no other PostgreSQL that was given the pid of its own', async () => {
+    const first = await start();
+    const pidFile = join(folder, 'pg/cluster/data/postmaster.pid');
+    const content = fs.readFileSync(pidFile, 'utf8');
+    await first.stop();
+    const other = await start({ directory: join(folder, 'other') });
+    const { uid, gid } = fs.statSync(join(folder, 'pg/cluster/data'));
+    fs.writeFileSync(pidFile, content.replace(/^\d+/, String(other.pid)));
+    fs.chownSync(pidFile, uid, gid);
+    const second = await start();
+    expect(second.pid).not.toBe(other.pid);
+    await second.stop();
+    expect(await answers(other)).toBe(true);
+  });
+
+  it('is not kept running by a process that was given the pid of a dead user', async () => {
+    const server = await start();
+    const namesake = spawnNode('setInterval(() => {}, 1000); console.log(1)');
+    await once(namesake.stdout, 'data');
+    const claim = join(folder, 'pg/users', `${namesake.pid}-0`);
+    fs.writeFileSync(claim, '');
+    const longAgo = new Date(Date.now() - 60_000);
+    fs.utimesSync(claim, longAgo, longAgo);
+    await server.stop();
+    expect(await answers(server)).toBe(false);
+  });
+
+  it("is reached in plain text, whatever the caller's PGSSLMODE says", async () => {
+    const server = await start();
+    process.env['PGSSLMODE'] = 'require';
+    cleanUps.push(() => delete process.env['PGSSLMODE']);
+    expect(await answers(server)).toBe(true);
+  });
+
+  asRoot('names what is wrong with a folder that cannot be made', async () => {
+    const folderOfNobody = spawnSync(process.execPath, [
+      '-e',
+      `process.setuid(65534); require(${JSON.stringify(compiledLibrary())})
+        .startLocalPostgres({ directory: ${JSON.stringify(join(folder, 'closed/pg'))}, binaries: ${JSON.stringify(findBinaries())} })
+        .catch((error) => console.log(error.message))`,
+    ]);
+    expect(folderOfNobody.stdout.toString()).toMatch(/EACCES: permission denied, mkdir '.*closed'.*DATABASE_URL/);
+  });
+
   it('starts afresh, and tidies up, after an initdb that was interrupted', async () => {
     const dead = spawnSync(process.execPath, ['--version']).pid;
     const debris = join(folder, `pg/cluster.new-${dead}-0`);
@@ -219,11 +263,7 @@ async function start(options: Partial<Parameters<typeof startLocalPostgres>[0]> 
 
 /** An app of its own: starts the server, stops it on SIGTERM. */
 async function startInChild(user: { uid?: number; gid?: number } = {}) {
-  const library = join(folder, 'local-postgres.cjs');
-  const source = join(__dirname, '../libs/local-postgres/src/index.ts');
-  const parser = { syntax: 'typescript' } as const;
-  const compiled = transformFileSync(source, { jsc: { target: 'es2022', parser }, module: { type: 'commonjs' } });
-  fs.writeFileSync(library, compiled.code);
+  const library = compiledLibrary();
   const options = JSON.stringify({ directory: join(folder, 'pg'), durable: false, binaries: findBinaries() });
   const child = spawnNode(
     `require(${JSON.stringify(library)}).startLocalPostgres(${options}).then((server) => {
@@ -235,6 +275,15 @@ async function startInChild(user: { uid?: number; gid?: number } = {}) {
   );
   const [line] = (await once(child.stdout, 'data')) as [Buffer];
   return { child, server: JSON.parse(line.toString()) as LocalPostgres };
+}
+
+function compiledLibrary(): string {
+  const library = join(folder, 'local-postgres.cjs');
+  const source = join(__dirname, '../libs/local-postgres/src/index.ts');
+  const parser = { syntax: 'typescript' } as const;
+  const compiled = transformFileSync(source, { jsc: { target: 'es2022', parser }, module: { type: 'commonjs' } });
+  fs.writeFileSync(library, compiled.code);
+  return library;
 }
 
 function spawnNode(code: string, user: { uid?: number; gid?: number } = {}) {

@@ -1,6 +1,7 @@
 // The service as real processes: several on one database, killed, stopped, and started again.
 
 import { execFile } from 'node:child_process';
+import { chmodSync, existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -306,6 +307,20 @@ describe('with a database of its own', () => {
     await client.end();
     await postgres.stop();
   }, 60_000);
+
+  test("it takes its database with it at every signal that ends it, whatever the caller's variables of PostgreSQL", async () => {
+    chmodSync(directory, 0o755); // otherwise root's server would have its data elsewhere
+    const pidFile = join(directory, '.data/postgres/cluster/data/postmaster.pid');
+    for (const signal of ['SIGHUP', 'SIGQUIT', 'SIGUSR2'] as const) {
+      const variables = { PGSSLMODE: 'require', PGOPTIONS: '-c nonsense=1' };
+      const service = await startService({ LOG_LEVEL: 'info', ...variables }, directory);
+      await until(() => /listening on .*embedded PostgreSQL/.test(service.output()));
+      expect(existsSync(pidFile)).toBe(true);
+      service.signal(signal);
+      expect(await service.ended).toBe(0);
+      expect(existsSync(pidFile)).toBe(false);
+    }
+  }, 120_000);
 });
 
 describe('the job that migrates', () => {

@@ -172,15 +172,25 @@ test.each(BAD.flatMap(([name, values]) => values.map((value) => [name, value])))
   },
 );
 
-test.each(['', 'tokens', 'mysql://me:secret@db/tokens', 'postgres://', 'postgres://me:secret@db:port/tokens'])(
-  'a database URL of %j stops the start without telling its password',
-  (url) => {
-    expect(() => readConfig({ DATABASE_URL: url })).toThrow(/^DATABASE_URL is \(not shown\); allowed is postgres:/);
-  },
-);
+test.each([
+  '',
+  'tokens',
+  'mysql://me:secret@db/tokens',
+  'postgres://',
+  'postgres://me:secret@db:port/tokens',
+  'postgres://me:secret%zz@db/tokens',
+  'postgres://me:secret@db/%E0%A4%A',
+])('a database URL of %j stops the start without telling its password', (url) => {
+  expect(() => readConfig({ DATABASE_URL: url })).toThrow(/^DATABASE_URL is \(not shown\); allowed is postgres:/);
+});
 
 test('behind a pooler it must be said by which other way migrations run', () => {
   expect(() => readConfig({ DATABASE_POOLER: 'transaction' })).toThrow(
     /^MIGRATION_DATABASE_URL is missing; .* past the pooler$/,
   );
+});
+
+test('an empty variable of OpenTelemetry is the same as none', () => {
+  const { hasTelemetry } = readConfig({ OTEL_EXPORTER_OTLP_ENDPOINT: '', OTEL_SDK_DISABLED: '' });
+  expect(hasTelemetry).toBe(false);
 });

@@ -105,7 +105,8 @@ const VARIABLES = {
   OTEL_EXPORTER_OTLP_ENDPOINT: {
     fallback: undefined as string | undefined,
     allowed: 'http://host:port or https://host:port, with a path where there is one',
-    read: (text: string) => (/^https?:\/\/\S+$/.test(text) && URL.canParse(text) ? text : undefined),
+    read: (text: string) =>
+      /^https?:\/\/\S+$/.test(text) && URL.canParse(text) && isDecodable(text) ? text : undefined,
     isSecret: true,
   },
   OTEL_SDK_DISABLED: oneOf(['true', 'false'], 'false'),
@@ -177,7 +178,8 @@ type Values = { [Name in keyof typeof VARIABLES]: (typeof VARIABLES)[Name] exten
 function valueOf<Name extends keyof Values>(env: Environment, name: Name): Values[Name] {
   const { fallback, allowed, read, isSecret } = VARIABLES[name] as Variable<Values[Name]>;
   const text = env[name];
-  if (text === undefined) return fallback;
+  // OpenTelemetry's specification: an empty value is the same as none.
+  if (text === undefined || (text === '' && name.startsWith('OTEL_'))) return fallback;
   const value = read(text);
   if (value !== undefined) return value;
   const shown = isSecret ? '(not shown)' : JSON.stringify(text);
@@ -242,5 +244,14 @@ function isNetwork(text: string): boolean {
 const matching = (pattern: RegExp, text: string): string | undefined => (pattern.test(text) ? text : undefined);
 
 function isPostgresUrl(text: string): boolean {
-  return /^postgres(ql)?:\/\/\S+$/.test(text) && URL.canParse(text);
+  return /^postgres(ql)?:\/\/\S+$/.test(text) && URL.canParse(text) && isDecodable(text);
+}
+
+/** The driver decodes each part, and would complain of one that it cannot read without saying where it stands. */
+function isDecodable(url: string): boolean {
+  try {
+    return decodeURIComponent(url) !== '';
+  } catch {
+    return false;
+  }
 }

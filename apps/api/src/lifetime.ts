@@ -5,6 +5,9 @@ const PATIENCE_MS = 10_000;
 /** How long a signal lets the step of the start that is under way go on. */
 const START_STEP_MS = 4_000;
 
+/** Every signal that would end the process at once, and leave behind what it has started. */
+const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2', 'SIGALRM', 'SIGXCPU', 'SIGVTALRM'] as const;
+
 export class Lifetime {
   readonly #stops: (() => Promise<unknown>)[] = [];
   #isEnding = false;
@@ -23,7 +26,7 @@ export class Lifetime {
   run(start: () => Promise<void>, onFailure: (error: unknown) => void): void {
     const starting = new Promise(setImmediate).then(start);
     const settled = starting.catch(() => undefined);
-    for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => void this.#end(settled, onFailure));
+    for (const signal of SIGNALS) process.on(signal, () => void this.#end(settled, onFailure));
     starting.catch((error: unknown) => {
       if (this.#isEnding) return;
       onFailure(error);

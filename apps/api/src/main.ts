@@ -61,6 +61,8 @@ async function telemetryOf({ hasTelemetry }: Config, logger: Logger): Promise<Te
 }
 
 async function startDatabase({ isProduction }: Config): Promise<Database> {
+  // The driver heeds them; they are meant for a server of the caller's, and this one does not know of it.
+  for (const name of Object.keys(process.env)) if (name.startsWith('PG')) delete process.env[name];
   const server = await startLocalPostgres({ directory: DATA, production: isProduction });
   lifetime.onEnd(() => server.stop());
   const place = relative('', server.directory);
@@ -87,5 +89,7 @@ function oneLine(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(oneLine).join('; ');
   const { message, code, cause } = error as NodeJS.ErrnoException;
   const words = (message || code || String(error)).replaceAll(/\s*\n\s*/g, ' ');
-  return cause === undefined ? words : `${words}: ${oneLine(cause)}`;
+  if (cause === undefined) return words;
+  const why = oneLine(cause);
+  return words.includes(why.replace(/\.$/, '')) ? words : `${words}: ${why}`;
 }

@@ -51,6 +51,7 @@ const START_MS = 60_000; // a start may include crash recovery
 const FAST_STOP_MS = 5_000;
 const IMMEDIATE_STOP_MS = 10_000;
 const POLL_MS = 20;
+const START_TOLERANCE_MS = 2_000; // the system rounds when a process was started
 const LOG_BYTES = 10_000_000;
 const SETTINGS = ['-c', 'max_connections=200', '-c', 'shared_buffers=128MB', '-c', 'unix_socket_directories='];
 const UNSAFE = ['-c', 'fsync=off', '-c', 'synchronous_commit=off', '-c', 'full_page_writes=off'];
@@ -82,7 +83,8 @@ export async function startLocalPostgres(options: LocalPostgresOptions): Promise
     const { pid, port } = await joinOrLaunch(site);
     fs.writeFileSync(join(home, 'port'), `${port}\n`);
     const password = fs.readFileSync(join(home, 'cluster/password'), 'utf8');
-    const url = `postgres://postgres:${password}@127.0.0.1:${port}/tokens`;
+    // Said here, so that the caller's PGSSLMODE does not count.
+    const url = `postgres://postgres:${password}@127.0.0.1:${port}/tokens?sslmode=disable`;
     let stopping: Promise<void> | undefined;
     return { url, version, pid, directory: home, stop: () => (stopping ??= leave(site, claim!)) };
   } catch (error) {
@@ -112,7 +114,7 @@ export function findBinaries(platform: string = process.platform, arch: string =
 
 /** Root's server runs as another user, who must be able to enter every folder above the data. */
 function reachableHome(directory: string): string {
-  fs.mkdirSync(directory, { recursive: true });
+  makeFolder(directory);
   let home = fs.realpathSync(directory);
   if (process.getuid?.() !== 0) return home;
   if (!canEnter(dirname(home), serverAccount(home))) {
@@ -120,7 +122,7 @@ function reachableHome(directory: string): string {
     const note = join(home, 'moved-to');
     if (!fs.existsSync(note)) fs.writeFileSync(note, fs.mkdtempSync('/var/lib/local-postgres-'), { flag: 'wx' });
     home = fs.readFileSync(note, 'utf8');
-    fs.mkdirSync(home, { recursive: true });
+    makeFolder(home);
   }
   fs.chmodSync(home, fs.statSync(home).mode | 0o011);
   return home;
@@ -192,7 +194,8 @@ async function serverVersion(site: Site): Promise<string> {
 async function initialise(site: Site): Promise<void> {
   for (const name of fs.readdirSync(site.home)) {
     const maker = /\.new-(\d+)-/.exec(name)?.[1];
-    if (maker && !isAlive(Number(maker))) fs.rmSync(join(site.home, name), { recursive: true, force: true });
+    const debris = join(site.home, name);
+    if (maker && !isAuthorAlive(Number(maker), debris)) fs.rmSync(debris, { recursive: true, force: true });
   }
   const fresh = unfinished(join(site.home, 'cluster'));
   const data = join(fresh, 'data');
@@ -292,7 +295,7 @@ function findServer(data: string): Server | undefined {
     throw error;
   }
   const pid = Number(lines[0]);
-  if (isServer(pid)) {
+  if (isServer(pid, data) || isServer(pid, lines[1])) {
     if (lines[1] === data) return { pid, port: Number(lines[3]), ready: lines[7]?.trim() === 'ready' };
     const why = `${data} is a copy of ${lines[1]}, or was moved, while its server ran`;
     throw new LocalPostgresError(`${why}: stop process ${pid}, or if this is a copy, delete its postmaster.pid.`);
@@ -318,13 +321,47 @@ function isAlive(pid: number): boolean {
   return programOf(pid) !== '';
 }
 
-function isServer(pid: number): boolean {
-  return ['postgres', 'unknown'].includes(programOf(pid));
+/**
+ * Whether a process is the server of this data, and not another program that was given its pid later: the folder it works
+ * in tells, which PostgreSQL makes its data. A process that does not say where it works is not ours: ours runs as this user,
+ * or this user is root.
+ */
+function isServer(pid: number, data: string | undefined): boolean {
+  const program = programOf(pid);
+  if (program === '' || data === undefined) return false;
+  if (process.platform === 'win32') return true; // nothing there tells
+  try {
+    if (process.platform === 'linux') return program === 'postgres' && fs.readlinkSync(`/proc/${pid}/cwd`) === data;
+    const command = execFileSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' });
+    return command.includes('postgres') && command.includes(`-D ${data} `);
+  } catch {
+    return false; // it has ended meanwhile, or is somebody else's
+  }
+}
+
+/** When a process was started, in milliseconds since the epoch; where the system does not tell, when the machine was. */
+function startOf(pid: number): number {
+  if (pid === process.pid) return Date.now() - process.uptime() * 1000;
+  const boot = Date.now() - uptime() * 1000;
+  if (process.platform !== 'linux') return boot;
+  try {
+    // The program's name may hold blanks and brackets; the fields behind it do not. Clock ticks are hundredths of a second.
+    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return boot + Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]) * 10;
+  } catch {
+    return Infinity; // it has ended
+  }
+}
+
+/** Whether the process that wrote a file named after its pid still runs: one that was started later is a namesake. */
+function isAuthorAlive(pid: number, file: string): boolean {
+  const written = fs.statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  return isAlive(pid) && startOf(pid) <= written + START_TOLERANCE_MS;
 }
 
 /** One empty file for each handle, named after its process: together they say whether the server is in use. */
 function claimServer(home: string): string {
-  fs.mkdirSync(join(home, 'users'), { recursive: true });
+  makeFolder(join(home, 'users'));
   const claim = join(home, 'users', `${process.pid}-${randomBytes(4).toString('hex')}`);
   fs.writeFileSync(claim, '');
   return claim;
@@ -332,13 +369,8 @@ function claimServer(home: string): string {
 
 function isClaimed(home: string): boolean {
   const claims = fs.readdirSync(join(home, 'users')).map((name) => join(home, 'users', name));
-  const dead = claims.filter((claim) => {
-    const pid = parseInt(basename(claim), 10);
-    // Older than the process (a container reuses pids) or than the machine's boot: left behind by a dead namesake.
-    const seconds = pid === process.pid ? process.uptime() : uptime();
-    const written = fs.statSync(claim, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-    return !isAlive(pid) || written < Date.now() - seconds * 1000;
-  });
+  // A pid is given again, by a container at once: left behind by a dead namesake.
+  const dead = claims.filter((claim) => !isAuthorAlive(parseInt(basename(claim), 10), claim));
   for (const claim of dead) fs.rmSync(claim, { force: true });
   return dead.length < claims.length;
 }
@@ -352,20 +384,21 @@ async function leave({ home, data, binaries }: Site, claim: string): Promise<voi
     ['QUIT', IMMEDIATE_STOP_MS],
   ] as const;
   for (const [signal, ms] of steps) {
-    sendSignal(binaries, signal, server.pid);
+    sendSignal(binaries, signal, server.pid, data);
     for (const deadline = Date.now() + ms; Date.now() < deadline; await sleep(POLL_MS)) {
-      if (!isServer(server.pid)) return;
+      if (!isServer(server.pid, data)) return;
     }
   }
   throw new LocalPostgresError(`The local PostgreSQL in ${home} does not stop: end process ${server.pid} by hand.`);
 }
 
-function sendSignal(binaries: string, signal: 'INT' | 'QUIT', pid: number): void {
+function sendSignal(binaries: string, signal: 'INT' | 'QUIT', pid: number, data: string): void {
   try {
     if (process.platform === 'win32') execFileSync(tool(binaries, 'pg_ctl'), ['kill', signal, String(pid)]);
     else process.kill(pid, `SIG${signal}`);
   } catch (error) {
-    if (isServer(pid)) throw new LocalPostgresError(`Cannot stop the local PostgreSQL: ${(error as Error).message}.`);
+    if (isServer(pid, data))
+      throw new LocalPostgresError(`Cannot stop the local PostgreSQL: ${(error as Error).message}.`);
   }
 }
 
@@ -381,6 +414,17 @@ function run({ home, binaries, account }: Site, name: string, args: string[]) {
 
 function giveTo({ uid, gid }: Account, ...paths: string[]): void {
   if (uid !== undefined) execFileSync('chown', ['-R', `${uid}:${gid}`, ...paths]);
+}
+
+/** Node's own recursive way says ENOENT where the file system is read-only, and never ends below some folders. */
+function makeFolder(directory: string): void {
+  if (fs.existsSync(directory)) return;
+  if (dirname(directory) !== directory) makeFolder(dirname(directory));
+  try {
+    fs.mkdirSync(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error; // another process was faster
+  }
 }
 
 function unfinished(place: string): string {
