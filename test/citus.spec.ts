@@ -13,6 +13,7 @@ import { STATEMENTS } from './support/statements.js';
 /** What stays on the coordinator, where the service is connected: joined with nothing that is distributed. */
 const LOCAL: Readonly<Record<string, string>> = {
   audit_retention: 'one row, read when partitions are dropped',
+  clock_days: 'a few rows, read when partitions are dropped',
   migrations: 'TypeORM reads it while nothing else is asked',
 };
 

@@ -71,7 +71,14 @@ const partitions = async (): Promise<string[]> =>
   (await rows<{ name: string }>('SELECT name FROM event_partitions ORDER BY ends_at')).map(({ name }) => name);
 const snapshots = (): Promise<{ seq: string; is_beginning: boolean }[]> =>
   rows(`SELECT seq, is_beginning FROM event_snapshots WHERE pool = 'p' ORDER BY seq`);
-const keepFor = (days: number | null): Promise<boolean> => keepEventsFor(database.url, days);
+/** As if the clock had been looked at on the last three days, and nothing had been dropped today. */
+const seenForDays = (): Promise<unknown> =>
+  client.query(`DELETE FROM clock_days;
+    INSERT INTO clock_days (day) SELECT (clock_timestamp() AT TIME ZONE 'UTC')::date - n FROM generate_series(0, 2) n`);
+const keepFor = async (days: number | null): Promise<boolean> => {
+  await seenForDays();
+  return keepEventsFor(database.url, days);
+};
 const found = async (reader: TokenReader = service.reader): Promise<string[]> =>
   (await auditPool(reader, 'p')).findings;
 const begins = (): Promise<number> => service.reader.feedBegins('p');
@@ -107,6 +114,35 @@ test('what is wholly older goes, its snapshot stays, and the audit goes on from 
   expect(await rows(`SELECT count(DISTINCT seq)::int AS n FROM event_snapshot_tokens WHERE pool = 'p'`)).toEqual([
     { n: 1 },
   ]);
+});
+
+test('a clock that is far ahead for a moment drops nothing, and neither do three looks in a row', async () => {
+  await keepEventsFor(database.url, DAYS);
+  const before = await partitions();
+  for (let i = 0; i < 3; i++) expect(await dropExpired(retention)).toEqual([]);
+  await clock.advance(100 * DAY);
+  for (let i = 0; i < 3; i++) expect(await dropExpired(retention)).toEqual([]);
+  // Around a midnight of the wrong clock, and back.
+  await clock.advance(DAY);
+  expect(await dropExpired(retention)).toEqual([]);
+  await clock.advance(-101 * DAY);
+  expect(await dropExpired(retention)).toEqual([]);
+  expect(await partitions()).toEqual(before);
+  expect(await rows('SELECT day FROM clock_days')).toHaveLength(1);
+  expect(await snapshots()).toEqual([]);
+});
+
+test('what is due goes once the clock was seen on three days, one partition a day', async () => {
+  const before = await partitions();
+  await keepEventsFor(database.url, 1);
+  const dropped: string[][] = [];
+  for (let day = 0; day < 4; day++) {
+    dropped.push(await dropExpired(retention));
+    expect(await dropExpired(retention)).toEqual([]);
+    await clock.advance(DAY);
+  }
+  expect(dropped).toEqual([[], [], [before[0]], [before[1]]]);
+  expect(await found()).toEqual([]);
 });
 
 test('a snapshot is the state that the events before it fold to', async () => {
@@ -225,6 +261,7 @@ test('an export begins where the events begin, and proves itself', async () => {
   expect(await checkExport(of(text))).toMatchObject({ findings: [], last_seq, events: last_seq - (await begins()) });
   await keepFor(1);
   await clock.advance(100 * DAY);
+  do await seenForDays();
   while ((await dropExpired(retention)).length > 0);
   expect(await compareExport(whole, service.reader)).toMatchObject({
     findings: [],

@@ -87,6 +87,7 @@ describe('the service’s role may not', () => {
     ['put the audit’s rows elsewhere by a rule', `CREATE RULE r AS ON INSERT TO token_events DO INSTEAD NOTHING`],
     ['grant itself more', `GRANT UPDATE ON token_events TO ${service}; UPDATE token_events SET reason = NULL`],
     ['shorten for how long events are kept', `INSERT INTO audit_retention (days) VALUES (1)`],
+    ['say on which days the clock was seen', `INSERT INTO clock_days (day) VALUES ('2020-01-01')`],
     ['change for how long events are kept', `UPDATE audit_retention SET days = 1`],
     ['change a snapshot', `UPDATE event_snapshots SET hash = '' `],
     ['say by a snapshot that events were dropped', `INSERT INTO event_snapshots (is_beginning) VALUES (true)`],
@@ -127,6 +128,8 @@ describe('what drops events for the service', () => {
       DO $$ BEGIN EXECUTE format('ALTER TABLE token_events ATTACH PARTITION token_events_beginning FOR VALUES FROM (%L) TO (%L)',
         '2020-02-01', (SELECT min(begins_at) FROM event_partitions)); END $$`);
     await keepEventsFor(urls.owner, 30);
+    await asOwner(`DELETE FROM clock_days;
+    INSERT INTO clock_days (day) SELECT (clock_timestamp() AT TIME ZONE 'UTC')::date - n FROM generate_series(0, 2) n`);
     await expect(asService('SELECT drop_expired_events()')).rejects.toThrow(/no snapshot of pool gone as of seq 1/);
     await asService(`
       INSERT INTO event_snapshots (pool, seq, recorded_at, last_fence, token_count, lease_count, hash)

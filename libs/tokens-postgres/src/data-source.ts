@@ -3,6 +3,7 @@
 import type { ClientBase } from 'pg';
 import { DataSource } from 'typeorm';
 import { ApiKeyEntity } from './entities/api-key.entity.js';
+import { ClockDayEntity } from './entities/clock-day.entity.js';
 import { AuditRetentionEntity } from './entities/audit-retention.entity.js';
 import { EventSnapshotEntity } from './entities/event-snapshot.entity.js';
 import { EventSnapshotTokensEntity } from './entities/event-snapshot-tokens.entity.js';
@@ -12,6 +13,7 @@ import { RestoreEntity } from './entities/restore.entity.js';
 import { TokenEventEntity } from './entities/token-event.entity.js';
 import { TokenEntity } from './entities/token.entity.js';
 import { share } from './exchange.js';
+import { ClockDays1700000000024 } from './migrations/1700000000024-clock-days.js';
 import { ApiKeys1700000000003 } from './migrations/1700000000003-api-keys.js';
 import { KeptAnswers1700000000001 } from './migrations/1700000000001-kept-answers.js';
 import { Callers1700000000002 } from './migrations/1700000000002-callers.js';
@@ -105,6 +107,7 @@ export function createDataSource(url: string, { poolSize = 10, pooler = 'none' }
       ApiKeyEntity,
       RestoreEntity,
       AuditRetentionEntity,
+      ClockDayEntity,
       EventSnapshotEntity,
       EventSnapshotTokensEntity,
     ],
@@ -121,6 +124,7 @@ export function createDataSource(url: string, { poolSize = 10, pooler = 'none' }
       OverdueThen1700000000009,
       Restores1700000000020,
       EventRetention1700000000021,
+      ClockDays1700000000024,
     ],
     migrationsTableName: 'migrations',
     installExtensions: false,

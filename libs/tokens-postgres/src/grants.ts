@@ -9,6 +9,7 @@ const AUDIT: Readonly<Record<string, string>> = {
   event_partitions: 'SELECT',
   migrations: 'SELECT',
   audit_retention: 'SELECT',
+  clock_days: 'SELECT',
   event_snapshots:
     'SELECT, INSERT (pool, seq, recorded_at, last_fence, last_eviction_at, token_count, lease_count, hash)',
   event_snapshot_tokens: 'SELECT, INSERT',
