@@ -33,7 +33,7 @@ test('statements that fail beside grants cost no connection', async () => {
     let failed = 0;
     const failing = Array.from({ length: 8 }, async () => {
       while (!isOver) {
-        await expect(service.reader.poolAsOf('p', 'no instant')).rejects.toMatchObject({ cause: { code: '22007' } });
+        await expect(service.reader.poolAsOf('p', 'no instant')).rejects.toMatchObject({ code: 'invalid_request' });
         failed++;
       }
     });
@@ -43,7 +43,8 @@ test('statements that fail beside grants cost no connection', async () => {
     isOver = true;
     await Promise.all(failing);
     expect(failed).toBeGreaterThan(8);
-    expect(await sessions()).toEqual(before);
+    // None is new; one that nobody needed for long may be gone.
+    expect(before).toEqual(expect.arrayContaining(await sessions()));
   } finally {
     await admin.end();
     await service.close();

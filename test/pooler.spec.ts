@@ -18,8 +18,8 @@ const BEGIN_SNAPSHOT = { name: 'begin_snapshot', text: 'BEGIN ISOLATION LEVEL RE
 const COMMIT = { name: 'commit', text: 'COMMIT' };
 
 /** Hands over a connection as the adapter has it. */
-async function connected<T>(pooler: Pooler, use: (client: PoolClient) => Promise<T>): Promise<T> {
-  const source: DataSource = await createDataSource(database.url, { poolSize: 1, pooler }).initialize();
+async function connected<T>(pooler: Pooler, use: (client: PoolClient) => Promise<T>, session = ''): Promise<T> {
+  const source: DataSource = await createDataSource(database.url + session, { poolSize: 1, pooler }).initialize();
   const client = await (source.driver as unknown as { master: Pool }).master.connect();
   try {
     return await use(client);
@@ -79,6 +79,16 @@ test('without a pooler the limits belong to the session', () =>
     await exchange(client, [BEGIN, LIMIT, COMMIT]);
     expect(await left(client)).toEqual({ limit: '2s', prepared: 3 });
   }));
+
+test('what a URL says for the session comes beside the limits, and not in their place', () =>
+  connected(
+    'none',
+    async (client) => {
+      expect(await left(client)).toMatchObject({ limit: '2s' });
+      expect((await client.query('SHOW work_mem')).rows).toEqual([{ work_mem: '5MB' }]);
+    },
+    '?options=-c%20work_mem%3D5MB%20-c%20idle_in_transaction_session_timeout%3D0&idle_in_transaction_session_timeout=0',
+  ));
 
 test('what fails in an exchange is told, and the answers before it are not taken for its own', () =>
   connected('transaction', async (client) => {

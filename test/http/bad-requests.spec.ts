@@ -35,6 +35,8 @@ const POOLS = ['POST', '/api/pools'] as const;
 const PATCH = ['PATCH', '/api/pools/default'] as const;
 const POOL = { name: 'new', kind: 'fixed' };
 
+const forged = (text: string): string => Buffer.from(text).toString('base64url');
+
 type Bad = [what: string, method: string, path: string, body: unknown, names: RegExp, error?: string];
 
 const BAD: Bad[] = [
@@ -144,6 +146,27 @@ const BAD: Bad[] = [
   ['a parameter of a token', 'GET', `${HELD}?history=5`, undefined, /history/],
   ['a parameter of the pools', 'GET', '/api/pools?limit=5', undefined, /limit/],
   ['a cursor that was made up', 'GET', '/api/tokens?cursor=7', undefined, /cursor/],
+  [
+    'a cursor forged for a uuid that is none',
+    'GET',
+    `/api/tokens?cursor=${forged(`all~${'-'.repeat(36)}`)}`,
+    undefined,
+    /cursor/,
+  ],
+  [
+    'a cursor forged with digits only',
+    'GET',
+    `/api/tokens/available?cursor=${forged(`available~1~${'a'.repeat(36)}`)}`,
+    undefined,
+    /cursor/,
+  ],
+  [
+    'a cursor forged beyond bigint',
+    'GET',
+    `/api/tokens/active?cursor=${forged(`active~${'9'.repeat(19)}`)}`,
+    undefined,
+    /cursor/,
+  ],
   ['an empty cursor', 'GET', '/api/tokens?cursor=', undefined, /cursor/],
   ['two cursors', 'GET', '/api/tokens?cursor=a&cursor=b', undefined, /cursor/],
   ['a force of yes', 'DELETE', `${HELD}?force=yes`, undefined, /force/],

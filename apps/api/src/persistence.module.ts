@@ -8,6 +8,7 @@ import {
   createDataSource,
   isMigrated,
   keepEventsFor,
+  lookAt,
   migrate,
   PostgresApiKeyStore,
   PostgresEventRetention,
@@ -32,7 +33,8 @@ class PostgresReadiness extends Readiness {
 
   async obstacle(): Promise<string | null> {
     try {
-      return (await isMigrated(this.database)) ? null : 'the database is not migrated';
+      const hindrance = await lookAt(this.database);
+      return hindrance && `the database ${hindrance}`;
     } catch {
       return 'the database cannot be reached in time';
     }

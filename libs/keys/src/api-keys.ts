@@ -1,7 +1,7 @@
 // The use cases of keys. A key gives, sees, rotates and revokes only keys that may do no more than itself: with the
 // secret of any other it would have rights that nobody gave it.
 
-import { DomainError, POOL_NAME } from '@app/tokens';
+import { DomainError, instantOf, POOL_NAME } from '@app/tokens';
 import type { ApiKeyPage, ApiKeyView, IssuedKey } from './api-key.js';
 import type { ApiKeyStore } from './api-key-store.js';
 import { hashOf, keyText, newKeyId, newSecret } from './key-text.js';
@@ -69,12 +69,15 @@ export class ApiKeys {
   }
 }
 
-function mustBeSound(name: string, { scopes, pools }: Rights): void {
+function mustBeSound(name: string, { scopes, pools, expires_at }: Rights): void {
   if (name.trim() === '' || name.length > MAX_NAME_LENGTH || !name.isWellFormed() || /\p{Cc}/u.test(name)) {
     throw new DomainError('invalid_request', `name must be 1 to ${MAX_NAME_LENGTH} characters on one line`);
   }
   if (scopes.length === 0) throw new DomainError('invalid_request', `scopes must name some of ${SCOPES.join(', ')}`);
   if (pools?.length === 0) throw new DomainError('invalid_request', 'pools must name one at least, or be null for all');
+  if (expires_at !== null && instantOf(expires_at, 9) === null) {
+    throw new DomainError('invalid_request', 'expires_at must be a time such as 2027-01-01T00:00:00Z');
+  }
   const bad = pools?.find((pool) => !POOL_NAME.test(pool));
   if (bad !== undefined)
     throw new DomainError('invalid_request', `the name of each pool must match ${POOL_NAME.source}`);

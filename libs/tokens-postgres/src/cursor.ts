@@ -4,10 +4,13 @@ import { DomainError } from '@app/tokens';
 
 export type CursorList = 'all' | 'active' | 'available' | 'events' | 'history' | 'keys';
 
+const UUID = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
+
+/** What is let through is good for the statement that it is a parameter of: a cursor may be forged. */
 const PART = {
-  all: /^[0-9a-f-]{36}$/,
+  all: new RegExp(`^${UUID}$`),
   active: /^\d{1,16}$/,
-  available: /^\d{1,16}~[0-9a-f-]{36}$/,
+  available: new RegExp(`^\\d{1,16}~${UUID}$`),
   events: /^\d{1,16}$/,
   history: /^\d{1,16}$/,
   keys: /^[0-9A-Za-z]{12}$/,

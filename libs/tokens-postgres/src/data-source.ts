@@ -46,14 +46,32 @@ const SESSION = {
   enable_bitmapscan: 'off',
   plan_cache_mode: 'force_generic_plan',
   jit: 'off',
+  // What is written and read back must not depend on what somebody has set for the role, the database or the server.
+  default_transaction_isolation: 'read committed',
+  extra_float_digits: '1',
+  DateStyle: 'ISO',
+  IntervalStyle: 'postgres',
+  TimeZone: 'UTC',
+  bytea_output: 'hex',
+  standard_conforming_strings: 'on',
+  client_encoding: 'UTF8',
   // Starting workers takes twenty times as long as what they would read.
   max_parallel_workers_per_gather: '0',
 };
 
 /** For a whole session, when it begins. */
 const FOR_SESSION = Object.entries(SESSION)
-  .map(([name, value]) => `-c ${name}=${value}`)
+  .map(([name, value]) => `-c ${name}=${value.replaceAll(' ', '\\ ')}`)
   .join(' ');
+
+/** What a URL says for the session, apart from the URL: the driver would take it instead of ours, not beside it. */
+export function sessionOf(given: string): { url: string; options: string } {
+  if (!given.includes('?')) return { url: given, options: '' };
+  const url = new URL(given);
+  const options = url.searchParams.get('options') ?? '';
+  for (const name of ['options', 'query_timeout', ...Object.keys(SESSION)]) url.searchParams.delete(name);
+  return { url: url.href, options };
+}
 
 /** For one transaction, in a session that is somebody else's afterwards. */
 const FOR_TRANSACTION = {
@@ -80,7 +98,11 @@ export interface DataSourceOptions {
 }
 
 /** Not connected yet: the caller initialises and destroys it. */
-export function createDataSource(url: string, { poolSize = 10, pooler = 'none' }: DataSourceOptions = {}): DataSource {
+export function createDataSource(
+  given: string,
+  { poolSize = 10, pooler = 'none' }: DataSourceOptions = {},
+): DataSource {
+  const { url, options } = sessionOf(given);
   const isShared = pooler !== 'none';
   return new DataSource({
     type: 'postgres',
@@ -93,7 +115,8 @@ export function createDataSource(url: string, { poolSize = 10, pooler = 'none' }
     extra: {
       query_timeout: ANSWER_TIMEOUT_MS,
       keepAlive: true,
-      options: isShared ? undefined : FOR_SESSION,
+      // Of two that name the same, the later one holds.
+      options: isShared ? options || undefined : `${options} ${FOR_SESSION}`.trim(),
       onConnect: (client: ClientBase) => {
         outliveLoss(client);
         if (isShared) share(client, { prepares: pooler === 'transaction-prepared', settings: FOR_TRANSACTION });

@@ -13,7 +13,7 @@ import {
   type Value,
 } from './exchange.js';
 
-export const BEGIN = named('begin', 'BEGIN');
+export const BEGIN = named('begin', 'BEGIN ISOLATION LEVEL READ COMMITTED');
 export const COMMIT = named('commit', 'COMMIT');
 const ROLLBACK = named('rollback', 'ROLLBACK');
 const BEGIN_SNAPSHOT = named('begin_snapshot', 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
@@ -24,6 +24,12 @@ export class DatabaseFailure extends Error {
   readonly isPassing: boolean;
   /** The database itself said no, so it has not done it. */
   readonly isRefusal: boolean;
+  /** What is known of it, for everybody. */
+  readonly why: string;
+  /** There is no partition for the month of an event. */
+  readonly isMissingPartition: boolean;
+  /** It is a value of the caller's that it cannot take. What is asked for is checked before; this is for what slipped through. */
+  readonly isOfValue: boolean;
   /** The connection is of no use any more. An error of a statement says nothing about its connection. */
   readonly isLoss: boolean;
 
@@ -32,22 +38,51 @@ export class DatabaseFailure extends Error {
     const code = (cause as { code?: unknown } | null)?.code;
     const sqlState = typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !code.startsWith('E') ? code : null;
     this.isLoss = sqlState === null || LOSS.some((start) => sqlState.startsWith(start));
+    this.isOfValue = sqlState !== null && OF_VALUE.includes(sqlState);
     this.isRefusal = sqlState !== null && !sqlState.startsWith('08') && !sqlState.startsWith('57P');
-    this.isPassing = sqlState === null || PASSING.some((start) => sqlState.startsWith(start));
+    // The message would be in the server's language.
+    this.isMissingPartition = sqlState === '23514' && (cause as { routine?: unknown }).routine === 'ExecFindPartition';
+    this.isPassing =
+      sqlState === null || this.isMissingPartition || PASSING.some((start) => sqlState.startsWith(start));
+    const [, why] = WHY.find(([start]) => sqlState?.startsWith(start)) ?? [];
+    this.why = why ?? (this.isMissingPartition ? 'there is no room for events of this month' : OUT_OF_REACH);
   }
 }
 
-/** Connection lost (08), cut by an operator or a crash (57P), or by a time limit on an idle or long transaction. */
-const LOSS = ['08', '57P', '25P03', '25P04'];
+/** Out of range, not a time, not in the form of its type, not in the encoding. */
+const OF_VALUE = ['22003', '22007', '22008', '22009', '22P02', '22P05', '22021'];
 
 /**
- * Connection lost (08), cut or refused by an operator or a time limit (57), too many connections (53300),
- * idle in transaction for too long (25P03), serialisation failure (40), lock not to be had in time (55P03).
+ * Connection lost (08), cut by an operator or a crash (57P), or by a time limit on an idle or long transaction. Or it leads to
+ * a database that is read-only (25006): the address may lead to a new primary by now.
  */
-const PASSING = ['08', '57', '53', '25P03', '40', '55P03'];
+const LOSS = ['08', '57P', '25P03', '25P04', '25006'];
 
-export const unavailable = (detail = 'the database cannot be reached in time; nothing was changed'): DomainError =>
+const OUT_OF_REACH = 'the database cannot be reached in time';
+const WHY: readonly (readonly [sqlState: string, why: string])[] = [
+  ['25006', 'the database is read-only'],
+  ['28', 'the database refuses to let the service in'],
+  ['3D000', 'the database is not there'],
+  ['53100', 'the disk of the database is full'],
+  ['53200', 'the database is out of memory'],
+  ['53300', 'the database has no connection left'],
+  ['58', 'the database cannot read or write its files'],
+];
+
+/**
+ * Connection lost (08), cut or refused by an operator or a time limit (57), no room, memory or connections (53), files that
+ * cannot be read or written (58), idle in transaction for too long (25P03, 25P04), serialisation failure (40), lock not to be
+ * had in time (55P03), a standby or read-only (25006), a password that is being changed (28), a database being put back (3D000).
+ */
+const PASSING = ['08', '57', '53', '58', '25P03', '25P04', '25006', '28', '3D000', '40', '55P03'];
+
+const UNCHANGED = 'nothing was changed';
+
+export const unavailable = (detail = `${OUT_OF_REACH}; ${UNCHANGED}`): DomainError =>
   new DomainError('unavailable', detail, { retryAfterSeconds: 1 });
+
+/** After all tries, none of which has changed anything. */
+export const unchanged = ({ why }: DatabaseFailure): DomainError => unavailable(`${why}; ${UNCHANGED}`);
 
 export class Database {
   readonly #pool: Pool;
@@ -99,6 +134,11 @@ export class Database {
     }
   }
 
+  /** Connections that are idle now are not used again: they lead to the wrong place. */
+  distrust(): void {
+    this.#trust.suspectAll();
+  }
+
   async read<Row>(statement: Statement, values: Value[]): Promise<Row[]> {
     return (await this.run(statement, values)).rows as Row[];
   }
@@ -110,12 +150,18 @@ export class Database {
 
   /** What is asked is asked a second time when the connection turns out to be lost. */
   async #twice<T>(asking: (client: PoolClient) => Promise<T>): Promise<T> {
+    let isUnchanged = true;
     for (let triesLeft = 1; ; triesLeft--) {
       try {
         return await this.use(asking);
       } catch (error) {
-        if (!(error instanceof DatabaseFailure) || !error.isPassing) throw error;
-        if (triesLeft === 0) throw unavailable();
+        if (!(error instanceof DatabaseFailure)) throw error;
+        if (error.isOfValue)
+          throw new DomainError('invalid_request', 'a value that is given is beyond what can be stored');
+        if (!error.isPassing) throw error;
+        // A statement that writes may have done so though its answer was lost.
+        isUnchanged &&= error.isRefusal;
+        if (triesLeft === 0) throw isUnchanged ? unchanged(error) : unavailable(error.why);
       }
     }
   }
@@ -142,8 +188,12 @@ class Trust {
   }
 
   note(client: PoolClient, isLost: boolean): void {
-    if (isLost) this.#lostAt = performance.now();
+    if (isLost) this.suspectAll();
     else this.#lastUse.set(client, performance.now());
+  }
+
+  suspectAll(): void {
+    this.#lostAt = performance.now();
   }
 }
 

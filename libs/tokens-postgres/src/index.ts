@@ -3,7 +3,7 @@
 export { afterRestore, type RaisedPool } from './after-restore.js';
 export { connectionsOf } from './connections-of.js';
 export { createDataSource, type DataSourceOptions, type Pooler } from './data-source.js';
-export { isMigrated, migrate } from './migrate.js';
+export { isMigrated, lookAt, migrate } from './migrate.js';
 export { PostgresApiKeyStore } from './postgres-api-key-store.js';
 export { keepEventsFor } from './keep-events-for.js';
 export { PostgresEventRetention } from './postgres-event-retention.js';

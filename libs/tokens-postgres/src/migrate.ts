@@ -3,7 +3,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { AbstractLogger, DataSource } from 'typeorm';
-import { createDataSource } from './data-source.js';
+import { createDataSource, sessionOf } from './data-source.js';
+import { Database } from './database.js';
 import { expectRole, grantTo, roleOf } from './grants.js';
 
 /** Any number, as long as it is always the same. */
@@ -33,6 +34,8 @@ export async function migrate(url: string, { serviceUrl = url }: MigrateOptions 
   lock.on('error', () => {});
   await lock.connect();
   try {
+    const { rows } = await lock.query<{ encoding: string }>(`SELECT current_setting('server_encoding') AS encoding`);
+    mustBeUtf8(rows[0]!.encoding);
     const role = roleOf(serviceUrl) === roleOf(url) ? null : roleOf(serviceUrl);
     if (role !== null) await expectRole(role, lock);
     while (!(await isHad(lock))) await sleep(LOCK_PAUSE_MS);
@@ -40,7 +43,7 @@ export async function migrate(url: string, { serviceUrl = url }: MigrateOptions 
     const source = new DataSource({
       ...createDataSource(url, { poolSize: 1 }).options,
       logger: failure,
-      extra: { options: `-c lock_timeout=${LOCK_TIMEOUT_MS}` },
+      extra: { options: `${sessionOf(url).options} -c lock_timeout=${LOCK_TIMEOUT_MS}`.trim() },
     });
     await source.initialize();
     try {
@@ -87,13 +90,33 @@ async function patiently(source: DataSource, failure: LastFailure): Promise<stri
   }
 }
 
+/** A text that the database's encoding does not have could not be stored. */
+function mustBeUtf8(encoding: string): void {
+  if (encoding === 'UTF8') return;
+  throw new Error(`the database's encoding is ${encoding}: make one with ENCODING 'UTF8' TEMPLATE template0`);
+}
+
 /** Whether the schema is the one that this code needs, and may be used. @throws when the database cannot be reached */
 export async function isMigrated(source: DataSource): Promise<boolean> {
-  const tables: { isThere: boolean }[] = await source.query(
-    `SELECT coalesce(has_table_privilege(to_regclass('migrations'), 'SELECT'), false) AS "isThere"`,
+  return (await lookAt(source)) !== 'is not migrated';
+}
+
+/**
+ * Why the database cannot be worked with, or null.
+ * @throws when it cannot be reached, or never can be worked with
+ */
+export async function lookAt(source: DataSource): Promise<'is not migrated' | 'is read-only' | null> {
+  const [look]: { isThere: boolean; isReadOnly: boolean; encoding: string }[] = await source.query(
+    `SELECT coalesce(has_table_privilege(to_regclass('migrations'), 'SELECT'), false) AS "isThere",
+       current_setting('transaction_read_only') = 'on' AS "isReadOnly", current_setting('server_encoding') AS encoding`,
   );
-  if (!tables[0]?.isThere) return false;
+  mustBeUtf8(look!.encoding);
+  if (!look!.isThere) return 'is not migrated';
   const names = source.migrations.map(({ constructor }) => constructor.name);
   const rows: unknown[] = await source.query('SELECT FROM migrations WHERE name = ANY ($1)', [names]);
-  return rows.length === names.length;
+  if (rows.length !== names.length) return 'is not migrated';
+  if (!look!.isReadOnly) return null;
+  // The address may lead to a new primary by now.
+  new Database(source).distrust();
+  return 'is read-only';
 }

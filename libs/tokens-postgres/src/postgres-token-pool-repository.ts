@@ -15,7 +15,7 @@ import {
   type PoolPolicy,
   type RecordedEventView,
 } from '@app/tokens';
-import { BEGIN, COMMIT, Database, DatabaseFailure, send, unavailable } from './database.js';
+import { BEGIN, COMMIT, Database, DatabaseFailure, send, unavailable, unchanged } from './database.js';
 import type { Question } from './exchange.js';
 import { OneAtATime } from './one-at-a-time.js';
 import { STORED_EVENTS } from './read-statements.js';
@@ -147,7 +147,11 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
         } else if (!(error instanceof DatabaseFailure) || !error.isPassing) {
           throw error;
         }
-        if (isRetry || performance.now() - started > RETRY_WITHIN_MS) throw unavailable();
+        if (isRetry || performance.now() - started > RETRY_WITHIN_MS) {
+          throw error instanceof DatabaseFailure ? unchanged(error) : unavailable();
+        }
+        // Where that fails, too, the second try says what is missing.
+        if (error instanceof DatabaseFailure && error.isMissingPartition) await this.makeRoom().catch(() => undefined);
       }
     }
   }

@@ -20,7 +20,7 @@ export { CHAIN_BEGINS, nextHash } from './event-chain.js';
 export { checkExport, compareExport, exportLines } from './export.js';
 export type { Follower } from './follower.js';
 export type { Holding } from './holdings.js';
-export { fromIso, toIso, type Instant } from './instant.js';
+export { fromIso, instantOf, toIso, type Instant } from './instant.js';
 export { EventRetention, dropExpired } from './event-retention.js';
 export { InvariantViolation } from './invariant-violation.js';
 export type { LeaseClaim } from './lease-claim.js';

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { fromIso, fromSeconds, secondsUntil, toIso } from './instant.js';
+import { instantOf, fromIso, fromSeconds, secondsUntil, toIso } from './instant.js';
 
 /** Up to the year 2255, in microseconds. */
 const instants = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
@@ -68,3 +68,23 @@ describe('an instant in words', () => {
     );
   });
 });
+
+test.each([
+  ['2026-11-21T09:30:00Z', '2026-11-21T09:30:00.000000Z'],
+  ['2026-11-21T09:30:00.5+16:00', '2026-11-20T17:30:00.500000Z'],
+  ['2024-02-29T23:59:59.123456-00:30', '2024-03-01T00:29:59.123456Z'],
+  ['2026-11-21T09:30:00.1234567Z', null],
+  ['2026-02-30T09:30:00Z', null],
+  ['2026-13-01T09:30:00Z', null],
+  ['2026-11-21T24:00:00Z', null],
+  ['2026-12-31T23:59:60Z', null],
+  ['0000-01-01T00:00:00Z', null],
+  ['0001-01-01T00:00:00+16:00', null],
+  ['9999-12-31T23:59:59-16:00', null],
+  ['12026-11-21T09:30:00Z', null],
+  ['2026-11-21T09:30:00+24:00', null],
+  ['2026-11-21T09:30:00Z\n', null],
+])('what a caller gives as %j is %j', (given, instant) => expect(instantOf(given)).toBe(instant));
+
+test('decimals beyond microseconds are cut off where they are allowed', () =>
+  expect(instantOf('2026-11-21T09:30:00.123456789Z', 9)).toBe('2026-11-21T09:30:00.123456Z'));

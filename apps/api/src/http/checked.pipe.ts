@@ -33,11 +33,10 @@ export class CheckedPipe implements PipeTransform {
       if (!rules.has(name)) throw unknownField(name, where);
       checked[name] = value;
     }
-    for (const [name, { isMet, words, code = 'invalid_request', isUuid }] of rules) {
+    for (const [name, { isMet, words, code = 'invalid_request', normal }] of rules) {
       const value = checked[name];
       if (!isMet(value)) throw new HttpProblem(code, words(value));
-      // The same id in capitals is the same id.
-      if (isUuid && typeof value === 'string') checked[name] = value.toLowerCase();
+      if (normal && typeof value === 'string') checked[name] = normal(value);
     }
     return checked as T;
   }
