@@ -192,7 +192,7 @@ describe('asking again', () => {
 
   test('follows after ten seconds without an answer, until the time is up', async () => {
     const { client, sent } = network('never');
-    const error = await outcome(client.pool('p').allocate());
+    const error = await outcome(client.pool('p').generate());
     expect(error).toBeInstanceOf(TokenPoolConnectionError);
     expect(sent.map(({ at }) => Math.round(at / 10_000))).toEqual([0, 1, 2]);
     expect((error as Error).message).toMatch(/^no answer within \d+ ms$/);
@@ -249,7 +249,7 @@ describe('a caller who has had enough', () => {
     const caller = new AbortController();
     const call = client
       .pool('p')
-      .allocate({}, { signal: caller.signal })
+      .generate({ signal: caller.signal })
       .catch((error: unknown) => error);
     await jest.advanceTimersByTimeAsync(ms);
     const attempts = sent.length;

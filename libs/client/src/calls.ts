@@ -3,6 +3,7 @@
 import createClient, { type Client } from 'openapi-fetch';
 import type { Problem } from './api-types.js';
 import type { CallOptions } from './call-options.js';
+import { now } from './clock.js';
 import type { paths } from './openapi-types.js';
 import { retrying } from './retrying.js';
 import { checkedHeaders, checkedUrl, isHeader } from './service-url.js';
@@ -23,7 +24,7 @@ export interface ClientOptions {
 }
 
 /** Internal options of a call. */
-interface Attempts extends CallOptions {
+export interface Attempts extends CallOptions {
   /** Goes with each attempt. */
   readonly idempotencyKey?: string;
   /** At most for one attempt, in milliseconds. */
@@ -47,7 +48,7 @@ interface Received {
 export interface Timed<T> {
   readonly answer: T;
   /**
-   * By the monotonic clock (`performance.now()`): the service decided on this answer then or later. Of an answer that
+   * By the clock of `now`: the service decided on this answer then or later. Of an answer that
    * it gave to an earlier attempt, that is when the first one was sent.
    */
   readonly sentAt: number;
@@ -93,7 +94,7 @@ export class Calls {
     }
     let firstSentAt: number | undefined;
     return retrying({ signal, timeoutMs, attemptMs, isRepeatable }, async (signal) => {
-      const sentAt = performance.now();
+      const sentAt = now();
       firstSentAt ??= sentAt;
       const { data, error, response } = await this.#connected((fetch) => send(this.#http, { signal, headers, fetch }));
       if (data === undefined || data === null) throw refusal(this.#shownUrl, response, error);

@@ -1,17 +1,18 @@
 // Keeps one lease: renews it, or looks after it where it cannot be renewed, and aborts its signal before it ends.
-// Time is this machine's monotonic clock, and each length that the service grants counts from when it was asked for.
+// Time is a clock that goes on while the machine is suspended, and each length that the service grants counts from when it was asked for.
 
 import type { Grant, Pool, TokenDetails, TokenUse } from './api-types.js';
 import type { CallOptions } from './call-options.js';
 import type { Calls, Timed } from './calls.js';
-import { keepAlive, release } from './lease-calls.js';
+import { now } from './clock.js';
+import { FAREWELL_MS, keepAlive, release } from './lease-calls.js';
 import { endOf, isEviction, LeaseLostError, type LeaseEnd } from './lease-lost-error.js';
 import { limited, LONGEST_TIMER_MS } from './limited.js';
-import { pause } from './pause.js';
+import { LOOK_MS, pause } from './pause.js';
 import { TokenPoolError } from './token-pool-error.js';
 
-/** How long giving back, and asking how a lease was lost, may take in all, in milliseconds: what is not given back expires. */
-const FAREWELL_MS = 10_000;
+/** How long a loss that the service told of may be kept back to ask how it came about, in milliseconds. */
+const ENQUIRY_MS = 2000;
 
 const DEFAULT_MARGIN = 0.05;
 const MAX_DEFAULT_MARGIN_MS = 1000;
@@ -51,7 +52,7 @@ export class LeaseKeeper {
   #loss: LeaseLostError | undefined;
   #isRenewable: boolean | undefined;
   #expiresAt = '';
-  /** When the signal aborts, by `performance.now()`. */
+  /** When the signal aborts, by the clock of `now`. */
   #abortsAt = 0;
   #intervalMs = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -66,7 +67,7 @@ export class LeaseKeeper {
   ) {
     // Getters that follow the renewals.
     const expiresAt = (): string => this.#expiresAt;
-    const remainingMs = (): number => (this.#loss ? 0 : Math.max(0, this.#abortsAt - performance.now()));
+    const remainingMs = (): number => (this.#loss ? 0 : Math.max(0, this.#abortsAt - now()));
     this.lease = {
       ...grant,
       get expires_at() {
@@ -87,17 +88,20 @@ export class LeaseKeeper {
     return this.#work.signal;
   }
 
-  /** Stops keeping and gives the lease back. Never throws: a lease that cannot be given back expires. */
+  /**
+   * Stops keeping and gives the lease back. Never throws: a lease that cannot be given back expires. A loss by time is
+   * told at once, and what is left of the lease is given back meanwhile: the service may be away.
+   */
   async end(): Promise<LeaseLostError | undefined> {
     clearTimeout(this.#timer);
     this.options.signal?.removeEventListener('abort', this.#follow);
     this.#keeping.abort();
     await this.#kept;
-    try {
-      return await limited(FAREWELL_MS, undefined, (signal) => this.#giveBack(signal));
-    } catch {
-      return this.#loss;
-    }
+    const loss = this.#loss;
+    const farewell = limited(loss?.endReason ? ENQUIRY_MS : FAREWELL_MS, undefined, (signal) =>
+      this.#giveBack(signal),
+    ).catch(() => loss);
+    return loss?.endReason === null ? loss : farewell;
   }
 
   readonly #follow = (): void => this.#work.abort(this.options.signal?.reason);
@@ -116,9 +120,9 @@ export class LeaseKeeper {
 
   #watchTheClock(): void {
     clearTimeout(this.#timer);
-    const ms = this.#abortsAt - performance.now();
+    const ms = this.#abortsAt - now();
     if (ms <= 0) this.#lose(null, this.#trouble);
-    else this.#timer = setTimeout(() => this.#watchTheClock(), Math.min(ms, LONGEST_TIMER_MS));
+    else this.#timer = setTimeout(() => this.#watchTheClock(), Math.min(ms, LOOK_MS));
   }
 
   #lose(end: LeaseEnd | null, cause: unknown): void {
@@ -165,7 +169,7 @@ export class LeaseKeeper {
     const signal = this.#keeping.signal;
     return {
       signal,
-      timeoutMs: this.#abortsAt - performance.now(),
+      timeoutMs: this.#abortsAt - now(),
       attemptMs: Math.max(this.#intervalMs / 4, MIN_ATTEMPT_MS),
     };
   }

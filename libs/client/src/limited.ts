@@ -5,7 +5,10 @@ import { TokenPoolConnectionError } from './token-pool-connection-error.js';
 /** Timers cannot wait for longer. */
 export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** Gives `work` a signal that aborts with `signal`, or after `ms`. Leaves neither timer nor listener behind. */
+/**
+ * Gives `work` a signal that aborts with `signal`, or after `ms`, and waits no longer, whether or not `work` heeds it.
+ * Leaves neither timer nor listener behind.
+ */
 export async function limited<T>(
   ms: number,
   signal: AbortSignal | undefined,
@@ -13,6 +16,9 @@ export async function limited<T>(
 ): Promise<T> {
   signal?.throwIfAborted();
   const limit = new AbortController();
+  const isOver = new Promise<never>((_, reject) =>
+    limit.signal.addEventListener('abort', () => reject(limit.signal.reason as Error)),
+  );
   const follow = (): void => limit.abort(signal?.reason);
   signal?.addEventListener('abort', follow);
   const timer = setTimeout(
@@ -20,7 +26,7 @@ export async function limited<T>(
     Math.min(ms, LONGEST_TIMER_MS),
   );
   try {
-    return await work(limit.signal);
+    return await Promise.race([work(limit.signal), isOver]);
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener('abort', follow);

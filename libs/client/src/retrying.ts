@@ -1,5 +1,6 @@
 // Asking again where that can help: after lost connections, and when the service says that it is not able just now.
 
+import { now } from './clock.js';
 import { limited } from './limited.js';
 import { pause } from './pause.js';
 import { TokenPoolConnectionError } from './token-pool-connection-error.js';
@@ -24,14 +25,14 @@ export interface Limits {
 /** @throws what the last attempt threw; the signal's reason once that is aborted */
 export async function retrying<T>(limits: Limits, attempt: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const { signal, timeoutMs, attemptMs, isRepeatable = true } = limits;
-  const end = performance.now() + timeoutMs;
+  const end = now() + timeoutMs;
   for (let failures = 0; ; failures++) {
     try {
-      return await limited(Math.min(attemptMs, end - performance.now()), signal, attempt);
+      return await limited(Math.min(attemptMs, end - now()), signal, attempt);
     } catch (error) {
       signal?.throwIfAborted();
       const ms = isRepeatable ? pauseAfter(error, failures, attemptMs / 2) : null;
-      if (ms === null || performance.now() + ms >= end) throw error;
+      if (ms === null || now() + ms >= end) throw error;
       await pause(ms, signal);
     }
   }
