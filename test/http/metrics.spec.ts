@@ -136,6 +136,7 @@ describe('the first scrape', () => {
         seriesOf('token_pool_oldest_active_lease_age_seconds', { pool }),
         seriesOf('token_pool_sweep_backlog', { pool }),
         seriesOf('token_pool_sweep_lag_seconds', { pool }),
+        seriesOf('token_pool_clock_behind_seconds', { pool }),
       ]),
       ...[
         'renewed',

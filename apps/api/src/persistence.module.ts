@@ -14,6 +14,7 @@ import {
   PostgresEventRetention,
   PostgresTokenPoolRepository,
   PostgresTokenReader,
+  clockBehind,
   roomForEvents,
   type DataSourceOptions,
 } from '@app/tokens-postgres';
@@ -25,6 +26,9 @@ import { PoolMetrics } from './metrics/pool-metrics.js';
 type Database = ReturnType<typeof createDataSource>;
 
 const DATABASE = Symbol('DATABASE');
+
+/** A step of this length is corrected before anybody notices. */
+const CLOCK_BEHIND_SECONDS = 1;
 
 class PostgresReadiness extends Readiness {
   constructor(private readonly database: Database) {
@@ -43,9 +47,12 @@ class PostgresReadiness extends Readiness {
   async warning(): Promise<string | null> {
     try {
       const { until, isLow } = await roomForEvents(this.database);
-      return isLow ? `there is room for events until ${until} only: is there a process that sweeps?` : null;
+      if (isLow) return `there is room for events until ${until} only: is there a process that sweeps?`;
+      const behind = await clockBehind(this.database);
+      if (behind <= CLOCK_BEHIND_SECONDS) return null;
+      return `the database's clock is ${Math.round(behind)} s behind what was written last: until then no lease ends by time`;
     } catch {
-      return 'it cannot be told until when there is room for events';
+      return 'it cannot be told until when there is room for events, and whether the clock is right';
     }
   }
 }

@@ -8,5 +8,5 @@ export { PostgresApiKeyStore } from './postgres-api-key-store.js';
 export { keepEventsFor } from './keep-events-for.js';
 export { PostgresEventRetention } from './postgres-event-retention.js';
 export { PostgresTokenPoolRepository } from './postgres-token-pool-repository.js';
-export { roomForEvents } from './room-for-events.js';
+export { clockBehind, roomForEvents } from './room-for-events.js';
 export { PostgresTokenReader } from './postgres-token-reader.js';

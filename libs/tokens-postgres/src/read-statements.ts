@@ -13,6 +13,12 @@ export const micros = (at: string): string => `round(date_part('epoch', ${at}) *
 /** The pool's present instant, once for the whole statement: an index can be searched for it. $1 is the pool. */
 const HERE = `here AS MATERIALIZED (SELECT greatest(clock_timestamp(), last_at) AS now FROM pools WHERE name = $1)`;
 
+/**
+ * Of a pool, how far the clock is behind its newest entry: it was set back, or was ahead for a while. Time in the pool never goes
+ * back, so it stands still until the clock has caught up.
+ */
+const CLOCK_BEHIND_SECONDS = `greatest(date_part('epoch', last_at - clock_timestamp()), 0)`;
+
 const RUNS = `t.status = 'active' AND t.expires_at > here.now`;
 
 const TOKEN_VIEW = `
@@ -132,6 +138,12 @@ export const FIRST_SEQS = named(
    WHERE begins_at IS NOT NULL GROUP BY pool`,
 );
 
+/** The same of the pool that it is furthest behind. */
+export const CLOCK_BEHIND = named(
+  'clock_behind',
+  `SELECT coalesce(max(${CLOCK_BEHIND_SECONDS}), 0) AS seconds FROM pools`,
+);
+
 /** Where a token is. $1 token. */
 export const LOCATE = named('locate', `SELECT pool FROM tokens WHERE id = $1`);
 
@@ -241,12 +253,13 @@ export const POOL = named('pool', pools('WHERE name = $1', '$1'));
 export const LEASE_AGES = named(
   'lease_ages',
   `
-  WITH p AS MATERIALIZED (SELECT name, greatest(clock_timestamp(), last_at) AS now FROM pools)
+  WITH p AS MATERIALIZED (
+    SELECT name, greatest(clock_timestamp(), last_at) AS now, ${CLOCK_BEHIND_SECONDS} AS clock_behind_seconds FROM pools)
   SELECT name AS pool,
     coalesce(date_part('epoch', now - (
       SELECT last_activated_at FROM tokens t
       WHERE t.pool = p.name AND t.status = 'active' AND t.expires_at > p.now ORDER BY fence LIMIT 1)), 0) AS oldest_active_seconds,
-    overdue, coalesce(date_part('epoch', now - since), 0) AS overdue_seconds
+    overdue, coalesce(date_part('epoch', now - since), 0) AS overdue_seconds, clock_behind_seconds
   FROM p, LATERAL (
     SELECT count(*)::int AS overdue, min(expires_at) AS since FROM tokens t
     WHERE t.pool = p.name AND t.status = 'active' AND t.expires_at <= p.now) o`,

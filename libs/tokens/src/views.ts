@@ -142,6 +142,8 @@ export interface LeaseAgesView {
   readonly overdue: number;
   /** For how long the longest of them is; 0 when there is none. */
   readonly overdue_seconds: number;
+  /** How far the store's clock is behind the newest entry of the pool: for so long time stands still in it. Mostly 0. */
+  readonly clock_behind_seconds: number;
 }
 
 /** For the audit: what the rules speak of, with times as instants. A million of them are read in one go. */

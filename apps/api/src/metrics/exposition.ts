@@ -124,6 +124,11 @@ function ofPools(sight: Sight | null): Family[] {
       'For how long the longest of them is over; 0 without one.',
       ofAges(({ overdue_seconds }) => overdue_seconds),
     ),
+    gauge(
+      'token_pool_clock_behind_seconds',
+      'How far the clock of the database is behind the newest entry of the pool: for so long time stands still in it.',
+      ofAges(({ clock_behind_seconds }) => clock_behind_seconds),
+    ),
   ];
 }
 
