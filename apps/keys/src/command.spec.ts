@@ -32,6 +32,7 @@ test.each([
   ['30m', '2026-11-21T12:30:00.000Z'],
   ['12h', '2026-11-22T00:00:00.000Z'],
   ['2027-01-01T00:00:00+01:00', '2026-12-31T23:00:00.000Z'],
+  ['2028-02-29T12:00Z', '2028-02-29T12:00:00.000Z'],
 ])('--expires %s is %s', (text, expires_at) => {
   const { command } = read(`create --name a --scopes read --expires ${text}`);
   expect(command).toMatchObject({ request: { expires_at } });
@@ -55,6 +56,13 @@ test.each([
   ['create --name a --scopes reed', '"reed"'],
   ['create --name a --scopes read --expires tomorrow', '--expires is "tomorrow"'],
   ['create --name a --scopes read --expires 2027-01-01', '--expires is "2027-01-01"'],
+  ...['2027-02-30', '2027-02-29', '2027-04-31', '2027-13-01', '2027-00-10', '2027-01-00', '2027-01-32'].map((date) => [
+    `create --name a --scopes read --expires ${date}T00:00:00Z`,
+    `--expires is "${date}T00:00:00Z"`,
+  ]),
+  ['create --name a --scopes read --expires 2027-01-01T24:00:00Z', '--expires is'],
+  ['create --name a --scopes read --expires 2027-01-01T00:60:00Z', '--expires is'],
+  ['create --name a --scopes read --expires 2027-01-01T00:00:00+25:00', '--expires is'],
   ['create --name a --scopes read --old-for 1', '--old-for is not for create'],
   ['create b --name a --scopes read', '"b" is too much'],
   ['list --pools a', '--pools is not for list'],

@@ -76,10 +76,17 @@ function scopesOf(text: string): readonly Scope[] {
 /** A time, or so long from now. */
 function endOf(text: string, now: number): string {
   const [, count, unit] = /^(\d{1,5})([dhm])$/.exec(text) ?? [];
-  const isTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/.test(text);
-  const at = unit ? now + Number(count) * SECONDS[unit as keyof typeof SECONDS] * 1000 : Date.parse(isTime ? text : '');
+  const at = unit ? now + Number(count) * SECONDS[unit as keyof typeof SECONDS] * 1000 : instantOf(text);
   if (Number.isFinite(at)) return new Date(at).toISOString();
   throw new UsageError(`--expires is ${JSON.stringify(text)}; allowed is 90d, 12h, 30m, or 2027-01-01T00:00:00Z`);
+}
+
+/** NaN for a date that does not exist: `Date.parse` takes 30 February for 2 March, and 24:00 for the next day. */
+function instantOf(text: string): number {
+  const [, date] = /^(\d{4}-\d\d-\d\d)T([01]\d|2[0-3]):\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/.exec(text) ?? [];
+  const midnight = Date.parse(`${date}T00:00:00Z`);
+  const doesExist = Number.isFinite(midnight) && new Date(midnight).toISOString().startsWith(`${date}T`);
+  return doesExist ? Date.parse(text) : NaN;
 }
 
 function secondsOf(text = String(OLD_SECRET_SECONDS)): number {
