@@ -1,6 +1,7 @@
 // What is shown: judged by the database's clock, in the promised order, page by page.
 
 import { asStored, auditPool, DomainError, sweep, type StoredEventView, type TokenReader } from '@app/tokens';
+import { Client } from 'pg';
 import { installClock, type MovableClock } from './support/clock.js';
 import { createTestDatabase, type TestDatabase } from './support/database.js';
 import { audit, openService, type Service } from './support/service.js';
@@ -313,4 +314,49 @@ test('the audit of a pool in use raises no false alarm: it goes as far as the to
   }
   await workers;
   expect(seen.size).toBeGreaterThan(1);
+});
+
+test('a page ends early where its events are large, and all of them are read page by page', async () => {
+  const { tokenId } = await allocate();
+  // As a version before has stored them: 4 kB that was sent, 178 kB each that PostgreSQL gives out.
+  const client = new Client(database.url);
+  await client.connect();
+  await client.query(
+    `INSERT INTO token_events (pool, seq, id, token_id, event, reason, occurred_at, recorded_at, user_id, fence, lease_id,
+       activated_at, expires_at, metadata)
+     SELECT e.pool, n, gen_random_uuid(), token_id, event, e.reason, occurred_at, recorded_at, user_id, n, lease_id, activated_at,
+       expires_at, ('{"n":[' || repeat('1e308,', 575) || '1e308]}')::jsonb
+     FROM token_events e, generate_series(7, 156) n WHERE pool = $1 AND e.event = 'activated'`,
+    [pool],
+  );
+  await client.query('UPDATE pools SET last_seq = 156 WHERE name = $1', [pool]);
+  await client.end();
+
+  const read: Record<string, number[]> = { feed: [], stored: [], news: [], search: [], events: [] };
+  const largest = Object.fromEntries(Object.keys(read).map((name) => [name, 0]));
+  const take = (name: string, page: readonly { readonly seq: number }[]): number => {
+    largest[name] = Math.max(largest[name]!, page.length);
+    read[name]!.push(...page.map(({ seq }) => seq));
+    return page.length;
+  };
+  const last = (name: string): number => read[name]!.at(-1) ?? 0;
+  while (take('feed', (await reader.feed(pool, last('feed'), 1000)).events) > 0);
+  while (take('stored', await reader.storedEvents(pool, last('stored'), 1000)) > 0);
+  while (take('news', (await reader.news(new Map([[pool, last('news')]]), 1000))[0]?.events ?? []) > 0);
+  for (let after = 0; after < 156;) {
+    const page = await reader.search(pool, after, 1000, { actor: 'open' });
+    take('search', page.events);
+    after = page.scanned_to!;
+  }
+  for (let cursor: string | undefined | null; cursor !== null;) {
+    const page = await reader.events(tokenId, { limit: 1000, cursor });
+    take('events', page.events);
+    cursor = page.next_cursor;
+  }
+  const all = Array.from({ length: 156 }, (_, n) => n + 1);
+  for (const name of ['feed', 'stored', 'news']) expect([name, read[name]]).toEqual([name, all]);
+  // The tokens were made by the system.
+  expect(read['search']).toEqual(all.slice(5));
+  expect(read['events']).toEqual(all.filter((seq) => seq > 5 || read['events']!.includes(seq)).toReversed());
+  for (const most of Object.values(largest)) expect(most).toBeLessThanOrEqual(51);
 });

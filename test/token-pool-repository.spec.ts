@@ -406,6 +406,7 @@ async function inMemory(): Promise<Candidate> {
         actor: event.actor,
         request_id: event.requestId,
         metadata: {},
+        lease_metadata: null,
       })),
     tokens: async (poolName) => {
       const { tokens, events } = repository.look(poolName);

@@ -46,6 +46,17 @@ test('allocate takes the user, the pool, a shorter time and metadata, and keeps 
   });
 });
 
+test('metadata comes back as it was given, whatever names it shares with the event', async () => {
+  const metadata = { user_id: 'mine', reason: 7, lease_metadata: { a: 1 }, nested: { __proto: [] } };
+  const { body } = await ask('POST', '/api/tokens/allocate', { metadata });
+  const { body: page } = await ask('GET', `/api/tokens/${body.token_id}/events`);
+  expect(page.events[0].lease_metadata).toEqual(metadata);
+  expect(page.events[0].metadata).toEqual({ ...metadata, user_id: body.user_id, reason: 'allocated' });
+  await ask('POST', `/api/tokens/${body.token_id}/release`);
+  const { body: after } = await ask('GET', `/api/tokens/${body.token_id}/events?limit=1`);
+  expect(after.events[0]).toMatchObject({ event: 'released', lease_metadata: null });
+});
+
 test('a number may be written in any way that keeps its value', async () => {
   const text = '{"ttl_seconds":1.5e1,"metadata":{"a":1.0,"b":1e3,"c":1E-7,"d":9007199254740991,"e":0.1,"f":1e23}}';
   const { status, body } = await ask('POST', '/api/tokens/allocate', text);

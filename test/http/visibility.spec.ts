@@ -136,6 +136,7 @@ test('what is left out is null, or the nil UUID where there must be one', async 
   const { body: feed } = await ask('GET', `/api/tokens/${held.token_id}/events?limit=1`, undefined, headers);
   expect(feed.events[0]).toMatchObject({ event: 'activated', user_id: null, actor: null, request_id: null });
   expect(feed.events[0].metadata).toEqual({ user_id: null, reason: 'allocated' });
+  expect(feed.events[0].lease_metadata).toBeNull();
 });
 
 test('whoever takes the token of another in a full pool is not told from whom', async () => {

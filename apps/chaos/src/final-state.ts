@@ -27,7 +27,7 @@ export async function writeFinalState(
         ({ events } = await reader.feed(name, after, PAGE));
         for (const event of events) history.write({ kind: 'event', event });
         after = events.at(-1)?.seq ?? after;
-      } while (events.length === PAGE);
+      } while (events.length > 0);
       const { tokens, pool } = await shown(reader, name);
       const rows: TokenRow[] = await source.query(ROWS, [name]);
       history.write({ kind: 'state', pool, tokens, rows, restores });

@@ -937,10 +937,19 @@ export interface components {
             actor: string | null;
             /** @description Of the request by which it was done. */
             request_id: string | null;
-            /** @description With what was given when it was allocated. */
+            /** @description What was given when it was allocated, with `user_id` and `reason` of the event beside it: they win over its own. */
             metadata: {
                 [key: string]: unknown;
             };
+            /**
+             * @description Of `activated`: exactly what was given as `metadata` when it was allocated; null when nothing was, or when it is not shown.
+             * @example {
+             *       "desk": 7
+             *     }
+             */
+            lease_metadata: {
+                [key: string]: unknown;
+            } | null;
         };
         TokenEventList: {
             /**

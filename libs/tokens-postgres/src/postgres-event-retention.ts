@@ -21,6 +21,8 @@ const PAGE = 1000;
 
 export class PostgresEventRetention extends EventRetention {
   readonly #database: Database;
+  /** Fewer after a snapshot that failed: its transaction is lost, so the next one asks for less. */
+  #page = PAGE;
 
   constructor(source: DataSource) {
     super();
@@ -46,9 +48,10 @@ export class PostgresEventRetention extends EventRetention {
   async #snapshot(client: PoolClient, ...[pool, seq, fold]: Parameters<EventRetention['snapshot']>): Promise<boolean> {
     const ask = async <Row>(statement: Statement, values: Value[]): Promise<Row[]> =>
       (await send(client, { ...statement, values }))[0]!.rows as Row[];
+    const read = (after: number): Promise<RecordedEventView[]> => ask(STORED_EVENTS, [pool, this.#page, after]);
     async function* pages(after: number): AsyncGenerator<RecordedEventView[]> {
       while (after < seq) {
-        const page = await ask<RecordedEventView>(STORED_EVENTS, [pool, PAGE, after]);
+        const page = await read(after);
         yield page.filter((event) => event.seq <= seq);
         after = page.at(-1)?.seq ?? seq;
       }

@@ -118,11 +118,20 @@ export class PostgresTokenReader extends TokenReader {
   async events(tokenId: string, { limit, cursor }: PageRequest): Promise<EventPage<OwnedEvent>> {
     const place = readCursor('events', cursor);
     const values = [tokenId, limit + 1, place ?? BEYOND_ALL];
-    const rows = await this.#recentFirst<OwnedEvent>(TOKEN_EVENTS, values, ({ length }) => length > limit);
+    const rows = await this.#recentFirst<Followed>(
+      TOKEN_EVENTS,
+      values,
+      (rows) => rows.length > limit || rows.at(-1)?.is_followed === true,
+    );
     const pool = rows[0]?.pool ?? (await this.#whereabouts(tokenId)).pool;
     if (place !== undefined) await this.#mustBeGiven(pool, { seq: place });
-    const { page, next_cursor } = paged(rows, limit, 'events', ({ seq }) => seq);
-    return { token_id: tokenId, events: page, next_cursor };
+    const page = rows.slice(0, limit);
+    const last = page.at(-1);
+    return {
+      token_id: tokenId,
+      events: page.map(ofFollowed),
+      next_cursor: last?.is_followed ? writeCursor('events', last.seq) : null,
+    };
   }
 
   async history(tokenId: string, { limit, cursor }: PageRequest): Promise<HistoryPage<OwnedUse>> {
@@ -187,7 +196,8 @@ export class PostgresTokenReader extends TokenReader {
 
   async feed(poolName: string, after: number, limit: number): Promise<FeedPage<OwnedEvent>> {
     const { from, to } = await this.#months.between(poolName, after, limit);
-    return this.#feed(FEED, [poolName, limit, after, from, to]);
+    const { isCut: _, ...page } = await this.#feed(FEED, [poolName, limit, after, from, to]);
+    return page;
   }
 
   async search(poolName: string, after: number, limit: number, filter: EventFilter): Promise<FeedPage<OwnedEvent>> {
@@ -195,8 +205,8 @@ export class PostgresTokenReader extends TokenReader {
     const { from, to } = await this.#months.between(poolName, after, SCANNED);
     const until = Math.min(after + SCANNED, BEYOND_ALL);
     const values = [poolName, limit, after, from, to, until, actor, requestId, keyId];
-    const page = await this.#feed(SEARCH, values);
-    const [last] = page.events.slice(limit - 1);
+    const { isCut, ...page } = await this.#feed(SEARCH, values);
+    const last = isCut || page.events.length >= limit ? page.events.at(-1) : undefined;
     return { ...page, scanned_to: last ? last.seq : Math.max(after, Math.min(until, page.last_seq)) };
   }
 
@@ -216,7 +226,8 @@ export class PostgresTokenReader extends TokenReader {
     return [...news.values()];
   }
 
-  async #feed(statement: Statement, values: Value[]): Promise<FeedPage<OwnedEvent>> {
+  /** @returns also whether the page ended before it was full, because of its bytes */
+  async #feed(statement: Statement, values: Value[]): Promise<FeedPage<OwnedEvent> & { isCut: boolean }> {
     const rows = await this.#database.read<FeedRow>(statement, values);
     if (!rows[0]) throw notFound(values[0] as string);
     const { last_seq_of_pool: last_seq, restores_of_pool: restores, begins_of_pool: begins } = rows[0];
@@ -227,7 +238,8 @@ export class PostgresTokenReader extends TokenReader {
     }
     if (after > given) throw seqUnknown(poolName, after, last_seq, begins ?? 0);
     const events = rows.filter(({ id }) => id !== null).map(ofEvent);
-    return { pool: poolName, events, last_seq, restores: restores ?? [] };
+    const isCut = rows.at(-1)?.is_followed === true;
+    return { pool: poolName, events, last_seq, restores: restores ?? [], isCut };
   }
 
   async #list({ poolName, status, userId, keyId, limit, cursor }: TokenQuery): Promise<TokenPage<OwnedToken>> {
@@ -295,8 +307,13 @@ export class PostgresTokenReader extends TokenReader {
   }
 }
 
+/** An event, and whether another one follows that was looked for. */
+type Followed = OwnedEvent & { is_followed: true | null };
+
+const ofFollowed = ({ is_followed: _, ...event }: Followed): OwnedEvent => event;
+
 /** What is said of the pool stands in each row, beside an event or alone. */
-type FeedRow = OwnedEvent & {
+type FeedRow = Followed & {
   seqs_given_of_pool: number;
   last_seq_of_pool: number;
   restores_of_pool: RestoreView[] | null;
@@ -310,8 +327,8 @@ const withoutRestores = ({
   restores_of_pool: _,
   ...row
 }: Omit<FeedRow, 'seqs_given_of_pool' | 'last_seq_of_pool'>): OwnedEvent => withoutBeginning(row);
-const withoutBeginning = ({ begins_of_pool: _, ...event }: Pick<FeedRow, 'begins_of_pool'> & OwnedEvent): OwnedEvent =>
-  event;
+const withoutBeginning = ({ begins_of_pool: _, ...row }: Pick<FeedRow, 'begins_of_pool'> & Followed): OwnedEvent =>
+  ofFollowed(row);
 
 type Place = string | null;
 type LeaseEnd = NonNullable<Awaited<ReturnType<TokenReader['endOf']>>>;

@@ -36,7 +36,29 @@ const EVENT_VIEW = `
   CASE WHEN e.event IN ('activated', 'renewed') THEN ${iso('e.expires_at')} END AS expires_at,
   ${ACTOR} AS actor,
   e.request_id, e.key_id,
-  coalesce(e.metadata, '{}') || jsonb_build_object('user_id', e.user_id, 'reason', e.reason) AS metadata`;
+  coalesce(e.metadata, '{}') || jsonb_build_object('user_id', e.user_id, 'reason', e.reason) AS metadata,
+  CASE WHEN e.event = 'activated' THEN e.metadata END AS lease_metadata`;
+
+/** Of metadata on a page, as text and at worst. */
+const MOST_BYTES = 9_000_000;
+
+/**
+ * What metadata may come to as text, without making the text, which takes the time that is to be saved. In jsonb 1e308 is 12 bytes
+ * and 309 digits; what is compressed had 4 kB when it was sent, and has 178 kB at worst.
+ */
+const TEXT_AT_WORST = `CASE WHEN pg_column_compression(e.metadata) IS NULL THEN 26 * pg_column_size(e.metadata) ELSE 180000 END`;
+
+/**
+ * The first of some events until their metadata comes to MOST_BYTES, one at least. Each says whether one follows that was looked for:
+ * so a page that ends early is known.
+ * @param events a query that orders and limits, so that no more than it gives are looked at
+ */
+const bounded = (events: string, order: 'ASC' | 'DESC' = 'ASC'): string => `
+  SELECT * FROM (
+    SELECT e.*, lead(true) OVER w AS is_followed,
+      sum(${TEXT_AT_WORST}) OVER (w ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
+    FROM (${events}) e WINDOW w AS (ORDER BY e.seq ${order})) e
+  WHERE coalesce(bytes_before, 0) < ${MOST_BYTES}`;
 
 /** The seq of the pool's newest event. After a restore the counter is further up already (RAISE_COUNTERS). */
 const lastSeq = (pool: string): string => `
@@ -184,9 +206,12 @@ export const TOKEN_DETAILS = named(
 /** $1 token, $2 page size, $3 below this seq, $4 since. */
 export const TOKEN_EVENTS = named(
   'token_events',
-  `SELECT ${EVENT_VIEW} FROM token_events e WHERE e.token_id = $1 AND e.seq < $3
-     AND e.recorded_at >= $4::timestamptz
-   ORDER BY e.seq DESC LIMIT $2`,
+  `SELECT ${EVENT_VIEW}, e.is_followed FROM (${bounded(
+    `SELECT * FROM token_events e WHERE e.token_id = $1 AND e.seq < $3 AND e.recorded_at >= $4::timestamptz
+     ORDER BY e.seq DESC LIMIT $2`,
+    'DESC',
+  )}) e
+   ORDER BY e.seq DESC`,
 );
 
 /** $1 pool, $2 token, $3 fence, $4 lease, $5 the key whose it must be, or null. */
@@ -224,7 +249,8 @@ export const STORED_EVENTS = named(
      ${micros('occurred_at')} AS occurred_at, ${micros('recorded_at')} AS recorded_at,
      ${micros('expires_at')} AS expires_at, pool, id, lease_id, ${micros('activated_at')} AS activated_at, metadata, key_id,
      actor, request_id, tokens_after, leases_after, encode(hash, 'hex') AS hash
-   FROM token_events e WHERE pool = $1 AND e.seq > $3 ORDER BY e.seq LIMIT $2`,
+   FROM (${bounded('SELECT * FROM token_events e WHERE e.pool = $1 AND e.seq > $3 ORDER BY e.seq LIMIT $2')}) e
+   ORDER BY e.seq`,
 );
 
 export const POLICY_VIEW = `
@@ -272,9 +298,10 @@ const feed = (isAsked: string): string => `
     FROM pools p WHERE p.name = $1
   )
   SELECT said.*, e.* FROM said LEFT JOIN LATERAL (
-    SELECT ${EVENT_VIEW} FROM token_events e WHERE e.pool = $1 AND e.seq > $3
-      AND e.recorded_at >= $4::timestamptz AND e.recorded_at < $5::timestamptz ${isAsked}
-    ORDER BY e.seq LIMIT $2) e ON true
+    SELECT ${EVENT_VIEW}, e.is_followed FROM (${bounded(`
+      SELECT * FROM token_events e WHERE e.pool = $1 AND e.seq > $3
+        AND e.recorded_at >= $4::timestamptz AND e.recorded_at < $5::timestamptz ${isAsked}
+      ORDER BY e.seq LIMIT $2`)}) e) e ON true
   ORDER BY e.seq`;
 
 /**
@@ -300,7 +327,8 @@ export const SEARCH = named(
 export const NEWS = named(
   'news',
   `SELECT ${EVENT_VIEW}, date_part('epoch', clock_timestamp() - e.recorded_at) AS delay_seconds
-   FROM unnest($1::text[], $2::bigint[], $4::timestamptz[]) AS w (pool, after, since), LATERAL (
-     SELECT * FROM token_events WHERE pool = w.pool AND seq > w.after AND recorded_at >= w.since ORDER BY seq LIMIT $3) e
+   FROM unnest($1::text[], $2::bigint[], $4::timestamptz[]) AS f (pool, after, since), LATERAL (${bounded(
+     'SELECT * FROM token_events WHERE pool = f.pool AND seq > f.after AND recorded_at >= f.since ORDER BY seq LIMIT $3',
+   )}) e
    ORDER BY e.pool, e.seq`,
 );

@@ -3,9 +3,8 @@
 import { Auditor } from './auditor.js';
 import { ChainAuditor } from './chain-auditor.js';
 import type { ChainPoint } from './checkpoint.js';
-import { storedPage } from './stored-page.js';
+import { storedPages } from './stored-page.js';
 import type { TokenReader } from './token-reader.js';
-import type { RecordedEventView } from './views.js';
 
 export interface AuditReport {
   readonly pool: string;
@@ -39,8 +38,7 @@ export async function auditPool(
   const stored = await reader.stored(poolName);
   const auditor = await Auditor.of(stored);
   const chain = new ChainAuditor(stored, expected, stored.begins ?? undefined);
-  const read = (after: number): Promise<readonly RecordedEventView[]> =>
-    storedPage(reader, poolName, after, stored.last_seq, PAGE);
+  const read = storedPages(reader, poolName, stored.last_seq, PAGE);
   const begins = stored.begins?.seq ?? 0;
   for (let next = stored.last_seq > begins ? read(begins) : null; next;) {
     const events = await next;

@@ -4,7 +4,7 @@
 import { ChainAuditor } from './chain-auditor.js';
 import type { ChainPoint } from './checkpoint.js';
 import { CHAIN_BEGINS, nextHash } from './event-chain.js';
-import { storedPage } from './stored-page.js';
+import { storedPages } from './stored-page.js';
 import type { TokenReader } from './token-reader.js';
 import type { RecordedEventView, RestoreView } from './views.js';
 
@@ -49,8 +49,9 @@ export async function* exportLines(
   };
   yield line(head);
   let [after, events, hash] = [begins?.seq ?? 0, 0, begins?.hash ?? CHAIN_BEGINS];
+  const read = storedPages(reader, pool, last_seq, PAGE);
   while (after < last_seq) {
-    const page = await storedPage(reader, pool, after, last_seq, PAGE);
+    const page = await read(after);
     for (const event of page) if (event.seq > chained_after) hash = nextHash(hash, event);
     if (page.length > 0) yield page.map(line).join('');
     events += page.length;
@@ -137,8 +138,9 @@ export async function compareExport(
   }
   let last = Math.max(begins, anchor.seq - 1, Math.min(chained_after, last_seq) - 1);
   let { hash } = anchor;
+  const read = storedPages(reader, pool, last_seq, PAGE);
   while (last < last_seq) {
-    const events = await storedPage(reader, pool, last, last_seq, PAGE);
+    const events = await read(last);
     for (const event of events) {
       if (event.seq > anchor.seq && event.seq > chained_after) hash = nextHash(hash, event);
       else if (event.seq === anchor.seq && event.hash !== hash) {

@@ -17,6 +17,9 @@ class WatchedReader extends InMemoryTokenReader {
   mostPagesInHand = 0;
   trouble: Error | null = null;
   pagesWait: Promise<void> | null = null;
+  /** A pool of which no more than so many events can be read at once. */
+  heavy: string | null = null;
+  mostOfHeavy = 0;
 
   override async feed(poolName: string, after: number, limit: number): Promise<FeedPage<OwnedEvent>> {
     this.pages++;
@@ -29,7 +32,7 @@ class WatchedReader extends InMemoryTokenReader {
 
   override async news(after: ReadonlyMap<string, number>, limit: number): Promise<NewsView[]> {
     this.looks.push(after);
-    if (this.trouble) throw this.trouble;
+    if (this.trouble || (after.has(this.heavy ?? '') && limit > this.mostOfHeavy)) throw this.trouble ?? unavailable;
     return super.news(after, limit);
   }
 }
@@ -199,6 +202,37 @@ describe('what is new', () => {
     now += 250_000;
     await pass(100);
     expect(delays).toEqual([0.25]);
+  });
+});
+
+describe('a pool whose events cannot be read in time', () => {
+  test('is asked for fewer and fewer of them until they come, once each and in order', async () => {
+    const seqs = taken(await feed.follow('a', 'latest'));
+    [reader.heavy, reader.mostOfHeavy] = ['a', 3];
+    await grow('a', 20);
+    await pass(15_000);
+    expect(seqs).toEqual(from(1, 20));
+    expect(failures).toEqual([unavailable]);
+  });
+
+  test('keeps no other pool from what is new', async () => {
+    const heavy = taken(await feed.follow('a', 'latest'));
+    const other = taken(await feed.follow('b', 'latest'));
+    reader.heavy = 'a';
+    await grow('a', 1);
+    await pass(1_500);
+    for (let n = 1; n <= 5; n++) {
+      await grow('b', 1);
+      await pass(100);
+      expect(other).toEqual(from(1, n));
+    }
+    expect(heavy).toEqual([]);
+    reader.heavy = null;
+    await pass(1_500);
+    expect(heavy).toEqual([1]);
+    reader.looks = [];
+    await pass(300);
+    expect(reader.looks.map((look) => [...look.keys()])).toContainEqual(POOLS);
   });
 });
 

@@ -1,11 +1,13 @@
 // The feeds of pools as they grow: one statement at short intervals for all pools that anybody follows in this
-// process, whoever changed them, and none while nobody does.
+// process, whoever changed them, and none while nobody does. After a failure each pool is looked at by itself, so that one
+// whose events cannot be read in time stops no other, and is asked for less each time.
 
 import { historyDropped, seqUnknown } from './domain-error.js';
 import { Follower } from './follower.js';
 import { Gate } from './gate.js';
 import { PoolTail } from './pool-tail.js';
 import type { TokenReader } from './token-reader.js';
+import type { OwnedEvent } from './views.js';
 
 /** From one look for news to the next. */
 const INTERVAL_MS = 100;
@@ -19,6 +21,14 @@ const STEP_BACK_MS = 5000;
 const PAGE = 200;
 /** So that many who begin far back leave connections to those who want a token. */
 const PAGES_AT_ONCE = 2;
+/** Looks at single pools, beside that at all others. */
+const LOOKS_APART_AT_ONCE = 2;
+
+/** The looks that follow each other: at one pool, or at all that are not looked at by themselves. */
+interface Looks {
+  readonly timer: NodeJS.Timeout;
+  inHand: Promise<void>;
+}
 
 /** Whoever watches: quick, and never throwing. */
 export interface LiveFeedObserver {
@@ -33,9 +43,11 @@ export class LiveFeed {
   readonly #tails = new Map<string, PoolTail>();
   readonly #followers = new Set<Follower>();
   readonly #pages = new Gate(PAGES_AT_ONCE);
-  #timer: NodeJS.Timeout | undefined;
-  #lookInHand: Promise<void> = Promise.resolve();
-  #isLooking = false;
+  readonly #looksApart = new Gate(LOOKS_APART_AT_ONCE);
+  /** Of each pool that is looked at by itself, how many events are asked for. */
+  readonly #apart = new Map<string, number>();
+  /** By pool; `null` for all others. */
+  readonly #looks = new Map<string | null, Looks>();
   #isFailing = false;
   #isClosed = false;
   #lookedForStepBack = -Infinity;
@@ -59,17 +71,28 @@ export class LiveFeed {
       if (isBeyond) throw seqUnknown(poolName, after, last_seq, begins);
     }
     const tail = this.#tails.get(poolName) ?? new PoolTail(poolName, last_seq);
+    let most = PAGE;
+    const page = async (seq: number): Promise<readonly OwnedEvent[]> => {
+      try {
+        const { events } = await this.reader.feed(poolName, seq, most);
+        most = PAGE;
+        return events;
+      } catch (error) {
+        most = Math.ceil(most / 2);
+        throw error;
+      }
+    };
     const follower = new Follower(
       tail,
       after === 'latest' ? last_seq : after,
-      (seq) => this.#pages.pass(async () => (await this.reader.feed(poolName, seq, PAGE)).events),
+      (seq) => this.#pages.pass(() => page(seq)),
       () => this.#forget(tail, follower),
     );
     this.#tails.set(poolName, tail);
     tail.followers.add(follower);
     this.#followers.add(follower);
     if (this.#isClosed) follower.end();
-    else if (!this.#isLooking) this.#look(0);
+    else if (!this.#looks.has(null)) this.#look(0, null);
     return follower;
   }
 
@@ -81,9 +104,9 @@ export class LiveFeed {
   /** Ends all followers, and those to come. Resolves when nothing is read any more. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    clearTimeout(this.#timer);
+    for (const { timer } of this.#looks.values()) clearTimeout(timer);
     for (const follower of this.#followers) follower.end();
-    await this.#lookInHand;
+    await Promise.all([...this.#looks.values()].map(({ inHand }) => inHand));
   }
 
   #forget(tail: PoolTail, follower: Follower): void {
@@ -92,15 +115,16 @@ export class LiveFeed {
     if (tail.followers.size === 0) this.#tails.delete(tail.poolName);
   }
 
-  /** The next look is armed when the last one has ended, so that looks never overlap. */
-  #look(delayMs: number): void {
-    this.#isLooking = true;
-    this.#timer = setTimeout(() => {
-      this.#lookInHand = this.#lookOnce().then((pauseMs) => {
-        this.#isLooking = this.#tails.size > 0 && !this.#isClosed;
-        if (this.#isLooking) this.#look(pauseMs);
+  /** The next look is armed when the last one has ended, so that looks at a pool never overlap. */
+  #look(delayMs: number, poolName: string | null): void {
+    const timer = setTimeout(() => {
+      looks.inHand = this.#lookOnce(poolName).then((pauseMs) => {
+        if (pauseMs === null || this.#isClosed) this.#looks.delete(poolName);
+        else this.#look(pauseMs, poolName);
       });
     }, delayMs);
+    const looks: Looks = { timer, inHand: Promise.resolve() };
+    this.#looks.set(poolName, looks);
   }
 
   /**
@@ -116,28 +140,67 @@ export class LiveFeed {
     }
   }
 
-  async #lookOnce(): Promise<number> {
-    if (this.#tails.size === 0) return 0;
+  /** @returns after which pause to look again; null: no more */
+  #lookOnce(poolName: string | null): Promise<number | null> {
+    if (poolName === null) return this.#lookAtOthers();
+    return this.#looksApart.pass(() => this.#lookApart(poolName));
+  }
+
+  async #lookAtOthers(): Promise<number | null> {
+    if (this.#tails.size === 0) return null;
     const began = performance.now();
+    const tails = [...this.#tails.values()].filter(({ poolName }) => !this.#apart.has(poolName));
     try {
-      if (this.#isFailing || began - this.#lookedForStepBack > STEP_BACK_MS) {
-        await this.#endThoseOfAnotherHistory();
-        this.#lookedForStepBack = began;
-      }
-      const tails = new Map(this.#tails);
-      const places = new Map([...tails].map(([poolName, { reaches }]) => [poolName, reaches]));
-      let isThereMore = false;
-      for (const { pool, events, delay_seconds } of await this.reader.news(places, NEWS)) {
-        tails.get(pool)!.add(events);
-        this.observer.arrived(delay_seconds);
-        isThereMore ||= events.length === NEWS;
-      }
-      this.#isFailing = false;
+      const isThereMore = tails.length > 0 && (await this.#read(tails, NEWS));
+      this.#isFailing &&= this.#apart.size > 0;
       return isThereMore ? 0 : Math.max(0, INTERVAL_MS - (performance.now() - began));
     } catch (error) {
-      if (!this.#isFailing) this.observer.failed(error);
-      this.#isFailing = true;
+      this.#failed(error);
+      for (const { poolName } of tails) {
+        this.#apart.set(poolName, NEWS / 2);
+        this.#look(RETRY_MS, poolName);
+      }
+      return INTERVAL_MS;
+    }
+  }
+
+  /** Until the pool has caught up. */
+  async #lookApart(poolName: string): Promise<number | null> {
+    const tail = this.#tails.get(poolName);
+    const most = this.#apart.get(poolName)!;
+    try {
+      if (tail && !this.#isClosed && (await this.#read([tail], most))) return 0;
+      this.#apart.delete(poolName);
+      return null;
+    } catch (error) {
+      this.#failed(error);
+      this.#apart.set(poolName, Math.ceil(most / 2));
       return RETRY_MS;
     }
+  }
+
+  /** @returns whether a pool may have more than so many events that are new */
+  async #read(tails: readonly PoolTail[], most: number): Promise<boolean> {
+    const began = performance.now();
+    if (this.#isFailing || began - this.#lookedForStepBack > STEP_BACK_MS) {
+      await this.#endThoseOfAnotherHistory();
+      this.#lookedForStepBack = began;
+    }
+    const followed = tails.filter((tail) => this.#tails.get(tail.poolName) === tail);
+    if (followed.length === 0) return false;
+    const byName = new Map(followed.map((tail) => [tail.poolName, tail]));
+    const places = new Map(followed.map(({ poolName, reaches }) => [poolName, reaches]));
+    let isThereMore = false;
+    for (const { pool, events, delay_seconds } of await this.reader.news(places, most)) {
+      byName.get(pool)!.add(events);
+      this.observer.arrived(delay_seconds);
+      isThereMore ||= events.length === most;
+    }
+    return isThereMore;
+  }
+
+  #failed(error: unknown): void {
+    if (!this.#isFailing) this.observer.failed(error);
+    this.#isFailing = true;
   }
 }

@@ -50,7 +50,10 @@ export interface EventView {
   readonly actor: string | null;
   /** Of the request by which it was done; null when it was none. */
   readonly request_id: string | null;
+  /** What the caller gave with the lease, and beside it or in its place `user_id` and `reason`. */
   readonly metadata: Metadata;
+  /** Of `activated`: what the caller gave with the lease, as it was given; null when that was nothing, or is not shown. */
+  readonly lease_metadata: Metadata | null;
 }
 
 /** What the store says: with the key of the lease it is about, which visibility.ts takes away again. */

@@ -42,7 +42,8 @@ export function detailsFor(viewer: Viewer, { history, current_user, ...details }
 export function eventFor(viewer: Viewer, { key_id, ...event }: OwnedEvent): EventView {
   if (maySee(viewer, key_id)) return event;
   const { reason } = event;
-  return { ...event, user_id: null, actor: null, request_id: null, metadata: { user_id: null, reason } };
+  const metadata = { user_id: null, reason };
+  return { ...event, user_id: null, actor: null, request_id: null, metadata, lease_metadata: null };
 }
 
 /** Of a lease that had to go. */

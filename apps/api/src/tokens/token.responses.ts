@@ -152,9 +152,20 @@ export class TokenEvent implements EventView {
   @ApiProperty({
     type: 'object',
     additionalProperties: true,
-    description: 'With what was given when it was allocated.',
+    description:
+      'What was given when it was allocated, with `user_id` and `reason` of the event beside it: they win over its own.',
   })
   readonly metadata: Metadata;
+
+  @ApiProperty({
+    type: 'object',
+    additionalProperties: true,
+    nullable: true,
+    description:
+      'Of `activated`: exactly what was given as `metadata` when it was allocated; null when nothing was, or when it is not shown.',
+    example: { desk: 7 },
+  })
+  readonly lease_metadata: Metadata | null;
 }
 
 @ApiSchema({ name: 'TokenList' })

@@ -27,6 +27,7 @@ function event(
     actor: 'open',
     request_id: null,
     metadata: {},
+    lease_metadata: null,
   };
 }
 

@@ -339,6 +339,17 @@ export class LivePool {
     void this.look();
   };
 
+  /** The events after a seq, up to another one. A page of the service ends early where its events are large. */
+  async #between(after: number, last: number): Promise<PoolEvent[]> {
+    const all: PoolEvent[] = [];
+    for (let reached = after; reached < last;) {
+      const { events } = await api.feed(this.name, reached, last - reached);
+      all.push(...events.filter(({ seq }) => seq <= last));
+      reached = events.at(-1)?.seq ?? last;
+    }
+    return all;
+  }
+
   async #readBack(): Promise<void> {
     if (this.#isReadingBack || this.#state === null) return;
     this.#isReadingBack = true;
@@ -347,7 +358,7 @@ export class LivePool {
     try {
       while (!this.#isStopped && log === this.#log && this.#isMoreWanted()) {
         const after = Math.max(this.#firstSeqRead - 1 - PAGE, this.#beginsAfter);
-        const { events } = await api.feed(this.name, after, this.#firstSeqRead - 1 - after);
+        const events = await this.#between(after, this.#firstSeqRead - 1);
         if (log !== this.#log) break;
         log.prepend(events);
         this.#firstSeqRead = after + 1;

@@ -42,6 +42,7 @@ function event(seq: number, token_id: string, of: Partial<PoolEvent>): PoolEvent
     actor: 'open',
     request_id: null,
     metadata: {},
+    lease_metadata: null,
     ...of,
   };
 }

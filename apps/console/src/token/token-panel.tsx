@@ -250,7 +250,6 @@ function Events({ events }: { readonly events: readonly TokenEvent[] }) {
     <ol class="token-events">
       {events.map((event) => {
         const kind = kindOf(event);
-        const metadata = Object.entries(event.metadata).filter(([key]) => key !== 'user_id' && key !== 'reason');
         return (
           <li key={event.seq}>
             <span class={`mark ${kind}`} aria-hidden="true" />
@@ -274,8 +273,8 @@ function Events({ events }: { readonly events: readonly TokenEvent[] }) {
                   </>
                 )}
               </p>
-              {metadata.length > 0 && (
-                <pre class="metadata">{JSON.stringify(Object.fromEntries(metadata), null, 2)}</pre>
+              {event.lease_metadata && Object.keys(event.lease_metadata).length > 0 && (
+                <pre class="metadata">{JSON.stringify(event.lease_metadata, null, 2)}</pre>
               )}
             </div>
           </li>

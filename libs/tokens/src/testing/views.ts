@@ -24,6 +24,7 @@ export const eventView = (pool: string, recorded: RecordedEvent): OwnedEvent => 
   actor: recorded.actor,
   request_id: recorded.requestId,
   metadata: { ...recorded.metadata, user_id: recorded.lease?.userId ?? null, reason: recorded.reason },
+  lease_metadata: recorded.event === 'activated' ? recorded.metadata : null,
 });
 
 export function tokenView(pool: string, { id, lease, lastActivatedAt }: Token, now: Instant): TokenView {
