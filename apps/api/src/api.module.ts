@@ -10,6 +10,7 @@ import { Exposition } from './metrics/exposition.js';
 import { MetricsController } from './metrics/metrics.controller.js';
 import { MetricsModule } from './metrics/metrics.module.js';
 import { PoolMetrics } from './metrics/pool-metrics.js';
+import { Audits } from './pools/audits.js';
 import { PoolsController } from './pools/pools.controller.js';
 import { ShortRoutesController } from './short-routes/short-routes.controller.js';
 import { StreamModule } from './stream/stream.module.js';
@@ -30,6 +31,7 @@ import { TokensController } from './tokens/tokens.controller.js';
   ],
   imports: [KeysModule, MetricsModule, StreamModule],
   providers: [
+    Audits,
     ConsoleFiles,
     Exposition,
     {

@@ -2,7 +2,8 @@
 
 import type { Pool, PoolClient } from 'pg';
 import type { DataSource } from 'typeorm';
-import { DomainError } from '@app/tokens';
+import { callerGone, DomainError } from '@app/tokens';
+import { cancel } from './cancel.js';
 import {
   exchange,
   isInTransaction,
@@ -88,7 +89,11 @@ export class Database {
   readonly #pool: Pool;
   readonly #trust: Trust;
 
-  constructor(source: DataSource) {
+  /** @param gone for whom it is asked, if for one caller: nothing more is sent once that one has hung up */
+  constructor(
+    source: DataSource,
+    private readonly gone?: AbortSignal,
+  ) {
     this.#pool = poolOf(source);
     this.#trust = Trust.in(this.#pool);
   }
@@ -96,12 +101,11 @@ export class Database {
   /** Several statements that see the database as of one instant, and change nothing. They may run twice. */
   snapshot<T>(look: (ask: <Row>(statement: Statement, values: Value[]) => Promise<Row[]>) => Promise<T>): Promise<T> {
     return this.#twice(async (client) => {
-      await send(client, BEGIN_SNAPSHOT);
+      await this.#ask(client, BEGIN_SNAPSHOT);
       const seen = await look(async (statement, values) => {
-        const [result] = await send(client, { ...statement, values });
-        return result?.rows as never;
+        return (await this.#ask(client, { ...statement, values })).rows as never;
       });
-      await send(client, COMMIT);
+      await this.#ask(client, COMMIT);
       return seen;
     });
   }
@@ -145,13 +149,21 @@ export class Database {
 
   /** One statement outside of a transaction, which may as well run twice. */
   run(statement: Statement, values: Value[]): Promise<Answer> {
-    return this.#twice(async (client) => (await send(client, { ...statement, values }))[0] as Answer);
+    return this.#twice((client) => this.#ask(client, { ...statement, values }));
+  }
+
+  async #ask(client: PoolClient, question: Question): Promise<Answer> {
+    if (this.gone?.aborted) throw callerGone();
+    const answers = send(client, question);
+    const [answer] = this.gone ? await until(this.gone, client, answers) : await answers;
+    return answer as Answer;
   }
 
   /** What is asked is asked a second time when the connection turns out to be lost. */
   async #twice<T>(asking: (client: PoolClient) => Promise<T>): Promise<T> {
     let isUnchanged = true;
     for (let triesLeft = 1; ; triesLeft--) {
+      if (this.gone?.aborted) throw callerGone();
       try {
         return await this.use(asking);
       } catch (error) {
@@ -208,6 +220,24 @@ async function isCleared(client: PoolClient): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/** Most statements end sooner by themselves than by a request of their own. */
+const CANCEL_AFTER_MS = 100;
+
+/** The answers to what runs on a connection, which is given up soon after its caller has gone. */
+async function until(gone: AbortSignal, client: PoolClient, answers: Promise<Answer[]>): Promise<Answer[]> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let cancelling: Promise<void> | undefined;
+  const giveUp = (): void => void (timer = setTimeout(() => (cancelling = cancel(client)), CANCEL_AFTER_MS));
+  gone.addEventListener('abort', giveUp);
+  try {
+    return await answers;
+  } finally {
+    gone.removeEventListener('abort', giveUp);
+    clearTimeout(timer);
+    await cancelling;
+  }
 }
 
 /** TypeORM's own pool, without its query builder in between: it would ask for each answer apart. */

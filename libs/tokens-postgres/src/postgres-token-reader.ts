@@ -70,11 +70,20 @@ export class PostgresTokenReader extends TokenReader {
   readonly #months: EventMonths;
   readonly #past: Past;
 
-  constructor(source: DataSource) {
+  /** @param months what is known of them, by whichever reader of the same database */
+  constructor(
+    private readonly source: DataSource,
+    months?: EventMonths,
+    gone?: AbortSignal,
+  ) {
     super();
-    this.#database = new Database(source);
-    this.#months = new EventMonths(this.#database);
+    this.#database = new Database(source, gone);
+    this.#months = months ?? new EventMonths(this.#database);
     this.#past = new Past(this.#database);
+  }
+
+  until(gone: AbortSignal): TokenReader {
+    return new PostgresTokenReader(this.source, this.#months, gone);
   }
 
   async locate(tokenId: string): Promise<string> {

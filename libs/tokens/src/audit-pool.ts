@@ -27,12 +27,14 @@ const PAGE = 1000;
 /**
  * Takes no lock: the tokens are of one snapshot, and the feed up to its seq does not change any more. The first finding is that of the
  * chain of hashes, when there is one.
+ * @param reader until its caller hangs up, if there is one: the audit ends with it
+ * @param onProgress after each page; the next one waits for it
  * @throws DomainError `pool_not_found`, `unavailable`
  */
 export async function auditPool(
   reader: TokenReader,
   poolName: string,
-  onProgress: (events: number, ofEvents: number) => void = () => undefined,
+  onProgress: (events: number, ofEvents: number) => void | Promise<void> = () => undefined,
   expected?: ChainPoint,
 ): Promise<AuditReport> {
   const stored = await reader.stored(poolName);
@@ -49,7 +51,8 @@ export async function auditPool(
       auditor.add(event);
       chain.add(event);
     }
-    onProgress(last, stored.last_seq);
+    // Together: what is read ahead may fail meanwhile.
+    await Promise.all([onProgress(last, stored.last_seq), next]);
   }
   // As stored, overdue leases are still open: no lease is over before the first instant.
   const findings = [...chain.finish(), ...auditor.finish(), ...auditor.compare(stored.tokens, 0)];

@@ -2,7 +2,7 @@
 // A command that the domain refuses changes nothing and gets its error; its neighbours do not notice.
 
 import { byOrder, type Command } from './command.js';
-import { DomainError } from './domain-error.js';
+import { callerGone, DomainError } from './domain-error.js';
 import type { TokenPool } from './token-pool.js';
 
 export type Outcome = { readonly value: unknown } | { readonly error: DomainError } | 'put off';
@@ -17,6 +17,11 @@ export function decideBatch(pool: TokenPool, commands: readonly Command<unknown>
   let grants = 0;
   const inOrder = commands.map((command, place) => ({ command, place })).sort((a, b) => byOrder(a.command, b.command));
   for (const { command, place } of inOrder) {
+    // Under the lock, for which it may have waited for long.
+    if (command.isGone?.()) {
+      outcomes[place] = { error: callerGone() };
+      continue;
+    }
     if (command.kind === 'allocate' && grants > 0 && grants >= pool.state.tokenCount) {
       outcomes[place] = 'put off';
       continue;

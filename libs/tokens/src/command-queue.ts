@@ -3,7 +3,7 @@
 
 import { decideBatch, type Outcome } from './batch.js';
 import type { Command } from './command.js';
-import { DomainError } from './domain-error.js';
+import { callerGone, DomainError } from './domain-error.js';
 import { together } from './needs.js';
 import { NOBODY, type Observer } from './observer.js';
 import { Phases } from './phases.js';
@@ -66,7 +66,7 @@ export class CommandQueue {
     // Whatever this turn of the event loop has still to read joins the first batch.
     await new Promise(setImmediate);
     while (lane.length > 0) {
-      const batch = this.#patientOnes(poolName, lane.splice(0, this.limits.batch));
+      const batch = this.#awaited(poolName, lane.splice(0, this.limits.batch));
       if (batch.length > 0) lane.unshift(...(await this.#commit(poolName, batch)));
     }
     this.#lanes.delete(poolName);
@@ -107,16 +107,19 @@ export class CommandQueue {
     return putOff;
   }
 
-  #patientOnes(poolName: string, batch: Waiting[]): Waiting[] {
+  /** Those whose callers still wait for them; the others get no place in a transaction. */
+  #awaited(poolName: string, batch: Waiting[]): Waiting[] {
     const now = performance.now();
-    const isPatient = ({ since }: Waiting): boolean => now - since <= this.limits.patienceMs;
-    if (batch.every(isPatient)) return batch;
-    const impatient = batch.filter((waiting) => !isPatient(waiting));
-    this.observer.failed({ poolName, commands: impatient, phases: null });
-    for (const { reject } of impatient) {
-      reject(overloaded(`the command waited for more than ${this.limits.patienceMs} ms`));
+    const refused = new Map<Waiting, DomainError>();
+    for (const waiting of batch) {
+      if (waiting.command.isGone?.()) refused.set(waiting, callerGone());
+      else if (now - waiting.since > this.limits.patienceMs)
+        refused.set(waiting, overloaded(`the command waited for more than ${this.limits.patienceMs} ms`));
     }
-    return batch.filter(isPatient);
+    if (refused.size === 0) return batch;
+    this.observer.failed({ poolName, commands: [...refused.keys()], phases: null });
+    for (const [{ reject }, error] of refused) reject(error);
+    return batch.filter((waiting) => !refused.has(waiting));
   }
 }
 

@@ -19,6 +19,11 @@ export interface Command<T> {
   readonly caller: Caller;
   readonly needs: Needs;
   readonly decide: (pool: TokenPool) => T;
+  /**
+   * Whether the caller has hung up, for a command that makes what only its caller would know of: it is not done then. Left out: it
+   * is done all the same, as the end of a lease is wanted by the others, too.
+   */
+  readonly isGone?: () => boolean;
 }
 
 export const byOrder = (a: Command<unknown>, b: Command<unknown>): number =>
@@ -37,6 +42,7 @@ export function once<T>(command: Command<T>, idempotency: Idempotency): Command<
     kind: command.kind,
     caller: command.caller,
     needs: { ...command.needs, answers: [name] },
+    isGone: command.isGone,
     decide: (pool) => {
       const earlier = pool.answers.find(name, idempotency);
       if (earlier) return { value: earlier.value as T, isReplay: true };
@@ -49,9 +55,14 @@ export function once<T>(command: Command<T>, idempotency: Idempotency): Command<
 
 const ONE_PLACE = needs({ free: 1, due: 1 });
 
-export const allocate = (request: AllocateRequest, caller = ANYBODY): Command<Grant> => ({
+export const allocate = (
+  request: AllocateRequest,
+  caller = ANYBODY,
+  isGone?: Command<Grant>['isGone'],
+): Command<Grant> => ({
   kind: 'allocate',
   caller,
+  isGone,
   needs: needs({
     free: 1,
     due: 1,
@@ -81,9 +92,10 @@ export const keepAlive = (
   decide: (pool) => pool.keepAlive(tokenId, claim, ttlSeconds),
 });
 
-export const generate = (caller = ANYBODY): Command<Token> => ({
+export const generate = (caller = ANYBODY, isGone?: Command<Token>['isGone']): Command<Token> => ({
   kind: 'generate',
   caller,
+  isGone,
   needs: ONE_PLACE,
   decide: (pool) => pool.generate(),
 });

@@ -42,6 +42,12 @@ export class DomainError extends Error {
   }
 }
 
+/** Nobody waits for the answer any more, so nothing more is done for it. */
+export const callerGone = (): DomainError =>
+  new DomainError('unavailable', 'the caller hung up before its turn came; nothing was changed', {
+    retryAfterSeconds: 1,
+  });
+
 /** Events that somebody asks for were dropped, as they were older than they are kept. @param begins the seq after which there are events */
 export const historyDropped = (pool: string, begins: number, what: string): DomainError =>
   new DomainError('history_dropped', `${what}; the events of pool ${pool} begin after seq ${begins}`, {

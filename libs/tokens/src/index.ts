@@ -8,6 +8,7 @@ export { DEFAULT_LIMITS, CommandQueue, type CommandQueueLimits } from './command
 export { ChainAuditor } from './chain-auditor.js';
 export { readCheckpoint, signCheckpoint, type ChainPoint, type Checkpoint } from './checkpoint.js';
 export {
+  callerGone,
   DomainError,
   historyDropped,
   positionUnknown,

@@ -59,22 +59,24 @@ export class LiveFeed {
 
   /**
    * Follows a pool from the event after a seq on, or from now on.
+   * @param gone its reader has left: no page of the past is read any more
    * @throws DomainError `pool_not_found`, `history_dropped`, `position_unknown`; `unavailable` when the store cannot be reached in time
    */
-  async follow(poolName: string, after: number | 'latest'): Promise<Follower> {
-    const { last_seq } = await this.reader.pool(poolName);
+  async follow(poolName: string, after: number | 'latest', gone?: AbortSignal): Promise<Follower> {
+    const reader = gone ? this.reader.until(gone) : this.reader;
+    const { last_seq } = await reader.pool(poolName);
     if (after !== 'latest') {
-      const begins = await this.reader.feedBegins(poolName);
+      const begins = await reader.feedBegins(poolName);
       if (after < begins) throw historyDropped(poolName, begins, `the events after seq ${after} were dropped`);
       // In the gap of a restore a position is beyond the newest event, but not beyond the seqs given.
-      const isBeyond = after > last_seq && after > ((await this.reader.seqsGiven([poolName])).get(poolName) ?? 0);
+      const isBeyond = after > last_seq && after > ((await reader.seqsGiven([poolName])).get(poolName) ?? 0);
       if (isBeyond) throw seqUnknown(poolName, after, last_seq, begins);
     }
     const tail = this.#tails.get(poolName) ?? new PoolTail(poolName, last_seq);
     let most = PAGE;
     const page = async (seq: number): Promise<readonly OwnedEvent[]> => {
       try {
-        const { events } = await this.reader.feed(poolName, seq, most);
+        const { events } = await reader.feed(poolName, seq, most);
         most = PAGE;
         return events;
       } catch (error) {
@@ -133,7 +135,7 @@ export class LiveFeed {
    */
   async #endThoseOfAnotherHistory(): Promise<void> {
     const tails = [...this.#tails.values()];
-    const given = await this.reader.seqsGiven(tails.map(({ poolName }) => poolName));
+    const given = await reader.seqsGiven(tails.map(({ poolName }) => poolName));
     for (const { poolName, reaches } of tails) {
       if (reaches <= (given.get(poolName) ?? -1)) continue;
       for (const follower of this.#followers) if (follower.poolName === poolName) follower.end();

@@ -27,6 +27,8 @@ export interface Asked {
   /** The pool that the token must be of. */
   readonly within?: string;
   readonly idempotency?: Idempotency;
+  /** Whether the caller has hung up. What would be granted or made for it then, is not. */
+  readonly isGone?: () => boolean;
 }
 
 export class TokenPoolService {
@@ -39,8 +41,8 @@ export class TokenPoolService {
   ) {}
 
   /** @throws DomainError `pool_not_found`, `pool_exhausted`, `unavailable` */
-  allocate(poolName: string, request: AllocateRequest, { caller, idempotency }: Asked = {}): Promise<Grant> {
-    return this.#submit(poolName, allocate(request, caller), idempotency);
+  allocate(poolName: string, request: AllocateRequest, { caller, idempotency, isGone }: Asked = {}): Promise<Grant> {
+    return this.#submit(poolName, allocate(request, caller, isGone), idempotency);
   }
 
   /** @throws DomainError `token_not_found`, `token_deleted`, `token_not_active`, `stale_lease`, `lease_ended`, `lease_handle_required`, `unavailable` */
@@ -54,8 +56,8 @@ export class TokenPoolService {
   }
 
   /** @throws DomainError `pool_not_found`, `pool_is_fixed`, `pool_limit_reached`, `unavailable` */
-  generate(poolName: string, { caller, idempotency }: Asked = {}): Promise<Token> {
-    return this.#submit(poolName, generate(caller), idempotency);
+  generate(poolName: string, { caller, idempotency, isGone }: Asked = {}): Promise<Token> {
+    return this.#submit(poolName, generate(caller, isGone), idempotency);
   }
 
   /** @throws DomainError `token_not_found`, `token_deleted`, `pool_is_fixed`, `token_in_use`, `unavailable` */

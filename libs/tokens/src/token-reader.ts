@@ -46,6 +46,12 @@ export const SCANNED = 50_000;
 /** Everything here throws DomainError `unavailable` when the database cannot be reached in time. */
 export abstract class TokenReader {
   /**
+   * The same reader for one caller, who may hang up: from then on it asks the store nothing more, gives up what it is
+   * asking, and throws `unavailable`.
+   */
+  abstract until(gone: AbortSignal): TokenReader;
+
+  /**
    * The pool of a token.
    * @throws DomainError `token_not_found`, `token_deleted`
    */

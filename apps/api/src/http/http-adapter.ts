@@ -51,6 +51,8 @@ export class HttpAdapter extends ExpressAdapter {
     server.on('clientError', (error, socket) => this.#refuse(error, socket as Socket));
     server.on('connection', (socket) => {
       this.#sockets.add(socket);
+      // One for each answer that waits behind another (#follow).
+      socket.setMaxListeners(0);
       socket.once('close', () => this.#sockets.delete(socket));
     });
     this.httpServer = server;
@@ -103,6 +105,7 @@ export class HttpAdapter extends ExpressAdapter {
   #follow(res: ServerResponse): void {
     this.#inFlight.add(res);
     if (this.#isStopping) res.setHeader('connection', 'close');
+    if (!res.socket) closeWithConnection(res);
     res.on('close', () => {
       this.#inFlight.delete(res);
       if (this.#isHangingUp && !this.#openOn(res.req.socket)) res.req.socket.destroy();
@@ -140,6 +143,19 @@ export class HttpAdapter extends ExpressAdapter {
     if (methods.has('GET')) methods.add('HEAD');
     return [...methods].sort();
   }
+}
+
+/** Of an answer that waits behind another one on its connection Node does not say when that breaks. */
+function closeWithConnection(res: ServerResponse): void {
+  const { socket } = res.req;
+  const close = (): void => {
+    // By then it may be its turn.
+    if (res.socket) return;
+    res.destroyed = true;
+    res.emit('close');
+  };
+  socket.once('close', close);
+  res.once('close', () => socket.off('close', close));
 }
 
 function unreadable(code: string | undefined): HttpProblem {

@@ -7,6 +7,7 @@ import { ANSWERS_ARE_KEPT_HOURS, type Caller, type Idempotency } from '@app/toke
 import type { Request, Response } from 'express';
 import { Problems } from '../openapi/problems.decorator.js';
 import { callerOf } from './by.decorator.js';
+import { isGone } from './gone.decorator.js';
 import { HttpProblem } from './problem.js';
 
 const KEY = /^[\x21-\x7e]{1,255}$/;
@@ -15,13 +16,14 @@ export interface AskedOnce {
   readonly caller: Caller;
   /** Undefined when the request carries no key for it. */
   readonly idempotency: Idempotency | undefined;
+  readonly isGone: () => boolean;
 }
 
 /** Who asks, and whether the request is the same as an earlier one. In one parameter: each costs a request its time. */
 export const Once = createParamDecorator((_: unknown, context: ExecutionContext): AskedOnce => {
   const http = context.switchToHttp();
   const [req, res] = [http.getRequest<Request>(), http.getResponse<Response>()];
-  return { caller: callerOf(req, res), idempotency: idempotencyOf(req, res) };
+  return { caller: callerOf(req, res), idempotency: idempotencyOf(req, res), isGone: () => isGone(res) };
 });
 
 function idempotencyOf(req: Request, res: Response): Idempotency | undefined {

@@ -3,7 +3,6 @@
 import { Body, Controller, Get, Patch, Post, Query, UseGuards } from '@nestjs/common';
 import { ApiBody, ApiParam, ApiTags } from '@nestjs/swagger';
 import {
-  auditPool,
   eventFor,
   TokenPoolService,
   TokenReader,
@@ -16,8 +15,9 @@ import {
 import { Needs } from '../access/needs.decorator.js';
 import { By } from '../http/by.decorator.js';
 import { DeclaredInputGuard } from '../http/declared-input.guard.js';
-import { PoolMetrics } from '../metrics/pool-metrics.js';
+import { Gone } from '../http/gone.decorator.js';
 import { BODY, Operation } from '../openapi/operation.decorator.js';
+import { Audits } from './audits.js';
 import { POOL_NAME_PARAM, PoolName } from './pool-name.pipe.js';
 import { ChangePoolBody, CreatePoolBody, FeedQuery } from './pool.requests.js';
 import { AsOfQuery } from '../tokens/token.requests.js';
@@ -30,7 +30,7 @@ export class PoolsController {
   constructor(
     private readonly service: TokenPoolService,
     private readonly reader: TokenReader,
-    private readonly metrics: PoolMetrics,
+    private readonly audits: Audits,
   ) {}
 
   @Get()
@@ -40,8 +40,8 @@ export class PoolsController {
     description: '`default` and `elastic` are there from the first start.',
     answer: PoolList,
   })
-  async list(@By() { pools: visible }: Caller): Promise<{ pools: PoolView[] }> {
-    const pools = await this.reader.pools();
+  async list(@By() { pools: visible }: Caller, @Gone() gone: AbortSignal): Promise<{ pools: PoolView[] }> {
+    const pools = await this.reader.until(gone).pools();
     return { pools: visible === null ? pools : pools.filter(({ name }) => visible.has(name)) };
   }
 
@@ -56,8 +56,9 @@ export class PoolsController {
     answer: Pool,
     problems: ['pool_not_found', 'history_dropped'],
   })
-  show(@PoolName() name: string, @Query() { as_of: at }: AsOfQuery): Promise<PoolView> {
-    return at === undefined ? this.reader.pool(name) : this.reader.poolAsOf(name, at);
+  show(@PoolName() name: string, @Query() { as_of: at }: AsOfQuery, @Gone() gone: AbortSignal): Promise<PoolView> {
+    const reader = this.reader.until(gone);
+    return at === undefined ? reader.pool(name) : reader.poolAsOf(name, at);
   }
 
   @Post()
@@ -104,14 +105,14 @@ export class PoolsController {
     @PoolName() name: string,
     @Query() { after = '', limit = '100', actor, request_id: requestId }: FeedQuery,
     @By() caller: Caller,
+    @Gone() gone: AbortSignal,
   ): Promise<FeedPage> {
+    const reader = this.reader.until(gone);
     const asked = [name, Number(after), Number(limit)] as const;
     // Who did what is found by who may see it.
     const keyId = caller.mayOperate ? undefined : (caller.keyId ?? undefined);
     const isFiltered = actor !== undefined || requestId !== undefined;
-    const page = isFiltered
-      ? await this.reader.search(...asked, { actor, requestId, keyId })
-      : await this.reader.feed(...asked);
+    const page = isFiltered ? await reader.search(...asked, { actor, requestId, keyId }) : await reader.feed(...asked);
     return { ...page, events: page.events.map((event) => eventFor(caller, event)) };
   }
 
@@ -120,14 +121,14 @@ export class PoolsController {
   @Needs('operate', 'the path')
   @Operation('auditPool', {
     summary: 'Read all events of a pool that are kept, check every rule, and compare with what is stored',
-    description: 'Takes no lock, and as long as the feed is long: a few seconds for a million events.',
+    description:
+      'Takes no lock, and as long as the feed is long: some ten seconds for a million events. It ends when its caller hangs up. 503 ' +
+      'with `Retry-After` while the process is at another one.',
     answer: PoolAudit,
     problems: ['pool_not_found'],
   })
-  async audit(@PoolName() name: string): Promise<AuditReport> {
-    const report = await auditPool(this.reader, name);
-    this.metrics.found(name, report.findings.length);
-    return report;
+  audit(@PoolName() name: string, @Gone() gone: AbortSignal): Promise<AuditReport> {
+    return this.audits.audit(name, gone);
   }
 }
 

@@ -67,8 +67,8 @@ export class ShortRoutesController {
     problems: ['pool_limit_reached'],
   })
   @Repeatable()
-  generate(@Once() { caller, idempotency }: AskedOnce): Promise<ShortToken> {
-    return this.service.generate(ELASTIC_POOL, { caller, idempotency }).then(({ id }) => ({ token: id }));
+  generate(@Once() asked: AskedOnce): Promise<ShortToken> {
+    return this.service.generate(ELASTIC_POOL, asked).then(({ id }) => ({ token: id }));
   }
 
   @Post('assign-token')
@@ -81,9 +81,9 @@ export class ShortRoutesController {
     problems: [...BODY, NONE_FREE, 'quota_exceeded'],
   })
   @Repeatable()
-  assign(@Body() { client_id }: AssignTokenBody, @Once() { caller, idempotency }: AskedOnce): Promise<ShortToken> {
+  assign(@Body() { client_id }: AssignTokenBody, @Once() asked: AskedOnce): Promise<ShortToken> {
     const request = { userId: userOfClient(client_id), metadata: { client_id } };
-    const granting = this.service.allocate(ELASTIC_POOL, request, { caller, idempotency });
+    const granting = this.service.allocate(ELASTIC_POOL, request, asked);
     return answering(NONE_FREE, granting).then(({ tokenId }) => ({ token: tokenId }));
   }
 

@@ -21,6 +21,8 @@ export interface StreamRequest {
   readonly isWanted: (event: OwnedEvent) => boolean;
   /** Who opened it; with a key, or without where none is asked for. */
   readonly viewer: Viewer;
+  /** Its reader has left. */
+  readonly gone: AbortSignal;
 }
 
 @Injectable()
@@ -43,7 +45,7 @@ export class OpenStreams implements OnModuleDestroy {
    * Answers with a stream. Resolves when it is over.
    * @throws HttpProblem, DomainError as long as nothing is sent
    */
-  async serve(res: ServerResponse, { poolName, after, isWanted, viewer }: StreamRequest): Promise<void> {
+  async serve(res: ServerResponse, { poolName, after, isWanted, viewer, gone }: StreamRequest): Promise<void> {
     const { streamLimit } = this.config;
     if (this.#count >= streamLimit) {
       throw new HttpProblem('unavailable', `this process has ${streamLimit} streams open, and no more than that`, {
@@ -54,7 +56,7 @@ export class OpenStreams implements OnModuleDestroy {
     if (res.socket === null) throw new HttpProblem('invalid_request', 'a stream cannot be pipelined');
     this.#count++;
     try {
-      const follower = await this.feed.follow(poolName, after);
+      const follower = await this.feed.follow(poolName, after, gone);
       const stream = new EventStream(res, follower, viewer, isWanted, (events) => this.metrics.sent(events));
       await this.#run(stream, viewer.keyId, res.req.method);
     } finally {

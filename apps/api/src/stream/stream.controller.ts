@@ -7,6 +7,7 @@ import type { Response } from 'express';
 import { Needs } from '../access/needs.decorator.js';
 import { By } from '../http/by.decorator.js';
 import { DeclaredInputGuard } from '../http/declared-input.guard.js';
+import { Gone } from '../http/gone.decorator.js';
 import { Operation } from '../openapi/operation.decorator.js';
 import { POOL_NAME_PARAM, PoolName } from '../pools/pool-name.pipe.js';
 import { TokenEvent } from '../tokens/token.responses.js';
@@ -42,12 +43,13 @@ export class StreamController {
     @Query() { after, lastEventId, token_id: tokenId, user_id: userId }: StreamQuery,
     @LastEventId() lastId: string | undefined,
     @By() viewer: Caller,
+    @Gone() gone: AbortSignal,
     @Res() res: Response,
   ): Promise<void> {
     const place = lastId || lastEventId || after || '0';
     const isWanted = ({ token_id, user_id, key_id }: OwnedEvent): boolean =>
       (tokenId === undefined || token_id === tokenId) &&
       (userId === undefined || (user_id === userId && maySee(viewer, key_id)));
-    await this.streams.serve(res, { poolName, after: place === 'latest' ? place : Number(place), isWanted, viewer });
+    await this.streams.serve(res, { poolName, after: place === 'latest' ? place : Number(place), isWanted, viewer, gone });
   }
 }

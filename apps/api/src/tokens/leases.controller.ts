@@ -52,10 +52,10 @@ export class LeasesController {
   @Repeatable()
   allocate(
     @Body() { pool = DEFAULT_POOL, user_id, ttl_seconds, metadata }: AllocateBody,
-    @Once() { caller, idempotency }: AskedOnce,
+    @Once() asked: AskedOnce,
   ): Promise<GrantAnswer> {
     const request = { userId: user_id ?? randomUUID(), ttlSeconds: ttl_seconds, metadata };
-    return this.service.allocate(pool, request, { caller, idempotency }).then((grant) => granted(pool, grant, caller));
+    return this.service.allocate(pool, request, asked).then((grant) => granted(pool, grant, asked.caller));
   }
 
   @Post(':id/release')
@@ -83,9 +83,9 @@ export class LeasesController {
   releaseById(
     @TokenId() id: string,
     @Body() body: ReleaseBody,
-    @Once() { caller, idempotency }: AskedOnce,
+    @Once() asked: AskedOnce,
   ): Promise<ReleaseAnswer> {
-    return this.release(id, body, { caller, idempotency });
+    return this.release(id, body, asked);
   }
 
   @Post(':id/keep-alive')

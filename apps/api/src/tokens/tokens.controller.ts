@@ -22,6 +22,7 @@ import {
 import { Needs } from '../access/needs.decorator.js';
 import { By } from '../http/by.decorator.js';
 import { DeclaredInputGuard } from '../http/declared-input.guard.js';
+import { Gone } from '../http/gone.decorator.js';
 import { Once, Repeatable, type AskedOnce } from '../http/idempotency.js';
 import { TOKEN_ID, TokenId } from '../http/token-id.pipe.js';
 import { BODY, OF_LIST, OF_TOKEN, Operation } from '../openapi/operation.decorator.js';
@@ -61,8 +62,8 @@ export class TokensController {
     answer: TokenList,
     problems: ['invalid_status', ...OF_LIST],
   })
-  list(@Query() query: AnyTokensQuery, @By() caller: Caller): Promise<TokenPage> {
-    return this.#page(selectionOf(query, query.status ?? 'all'), caller);
+  list(@Query() query: AnyTokensQuery, @By() caller: Caller, @Gone() gone: AbortSignal): Promise<TokenPage> {
+    return this.#page(selectionOf(query, query.status ?? 'all'), caller, gone);
   }
 
   @Get('available')
@@ -73,8 +74,8 @@ export class TokensController {
     answer: TokenList,
     problems: OF_LIST,
   })
-  listAvailable(@Query() query: TokensQuery, @By() caller: Caller): Promise<TokenPage> {
-    return this.#page(selectionOf(query, 'available'), caller);
+  listAvailable(@Query() query: TokensQuery, @By() caller: Caller, @Gone() gone: AbortSignal): Promise<TokenPage> {
+    return this.#page(selectionOf(query, 'available'), caller, gone);
   }
 
   @Get('active')
@@ -85,8 +86,8 @@ export class TokensController {
     answer: TokenList,
     problems: OF_LIST,
   })
-  listActive(@Query() query: TokensQuery, @By() caller: Caller): Promise<TokenPage> {
-    return this.#page(selectionOf(query, 'active'), caller);
+  listActive(@Query() query: TokensQuery, @By() caller: Caller, @Gone() gone: AbortSignal): Promise<TokenPage> {
+    return this.#page(selectionOf(query, 'active'), caller, gone);
   }
 
   @Get(':id')
@@ -104,8 +105,10 @@ export class TokensController {
     @TokenId() id: string,
     @Query() { as_of: at }: AsOfQuery,
     @By() caller: Caller,
+    @Gone() gone: AbortSignal,
   ): Promise<TokenDetailsView> {
-    return detailsFor(caller, await (at === undefined ? this.reader.token(id) : this.reader.tokenAsOf(id, at)));
+    const reader = this.reader.until(gone);
+    return detailsFor(caller, await (at === undefined ? reader.token(id) : reader.tokenAsOf(id, at)));
   }
 
   @Get(':id/events')
@@ -117,8 +120,13 @@ export class TokensController {
     answer: TokenEventList,
     problems: [...OF_TOKEN, 'position_unknown'],
   })
-  async events(@TokenId() id: string, @Query() query: PageQuery, @By() caller: Caller): Promise<EventPage> {
-    const page = await this.reader.events(id, pageOf(query));
+  async events(
+    @TokenId() id: string,
+    @Query() query: PageQuery,
+    @By() caller: Caller,
+    @Gone() gone: AbortSignal,
+  ): Promise<EventPage> {
+    const page = await this.reader.until(gone).events(id, pageOf(query));
     return { ...page, events: page.events.map((event) => eventFor(caller, event)) };
   }
 
@@ -131,8 +139,13 @@ export class TokensController {
     answer: TokenHistory,
     problems: [...OF_TOKEN, 'position_unknown'],
   })
-  async history(@TokenId() id: string, @Query() query: PageQuery, @By() caller: Caller): Promise<HistoryPage> {
-    const page = await this.reader.history(id, pageOf(query));
+  async history(
+    @TokenId() id: string,
+    @Query() query: PageQuery,
+    @By() caller: Caller,
+    @Gone() gone: AbortSignal,
+  ): Promise<HistoryPage> {
+    const page = await this.reader.until(gone).history(id, pageOf(query));
     return { ...page, history: page.history.map((use) => useFor(caller, use)) };
   }
 
@@ -162,8 +175,8 @@ export class TokensController {
     problems: ['pool_not_found'],
   })
   @Repeatable()
-  clearActive(@Query() query: PoolQuery, @Once() { caller, idempotency }: AskedOnce): Promise<ReleasedCount> {
-    return this.cleanup(query, { caller, idempotency });
+  clearActive(@Query() query: PoolQuery, @Once() asked: AskedOnce): Promise<ReleasedCount> {
+    return this.cleanup(query, asked);
   }
 
   @Post()
@@ -177,8 +190,8 @@ export class TokensController {
     problems: [...BODY, 'pool_not_found', 'pool_is_fixed', 'pool_limit_reached'],
   })
   @Repeatable()
-  create(@Body() { pool = DEFAULT_POOL }: PoolBody, @Once() { caller, idempotency }: AskedOnce): Promise<TokenView> {
-    return this.service.generate(pool, { caller, idempotency }).then(({ id }) => freshToken(id, pool));
+  create(@Body() { pool = DEFAULT_POOL }: PoolBody, @Once() asked: AskedOnce): Promise<TokenView> {
+    return this.service.generate(pool, asked).then(({ id }) => freshToken(id, pool));
   }
 
   @Delete(':id')
@@ -195,9 +208,9 @@ export class TokensController {
     return this.service.delete(id, force === 'true', { caller }).then(() => ({ deleted: true, token_id: id }));
   }
 
-  async #page(query: TokenQuery, caller: Caller): Promise<TokenPage> {
+  async #page(query: TokenQuery, caller: Caller, gone: AbortSignal): Promise<TokenPage> {
     const keyId = caller.mayOperate ? undefined : (caller.keyId ?? undefined);
-    const page = await this.reader.tokens({ ...query, keyId });
+    const page = await this.reader.until(gone).tokens({ ...query, keyId });
     return { ...page, tokens: page.tokens.map((token) => tokenFor(caller, token)) };
   }
 }

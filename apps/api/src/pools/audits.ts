@@ -1,0 +1,47 @@
+// The audits that are asked for over HTTP: one at a time, beside which the service goes on.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Injectable } from '@nestjs/common';
+import { auditPool, TokenReader, type AuditReport } from '@app/tokens';
+import { HttpProblem } from '../http/problem.js';
+import { PoolMetrics } from '../metrics/pool-metrics.js';
+
+const RETRY_AFTER_SECONDS = 5;
+
+@Injectable()
+export class Audits {
+  #isUnderWay = false;
+
+  constructor(
+    private readonly reader: TokenReader,
+    private readonly metrics: PoolMetrics,
+  ) {}
+
+  /**
+   * Ends when its caller hangs up.
+   * @throws HttpProblem `unavailable` while there is another one; DomainError as auditPool
+   */
+  async audit(poolName: string, gone: AbortSignal): Promise<AuditReport> {
+    if (this.#isUnderWay) {
+      const why = 'this process is at another audit; it does one at a time';
+      throw new HttpProblem('unavailable', why, { retryAfterSeconds: RETRY_AFTER_SECONDS });
+    }
+    this.#isUnderWay = true;
+    try {
+      const report = await auditPool(this.reader.until(gone), poolName, asLongAgain());
+      this.metrics.found(poolName, report.findings.length);
+      return report;
+    } finally {
+      this.#isUnderWay = false;
+    }
+  }
+}
+
+/** Rests after each page for as long as it took: half of the time stays with those who want tokens. */
+function asLongAgain(): () => Promise<void> {
+  let since = performance.now();
+  return async () => {
+    await sleep(performance.now() - since);
+    since = performance.now();
+  };
+}
