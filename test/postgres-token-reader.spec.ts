@@ -359,4 +359,16 @@ test('a page ends early where its events are large, and all of them are read pag
   expect(read['search']).toEqual(all.slice(5));
   expect(read['events']).toEqual(all.filter((seq) => seq > 5 || read['events']!.includes(seq)).toReversed());
   for (const most of Object.values(largest)) expect(most).toBeLessThanOrEqual(51);
+
+test('an audit ends between two pages when its caller has gone, and takes no page more', async () => {
+  await process.service.createPool('long', 'fixed', { size: 3000 });
+  const gone = new AbortController();
+  const progress: number[] = [];
+  const audit = auditPool(reader.until(gone.signal), 'long', (events) => {
+    progress.push(events);
+    gone.abort();
+  });
+  expect(await code(audit)).toBe('unavailable');
+  expect(progress).toEqual([1000]);
+  expect(await code(reader.until(gone.signal).stored('long'))).toBe('unavailable');
 });

@@ -101,7 +101,8 @@ test('what is given back by callers who hang up is given back', async () => {
 test('commands behind each other on a connection that breaks leave their places to others', async () => {
   await lockPool('default');
   const sockets = [await send(post('/api/tokens/allocate', {}), AS_MANY_AS_ARE_LET_IN)];
-  await untilWaiting(app.databaseUrl);
+  const waiting = `token_pool_queue_length{pool="default"} ${AS_MANY_AS_ARE_LET_IN - 1}`;
+  while (!String((await ask('GET', '/metrics')).body).includes(waiting));
   await hangUp(sockets, HANGING_UP['reset the connection']!);
   await holder.query('COMMIT');
   expect((await ask('POST', '/api/tokens/allocate')).status).toBe(200);

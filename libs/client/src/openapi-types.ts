@@ -433,7 +433,7 @@ export interface paths {
         };
         /**
          * Read all events of a pool that are kept, check every rule, and compare with what is stored
-         * @description Takes no lock, and as long as the feed is long: a few seconds for a million events. Scope of the key: `operate`.
+         * @description Takes no lock, and as long as the feed is long: some ten seconds for a million events. It ends when its caller hangs up. 503 with `Retry-After` while the process is at another one. Scope of the key: `operate`.
          */
         get: operations["auditPool"];
         put?: never;

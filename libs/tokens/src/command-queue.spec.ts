@@ -70,6 +70,31 @@ const transactions = (): number => repository.transactions.get('fixed') ?? 0;
 const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 const events = (): string[] => repository.look('fixed').events.map(({ event }) => event);
 
+describe('callers who hang up', () => {
+  const lost = { code: 'unavailable' };
+
+  test('get nothing, neither those whose transaction waits for its lock nor those who wait behind it', async () => {
+    let isGone = false;
+    const open = repository.holdUp('fixed');
+    const gone = times(3, () => allocate({ userId: user(1) }, undefined, () => isGone));
+    const first = refusalFrom(queue.submit('fixed', gone[0]!));
+    await turn();
+    const behind = gone.slice(1).map((command) => refusalFrom(queue.submit('fixed', command)));
+    const other = queue.submit('fixed', ask(user(2)));
+    isGone = true;
+    open();
+    expect(await Promise.all([first, ...behind])).toMatchObject([lost, lost, lost]);
+    expect(await other).toMatchObject({ userId: user(2), fence: 1 });
+    expect(events().filter((event) => event === 'activated')).toHaveLength(1);
+  });
+
+  test('cost no transaction', async () => {
+    const command = generate(undefined, () => true);
+    expect(await refusalFrom(queue.submit('elastic', command))).toMatchObject(lost);
+    expect(repository.transactions.get('elastic') ?? 0).toBe(0);
+  });
+});
+
 describe('commands of one pool', () => {
   test('that come in the same turn go together into one transaction', async () => {
     await Promise.all(submitted(3));
