@@ -135,7 +135,7 @@ export class LiveFeed {
    */
   async #endThoseOfAnotherHistory(): Promise<void> {
     const tails = [...this.#tails.values()];
-    const given = await reader.seqsGiven(tails.map(({ poolName }) => poolName));
+    const given = await this.reader.seqsGiven(tails.map(({ poolName }) => poolName));
     for (const { poolName, reaches } of tails) {
       if (reaches <= (given.get(poolName) ?? -1)) continue;
       for (const follower of this.#followers) if (follower.poolName === poolName) follower.end();
