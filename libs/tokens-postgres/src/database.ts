@@ -229,7 +229,9 @@ const CANCEL_AFTER_MS = 100;
 async function until(gone: AbortSignal, client: PoolClient, answers: Promise<Answer[]>): Promise<Answer[]> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let cancelling: Promise<void> | undefined;
-  const giveUp = (): void => void (timer = setTimeout(() => (cancelling = cancel(client)), CANCEL_AFTER_MS));
+  const giveUp = (): void => {
+    timer = setTimeout(() => void (cancelling = cancel(client)), CANCEL_AFTER_MS);
+  };
   gone.addEventListener('abort', giveUp);
   try {
     return await answers;
