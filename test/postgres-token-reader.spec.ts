@@ -359,6 +359,7 @@ test('a page ends early where its events are large, and all of them are read pag
   expect(read['search']).toEqual(all.slice(5));
   expect(read['events']).toEqual(all.filter((seq) => seq > 5 || read['events']!.includes(seq)).toReversed());
   for (const most of Object.values(largest)) expect(most).toBeLessThanOrEqual(51);
+});
 
 test('an audit ends between two pages when its caller has gone, and takes no page more', async () => {
   await process.service.createPool('long', 'fixed', { size: 3000 });
