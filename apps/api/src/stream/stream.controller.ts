@@ -50,6 +50,12 @@ export class StreamController {
     const isWanted = ({ token_id, user_id, key_id }: OwnedEvent): boolean =>
       (tokenId === undefined || token_id === tokenId) &&
       (userId === undefined || (user_id === userId && maySee(viewer, key_id)));
-    await this.streams.serve(res, { poolName, after: place === 'latest' ? place : Number(place), isWanted, viewer, gone });
+    await this.streams.serve(res, {
+      poolName,
+      after: place === 'latest' ? place : Number(place),
+      isWanted,
+      viewer,
+      gone,
+    });
   }
 }

@@ -80,11 +80,7 @@ export class LeasesController {
   @Needs(['use', 'operate'], 'its token')
   @Operation('releaseTokenById', { ...RELEASE, summary: `${RELEASE.summary} (the same route, written the other way)` })
   @Repeatable()
-  releaseById(
-    @TokenId() id: string,
-    @Body() body: ReleaseBody,
-    @Once() asked: AskedOnce,
-  ): Promise<ReleaseAnswer> {
+  releaseById(@TokenId() id: string, @Body() body: ReleaseBody, @Once() asked: AskedOnce): Promise<ReleaseAnswer> {
     return this.release(id, body, asked);
   }
 
