@@ -1,6 +1,8 @@
 // The console as people use it: built, served by the real app, and looked at with a real Chromium.
 
 import { readFileSync } from 'node:fs';
+import { createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
 import { startApp, startAppOn, type TestApp } from './support/app.js';
 import { buildConsole, chromiumPath, launchChromium } from './support/browser.js';
@@ -25,10 +27,10 @@ async function ask(method: string, path: string, body?: object): Promise<any> {
 }
 
 describe('the files of the console', () => {
-  test('/ leads to /console', async () => {
+  test('/ leads to console, below whatever path a proxy serves it', async () => {
     const response = await fetch(app.url, { redirect: 'manual' });
     expect(response.status).toBe(302);
-    expect(response.headers.get('location')).toBe('/console');
+    expect(response.headers.get('location')).toBe('console');
   });
 
   test.each(['/console', '/console/', '/console/pools/default', '/console/pools/default?token=1', '/console/a/b/c'])(
@@ -47,8 +49,15 @@ describe('the files of the console', () => {
   );
 
   test('what the page names is kept for a year, packed for whoever can unpack it', async () => {
-    const page = await (await fetch(`${app.url}/console`)).text();
-    const names = [...page.matchAll(/(?:src|href)="(\/console\/assets\/[^"]+)"/g)].map(([, name]) => name!);
+    const namesAt = async (path: string): Promise<string[]> => {
+      const page = await (await fetch(app.url + path)).text();
+      const names = [...page.matchAll(/(?:src|href)="([^"/][^"]*)"/g)].map(([, name]) => name!);
+      return names.map((name) => new URL(name, app.url + path).pathname);
+    };
+    const names = await namesAt('/console');
+    for (const path of ['/console/', '/console/pools/default', '/console/a/b/c/']) {
+      expect(await namesAt(path)).toEqual(names);
+    }
     expect(names.map((name) => name.replace(/^.*\./, '')).sort()).toEqual(['css', 'js', 'svg']);
     for (const name of names) {
       expect(name).toMatch(/-[\w-]{8}\.\w+$/);
@@ -204,6 +213,40 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       await button('Create pool').click();
       await has(dialog().locator('.field', { hasText: 'Name' }), 'default');
       await page.keyboard.press('Escape');
+      await button('Discard').click();
+      await gone(dialog());
+    });
+
+    test('a form keeps what was typed, begins at its first field, and shows what was refused', async () => {
+      await page.setViewportSize({ width: 900, height: 420 });
+      await open('');
+      await button('Create a pool').click();
+      const focused = (): Promise<string> =>
+        page.evaluate<string>('document.activeElement.labels?.[0]?.innerText ?? ""');
+      expect(await focused()).toBe('Name');
+      await page.keyboard.type('kept');
+      // A text is marked out of the dialog.
+      const name = (await dialog().getByLabel('Name').boundingBox())!;
+      await page.mouse.move(name.x + 30, name.y + 10);
+      await page.mouse.down();
+      await page.mouse.move(5, 200);
+      await page.mouse.up();
+      expect(await dialog().getByLabel('Name').inputValue()).toBe('kept');
+      // A click beside it, and Escape, ask.
+      await page.mouse.click(5, 200);
+      await has(dialog(), 'What you typed will be lost.');
+      await page.keyboard.press('Escape');
+      await gone(button('Discard'));
+      expect(await dialog().getByLabel('Name').inputValue()).toBe('kept');
+      await dialog().getByLabel('Tokens', { exact: true }).fill('0');
+      await button('Create pool').click();
+      await has(dialog().locator('.field', { hasText: 'Tokens' }), 'size must be');
+      expect(await focused()).toBe('Tokens');
+      const refused = (await dialog().locator('.field-problem').boundingBox())!;
+      expect(refused.y).toBeGreaterThan(0);
+      expect(refused.y + refused.height).toBeLessThan(420);
+      await button('Cancel').click();
+      await button('Discard').click();
       await gone(dialog());
     });
 
@@ -334,6 +377,48 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       await has(held(), '5 of 5 tokens');
     });
 
+    test('many are stopped on the way, and what was done is said', async () => {
+      const name = await makePool({ size: 400 });
+      let asked = 0;
+      let go = (): void => undefined;
+      const held64 = new Promise<void>((resolve) => (go = resolve));
+      const reached = new Promise<void>((resolve) => {
+        void page.route('**/api/tokens/allocate', async (route) => {
+          if (++asked > 64) {
+            resolve();
+            await held64;
+          }
+          await route.continue();
+        });
+      });
+      await openPool(name);
+      await button('Allocate with options').click();
+      await dialog().getByLabel('How many').fill('300');
+      await dialog().getByRole('button', { name: 'Allocate', exact: true }).click();
+      await reached;
+      await has(dialog(), /\d+ of 300 taken…/);
+      await page.keyboard.press('Escape');
+      go();
+      await has(dialog().getByRole('status'), /^Stopped: \d+ of 300 tokens were taken\.$/);
+      expect(asked).toBeLessThanOrEqual(64 + 20);
+      await has(dialog().getByRole('status'), `Stopped: ${asked} of 300`);
+      await has(held(), `${asked} of 400 tokens`);
+      await dialog().locator('.dialog-foot').getByRole('button', { name: 'Close' }).click();
+      await gone(dialog());
+    });
+
+    test('an answer that breaks off is an error, and nothing of it is kept', async () => {
+      const name = await makePool();
+      await openPool(name);
+      await page.route('**/api/tokens/allocate', (route) =>
+        route.fulfill({ status: 200, contentType: 'application/json', body: '{"token_id":"7d2f' }),
+      );
+      await button('Allocate').click();
+      await has(page.locator('.page-actions').getByRole('alert'), 'the answer broke off');
+      expect(await page.evaluate<string>("sessionStorage.getItem('token-pool.leases')")).toBe('[]');
+      expect(await leases().count()).toBe(0);
+    });
+
     test('a refusal is told in the words of the service, by the button that met it', async () => {
       const name = await makePool({ size: 1, on_exhausted: 'reject', release_authority: 'holder' });
       const { token_id } = await allocate(name);
@@ -346,7 +431,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       await panel().getByLabel('Handle of the lease').fill('7d2f7a54-5b1c-4d0e-9c3a-1f2e3d4c5b6a');
       await panel().getByRole('button', { name: 'Release' }).click();
       await panel().locator('.token-actions').getByRole('alert').waitFor();
-      await has(held(), '1 of 1 tokens');
+      await has(held(), '1 of 1 token');
     });
 
     test('cleanup asks first, says how many, and ends them', async () => {
@@ -386,12 +471,14 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       await has(page.locator('.tokens'), 'This pool has no tokens yet');
       await has(page.locator('.chart'), 'No grant and no end in this time.');
       expect(await page.locator('.over-time .note', { hasText: 'known since' }).count()).toBe(0);
+      await button('Allocate').click();
+      await has(page.locator('.page-actions').getByRole('alert'), 'This pool has no tokens yet: generate one first.');
       await button('Generate the first one').click();
-      await has(held(), '0 of 1 tokens');
+      await has(held(), '0 of 1 token');
       await button('Generate').click();
       await has(page.locator('.page-actions').getByRole('alert'), '1');
       await button('Allocate').click();
-      await has(held(), '1 of 1 tokens');
+      await has(held(), '1 of 1 token');
       await leases()
         .getByRole('button', { name: /^[0-9a-f]{8}$/ })
         .click();
@@ -400,7 +487,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       await button('End the lease and delete').click();
       await gone(dialog());
       await has(panel(), 'deleted');
-      await has(held(), '0 of 0 tokens');
+      await has(held(), 'No tokens yet');
       // Its past stays readable.
       await has(panel().locator('.uses'), 'ended, as the token was deleted');
     });
@@ -427,14 +514,14 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       const name = await makePool({ kind: 'elastic', size: 5 });
       await openPool(name);
       const { id } = await ask('POST', '/api/tokens', { pool: name });
-      await has(held(), '0 of 1 tokens');
+      await has(held(), '0 of 1 token');
       const { lease_id } = await allocate(name);
-      await has(held(), '1 of 1 tokens');
+      await has(held(), '1 of 1 token');
       await has(happenings(), `Granted ${short(id)}`);
       await ask('POST', `/api/tokens/${id}/release`, { lease_id });
-      await has(held(), '0 of 1 tokens');
+      await has(held(), '0 of 1 token');
       await ask('DELETE', `/api/tokens/${id}`);
-      await has(held(), '0 of 0 tokens');
+      await has(held(), 'No tokens yet');
       await has(happenings(), `Deleted ${short(id)}`);
     });
 
@@ -519,6 +606,68 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
     });
   });
 
+  describe('elsewhere', () => {
+    test('below a path of a proxy everything is found', async () => {
+      const name = await makePool();
+      const proxy = createServer((from, to) => {
+        if (!from.url!.startsWith('/tools/pools-of-ours/')) return void to.writeHead(404).end();
+        const path = from.url!.slice('/tools/pools-of-ours'.length);
+        const { method, headers } = from;
+        const onward = request(app.url + path, { method: method!, headers }, (answer) => {
+          to.writeHead(answer.statusCode!, answer.headers);
+          answer.pipe(to);
+        });
+        onward.on('error', () => to.destroy());
+        to.on('close', () => onward.destroy());
+        from.pipe(onward);
+      });
+      await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+      const at = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}/tools/pools-of-ours/`;
+      await page.goto(at);
+      await page.locator('.pool-card').getByRole('link', { name, exact: true }).click();
+      await has(held(), '0 of 3 tokens');
+      expect(page.url()).toBe(`${at}console/pools/${name}`);
+      await page.reload();
+      await button('Allocate').click();
+      await has(held(), '1 of 3 tokens');
+      await allocate(name);
+      await has(held(), '2 of 3 tokens');
+      expect(await page.getByRole('link', { name: 'API' }).evaluate('(link) => link.href')).toBe(`${at}docs`);
+      await page.goto('about:blank');
+      proxy.closeAllConnections();
+      await new Promise((resolve) => proxy.close(resolve));
+    });
+
+    test('it works where storage is blocked', async () => {
+      await page.addInitScript(() => {
+        for (const area of ['localStorage', 'sessionStorage']) {
+          Object.defineProperty(globalThis, area, {
+            get() {
+              throw new Error('The operation is insecure.');
+            },
+          });
+        }
+      });
+      const name = await makePool();
+      await openPool(name);
+      await button('Allocate').click();
+      await leases().first().waitFor();
+      await button(/^Colours: as the system/).click();
+      await button(/^Colours: light/).waitFor();
+    });
+
+    test('numbers are read as they are written', async () => {
+      const name = await makePool();
+      await openPool(name);
+      await button('Change…').click();
+      await dialog().getByLabel('Tokens', { exact: true }).fill('1,000');
+      await has(dialog().locator('.in-words'), '1,000 tokens');
+      await button('Change pool').click();
+      await has(held(), '0 of 1,000 tokens');
+      expect(await ask('GET', `/api/pools/${name}`)).toMatchObject({ size: 1_000 });
+    });
+  });
+
   describe('views', () => {
     test('stand in the address: filters, list, period and token come back with it', async () => {
       const name = await makePool({ size: 6 });
@@ -574,6 +723,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       await search.fill('abc');
       await search.press('Enter');
       await has(page.locator('main'), 'is not a whole id');
+      expect(await search.inputValue()).toBe('abc');
       await open(`/tokens/${token_id}`);
       await has(panel(), short(user_id));
       await open('/search?q=7d2f7a54-0000-4d0e-9c3a-1f2e3d4c5b6a');
@@ -790,9 +940,12 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       expect(await violations()).toEqual([]);
     });
 
-    test('nothing is wider than a screen of 360 pixels', async () => {
+    test('nothing is wider than a screen of 360 pixels, and nothing without a name', async () => {
       await page.setViewportSize({ width: 360, height: 740 });
       const name = await pool();
+      await open('');
+      await page.getByRole('link', { name: 'Token pools' }).waitFor();
+      expect(await violations()).toEqual([]);
       const { tokens } = await ask('GET', `/api/tokens/active?pool=${name}`);
       const overflow = (): Promise<number> =>
         page.locator('html').evaluate(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth);

@@ -1,8 +1,9 @@
 // How the console is built, and served while it is worked on: `npx vite apps/console` beside a running service.
 import { defineConfig } from 'vite';
 
-export default defineConfig({
-  base: '/console/',
+export default defineConfig(({ command }) => ({
+  // Built, the files find each other wherever a proxy has put them; the service says to the page where they are.
+  base: command === 'build' ? './' : '/console/',
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   build: {
     outDir: '../../dist/console',
@@ -14,4 +15,4 @@ export default defineConfig({
     license: { fileName: 'licenses.md' },
   },
   server: { proxy: { '/api': 'http://127.0.0.1:4000' } },
-});
+}));

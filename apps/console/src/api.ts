@@ -12,6 +12,7 @@ import type {
   TokenUse,
 } from '../../../libs/client/src/index.js';
 import { authorization, keyRefused } from './key.js';
+import { serviceUrl } from './location.js';
 import { serverClock } from './server-clock.js';
 
 export type { EndReason, Grant, Pool, Token, TokenEvent };
@@ -40,6 +41,8 @@ export class ApiError extends Error {
 
 export const UNREACHABLE = 'unreachable';
 
+const BROKEN_OFF = 'the answer broke off or is not of the service: whether it did what was asked is not known';
+
 /** Beyond it a request counts as lost. */
 const PATIENCE_MS = 15_000;
 
@@ -54,7 +57,7 @@ export const api = {
   feed: (name: string, after: number, limit: number) =>
     get<{ events: PoolEvent[]; last_seq: number }>(`${inPool(name)}/events?after=${after}&limit=${limit}`),
   /** Where the events of a pool are streamed, from the one after this `seq` on. */
-  streamOf: (name: string, after: number) => `${inPool(name)}/events/stream?after=${after}`,
+  streamOf: (name: string, after: number) => serviceUrl(`${inPool(name)}/events/stream?after=${after}`),
 
   tokens: (query: { pool: string; cursor?: string; user_id?: string; limit?: number }) =>
     get<{ tokens: Token[]; next_cursor: string | null }>(`/api/tokens?${search(query)}`),
@@ -81,19 +84,21 @@ const get = <T>(path: string): Promise<T> => ask<T>('GET', path);
  * @throws ApiError
  */
 async function ask<T>(method: string, path: string, body?: object, madeAt?: (answer: T) => string): Promise<T> {
-  const sent = performance.now();
-  const response = await fetch(path, {
+  const sent = serverClock.steady();
+  const response = await fetch(serviceUrl(path), {
     method,
     signal: AbortSignal.timeout(PATIENCE_MS),
     headers: { ...authorization(), ...(body && { 'content-type': 'application/json' }) },
     ...(body && { body: JSON.stringify(body) }),
   }).catch(() => null);
   if (response === null) throw new ApiError(UNREACHABLE, 'the service cannot be reached');
-  const received = performance.now();
+  const received = serverClock.steady();
   serverClock.readDateHeader(response.headers.get('date'), sent, received);
   const answer: unknown = await response.json().catch(() => null);
   if (response.status === 401) keyRefused();
   if (!response.ok) throw refusal(response, answer);
+  // Every answer is an object. One that was cut off, or is of something in between, says nothing that could be kept.
+  if (typeof answer !== 'object' || answer === null) throw new ApiError(UNREACHABLE, BROKEN_OFF);
   if (madeAt) serverClock.readAnswer(madeAt(answer as T), sent, received);
   return answer as T;
 }

@@ -3,7 +3,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { askForKey, givenKey, keyChanges, keyNeed, useKey } from './key.js';
-import { go, path, query } from './location.js';
+import { go, path, query, serviceUrl } from './location.js';
 import { Overview } from './overview/overview.js';
 import { PoolPage } from './pool/pool-page.js';
 import { SearchPage } from './search/search-page.js';
@@ -40,8 +40,8 @@ export function App() {
               <span class="crumb">{pool}</span>
             </>
           )}
-          <Search />
-          <a class="button quiet small docs" href="/docs">
+          <Search given={isSearch ? text : null} />
+          <a class="button quiet small docs" href={serviceUrl('/docs')}>
             API
           </a>
           {keyNeed.value !== 'none' ? (
@@ -77,8 +77,12 @@ export function App() {
   );
 }
 
-function Search() {
+/** @param given what the page searches for, where it does */
+function Search({ given }: { readonly given: string | null }) {
   const text = useSignal('');
+  useEffect(() => {
+    if (given !== null) text.value = given;
+  }, [given]);
   return (
     <form
       class="search"
@@ -87,7 +91,6 @@ function Search() {
         event.preventDefault();
         if (text.value.trim() === '') return;
         go(`/search?${new URLSearchParams({ q: text.value.trim() }).toString()}`);
-        text.value = '';
       }}
     >
       <Icon name="search" />

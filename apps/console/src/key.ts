@@ -2,10 +2,11 @@
 // address.
 
 import { signal, type ReadonlySignal } from '@preact/signals';
+import { recall, remember } from './storage.js';
 
 const PLACE = 'token-pool-key';
 
-const key = signal(sessionStorage.getItem(PLACE));
+const key = signal(recall('sessionStorage', PLACE));
 const need = signal<'none' | 'asked' | 'declined'>('none');
 const changes = signal(0);
 
@@ -36,8 +37,7 @@ export function declineKey(): void {
 
 /** @param text null: goes on without */
 export function useKey(text: string | null): void {
-  if (text === null) sessionStorage.removeItem(PLACE);
-  else sessionStorage.setItem(PLACE, text);
+  remember('sessionStorage', PLACE, text);
   key.value = text;
   need.value = 'none';
   changes.value++;

@@ -3,7 +3,12 @@
 
 import { computed, signal } from '@preact/signals';
 
-const BASE = '/console';
+// The page may be below any path of a proxy. Its files say where: they are one folder below /console, built or not.
+const FILE = import.meta.url;
+const BASE = new URL('..', FILE).pathname.replace(/\/$/, '');
+
+/** @param to a path of the service: "/api/pools" */
+export const serviceUrl = (to: string): string => new URL(`../..${to}`, FILE).pathname + new URL(to, FILE).search;
 
 const address = signal(new URL(location.href));
 addEventListener('popstate', () => (address.value = new URL(location.href)));

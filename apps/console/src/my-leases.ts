@@ -4,6 +4,7 @@
 import { effect, signal } from '@preact/signals';
 import type { EndReason, Grant, PoolEvent } from './api.js';
 import { serverClock } from './server-clock.js';
+import { recall, remember } from './storage.js';
 
 export interface MyLease extends Grant {
   /** When and how it ended, as far as it is known to have. */
@@ -17,11 +18,7 @@ const MOST_ENDED = 20;
 export const myLeases = signal<readonly MyLease[]>(stored());
 
 effect(() => {
-  try {
-    sessionStorage.setItem(KEY, JSON.stringify(myLeases.value));
-  } catch {
-    // Without a storage, or with a full one, they live as long as the page.
-  }
+  remember('sessionStorage', KEY, JSON.stringify(myLeases.value));
 });
 
 /** Newest first. */
@@ -65,10 +62,14 @@ function set(leases: readonly MyLease[]): void {
   myLeases.value = leases.filter((lease) => !isOver(lease) || ++ended <= MOST_ENDED);
 }
 
+function isLease(value: unknown): value is MyLease {
+  return typeof value === 'object' && value !== null && 'lease_id' in value && 'expires_at' in value;
+}
+
 function stored(): MyLease[] {
   try {
-    const value: unknown = JSON.parse(sessionStorage.getItem(KEY) ?? '[]');
-    return Array.isArray(value) ? (value as MyLease[]) : [];
+    const value: unknown = JSON.parse(recall('sessionStorage', KEY) ?? '[]');
+    return Array.isArray(value) ? value.filter(isLease) : [];
   } catch {
     return [];
   }

@@ -62,6 +62,32 @@ test('a clock that was set is believed', () => {
   expect(Math.abs(clock.now() - (NOON - 30_000))).toBeLessThanOrEqual(11);
 });
 
+test('after the machine has slept the time that passed is known, though the monotonic clock stood still', () => {
+  const page = { now: 1000, slept: 0 };
+  const clock = new ServerClock(
+    () => page.now,
+    () => NOON - 3_600_000 + page.now + page.slept,
+  );
+  clock.readAnswer(iso(NOON), clock.steady() - 10, clock.steady());
+  page.slept = 600_000;
+  page.now += 500;
+  expect(Math.abs(clock.now() - (NOON + 600_500))).toBeLessThanOrEqual(11);
+  // A reader's clock that was set looks the same, until the next answer.
+  page.slept += 86_400_000;
+  expect(clock.now()).toBeGreaterThan(NOON + 86_400_000);
+  clock.readAnswer(iso(NOON + 600_600), clock.steady() - 10, clock.steady());
+  expect(Math.abs(clock.now() - (NOON + 600_600))).toBeLessThanOrEqual(11);
+  page.slept -= 7_200_000;
+  expect(Math.abs(clock.now() - (NOON + 600_600))).toBeLessThanOrEqual(11);
+});
+
+test('an answer without a time tells nothing', () => {
+  const clock = clockAt({ now: 0 });
+  clock.readAnswer('', 0, 0);
+  clock.readEvent('soon', 0);
+  expect(clock.now()).toBe(NOON - 3_600_000);
+});
+
 test('a missing or odd Date header tells nothing', () => {
   const page = { now: 0 };
   const clock = clockAt(page);

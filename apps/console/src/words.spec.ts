@@ -1,5 +1,5 @@
 import type { Pool } from './api.js';
-import { countdown, duration, policyInWords, reasonInWords } from './words.js';
+import { count, countdown, duration, generateFirst, number, numberIn, policyInWords, reasonInWords } from './words.js';
 
 const POOL: Pool = {
   name: 'default',
@@ -41,6 +41,50 @@ test.each([
   [90_000_000, '1 d 1 h'],
 ])('%d ms left are shown as %s', (ms, words) => {
   expect(countdown(ms)).toBe(words);
+});
+
+test.each<[string, number]>([
+  ['120', 120],
+  [' 1.5 ', 1.5],
+  ['1,5', 1.5],
+  ['.5', 0.5],
+  ['-1', -1],
+  ['1,000', 1_000],
+  ['1,000,000', 1_000_000],
+  ['1,234.5', 1_234.5],
+  ['1.234,5', 1_234.5],
+  ['1.000.000', 1_000_000],
+  ['1.500', 1.5],
+  ['1 000', 1_000],
+  ['1\u202f000\u202f000', 1_000_000],
+  ['1\u00a0234,5', 1_234.5],
+  ['1’000', 1_000],
+])('%j is read as %d', (text, value) => {
+  expect(numberIn(text, 'en')).toBe(value);
+});
+
+test('a single point groups where the reader’s language groups by points', () => {
+  expect(numberIn('1.000', 'de')).toBe(1_000);
+  expect(numberIn('1.5', 'de')).toBe(1.5);
+});
+
+test('every number is read as it is written here', () => {
+  for (const n of [0, 7, 999, 1_000, 12_345, 1_000_000]) expect(numberIn(number(n))).toBe(n);
+});
+
+test.each(['abc', '1,00,000', '1e3', '0x10', 'Infinity', '1.2.3', '1,000,00', '9007199254740993', '--1'])(
+  '%j is no number, and goes to the service as it is',
+  (text) => expect(numberIn(text, 'en')).toBe(text),
+);
+
+test('nothing is no number at all', () => expect(numberIn('  ')).toBeUndefined());
+
+test('one is one, and an elastic pool that refused says what would help', () => {
+  expect(count(1, 'token')).toBe('1 token');
+  expect(generateFirst({ kind: 'fixed', size: 5 }, 0)).toBe('');
+  expect(generateFirst({ kind: 'elastic', size: 5 }, 5)).toBe('');
+  expect(generateFirst({ kind: 'elastic', size: 5 }, 4)).toBe(' 1 more token may be generated.');
+  expect(generateFirst({ kind: 'elastic', size: 5 }, 0)).toContain('generate one first');
 });
 
 test('the policy of the fixed pool in words', () => {

@@ -72,10 +72,46 @@ function quotas({ max_per_user, max_per_key }: Policy): string[] {
   return limits.length === 0 ? [] : [`At a time ${limits.join(' and ')} at most.`];
 }
 
+/** What an elastic pool that refused has to offer: a token is generated before it can be allocated. */
+export function generateFirst({ kind, size }: Pick<Pool, 'kind' | 'size'>, total: number): string {
+  if (kind === 'fixed' || total >= size) return '';
+  return total === 0
+    ? ' This pool has no tokens yet: generate one first.'
+    : ` ${count(size - total, 'more token')} may be generated.`;
+}
+
 export const count = (n: number, thing: string): string => `${number(n)} ${thing}${n === 1 ? '' : 's'}`;
 
 const NUMBER = new Intl.NumberFormat('en');
 export const number = (n: number): string => NUMBER.format(n);
+
+/** Groups of three after commas, points, apostrophes or spaces, then perhaps a decimal sign that is another one. */
+const GROUPED = /^(-?\d{1,3})(?:([,.'’_\s])(\d{3}(?:\2\d{3})*))(?:([,.])(\d+))?$/u;
+
+/**
+ * The number that was typed, in the form in which this page or the reader's language writes it; undefined for nothing,
+ * the text itself for what is none, so that the service refuses it. "1,000" is a thousand, as it is written here; "1.000"
+ * is one only where points group.
+ */
+export function numberIn(text: string, language?: string): number | undefined {
+  const typed = text.trim();
+  if (typed === '') return undefined;
+  const value = Number(plain(typed, language));
+  // What a double rounds would be another number than the one typed.
+  return Number.isFinite(value) && Math.abs(value) <= Number.MAX_SAFE_INTEGER ? value : (text as unknown as number);
+}
+
+function plain(typed: string, language?: string): string {
+  const [, first, mark, rest, decimal, fraction] = GROUPED.exec(typed) ?? [];
+  const isDecimalPoint = mark === '.' && decimal === undefined && rest!.length === 3 && !pointsGroup(language);
+  if (mark !== undefined && mark !== decimal && !isDecimalPoint) {
+    return first! + rest!.replaceAll(mark, '') + (fraction === undefined ? '' : `.${fraction}`);
+  }
+  return /^-?(\d+([.,]\d*)?|[.,]\d+)$/.test(typed) ? typed.replace(',', '.') : 'none';
+}
+
+const pointsGroup = (language?: string): boolean =>
+  new Intl.NumberFormat(language).formatToParts(1e6).some(({ type, value }) => type === 'group' && value === '.');
 
 /** Enough of a UUID to tell it from its neighbours. */
 export const shortId = (id: string): string => id.slice(0, 8);

@@ -15,13 +15,35 @@ const TYPES: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
 };
 
+const PAGE = 'index.html';
+/** No page of the console is that far down. */
+const MOST_DEPTH = 10;
+
 @Injectable()
 export class ConsoleFiles {
   #files: ReadonlyMap<string, KeptFile> | undefined;
+  readonly #pages = new Map<number, KeptFile | undefined>();
 
   /** @param name with `/` between folders; undefined when the build has made no such file */
   find(name: string): KeptFile | undefined {
     return (this.#files ??= readFiles(join(projectFolder(), 'dist/console'))).get(name);
+  }
+
+  /**
+   * The one page, which names its files relative to the address that the browser has: so a proxy may serve the console
+   * below a path of its own. One a depth is kept.
+   * @param depth how many slashes come after "/console"
+   */
+  page(depth: number): KeptFile | undefined {
+    if (depth > MOST_DEPTH) return undefined;
+    if (!this.#pages.has(depth)) {
+      const base = depth === 0 ? 'console/' : '../'.repeat(depth - 1);
+      this.#pages.set(
+        depth,
+        this.find(PAGE)?.edited((html) => html.replaceAll('="./', `="${base}`)),
+      );
+    }
+    return this.#pages.get(depth);
   }
 }
 

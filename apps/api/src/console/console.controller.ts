@@ -9,8 +9,6 @@ import { CONSOLE_HEADERS } from '../http/page-headers.js';
 import { HttpProblem } from '../http/problem.js';
 import { ConsoleFiles } from './console-files.js';
 
-const PAGE = 'index.html';
-
 @Public()
 @ApiExcludeController()
 @Controller()
@@ -18,7 +16,8 @@ export class ConsoleController {
   constructor(private readonly files: ConsoleFiles) {}
 
   @Get()
-  @Redirect('/console', 302)
+  // Relative, as all that the console is told: a proxy may serve it below a path of its own.
+  @Redirect('console', 302)
   home(): void {}
 
   @Get('console/assets/:name')
@@ -31,7 +30,8 @@ export class ConsoleController {
 
   @Get(['console', 'console/*path'])
   page(@Req() req: Request, @Res() res: Response): void {
-    const file = this.files.find(PAGE);
+    // As the browser has it: what is routed by may have been put into another form.
+    const file = this.files.page(req.originalUrl.split('?', 1)[0]!.split('/').length - 2);
     if (!file) throw new HttpProblem('route_not_found', 'the console is not built: npm run build');
     send(req, res, file, 'no-cache');
   }

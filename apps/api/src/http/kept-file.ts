@@ -19,6 +19,11 @@ export class KeptFile {
     this.#etag = `W/"${createHash('sha256').update(this.#content).digest('base64url').slice(0, 22)}"`;
   }
 
+  /** Another one, kept for itself. */
+  edited(edit: (text: string) => string): KeptFile {
+    return new KeptFile(this.type, edit(this.#content.toString()));
+  }
+
   /** Or says that the client has it already. @param caching `Cache-Control` */
   send(req: Request, res: Response, caching: string): void {
     res.setHeader('cache-control', caching);

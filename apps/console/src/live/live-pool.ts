@@ -218,7 +218,7 @@ export class LivePool {
 
   async #readTokens(): Promise<{ all: Token[]; isWhole: boolean }> {
     const all: Token[] = [];
-    for (let cursor: string | null = ''; cursor !== null && all.length < MOST_TOKENS;) {
+    for (let cursor: string | null = ''; cursor !== null && all.length < MOST_TOKENS && !this.#isStopped;) {
       const page: { tokens: Token[]; next_cursor: string | null } = await api.tokens({
         pool: this.name,
         limit: PAGE,
@@ -261,7 +261,7 @@ export class LivePool {
   #happened(event: PoolEvent): void {
     const received = performance.now();
     this.#lastEventAt = received;
-    serverClock.readEvent(event.recorded_at, received);
+    serverClock.readEvent(event.recorded_at, serverClock.steady());
     try {
       const applied = this.#state!.apply(event);
       if (applied === null) return;

@@ -10,7 +10,7 @@ import { UtilisationBar } from '../pool/utilisation-bar.js';
 import { Icon } from '../ui/icon.js';
 import { Link } from '../ui/link.js';
 import { Problem } from '../ui/problem.js';
-import { number, policyInWords } from '../words.js';
+import { count, number, policyInWords } from '../words.js';
 import './overview.css';
 
 /** There is no stream of all pools. */
@@ -89,13 +89,19 @@ function PoolCard({ pool }: { readonly pool: Pool }) {
         <span class="badge">{pool.kind}</span>
       </div>
       <p class="pool-card-count">
-        <strong>{number(active)}</strong> of {number(total)} held
+        {total === 0 ? (
+          'No tokens yet'
+        ) : (
+          <>
+            <strong>{number(active)}</strong> of {number(total)} held
+          </>
+        )}
         <span class="percent">{total > 0 && `${Math.round((active / total) * 100)}%`}</span>
       </p>
       <UtilisationBar held={active} total={total} />
       <p class="note">
         {number(available)} free
-        {pool.kind === 'elastic' && `, up to ${number(pool.size)} tokens`}
+        {pool.kind === 'elastic' && `, up to ${count(pool.size, 'token')}`}
       </p>
       <ul class="policy">
         {policyInWords(pool).map((sentence) => (

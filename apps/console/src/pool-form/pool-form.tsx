@@ -4,10 +4,10 @@ import { useSignal } from '@preact/signals';
 import { api, type Policy, type Pool } from '../api.js';
 import { Dialog } from '../ui/dialog.js';
 import { DialogFoot } from '../ui/dialog-foot.js';
-import { ChoiceField, InputField, numberIn, problemOf } from '../ui/field.js';
+import { ChoiceField, InputField, problemOf } from '../ui/field.js';
 import { Problem } from '../ui/problem.js';
 import { useAction } from '../ui/use-action.js';
-import { duration, number, policyInWords } from '../words.js';
+import { duration, number, numberIn, policyInWords } from '../words.js';
 import './pool-form.css';
 
 interface Props {
@@ -101,7 +101,13 @@ export function PoolForm({ pool, onDone, onClose }: Props) {
   };
 
   return (
-    <Dialog title={pool ? `Change ${pool.name}` : 'Create a pool'} onClose={onClose} wide>
+    <Dialog
+      title={pool ? `Change ${pool.name}` : 'Create a pool'}
+      onClose={onClose}
+      wide
+      isBusy={action.isBusy.value}
+      refusal={action.problem.value}
+    >
       <form class="form pool-form" noValidate onSubmit={(event) => void submit(event)}>
         {!pool && (
           <InputField
@@ -277,8 +283,8 @@ export function PoolForm({ pool, onDone, onClose }: Props) {
           {pool && <p class="note">Leases that are open keep the time they were promised.</p>}
         </aside>
         {isElsewhere && problem.code !== 'pool_exists' && <Problem>{problem.message}</Problem>}
-        <DialogFoot onClose={onClose}>
-          <button type="submit" class="button primary" disabled={action.isBusy.value}>
+        <DialogFoot>
+          <button type="submit" class="button primary" aria-disabled={action.isBusy.value}>
             {pool ? 'Change pool' : 'Create pool'}
           </button>
         </DialogFoot>
@@ -289,8 +295,8 @@ export function PoolForm({ pool, onDone, onClose }: Props) {
 
 /** "120" reads better with "2 min" beside it. */
 function inWords(seconds: string): string {
-  const value = Number(seconds);
-  return seconds.trim() !== '' && value >= 60 ? `${duration(value)}. ` : '';
+  const value = Number(numberIn(seconds));
+  return value >= 60 ? `${duration(value)}. ` : '';
 }
 
 const draftOf = (pool: Pool): Draft => ({
@@ -341,7 +347,7 @@ function changeOf(pool: Pool, draft: Draft): Partial<Policy> {
 
 /** The draft as a policy, whatever state it is in. */
 function spoken(draft: Draft): Policy & Pick<Pool, 'kind'> {
-  const value = (text: string): number => Number(text.replace(',', '.')) || 0;
+  const value = (text: string): number => Number(numberIn(text)) || 0;
   const orNone = (text: string): number | null => (text.trim() === '' ? null : value(text));
   return {
     kind: draft.kind,

@@ -7,7 +7,7 @@ import { isEnd } from '../live/event-log.js';
 import { kindOf } from '../live/pool-state.js';
 import { UserId } from '../ui/id.js';
 import { Ago } from '../ui/time.js';
-import { duration, KIND_WORDS, reasonInWords, shortId } from '../words.js';
+import { duration, KIND_WORDS, number, reasonInWords, shortId } from '../words.js';
 import './activity.css';
 
 interface Props {
@@ -33,7 +33,7 @@ export function Activity({ live, matches, onSelect }: Props) {
     <section class="card activity" aria-labelledby="activity-title">
       <header class="card-head">
         <h2 id="activity-title">What just happened</h2>
-        {missed > 0 && <span class="note">paused, {missed} newer</span>}
+        {missed > 0 && <span class="note">paused, {number(missed)} newer</span>}
       </header>
       {kept.current.length === 0 ? (
         <p class="empty">{matches === null ? 'Nothing has happened yet.' : 'Nothing lately that matches.'}</p>

@@ -1,42 +1,49 @@
 // Allocating: one token, ten, or with all that may be said of the lease.
 
 import { useSignal } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+import { abreast } from '../abreast.js';
 import { api, ApiError, type AllocateRequest, type Grant, type Pool } from '../api.js';
 import { keepLease } from '../my-leases.js';
 import { Dialog } from '../ui/dialog.js';
 import { DialogFoot } from '../ui/dialog-foot.js';
-import { Field, InputField, numberIn, problemOf } from '../ui/field.js';
+import { Field, InputField, problemOf } from '../ui/field.js';
 import { Icon } from '../ui/icon.js';
 import { Problem } from '../ui/problem.js';
 import { useAction, type Action } from '../ui/use-action.js';
-import { count, duration, shortId } from '../words.js';
+import { count, duration, generateFirst, number, numberIn, shortId } from '../words.js';
 
 /** At a time, in the dialog. */
 const MOST = 500;
-/** Asked at once. */
-const ABREAST = 20;
 
 interface Props {
   readonly pool: Pool;
+  /** How many tokens there are now. */
+  readonly total: number;
   readonly action: Action;
   /** What was done, for whoever does not see it. */
   readonly say: (words: string) => void;
 }
 
-export function Allocate({ pool, action, say }: Props) {
+export function Allocate({ pool, total, action, say }: Props) {
   const isAsking = useSignal(false);
   const allocate = (howMany: number): Promise<boolean> =>
-    action.run(async () => say(outcome(await allocateMany({ pool: pool.name }, howMany))));
+    action.run(async () => say(outcome(await allocateMany({ pool: pool.name }, howMany, generateFirst(pool, total)))));
   return (
     <>
       <div class="button-group">
-        <button type="button" class="button primary" disabled={action.isBusy.value} onClick={() => void allocate(1)}>
+        <button
+          type="button"
+          class="button primary"
+          aria-disabled={action.isBusy.value}
+          onClick={() => void allocate(1)}
+        >
           <Icon name="plus" /> Allocate
         </button>
         <button
           type="button"
           class="button primary"
-          disabled={action.isBusy.value}
+          aria-disabled={action.isBusy.value}
           title="Allocate ten tokens"
           onClick={() => void allocate(10)}
         >
@@ -52,24 +59,33 @@ export function Allocate({ pool, action, say }: Props) {
           <span class="unseen">Allocate with options</span>
         </button>
       </div>
-      {isAsking.value && <AllocateDialog pool={pool} say={say} onClose={() => (isAsking.value = false)} />}
+      {isAsking.value && (
+        <AllocateDialog pool={pool} total={total} say={say} onClose={() => (isAsking.value = false)} />
+      )}
     </>
   );
 }
 
 interface DialogProps {
   readonly pool: Pool;
+  readonly total: number;
   readonly say: (words: string) => void;
   readonly onClose: () => void;
 }
 
-function AllocateDialog({ pool, say, onClose }: DialogProps) {
+function AllocateDialog({ pool, total, say, onClose }: DialogProps) {
   const action = useAction();
   const howMany = useSignal('1');
   const userId = useSignal('');
   const seconds = useSignal('');
   const metadata = useSignal('');
   const ownProblem = useSignal<{ readonly field: string; readonly words: string } | null>(null);
+  const taken = useSignal(0);
+  /** Of how many, while it is under way. */
+  const wanted = useSignal(0);
+  const stopped = useSignal('');
+  const stop = useRef<AbortController | null>(null);
+  useEffect(() => () => stop.current?.abort(), []);
   const problem = action.problem.value;
   const problemAt = (field: string): string | null =>
     ownProblem.value?.field === field ? ownProblem.value.words : problemOf(problem, field);
@@ -94,12 +110,26 @@ function AllocateDialog({ pool, say, onClose }: DialogProps) {
       ...(ttl !== undefined && { ttl_seconds: ttl }),
       ...(given !== undefined && { metadata: given as Record<string, unknown> }),
     };
-    const worked = await action.run(async () => say(outcome(await allocateMany(request, n!))));
-    if (worked) onClose();
+    if (action.isBusy.peek()) return;
+    const { signal } = (stop.current = new AbortController());
+    [taken.value, wanted.value, stopped.value] = [0, n!, ''];
+    const worked = await action.run(async () => {
+      const grants = await allocateMany(request, n!, generateFirst(pool, total), { signal, took: () => taken.value++ });
+      if (grants.length < n!) stopped.value = `Stopped: ${number(grants.length)} of ${count(n!, 'token')} were taken.`;
+      say(stopped.value || outcome(grants));
+    });
+    if (worked && stopped.peek() === '') onClose();
   };
 
   return (
-    <Dialog title={`Allocate from ${pool.name}`} onClose={onClose}>
+    <Dialog
+      title={`Allocate from ${pool.name}`}
+      onClose={onClose}
+      isBusy={action.isBusy.value}
+      onStop={() => stop.current?.abort()}
+      isDone={stopped.value !== ''}
+      refusal={ownProblem.value ?? problem}
+    >
       <form class="form" noValidate onSubmit={(event) => void submit(event)}>
         <InputField
           label="How many"
@@ -152,8 +182,17 @@ function AllocateDialog({ pool, say, onClose }: DialogProps) {
           )}
         </Field>
         {isElsewhere && <Problem>{problem.message}</Problem>}
-        <DialogFoot onClose={onClose}>
-          <button type="submit" class="button primary" disabled={action.isBusy.value}>
+        {action.isBusy.value && (
+          <p class="note">
+            <progress value={taken.value} max={wanted.value} aria-label="Taken" /> {number(taken.value)} of{' '}
+            {number(wanted.value)} taken…
+          </p>
+        )}
+        <p class={stopped.value === '' ? 'unseen' : 'note'} role="status">
+          {stopped.value}
+        </p>
+        <DialogFoot leave={action.isBusy.value ? 'Stop' : stopped.value === '' ? 'Cancel' : 'Close'}>
+          <button type="submit" class="button primary" aria-disabled={action.isBusy.value}>
             Allocate
           </button>
         </DialogFoot>
@@ -174,30 +213,33 @@ function parsed(text: string): unknown {
   }
 }
 
-/** Those that were granted are kept. @throws ApiError of the first that was not, saying how many were */
-async function allocateMany(request: AllocateRequest, howMany: number): Promise<Grant[]> {
+interface Progress {
+  readonly signal: AbortSignal;
+  readonly took: () => void;
+}
+
+/** Those that were granted are kept; fewer than asked for after a stop. @throws ApiError of the first that was not */
+async function allocateMany(
+  request: AllocateRequest,
+  howMany: number,
+  ifNoneIsFree: string,
+  progress?: Progress,
+): Promise<Grant[]> {
   const grants: Grant[] = [];
-  let failure: unknown = null;
-  let left = howMany;
-  const worker = async (): Promise<void> => {
-    while (failure === null && left-- > 0) {
-      try {
-        const grant = await api.allocate(request);
-        grants.push(grant);
-        keepLease(grant);
-      } catch (error) {
-        failure ??= error;
-      }
-    }
+  const one = async (): Promise<void> => {
+    const grant = await api.allocate(request);
+    grants.push(grant);
+    keepLease(grant);
+    progress?.took();
   };
-  await Promise.all(Array.from({ length: Math.min(ABREAST, howMany) }, worker));
-  if (failure === null) return grants;
-  if (!(failure instanceof ApiError)) throw failure as Error;
-  if (grants.length === 0) throw failure;
-  throw new ApiError(
-    failure.code,
-    `${count(grants.length, 'token')} of ${howMany} allocated, then: ${failure.message}`,
-  );
+  try {
+    await abreast(howMany, one, progress?.signal);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    const done = grants.length === 0 ? '' : `${count(grants.length, 'token')} of ${number(howMany)} allocated, then: `;
+    throw new ApiError(error.code, done + error.message + (error.code === 'pool_exhausted' ? ifNoneIsFree : ''));
+  }
+  return grants;
 }
 
 function outcome(grants: readonly Grant[]): string {

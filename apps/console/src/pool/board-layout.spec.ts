@@ -17,6 +17,23 @@ test.each([
   expect(size).toBeGreaterThanOrEqual(7);
 });
 
+test.each([
+  [10_000, 1_097, 1],
+  [10_000, 1_097, 1.25],
+  [10_000, 801, 1.5],
+  [100, 760, 1.1],
+  [2_500, 333, 2],
+])('%d cells in %d pixels at a ratio of %d begin and end with a device pixel', (count, width, ratio) => {
+  const layout = layoutOf(count, width, ratio);
+  const offGrid = (pixels: number): number => Math.abs(pixels * ratio - Math.round(pixels * ratio));
+  expect(offGrid(layout.size)).toBeLessThan(1e-6);
+  for (let index = 0; index < count; index += 37) {
+    const { x, y } = placeOf(layout, index);
+    expect(offGrid(x)).toBeLessThan(1e-6);
+    expect(offGrid(y)).toBeLessThan(1e-6);
+  }
+});
+
 test('a hundred cells are large enough for words', () => {
   expect(layoutOf(100, 760).size).toBeGreaterThanOrEqual(44);
 });

@@ -4,6 +4,8 @@ export interface BoardLayout {
   readonly count: number;
   readonly columns: number;
   readonly rows: number;
+  /** Device pixels a pixel. Cells begin and end with one: what lies between two leaves lines behind. */
+  readonly ratio: number;
   /** From one cell to the next, in pixels. */
   readonly pitch: number;
   /** Of a cell without the gap after it, in pixels. */
@@ -17,14 +19,16 @@ const COMFORTABLE = 430;
 const LEAST = 10;
 const MOST = 92;
 
-export function layoutOf(count: number, width: number): BoardLayout {
+export function layoutOf(count: number, width: number, ratio = 1): BoardLayout {
   const ideal = Math.sqrt((width * COMFORTABLE) / Math.max(count, 1));
   const wanted = Math.min(Math.max(ideal, LEAST), MOST);
-  const columns = Math.max(Math.ceil(width / wanted), 1);
-  const pitch = Math.min(Math.floor((width / columns) * 4) / 4, MOST);
+  const snapped = (pixels: number): number => Math.floor(pixels * ratio) / ratio;
+  const pitch = Math.min(snapped(width / Math.max(Math.ceil(width / wanted), 1)), snapped(MOST));
+  // What was cut off makes room for more columns.
+  const columns = Math.max(Math.floor(width / pitch), 1);
   const rows = Math.ceil(count / columns);
-  const gap = pitch >= 32 ? 6 : pitch >= 18 ? 3 : 2;
-  return { count, columns, rows, pitch, size: pitch - gap, width, height: Math.max(rows * pitch, pitch) };
+  const gap = snapped(pitch >= 32 ? 6 : pitch >= 18 ? 3 : 2);
+  return { count, columns, rows, ratio, pitch, size: pitch - gap, width, height: Math.max(rows * pitch, pitch) };
 }
 
 /** The index of the cell at this point of the board; -1 beside all cells. */

@@ -96,12 +96,13 @@ export class BoardPainter {
 
   /** Everything is painted anew. */
   resize(layout: BoardLayout): void {
-    this.#ratio = devicePixelRatio;
+    this.#ratio = layout.ratio;
     this.#layout = layout;
     this.canvas.width = Math.round(layout.width * this.#ratio);
     this.canvas.height = Math.round(layout.height * this.#ratio);
-    this.canvas.style.width = `${layout.width}px`;
-    this.canvas.style.height = `${layout.height}px`;
+    // Of whole device pixels: a canvas that is stretched by half a pixel blurs all of them.
+    this.canvas.style.width = `${this.canvas.width / this.#ratio}px`;
+    this.canvas.style.height = `${this.canvas.height / this.#ratio}px`;
     this.#context.setTransform(this.#ratio, 0, 0, this.#ratio, 0, 0);
     this.#looks = [];
   }

@@ -41,7 +41,7 @@ export function Board({ live, pool, matches, selected, onSelect }: Props) {
     let colours = paint();
     const fit = (to: number): void => {
       width = to;
-      layout.value = layoutOf(live.state?.tokens.length ?? 0, width);
+      layout.value = layoutOf(live.state?.tokens.length ?? 0, width, devicePixelRatio);
       painter.resize(layout.value);
     };
     resize.observe(frame.current!);
@@ -50,7 +50,8 @@ export function Board({ live, pool, matches, selected, onSelect }: Props) {
       const { state, flashes } = live;
       if (state === null || width === 0) return;
       live.lapse();
-      if (state.tokens.length !== layout.peek()?.count) fit(width);
+      const { count, ratio } = layout.peek()!;
+      if (state.tokens.length !== count || ratio !== devicePixelRatio) fit(width);
       if (colours !== paint()) {
         colours = paint();
         painter.recolour();

@@ -32,11 +32,12 @@ export function Charts({ pool, series, since }: Props) {
     return total === 0 ? 'no tokens' : `${Math.round(((series.held[i] ?? 0) / total) * 100)}%`;
   };
   const last = times.length - 1;
+  const most = Math.max(...known(series.held).map((value) => value ?? 0));
   return (
     <div class="charts">
       <Chart
         title="Tokens held"
-        summary={`Now ${number(series.held[last] ?? 0)} of ${number(series.total[last] ?? 0)} are held, ${utilisation(last)}; at most ${number(Math.max(...series.held, 0))} were.`}
+        summary={`Now ${number(series.held[last] ?? 0)} of ${number(series.total[last] ?? 0)} are held, ${utilisation(last)}; at most ${number(most)} were.`}
         times={times}
         format={number}
         series={[

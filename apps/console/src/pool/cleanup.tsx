@@ -28,23 +28,29 @@ export function CleanupDialog({ pool, live, say, onClose }: Props) {
     if (worked) onClose();
   };
   return (
-    <Dialog title={`Clean up ${pool.name}`} onClose={onClose}>
+    <Dialog
+      title={`Clean up ${pool.name}`}
+      onClose={onClose}
+      isBusy={action.isBusy.value}
+      refusal={action.problem.value}
+    >
       <p>
         {held === 0 ? (
           'No token of this pool is held at the moment.'
         ) : (
           <>
-            This ends <strong>{count(held, 'lease')}</strong> at once. Whoever holds one of them loses the token without
-            being asked, and the audit says “cleanup”. It cannot be taken back.
+            This ends <strong>{count(held, 'lease')}</strong> at once. Who holds {held === 1 ? 'it' : 'one of them'}{' '}
+            loses the token without being asked, and the audit says “cleanup”. It cannot be taken back.
           </>
         )}
       </p>
       {action.problem.value && <Problem>{action.problem.value.message}</Problem>}
-      <DialogFoot onClose={onClose}>
+      <DialogFoot>
         <button
           type="button"
           class="button danger"
-          disabled={action.isBusy.value || held === 0}
+          disabled={held === 0}
+          aria-disabled={action.isBusy.value}
           onClick={() => void cleanUp()}
         >
           End {count(held, 'lease')}

@@ -5,7 +5,7 @@ import type { Pool } from '../api.js';
 import type { Summary } from '../live/event-log.js';
 import type { LivePool } from '../live/live-pool.js';
 import { seconds } from '../ui/tick.js';
-import { duration, number } from '../words.js';
+import { count, duration, number } from '../words.js';
 import { UtilisationBar } from './utilisation-bar.js';
 import './figures.css';
 
@@ -15,7 +15,7 @@ interface Props {
   readonly summary: Summary;
   /** Of the summary, in words: "15 min". */
   readonly period: string;
-  /** Of the summary, in seconds; less where less is known. */
+  /** Of the summary, in seconds; less where less was read. */
   readonly periodSeconds: number;
 }
 
@@ -23,13 +23,18 @@ export function Figures({ live, pool, summary, period, periodSeconds }: Props) {
   void seconds.value;
   const { held, total } = live.present();
   const { granted } = summary.counts;
-  const perMinute = periodSeconds > 0 ? (granted / periodSeconds) * 60 : 0;
   return (
     <dl class="figures">
       <div class="figure utilisation">
         <dt>Held</dt>
         <dd>
-          <strong>{number(held)}</strong> of {number(total)} tokens
+          {total === 0 ? (
+            'No tokens yet'
+          ) : (
+            <>
+              <strong>{number(held)}</strong> of {count(total, 'token')}
+            </>
+          )}
           <span class="percent">{total === 0 ? '' : `${Math.round((held / total) * 100)}%`}</span>
         </dd>
         <UtilisationBar held={held} total={total} />
@@ -39,7 +44,7 @@ export function Figures({ live, pool, summary, period, periodSeconds }: Props) {
         </dd>
       </div>
       <Figure name="Granted" note={`in ${period}`}>
-        {number(granted)} <small>{rate(perMinute)}</small>
+        {number(granted)} <small>{rate(granted, periodSeconds)}</small>
       </Figure>
       <Figure name="Held for, median" note={`leases that ended in ${period}`}>
         {summary.medianHeld === null ? '–' : duration(summary.medianHeld / 1000)}
@@ -76,7 +81,10 @@ function evictedNote({ on_exhausted }: Pool, { counts, youngEvictions }: Summary
   return youngEvictions === 0 ? 'none younger than a minute' : `${number(youngEvictions)} younger than a minute`;
 }
 
-function rate(perMinute: number): string {
+/** Of at least a minute: a shorter time says nothing of one. */
+function rate(granted: number, overSeconds: number): string {
+  if (!(overSeconds >= 60)) return '';
+  const perMinute = (granted / overSeconds) * 60;
   if (perMinute >= 600) return `${number(Math.round(perMinute / 60))} a second`;
   return perMinute >= 10 ? `${Math.round(perMinute)} a minute` : `${Math.round(perMinute * 10) / 10} a minute`;
 }

@@ -10,7 +10,7 @@ import { Problem } from '../ui/problem.js';
 import { now, seconds } from '../ui/tick.js';
 import { Ago, TimeLeft } from '../ui/time.js';
 import { useAction } from '../ui/use-action.js';
-import { duration, END_WORDS, number, shortId } from '../words.js';
+import { count, duration, END_WORDS, number, shortId } from '../words.js';
 import './leases.css';
 
 interface Props {
@@ -42,7 +42,7 @@ export function Leases({ pool, onSelect }: Props) {
           {all.slice(0, SHOWN).map((lease) => (
             <LeaseItem key={lease.fence} lease={lease} pool={pool} onSelect={onSelect} />
           ))}
-          {all.length > SHOWN && <li class="note">and {number(all.length - SHOWN)} older ones</li>}
+          {all.length > SHOWN && <li class="note">and {count(all.length - SHOWN, 'older one')}</li>}
         </ul>
       )}
     </section>
@@ -91,11 +91,16 @@ function LeaseItem({ lease, pool, onSelect }: Props & { readonly lease: MyLease 
           </span>
           <CopyButton text={lease_id} what="the handle" />
           {pool.renewable && (
-            <button type="button" class="button small" disabled={action.isBusy.value} onClick={() => void keepAlive()}>
+            <button
+              type="button"
+              class="button small"
+              aria-disabled={action.isBusy.value}
+              onClick={() => void keepAlive()}
+            >
               Keep alive
             </button>
           )}
-          <button type="button" class="button small" disabled={action.isBusy.value} onClick={() => void release()}>
+          <button type="button" class="button small" aria-disabled={action.isBusy.value} onClick={() => void release()}>
             Release
           </button>
         </div>

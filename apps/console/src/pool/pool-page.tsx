@@ -103,7 +103,10 @@ function LoadedPool({ live, pool }: { readonly live: LivePool; readonly pool: Po
     [second, version, period, log],
   );
   useEffect(() => live.readBackTo(from - pool.ttl_seconds * 1000), [period, log]);
-  const periodWords = duration(period.seconds);
+  // What was not read is not counted, so it is not spoken of either.
+  const knownSeconds = Number.isFinite(known) ? Math.max((serverClock.now() - known) / 1000, 0) : 0;
+  const periodSeconds = Math.min(period.seconds, knownSeconds);
+  const periodWords = duration(periodSeconds);
 
   const mine = new Set(
     myLeases.value.filter((lease) => lease.pool === name && !isOver(lease)).map((lease) => lease.fence),
@@ -138,11 +141,16 @@ function LoadedPool({ live, pool }: { readonly live: LivePool; readonly pool: Po
                 <Icon name="sweep" /> Clean up…
               </button>
               {pool.kind === 'elastic' && (
-                <button type="button" class="button" disabled={generating.isBusy.value} onClick={() => void generate()}>
+                <button
+                  type="button"
+                  class="button"
+                  aria-disabled={generating.isBusy.value}
+                  onClick={() => void generate()}
+                >
                   <Icon name="plus" /> Generate
                 </button>
               )}
-              <Allocate pool={pool} action={allocating} say={say} />
+              <Allocate pool={pool} total={live.present().total} action={allocating} say={say} />
             </div>
             {allocating.problem.value && (
               <Problem onClose={allocating.forget}>{allocating.problem.value.message}</Problem>
@@ -162,13 +170,7 @@ function LoadedPool({ live, pool }: { readonly live: LivePool; readonly pool: Po
           period={periodWords}
           onChange={() => (dialog.value = 'change')}
         />
-        <Figures
-          live={live}
-          pool={pool}
-          summary={figures.summary}
-          period={periodWords}
-          periodSeconds={Math.min(period.seconds, (serverClock.now() - known) / 1000)}
-        />
+        <Figures live={live} pool={pool} summary={figures.summary} period={periodWords} periodSeconds={periodSeconds} />
 
         <div class="columns">
           <section class="card tokens" aria-labelledby="tokens-title">
@@ -225,7 +227,12 @@ function LoadedPool({ live, pool }: { readonly live: LivePool; readonly pool: Po
             {live.state?.tokens.length === 0 ? (
               <div class="empty">
                 <p>This pool has no tokens yet.</p>
-                <button type="button" class="button" disabled={generating.isBusy.value} onClick={() => void generate()}>
+                <button
+                  type="button"
+                  class="button"
+                  aria-disabled={generating.isBusy.value}
+                  onClick={() => void generate()}
+                >
                   <Icon name="plus" /> Generate the first one
                 </button>
               </div>

@@ -19,7 +19,8 @@ export function TooSmall({ pool, summary: { youngEvictions, youngest }, period, 
     <Banner kind="warning">
       <strong>This pool is too small for its users.</strong> In the last {period}, {count(youngEvictions, 'lease')}{' '}
       younger than a minute {were} evicted to serve somebody else
-      {youngest !== null && <>, the youngest after {duration(youngest / 1000)}</>}. {pool.size} tokens do not suffice.{' '}
+      {youngest !== null && <>, the youngest after {duration(youngest / 1000)}</>}. {count(pool.size, 'token')}{' '}
+      {pool.size === 1 ? 'does' : 'do'} not suffice.{' '}
       <button type="button" class="link" onClick={onChange}>
         Make it larger
       </button>

@@ -2,13 +2,14 @@
 
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
+import { abreast } from '../abreast.js';
 import { api, ApiError, type Token, type TokenEvent } from '../api.js';
 import { givenKey } from '../key.js';
 import { goInstead } from '../location.js';
 import { Link } from '../ui/link.js';
 import { Problem } from '../ui/problem.js';
 import { TimeLeft } from '../ui/time.js';
-import { count, shortId } from '../words.js';
+import { count, number, shortId } from '../words.js';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
@@ -22,26 +23,29 @@ interface Found {
 export function SearchPage({ text }: { readonly text: string }) {
   const found = useSignal<Found | null>(null);
   const problem = useSignal<ApiError | null>(null);
+  const progress = useSignal('');
   const isId = UUID.test(text);
 
   useEffect(() => {
     found.value = problem.value = null;
     if (!isId) return;
-    let isStale = false;
-    find(text).then(
+    const stop = new AbortController();
+    const { signal } = stop;
+    const looked = (pools: number, of: number): void => {
+      if (!signal.aborted) progress.value = `${number(pools)} of ${count(of, 'pool')}`;
+    };
+    find(text, signal, looked).then(
       (result) => {
-        if (isStale) return;
+        if (signal.aborted) return;
         if (result.token && result.held.length === 0) goInstead(tokenPath(result.token.pool, text));
         found.value = result;
       },
       (error: unknown) => {
         if (!(error instanceof ApiError)) throw error;
-        if (!isStale) problem.value = error;
+        if (!signal.aborted) problem.value = error;
       },
     );
-    return () => {
-      isStale = true;
-    };
+    return () => stop.abort();
   }, [text]);
 
   return (
@@ -55,7 +59,9 @@ export function SearchPage({ text }: { readonly text: string }) {
       ) : problem.value ? (
         <Problem>{problem.value.message}</Problem>
       ) : found.value === null ? (
-        <p role="status">Searching all pools…</p>
+        <p>
+          <span role="status">Searching all pools…</span> {progress.value}
+        </p>
       ) : found.value.token === null && found.value.held.length === 0 ? (
         <p class="card empty">
           No token has the id <code>{text}</code>, and no user of that id holds one now
@@ -109,13 +115,16 @@ function Result({ text, token, held }: Found & { readonly text: string }) {
 
 export const tokenPath = (pool: string, id: string): string => `/pools/${pool}?token=${id.toLowerCase()}`;
 
-async function find(id: string): Promise<Found> {
-  const pools = await api.pools();
-  const [token, ...pages] = await Promise.all([
-    newestEvent(id),
-    ...pools.map(({ name }) => api.tokens({ pool: name, user_id: id })),
-  ]);
-  return { token, held: pages.flatMap(({ tokens }) => tokens) };
+async function find(id: string, signal: AbortSignal, looked: (pools: number, of: number) => void): Promise<Found> {
+  const [token, pools] = await Promise.all([newestEvent(id), api.pools()]);
+  const held: Token[][] = [];
+  let done = 0;
+  const look = async (index: number): Promise<void> => {
+    held[index] = (await api.tokens({ pool: pools[index]!.name, user_id: id })).tokens;
+    looked(++done, pools.length);
+  };
+  await abreast(pools.length, look, signal);
+  return { token, held: held.flat() };
 }
 
 /** Also of a deleted token. */

@@ -6,11 +6,11 @@ import type { Lease } from '../live/pool-state.js';
 import { renewLease } from '../my-leases.js';
 import { Dialog } from '../ui/dialog.js';
 import { DialogFoot } from '../ui/dialog-foot.js';
-import { InputField, numberIn, problemOf } from '../ui/field.js';
+import { InputField, problemOf } from '../ui/field.js';
 import { UserId } from '../ui/id.js';
 import { Problem } from '../ui/problem.js';
 import { useAction } from '../ui/use-action.js';
-import { duration, shortId } from '../words.js';
+import { duration, numberIn, shortId } from '../words.js';
 
 interface Props {
   readonly pool: Pool;
@@ -61,13 +61,13 @@ export function TokenActions({ pool, id, lease, handle }: Props) {
       )}
       <div class="buttons">
         {lease !== null && (
-          <button type="button" class="button" disabled={action.isBusy.value} onClick={() => void release()}>
+          <button type="button" class="button" aria-disabled={action.isBusy.value} onClick={() => void release()}>
             Release
           </button>
         )}
         {lease !== null && pool.renewable && (
           <div class="with-input">
-            <button type="button" class="button" disabled={action.isBusy.value} onClick={() => void keepAlive()}>
+            <button type="button" class="button" aria-disabled={action.isBusy.value} onClick={() => void keepAlive()}>
               Keep alive
             </button>
             <input
@@ -109,7 +109,12 @@ function DeleteDialog({ id, lease, onClose }: DeleteProps) {
     if (await action.run(() => api.delete(id, lease !== null))) onClose();
   };
   return (
-    <Dialog title={`Delete token ${shortId(id)}`} onClose={onClose}>
+    <Dialog
+      title={`Delete token ${shortId(id)}`}
+      onClose={onClose}
+      isBusy={action.isBusy.value}
+      refusal={action.problem.value}
+    >
       <p>
         {lease === null ? (
           'The token is free. It goes, and its past stays readable.'
@@ -127,8 +132,8 @@ function DeleteDialog({ id, lease, onClose }: DeleteProps) {
         )}
       </p>
       {action.problem.value && <Problem>{action.problem.value.message}</Problem>}
-      <DialogFoot onClose={onClose}>
-        <button type="button" class="button danger" disabled={action.isBusy.value} onClick={() => void remove()}>
+      <DialogFoot>
+        <button type="button" class="button danger" aria-disabled={action.isBusy.value} onClick={() => void remove()}>
           {lease === null ? 'Delete' : 'End the lease and delete'}
         </button>
       </DialogFoot>

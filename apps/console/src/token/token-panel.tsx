@@ -223,6 +223,7 @@ function Older({ load }: { readonly load: () => Promise<void> }) {
   const isBusy = useSignal(false);
   const problem = useSignal<string | null>(null);
   const more = async (): Promise<void> => {
+    if (isBusy.peek()) return;
     isBusy.value = true;
     problem.value = null;
     try {
@@ -236,7 +237,7 @@ function Older({ load }: { readonly load: () => Promise<void> }) {
   };
   return (
     <>
-      <button type="button" class="button small" disabled={isBusy.value} onClick={() => void more()}>
+      <button type="button" class="button small" aria-disabled={isBusy.value} onClick={() => void more()}>
         Show older
       </button>
       {problem.value && <Problem>{problem.value}</Problem>}

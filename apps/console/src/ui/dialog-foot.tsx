@@ -1,17 +1,19 @@
 // How a dialog ends: without anything done, or by the one button that does it.
 
 import type { ComponentChildren } from 'preact';
+import { useLeave } from './dialog.js';
 
 interface Props {
-  readonly onClose: () => void;
-  readonly children: ComponentChildren;
+  /** What leaving does: "Cancel", "Stop", "Close". */
+  readonly leave?: string;
+  readonly children?: ComponentChildren;
 }
 
-export function DialogFoot({ onClose, children }: Props) {
+export function DialogFoot({ leave = 'Cancel', children }: Props) {
   return (
     <footer class="dialog-foot">
-      <button type="button" class="button" onClick={onClose}>
-        Cancel
+      <button type="button" class="button" onClick={useLeave()}>
+        {leave}
       </button>
       {children}
     </footer>

@@ -121,10 +121,3 @@ export function ChoiceField<T extends string>({
 export function problemOf(error: ApiError | null, field: string): string | null {
   return error !== null && new RegExp(`^${field}\\b`).test(error.message) ? error.message : null;
 }
-
-/** The number that was typed; undefined for nothing, the text itself for what is none, so that the service refuses it. */
-export function numberIn(text: string): number | undefined {
-  if (text.trim() === '') return undefined;
-  const value = Number(text.replace(',', '.'));
-  return Number.isNaN(value) ? (text as unknown as number) : value;
-}

@@ -10,14 +10,14 @@ const REFUSED = 'The service does not accept the key that was given: it is wrong
 
 export function KeyDialog() {
   const text = useSignal('');
-  const problem = useSignal(givenKey.peek() === null ? null : REFUSED);
+  const problem = useSignal(givenKey.peek() === null ? null : { words: REFUSED });
   const give = (): void => {
     const given = text.value.trim();
     if (/^tp_[\x21-\x7e]+$/.test(given)) useKey(given);
-    else problem.value = 'A key begins with tp_ and has no spaces.';
+    else problem.value = { words: 'A key begins with tp_ and has no spaces.' };
   };
   return (
-    <Dialog title="API key" onClose={declineKey}>
+    <Dialog title="API key" onClose={declineKey} refusal={problem.value}>
       <form
         class="form"
         onSubmit={(event) => {
@@ -28,7 +28,7 @@ export function KeyDialog() {
         <Field
           label="Key"
           help="This service answers only who has a key. It is kept in this tab until you close it, and sent to this service alone."
-          problem={problem.value}
+          problem={problem.value?.words ?? null}
         >
           {({ id, describedBy, isInvalid }) => (
             <div class="input">
@@ -46,7 +46,7 @@ export function KeyDialog() {
             </div>
           )}
         </Field>
-        <DialogFoot onClose={declineKey}>
+        <DialogFoot>
           <button type="submit" class="button primary">
             Use this key
           </button>

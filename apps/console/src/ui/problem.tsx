@@ -10,7 +10,7 @@ interface Props {
 
 export function Problem({ children, onClose }: Props) {
   return (
-    <div class="problem" role="alert">
+    <div class="problem" role="alert" tabIndex={-1}>
       <Icon name="alert" />
       <div class="grow">{children}</div>
       {onClose && (

@@ -1,6 +1,7 @@
 // Light, dark, or as the system has it; remembered on this machine.
 
 import { effect, signal } from '@preact/signals';
+import { recall, remember } from '../storage.js';
 import { Icon, type IconName } from './icon.js';
 
 const THEMES = ['system', 'light', 'dark'] as const;
@@ -22,11 +23,7 @@ effect(() => {
   const { documentElement } = document;
   if (theme.value === 'system') delete documentElement.dataset['theme'];
   else documentElement.dataset['theme'] = theme.value;
-  try {
-    localStorage.setItem(KEY, theme.value);
-  } catch {
-    // It is remembered as long as the page lives, then.
-  }
+  remember('localStorage', KEY, theme.value);
 });
 
 const NAMES: Readonly<Record<Theme, { readonly icon: IconName; readonly words: string }>> = {
@@ -47,9 +44,5 @@ export function ThemeSwitch() {
 }
 
 function stored(): Theme {
-  try {
-    return THEMES.find((name) => name === localStorage.getItem(KEY)) ?? 'system';
-  } catch {
-    return 'system';
-  }
+  return THEMES.find((name) => name === recall('localStorage', KEY)) ?? 'system';
 }
