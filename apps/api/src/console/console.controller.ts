@@ -31,7 +31,8 @@ export class ConsoleController {
   @Get(['console', 'console/*path'])
   page(@Req() req: Request, @Res() res: Response): void {
     // As the browser has it: what is routed by may have been put into another form.
-    const file = this.files.page(req.originalUrl.split('?', 1)[0]!.split('/').length - 2);
+    const { sentUrl = req.originalUrl } = req as Request & { readonly sentUrl?: string };
+    const file = this.files.page(sentUrl.split('?', 1)[0]!.split('/').length - 2);
     if (!file) throw new HttpProblem('route_not_found', 'the console is not built: npm run build');
     send(req, res, file, 'no-cache');
   }

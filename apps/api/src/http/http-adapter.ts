@@ -42,6 +42,7 @@ export class HttpAdapter extends ExpressAdapter {
     const express = this.getInstance<Express>();
     express.disable('x-powered-by').disable('etag');
     const server = createServer(LIMITS, (req, res) => {
+      Object.assign(req, { sentUrl: req.url });
       req.url = normalUrl(express, req);
       if (this.admission.admits(req, res)) express(req, res);
     });
