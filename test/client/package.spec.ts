@@ -37,27 +37,33 @@ async function example(): Promise<string> {
   return code!.replace('http://127.0.0.1:4000', app.url);
 }
 
-test('the example of the client compiles strictly, for browsers and without checks left out', async () => {
-  await writeFile(join(folder, 'example.mts'), await example());
-  const options = [
-    '--strict',
-    '--noEmit',
-    '--module',
-    'nodenext',
-    '--target',
-    'es2022',
-    '--lib',
-    'es2022,dom,dom.asynciterable',
-  ];
-  const compiler = join(ROOT, 'node_modules/typescript/bin/tsc');
-  const compiled = run(process.execPath, [compiler, ...options, 'example.mts'], { cwd: folder });
-  expect(
-    await compiled.then(
-      () => '',
-      ({ stdout }: { stdout: string }) => stdout,
-    ),
-  ).toBe('');
-});
+test.each([
+  ['nodenext', ['--module', 'nodenext']],
+  ['bundler', ['--module', 'es2022', '--moduleResolution', 'bundler']],
+  ['node10', ['--module', 'es2022', '--moduleResolution', 'node10', '--ignoreDeprecations', '6.0']],
+])(
+  'the example of the client compiles strictly, for browsers and without checks left out (%s)',
+  async (_, resolution) => {
+    await writeFile(join(folder, 'example.mts'), await example());
+    const options = [
+      '--strict',
+      '--noEmit',
+      ...resolution,
+      '--target',
+      'es2022',
+      '--lib',
+      'es2022,dom,dom.asynciterable',
+    ];
+    const compiler = join(ROOT, 'node_modules/typescript/bin/tsc');
+    const compiled = run(process.execPath, [compiler, ...options, 'example.mts'], { cwd: folder });
+    expect(
+      await compiled.then(
+        () => '',
+        ({ stdout }: { stdout: string }) => stdout,
+      ),
+    ).toBe('');
+  },
+);
 
 test('the example of the client does what it says', async () => {
   await writeFile(join(folder, 'example.mjs'), await example());
