@@ -2,7 +2,10 @@
 
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { constants } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { TokenPoolClient, type PoolHandle, type TokenEvent } from '../libs/client/src/index.js';
 import { A_TIME, A_UUID, type Json } from './http/client.js';
@@ -402,6 +405,34 @@ describe('run', () => {
     // The sleep that was left holds nothing of the test's: it got the signal, too.
     expect(await program.over).toEqual({ code: 5, out: 'started\nbye\n', err: '' });
     expect(await happened(seat)).toEqual(['activated allocated', 'released released_by_client']);
+  });
+
+  test.each<NodeJS.Signals>(['SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGXCPU', 'SIGVTALRM', 'SIGPROF', 'SIGIO'])(
+    'passes %s on, and ends with the command',
+    async (signal) => {
+      const seat = await pool();
+      const program = sh(seat, 'echo started; exec sleep 300');
+      await program.said(/started/);
+      program.child.kill(signal);
+      expect(await program.over).toMatchObject({ code: 128 + constants.signals[signal], err: '' });
+      expect(await happened(seat)).toEqual(['activated allocated', 'released released_by_client']);
+    },
+  );
+
+  test('stops the command when it is stopped, and ends it when the lease is over by the time they go on', async () => {
+    const seat = await pool({ ttl_seconds: 4, renewable: true });
+    const program = sh(seat, 'echo "pid $$"; exec sleep 300');
+    await program.said(/pid \d+\n/);
+    const [, pid] = /pid (\d+)/.exec(program.out())!;
+    const state = async (id: unknown): Promise<string> =>
+      /\) (.)/.exec(await readFile(`/proc/${String(id)}/stat`, 'utf8'))![1]!;
+    program.child.kill('SIGTSTP');
+    for (const id of [pid, program.child.pid]) while ((await state(id)) !== 'T') await pause(20);
+    // Nobody renews it: the service ends it.
+    while ((await seat.details()).counts.active > 0) await pause(100);
+    program.child.kill('SIGCONT');
+    const { code, err } = await program.over;
+    expect([code, err]).toEqual([124, expect.stringMatching(/was lost: /)]);
   });
 
   test('of a command that a signal ended tells as shells do', async () => {

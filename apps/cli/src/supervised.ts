@@ -1,7 +1,40 @@
 // A command that is running: signals go on to it, and it can be stopped with all that it has started.
+// What ends this program, or stops it, does the same to the command: it never goes on alone with a lease that nobody keeps.
 
 import { spawn, type ChildProcess } from 'node:child_process';
+import { constants } from 'node:os';
 import { EXIT, exitCodeOf } from './exit-code.js';
+
+const known = (names: readonly NodeJS.Signals[]): NodeJS.Signals[] => names.filter((name) => name in constants.signals);
+
+/**
+ * Signals that would end this program. Those of a fault in it (SIGSEGV and the like) cannot be handled, SIGKILL cannot be
+ * caught, and Node ignores SIGPIPE.
+ */
+export const ENDING_SIGNALS = known(
+  process.platform === 'win32'
+    ? ['SIGINT', 'SIGTERM', 'SIGHUP']
+    : [
+        ...([
+          'SIGINT',
+          'SIGTERM',
+          'SIGHUP',
+          'SIGQUIT',
+          'SIGUSR1',
+          'SIGUSR2',
+          'SIGALRM',
+          'SIGVTALRM',
+          'SIGPROF',
+        ] as const),
+        ...(['SIGIO', 'SIGPWR', 'SIGSTKFLT', 'SIGXCPU', 'SIGXFSZ', 'SIGABRT', 'SIGTRAP', 'SIGSYS'] as const),
+      ],
+);
+
+/** Signals that would stop this program until SIGCONT. */
+export const STOPPING_SIGNALS = known(process.platform === 'win32' ? [] : ['SIGTSTP', 'SIGTTIN', 'SIGTTOU']);
+
+/** What a terminal sends to its whole group by itself. */
+const TYPED: readonly NodeJS.Signals[] = ['SIGINT', 'SIGHUP', 'SIGQUIT'];
 
 export class Supervised {
   readonly #child: ChildProcess;
@@ -13,11 +46,20 @@ export class Supervised {
 
   constructor(file: string, args: readonly string[], env: NodeJS.ProcessEnv) {
     this.#child = spawn(file, args, { stdio: 'inherit', env, detached: this.#hasOwnGroup });
+    process.once('exit', this.#kill);
   }
 
   pass(signal: NodeJS.Signals): void {
-    const isTyped = signal === 'SIGINT' || signal === 'SIGHUP';
-    if (this.#hasOwnGroup || !isTyped) this.#send(signal);
+    if (this.#hasOwnGroup || !TYPED.includes(signal)) this.#send(signal);
+  }
+
+  /** Not by the signal that came: a group without a terminal ignores all but this one. */
+  suspend(): void {
+    this.#send('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#send('SIGCONT');
   }
 
   /** Resolves with the exit code. When `stop` aborts, it is ended: at first in good manner, after `graceMs` in any case. */
@@ -26,10 +68,13 @@ export class Supervised {
       let patience: NodeJS.Timeout | undefined;
       const ask = (): void => {
         this.#send('SIGTERM');
+        // A command that is stopped hears of it only when it goes on.
+        this.#send('SIGCONT');
         patience = setTimeout(() => this.#send('SIGKILL'), graceMs);
       };
       const isOver = (code: number): void => {
         clearTimeout(patience);
+        process.off('exit', this.#kill);
         stop.removeEventListener('abort', ask);
         // What it has left behind must not go on without the lease.
         if (stop.aborted) this.#send('SIGKILL');
@@ -44,6 +89,8 @@ export class Supervised {
       if (stop.aborted) ask();
     });
   }
+
+  readonly #kill = (): void => this.#send('SIGKILL');
 
   #send(signal: NodeJS.Signals): void {
     const { pid } = this.#child;

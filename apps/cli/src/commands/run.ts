@@ -1,13 +1,11 @@
 // run: a command under a lease.
 
-import { LeaseLostError } from '../../../../libs/client/src/index.js';
+import { LeaseLostError, type Lease } from '../../../../libs/client/src/index.js';
 import type { Command } from '../command.js';
 import { EXIT, exitCodeOf } from '../exit-code.js';
-import { Supervised } from '../supervised.js';
+import { ENDING_SIGNALS, STOPPING_SIGNALS, Supervised } from '../supervised.js';
 import { UsageError } from '../usage-error.js';
 import { LEASE_REQUEST_OPTIONS } from './leases.js';
-
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 const DEFAULT_GRACE_SECONDS = 5;
 
@@ -31,7 +29,10 @@ export const run: Command = {
   },
   notes: `The command finds TOKEN_ID, LEASE_ID and FENCE in its environment. Its lease is kept alive where the pool allows
 that, and given back at the end. When the lease is lost, the command gets SIGTERM, and SIGKILL after the grace: where a
-lease ends by time, it gets SIGTERM so long before. Signals are passed on.
+lease ends by time, it gets SIGTERM so long before. Signals that end a program are passed on; those that stop one (SIGTSTP)
+stop the command with it, and when the lease is over by the time they go on, the command is ended. Nothing can be done
+about SIGKILL and SIGSTOP, which no program can catch: sent to tokenpool alone, they leave the command running without
+anybody who keeps its lease. Send them to the process group of the command as well.
 
 Exit codes: the command's own; 128 + n when signal n ended it; ${EXIT.lost} the lease was lost; ${EXIT.noLease} no lease, not started;
 ${EXIT.notStarted} cannot be started; ${EXIT.notFound} no such command.`,
@@ -49,14 +50,26 @@ ${EXIT.notStarted} cannot be started; ${EXIT.notFound} no such command.`,
     };
     const interruption = new AbortController();
     let command: Supervised | undefined;
+    let held: Lease | undefined;
     const onSignal = (signal: NodeJS.Signals): void =>
       command ? command.pass(signal) : interruption.abort(new Interruption(signal));
-    for (const signal of SIGNALS) process.on(signal, onSignal);
+    const onStop = (): void => {
+      command?.suspend();
+      process.kill(process.pid, 'SIGSTOP');
+    };
+    // Where the lease is over by now, the command is ended instead, as soon as the clock is looked at.
+    const onContinue = (): void => {
+      if (held && held.remainingMs > 0) command?.resume();
+    };
+    for (const signal of ENDING_SIGNALS) process.on(signal, onSignal);
+    for (const signal of STOPPING_SIGNALS) process.on(signal, onStop);
+    if (STOPPING_SIGNALS.length > 0) process.on('SIGCONT', onContinue);
     try {
       return await pool.withLease(
         (lease, signal) => {
           const env = { TOKEN_ID: lease.token_id, LEASE_ID: lease.lease_id, FENCE: String(lease.fence) };
           const lengthMs = Date.parse(lease.expires_at) - Date.parse(lease.activated_at);
+          held = lease;
           command = new Supervised(file, args, { ...process.env, ...env });
           return command.end(signal, Math.min(marginMs, lengthMs / 2));
         },
@@ -68,7 +81,9 @@ ${EXIT.notStarted} cannot be started; ${EXIT.notFound} no such command.`,
       console.error(`tokenpool: ${error.message}`);
       return EXIT.lost;
     } finally {
-      for (const signal of SIGNALS) process.off(signal, onSignal);
+      for (const signal of ENDING_SIGNALS) process.off(signal, onSignal);
+      for (const signal of STOPPING_SIGNALS) process.off(signal, onStop);
+      process.off('SIGCONT', onContinue);
     }
   },
 };
