@@ -358,7 +358,8 @@ test('a page ends early where its events are large, and all of them are read pag
   // The tokens were made by the system.
   expect(read['search']).toEqual(all.slice(5));
   expect(read['events']).toEqual(all.filter((seq) => seq > 5 || read['events']!.includes(seq)).toReversed());
-  for (const most of Object.values(largest)) expect(most).toBeLessThanOrEqual(51);
+  // Fifty large ones, the one that goes beyond the bound, and the six small ones before them.
+  for (const most of Object.values(largest)) expect(most).toBeLessThanOrEqual(57);
 });
 
 test('an audit ends between two pages when its caller has gone, and takes no page more', async () => {
