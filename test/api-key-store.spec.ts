@@ -90,8 +90,8 @@ test('what is sent again because its answer was lost is done once', async () => 
   const again = { ...view, secretHash: Buffer.alloc(32, 1), createdBy: null };
   expect(await store.add(again)).toEqual(view);
   const rotated = Buffer.alloc(32, 2);
-  await store.rotate(id, rotated, 60);
-  await store.rotate(id, rotated, 60);
+  await store.rotate(id, { secretHash: rotated, oldGoodForSeconds: 60, by: null });
+  await store.rotate(id, { secretHash: rotated, oldGoodForSeconds: 60, by: null });
   expect(await store.find(id)).toMatchObject({ secretHash: rotated, old: { secretHash } });
 });
 
@@ -117,6 +117,15 @@ test('a list shows page by page what may do no more than the one who asks', asyn
   await expect(store.list({ within: null, limit: 1, cursor: 'odd' })).rejects.toMatchObject({
     code: 'invalid_request',
   });
+});
+
+test('who rotated and who first revoked a key is stored with it', async () => {
+  const giver: LiveKey = { id: 'giver0000000', scopes: SCOPES, pools: null, expires_at: null };
+  const { id } = await keys.create(REQUEST, giver);
+  const rotated = { rotated_by: giver.id, rotated_at: expect.stringMatching(/^\d{4}-/) as string };
+  expect(await keys.rotate(id, 60, giver)).toMatchObject({ ...rotated, revoked_by: null });
+  expect(await keys.revoke(id, giver)).toMatchObject({ ...rotated, revoked_by: giver.id });
+  expect(await keys.revoke(id, null)).toMatchObject({ revoked_by: giver.id });
 });
 
 test('use is noted for those that were used, and not twice within seconds', async () => {

@@ -47,7 +47,7 @@ test('a key is made on an empty database, listed, rotated and revoked', async ()
   const { id } = readKey(key)!;
 
   const list = await run('list');
-  expect(list.out).toMatch(new RegExp(`^ID .*\n${id} +kiosk +read,use +seats +\\d{4}-\\S+ +never +good\n$`));
+  expect(list.out).toMatch(new RegExp(`^ID .*\n${id} +kiosk +read,use +seats +\\d{4}-\\S+ +never +- +good\n$`));
   expect(list.out).not.toContain(readKey(key)?.secret);
 
   const rotated = await run(`rotate ${id} --old-for 60`);

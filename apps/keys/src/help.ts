@@ -7,7 +7,7 @@ const MEANINGS: Record<(typeof SCOPES)[number], string> = {
   use: 'take tokens; release and keep alive what this key took',
   operate: 'release and keep alive anything; clean up, make and delete tokens, audit',
   pools: 'make and change pools',
-  keys: 'give, list, rotate and revoke keys that may do no more than itself',
+  keys: 'give, list and revoke keys that may do no more than itself; rotate those it gave (with operate: any of them)',
   metrics: 'GET /metrics',
 };
 

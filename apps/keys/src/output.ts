@@ -13,7 +13,7 @@ export function revoked(view: ApiKeyView, isJson: boolean): string {
 
 export function listed(views: readonly ApiKeyView[], isJson: boolean): string {
   if (isJson) return views.map((view) => JSON.stringify(view)).join('\n');
-  const head = ['ID', 'NAME', 'SCOPES', 'POOLS', 'EXPIRES', 'LAST USED', 'STATE'];
+  const head = ['ID', 'NAME', 'SCOPES', 'POOLS', 'EXPIRES', 'LAST USED', 'ROTATED', 'STATE'];
   const rows = [head, ...views.map((view) => [...cells(view)])];
   const widths = head.map((_, place) => Math.max(...rows.map((row) => (row[place] as string).length)));
   return rows
@@ -26,23 +26,28 @@ export function listed(views: readonly ApiKeyView[], isJson: boolean): string {
     .join('\n');
 }
 
-const cells = ({ id, name, scopes, pools, expires_at, last_used_at, revoked_at, old_secret_until }: ApiKeyView) => [
-  id,
-  name,
-  scopes.join(','),
-  pools?.join(',') ?? 'all',
-  time(expires_at) ?? 'never',
-  time(last_used_at) ?? 'never',
-  revoked_at
-    ? `revoked ${time(revoked_at)}`
-    : old_secret_until
-      ? `two secrets until ${time(old_secret_until)}`
-      : 'good',
+const cells = (view: ApiKeyView) => [
+  view.id,
+  view.name,
+  view.scopes.join(','),
+  view.pools?.join(',') ?? 'all',
+  time(view.expires_at) ?? 'never',
+  time(view.last_used_at) ?? 'never',
+  changed(view.rotated_at, view.rotated_by) ?? '-',
+  stateOf(view),
 ];
 
+function stateOf({ revoked_at, revoked_by, old_secret_until }: ApiKeyView): string {
+  if (revoked_at) return `revoked ${changed(revoked_at, revoked_by)}`;
+  return old_secret_until ? `two secrets until ${time(old_secret_until)}` : 'good';
+}
+
+/** When a key was changed, and by which key; without one it was the command line. */
+const changed = (at: string | null, by: string | null): string | null => at && `${time(at)}${by ? ` by ${by}` : ''}`;
+
 function details(view: ApiKeyView): string {
-  const [id, name, scopes, pools, expires, lastUsed, state] = cells(view);
-  const lines = Object.entries({ id, name, scopes, pools, expires, 'last used': lastUsed, state });
+  const [id, name, scopes, pools, expires, lastUsed, rotated, state] = cells(view);
+  const lines = Object.entries({ id, name, scopes, pools, expires, 'last used': lastUsed, rotated, state });
   return lines.map(([title, cell]) => `${title.padEnd(9)}  ${cell}`).join('\n');
 }
 

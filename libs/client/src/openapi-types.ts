@@ -519,7 +519,7 @@ export interface paths {
         put?: never;
         /**
          * Give a key a new secret
-         * @description The secret before it stays good for a while, so that its holders can change over one by one. Scope of the key: `keys`.
+         * @description The secret before it stays good for a while, so that its holders can change over one by one. A key that another key gave takes the scope `operate`, too: its new secret opens its leases. Scope of the key: `keys`.
          */
         post: operations["rotateKey"];
         delete?: never;
@@ -1304,6 +1304,16 @@ export interface components {
              * @example 2026-11-21T09:30:00.123456Z
              */
             revoked_at: string | null;
+            /** @description The key that revoked it; null: the command line, an earlier release, or it is not revoked. */
+            revoked_by: string | null;
+            /**
+             * Format: date-time
+             * @description When its secret was last changed; null: never, or by an earlier release.
+             * @example 2026-11-21T09:30:00.123456Z
+             */
+            rotated_at: string | null;
+            /** @description The key that changed it then; null: the command line. */
+            rotated_by: string | null;
             /**
              * Format: date-time
              * @description To some ten seconds; null: never.
@@ -1349,6 +1359,16 @@ export interface components {
              * @example 2026-11-21T09:30:00.123456Z
              */
             revoked_at: string | null;
+            /** @description The key that revoked it; null: the command line, an earlier release, or it is not revoked. */
+            revoked_by: string | null;
+            /**
+             * Format: date-time
+             * @description When its secret was last changed; null: never, or by an earlier release.
+             * @example 2026-11-21T09:30:00.123456Z
+             */
+            rotated_at: string | null;
+            /** @description The key that changed it then; null: the command line. */
+            rotated_by: string | null;
             /**
              * Format: date-time
              * @description To some ten seconds; null: never.

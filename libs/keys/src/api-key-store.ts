@@ -10,6 +10,13 @@ export interface NewKey extends Rights {
   readonly createdBy: string | null;
 }
 
+export interface Rotation {
+  readonly secretHash: Buffer;
+  readonly oldGoodForSeconds: number;
+  /** The key that asks for it; null: the command line. */
+  readonly by: string | null;
+}
+
 /** What there is to tell whether a secret is good. */
 export interface StoredKey {
   readonly view: ApiKeyView;
@@ -40,10 +47,13 @@ export abstract class ApiKeyStore {
   abstract list(query: KeyQuery): Promise<ApiKeyPage>;
 
   /** The present secret becomes the old one, good for so long yet. Undefined without such a key that is good. */
-  abstract rotate(id: string, secretHash: Buffer, oldGoodForSeconds: number): Promise<ApiKeyView | undefined>;
+  abstract rotate(id: string, change: Rotation): Promise<ApiKeyView | undefined>;
 
-  /** From now on it is good for nothing; one that was revoked before keeps its time. Undefined without such a key. */
-  abstract revoke(id: string): Promise<ApiKeyView | undefined>;
+  /**
+   * From now on it is good for nothing; one that was revoked before keeps its time, and who revoked it. Undefined without
+   * such a key.
+   */
+  abstract revoke(id: string, by: string | null): Promise<ApiKeyView | undefined>;
 
   /** They were used just now. */
   abstract noteUse(ids: readonly string[]): Promise<void>;

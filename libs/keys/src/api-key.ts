@@ -9,6 +9,12 @@ export interface ApiKeyView extends Rights {
   /** The key that gave it; null: whoever has the database. */
   readonly created_by: string | null;
   readonly revoked_at: string | null;
+  /** The key that revoked it; null: the command line, an earlier release, or it is not revoked. */
+  readonly revoked_by: string | null;
+  /** When its secret was last changed; null: never, or by an earlier release. */
+  readonly rotated_at: string | null;
+  /** The key that changed it then; null: the command line. */
+  readonly rotated_by: string | null;
   /** To some ten seconds; null: never. */
   readonly last_used_at: string | null;
   /** Until when the secret before the present one is good, too; null without one. */

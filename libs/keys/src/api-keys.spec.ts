@@ -36,6 +36,9 @@ test('a key that is made says once what it is, and is stored without its secret'
     created_by: null,
     expires_at: null,
     revoked_at: null,
+    revoked_by: null,
+    rotated_at: null,
+    rotated_by: null,
     last_used_at: null,
     old_secret_until: null,
   });
@@ -92,6 +95,34 @@ describe('of a key that may do more, another one', () => {
       await expect(attempt()).rejects.toMatchObject({ code: 'key_not_found', message: `there is no key ${id}` });
     }
     expect(await store.find(id)).toEqual(before);
+  });
+});
+
+describe('the secret of a key that another gave', () => {
+  const OPERATOR: LiveKey = { ...GIVER, id: 'operator0000', scopes: [...GIVER.scopes, 'operate'] };
+  const GIVEN = { ...REQUEST, scopes: ['use', 'read', 'keys'], expires_at: SOON } as const;
+
+  test('is not for a key without `operate`, which may revoke it all the same', async () => {
+    const { id } = await keys.create(GIVEN, null);
+    const before = await store.find(id);
+    await expect(keys.rotate(id, 60, GIVER)).rejects.toMatchObject({ code: 'insufficient_scope' });
+    expect(await store.find(id)).toEqual(before);
+    expect(await keys.revoke(id, GIVER)).toMatchObject({ id, revoked_by: GIVER.id });
+    expect(await keys.revoke(id, OPERATOR)).toMatchObject({ id, revoked_by: GIVER.id });
+  });
+
+  test('is for the key itself, for the key that gave it, and for `operate`; who changed it is recorded', async () => {
+    const { id } = await keys.create(GIVEN, GIVER);
+    for (const by of [GIVER, { ...GIVER, id }, OPERATOR]) {
+      expect(await keys.rotate(id, 60, by)).toMatchObject({ id, rotated_by: by.id, rotated_at: expect.any(String) });
+    }
+    expect(await keys.rotate(id, 60, null)).toMatchObject({ rotated_by: null });
+  });
+
+  test('is not for the key that gave the one that gave it', async () => {
+    const given = await keys.create(GIVEN, GIVER);
+    const { id } = await keys.create(GIVEN, { ...GIVER, id: given.id });
+    await expect(keys.rotate(id, 60, GIVER)).rejects.toMatchObject({ code: 'insufficient_scope' });
   });
 });
 

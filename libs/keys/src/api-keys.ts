@@ -1,5 +1,5 @@
 // The use cases of keys. A key gives, sees, rotates and revokes only keys that may do no more than itself: with the
-// secret of any other it would have rights that nobody gave it.
+// secret of any other it would have rights that nobody gave it. The secret of a key that another gave takes `operate`, too.
 
 import { DomainError, instantOf, POOL_NAME } from '@app/tokens';
 import type { ApiKeyPage, ApiKeyView, IssuedKey } from './api-key.js';
@@ -47,26 +47,38 @@ export class ApiKeys {
 
   /**
    * A new secret. The one before stays good for so long, so that its holders can change over one by one; one before that is over.
-   * @throws DomainError `key_not_found`, also of a key that is over; `unavailable`
+   * @throws DomainError `key_not_found`, also of a key that is over; `insufficient_scope`; `unavailable`
    */
   async rotate(id: string, oldGoodForSeconds: number, giver: Giver): Promise<IssuedKey> {
-    await this.#mustBeWithin(id, giver);
+    mayBecome(await this.#within(id, giver), giver);
     const secret = newSecret();
-    const view = await this.store.rotate(id, hashOf(secret), oldGoodForSeconds);
+    const view = await this.store.rotate(id, { secretHash: hashOf(secret), oldGoodForSeconds, by: giver?.id ?? null });
     if (!view) throw new DomainError('key_not_found', `key ${id} is over: there is nothing to rotate`);
     return { ...view, key: keyText({ id, secret }) };
   }
 
   /** For good, and with both of its secrets. @throws DomainError `key_not_found`, `unavailable` */
   async revoke(id: string, giver: Giver): Promise<ApiKeyView> {
-    await this.#mustBeWithin(id, giver);
-    return (await this.store.revoke(id)) ?? notFound(id);
+    await this.#within(id, giver);
+    return (await this.store.revoke(id, giver?.id ?? null)) ?? notFound(id);
   }
 
-  async #mustBeWithin(id: string, giver: Giver): Promise<void> {
+  async #within(id: string, giver: Giver): Promise<ApiKeyView> {
     const stored = await this.store.find(id);
     if (!stored || (giver && excess(stored.view, giver) !== null)) notFound(id);
+    return stored.view;
   }
+}
+
+/**
+ * Being a certain key is a right that no scope names: the new secret lets its holder see and end the leases of that key.
+ * `operate` allows as much by itself, and a key that was given by this one was known to it from the start. A key that such
+ * a key has given in turn is reached through it, so that each step is recorded.
+ */
+function mayBecome({ id, created_by }: ApiKeyView, giver: Giver): void {
+  if (giver === null || giver.id === id || giver.id === created_by || giver.scopes.includes('operate')) return;
+  const detail = `key ${id} was given by another: its new secret, and with it its leases, are for a key with the scope operate`;
+  throw new DomainError('insufficient_scope', detail);
 }
 
 function mustBeSound(name: string, { scopes, pools, expires_at }: Rights): void {

@@ -1,7 +1,7 @@
 // API keys: what one looks like, what it may be used for, who may give it away, and whether one that is shown is good.
 
 export type { ApiKeyPage, ApiKeyView, IssuedKey } from './api-key.js';
-export { ApiKeyStore, type KeyQuery, type NewKey, type StoredKey } from './api-key-store.js';
+export { ApiKeyStore, type KeyQuery, type NewKey, type Rotation, type StoredKey } from './api-key-store.js';
 export { ApiKeys, MAX_OLD_SECRET_SECONDS, OLD_SECRET_SECONDS, type KeyRequest } from './api-keys.js';
 export { KeyRing } from './key-ring.js';
 export { KEY_FORMAT, KEY_ID, containsKey, withoutKeys, withoutSecrets } from './key-text.js';

@@ -21,6 +21,7 @@ import { FairPolicy1700000000004 } from './migrations/1700000000004-fair-policy.
 import { EventChain1700000000008 } from './migrations/1700000000008-event-chain.js';
 import { EventPartitions1700000000007 } from './migrations/1700000000007-event-partitions.js';
 import { EventRetention1700000000021 } from './migrations/1700000000021-event-retention.js';
+import { KeyChanges1700000000025 } from './migrations/1700000000025-key-changes.js';
 import { EventsChecked1700000000006 } from './migrations/1700000000006-events-checked.js';
 import { EventsUntil1700000000005 } from './migrations/1700000000005-events-until.js';
 import { OverdueThen1700000000009 } from './migrations/1700000000009-overdue-then.js';
@@ -148,6 +149,7 @@ export function createDataSource(
       Restores1700000000020,
       EventRetention1700000000021,
       ClockDays1700000000024,
+      KeyChanges1700000000025,
     ],
     migrationsTableName: 'migrations',
     installExtensions: false,

@@ -6,7 +6,7 @@ import { iso } from './read-statements.js';
 
 const KEY_VIEW = `
   id, name, scopes, pools, ${iso('created_at')} AS created_at, created_by, ${iso('expires_at')} AS expires_at,
-  ${iso('revoked_at')} AS revoked_at, ${iso('last_used_at')} AS last_used_at,
+  ${iso('revoked_at')} AS revoked_at, revoked_by, ${iso('rotated_at')} AS rotated_at, rotated_by, ${iso('last_used_at')} AS last_used_at,
   CASE WHEN old_secret_until > clock_timestamp() THEN ${iso('old_secret_until')} END AS old_secret_until`;
 
 const IS_GOOD = `revoked_at IS NULL AND (expires_at IS NULL OR expires_at > clock_timestamp())`;
@@ -52,22 +52,25 @@ export const LIST_KEYS = named(
 );
 
 /**
- * $1 id, $2 hash, $3 seconds. The row's own lock puts rotations at once in an order. One that is sent again because the
+ * $1 id, $2 hash, $3 seconds, $4 the key that asks, or null. The row's own lock puts rotations at once in an order. One that is sent again because the
  * answer was lost leaves the old secret as it is.
  */
 export const ROTATE_KEY = named(
   'rotate_key',
   `UPDATE api_keys SET secret_hash = $2::bytea,
      old_secret_hash = CASE WHEN secret_hash = $2::bytea THEN old_secret_hash ELSE secret_hash END,
-     old_secret_until = clock_timestamp() + $3::double precision * interval '1 second'
+     old_secret_until = clock_timestamp() + $3::double precision * interval '1 second',
+     rotated_at = clock_timestamp(), rotated_by = $4
    WHERE id = $1 AND ${IS_GOOD}
    RETURNING ${KEY_VIEW}`,
 );
 
-/** $1 id. */
+/** $1 id, $2 the key that asks, or null. The first revocation stays. */
 export const REVOKE_KEY = named(
   'revoke_key',
-  `UPDATE api_keys SET revoked_at = coalesce(revoked_at, clock_timestamp()) WHERE id = $1 RETURNING ${KEY_VIEW}`,
+  `UPDATE api_keys SET revoked_by = CASE WHEN revoked_at IS NULL THEN $2 ELSE revoked_by END,
+     revoked_at = coalesce(revoked_at, clock_timestamp())
+   WHERE id = $1 RETURNING ${KEY_VIEW}`,
 );
 
 /** $1 ids. In their order, so that two processes do not wait for each other; not again what another has just noted. */

@@ -8,6 +8,7 @@ import {
   type ApiKeyView,
   type KeyQuery,
   type NewKey,
+  type Rotation,
   type StoredKey,
 } from '@app/keys';
 import { positionUnknown } from '@app/tokens';
@@ -57,13 +58,13 @@ export class PostgresApiKeyStore extends ApiKeyStore {
     return { keys, next_cursor: rows.length > limit ? writeCursor('keys', keys.at(-1)!.id) : null };
   }
 
-  async rotate(id: string, secretHash: Buffer, oldGoodForSeconds: number): Promise<ApiKeyView | undefined> {
-    const values = [id, bytes(secretHash), oldGoodForSeconds];
+  async rotate(id: string, { secretHash, oldGoodForSeconds, by }: Rotation): Promise<ApiKeyView | undefined> {
+    const values = [id, bytes(secretHash), oldGoodForSeconds, by];
     return (await this.#database.read<ApiKeyView>(ROTATE_KEY, values))[0];
   }
 
-  async revoke(id: string): Promise<ApiKeyView | undefined> {
-    return (await this.#database.read<ApiKeyView>(REVOKE_KEY, [id]))[0];
+  async revoke(id: string, by: string | null): Promise<ApiKeyView | undefined> {
+    return (await this.#database.read<ApiKeyView>(REVOKE_KEY, [id, by]))[0];
   }
 
   async noteUse(ids: readonly string[]): Promise<void> {

@@ -31,6 +31,23 @@ export class ApiKey implements ApiKeyView {
   @ApiProperty({ ...TIME, nullable: true, description: 'Since when it is good for nothing.' })
   readonly revoked_at: string | null;
 
+  @ApiProperty({
+    type: String,
+    nullable: true,
+    description: 'The key that revoked it; null: the command line, an earlier release, or it is not revoked.',
+  })
+  readonly revoked_by: string | null;
+
+  @ApiProperty({
+    ...TIME,
+    nullable: true,
+    description: 'When its secret was last changed; null: never, or by an earlier release.',
+  })
+  readonly rotated_at: string | null;
+
+  @ApiProperty({ type: String, nullable: true, description: 'The key that changed it then; null: the command line.' })
+  readonly rotated_by: string | null;
+
   @ApiProperty({ ...TIME, nullable: true, description: 'To some ten seconds; null: never.' })
   readonly last_used_at: string | null;
 

@@ -52,7 +52,9 @@ export class KeysController {
   @ApiBody({ type: RotateKeyBody, required: false })
   @Operation('rotateKey', {
     summary: 'Give a key a new secret',
-    description: 'The secret before it stays good for a while, so that its holders can change over one by one.',
+    description:
+      'The secret before it stays good for a while, so that its holders can change over one by one. A key that another ' +
+      'key gave takes the scope `operate`, too: its new secret opens its leases.',
     answer: IssuedApiKey,
     problems: [...BODY, 'key_not_found'],
   })

@@ -1,7 +1,7 @@
 // The store of keys in memory, with a clock that the test moves.
 
 import type { ApiKeyPage, ApiKeyView } from '../api-key.js';
-import { ApiKeyStore, type KeyQuery, type NewKey, type StoredKey } from '../api-key-store.js';
+import { ApiKeyStore, type KeyQuery, type NewKey, type Rotation, type StoredKey } from '../api-key-store.js';
 import { excess } from '../rights.js';
 
 interface Row {
@@ -27,7 +27,8 @@ export class InMemoryApiKeyStore extends ApiKeyStore {
   async add({ secretHash, createdBy, ...key }: NewKey): Promise<ApiKeyView | undefined> {
     this.#mayFail();
     if (key.expires_at !== null && Date.parse(key.expires_at) <= this.clock()) return undefined;
-    const unset = { revoked_at: null, last_used_at: null, old_secret_until: null };
+    const never = { revoked_at: null, revoked_by: null, rotated_at: null, rotated_by: null };
+    const unset = { ...never, last_used_at: null, old_secret_until: null };
     const view = { ...key, ...unset, created_at: this.#at(0), created_by: createdBy };
     this.#rows.set(key.id, { view, secretHash, oldHash: null });
     return view;
@@ -51,19 +52,20 @@ export class InMemoryApiKeyStore extends ApiKeyStore {
     return { keys, next_cursor: shown.length > limit ? keys.at(-1)!.id : null };
   }
 
-  async rotate(id: string, secretHash: Buffer, oldGoodForSeconds: number): Promise<ApiKeyView | undefined> {
+  async rotate(id: string, { secretHash, oldGoodForSeconds, by }: Rotation): Promise<ApiKeyView | undefined> {
     const row = this.#rows.get(id);
     const stored = await this.find(id);
     if (!row || !stored || stored.goodForMs <= 0) return undefined;
     row.oldHash = row.secretHash;
     row.secretHash = secretHash;
-    row.view = { ...row.view, old_secret_until: this.#at(oldGoodForSeconds * 1000) };
+    const old_secret_until = this.#at(oldGoodForSeconds * 1000);
+    row.view = { ...row.view, old_secret_until, rotated_at: this.#at(0), rotated_by: by };
     return row.view;
   }
 
-  async revoke(id: string): Promise<ApiKeyView | undefined> {
+  async revoke(id: string, by: string | null): Promise<ApiKeyView | undefined> {
     const row = this.#rows.get(id);
-    if (row) row.view = { ...row.view, revoked_at: row.view.revoked_at ?? this.#at(0) };
+    if (row?.view.revoked_at === null) row.view = { ...row.view, revoked_at: this.#at(0), revoked_by: by };
     return row?.view;
   }
 

@@ -43,6 +43,18 @@ export class ApiKeyEntity {
   @Column({ name: 'revoked_at', type: 'timestamptz', nullable: true })
   revokedAt: Date | null;
 
+  /** The key that revoked it; null: the command line, or an earlier release. */
+  @Column({ name: 'revoked_by', type: 'text', collation: 'C', nullable: true })
+  revokedBy: string | null;
+
+  /** When its secret was last changed. */
+  @Column({ name: 'rotated_at', type: 'timestamptz', nullable: true })
+  rotatedAt: Date | null;
+
+  /** The key that changed it; null: the command line. */
+  @Column({ name: 'rotated_by', type: 'text', collation: 'C', nullable: true })
+  rotatedBy: string | null;
+
   @Column({ name: 'last_used_at', type: 'timestamptz', nullable: true })
   lastUsedAt: Date | null;
 }
