@@ -148,6 +148,44 @@ test('whoever takes the token of another in a full pool is not told from whom', 
   expect((await allocate('holder')).evicted.user_id).toBe(HOLDER);
 });
 
+test('a key whose lease had to go is not told for whom, and does not find it by that', async () => {
+  const secrets = [by.other.id, by.operator.id, 'request-of-another', 'request-of-the-operator'];
+  await ask('POST', '/api/tokens/cleanup', {}, { ...by.operator.headers, 'x-request-id': 'request-of-the-operator' });
+  const { token_id } = await allocate('holder', HOLDER);
+  await allocate('other');
+  await allocate('other');
+  const { headers } = by.holder;
+  const last = await lastSeq();
+  const told = [
+    await streamed('?after=0', headers, new RegExp(`id: ${last}\\n`)),
+    ...(await Promise.all(
+      [`/api/tokens/${token_id}/events`, '/api/pools/default/events?limit=1000'].map(async (path) =>
+        JSON.stringify((await ask('GET', path, undefined, headers)).body),
+      ),
+    )),
+  ];
+  for (const text of told) {
+    expect(text).toContain('"lru_eviction"');
+    for (const secret of secrets) expect({ secret, told: text.includes(secret) }).toEqual({ secret, told: false });
+  }
+  for (const query of secrets.flatMap((one) => [`actor=${one}`, `request_id=${one}`])) {
+    const { body } = await ask('GET', `/api/pools/default/events?${query}`, undefined, headers);
+    expect({ query, events: body.events }).toEqual({ query, events: [] });
+  }
+  const { body } = await ask('GET', `/api/pools/default/events?actor=${by.other.id}`, undefined, by.operator.headers);
+  expect(body.events).toContainEqual(expect.objectContaining({ reason: 'lru_eviction', user_id: HOLDER }));
+});
+
+test('a key that gives keys cannot become one that another gave: not see its leases, nor end them', async () => {
+  const { key } = await keys.create({ scopes: ['read', 'use', 'keys'] });
+  const rotated = await ask('POST', `/api/keys/${by.holder.id}/rotate`, {}, bearer(key));
+  expectProblem(rotated, 403, 'insufficient_scope');
+  expect(JSON.stringify(rotated.body)).not.toContain('tp_');
+  const { id } = (await ask('POST', '/api/keys', { name: 'mine', scopes: ['use'] }, bearer(key))).body;
+  const mine = await ask('POST', `/api/keys/${id}/rotate`, {}, bearer(key));
+  expect(mine).toMatchObject({ status: 200, body: { id, rotated_by: key.split('_')[1] } });
+});
+
 test('a search says how far it has looked, and goes on from there', async () => {
   const { headers } = by.operator;
   const search = async (query: string): Promise<Json> =>
@@ -205,10 +243,15 @@ describe('a lease of another key', () => {
     }
   });
 
-  test('is ended by who may operate, and the audit names him', async () => {
+  test('is ended by who may operate, and the audit names that key to who may operate', async () => {
     expect((await answered(lease.token_id as string, 'release', {}, 'operator')).status).toBe(200);
-    const { body } = await ask('GET', `/api/tokens/${lease.token_id}/events?limit=1`, undefined, by.holder.headers);
-    expect(body.events[0]).toMatchObject({ event: 'released', user_id: HOLDER, actor: by.operator.id });
+    for (const [who, actor] of [
+      ['operator', by.operator.id],
+      ['holder', null],
+    ] as const) {
+      const { body } = await ask('GET', `/api/tokens/${lease.token_id}/events?limit=1`, undefined, by[who].headers);
+      expect(body.events[0]).toMatchObject({ event: 'released', user_id: HOLDER, actor });
+    }
   });
 });
 

@@ -311,13 +311,14 @@ const feed = (isAsked: string): string => `
 export const FEED = named('feed', feed(''));
 
 /**
- * As FEED, of events up to seq $6, and of them only those with $7 actor, $8 request and $9 key, each or null. There is no index
+ * As FEED, of events up to seq $6, and of them only those with $7 actor and $8 request, each or null; $9 the key that
+ * looks, which finds by its own leases and by nobody else's actor, or null. There is no index
  * for it, which every command would have to keep: $6 is near.
  */
 export const SEARCH = named(
   'search',
   feed(`AND e.seq <= $6 AND ($7::text IS NULL OR ${ACTOR} = $7) AND ($8::text IS NULL OR e.request_id = $8)
-      AND ($9::text IS NULL OR e.key_id = $9)`),
+      AND ($9::text IS NULL OR (e.key_id = $9 AND ${ACTOR} IN ($9, '${SYSTEM}', '${OPEN}')))`),
 );
 
 /**

@@ -36,7 +36,7 @@ export interface TokenQuery extends PageRequest {
 export interface EventFilter {
   readonly actor?: string;
   readonly requestId?: string;
-  /** Whose lease it must be about. */
+  /** The key that looks: only events about its leases, and of them those whose actor it may see (visibility.ts). */
   readonly keyId?: string;
 }
 

@@ -1,7 +1,7 @@
 // Who holds a token is shown to its own key, to whoever may operate, and to nobody else. Everything that a reader says
 // goes through here before it is answered.
 
-import type { Caller } from './caller.js';
+import { OPEN, SYSTEM, type Caller } from './caller.js';
 import type { Lease } from './token.js';
 import type {
   EventView,
@@ -39,8 +39,16 @@ export function detailsFor(viewer: Viewer, { history, current_user, ...details }
   };
 }
 
-export function eventFor(viewer: Viewer, { key_id, ...event }: OwnedEvent): EventView {
-  if (maySee(viewer, key_id)) return event;
+/**
+ * By whom something was done to a lease, and with which request, is shown to the key that did it and to whoever may operate:
+ * the holder of a lease that had to go is not told for whom. The service itself, and the service open to everybody, are nobody.
+ */
+export const maySeeActor = (viewer: Viewer, { actor }: Pick<EventView, 'actor'>): boolean =>
+  viewer.mayOperate || actor === viewer.keyId || actor === SYSTEM || actor === OPEN;
+
+export function eventFor(viewer: Viewer, owned: OwnedEvent): EventView {
+  const { key_id, ...event } = owned;
+  if (maySee(viewer, key_id)) return maySeeActor(viewer, event) ? event : { ...event, actor: null, request_id: null };
   const { reason } = event;
   const metadata = { user_id: null, reason };
   return { ...event, user_id: null, actor: null, request_id: null, metadata, lease_metadata: null };

@@ -1,6 +1,6 @@
 // The words of a stream of server-sent events (WHATWG HTML, section 9.2).
 
-import { eventFor, maySee, type OwnedEvent, type Viewer } from '@app/tokens';
+import { eventFor, maySee, maySeeActor, type OwnedEvent, type Viewer } from '@app/tokens';
 
 /** How long a reader waits before it comes back: not all for the same time, for they may all have been sent away at once. */
 const RETRY_MS = { least: 1000, most: 3000 };
@@ -13,11 +13,14 @@ export const retry = (): string =>
 export const positionOf = (seq: number): string => `id: ${seq}\n\n`;
 
 const whole = new WeakMap<OwnedEvent, Buffer>();
+/** For the key of the lease, when another ended it. */
+const unsigned = new WeakMap<OwnedEvent, Buffer>();
 const masked = new WeakMap<OwnedEvent, Buffer>();
 
 /** The event as in the feed. Streams share the events that are new, and so each is written once for all who see as much of it. */
 export function messageOf(event: OwnedEvent, viewer: Viewer): Buffer {
-  const written = maySee(viewer, event.key_id) ? whole : masked;
+  const seen = maySeeActor(viewer, event) ? whole : unsigned;
+  const written = maySee(viewer, event.key_id) ? seen : masked;
   let message = written.get(event);
   if (!message) {
     const data = JSON.stringify(eventFor(viewer, event));
