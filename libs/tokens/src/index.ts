@@ -59,5 +59,15 @@ export { TokenPoolRepository, type Transactions } from './token-pool-repository.
 export { TokenPoolService, type Asked } from './token-pool-service.js';
 export { SCANNED, TokenReader, type EventFilter, type PageRequest, type TokenQuery } from './token-reader.js';
 export type { Lease, Token } from './token.js';
-export { detailsFor, eventFor, maySee, maySeeActor, SOMEBODY, tokenFor, useFor, userFor, type Viewer } from './visibility.js';
+export {
+  detailsFor,
+  eventFor,
+  maySee,
+  maySeeActor,
+  SOMEBODY,
+  tokenFor,
+  useFor,
+  userFor,
+  type Viewer,
+} from './visibility.js';
 export type * from './views.js';
