@@ -98,7 +98,7 @@ describe('RATE_LIMIT', () => {
 });
 
 describe('keys that are no good', () => {
-  test('are not looked at any more after ten from an address, while good ones go on from there', async () => {
+  test('are told to wait after ten from an address, while good ones go on from there', async () => {
     const { ask } = await started({ AUTH: 'keys', TRUST_PROXY: '1' });
     const good = await keys.create();
     const from = (address: string, key: string) =>
@@ -112,6 +112,38 @@ describe('keys that are no good', () => {
     expect(Number(slowed.headers.get('retry-after'))).toBeGreaterThan(50);
     expect((await from('192.0.2.1', good.key)).status).toBe(200);
     expect((await from('192.0.2.2', `tp_guess`)).status).toBe(401);
+  });
+
+  test('many at once are counted too, and lock out neither a key not seen yet nor an old secret', async () => {
+    const { ask } = await started({ AUTH: 'keys', RATE_LIMIT: '1000' });
+    const [fresh, rotated] = [await keys.create(), await keys.create()];
+    await keys.rotate(rotated.id, 3600);
+    const withKey = async (key: string): Promise<number> =>
+      (await ask('GET', '/api/pools', undefined, bearer(key))).status;
+    // In form they are keys, so that each has to be looked up.
+    const bad = await Promise.all(Array.from({ length: 30 }, () => keys.create()));
+    for (const { id } of bad) await keys.revoke(id);
+    const statuses = await Promise.all(bad.map(({ key }) => withKey(key)));
+    expect(statuses.filter((status) => status === 401)).toHaveLength(10);
+    expect(statuses.filter((status) => status === 429)).toHaveLength(20);
+    expect(await Promise.all([fresh.key, rotated.key].map(withKey))).toEqual([200, 200]);
+    expect(await withKey(bad[0]!.key)).toBe(429);
+  });
+
+  test('count for an address whatever its port, and for the peer when that is no address', async () => {
+    const { ask } = await started({ AUTH: 'keys', TRUST_PROXY: '1' });
+    for (const addressOf of [
+      (i: number) => `192.0.2.7:${4000 + i}`,
+      (i: number) => `[2001:db8::7]:${i}`,
+      (i: number) => `gateway-${i}`,
+    ]) {
+      const statuses: number[] = [];
+      for (let i = 1; i < 13; i++) {
+        const headers = { ...bearer('tp_guess'), 'x-forwarded-for': addressOf(i) };
+        statuses.push((await ask('GET', '/api/pools', undefined, headers)).status);
+      }
+      expect(statuses).toEqual([...Array.from({ length: 10 }, () => 401), 429, 429]);
+    }
   });
 
   test('an address that the client makes up counts for nothing unless a proxy is trusted', async () => {

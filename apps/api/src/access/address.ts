@@ -1,9 +1,16 @@
 // Where a request comes from, for limits and for the log: as the socket says, or as proxies say that are trusted.
 
-import { isIPv6 } from 'node:net';
+import { isIP, isIPv6 } from 'node:net';
 import type { Request } from 'express';
 
-export const addressOf = (req: Request): string => withoutMapping(req.ip ?? 'unknown');
+export const addressOf = (req: Request): string =>
+  withoutMapping(withoutPort(req.ip) ?? req.socket.remoteAddress ?? 'unknown');
+
+/** Some gateways write the port, too. Each connection has another one: kept, it would pass by every limit. Undefined for what is no address. */
+function withoutPort(text = ''): string | undefined {
+  const address = /^\[(.+)\](?::\d+)?$/.exec(text)?.[1] ?? /^([\d.]+):\d+$/.exec(text)?.[1] ?? text;
+  return isIP(address) === 0 ? undefined : address;
+}
 
 /** Whoever has one address of IPv6 has all of its network. */
 export function networkOf(address: string): string {
@@ -20,4 +27,4 @@ export function networkOf(address: string): string {
 }
 
 /** An address of IPv4 on a socket of IPv6. */
-const withoutMapping = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/, '');
+const withoutMapping = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, '');

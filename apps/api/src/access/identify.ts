@@ -52,16 +52,15 @@ export function identify(
     next();
   };
 
-  /** A key that has to be looked up, or none. The address counts for what has never been good. */
+  /** A key that has to be looked up, or none. A good one gets in whatever else came from its address: that counts for bad ones. */
   async function stranger(text: string | undefined, req: Request, res: Response): Promise<void> {
     const network = networkOf(req.address as string);
+    // Nobody waits any more for the answer to a request that was given up.
+    const look = async (): Promise<LiveKey | null> => (text === undefined || res.closed ? null : ring.check(text));
     const isOld = text !== undefined && ring.wasGood(text);
-    if (!isOld) await limit?.count('address', network, res);
-    if (text === undefined) throw unauthenticated();
-    if (!isOld) await attempts.mayTry(network);
-    const key = await ring.check(text);
+    const key = await (isOld || text === undefined ? look() : attempts.look(network, look));
     if (key === null) {
-      await attempts.failed(network);
+      await limit?.count('address', network, res);
       throw unauthenticated();
     }
     req.key = key;

@@ -4,7 +4,7 @@ import type { ServerResponse } from 'node:http';
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { HttpProblem } from '../http/problem.js';
 
-/** Keys that were no good, from one network within a minute, before the next ones are not even looked at. */
+/** Keys that were no good, from one network within a minute, before the next ones are looked up one at a time. */
 const FAILURES = 10;
 const FAILURE_SECONDS = 60;
 
@@ -31,20 +31,40 @@ export class RateLimit {
   }
 }
 
-/** Slows down whoever tries keys. Keys that were good before are not asked about here, so that a neighbour harms nobody. */
+/**
+ * Slows down whoever tries keys. Beyond so many bad ones a network's keys are looked up one after the other, and the bad ones are
+ * told to wait; a good key gets in all the same, so that a neighbour locks out nobody.
+ */
 export class FailedAttempts {
   readonly #limiter = new RateLimiterMemory({ points: FAILURES, duration: FAILURE_SECONDS });
+  /** Of each network that is slowed down, the end of the line. It never rejects. */
+  readonly #lines = new Map<string, Promise<unknown>>();
 
-  /** @throws HttpProblem `rate_limited` */
-  async mayTry(network: string): Promise<void> {
-    const failed = await this.#limiter.get(network);
-    if (failed === null || failed.consumedPoints < FAILURES) return;
+  /** Counts the attempt before the look, so that many at once are counted too, and takes back what was no failure. @throws HttpProblem `rate_limited` */
+  async look<T>(network: string, look: () => Promise<T | null>): Promise<T | null> {
+    const { consumedPoints, msBeforeNext } = await taken(this.#limiter, network);
+    const isSlowed = consumedPoints > FAILURES;
+    let isBad = false;
+    try {
+      const found = await (isSlowed ? this.#inTurn(network, look) : look());
+      isBad = found === null;
+      if (!isBad || !isSlowed) return found;
+    } finally {
+      if (!isBad) await this.#limiter.reward(network);
+    }
     const detail = 'too many keys that are no good came from this address';
-    throw new HttpProblem('rate_limited', detail, { retryAfterSeconds: seconds(failed.msBeforeNext) });
+    throw new HttpProblem('rate_limited', detail, { retryAfterSeconds: seconds(msBeforeNext) });
   }
 
-  async failed(network: string): Promise<void> {
-    await taken(this.#limiter, network);
+  async #inTurn<T>(network: string, look: () => Promise<T>): Promise<T> {
+    const turn = (this.#lines.get(network) ?? Promise.resolve()).then(look);
+    const end = turn.catch(() => undefined);
+    this.#lines.set(network, end);
+    try {
+      return await turn;
+    } finally {
+      if (this.#lines.get(network) === end) this.#lines.delete(network);
+    }
   }
 }
 
