@@ -10,13 +10,14 @@ import { TokenPoolService } from '@app/tokens';
 import { AccessGuard } from './access/access.guard.js';
 import { identify } from './access/identify.js';
 import type { Config } from './config.js';
-import { answerHeaders } from './http/answer-headers.js';
+import { answerHeaders, type Headers } from './http/answer-headers.js';
 import { CheckedPipe } from './http/checked.pipe.js';
 import { Admission } from './http/admission.js';
-import { answerPreflight, cors } from './http/cors.js';
+import { answerPreflight, cors, corsHeaders } from './http/cors.js';
 import { HttpAdapter } from './http/http-adapter.js';
 import { inOrder } from './http/in-order.js';
 import { jsonBody } from './http/json-body.js';
+import { ownPages } from './http/own-pages.js';
 import { ProblemFilter } from './http/problem.filter.js';
 import { requestLog } from './http/request-log.js';
 import { NestLogger } from './logger.js';
@@ -52,22 +53,30 @@ export async function assembleApp(
   telemetry: Telemetry = OFF,
 ): Promise<NestExpressApplication> {
   const headers = answerHeaders(config.hstsSeconds);
-  const admission = new Admission(SHORT_ROUTES, headers);
-  const app = await NestFactory.create<NestExpressApplication>(module, new HttpAdapter(admission), {
-    logger: new NestLogger(logger),
-    abortOnError: false,
-    bodyParser: false,
-  });
+  const allow = corsHeaders(config.corsOrigins);
+  const headersFor = (origin: string | undefined): Headers => [...headers, ...allow(origin)];
+  const admission = new Admission(SHORT_ROUTES, headersFor);
+  const app = await NestFactory.create<NestExpressApplication>(
+    module,
+    new HttpAdapter(admission, headersFor, config.keepAliveTimeoutMs),
+    {
+      logger: new NestLogger(logger),
+      abortOnError: false,
+      bodyParser: false,
+    },
+  );
   const metrics = app.get(HttpMetrics);
   admission.onTurnedAway((what) => metrics.turnedAway(what));
   app.set('trust proxy', config.trustProxy);
   const handlers = [
     ...telemetry.handlers,
     requestLog(logger, metrics, headers),
-    config.corsOrigins.length > 0 ? cors(config.corsOrigins) : undefined,
+    config.corsOrigins.length > 0 ? cors(allow) : undefined,
+    config.auth === 'open' ? ownPages(config) : undefined,
     identify(config, () => app.get(KeyRing)),
     config.corsOrigins.length > 0 ? answerPreflight : undefined,
     jsonBody,
+    admission.count,
   ];
   app.use(inOrder(handlers.filter((handler) => handler !== undefined)));
   if (config.auth === 'keys') app.useGlobalGuards(new AccessGuard(app.get(TokenPoolService)));

@@ -17,8 +17,12 @@ export interface Config {
   readonly auth: (typeof AUTHS)[number];
   /** Requests a second of one key, or without one of one address, in this process; 0: no limit. */
   readonly rateLimit: number;
+  /** How long a connection may be idle. */
+  readonly keepAliveTimeoutMs: number;
   /** Whose pages may ask from a browser. */
   readonly corsOrigins: readonly string[];
+  /** By which names it is asked with AUTH=open, beside its own. */
+  readonly allowedHosts: readonly string[];
   /** How many proxies stand before the service, or which; they tell the address that a request comes from. */
   readonly trustProxy: number | readonly string[];
   /** For how long browsers are told to come by TLS only; 0: they are not. */
@@ -67,6 +71,9 @@ interface Variable<T> {
   readonly isSecret?: boolean;
 }
 
+/** More than a key needs, and less than a process can serve. */
+const RATE_LIMIT_OF_KEYS = 1000;
+
 /** Two years. */
 const MAX_HSTS_SECONDS = 63_072_000;
 
@@ -78,11 +85,17 @@ const VARIABLES = {
     read: (text: string) => matching(/^[^\s/]+$/, text),
   },
   AUTH: oneOf(AUTHS, undefined),
-  RATE_LIMIT: whole(0, 0, 1_000_000),
+  RATE_LIMIT: { ...whole(0, 0, 1_000_000), fallback: undefined } as Variable<number | undefined>,
+  KEEP_ALIVE_TIMEOUT_MS: whole(65_000, 1000, 3_600_000),
   CORS_ORIGINS: {
     fallback: [],
-    allowed: 'origins such as https://desk.example.org, with commas between them',
+    allowed: 'origins such as https://desk.example.org, without a slash or a path at the end, with commas between them',
     read: (text: string) => every(text, isOrigin),
+  },
+  ALLOWED_HOSTS: {
+    fallback: [],
+    allowed: 'host names without a port, with commas between them',
+    read: (text: string) => every(text.toLowerCase(), (name) => /^[a-z0-9._-]+$/.test(name)),
   },
   TRUST_PROXY: {
     fallback: 0,
@@ -122,12 +135,15 @@ export function readConfig(env: Environment, isTerminal = false): Config {
   const isProduction = valueOf(env, 'NODE_ENV') === 'production';
   const poolSize = valueOf(env, 'POOL_SIZE');
   const host = valueOf(env, 'HOST');
+  const auth = valueOf(env, 'AUTH') ?? openOn(host);
   return Object.freeze({
     port: valueOf(env, 'PORT'),
     host,
-    auth: valueOf(env, 'AUTH') ?? openOn(host),
-    rateLimit: valueOf(env, 'RATE_LIMIT'),
+    auth,
+    rateLimit: valueOf(env, 'RATE_LIMIT') ?? (auth === 'keys' ? RATE_LIMIT_OF_KEYS : 0),
+    keepAliveTimeoutMs: valueOf(env, 'KEEP_ALIVE_TIMEOUT_MS'),
     corsOrigins: valueOf(env, 'CORS_ORIGINS'),
+    allowedHosts: valueOf(env, 'ALLOWED_HOSTS'),
     trustProxy: valueOf(env, 'TRUST_PROXY'),
     hstsSeconds: valueOf(env, 'HSTS_SECONDS'),
     databaseUrl: valueOf(env, 'DATABASE_URL'),
@@ -170,7 +186,7 @@ function openOn(host: string): 'open' {
   );
 }
 
-const isLoopback = (host: string): boolean =>
+export const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 
 type Values = { [Name in keyof typeof VARIABLES]: (typeof VARIABLES)[Name] extends Variable<infer T> ? T : never };

@@ -67,6 +67,8 @@ export class System {
     const env = {
       DATABASE_URL: proxy.url,
       AUTH: auth,
+      // The load is that of many, with few keys.
+      RATE_LIMIT: '0',
       TRUST_PROXY: '1',
       ...SERVICE_ENV,
       ...clock?.env,

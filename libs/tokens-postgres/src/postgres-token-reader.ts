@@ -50,6 +50,7 @@ import {
   PLACE_GIVEN,
   POOL,
   POOLS,
+  POOLS_NAMED,
   SEARCH,
   SEQS_GIVEN,
   STORED_EVENTS,
@@ -159,8 +160,9 @@ export class PostgresTokenReader extends TokenReader {
     return rows[0] ?? null;
   }
 
-  pools(): Promise<PoolView[]> {
-    return this.#database.read<PoolView>(POOLS, []);
+  pools(names: ReadonlySet<string> | null = null): Promise<PoolView[]> {
+    if (names === null) return this.#database.read<PoolView>(POOLS, []);
+    return this.#database.read<PoolView>(POOLS_NAMED, [JSON.stringify([...names])]);
   }
 
   async pool(poolName: string): Promise<PoolView> {

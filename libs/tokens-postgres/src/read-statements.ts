@@ -272,6 +272,11 @@ const pools = (where: string, pool: string): string => `
   ORDER BY name`;
 
 export const POOLS = named('pools', pools('', 'p.name'));
+/** $1 names, as a JSON array: the tokens of others are not counted. */
+export const POOLS_NAMED = named(
+  'pools_named',
+  pools('WHERE name = ANY (SELECT json_array_elements_text($1::json))', 'p.name'),
+);
 /** $1 pool. */
 export const POOL = named('pool', pools('WHERE name = $1', '$1'));
 

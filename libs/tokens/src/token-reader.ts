@@ -95,7 +95,8 @@ export abstract class TokenReader {
     keyId?: string | null,
   ): Promise<{ end_reason: EndReason; ended_at: string } | null>;
 
-  abstract pools(): Promise<PoolView[]>;
+  /** @param names of those that are wanted, as far as they exist; null: all */
+  abstract pools(names?: ReadonlySet<string> | null): Promise<PoolView[]>;
 
   /** @throws DomainError `pool_not_found` */
   abstract pool(poolName: string): Promise<PoolView>;

@@ -1,9 +1,10 @@
 // Turns away what is more than can be served in time, before it costs anything: if a refusal took as long as an
 // answer, there would be no time left for answers. What gives a token back or keeps it is let in for longer than
-// what takes one.
+// what takes one; and one key never has all the places, so that others find some.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { RequestHandler } from 'express';
 import type { Demand } from '../metrics/http-metrics.js';
 import type { Headers } from './answer-headers.js';
 import { HttpProblem, sendProblem } from './problem.js';
@@ -12,8 +13,10 @@ import { pathOf, requestIdOf } from './request-log.js';
 /** Paths of the commands that take a token; each is the whole route. */
 const TAKING: ReadonlySet<string> = new Set(['/api/tokens/allocate', '/assign-token']);
 
-/** Commands under way, here and in the queues behind, when one more is turned away: some tenths of a second of work. */
-const LIMITS: Record<Demand, number> = { taking: 1000, other: 2000 };
+/** Under way, here and in the queues behind, when one more is turned away: some tenths of a second of work. */
+const LIMITS: Record<Demand, number> = { taking: 1000, other: 2000, reading: 400 };
+/** Those of one key among them. */
+const LIMITS_OF_KEY: Record<Demand, number> = { taking: 500, other: 1000, reading: 100 };
 
 /** For so many that were turned away within a second, the next are asked to stay away for a second more. */
 const A_SECOND_MORE = 300;
@@ -22,54 +25,93 @@ const LONGEST_RETRY_AFTER = 10;
 const TOO_MUCH = new HttpProblem('unavailable', 'more is asked than can be served in time; nothing was changed');
 
 export class Admission {
-  #underWay = 0;
+  readonly #commands = new UnderWay();
+  readonly #reads = new UnderWay();
   readonly #lately = new Lately();
   #onTurnedAway: (what: Demand) => void = () => undefined;
 
   /**
    * @param saysMessage paths whose errors carry their detail as `message`, too
-   * @param headers of every answer
+   * @param headers of every answer to a page of this origin
    */
   constructor(
     private readonly saysMessage: ReadonlySet<string>,
-    private readonly headers: Headers,
+    private readonly headers: (origin: string | undefined) => Headers,
   ) {}
 
   onTurnedAway(listener: (what: Demand) => void): void {
     this.#onTurnedAway = listener;
   }
 
-  /** False when the request was turned away, and so is answered. Only commands are: reads wait for nobody's lock. */
+  /** At the very front. False when the request was turned away, and so is answered: before it was read, or asked for its key. */
   admits(req: IncomingMessage, res: ServerResponse): boolean {
-    if (req.method !== 'POST') return true;
     const path = pathOf(req.url as string);
-    const what = TAKING.has(path) ? 'taking' : 'other';
-    if (this.#underWay >= LIMITS[what]) {
-      this.#turnAway(path, req, res);
-      this.#onTurnedAway(what);
-      return false;
-    }
-    this.#underWay++;
-    res.on('close', () => this.#underWay--);
-    return true;
-  }
-
-  #turnAway(path: string, req: IncomingMessage, res: ServerResponse): void {
+    const what = demandOf(req.method, path);
+    if (what === null || this.#of(what).all < LIMITS[what]) return true;
     const requestId = requestIdOf(req);
     const retryAfterSeconds = this.#retryAfter();
     res.setHeader('x-request-id', requestId);
-    for (const [name, value] of this.headers) res.setHeader(name, value);
+    for (const [name, value] of this.headers(req.headers.origin)) res.setHeader(name, value);
     res.setHeader('retry-after', retryAfterSeconds);
     sendProblem(res, TOO_MUCH, requestId, this.saysMessage.has(path));
     // A proxy's connection carries other people's requests, too.
     if (!('x-forwarded-for' in req.headers || 'via' in req.headers))
       req.once('close', () => rest(req.socket, retryAfterSeconds * 1000));
+    this.#onTurnedAway(what);
+    return false;
+  }
+
+  /**
+   * Middleware, when the whole body is there and it is known who asks: from now on the request has a place. A body that does not
+   * end has none. Without keys everybody may be behind one address, so that no share is taken of it.
+   */
+  readonly count: RequestHandler = (req, res, next) => {
+    const what = demandOf(req.method, req.path);
+    if (what === null) return next();
+    const underWay = this.#of(what);
+    const keyId = req.key?.id;
+    const isTooMuch = underWay.all >= LIMITS[what] || underWay.of(keyId) >= LIMITS_OF_KEY[what];
+    if (!isTooMuch) {
+      underWay.add(keyId, 1);
+      res.once('close', () => underWay.add(keyId, -1));
+      return next();
+    }
+    this.#onTurnedAway(what);
+    next(new HttpProblem(TOO_MUCH.code, TOO_MUCH.message, { retryAfterSeconds: this.#retryAfter() }));
+  };
+
+  #of(what: Demand): UnderWay {
+    return what === 'reading' ? this.#reads : this.#commands;
   }
 
   /** In seconds; by lot, so that they do not come back all at once. */
   #retryAfter(): number {
     const longest = Math.min(1 + Math.floor(this.#lately.count() / A_SECOND_MORE), LONGEST_RETRY_AFTER);
     return 1 + Math.floor(Math.random() * longest);
+  }
+}
+
+/** Null for what has no place: pages, health, and streams, which are counted for themselves. */
+function demandOf(method: string | undefined, path: string): Demand | null {
+  if (method === 'POST' || method === 'PATCH' || method === 'DELETE') return TAKING.has(path) ? 'taking' : 'other';
+  return path.startsWith('/api/') && !path.endsWith('/events/stream') ? 'reading' : null;
+}
+
+/** Requests that have a place. */
+class UnderWay {
+  all = 0;
+  readonly #byKey = new Map<string, number>();
+
+  of(keyId: string | undefined): number {
+    return keyId === undefined ? 0 : (this.#byKey.get(keyId) ?? 0);
+  }
+
+  add(keyId: string | undefined, more: 1 | -1): void {
+    this.all += more;
+    if (keyId === undefined) return;
+    const left = this.of(keyId) + more;
+    if (left === 0) this.#byKey.delete(keyId);
+    else this.#byKey.set(keyId, left);
   }
 }
 

@@ -2,6 +2,7 @@
 // the answer from them. https://fetch.spec.whatwg.org/#http-cors-protocol
 
 import type { RequestHandler } from 'express';
+import type { Headers } from './answer-headers.js';
 
 const METHODS = 'GET, HEAD, POST, PATCH, DELETE';
 const REQUEST_HEADERS =
@@ -11,16 +12,23 @@ const ANSWER_HEADERS =
 /** As long as browsers will remember it. */
 const PREFLIGHT_SECONDS = '7200';
 
-/** What every answer says; `answerPreflight` ends it when the request was a question about another one. */
-export function cors(origins: readonly string[]): RequestHandler {
+/** What an answer says to a page of an origin. */
+export function corsHeaders(origins: readonly string[]): (origin: string | undefined) => Headers {
+  if (origins.length === 0) return () => [];
   const listed = new Set(origins);
+  // What is kept of an answer on its way is for one origin.
+  const vary = ['vary', 'origin'] as const;
+  return (origin) =>
+    origin === undefined || !listed.has(origin)
+      ? [vary]
+      : [vary, ['access-control-allow-origin', origin], ['access-control-expose-headers', ANSWER_HEADERS]];
+}
+
+/** `answerPreflight` ends it when the request was a question about another one. */
+export function cors(allow: ReturnType<typeof corsHeaders>): RequestHandler {
   return (req, res, next) => {
-    // What is kept of an answer on its way is for one origin.
-    res.setHeader('vary', 'origin');
-    const { origin } = req.headers;
-    if (origin === undefined || !listed.has(origin)) return next();
-    res.setHeader('access-control-allow-origin', origin);
-    res.setHeader('access-control-expose-headers', ANSWER_HEADERS);
+    for (const [name, value] of allow(req.headers.origin)) res.setHeader(name, value);
+    if (!res.hasHeader('access-control-allow-origin')) return next();
     if (req.method !== 'OPTIONS' || req.headers['access-control-request-method'] === undefined) return next();
     res.setHeader('access-control-allow-methods', METHODS);
     res.setHeader('access-control-allow-headers', REQUEST_HEADERS);

@@ -8,15 +8,13 @@ import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
 import { ExpressAdapter } from '@nestjs/platform-express';
 import type { Express, NextFunction, Request, Response } from 'express';
 import type { Admission } from './admission.js';
-import { answerHeaders } from './answer-headers.js';
+import type { Headers } from './answer-headers.js';
 import { HttpProblem, problemDocument } from './problem.js';
 import { normalUrl, routesAt } from './route-of.js';
 
 const LIMITS = {
   headersTimeout: 5_000,
   requestTimeout: 10_000,
-  /** Longer than the idle time of usual load balancers, so that they are the ones that hang up. */
-  keepAliveTimeout: 65_000,
   connectionsCheckingInterval: 1_000,
   // A request without Host is refused by ourselves, with a document.
   requireHostHeader: false,
@@ -34,14 +32,22 @@ export class HttpAdapter extends ExpressAdapter {
   #isStopping = false;
   #isHangingUp = false;
 
-  constructor(private readonly admission: Admission) {
+  /**
+   * @param headersFor what every answer to a page of this origin says
+   * @param keepAliveTimeout longer than the idle time of load balancers, so that they are the ones that hang up; in milliseconds
+   */
+  constructor(
+    private readonly admission: Admission,
+    private readonly headersFor: (origin: string | undefined) => Headers,
+    private readonly keepAliveTimeout: number,
+  ) {
     super();
   }
 
   override initHttpServer(): void {
     const express = this.getInstance<Express>();
     express.disable('x-powered-by').disable('etag');
-    const server = createServer(LIMITS, (req, res) => {
+    const server = createServer({ ...LIMITS, keepAliveTimeout: this.keepAliveTimeout }, (req, res) => {
       Object.assign(req, { sentUrl: req.url });
       req.url = normalUrl(express, req);
       if (this.admission.admits(req, res)) express(req, res);
@@ -123,17 +129,19 @@ export class HttpAdapter extends ExpressAdapter {
   }
 
   /** What Node cannot read as a request, or did not get in time. */
-  #refuse(error: NodeJS.ErrnoException, socket: Socket): void {
+  #refuse(error: UnreadableError, socket: Socket): void {
     const open = this.#openOn(socket);
     if (error.code === 'ECONNRESET' || !socket.writable || open?.headersSent) return void socket.destroy();
     const problem = unreadable(error.code);
+    const packet = error.rawPacket?.toString('latin1') ?? '';
+    const origin = open?.req.headers.origin ?? /^origin: *([!-~]+) *\r?$/im.exec(packet)?.[1];
     const json = JSON.stringify(problemDocument(problem, open?.requestId ?? randomUUID()));
     const head = [
       `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
       'content-type: application/problem+json; charset=utf-8',
       `content-length: ${Buffer.byteLength(json)}`,
       'connection: close',
-      ...answerHeaders(0).map((header) => header.join(': ')),
+      ...this.headersFor(origin).map((header) => header.join(': ')),
     ];
     socket.end(`${head.join('\r\n')}\r\n\r\n${json}`);
   }
@@ -157,6 +165,11 @@ function closeWithConnection(res: ServerResponse): void {
   };
   socket.once('close', close);
   res.once('close', () => socket.off('close', close));
+}
+
+interface UnreadableError extends NodeJS.ErrnoException {
+  /** The bytes that Node was reading. */
+  readonly rawPacket?: Buffer;
 }
 
 function unreadable(code: string | undefined): HttpProblem {

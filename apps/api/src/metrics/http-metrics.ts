@@ -16,8 +16,8 @@ export interface Operation {
   readonly statuses: readonly string[];
 }
 
-/** What a command is after: a token, or anything else, such as giving one back. */
-export type Demand = 'taking' | 'other';
+/** What a request is after: a token, any other change, such as giving one back, or to know something. */
+export type Demand = 'taking' | 'other' | 'reading';
 
 /** Beside those of the document. */
 const OTHERS: readonly Operation[] = [
@@ -37,7 +37,7 @@ class OperationTally {
 @Injectable()
 export class HttpMetrics {
   readonly #routes = new Map<string, Map<string, OperationTally>>();
-  readonly #turnedAway: Record<Demand, number> = { taking: 0, other: 0 };
+  readonly #turnedAway: Record<Demand, number> = { taking: 0, other: 0, reading: 0 };
   #announced: () => readonly Operation[] = () => [];
 
   /** What is to be shown from the first time on, whether or not it is asked for. */
@@ -45,7 +45,6 @@ export class HttpMetrics {
     this.#announced = operations;
   }
 
-  /** Before it was read, so it is not among the requests. */
   turnedAway(what: Demand): void {
     this.#turnedAway[what]++;
   }
@@ -89,7 +88,7 @@ export class HttpMetrics {
       {
         name: 'token_pool_http_turned_away_total',
         type: 'counter',
-        help: 'Commands answered with 503 before they were read, because too many were under way.',
+        help: 'Requests answered with 503 at the door, because too many were under way, or too many of their key.',
         samples: Object.entries(this.#turnedAway).map(([command, value]) => ({ labels: { command }, value })),
       },
     ];

@@ -41,8 +41,7 @@ export class PoolsController {
     answer: PoolList,
   })
   async list(@By() { pools: visible }: Caller, @Gone() gone: AbortSignal): Promise<{ pools: PoolView[] }> {
-    const pools = await this.reader.until(gone).pools();
-    return { pools: visible === null ? pools : pools.filter(({ name }) => visible.has(name)) };
+    return { pools: await this.reader.until(gone).pools(visible) };
   }
 
   @Get(':name')

@@ -32,6 +32,7 @@ export class OpenStreams implements OnModuleDestroy {
   #keyLook: NodeJS.Timeout | undefined;
   /** Those that are about to be opened among them. */
   #count = 0;
+  readonly #countOfKey = new Map<string, number>();
   #isStopping = false;
 
   constructor(
@@ -52,16 +53,33 @@ export class OpenStreams implements OnModuleDestroy {
         retryAfterSeconds: RETRY_AFTER_SECONDS,
       });
     }
+    const { keyId } = viewer;
+    const ofKey = keyId === null ? 0 : (this.#countOfKey.get(keyId) ?? 0);
+    const share = Math.ceil(streamLimit / 2);
+    if (ofKey >= share) {
+      throw new HttpProblem('unavailable', `this key has ${share} streams open here, and no more than that`, {
+        retryAfterSeconds: RETRY_AFTER_SECONDS,
+      });
+    }
     // Behind another answer nothing that is written goes anywhere, and nobody is told when the reader has left.
     if (res.socket === null) throw new HttpProblem('invalid_request', 'a stream cannot be pipelined');
     this.#count++;
+    this.#countFor(keyId, 1);
     try {
       const follower = await this.feed.follow(poolName, after, gone);
       const stream = new EventStream(res, follower, viewer, isWanted, (events) => this.metrics.sent(events));
       await this.#run(stream, viewer.keyId, res.req.method);
     } finally {
       this.#count--;
+      this.#countFor(keyId, -1);
     }
+  }
+
+  #countFor(keyId: string | null, more: 1 | -1): void {
+    if (keyId === null) return;
+    const left = (this.#countOfKey.get(keyId) ?? 0) + more;
+    if (left === 0) this.#countOfKey.delete(keyId);
+    else this.#countOfKey.set(keyId, left);
   }
 
   /** Before the server is closed: that waits for the answers that are under way. */

@@ -52,8 +52,9 @@ export class InMemoryTokenReader extends TokenReader {
     return Promise.resolve({ end_reason: end.reason as EndReason, ended_at: toIso(end.occurredAt) });
   }
 
-  pools(): Promise<PoolView[]> {
-    return Promise.resolve(this.#existing().map((poolName) => this.#view(poolName)));
+  pools(names: ReadonlySet<string> | null = null): Promise<PoolView[]> {
+    const wanted = this.#existing().filter((poolName) => names === null || names.has(poolName));
+    return Promise.resolve(wanted.map((poolName) => this.#view(poolName)));
   }
 
   pool(poolName: string): Promise<PoolView> {
