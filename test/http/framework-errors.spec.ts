@@ -90,7 +90,7 @@ test.each([
 
 test('a body without a content type, and one that is packed, are not supported', async () => {
   const length = 'content-length: 2\r\nconnection: close';
-  const untyped = await raw(`POST /api/tokens/allocate HTTP/1.1\r\nhost: x\r\n${length}\r\n\r\n{}`);
+  const untyped = await raw(`POST /api/tokens/allocate HTTP/1.1\r\nhost: localhost\r\n${length}\r\n\r\n{}`);
   expectProblem(untyped, 415, 'unsupported_media_type');
   const packed = await ask('POST', '/api/tokens/allocate', '{}', { 'content-encoding': 'gzip' });
   expectProblem(packed, 415, 'unsupported_media_type');
@@ -107,13 +107,13 @@ test.each([
 });
 
 test('an empty body needs no type, whatever its headers say', async () => {
-  const head = 'POST /api/tokens/allocate HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: text/plain';
+  const head = 'POST /api/tokens/allocate HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: text/plain';
   expect(await raw(`${head}\r\ncontent-length: 0\r\n\r\n`)).toMatchObject({ status: 200 });
   expect(await raw(`${head}\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n`)).toMatchObject({ status: 200 });
 });
 
 test('a body that arrives in pieces is put together, within a character too', async () => {
-  const head = 'POST /assign-token HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json';
+  const head = 'POST /assign-token HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json';
   const [first, second] = [Buffer.from('{"client_id":"\u2602').subarray(0, 16), Buffer.from('\u2602"}').subarray(2)];
   const piece = (bytes: Buffer): Buffer =>
     Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, Buffer.from('\r\n')]);
@@ -127,7 +127,7 @@ test('a body that arrives in pieces is put together, within a character too', as
 });
 
 test('a body that is not UTF-8 is not valid', async () => {
-  const head = 'POST /assign-token HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json';
+  const head = 'POST /assign-token HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json';
   const body = Buffer.from([...Buffer.from('{"client_id":"'), 0xff, ...Buffer.from('"}')]);
   const bytes = Buffer.concat([Buffer.from(`${head}\r\ncontent-length: ${body.length}\r\n\r\n`), body]);
   expectProblem(await raw(bytes), 400, 'invalid_request');
@@ -140,22 +140,23 @@ test.each([100_000, 3_000_000])('a body of %d bytes is too large, and the connec
 
 test('what is no HTTP is answered with 400, headers that are too large with 431', async () => {
   expectEarlyProblem(await raw('HELLO\r\n\r\n'), 400, 'invalid_request');
-  expectEarlyProblem(await raw('GET / HTTP/1.1\r\nhost: x\r\nbad header\r\n\r\n'), 400, 'invalid_request');
+  expectEarlyProblem(await raw('GET / HTTP/1.1\r\nhost: localhost\r\nbad header\r\n\r\n'), 400, 'invalid_request');
   const both = 'transfer-encoding: chunked\r\ncontent-length: 5';
-  expectEarlyProblem(await raw(`POST / HTTP/1.1\r\nhost: x\r\n${both}\r\n\r\n`), 400, 'invalid_request');
-  const large = `GET / HTTP/1.1\r\nhost: x\r\nx-large: ${'x'.repeat(20_000)}\r\n\r\n`;
+  expectEarlyProblem(await raw(`POST / HTTP/1.1\r\nhost: localhost\r\n${both}\r\n\r\n`), 400, 'invalid_request');
+  const large = `GET / HTTP/1.1\r\nhost: localhost\r\nx-large: ${'x'.repeat(20_000)}\r\n\r\n`;
   expectEarlyProblem(await raw(large), 431, 'header_too_large');
 });
 
 test('a request without Host is refused, with whatever expectation it is not', async () => {
   expectProblem(await raw('GET /api/pools HTTP/1.1\r\nconnection: close\r\n\r\n'), 400, 'invalid_request');
-  const expecting = 'GET /health/live HTTP/1.1\r\nhost: x\r\nexpect: wonders\r\nconnection: close\r\n\r\n';
+  const expecting = 'GET /health/live HTTP/1.1\r\nhost: localhost\r\nexpect: wonders\r\nconnection: close\r\n\r\n';
   expect(await raw(expecting)).toMatchObject({ status: 200, body: { status: 'ok' } });
 });
 
 test('a client that goes away amid its body leaves the service as it was', async () => {
   const socket = connect(app.port, '127.0.0.1');
-  const head = 'POST /api/tokens/allocate HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100';
+  const head =
+    'POST /api/tokens/allocate HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100';
   socket.write(`${head}\r\n\r\n{"pool":`);
   await once(socket, 'connect');
   socket.resetAndDestroy();

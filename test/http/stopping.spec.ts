@@ -44,7 +44,7 @@ test('a request that was accepted is answered, and told that the connection ends
 
 test('a request that comes on an open connection while the app stops is still answered', async () => {
   const socket = connect(app.port, '127.0.0.1').setEncoding('utf8');
-  const ask = 'GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n';
+  const ask = 'GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n';
   socket.write(ask);
   await once(socket, 'data');
   const stopped = app.stop();
@@ -56,7 +56,11 @@ test('a request that comes on an open connection while the app stops is still an
 });
 
 test('connections without a request do not keep the app from stopping', async () => {
-  const sockets = ['', 'GET /health/live HTTP/1.1\r\nhost: x\r\n', 'GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n'];
+  const sockets = [
+    '',
+    'GET /health/live HTTP/1.1\r\nhost: localhost\r\n',
+    'GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n',
+  ];
   const closed = sockets.map(async (bytes) => {
     const socket = connect(app.port, '127.0.0.1').resume();
     await once(socket, 'connect');

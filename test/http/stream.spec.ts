@@ -236,7 +236,7 @@ test('has a head, which ends', async () => {
 
 test('is refused behind another answer on one connection, where nobody would notice that its reader is gone', async () => {
   const socket = connect(app.port, '127.0.0.1').setEncoding('utf8');
-  const line = (path: string): string => `GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`;
+  const line = (path: string): string => `GET ${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`;
   let text = '';
   socket.on('data', (more: string) => (text += more));
   socket.write(line('/health/ready') + line(streamOf(pool)));
