@@ -119,12 +119,6 @@ export const shortId = (id: string): string => id.slice(0, 8);
 /** A user who is not shown. */
 export const SOMEBODY = 'somebody';
 
-/** What the API says in the place of such a user, where there must be one. */
-const HIDDEN_USER = '00000000-0000-0000-0000-000000000000';
-
-/** Null for a user who is not shown to this key, however an answer says that. */
-export const shownUser = (id: string | null): string | null => (id === HIDDEN_USER ? null : id);
-
 export const END_WORDS: Readonly<Record<EndReason, string>> = {
   released_by_client: 'released',
   lru_eviction: 'evicted: the pool was full, and this lease the oldest',

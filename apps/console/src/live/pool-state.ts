@@ -1,8 +1,7 @@
 // The tokens of a pool, folded from a snapshot and the events after it. Pages of the snapshot may be newer than the
 // seq that it is said to have: what an event tells of a lease that is over by now, or known already, changes nothing.
 
-import type { Policy, PoolEvent, Token } from '../api.js';
-import { shownUser } from '../words.js';
+import { shownUser, type Policy, type PoolEvent, type Token } from '../api.js';
 
 export interface Lease {
   readonly fence: number;

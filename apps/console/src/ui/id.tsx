@@ -1,6 +1,7 @@
 // Ids that people can tell apart: the first part, a small picture made of all of it, the whole on hover.
 
-import { shortId, shownUser, SOMEBODY } from '../words.js';
+import { shownUser } from '../api.js';
+import { shortId, SOMEBODY } from '../words.js';
 import { CopyButton } from './copy-button.js';
 
 interface Props {
