@@ -36,6 +36,7 @@ const VALUES = {
   evict: 'oldest',
   'Idempotency-Key': '{{$guid}}',
   'Last-Event-ID': '0',
+  lastEventId: '0',
 };
 
 async function makeCollection() {
