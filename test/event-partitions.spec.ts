@@ -213,7 +213,10 @@ test('a process that sweeps makes room, and one that does not is warned of while
   const ask = clientOf(app);
   expect((await ask('GET', '/health/ready')).body).toEqual({ status: 'ok' });
   await clock.advance(4 * MONTH);
-  expect(await ask('GET', '/health/ready')).toMatchObject({
+  let ready = await ask('GET', '/health/ready');
+  // What was found is remembered for a second.
+  while (ready.body.warning === undefined) ready = await ask('GET', '/health/ready');
+  expect(ready).toMatchObject({
     status: 200,
     body: { status: 'ok', warning: expect.stringMatching(/^there is room for events until .* only/) as string },
   });

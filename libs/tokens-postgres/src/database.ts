@@ -107,7 +107,7 @@ export class Database {
       });
       await this.#ask(client, COMMIT);
       return seen;
-    });
+    }, false);
   }
 
   /**
@@ -149,7 +149,8 @@ export class Database {
 
   /** One statement outside of a transaction, which may as well run twice. */
   run(statement: Statement, values: Value[]): Promise<Answer> {
-    return this.#twice((client) => this.#ask(client, { ...statement, values }));
+    const writes = /\b(INSERT|UPDATE|DELETE)\b/.test(statement.text);
+    return this.#twice((client) => this.#ask(client, { ...statement, values }), writes);
   }
 
   async #ask(client: PoolClient, question: Question): Promise<Answer> {
@@ -160,19 +161,23 @@ export class Database {
   }
 
   /** What is asked is asked a second time when the connection turns out to be lost. */
-  async #twice<T>(asking: (client: PoolClient) => Promise<T>): Promise<T> {
+  async #twice<T>(asking: (client: PoolClient) => Promise<T>, writes: boolean): Promise<T> {
     let isUnchanged = true;
     for (let triesLeft = 1; ; triesLeft--) {
       if (this.gone?.aborted) throw callerGone();
+      let isSent = false;
       try {
-        return await this.use(asking);
+        return await this.use((client) => {
+          isSent = true;
+          return asking(client);
+        });
       } catch (error) {
         if (!(error instanceof DatabaseFailure)) throw error;
         if (error.isOfValue)
           throw new DomainError('invalid_request', 'a value that is given is beyond what can be stored');
         if (!error.isPassing) throw error;
         // A statement that writes may have done so though its answer was lost.
-        isUnchanged &&= error.isRefusal;
+        isUnchanged &&= error.isRefusal || !isSent || !writes;
         if (triesLeft === 0) throw isUnchanged ? unchanged(error) : unavailable(error.why);
       }
     }

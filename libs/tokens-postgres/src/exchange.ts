@@ -177,7 +177,9 @@ class Exchange implements Submittable {
   #forget(): void {
     const { shapes, doubtful } = this.#prepared;
     const failedAt = this.#answers.length;
-    const { name: failed } = this.#asked;
+    // After the last answer there is none: it is the session that ends.
+    const failed = this.#questions[failedAt]?.name;
+    if (failed === undefined) return;
     for (const { place, name } of this.#new) if (place > failedAt) shapes.delete(name);
     shapes.delete(failed);
     doubtful.add(failed);
