@@ -1,7 +1,8 @@
 // The tokens of a pool, folded from a snapshot and the events after it. Pages of the snapshot may be newer than the
 // seq that it is said to have: what an event tells of a lease that is over by now, or known already, changes nothing.
 
-import { shownUser, type Policy, type PoolEvent, type Token } from '../api.js';
+import type { Policy, PoolEvent, Token } from '../api.js';
+import { shownUser } from '../hidden-user.js';
 
 export interface Lease {
   readonly fence: number;

@@ -1,6 +1,6 @@
 // Ids that people can tell apart: the first part, a small picture made of all of it, the whole on hover.
 
-import { shownUser } from '../api.js';
+import { shownUser } from '../hidden-user.js';
 import { shortId, SOMEBODY } from '../words.js';
 import { CopyButton } from './copy-button.js';
 
