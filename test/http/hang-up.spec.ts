@@ -7,8 +7,6 @@ import { startApp, type TestApp } from '../support/app.js';
 import { untilNobodyWaits, untilWaiting } from '../support/waiting.js';
 import { clientOf, expectProblem, type Ask } from './client.js';
 
-/** As in admission.ts. */
-const AS_MANY_AS_ARE_LET_IN = 1000;
 /** As in data-source.ts: after which nobody waits any more, but asks again. */
 const LOCK_TIMEOUT_MS = 2500;
 
@@ -97,16 +95,6 @@ test('what is given back by callers who hang up is given back', async () => {
   await untilNobodyWaits(app.databaseUrl);
   expect((await ask('POST', '/api/tokens/cleanup')).body.released).toBe(0);
 });
-
-test('commands behind each other on a connection that breaks leave their places to others', async () => {
-  await lockPool('default');
-  const sockets = [await send(post('/api/tokens/allocate', {}), AS_MANY_AS_ARE_LET_IN)];
-  const waiting = `token_pool_queue_length{pool="default"} ${AS_MANY_AS_ARE_LET_IN - 1}`;
-  while (!String((await ask('GET', '/metrics')).body).includes(waiting));
-  await hangUp(sockets, HANGING_UP['reset the connection']!);
-  await holder.query('COMMIT');
-  expect((await ask('POST', '/api/tokens/allocate')).status).toBe(200);
-}, 30_000);
 
 const lockTables = async (): Promise<void> => {
   await holder.query('BEGIN');
