@@ -194,13 +194,6 @@ describe('a start that meets trouble', () => {
     expect(await answers(server)).toBe(false);
   });
 
-  it("is reached in plain text, whatever the caller's PGSSLMODE says", async () => {
-    const server = await start();
-    process.env['PGSSLMODE'] = 'require';
-    cleanUps.push(() => delete process.env['PGSSLMODE']);
-    expect(await answers(server)).toBe(true);
-  });
-
   asRoot('names what is wrong with a folder that cannot be made', async () => {
     const folderOfNobody = spawnSync(process.execPath, [
       '-e',

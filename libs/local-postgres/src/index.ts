@@ -83,8 +83,7 @@ export async function startLocalPostgres(options: LocalPostgresOptions): Promise
     const { pid, port } = await joinOrLaunch(site);
     fs.writeFileSync(join(home, 'port'), `${port}\n`);
     const password = fs.readFileSync(join(home, 'cluster/password'), 'utf8');
-    // Said here, so that the caller's PGSSLMODE does not count.
-    const url = `postgres://postgres:${password}@127.0.0.1:${port}/tokens?sslmode=disable`;
+    const url = `postgres://postgres:${password}@127.0.0.1:${port}/tokens`;
     let stopping: Promise<void> | undefined;
     return { url, version, pid, directory: home, stop: () => (stopping ??= leave(site, claim!)) };
   } catch (error) {
