@@ -7,6 +7,8 @@ import { BuiltService } from './built-service.js';
 import { check } from './check/check.js';
 import { readHistory } from './history.js';
 import { areAllCaught, runMutants } from './mutants/all-mutants.js';
+import { neighbours } from './neighbours/neighbours.js';
+import { isShared, neighboursTable } from './neighbours/report.js';
 import { readOptions, USAGE, type Options, type Part } from './options.js';
 import { overload } from './overload/overload.js';
 import { isAsPromised, overloadTables } from './overload/report.js';
@@ -65,6 +67,13 @@ const DO: Record<Part, (options: Options) => Promise<Outcome>> = {
     const result = await overload({ ...OVERLOAD, seconds: seconds.overload, directory, say });
     for (const table of overloadTables(result)) say(`\n${asText(table)}`);
     return { isGood: isAsPromised(result), result: { overload: result } };
+  },
+  neighbours: async ({ seconds, attacks }) => {
+    say(`\none key beside the attacks of another, rounds of ${seconds.neighbours} s`);
+    const directory = join(process.cwd(), HISTORIES, 'neighbours');
+    const result = await neighbours({ attacks, seconds: seconds.neighbours, directory, say });
+    say(`\n${asText(neighboursTable(result))}`);
+    return { isGood: isShared(result), result: { neighbours: result } };
   },
   upgrade: async (options) => ({ isGood: await upgradeOnce(options), result: {} }),
 };

@@ -2,18 +2,20 @@
 
 import { parseArgs } from 'node:util';
 import { MUTANTS } from './mutants/mutants.js';
+import { ATTACKS } from './neighbours/attacks.js';
 import type { Auth } from './history.js';
 import { NEMESES } from './nemeses/all.js';
 
 /** What is done, in this order. */
-export type Part = 'check' | 'run' | 'mutants' | 'overload' | 'upgrade';
+export type Part = 'check' | 'run' | 'mutants' | 'overload' | 'neighbours' | 'upgrade';
 
 export interface Options {
   readonly parts: readonly Part[];
-  /** Of a run under faults, of the run of each mutant, of each phase of the overload, between two restarts. */
+  /** Of a run under faults, of the run of each mutant, of each phase of the overload, of each round beside an attack, between two restarts. */
   readonly seconds: Readonly<Record<Exclude<Part, 'check'>, number>>;
   readonly seed: number;
   readonly nemeses: readonly string[];
+  readonly attacks: readonly string[];
   readonly processes: number;
   readonly clients: number;
   readonly auth: Auth;
@@ -25,7 +27,7 @@ export interface Options {
   readonly page: boolean;
 }
 
-const SECONDS = { run: 30, mutants: 4, overload: 10, upgrade: 3 };
+const SECONDS = { run: 30, mutants: 4, overload: 10, neighbours: 2, upgrade: 3 };
 const LONG_RUN = 600;
 
 export const USAGE = `npm run chaos -- [options]
@@ -38,10 +40,13 @@ export const USAGE = `npm run chaos -- [options]
   --auth A           keys or open: whether a key is asked for (by the seed: keys when it is odd)
   --check FILE       check the history of an earlier run
   --overload         5,000 connections, then ten times the rate it can serve, --seconds each (${SECONDS.overload})
+  --neighbours       what is left of the service for one key beside the attacks of another, rounds of --seconds (${SECONDS.neighbours})
+  --attack a,b       only these of them (all)
+                     ${ATTACKS.map(({ name }) => name).join(', ')}
   --mutants a,b      run broken services, --seconds each (${SECONDS.mutants}), and see whether each is caught; all: all of them
                      ${MUTANTS.map(({ name }) => name).join(', ')}
   --upgrade          a rolling restart from the last release to this version and back, --seconds between restarts (${SECONDS.upgrade})
-  --all              a run of --seconds (${LONG_RUN}), all mutants, and the overload: some 13 minutes
+  --all              a run of --seconds (${LONG_RUN}), all mutants, the overload and the neighbours: some 17 minutes
   --page             write docs/reliability.md, with the results of what was done; alone: anew of those that are there`;
 
 /** @throws Error with one line that says what is allowed */
@@ -58,6 +63,8 @@ export function readOptions(args: readonly string[]): Options {
       check: { type: 'string' },
       mutants: { type: 'string' },
       overload: { type: 'boolean', default: false },
+      neighbours: { type: 'boolean', default: false },
+      attack: { type: 'string' },
       upgrade: { type: 'boolean', default: false },
       all: { type: 'boolean', default: false },
       page: { type: 'boolean', default: false },
@@ -70,9 +77,10 @@ export function readOptions(args: readonly string[]): Options {
     check && 'check',
     mutants.length > 0 && 'mutants',
     values.overload && 'overload',
+    values.neighbours && 'neighbours',
     values.upgrade && 'upgrade',
   ] as const;
-  const parts = all ? (['run', 'mutants', 'overload'] as const) : wanted.filter((part) => !!part);
+  const parts = all ? (['run', 'mutants', 'overload', 'neighbours'] as const) : wanted.filter((part) => !!part);
   const isPageOnly = page && args.length === 1;
   const seconds = (part: keyof typeof SECONDS, fallback = SECONDS[part]): number =>
     whole('seconds', values.seconds, fallback, 1, 86_400);
@@ -84,10 +92,12 @@ export function readOptions(args: readonly string[]): Options {
           run: seconds('run'),
           mutants: seconds('mutants'),
           overload: seconds('overload'),
+          neighbours: seconds('neighbours'),
           upgrade: seconds('upgrade'),
         },
     seed,
     nemeses: some('nemesis', values.nemesis ?? 'all', NEMESES),
+    attacks: some('attack', values.attack ?? 'all', ATTACKS),
     processes: whole('processes', values.processes, 3, 1, 20),
     clients: whole('clients', values.clients, 24, 1, 1000),
     auth: authOf(values.auth ?? (seed % 2 === 1 ? 'keys' : 'open')),

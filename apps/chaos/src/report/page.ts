@@ -5,6 +5,7 @@ import { asMarkdown } from '../../../bench/src/report/table.js';
 import type { About } from '../about.js';
 import { mutantsTable } from '../mutants/all-mutants.js';
 import { overloadTables } from '../overload/report.js';
+import { neighboursTable } from '../neighbours/report.js';
 import { courseOf } from './course.js';
 import type { ReliabilityResult } from './result.js';
 import { countOf, type RunSummary } from './summary.js';
@@ -18,10 +19,11 @@ const CLOSE_UP_SECONDS = 60;
 /** Keeps what is new beside what is there, and makes the page anew. */
 export async function writePage(news: ReliabilityResult): Promise<void> {
   const result: ReliabilityResult = { ...PAGE.result(), ...news };
-  const { run, mutants, overload } = result;
+  const { run, mutants, overload, neighbours } = result;
   await PAGE.write(result, [
     ...(run ? ['## The last run', ...runSection(run)] : []),
     ...(overload ? ['## Overload', told(overload.about), ...overloadTables(overload).map(asMarkdown)] : []),
+    ...(neighbours ? ['## Neighbours', told(neighbours.about), asMarkdown(neighboursTable(neighbours))] : []),
     ...(mutants ? ['## Mutants', told(mutants.about), asMarkdown(mutantsTable(mutants))] : []),
   ]);
 }

@@ -2,10 +2,12 @@
 
 import type { MutantsResult } from '../mutants/all-mutants.js';
 import type { OverloadResult } from '../overload/overload.js';
+import type { NeighboursResult } from '../neighbours/neighbours.js';
 import type { RunSummary } from './summary.js';
 
 export interface ReliabilityResult {
   readonly run?: RunSummary;
   readonly mutants?: MutantsResult;
   readonly overload?: OverloadResult;
+  readonly neighbours?: NeighboursResult;
 }
