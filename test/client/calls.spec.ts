@@ -56,10 +56,11 @@ describe('a call', () => {
     expect(await all(seats.list({ status: 'active', user_id: NOBODY }))).toMatchObject([{ id: lease.token_id }]);
     const { renewed_at, expires_at } = await seats.keepAlive(lease, { ttl_seconds: 40 });
     expect(Date.parse(expires_at) - Date.parse(renewed_at)).toBe(40_000);
+    expect((await seats.keepAlive(lease, { ttl_seconds: 1 })).expires_at).toBe(expires_at);
     expect(await seats.release(lease)).toEqual({ ok: true, token_id: lease.token_id, status: 'available' });
     const events = await all(seats.events(lease.token_id));
-    expect(events.map(({ event }) => event)).toEqual(['released', 'renewed', 'activated', 'generated']);
-    expect(events[2]!.metadata).toMatchObject({ ticket: 'A-1' });
+    expect(events.map(({ event }) => event)).toEqual(['released', 'renewed', 'renewed', 'activated', 'generated']);
+    expect(events[3]!.metadata).toMatchObject({ ticket: 'A-1' });
     expect(await all(seats.history(lease.token_id))).toMatchObject([
       { user_id: NOBODY, fence: 1, ended_at: A_TIME, end_reason: 'released_by_client' },
     ]);
@@ -122,6 +123,16 @@ describe('a call', () => {
     ]);
     expect(lost).toBe(18);
   });
+});
+
+test('a lease is ended by force where the pool asks for its lease_id', async () => {
+  const seats = await pool({ release_authority: 'holder' });
+  const { token_id, fence } = await seats.allocate();
+  expect(await refusal(seats.release({ token_id }))).toMatchObject({ code: 'lease_handle_required' });
+  expect(await refusal(seats.release({ token_id, fence: fence + 1 }, { force: true }))).toMatchObject({
+    code: 'stale_lease',
+  });
+  expect(await seats.release({ token_id, fence }, { force: true })).toMatchObject({ ok: true });
 });
 
 describe('a refusal', () => {

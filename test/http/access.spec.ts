@@ -212,6 +212,23 @@ test.each(PUBLIC)('%s is for everybody, whatever comes with it', async (name) =>
   expect(await status(bearer('tp_nonsense'))).toBe(open);
 });
 
+test.each([
+  ['the token in the middle', (id: string) => `/api/tokens/${id}/release`],
+  ['the token at the end', (id: string) => `/api/tokens/release/${id}`],
+])('force is for keys that may operate, written with %s', async (_, path) => {
+  const pool = `forced-${path('').length}`;
+  const policy = { name: pool, kind: 'fixed', size: 1, release_authority: 'holder' };
+  await ask('POST', '/api/pools', policy, bearer(good.all));
+  const { body: grant } = await ask('POST', '/api/tokens/allocate', { pool }, bearer(good.use));
+  const release = (body: Json, key: string): Promise<Answer> => ask('POST', path(grant.token_id), body, bearer(key));
+  const { lease_id, fence } = grant;
+  expectProblem(await release({ lease_id, fence, force: true }, good.use), 403, 'insufficient_scope');
+  expectProblem(await release({ force: true }, good.elsewhere), 404, 'token_not_found');
+  expectProblem(await release({ fence }, good.operate), 403, 'lease_handle_required');
+  expectProblem(await release({ fence: fence + 1, force: true }, good.operate), 409, 'stale_lease');
+  expect((await release({ force: true }, good.operate)).status).toBe(200);
+});
+
 test('a token of another pool answers as one that never was, also when it was deleted', async () => {
   const elastic = (await ask('POST', '/generate-token', undefined, bearer(good.all))).body.token as string;
   await ask('DELETE', `/api/tokens/${elastic}`, undefined, bearer(good.all));

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { Client } from 'pg';
 import { PROBLEMS } from '../../apps/api/src/http/problem.js';
 import { startApp, type TestApp } from '../support/app.js';
-import { A_TIME, clientOf, expectProblem, openapi, type Ask, type Json } from './client.js';
+import { A_TIME, clientOf, expectProblem, openapi, type Answer, type Ask, type Json } from './client.js';
 
 let app: TestApp;
 let ask: Ask;
@@ -68,6 +68,27 @@ test('lease_handle_required: where only holders may release, lease_id must be gi
   }
   expect((await ask('POST', `/api/tokens/${token_id}/release`, { lease_id })).status).toBe(200);
 });
+
+test.each([
+  ['the token in the middle', (id: string) => `/api/tokens/${id}/release`],
+  ['the token at the end', (id: string) => `/api/tokens/release/${id}`],
+])(
+  'force ends a lease without its lease_id, written with %s; what is given must match all the same',
+  async (_, path) => {
+    const pool = await makePool({ release_authority: 'holder' });
+    const { token_id, user_id, fence } = await allocate({ pool });
+    const release = (body: Json): Promise<Answer> => ask('POST', path(token_id), body);
+    expectProblem(await release({ force: 'true' }), 400, 'invalid_request');
+    expectProblem(await release({ fence, force: false }), 403, 'lease_handle_required');
+    for (const other of [{ fence: fence + 1 }, { user_id: randomUUID() }, { lease_id: randomUUID() }]) {
+      expectProblem(await release({ ...other, force: true }), 409, 'stale_lease');
+    }
+    expect((await release({ user_id, fence, force: true })).status).toBe(200);
+    expectProblem(await release({ force: true }), 404, 'token_not_active');
+    const { body } = await ask('GET', `/api/tokens/${token_id}/events?limit=1`);
+    expect(body.events[0]).toMatchObject({ event: 'released', reason: 'released_by_client', fence });
+  },
+);
 
 test('token_not_found, pool_not_found and route_not_found', async () => {
   const id = randomUUID();

@@ -131,8 +131,19 @@ test('keep-alive by lease or by user counts the new time from now', async () => 
   expect(renewal).toEqual({ token_id, user_id, fence: 1, renewed_at: A_TIME, expires_at: A_TIME });
   expect(Date.parse(renewal.expires_at) - Date.parse(renewal.renewed_at)).toBe(100_000);
   expect(Date.parse(renewal.expires_at)).toBeGreaterThanOrEqual(Date.parse(grant.activated_at) + 100_000);
-  const { body: shorter } = await ask('POST', path, { user_id: grant.user_id, ttl_seconds: 50 });
-  expect(Date.parse(shorter.expires_at)).toBeLessThan(Date.parse(renewal.expires_at));
+});
+
+test('no renewal makes the end earlier: not with a shorter time, nor where the policy was tightened', async () => {
+  const pool = 'promised';
+  await ask('POST', '/api/pools', { name: pool, kind: 'fixed', size: 1, renewable: true, ttl_seconds: 100 });
+  const { body: grant } = await ask('POST', '/api/tokens/allocate', { pool });
+  const { user_id, lease_id, expires_at } = grant;
+  const renew = async (body: object): Promise<unknown> =>
+    (await ask('POST', `/api/tokens/${grant.token_id}/keep-alive`, body)).body.expires_at;
+  expect(await renew({ user_id, ttl_seconds: 5 })).toBe(expires_at);
+  await ask('PATCH', `/api/pools/${pool}`, { ttl_seconds: 2, max_lifetime_seconds: 1 });
+  expect(await renew({ lease_id })).toBe(expires_at);
+  expect(await renew({ lease_id, ttl_seconds: 90 })).toBe(expires_at);
 });
 
 test('a renewal never reaches beyond the maximum lifetime', async () => {

@@ -3,7 +3,7 @@
 export type * from './api-types.js';
 export type { CallOptions, RepeatableOptions } from './call-options.js';
 export type { ClientOptions } from './calls.js';
-export type { AllocateRequest, LeaseRef } from './lease-calls.js';
+export type { AllocateRequest, LeaseRef, ReleaseRequest } from './lease-calls.js';
 export type { Lease } from './lease-keeper.js';
 export { EventStreamParser, type StreamMessage } from './event-stream-parser.js';
 export { LeaseLostError, type LossReason } from './lease-lost-error.js';

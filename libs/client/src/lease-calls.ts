@@ -23,6 +23,11 @@ export interface LeaseRef {
   readonly fence?: number;
 }
 
+export interface ReleaseRequest {
+  /** With the scope `operate`: also where the pool asks for `lease_id` and none is given. What is given must match all the same. */
+  readonly force?: boolean;
+}
+
 /** How long giving back may take in all, in milliseconds: what is not given back expires. */
 export const FAREWELL_MS = 10_000;
 
@@ -106,10 +111,10 @@ export function keepAlive(
 export function release(
   calls: Calls,
   lease: LeaseRef,
-  { idempotencyKey = newKey(), ...options }: RepeatableOptions,
+  { idempotencyKey = newKey(), force, ...options }: RepeatableOptions & ReleaseRequest,
 ): Promise<Release> {
   const params = { path: { id: lease.token_id } };
-  const body = claimOf(lease);
+  const body = { ...claimOf(lease), force };
   return calls.answer((http, init) => http.POST('/api/tokens/{id}/release', { params, body, ...init }), {
     idempotencyKey,
     ...options,

@@ -35,7 +35,7 @@ export interface paths {
         put?: never;
         /**
          * End the open lease of a token
-         * @description What is given of a lease must be that of the open one; otherwise nothing changes. Scope of the key: `use` or `operate`.
+         * @description What is given of a lease must be that of the open one; otherwise nothing changes. `force`, for the scope `operate`, ends it whatever `release_authority` says. Scope of the key: `use` or `operate`.
          */
         post: operations["releaseToken"];
         delete?: never;
@@ -55,7 +55,7 @@ export interface paths {
         put?: never;
         /**
          * End the open lease of a token (the same route, written the other way)
-         * @description What is given of a lease must be that of the open one; otherwise nothing changes. Scope of the key: `use` or `operate`.
+         * @description What is given of a lease must be that of the open one; otherwise nothing changes. `force`, for the scope `operate`, ends it whatever `release_authority` says. Scope of the key: `use` or `operate`.
          */
         post: operations["releaseTokenById"];
         delete?: never;
@@ -75,7 +75,7 @@ export interface paths {
         put?: never;
         /**
          * Renew the open lease of a token
-         * @description `lease_id` or `user_id` says whose lease is meant. The new time counts from now. Scope of the key: `use` or `operate`.
+         * @description `lease_id` or `user_id` says whose lease is meant. The new time counts from now; a renewal never ends it earlier. Scope of the key: `use` or `operate`.
          */
         post: operations["keepTokenAlive"];
         delete?: never;
@@ -303,7 +303,7 @@ export interface paths {
         put?: never;
         /**
          * Keep an assigned token for another while
-         * @description The time counts from now. With `client_id` only if the token is assigned to that client. Scope of the key: `use` or `operate`.
+         * @description The time counts from now, and never ends earlier than before. With `client_id` only if the token is assigned to that client. Scope of the key: `use` or `operate`.
          */
         post: operations["keepAssignedTokenAlive"];
         delete?: never;
@@ -710,6 +710,11 @@ export interface components {
              * @example 101
              */
             fence?: number;
+            /**
+             * @description Takes the scope `operate`: ends the lease also where the pool has `release_authority: holder` and no `lease_id` is given. What is given beside it must match all the same
+             * @example false
+             */
+            force?: boolean;
         };
         /** @enum {string} */
         ReleaseStatus: "available";
@@ -740,7 +745,7 @@ export interface components {
              */
             fence?: number;
             /**
-             * @description From now on; capped to the `ttl_seconds` of the pool
+             * @description From now on; capped to the `ttl_seconds` of the pool. What would end the lease earlier leaves its end as it was
              * @example 30
              */
             ttl_seconds?: number;

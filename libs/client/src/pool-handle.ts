@@ -18,7 +18,15 @@ import type {
 } from './api-types.js';
 import type { CallOptions, RepeatableOptions } from './call-options.js';
 import type { Calls } from './calls.js';
-import { allocate, keepAlive, newKey, release, type AllocateRequest, type LeaseRef } from './lease-calls.js';
+import {
+  allocate,
+  keepAlive,
+  newKey,
+  release,
+  type AllocateRequest,
+  type LeaseRef,
+  type ReleaseRequest,
+} from './lease-calls.js';
 import { Listing } from './listing.js';
 import { TokenPoolError } from './token-pool-error.js';
 import { watch, type WatchOptions, type WatchRequest } from './watch.js';
@@ -60,12 +68,15 @@ export class PoolHandle {
     return (await allocate(this.#calls, this.name, request, options)).answer;
   }
 
-  /** Ends a lease. Codes: `lease_ended`, `stale_lease`, `token_not_active`, `lease_handle_required`, and of `show`. */
-  release(lease: LeaseRef, options: RepeatableOptions = {}): Promise<Release> {
+  /**
+   * Ends a lease. Codes: `lease_ended`, `stale_lease`, `token_not_active`, `lease_handle_required`, `insufficient_scope`, and
+   * of `show`.
+   */
+  release(lease: LeaseRef, options: RepeatableOptions & ReleaseRequest = {}): Promise<Release> {
     return release(this.#calls, lease, options);
   }
 
-  /** Renews a lease, whose new time counts from now. Codes: `not_renewable`, and of `release`. */
+  /** Renews a lease. The new time counts from now; the end is never earlier than it was. Codes: `not_renewable`, and of `release`. */
   async keepAlive(
     lease: LeaseRef,
     request: { readonly ttl_seconds?: number } = {},

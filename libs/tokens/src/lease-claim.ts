@@ -10,18 +10,21 @@ export interface LeaseClaim {
   readonly leaseId?: string;
   readonly userId?: string;
   readonly fence?: number;
+  /** Ends it without its `leaseId` where the policy asks for that: for whoever may operate. */
+  readonly force?: boolean;
 }
 
 /**
  * The open lease of a token, if it is the one that is meant. That of another key is for a caller who may not operate as
- * if it were not there.
- * @throws DomainError `token_not_active`, `lease_handle_required` or `stale_lease`
+ * if it were not there. Force stands for the handle alone: what is given must match all the same.
+ * @throws DomainError `insufficient_scope`, `token_not_active`, `lease_handle_required` or `stale_lease`
  */
 export function openLease(token: Token, claim: LeaseClaim, policy: PoolPolicy, caller: Caller): Lease {
   const { id } = token;
+  if (claim.force && !caller.mayOperate) throw new DomainError('insufficient_scope', 'force takes the scope operate');
   const lease = token.lease && isVisible(token.lease, caller) ? token.lease : null;
   if (lease === null && claimsNothing(claim)) throw notActive(id);
-  if (policy.releaseAuthority === 'holder' && claim.leaseId === undefined) {
+  if (policy.releaseAuthority === 'holder' && claim.leaseId === undefined && !claim.force) {
     throw new DomainError('lease_handle_required', `pool ${policy.name} asks for the lease_id of the lease`);
   }
   if (lease === null && token.lastActivatedAt === null) throw notActive(id);

@@ -164,9 +164,14 @@ describe('the deadline of a renewed lease', () => {
     expect(after({ ttlSeconds: 60 })).toBe(60);
   });
 
-  test('is what was asked for, even when that is sooner than before', () => {
+  test('is what was asked for, and never sooner than before', () => {
     expect(after({ ttlSeconds: 60 }, 30)).toBe(30);
-    expect(after({ ttlSeconds: 60 }, 5)).toBe(5);
+    expect(after({ ttlSeconds: 60 }, 5)).toBe(20);
+  });
+
+  test('is not sooner than was promised when the TTL was tightened meanwhile', () => {
+    expect(after({ ttlSeconds: 5 })).toBe(20);
+    expect(after({ ttlSeconds: 5 }, 60)).toBe(20);
   });
 
   test('is capped to the TTL of the pool', () => {

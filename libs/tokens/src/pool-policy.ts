@@ -87,16 +87,16 @@ export function firstDeadline(policy: PoolPolicy, now: Instant, ttlSeconds?: num
 }
 
 /**
- * The deadline of a lease renewed now: it counts from now and stays within the maximum lifetime. A maximum
- * that was tightened meanwhile does not shorten what the lease was promised.
+ * The deadline of a lease renewed now: it counts from now, stays within the maximum lifetime, and is never earlier than
+ * it was. Neither a shorter time that is asked for nor a policy that was tightened meanwhile shortens what was promised.
  * @throws DomainError `not_renewable`
  */
 export function renewedDeadline(policy: PoolPolicy, lease: Lease, now: Instant, ttlSeconds?: number): Instant {
   if (!policy.renewable) {
     throw new DomainError('not_renewable', `leases of pool ${policy.name} end when their time is up`);
   }
-  const latest = Math.max(latestEnd(policy, lease.activatedAt), lease.expiresAt);
-  return Math.min(now + leaseLength(policy, ttlSeconds), latest);
+  const asked = Math.min(now + leaseLength(policy, ttlSeconds), latestEnd(policy, lease.activatedAt));
+  return Math.max(asked, lease.expiresAt);
 }
 
 /** Whether decisions depend on how many leases somebody holds. */

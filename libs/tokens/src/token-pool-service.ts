@@ -45,7 +45,7 @@ export class TokenPoolService {
     return this.#submit(poolName, allocate(request, caller, isGone), idempotency);
   }
 
-  /** @throws DomainError `token_not_found`, `token_deleted`, `token_not_active`, `stale_lease`, `lease_ended`, `lease_handle_required`, `unavailable` */
+  /** @throws DomainError `token_not_found`, `token_deleted`, `token_not_active`, `stale_lease`, `lease_ended`, `lease_handle_required`, `insufficient_scope`, `unavailable` */
   release(tokenId: string, claim: LeaseClaim, asked: Asked = {}): Promise<void> {
     return this.#ofLease(tokenId, claim, release(tokenId, claim, asked.caller), asked);
   }

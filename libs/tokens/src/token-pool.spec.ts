@@ -1,3 +1,4 @@
+import { ANYBODY } from './caller.js';
 import type { LeaseClaim } from './lease-claim.js';
 import type { PolicyChange } from './pool-policy.js';
 import {
@@ -379,6 +380,27 @@ describe('whose lease it is', () => {
       expect(pool.events).toEqual([]);
     });
 
+    test('release by force is refused where what is given does not match, and where nothing is open', () => {
+      for (const [, n, claim, code] of byAnyone) {
+        const [refused, pool] = attempt((pool, lease) => pool.release(tokenId(n), { ...claim(lease), force: true }));
+        expect([refused, pool.events]).toEqual([code, []]);
+      }
+    });
+
+    test('release by force is not for a caller who may not operate', () => {
+      const [refused, pool] = attempt((pool, { leaseId }) => {
+        pool.caller = { ...ANYBODY, mayOperate: false };
+        pool.release(tokenId(3), { leaseId, force: true });
+      });
+      expect([refused, pool.events]).toEqual(['insufficient_scope', []]);
+    });
+
+    test('release by force takes no handle of the lease', () => {
+      const pool = poolOf(policy, tokens());
+      pool.release(tokenId(3), { force: true });
+      expect(story(pool)).toEqual(['released, released_by_client, token 3, fence 3']);
+    });
+
     test('a stranger to a lease is told so before he is told that it is not renewable', () => {
       const pool = poolOf({ ...policy, renewable: false }, tokens());
       expect(refusalOf(() => pool.keepAlive(tokenId(3), { leaseId: NEVER })).code).toBe('stale_lease');
@@ -470,7 +492,12 @@ describe('keep-alive', () => {
   test('counts from now, not from the old deadline', () => {
     expect(secondsLeft({})).toBe(60);
     expect(secondsLeft({}, 25)).toBe(25);
-    expect(secondsLeft({}, 0.5)).toBe(0.5);
+    expect(secondsLeft({}, 20.5)).toBe(20.5);
+  });
+
+  test('never makes the deadline earlier, whatever is asked for and however the policy was tightened', () => {
+    expect(secondsLeft({}, 0.5)).toBe(20);
+    expect(secondsLeft({ ttlSeconds: 5 })).toBe(20);
   });
 
   test('is capped to the TTL of the pool', () => {

@@ -133,7 +133,7 @@ export class TokenPool {
     this.#end(token, 'released', 'released_by_client');
   }
 
-  /** The new deadline counts from now, is capped to the pool's TTL and never passes the maximum lifetime. */
+  /** The new deadline counts from now, within the pool's TTL and the maximum lifetime, and is never earlier than the old one. */
   keepAlive(tokenId: string, claim: LeaseClaim, ttlSeconds?: number): Renewal {
     this.settle();
     const token = this.#existing(tokenId);

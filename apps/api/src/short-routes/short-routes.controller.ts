@@ -92,7 +92,8 @@ export class ShortRoutesController {
   @Needs(['use', 'operate'], 'elastic')
   @Operation('keepAssignedTokenAlive', {
     summary: 'Keep an assigned token for another while',
-    description: 'The time counts from now. With `client_id` only if the token is assigned to that client.',
+    description:
+      'The time counts from now, and never ends earlier than before. With `client_id` only if the token is assigned to that client.',
     answer: Message,
     problems: [...BODY, NOT_ASSIGNED_TO_CLIENT, 'not_renewable', 'lease_handle_required'],
   })

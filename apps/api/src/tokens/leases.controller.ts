@@ -19,12 +19,14 @@ import { Once, Repeatable, type AskedOnce } from '../http/idempotency.js';
 import { TOKEN_ID, TokenId } from '../http/token-id.pipe.js';
 import { PoolMetrics } from '../metrics/pool-metrics.js';
 import { BODY, OF_LEASE, Operation } from '../openapi/operation.decorator.js';
-import { AllocateBody, KeepAliveBody, ReleaseBody } from './token.requests.js';
+import { AllocateBody, KeepAliveBody, ReleaseBody, type LeaseClaimBody } from './token.requests.js';
 import { GrantAnswer, ReleaseAnswer, RenewalAnswer } from './token.responses.js';
 
 const RELEASE = {
   summary: 'End the open lease of a token',
-  description: 'What is given of a lease must be that of the open one; otherwise nothing changes.',
+  description:
+    'What is given of a lease must be that of the open one; otherwise nothing changes. `force`, for the scope `operate`, ends ' +
+    'it whatever `release_authority` says.',
   answer: ReleaseAnswer,
   problems: [...BODY, ...OF_LEASE],
 };
@@ -70,7 +72,7 @@ export class LeasesController {
     @Once() { caller, idempotency }: AskedOnce,
   ): Promise<ReleaseAnswer> {
     return this.service
-      .release(id, claimOf(body), { caller, idempotency })
+      .release(id, { ...claimOf(body), force: body.force }, { caller, idempotency })
       .then(() => ({ ok: true, token_id: id, status: 'available' }));
   }
 
@@ -90,7 +92,8 @@ export class LeasesController {
   @Needs(['use', 'operate'], 'its token')
   @Operation('keepTokenAlive', {
     summary: 'Renew the open lease of a token',
-    description: '`lease_id` or `user_id` says whose lease is meant. The new time counts from now.',
+    description:
+      '`lease_id` or `user_id` says whose lease is meant. The new time counts from now; a renewal never ends it earlier.',
     answer: RenewalAnswer,
     problems: [...BODY, ...OF_LEASE, 'not_renewable'],
   })
@@ -105,7 +108,7 @@ export class LeasesController {
   }
 }
 
-const claimOf = ({ lease_id, user_id, fence }: ReleaseBody): LeaseClaim => ({
+const claimOf = ({ lease_id, user_id, fence }: LeaseClaimBody): LeaseClaim => ({
   leaseId: lease_id,
   userId: user_id,
   fence,

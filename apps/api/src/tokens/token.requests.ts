@@ -2,6 +2,7 @@
 
 import type { Metadata } from '@app/tokens';
 import {
+  BooleanField,
   CursorField,
   DigitsField,
   FlagField,
@@ -37,7 +38,7 @@ export class AllocateBody {
   metadata?: Metadata;
 }
 
-export class ReleaseBody {
+export class LeaseClaimBody {
   @UuidField({ optional: true, description: 'Must be that of the open lease' })
   lease_id?: string;
 
@@ -48,8 +49,23 @@ export class ReleaseBody {
   fence?: number;
 }
 
-export class KeepAliveBody extends ReleaseBody {
-  @SecondsField({ ...TTL, description: 'From now on; capped to the `ttl_seconds` of the pool' })
+export class ReleaseBody extends LeaseClaimBody {
+  @BooleanField({
+    optional: true,
+    description:
+      'Takes the scope `operate`: ends the lease also where the pool has `release_authority: holder` and no `lease_id` is given. ' +
+      'What is given beside it must match all the same',
+    example: false,
+  })
+  force?: boolean;
+}
+
+export class KeepAliveBody extends LeaseClaimBody {
+  @SecondsField({
+    ...TTL,
+    description:
+      'From now on; capped to the `ttl_seconds` of the pool. What would end the lease earlier leaves its end as it was',
+  })
   ttl_seconds?: number;
 }
 

@@ -45,16 +45,20 @@ export const release: Command = {
   name: 'release',
   operands: 'TOKEN',
   summary: 'gives a token back',
-  options: CLAIM_OPTIONS,
+  options: {
+    ...CLAIM_OPTIONS,
+    force: { help: 'also where the pool asks for --lease; for a key that may operate' },
+  },
   notes: 'What is given of the lease must be that of the open one: so only the lease that is meant is ended.',
   examples: ['release "$TOKEN_ID" --lease "$LEASE_ID"', 'release 0078105e-843b-4a32-812c-f5cca618c749 --fence 17'],
   async run({ pool, given, output }) {
-    const answer = await pool.release({
+    const lease = {
       token_id: given.operand('TOKEN'),
       lease_id: given.text('lease'),
       user_id: given.text('user'),
       fence: given.whole('fence', 1),
-    });
+    };
+    const answer = await pool.release(lease, { force: given.flag('force') || undefined });
     await output.said(answer, `token ${answer.token_id} is ${answer.status}`);
   },
 };
@@ -66,7 +70,10 @@ export const keepAlive: Command = {
   options: {
     lease: CLAIM_OPTIONS['lease']!,
     user: CLAIM_OPTIONS['user']!,
-    ttl: { value: 'SECONDS', help: 'how long it is to last from now on; default, and at most: the pool’s' },
+    ttl: {
+      value: 'SECONDS',
+      help: 'how long it is to last from now on, if that is longer; default, and at most: the pool’s',
+    },
   },
   notes: '--lease or --user says which lease is meant.',
   examples: ['keep-alive "$TOKEN_ID" --lease "$LEASE_ID"'],

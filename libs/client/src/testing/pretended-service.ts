@@ -120,7 +120,8 @@ export class PretendedService {
     }
     if (!this.policy.renewable) throw new Refusal(409, 'not_renewable');
     const now = performance.now();
-    open.to = Math.min(now + this.#length(body), open.from + this.policy.maxLifetimeSeconds * 1000);
+    const latest = open.from + this.policy.maxLifetimeSeconds * 1000;
+    open.to = Math.max(open.to, Math.min(now + this.#length(body), latest));
     this.#expireInTime(open);
     return {
       token_id: TOKEN,

@@ -87,7 +87,7 @@ export class Ledger {
   #renew(token: Token, lease: Lease, { seq, occurredAt }: RecordedEvent): void {
     const before = this.#open(token, lease, seq);
     if (occurredAt >= before.expiresAt) broken(7, `seq ${seq} renews a lease that is overdue`);
-    if (lease.expiresAt <= occurredAt) broken(7, `seq ${seq} renews until an instant that is past`);
+    if (lease.expiresAt < before.expiresAt) broken(7, `seq ${seq} renews until an instant before the deadline`);
     token.lease = lease;
     this.#uses.get(token.id)?.splice(-1, 1, lease);
   }

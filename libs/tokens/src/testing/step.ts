@@ -186,8 +186,8 @@ export function expectedOf(step: Step, before: Before): Answer {
       if (step.claim === 'nothing' || step.claim === 'fence') return 'invalid_request';
       if (!policy.renewable) return 'not_renewable';
       const { userId, fence, activatedAt, expiresAt } = token.lease;
-      const latest = Math.max(activatedAt + lifetime(policy), expiresAt);
-      const deadline = Math.min(now + length(policy, step.ttlSeconds), latest);
+      const asked = Math.min(now + length(policy, step.ttlSeconds), activatedAt + lifetime(policy));
+      const deadline = Math.max(asked, expiresAt);
       return { userId, fence, activatedAt, renewedAt: now, expiresAt: deadline };
     }
     case 'cleanup':
