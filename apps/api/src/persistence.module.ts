@@ -19,6 +19,7 @@ import {
   type DataSourceOptions,
 } from '@app/tokens-postgres';
 import { Readiness } from './health/readiness.js';
+import { LOGGER, type Logger } from './logger.js';
 import { Connections } from './metrics/connections.js';
 import { MetricsModule } from './metrics/metrics.module.js';
 import { PoolMetrics } from './metrics/pool-metrics.js';
@@ -27,7 +28,7 @@ type Database = ReturnType<typeof createDataSource>;
 
 const DATABASE = Symbol('DATABASE');
 
-/** A step of this length is corrected before anybody notices. */
+/** A step of this length is gone within two minutes. */
 const CLOCK_BEHIND_SECONDS = 1;
 
 class PostgresReadiness extends Readiness {
@@ -50,7 +51,7 @@ class PostgresReadiness extends Readiness {
       if (isLow) return `there is room for events until ${until} only: is there a process that sweeps?`;
       const behind = await clockBehind(this.database);
       if (behind <= CLOCK_BEHIND_SECONDS) return null;
-      return `the database's clock is ${Math.round(behind)} s behind what was written last: until then no lease ends by time`;
+      return `the database's clock is ${Math.round(behind)} s behind the time of a pool, as it was set back or was ahead: instants there are ahead by so much`;
     } catch {
       return 'it cannot be told until when there is room for events, and whether the clock is right';
     }
@@ -88,9 +89,17 @@ export class PersistenceModule implements OnApplicationShutdown {
         { provide: DATABASE, useFactory: () => connect(url, options) },
         {
           provide: TokenPoolRepository,
-          useFactory: (database: Database, metrics: PoolMetrics) =>
-            new ObservedTokenPoolRepository(new PostgresTokenPoolRepository(database), metrics),
-          inject: [DATABASE, PoolMetrics],
+          useFactory: (database: Database, metrics: PoolMetrics, logger: Logger) =>
+            new ObservedTokenPoolRepository(
+              new PostgresTokenPoolRepository(database, (pool, seconds) =>
+                logger.warn(
+                  { pool, seconds },
+                  "the database's clock was set back, or was ahead: the pool's time goes on",
+                ),
+              ),
+              metrics,
+            ),
+          inject: [DATABASE, PoolMetrics, LOGGER],
         },
         adapter(TokenReader, (database) => new PostgresTokenReader(database)),
         adapter(EventRetention, (database) => new PostgresEventRetention(database)),

@@ -25,6 +25,7 @@ import { KeyChanges1700000000025 } from './migrations/1700000000025-key-changes.
 import { EventsChecked1700000000006 } from './migrations/1700000000006-events-checked.js';
 import { EventsUntil1700000000005 } from './migrations/1700000000005-events-until.js';
 import { OverdueThen1700000000009 } from './migrations/1700000000009-overdue-then.js';
+import { PoolClocks1700000000026 } from './migrations/1700000000026-pool-clocks.js';
 import { PoolsTokensEvents1700000000000 } from './migrations/1700000000000-pools-tokens-events.js';
 import { Restores1700000000020 } from './migrations/1700000000020-restores.js';
 
@@ -150,6 +151,7 @@ export function createDataSource(
       EventRetention1700000000021,
       ClockDays1700000000024,
       KeyChanges1700000000025,
+      PoolClocks1700000000026,
     ],
     migrationsTableName: 'migrations',
     installExtensions: false,

@@ -2,6 +2,7 @@
 // $1 is the pool, $2 the instant.
 
 import { named } from './exchange.js';
+import { poolsNow } from './pool-clock.js';
 import { BEGINS, iso, POLICY_VIEW } from './read-statements.js';
 
 /** $1 the instant: from when to when its partition goes. None for an instant for which there is no partition yet; an empty span for one whose partition was dropped. */
@@ -37,8 +38,8 @@ export const SEQ_THEN = named(
      WHERE low < high
    )
    SELECT (SELECT low FROM search WHERE low = high)::double precision AS seq,
-     greatest(clock_timestamp(), last_at) < $2::timestamptz AS "isFuture", ${iso('$2::timestamptz')} AS as_of, ${BEGINS} AS begins
-   FROM pools WHERE name = $1`,
+     now < $2::timestamptz AS "isFuture", ${iso('$2::timestamptz')} AS as_of, ${BEGINS} AS begins
+   FROM (${poolsNow('WHERE name = $1')}) p`,
 );
 
 /**

@@ -39,6 +39,7 @@ import {
   LOCK_POOL,
   LOCK_POOL_IF_IDLE,
   MAKE_ROOM,
+  NOTE_CLOCK,
   POOLS_TO_SWEEP,
   SAVE_ANSWERS,
   SAVE_HEAD,
@@ -77,7 +78,7 @@ const countedSlice = (poolName: string, needed: Needs): Question => ({
 });
 
 const NOBODY_THERE = Symbol('no row was locked');
-const STILL_BEHIND = Symbol('there are more events without a hash');
+const AGAIN = Symbol('something was committed that comes before the decision');
 
 /** Events without a hash that one transaction chains on. */
 const CHAINED_AT_ONCE = 5000;
@@ -92,7 +93,11 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
    */
   readonly #perPool = new OneAtATime(TURN_WITHIN_MS, unavailable);
 
-  constructor(source: DataSource) {
+  /** @param onClockBehind told when the clock was set back, or was ahead and came back, as a pool finds out */
+  constructor(
+    source: DataSource,
+    private readonly onClockBehind: (poolName: string, seconds: number) => void = () => undefined,
+  ) {
     super();
     this.#database = new Database(source);
   }
@@ -124,7 +129,7 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
   }
 
   async makeRoom(): Promise<void> {
-    await this.#database.run(MAKE_ROOM, []);
+    await this.#database.run(MAKE_ROOM, [null]);
   }
 
   async poolsToSweep(): Promise<string[]> {
@@ -151,7 +156,9 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
           throw error instanceof DatabaseFailure ? unchanged(error) : unavailable();
         }
         // Where that fails, too, the second try says what is missing.
-        if (error instanceof DatabaseFailure && error.isMissingPartition) await this.makeRoom().catch(() => undefined);
+        if (error instanceof DatabaseFailure && error.isMissingPartition) {
+          await this.#database.run(MAKE_ROOM, [poolName]).catch(() => undefined);
+        }
       }
     }
   }
@@ -164,7 +171,7 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
   ): Promise<T | typeof NOBODY_THERE> {
     for (;;) {
       const result = await this.#database.use((client) => this.#roundTrips(client, lock, poolName, needed, decide));
-      if (result !== STILL_BEHIND) return result;
+      if (result !== AGAIN) return result;
     }
   }
 
@@ -175,25 +182,38 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
     poolName: string,
     needed: Needs,
     decide: Decision<T>,
-  ): Promise<T | typeof NOBODY_THERE | typeof STILL_BEHIND> {
+  ): Promise<T | typeof NOBODY_THERE | typeof AGAIN> {
     const isCounted = this.#counted.has(poolName);
     const load = isCounted ? countedSlice(poolName, needed) : plainSlice(poolName, needed);
     const named = needed.answers.length === 0 ? [] : [{ ...LOAD_ANSWERS, values: namedParameters(poolName, needed) }];
     const [, locked, loaded, kept] = await send(client, BEGIN, { values: [poolName], ...lock }, load, ...named);
     if (locked?.rowCount !== 1) return NOBODY_THERE;
-    let slice = toSlice(poolName, loaded?.rows[0] as SliceRow, needed, kept?.rows);
+    const row = loaded?.rows[0] as SliceRow;
+    // By a commit of its own: also where the command is refused, time goes on from here. A pool that is new here has no past.
+    if (row.must_note_clock && lock.name !== INSERT_POOL.name) {
+      await this.#noteClock(client, poolName);
+      return AGAIN;
+    }
+    let slice = toSlice(poolName, row, needed, kept?.rows);
     const counts = countsHoldings(slice.state.policy);
     if (counts && !isCounted) {
       this.#counted.add(poolName);
       const [again] = await send(client, countedSlice(poolName, needed));
       slice = toSlice(poolName, again?.rows[0] as SliceRow, needed, kept?.rows);
     } else if (isCounted && !counts) this.#counted.delete(poolName);
-    const hash = await this.#hashBefore(client, poolName, loaded?.rows[0] as SliceRow);
-    if (hash === null) return STILL_BEHIND;
+    const hash = await this.#hashBefore(client, poolName, row);
+    if (hash === null) return AGAIN;
     const pool = TokenPool.restore(slice);
     const result = decide(pool);
     await this.#commit(client, pool, hash, slice.state.policy, result);
     return result;
+  }
+
+  /** Under the pool's lock. */
+  async #noteClock(client: PoolClient, poolName: string): Promise<void> {
+    const [noted] = await send(client, { ...NOTE_CLOCK, values: [poolName] }, COMMIT);
+    const { isStill, behindSeconds } = noted?.rows[0] as { isStill: boolean; behindSeconds: number };
+    if (isStill) this.onClockBehind(poolName, behindSeconds);
   }
 
   /**

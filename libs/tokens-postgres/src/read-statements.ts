@@ -4,6 +4,7 @@
 
 import { OPEN, SYSTEM } from '@app/tokens';
 import { named } from './exchange.js';
+import { poolsNow } from './pool-clock.js';
 
 export const iso = (at: string): string => `to_char(${at} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 
@@ -11,13 +12,10 @@ export const iso = (at: string): string => `to_char(${at} AT TIME ZONE 'UTC', 'Y
 export const micros = (at: string): string => `round(date_part('epoch', ${at}) * 1000000)`;
 
 /** The pool's present instant, once for the whole statement: an index can be searched for it. $1 is the pool. */
-const HERE = `here AS MATERIALIZED (SELECT greatest(clock_timestamp(), last_at) AS now FROM pools WHERE name = $1)`;
+const HERE = `here AS MATERIALIZED (SELECT now FROM (${poolsNow('WHERE name = $1')}) p)`;
 
-/**
- * Of a pool, how far the clock is behind its newest entry: it was set back, or was ahead for a while. Time in the pool never goes
- * back, so it stands still until the clock has caught up.
- */
-const CLOCK_BEHIND_SECONDS = `greatest(date_part('epoch', last_at - clock_timestamp()), 0)`;
+/** How far the clock is behind the pool's time: it was set back, or was ahead for a while. */
+const CLOCK_BEHIND_SECONDS = `date_part('epoch', now - clock)`;
 
 const RUNS = `t.status = 'active' AND t.expires_at > here.now`;
 
@@ -87,10 +85,10 @@ export const PLACE_GIVEN = named(
      coalesce($2::bigint, 0) <= p.last_seq AND coalesce($3::bigint, 0) <= p.last_fence
      AND NOT EXISTS (SELECT FROM restores r WHERE r.pool = $1
        AND ($2::bigint > r.after_seq AND $2::bigint < r.next_seq OR $3::bigint > r.after_fence AND $3::bigint < r.next_fence))
-     AND coalesce(timestamptz 'epoch' + $4::bigint * interval '1 microsecond', '-infinity') <= greatest(clock_timestamp(), last_at)
+     AND coalesce(timestamptz 'epoch' + $4::bigint * interval '1 microsecond', '-infinity') <= p.now
      AND ($5::uuid IS NULL OR EXISTS (SELECT FROM tokens WHERE pool = $1 AND id = $5)
        OR EXISTS (SELECT FROM token_events WHERE pool = $1 AND token_id = $5)) AS "isGiven"
-   FROM pools p WHERE p.name = $1`,
+   FROM (${poolsNow('WHERE name = $1')}) p`,
 );
 
 /** The restores of pool $1 that are said to somebody who knows its feed up to a seq; null: none. */
@@ -163,7 +161,7 @@ export const FIRST_SEQS = named(
 /** The same of the pool that it is furthest behind. */
 export const CLOCK_BEHIND = named(
   'clock_behind',
-  `SELECT coalesce(max(${CLOCK_BEHIND_SECONDS}), 0) AS seconds FROM pools`,
+  `SELECT coalesce(max(${CLOCK_BEHIND_SECONDS}), 0) AS seconds FROM (${poolsNow()}) p`,
 );
 
 /** Where a token is. $1 token. */
@@ -265,7 +263,7 @@ const poolView = (pool: string): string => `
 
 /** The counters are of the same snapshot as the tokens; only the overdue leases have to be counted. */
 const pools = (where: string, pool: string): string => `
-  WITH p AS MATERIALIZED (SELECT *, greatest(clock_timestamp(), last_at) AS now FROM pools ${where})
+  WITH p AS MATERIALIZED (${poolsNow(where)})
   SELECT ${poolView(pool)} FROM p, LATERAL (
     SELECT count(*)::int AS overdue FROM tokens t
     WHERE t.pool = ${pool} AND t.status = 'active' AND t.expires_at <= p.now) o
@@ -285,7 +283,7 @@ export const LEASE_AGES = named(
   'lease_ages',
   `
   WITH p AS MATERIALIZED (
-    SELECT name, greatest(clock_timestamp(), last_at) AS now, ${CLOCK_BEHIND_SECONDS} AS clock_behind_seconds FROM pools)
+    SELECT name, now, ${CLOCK_BEHIND_SECONDS} AS clock_behind_seconds FROM (${poolsNow()}) p)
   SELECT name AS pool,
     coalesce(date_part('epoch', now - (
       SELECT last_activated_at FROM tokens t
@@ -332,7 +330,7 @@ export const SEARCH = named(
  */
 export const NEWS = named(
   'news',
-  `SELECT ${EVENT_VIEW}, date_part('epoch', clock_timestamp() - e.recorded_at) AS delay_seconds
+  `SELECT ${EVENT_VIEW}, greatest(date_part('epoch', clock_timestamp() - e.recorded_at), 0) AS delay_seconds
    FROM unnest($1::text[], $2::bigint[], $4::timestamptz[]) AS f (pool, after, since), LATERAL (${bounded(
      'SELECT * FROM token_events WHERE pool = f.pool AND seq > f.after AND recorded_at >= f.since ORDER BY seq LIMIT $3',
    )}) e

@@ -10,7 +10,7 @@ export async function roomForEvents(source: DataSource): Promise<{ until: string
   return room!;
 }
 
-/** How far the clock is behind the newest entry of any pool, in seconds; 0 when it is not. */
+/** How far the clock is behind the time of the pool that is furthest ahead, in seconds; 0 when it is not. */
 export async function clockBehind(source: DataSource): Promise<number> {
   const [behind] = await new Database(source).read<{ seconds: number }>(CLOCK_BEHIND, []);
   return behind!.seconds;

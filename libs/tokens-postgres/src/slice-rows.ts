@@ -42,6 +42,8 @@ export interface SliceRow {
   last_hash: string | null;
   hashed_seq: string;
   now: number;
+  /** Time stands still in the pool, until the clock is noted. */
+  must_note_clock: boolean;
   next_expiry: number | null;
   tokens: TokenTuple[] | null;
   /** Only of LOAD_COUNTED_SLICE. */

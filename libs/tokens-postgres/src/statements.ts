@@ -3,6 +3,7 @@
 
 import { ANSWERS_ARE_KEPT_HOURS } from '@app/tokens';
 import { named } from './exchange.js';
+import { poolsNow } from './pool-clock.js';
 
 /** For so many months after the present one there are partitions, as long as somebody sweeps. */
 const MONTHS_AHEAD = 3;
@@ -71,12 +72,11 @@ const list = (table: string): string => `SELECT ${TOKENS} FROM ${table}`;
 /**
  * A slice of the pool, read under its lock and therefore after every change made before.
  * $1 pool, $2 token ids, $3 due, $4 free, $5 oldest, $6 grants (needs.ts).
- * The instant is clock_timestamp(): now() is when the transaction began, so it would go back between two
+ * The instant is by clock_timestamp(): now() is when the transaction began, so it would go back between two
  * transactions that waited for the lock. Instants leave as seconds in a double, which holds microseconds.
  */
 const loadSlice = (counts: boolean): string => `
-  WITH here AS MATERIALIZED (
-    SELECT *, greatest(clock_timestamp(), last_at) AS now FROM pools WHERE name = $1
+  WITH here AS MATERIALIZED (${poolsNow('WHERE name = $1')}
   ), named AS (
     SELECT t.* FROM unnest($2::uuid[]) AS n (id), LATERAL ${byId('*', 'n.id')} t
   ), due AS (
@@ -95,7 +95,7 @@ const loadSlice = (counts: boolean): string => `
   SELECT kind, size, ttl_seconds, renewable, max_lifetime_seconds, idle_ttl_seconds, on_exhausted,
     release_authority, max_per_user, max_per_key, protect_seconds, evict, last_seq, last_fence, token_count, lease_count,
     encode(last_hash, 'hex') AS last_hash, hashed_seq,
-    date_part('epoch', now) AS now,
+    date_part('epoch', now) AS now, must_note_clock,
     (SELECT json_agg(json_build_array(id, user_id, lease_id, key_id, fence, date_part('epoch', last_activated_at),
       date_part('epoch', expires_at), date_part('epoch', free_since))) FROM slice) AS tokens,
     ${counts ? HELD : ''}
@@ -108,6 +108,19 @@ const loadSlice = (counts: boolean): string => `
 export const LOAD_SLICE = named('load_slice', loadSlice(false));
 /** Of a pool whose policy counts. $7 users and $8 keys that ask. */
 export const LOAD_COUNTED_SLICE = named('load_counted_slice', loadSlice(true));
+
+/**
+ * $1 pool. Under its lock: from here on time goes on at the clock's pace, by how much the clock is behind. last_at is raised too, as
+ * what was shown meanwhile must not be later than what is shown next.
+ */
+export const NOTE_CLOCK = named(
+  'note_clock',
+  `UPDATE pools SET last_at = p.now, clock_offset_at = p.clock,
+     clock_offset_us = (date_part('epoch', p.now - p.clock) * 1000000)::bigint
+   FROM (${poolsNow('WHERE name = $1')}) p
+   WHERE pools.name = $1
+   RETURNING p.is_still AS "isStill", date_part('epoch', p.now - p.clock) AS "behindSeconds"`,
+);
 
 /** Microseconds since the epoch, as the domain has them, to a timestamp: exact, unlike a division. */
 const instant = (micros: string): string => `timestamptz 'epoch' + ${micros} * interval '1 microsecond'`;
@@ -188,7 +201,8 @@ export const FORGET_ANSWERS = named(
   'forget_answers',
   `DELETE FROM kept_answers WHERE pool = $1 AND (use_case, key) IN (
      SELECT use_case, key FROM kept_answers
-     WHERE pool = $1 AND kept_at < clock_timestamp() - interval '${ANSWERS_ARE_KEPT_HOURS} hours'
+     WHERE pool = $1
+       AND kept_at < (SELECT now FROM (${poolsNow('WHERE name = $1')}) p) - interval '${ANSWERS_ARE_KEPT_HOURS} hours'
      ORDER BY kept_at LIMIT $2)`,
 );
 
@@ -211,25 +225,26 @@ export const UPDATE_POLICY = named(
 /** Whether a batch whose COMMIT was not answered was committed; asked under the pool's lock, so it is over. */
 export const FIND_EVENT = named('find_event', `SELECT FROM token_events WHERE pool = $1 AND seq = $2 AND id = $3`);
 
-/** Partitions for the months to come; who else makes them just now is waited for. */
+/** $1 a pool whose time may be ahead of the clock, or null. Partitions for the months to come; who else makes them just now is waited for. */
 export const MAKE_ROOM = named(
   'make_room',
-  `SELECT make_event_partitions(clock_timestamp() + interval '${MONTHS_AHEAD} months')`,
+  `SELECT make_event_partitions(interval '${MONTHS_AHEAD} months'
+     + greatest(clock_timestamp(), (SELECT now FROM (${poolsNow('WHERE name = $1')}) p)))`,
 );
 
 /** Without locks: what is done about a pool is decided again under its lock. */
 export const POOLS_TO_SWEEP = named(
   'pools_to_sweep',
   `
-  SELECT name FROM pools p
-  WHERE (kind = 'fixed' AND token_count < size)
+  SELECT name FROM (${poolsNow()}) p
+  WHERE must_note_clock OR (kind = 'fixed' AND token_count < size)
     OR (lease_count > 0 AND EXISTS (
-      SELECT FROM tokens WHERE pool = p.name AND status = 'active' AND expires_at <= clock_timestamp()))
+      SELECT FROM tokens WHERE pool = p.name AND status = 'active' AND expires_at <= p.now))
     OR (idle_ttl_seconds IS NOT NULL AND token_count > lease_count AND EXISTS (
       SELECT FROM tokens WHERE pool = p.name AND status = 'available'
-        AND free_since <= clock_timestamp() - idle_ttl_seconds * interval '1 second'))
+        AND free_since <= p.now - idle_ttl_seconds * interval '1 second'))
     OR EXISTS (SELECT FROM kept_answers
-      WHERE pool = p.name AND kept_at < clock_timestamp() - interval '${ANSWERS_ARE_KEPT_HOURS} hours')
+      WHERE pool = p.name AND kept_at < p.now - interval '${ANSWERS_ARE_KEPT_HOURS} hours')
   ORDER BY name`,
 );
 
@@ -246,11 +261,10 @@ export const RAISE_COUNTERS = named(
     SELECT p.*, coalesce(r.after_seq, p.last_seq) AS after_seq,
       CASE WHEN r.next_fence = p.last_fence + 1 THEN r.after_fence ELSE p.last_fence END AS after_fence,
       r.pool IS NOT NULL AS is_again
-    FROM pools p LEFT JOIN restores r ON r.pool = $1 AND r.next_seq = p.last_seq + 1 WHERE p.name = $1
+    FROM (${poolsNow('WHERE name = $1')}) p LEFT JOIN restores r ON r.pool = $1 AND r.next_seq = p.last_seq + 1
   ), recorded AS (
     INSERT INTO restores (pool, after_seq, next_seq, after_fence, next_fence, recorded_at)
-    SELECT $1, after_seq, last_seq + $2::bigint + 1, after_fence, last_fence + $2::bigint + 1,
-      greatest(clock_timestamp(), last_at)
+    SELECT $1, after_seq, last_seq + $2::bigint + 1, after_fence, last_fence + $2::bigint + 1, now
     FROM here RETURNING *
   )
   UPDATE pools SET last_seq = recorded.next_seq - 1, last_fence = recorded.next_fence - 1

@@ -33,7 +33,7 @@ export abstract class TokenPoolRepository {
    */
   abstract makeRoom(): Promise<void>;
 
-  /** Names of pools that have work for a sweep: overdue leases, idle tokens, tokens still to be made, old answers. */
+  /** Names of pools that have work for a sweep: overdue leases, idle tokens, tokens still to be made, old answers, a clock that was set back. */
   abstract poolsToSweep(): Promise<string[]>;
 }
 

@@ -145,7 +145,7 @@ export interface LeaseAgesView {
   readonly overdue: number;
   /** For how long the longest of them is; 0 when there is none. */
   readonly overdue_seconds: number;
-  /** How far the store's clock is behind the newest entry of the pool: for so long time stands still in it. Mostly 0. */
+  /** How far the store's clock is behind the pool's time, as it was set back or was ahead. Mostly 0. */
   readonly clock_behind_seconds: number;
 }
 

@@ -126,7 +126,7 @@ function ofPools(sight: Sight | null): Family[] {
     ),
     gauge(
       'token_pool_clock_behind_seconds',
-      'How far the clock of the database is behind the newest entry of the pool: for so long time stands still in it.',
+      'How far the clock of the database is behind the time of the pool, as it was set back or was ahead.',
       ofAges(({ clock_behind_seconds }) => clock_behind_seconds),
     ),
   ];

@@ -49,8 +49,8 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: STATEMENTS,
-        from: 'SELECT *, greatest(clock_timestamp(), last_at) AS now FROM pools WHERE name = $1',
-        to: 'SELECT *, now() AS now FROM pools WHERE name = $1',
+        from: "here AS MATERIALIZED (${poolsNow('WHERE name = $1')}",
+        to: 'here AS MATERIALIZED (SELECT *, now() AS now, false AS must_note_clock FROM pools WHERE name = $1',
       },
     ],
     nemeses: [],

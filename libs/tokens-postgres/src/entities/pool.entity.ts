@@ -15,6 +15,7 @@ import { Check, Column, Entity, PrimaryColumn } from 'typeorm';
 @Check('pools_max_per_key', `max_per_key BETWEEN 1 AND 1000000`)
 @Check('pools_protect', `protect_seconds > 0 AND protect_seconds <= 31536000`)
 @Check('pools_evict', `evict IN ('oldest', 'over_share_first')`)
+@Check('pools_clock_offset', `clock_offset_us >= 0 AND (clock_offset_us = 0 OR clock_offset_at IS NOT NULL)`)
 @Check('pools_counts', `token_count BETWEEN 0 AND size AND lease_count BETWEEN 0 AND token_count`)
 export class PoolEntity {
   @PrimaryColumn({ type: 'text', collation: 'C' })
@@ -51,7 +52,7 @@ export class PoolEntity {
   @Column({ name: 'last_fence', type: 'bigint', default: 0 })
   lastFence: string;
 
-  /** The instant of the latest change: time in a pool never goes back, even if the server's clock does. */
+  /** The instant of the latest change, or of NOTE_CLOCK: time in a pool never goes back, even if the server's clock does. */
   @Column({ name: 'last_at', type: 'timestamptz', default: () => 'clock_timestamp()' })
   lastAt: Date;
 
@@ -83,4 +84,11 @@ export class PoolEntity {
   /** The events up to this one are from before there was a chain. */
   @Column({ name: 'chained_after', type: 'bigint', default: 0 })
   chainedAfter: string;
+
+  /** How far the clock was behind the pool's time when it showed `clock_offset_at` (pool-clock.ts). */
+  @Column({ name: 'clock_offset_us', type: 'bigint', default: 0 })
+  clockOffsetUs: string;
+
+  @Column({ name: 'clock_offset_at', type: 'timestamptz', nullable: true })
+  clockOffsetAt: Date | null;
 }

@@ -114,6 +114,7 @@ export class InMemoryTokenPoolRepository extends TokenPoolRepository {
     return result;
   }
 
+  /** Time stands still where the clock was set back; that it goes on there is PostgreSQL's own (pool-clock.ts). */
   #slice({ state, tokens, lastAt, answers: kept }: StoredPool, needs: Needs): PoolSlice {
     const now = Math.max(this.clock(), lastAt);
     const all = [...tokens.values()];
