@@ -27,15 +27,20 @@ beforeEach(async () => {
 });
 /** After each: time has never gone back, nothing is counted twice or missing, and the auditor agrees. */
 afterEach(async () => {
-  const { reader, close } = await openService(database.url);
+  const service = await openService(database.url);
+  const { reader } = service;
   const feed = await wholeFeed(reader, 'p').catch(() => []);
   expect(feed.map(({ seq }) => seq)).toEqual(feed.map((_, place) => place + 1));
   const instants = feed.map(({ recorded_at }) => recorded_at);
   expect(instants).toEqual(instants.toSorted());
   const fences = feed.filter(({ event }) => event === 'activated').map(({ fence }) => fence);
   expect(fences).toEqual(fences.map((_, place) => place + 1));
-  if (feed.length > 0) expect(await audit(reader, 'p')).toEqual([]);
-  await close();
+  if (feed.length > 0) {
+    expect(await audit(reader, 'p')).toEqual([]);
+    const [news] = await reader.news(new Map([['p', feed.length - 1]]), 1);
+    expect(news!.delay_seconds).toBeGreaterThanOrEqual(0);
+  }
+  await service.close();
   await client.end();
   await Promise.all(apps.map((app) => app.close()));
   await database.drop();

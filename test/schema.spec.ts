@@ -111,6 +111,8 @@ describe('the tables refuse', () => {
     ['more tokens than the size', `UPDATE pools SET token_count = 3`],
     ['more leases than tokens', `UPDATE pools SET token_count = 1, lease_count = 2`],
     ['a pool of size 0', `UPDATE pools SET size = 0`],
+    ['a time in a pool before the clock', `UPDATE pools SET clock_offset_us = -1, clock_offset_at = now()`],
+    ['an offset of nobody knows when', `UPDATE pools SET clock_offset_us = 1`],
     ['a fixed pool that deletes idle tokens', `UPDATE pools SET idle_ttl_seconds = 5`],
     ['a name with a blank', `UPDATE pools SET name = 'a b'`],
   ])('%s', async (_what, sql) => {
