@@ -1,7 +1,7 @@
 // Asks a running service what a newcomer asks first, and is strict about the answers: node .ci/ask.mjs http://127.0.0.1:4000
 // Expects the pools of a first start on an empty database (contract: 100 tokens, of which none was ever asked for).
 import assert from 'node:assert/strict';
-import { pathToFileURL } from 'node:url';
+import { pathToFileURL, URL } from 'node:url';
 
 async function answer(base, path, init) {
   const response = await fetch(base + path, { ...init, signal: AbortSignal.timeout(10_000) });
@@ -44,9 +44,11 @@ export async function ask(base) {
   assert.ok(document.body.paths['/api/tokens/allocate'], 'openapi.json does not know allocate');
   assert.equal((await answer(base, '/docs')).status, 200, '/docs');
   const page = await answer(base, '/');
-  const [script] = /\/console\/assets\/[^"]+\.js/.exec(page.body) ?? [];
+  const [, script] = /src="([^"]+\.js)"/.exec(page.body) ?? [];
   assert.ok(script, '/ does not lead to the console');
-  assert.equal((await answer(base, script)).status, 200, script);
+  // It is named relative to the page, which may stand below a path of a proxy.
+  const { pathname } = new URL(script, `${base}/console`);
+  assert.equal((await answer(base, pathname)).status, 200, pathname);
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {

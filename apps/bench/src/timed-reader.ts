@@ -97,7 +97,10 @@ export class TimedReader {
         exchange.submit(this.#ears());
         return client.query(exchange);
       };
-      return { query, release: (isBroken: boolean) => client.release(isBroken) };
+      return Object.assign(Object.create(client) as object, {
+        query,
+        release: (isBroken: boolean) => client.release(isBroken),
+      });
     };
     return { driver: { master: { connect } } } as unknown as DataSource;
   }
@@ -113,6 +116,7 @@ export class TimedReader {
         void this.#asked.push({ name: bound.statement, text, values: bound.values }),
       describe: ignore,
       execute: ignore,
+      close: ignore,
       sync: ignore,
     } as unknown as Connection;
   }

@@ -70,6 +70,7 @@ interface Prepared {
 }
 
 const prepared = new WeakMap<Connection, Prepared>();
+const nothingPrepared = (): Prepared => ({ shapes: new Map(), doubtful: new Set() });
 
 const wired = (value: Value): string | Buffer | null =>
   value === null || value instanceof Buffer ? value : String(value);
@@ -78,7 +79,7 @@ const wired = (value: Value): string | Buffer | null =>
 class Exchange implements Submittable {
   #questions: readonly Question[];
   readonly #answers: { rows: unknown[]; rowCount: number }[] = [];
-  #prepared: Prepared = { shapes: new Map(), doubtful: new Set() };
+  #prepared = nothingPrepared();
   /** Those that are prepared for the first time here, as their answers are awaited. */
   readonly #new: { readonly place: number; readonly name: string }[] = [];
   #rows: unknown[] = [];
@@ -105,7 +106,7 @@ class Exchange implements Submittable {
       if (this.#settingsAt >= 0) this.#questions = this.#questions.toSpliced(this.#settingsAt, 0, sharing.settings);
     }
     if (prepares) {
-      this.#prepared = prepared.get(given) ?? this.#prepared;
+      this.#prepared = prepared.get(given) ?? nothingPrepared();
       prepared.set(given, this.#prepared);
     }
     const { shapes, doubtful } = this.#prepared;
