@@ -61,6 +61,9 @@ const { services } = parse(read('docker-compose.yml'), { merge: true });
 for (const [name, service] of Object.entries(services)) {
   const must = (holds, what) => expect(holds, `docker-compose.yml: ${name} must ${what}`);
   if (service.image) must(PINNED.test(service.image), `name one version of its image, not ${service.image}`);
+  if (service.environment?.DATABASE_URL && !service.command && name !== 'test') {
+    must(service.environment.TRUST_PROXY, 'say by TRUST_PROXY how many proxies stand in front');
+  }
   if (MAY_DO_MORE.includes(name)) continue;
   must(service.read_only === true, 'have a read-only file system');
   must(service.cap_drop?.includes('ALL'), 'drop all capabilities');

@@ -33,6 +33,8 @@ for (const { file, manifest } of documents) {
   if (pod) checkPod(pod, must);
   if (manifest.kind === 'Deployment') checkDeployment(manifest.spec, must);
   if (['Service', 'PodDisruptionBudget'].includes(manifest.kind)) checkSelector(manifest.spec.selector, must);
+  if (manifest.kind === 'ConfigMap')
+    must(manifest.data?.TRUST_PROXY, 'say by TRUST_PROXY how many proxies stand in front');
   if (manifest.kind === 'Secret') {
     const values = Object.values(manifest.stringData ?? {});
     must(

@@ -43,6 +43,8 @@ describe('the check of the Docker files', () => {
     ['read_only: true', 'read_only: false', 'ha-api must have a read-only file system'],
     ['- ALL', '- NET_RAW', 'api must drop all capabilities'],
     ['privileges:true', 'privileges:false', 'api must gain no privileges'],
+    ['TRUST_PROXY: ${TRUST_PROXY:-0}', 'TRUSTED: 0', 'api must say by TRUST_PROXY how many proxies'],
+    ['TRUST_PROXY: ${TRUST_PROXY:-1}', 'TRUSTED: 1', 'ha-api must say by TRUST_PROXY how many proxies'],
     ['user: postgres', 'user: root', 'ha-standby must not run as root'],
   ];
 

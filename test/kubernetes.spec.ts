@@ -48,6 +48,7 @@ describe('the check of the manifests for Kubernetes', () => {
         ['migration.yaml', 'type: RuntimeDefault', 'type: Unconfined', 'Job must have the seccomp profile'],
         ['migration.yaml', 'memory: 256Mi', '', 'must ask for a processor and memory'],
         ['disruption-budget.yaml', 'component: api', 'component: app', 'PodDisruptionBudget must select the pods'],
+        ['config.yaml', 'TRUST_PROXY', 'TRUSTED', 'ConfigMap must say by TRUST_PROXY how many proxies'],
         ['secret.example.yaml', 'tokens_owner:REPLACE', 'tokens_owner:hunter2', 'Secret must have no real secret'],
         ['kustomization.yaml', '- service.yaml', '- services.yaml', 'must name files that exist, not services.yaml'],
       ],

@@ -1,7 +1,10 @@
 // Two real roles: one owns the schema, and the one as which the service connects may read the audit and add to it, no more.
 
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Client } from 'pg';
+import { parse, parseAllDocuments } from 'yaml';
 import { keepEventsFor, migrate } from '@app/tokens-postgres';
 import { withClient } from '../apps/bench/src/cluster.js';
 import { startAppOn } from './support/app.js';
@@ -162,3 +165,103 @@ test('a role whose rights were widened by hand has them taken back by the next m
     /permission denied/,
   );
 });
+
+// The roles as the shipped files make them, word for word but for the names, which are shared by all databases of a server.
+describe.each([
+  ['deploy/ha and docker-compose.yml', 'ha', ofCompose],
+  ['deploy/kubernetes', 'k8s', ofKubernetes],
+] as const)('by the files of %s', (_, short, shipped) => {
+  const named = `${name}_${short}`;
+  const ours = (text: string): string =>
+    text.replaceAll(/\b(tokens_owner|tokens|replicator)\b/g, (word) =>
+      word === 'tokens' ? named : `${named}_${word}`,
+    );
+  const url = (role: string): string => Object.assign(new URL(urlOf(role)), { pathname: `/${named}` }).href;
+  const { before, inside, migration } = shipped();
+
+  beforeAll(async () => {
+    for (const sql of before) await admin.query(ours(sql));
+    const superuser = Object.assign(new URL(process.env.TEST_CLUSTER_URL!), { pathname: `/${named}` }).href;
+    for (const sql of inside) await withClient(superuser, (client) => client.query(ours(sql)));
+    await migrateAsShipped();
+  });
+  afterAll(async () => {
+    await admin.query(`DROP DATABASE ${named} WITH (FORCE)`);
+    for (const role of ['tokens_owner', 'tokens', 'replicator']) await admin.query(`DROP ROLE IF EXISTS ${ours(role)}`);
+  });
+
+  const migrateAsShipped = (): Promise<unknown> => {
+    const { MIGRATION_DATABASE_URL = '', DATABASE_URL } = migration;
+    const as = (given: string): string => url(ours(new URL(given).username));
+    return migrate(as(MIGRATION_DATABASE_URL), DATABASE_URL === undefined ? {} : { serviceUrl: as(DATABASE_URL) });
+  };
+
+  test('the service works, and can change no partition of the audit, however late it is made', async () => {
+    const app = await startAppOn(url(ours('tokens')), { POOL_SIZE: '1' });
+    expect((await clientOf(app)('POST', '/api/tokens/allocate')).status).toBe(200);
+    await app.close();
+    await withClient(url(ours('tokens')), (client) => client.query(`SELECT make_event_partitions(now() + '9 months')`));
+    expect(await rightsOnPartitions()).toEqual([]);
+  });
+
+  test('the rights that earlier files gave by default are taken back by the next migration', async () => {
+    await withClient(url(ours('tokens_owner')), (client) =>
+      client.query(`ALTER DEFAULT PRIVILEGES GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO ${ours('tokens')}`),
+    );
+    await migrateAsShipped();
+    await withClient(url(ours('tokens')), (client) => client.query(`SELECT make_event_partitions(now() + '2 years')`));
+    expect(await rightsOnPartitions()).toEqual([]);
+  });
+
+  const rightsOnPartitions = async (): Promise<unknown[]> =>
+    (
+      await withClient(url(ours('tokens_owner')), (client) =>
+        client.query(
+          `SELECT name FROM event_partitions
+           WHERE has_table_privilege($1, name, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')`,
+          [ours('tokens')],
+        ),
+      )
+    ).rows as unknown[];
+});
+
+interface Shipped {
+  readonly before: readonly string[];
+  readonly inside: readonly string[];
+  /** What the job that migrates is given. */
+  readonly migration: Readonly<Record<string, string>>;
+}
+
+function shippedFile(path: string): string {
+  return readFileSync(join(__dirname, '..', path), 'utf8');
+}
+
+function ofCompose(): Shipped {
+  const script = shippedFile('deploy/ha/postgres/primary.sh');
+  const sql = (/<<'SQL'\n([^]*?)\nSQL\n/.exec(script)?.[1] ?? '').replaceAll(/:'\w+'/g, `'secret'`);
+  const [before = [], inside = []] = sql
+    .split(/^\\connect tokens$/m)
+    .map((part) => part.split(/;\n?/).filter((statement) => statement.trim() !== ''));
+  const compose = parse(shippedFile('docker-compose.yml'), { merge: true }) as {
+    services: Record<string, { environment: Record<string, string> }>;
+  };
+  const { environment } = compose.services['ha-migrate']!;
+  const plain = Object.entries(environment).map(([key, value]) => [key, value.replaceAll(/\$\{[^}]*\}/g, 'x')]);
+  return { before, inside, migration: Object.fromEntries(plain) as Record<string, string> };
+}
+
+function ofKubernetes(): Shipped {
+  type Cluster = { spec: { bootstrap: { initdb: Record<'postInitSQL' | 'postInitApplicationSQL', string[]> } } };
+  const [cluster] = parseAllDocuments(shippedFile('deploy/kubernetes/postgres.example.yaml'));
+  const { initdb } = (cluster!.toJS() as Cluster).spec.bootstrap;
+  const secrets = parseAllDocuments(shippedFile('deploy/kubernetes/secret.example.yaml')).map(
+    (document) => document.toJS() as { metadata: { name: string }; stringData: Record<string, string> },
+  );
+  // What the operator does by itself stands around what it is told.
+  const owner = [`CREATE ROLE tokens_owner LOGIN PASSWORD 'secret'`, 'CREATE DATABASE tokens OWNER tokens_owner'];
+  return {
+    before: [...owner, ...initdb.postInitSQL, `ALTER ROLE tokens LOGIN PASSWORD 'secret'`],
+    inside: initdb.postInitApplicationSQL,
+    migration: secrets.find(({ metadata }) => metadata.name === 'token-pool-migration')!.stringData,
+  };
+}

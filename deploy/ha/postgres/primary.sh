@@ -12,10 +12,8 @@ CREATE ROLE tokens LOGIN PASSWORD :'app_password';
 CREATE ROLE replicator REPLICATION LOGIN PASSWORD :'replication_password';
 CREATE DATABASE tokens OWNER tokens_owner;
 REVOKE ALL ON DATABASE tokens FROM PUBLIC;
+-- What the service may do with each table the migration grants, no default: it would be given later partitions of the audit, too.
 GRANT CONNECT ON DATABASE tokens TO tokens;
-\connect tokens
--- What the owner makes, the service may use, and not change.
-ALTER DEFAULT PRIVILEGES FOR ROLE tokens_owner GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO tokens;
 SQL
 
 echo 'host replication replicator all scram-sha-256' >>"$PGDATA/pg_hba.conf"

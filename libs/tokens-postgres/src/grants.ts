@@ -47,6 +47,9 @@ export async function grantTo(role: string, owner: Client): Promise<void> {
     // Whoever can make things beside the tables could have them taken for ours by what runs as the owner.
     `REVOKE CREATE ON SCHEMA ${schema} FROM ${to}, PUBLIC`,
     `GRANT USAGE ON SCHEMA ${schema} TO ${to}`,
+    // By default it would get rights on each partition that is made later.
+    `ALTER DEFAULT PRIVILEGES REVOKE ALL ON TABLES FROM ${to}, PUBLIC`,
+    `ALTER DEFAULT PRIVILEGES IN SCHEMA ${schema} REVOKE ALL ON TABLES FROM ${to}, PUBLIC`,
     ...rows.flatMap(({ name, kind }) => {
       if (kind === 'function') {
         return [`REVOKE ALL ON FUNCTION ${name} FROM PUBLIC`, `GRANT EXECUTE ON FUNCTION ${name} TO ${to}`];
