@@ -1,43 +1,28 @@
 // A day at a counter, played over HTTP against a running service, in pools of its own with short leases. It ends by
 // folding the feeds and proving that they equal what the service shows.
 
-import { parseArgs } from 'node:util';
 import { setTimeout as pause } from 'node:timers/promises';
 import { withoutSecrets } from '@app/keys';
 import { asStored, Auditor, type TokenView } from '@app/tokens';
+import { HELP, serviceUrl } from './arguments.js';
 import { Names, Service, type Answer } from './counter.js';
 import { Timeline } from './timeline.js';
 
 const LEASE_SECONDS = 1.5;
 
-const HELP = `Plays a day at a counter against a running service, in pools of its own.
-
-Usage: npm run demo [-- URL]
-
-  URL      where the service is; otherwise TOKEN_POOL_URL, or PORT (4000) of this machine
-  --help   this text`;
-
-const service = new Service(urlOfService());
+const service = new Service(urlOrEnd());
 const names = new Names();
 const timeline = new Timeline(names);
 const today = Date.now().toString(36);
 const DESKS = `desks-${today}`;
 const ROOMS = `rooms-${today}`;
 
-/** Ends the process where the arguments only ask for help, or cannot be understood. */
-function urlOfService(): string {
+function urlOrEnd(): string {
   try {
-    const { values, positionals } = parseArgs({ options: { help: { type: 'boolean' } }, allowPositionals: true });
-    if (values.help) {
-      console.log(HELP);
-      process.exit();
-    }
-    const { TOKEN_POOL_URL, PORT = '4000' } = process.env;
-    const url = positionals[0] ?? TOKEN_POOL_URL ?? `http://127.0.0.1:${PORT}`;
-    if (positionals.length > 1 || !/^https?:\/\//.test(url) || !URL.canParse(url)) {
-      throw new Error('one http:// or https:// URL at most is expected');
-    }
-    return url;
+    const url = serviceUrl(process.argv.slice(2), process.env);
+    if (url !== null) return url;
+    console.log(HELP);
+    process.exit();
   } catch (error) {
     console.error(`${(error as Error).message}; npm run demo -- --help says more`);
     process.exit(2);
