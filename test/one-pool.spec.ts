@@ -28,8 +28,7 @@ const OF_ALL_POOLS: Readonly<Record<string, string>> = {
   pools_to_sweep: 'the sweep asks which pools it should change, and changes each in a transaction of its own',
   first_seqs: 'where each month begins, for the pools that it is asked for',
   news: 'the pools that anybody streams, side by side',
-  locate: 'a token by its id alone: in which pool?',
-  locate_deleted: 'the same, of one that is gone',
+  locate: 'a token by its id alone, also of one that is gone: in which pool?',
   token_events: 'the events of a token by its id alone',
 };
 

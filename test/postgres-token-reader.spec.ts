@@ -227,7 +227,7 @@ test('a deleted token is gone, but not its events and its history', async () => 
   await process.service.allocate(elastic, { userId: ANN });
   await process.service.delete(id, true);
   expect(await code(reader.token(id))).toBe('token_deleted');
-  expect(await code(reader.locate(id))).toBe('token_deleted');
+  expect(await reader.locate(id)).toEqual({ pool: elastic, isDeleted: true });
   expect((await reader.events(id, { limit: 10 })).events.map(({ event, reason }) => [event, reason])).toEqual([
     ['deleted', 'deleted_by_client'],
     ['released', 'deleted_by_client'],

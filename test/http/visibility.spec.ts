@@ -1,5 +1,6 @@
 // Who holds a token is shown to its own key, to whoever may operate, and to nobody else; nor can anybody else touch it.
 
+import { Database } from '../../libs/tokens-postgres/src/database.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { bearer, openKeys, type KeyMaker } from '../support/keys.js';
 import { clientOf, expectProblem, openapi, type Ask, type Json } from './client.js';
@@ -184,6 +185,108 @@ test('a key that gives keys cannot become one that another gave: not see its lea
   const { id } = (await ask('POST', '/api/keys', { name: 'mine', scopes: ['use'] }, bearer(key))).body;
   const mine = await ask('POST', `/api/keys/${id}/rotate`, {}, bearer(key));
   expect(mine).toMatchObject({ status: 200, body: { id, rotated_by: key.split('_')[1] } });
+});
+
+describe('the short routes', () => {
+  const ids = {} as Record<
+    'unknown' | 'other pool' | 'held there' | 'deleted there' | 'free' | 'of another key',
+    string
+  >;
+  let headers: Record<string, string>;
+  let asOperator: Record<string, string>;
+
+  beforeAll(async () => {
+    const admin = bearer((await keys.create()).key);
+    const make = async (pool: string): Promise<string> => (await ask('POST', '/api/tokens', { pool }, admin)).body.id;
+    const take = async (pool: string): Promise<string> =>
+      (await ask('POST', '/api/tokens/allocate', { pool }, by.other.headers)).body.token_id;
+    await ask('POST', '/api/pools', { name: 'rooms', kind: 'elastic' }, admin);
+    ids.unknown = '00000000-0000-4000-8000-00000000000b';
+    ids['held there'] = [await make('rooms'), await take('rooms')][1]!;
+    ids['other pool'] = await make('rooms');
+    ids['deleted there'] = await make('rooms');
+    await ask('DELETE', `/api/tokens/${ids['deleted there']}`, undefined, admin);
+    ids['of another key'] = [await make('elastic'), await take('elastic')][1]!;
+    // Used before, as the other may have been: that is no secret.
+    ids.free = [await make('elastic'), await take('elastic')][1]!;
+    await ask('POST', `/api/tokens/${ids.free}/release`, {}, by.other.headers);
+    headers = bearer((await keys.create({ scopes: ['use'], pools: ['elastic'] })).key);
+    asOperator = bearer((await keys.create({ scopes: ['operate'], pools: ['elastic'] })).key);
+  });
+
+  const said = async (path: string, token: string, as: Record<string, string>, more = {}): Promise<unknown> => {
+    const { status, body } = await ask('POST', path, { token, ...more }, as);
+    return { status, ...(JSON.parse(JSON.stringify(body).replaceAll(token, 'ID')) as object), request_id: 'any' };
+  };
+
+  test.each(['/keep-alive', '/keep-alive of a client', '/unblock-token', '/delete-token'])(
+    '%s says the same of each token that is not of the pool',
+    async (route) => {
+      const more = route.endsWith('client') ? { client_id: 'kiosk-7' } : {};
+      const path = route.replace(' of a client', '');
+      const as = path === '/delete-token' ? asOperator : headers;
+      const unknown = await said(path, ids.unknown, as, more);
+      expect(unknown).toMatchObject({ error: 'token_not_found' });
+      for (const which of ['other pool', 'held there', 'deleted there'] as const) {
+        // Also when somebody who may know of it has asked before.
+        await ask('POST', `/api/tokens/${ids[which]}/release`, { fence: 999 }, by.operator.headers);
+        expect({ which, said: await said(path, ids[which], as, more) }).toEqual({ which, said: unknown });
+      }
+    },
+  );
+
+  test.each(['/keep-alive', '/keep-alive of a client', '/unblock-token'])(
+    '%s says the same of a token that is free and of one that another key holds',
+    async (route) => {
+      const more = route.endsWith('client') ? { client_id: 'kiosk-7' } : {};
+      const path = route.replace(' of a client', '');
+      expect(await said(path, ids['of another key'], headers, more)).toEqual(await said(path, ids.free, headers, more));
+    },
+  );
+
+  test('keep-alive without a client renews a lease of one’s own, and any for a key that may operate', async () => {
+    const { token } = (await ask('POST', '/assign-token', { client_id: 'kiosk-7' }, headers)).body;
+    expect(token).toBe(ids.free);
+    for (const as of [headers, asOperator]) {
+      expect((await ask('POST', '/keep-alive', { token }, as)).status).toBe(200);
+    }
+    await ask('POST', '/unblock-token', { token }, headers);
+  });
+
+  test('and the others ask the database as often for a token of another pool as for one that never was', async () => {
+    const asked = jest.spyOn(Database.prototype, 'run');
+    const questions = async (path: string, id: string): Promise<string[]> => {
+      const isShort = !path.includes('ID');
+      // Nobody has to look the key up meanwhile.
+      await ask('GET', '/api/tokens?pool=none', undefined, guarded);
+      asked.mockClear();
+      const body = isShort ? { token: id } : path.startsWith('POST') ? {} : undefined;
+      const [method = '', at = ''] = path.replace('ID', id).split(' ');
+      expectProblem(
+        await ask(method, at, body, guarded),
+        at === '/delete-token' || !isShort ? 404 : 403,
+        'token_not_found',
+      );
+      return asked.mock.calls.map(([{ name }]) => name);
+    };
+    const guarded = bearer((await keys.create({ scopes: ['read', 'use', 'operate'], pools: ['elastic'] })).key);
+    try {
+      const routes = ['GET /api/tokens/ID', 'GET /api/tokens/ID/events', 'GET /api/tokens/ID/history'];
+      routes.push('POST /api/tokens/ID/release', 'POST /api/tokens/ID/keep-alive', 'DELETE /api/tokens/ID');
+      routes.push('POST /keep-alive', 'POST /unblock-token', 'POST /delete-token');
+      for (const route of routes) {
+        for (const which of ['unknown', 'other pool', 'held there', 'deleted there'] as const) {
+          expect({ route, which, asked: await questions(route, ids[which]) }).toEqual({
+            route,
+            which,
+            asked: ['locate'],
+          });
+        }
+      }
+    } finally {
+      asked.mockRestore();
+    }
+  });
 });
 
 test('a search says how far it has looked, and goes on from there', async () => {

@@ -28,6 +28,7 @@ import {
   type TokenPage,
   type TokenQuery,
   type TokenView,
+  type Whereabouts,
 } from '@app/tokens';
 import { bigints, texts } from './array-parameter.js';
 import { readCursor, writeCursor, type CursorList } from './cursor.js';
@@ -45,7 +46,6 @@ import {
   LIST_ALL,
   LIST_AVAILABLE,
   LOCATE,
-  LOCATE_DELETED,
   NEWS,
   PLACE_GIVEN,
   POOL,
@@ -87,18 +87,15 @@ export class PostgresTokenReader extends TokenReader {
     return new PostgresTokenReader(this.source, this.#months, gone);
   }
 
-  async locate(tokenId: string): Promise<string> {
-    const { pool, is_deleted } = await this.#whereabouts(tokenId);
-    if (is_deleted) throw deleted(tokenId);
-    return pool;
-  }
-
-  async poolOf(tokenId: string): Promise<string> {
-    return (await this.#whereabouts(tokenId)).pool;
+  async locate(tokenId: string): Promise<Whereabouts> {
+    const [found] = await this.#database.read<Whereabouts>(LOCATE, [tokenId]);
+    if (!found) throw new DomainError('token_not_found', `there is no token ${tokenId}`);
+    return found;
   }
 
   async token(tokenId: string): Promise<OwnedDetails> {
-    const pool = await this.locate(tokenId);
+    const { pool, isDeleted } = await this.locate(tokenId);
+    if (isDeleted) throw deleted(tokenId);
     const values = [pool, tokenId, SHOWN_USES, BEYOND_ALL];
     const [details] = await this.#recentFirst<OwnedDetails>(
       TOKEN_DETAILS,
@@ -110,7 +107,7 @@ export class PostgresTokenReader extends TokenReader {
   }
 
   async tokenAsOf(tokenId: string, at: string): Promise<OwnedDetails> {
-    const { pool } = await this.#whereabouts(tokenId);
+    const { pool } = await this.locate(tokenId);
     return this.#past.token(pool, tokenId, at, SHOWN_USES);
   }
 
@@ -133,7 +130,7 @@ export class PostgresTokenReader extends TokenReader {
       values,
       (rows) => rows.length > limit || rows.at(-1)?.is_followed === true,
     );
-    const pool = rows[0]?.pool ?? (await this.#whereabouts(tokenId)).pool;
+    const pool = rows[0]?.pool ?? (await this.locate(tokenId)).pool;
     if (place !== undefined) await this.#mustBeGiven(pool, { seq: place });
     const page = rows.slice(0, limit);
     const last = page.at(-1);
@@ -145,7 +142,7 @@ export class PostgresTokenReader extends TokenReader {
   }
 
   async history(tokenId: string, { limit, cursor }: PageRequest): Promise<HistoryPage<OwnedUse>> {
-    const { pool } = await this.#whereabouts(tokenId);
+    const { pool } = await this.locate(tokenId);
     const place = readCursor('history', cursor);
     if (place !== undefined) await this.#mustBeGiven(pool, { fence: place });
     const values = [pool, tokenId, limit + 1, place ?? BEYOND_ALL];
@@ -155,7 +152,7 @@ export class PostgresTokenReader extends TokenReader {
   }
 
   async endOf(tokenId: string, leaseId: string, keyId: string | null = null): Promise<LeaseEnd | null> {
-    const { pool } = await this.#whereabouts(tokenId);
+    const { pool } = await this.locate(tokenId);
     const rows = await this.#database.read<LeaseEnd>(END_OF_LEASE, [pool, tokenId, fenceOf(leaseId), leaseId, keyId]);
     return rows[0] ?? null;
   }
@@ -292,17 +289,6 @@ export class PostgresTokenReader extends TokenReader {
     const [found] = await this.#database.read<{ last_seq: number; isGiven: boolean }>(PLACE_GIVEN, values);
     if (!found) throw notFound(poolName);
     if (!found.isGiven) throw positionUnknown('the cursor', 'without it', { last_seq: found.last_seq });
-  }
-
-  async #whereabouts(tokenId: string): Promise<{ pool: string; is_deleted: boolean }> {
-    for (const [statement, is_deleted] of [
-      [LOCATE, false],
-      [LOCATE_DELETED, true],
-    ] as const) {
-      const [found] = await this.#database.read<{ pool: string }>(statement, [tokenId]);
-      if (found) return { ...found, is_deleted };
-    }
-    throw new DomainError('token_not_found', `there is no token ${tokenId}`);
   }
 
   /** The statement's last value is since when: of late, and only if that is not enough, from the beginning. */

@@ -164,11 +164,16 @@ export const CLOCK_BEHIND = named(
   `SELECT coalesce(max(${CLOCK_BEHIND_SECONDS}), 0) AS seconds FROM (${poolsNow()}) p`,
 );
 
-/** Where a token is. $1 token. */
-export const LOCATE = named('locate', `SELECT pool FROM tokens WHERE id = $1`);
-
-/** Where a token was that is not there any more. $1 token. */
-export const LOCATE_DELETED = named('locate_deleted', `SELECT pool FROM token_events WHERE token_id = $1 LIMIT 1`);
+/**
+ * Where a token is, or was before it was deleted: one question for both, so that its time tells as little as may be of tokens that
+ * the caller may not know of. The events are looked at only where there is no such token. $1 token.
+ */
+export const LOCATE = named(
+  'locate',
+  `SELECT pool, false AS "isDeleted" FROM tokens WHERE id = $1
+  UNION ALL
+  (SELECT pool, true FROM token_events WHERE token_id = $1 AND NOT EXISTS (SELECT FROM tokens WHERE id = $1) LIMIT 1)`,
+);
 
 /**
  * Uses of token $2 with a fence below $4, newest first, $3 at most: the open lease, then those whose end was recorded since

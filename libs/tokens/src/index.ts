@@ -57,7 +57,14 @@ export type { PoolSlice, PoolState } from './pool-slice.js';
 export { TokenPool, type AllocateRequest, type Grant, type Renewal } from './token-pool.js';
 export { TokenPoolRepository, type Transactions } from './token-pool-repository.js';
 export { TokenPoolService, type Asked } from './token-pool-service.js';
-export { SCANNED, TokenReader, type EventFilter, type PageRequest, type TokenQuery } from './token-reader.js';
+export {
+  SCANNED,
+  TokenReader,
+  type EventFilter,
+  type PageRequest,
+  type TokenQuery,
+  type Whereabouts,
+} from './token-reader.js';
 export type { Lease, Token } from './token.js';
 export {
   detailsFor,

@@ -181,7 +181,7 @@ describe('a token', () => {
 
   test('is found in whatever pool it is', async () => {
     const { id } = await service.generate('elastic');
-    const { leaseId } = await service.allocate('elastic', ask());
+    const { leaseId } = await service.allocate('elastic', { ...ask(), ttlSeconds: 1 });
     await service.keepAlive(id, { leaseId }, 5);
     expect(openLeases('elastic')).toMatchObject([{ expiresAt: NOW + 5 * SECOND }]);
     await service.release(id, { leaseId });

@@ -10,9 +10,10 @@ import { needs } from './needs.js';
 import { newPolicy, type PolicyChange, type PoolKind } from './pool-policy.js';
 import type { AllocateRequest, Grant, Renewal, TokenPool } from './token-pool.js';
 import type { Transactions } from './token-pool-repository.js';
-import type { TokenReader } from './token-reader.js';
+import type { TokenReader, Whereabouts } from './token-reader.js';
 import type { Token } from './token.js';
 import type { PoolView } from './views.js';
+import { tokenFor } from './visibility.js';
 
 /** Tokens made or leases ended in one transaction by what concerns a whole pool: a lock of some 100 ms. */
 const CHUNK = 5000;
@@ -109,9 +110,18 @@ export class TokenPoolService {
     while ((await this.transactions.change(poolName, needs({}), (pool) => filled(pool, caller))) > 0);
   }
 
-  /** Of a deleted token, too. @throws DomainError `token_not_found`, `unavailable` */
-  async poolOf(tokenId: string): Promise<string> {
-    return this.#poolOf.get(tokenId) ?? this.reader.poolOf(tokenId);
+  /** Of a token that is, or was, in one of these pools. @throws DomainError `token_not_found` for any other, `unavailable` */
+  async mustBeOf(pools: ReadonlySet<string>, tokenId: string): Promise<void> {
+    await this.#find(tokenId, (pool) => pools.has(pool));
+  }
+
+  /**
+   * The user who holds a token; null when it is free, and when a caller who may not operate is not who holds it.
+   * @throws DomainError `token_not_found`, `token_deleted`, `unavailable`
+   */
+  async holderOf(tokenId: string, asked: Asked): Promise<string | null> {
+    await this.#locate(tokenId, asked);
+    return tokenFor(asked.caller ?? ANYBODY, await this.reader.token(tokenId)).active_user_id;
   }
 
   async #whole(poolName: string, lacking: number, caller: Caller | null): Promise<PoolView> {
@@ -145,16 +155,25 @@ export class TokenPoolService {
   }
 
   async #locate(tokenId: string, { within, caller }: Asked): Promise<string> {
-    const poolName = this.#poolOf.get(tokenId) ?? (await this.reader.locate(tokenId));
+    const mayKnow = (pool: string): boolean =>
+      (within === undefined || within === pool) && (!caller?.pools || caller.pools.has(pool));
+    const { pool, isDeleted } = await this.#find(tokenId, mayKnow);
+    if (isDeleted) throw new DomainError('token_deleted', `token ${tokenId} was deleted`);
     if (this.#poolOf.size >= REMEMBERED_TOKENS) this.#poolOf.clear();
-    this.#poolOf.set(tokenId, poolName);
-    if (within !== undefined && within !== poolName) {
-      throw new DomainError('token_not_found', `pool ${within} has no token ${tokenId}`);
-    }
-    if (caller?.pools && !caller.pools.has(poolName)) {
-      throw new DomainError('token_not_found', `there is no token ${tokenId}`);
-    }
-    return poolName;
+    this.#poolOf.set(tokenId, pool);
+    return pool;
+  }
+
+  /**
+   * What is in a pool that the caller may not know of is answered like a token that never was, and after as many questions:
+   * what is remembered of it must not tell by its speed that it is there.
+   */
+  async #find(tokenId: string, mayKnow: (pool: string) => boolean): Promise<Whereabouts> {
+    const remembered = this.#poolOf.get(tokenId);
+    if (remembered !== undefined && mayKnow(remembered)) return { pool: remembered, isDeleted: false };
+    const found = await this.reader.locate(tokenId);
+    if (!mayKnow(found.pool)) throw new DomainError('token_not_found', `there is no token ${tokenId}`);
+    return found;
   }
 }
 

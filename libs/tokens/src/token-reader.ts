@@ -40,6 +40,12 @@ export interface EventFilter {
   readonly keyId?: string;
 }
 
+/** Where a token is, or was before it was deleted. */
+export interface Whereabouts {
+  readonly pool: string;
+  readonly isDeleted: boolean;
+}
+
 /** Events that one search looks at: some tens of milliseconds. */
 export const SCANNED = 50_000;
 
@@ -51,14 +57,8 @@ export abstract class TokenReader {
    */
   abstract until(gone: AbortSignal): TokenReader;
 
-  /**
-   * The pool of a token.
-   * @throws DomainError `token_not_found`, `token_deleted`
-   */
-  abstract locate(tokenId: string): Promise<string>;
-
-  /** The same, also of a token that was deleted. @throws DomainError `token_not_found` */
-  abstract poolOf(tokenId: string): Promise<string>;
+  /** One question to the store, whether the token is there, was deleted or never was. @throws DomainError `token_not_found` */
+  abstract locate(tokenId: string): Promise<Whereabouts>;
 
   /** @throws DomainError `token_not_found`, `token_deleted` */
   abstract token(tokenId: string): Promise<OwnedDetails>;

@@ -31,8 +31,8 @@ export class AccessGuard implements CanActivate {
     // What is no id is refused with that behind the guard.
     const id = params['id'];
     if (!isUuid(id)) return true;
-    if (mayUse(key, await this.service.poolOf(id.toLowerCase()))) return true;
-    throw new HttpProblem('token_not_found', `there is no token ${id.toLowerCase()}`);
+    if (key.pools !== null) await this.service.mustBeOf(key.pools, id.toLowerCase());
+    return true;
   }
 }
 

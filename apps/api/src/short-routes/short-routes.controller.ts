@@ -6,7 +6,6 @@ import {
   DomainError,
   ELASTIC_POOL,
   TokenPoolService,
-  TokenReader,
   type Asked,
   type Caller,
   type DomainErrorCode,
@@ -53,7 +52,6 @@ interface Refusals {
 export class ShortRoutesController {
   constructor(
     private readonly service: TokenPoolService,
-    private readonly reader: TokenReader,
     private readonly metrics: PoolMetrics,
   ) {}
 
@@ -148,14 +146,10 @@ export class ShortRoutesController {
 
   /** Without a client, whoever has the token is meant: the domain wants to know whom, so that nobody renews a successor's lease. */
   async #keepAlive({ token, client_id }: KeepTokenAliveBody, asked: Asked): Promise<void> {
-    const userId = client_id === undefined ? await this.#holderOf(token) : userOfClient(client_id);
-    await this.service.keepAlive(token, { userId }, undefined, { ...asked, within: ELASTIC_POOL });
-  }
-
-  async #holderOf(token: string): Promise<string> {
-    const { active_user_id } = await this.reader.token(token);
-    if (active_user_id === null) throw new DomainError('token_not_active', `token ${token} has no open lease`);
-    return active_user_id;
+    const within = { ...asked, within: ELASTIC_POOL };
+    const userId = client_id === undefined ? await this.service.holderOf(token, within) : userOfClient(client_id);
+    if (userId === null) throw new DomainError('token_not_active', `token ${token} has no open lease`);
+    await this.service.keepAlive(token, { userId }, undefined, within);
   }
 }
 

@@ -3,7 +3,7 @@
 import { DomainError, seqUnknown } from '../domain-error.js';
 import { toIso, type Instant } from '../instant.js';
 import type { EndReason } from '../token-event.js';
-import { TokenReader } from '../token-reader.js';
+import { TokenReader, type Whereabouts } from '../token-reader.js';
 import { isOverdue } from '../token.js';
 import type { FeedPage, NewsView, OwnedEvent, PoolView } from '../views.js';
 import type { InMemoryTokenPoolRepository } from './in-memory-token-pool-repository.js';
@@ -27,17 +27,16 @@ export class InMemoryTokenReader extends TokenReader {
     return this;
   }
 
-  locate(tokenId: string): Promise<string> {
+  locate(tokenId: string): Promise<Whereabouts> {
     this.located++;
     for (const pool of this.#existing()) {
       const { tokens, events } = this.repository.look(pool);
-      if (tokens.has(tokenId)) return Promise.resolve(pool);
-      if (events.some((event) => event.tokenId === tokenId)) return refuse('token_deleted', `${tokenId} was deleted`);
+      const isDeleted = !tokens.has(tokenId);
+      if (!isDeleted || events.some((event) => event.tokenId === tokenId)) return Promise.resolve({ pool, isDeleted });
     }
     return refuse('token_not_found', `there is no token ${tokenId}`);
   }
 
-  poolOf = notRead;
   search = notRead;
 
   endOf(
