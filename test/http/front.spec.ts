@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { Client } from 'pg';
 import { startApp, startAppOn, type TestApp } from '../support/app.js';
+import { untilWaiting } from '../support/waiting.js';
 import { bearer, openKeys, type KeyMaker } from '../support/keys.js';
 
 let app: TestApp;
@@ -106,6 +107,70 @@ test('one key has no more than its share of the places, and others find some', a
   await holder.end();
   expect((await others).status).toBe(200);
   await Promise.all(all);
+}, 60_000);
+
+test('the reads of one key take two connections of the database, however many there are', async () => {
+  const [one, other] = [bearer((await keys.create()).key), bearer((await keys.create()).key)];
+  const holder = new Client({ connectionString: app.databaseUrl });
+  await holder.connect();
+  await holder.query('BEGIN');
+  // Feeds read it, commands do not.
+  await holder.query('LOCK TABLE restores IN ACCESS EXCLUSIVE MODE');
+  const feed = async () => (await fetch(`${guarded.url}/api/pools/default/events`, { headers: one })).status;
+  const reads = Array.from({ length: 20 }, feed);
+  await untilWaiting(app.databaseUrl);
+  const allocated = await fetch(`${guarded.url}/api/tokens/allocate`, { method: 'POST', headers: other });
+  expect(allocated.status).toBe(200);
+  const waiting = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+  const { rowCount } = await holder.query(waiting);
+  await holder.query('COMMIT');
+  await holder.end();
+  expect(rowCount).toBeLessThanOrEqual(2);
+  expect(await Promise.all(reads)).toEqual(reads.map(() => 200));
+}, 60_000);
+
+test('a name that no pool has costs no lock, and is known as soon as another process has made the pool', async () => {
+  const body = JSON.stringify({ pool: 'made-elsewhere' });
+  const headers = { ...bearer((await keys.create()).key), 'content-type': 'application/json' };
+  const allocate = async () =>
+    (await fetch(`${guarded.url}/api/tokens/allocate`, { method: 'POST', headers, body })).status;
+  const holder = new Client({ connectionString: app.databaseUrl });
+  await holder.connect();
+  await holder.query('BEGIN');
+  // Lets others read, but not lock.
+  await holder.query('LOCK TABLE pools IN EXCLUSIVE MODE');
+  expect(await allocate()).toBe(404);
+  await holder.query('COMMIT');
+  await holder.end();
+  const pool = JSON.stringify({ name: 'made-elsewhere', kind: 'fixed', size: 1 });
+  const made = { method: 'POST', headers: { 'content-type': 'application/json' }, body: pool };
+  expect((await fetch(`${app.url}/api/pools`, made)).status).toBe(201);
+  expect(await allocate()).toBe(200);
+}, 60_000);
+
+test('requests that waited behind another one on a connection give their places back when it breaks', async () => {
+  const { key } = await keys.create();
+  const unlimited = await startAppOn(app.databaseUrl, { AUTH: 'keys', RATE_LIMIT: '0' });
+  const holder = new Client({ connectionString: app.databaseUrl });
+  await holder.connect();
+  const ask = (method: string, path: string) => fetch(unlimited.url + path, { method, headers: bearer(key) });
+  const head = `host: localhost\r\nauthorization: Bearer ${key}\r\ncontent-length: 0\r\n\r\n`;
+  // The first of each has its connection, and would give its place back anyway.
+  for (let turnedAway = 1; turnedAway <= 2; turnedAway++) {
+    await holder.query('BEGIN');
+    await holder.query(`SELECT FROM pools WHERE name = 'default' FOR UPDATE`);
+    const socket = connect(unlimited.port, '127.0.0.1');
+    socket.write(`POST /api/tokens/allocate HTTP/1.1\r\n${head}`.repeat(501));
+    const told = `turned_away_total{command="taking"} ${turnedAway}\n`;
+    while (!(await (await ask('GET', '/metrics')).text()).includes(told));
+    socket.destroy();
+    await once(socket, 'close');
+    await ask('GET', '/health/live');
+    await holder.query('COMMIT');
+  }
+  expect((await ask('POST', '/api/tokens/allocate')).status).toBe(200);
+  await holder.end();
+  await unlimited.close();
 }, 60_000);
 
 test('one key has half of the streams, and another finds some', async () => {

@@ -1,5 +1,7 @@
 // What is told and kept from whom at the door: limits, other origins' pages, proxies, headers, and the log.
 
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { Writable } from 'node:stream';
 import { jsonLogger } from '../../apps/api/src/logger.js';
 import { startApp, startAppOn, type TestApp } from '../support/app.js';
@@ -89,6 +91,20 @@ describe('RATE_LIMIT', () => {
     expect(new Set(statuses)).toEqual(new Set([204, 429]));
     const live = () => ask('GET', '/health/live', undefined, { 'x-forwarded-for': '192.0.2.98' });
     for (let i = 0; i < 10; i++) expect((await live()).status).toBe(200);
+  });
+
+  test('who asks on at once is not read until there are more', async () => {
+    const { url } = await started({ RATE_LIMIT: '3' });
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    const statuses: string[] = [];
+    for (let i = 0; i < 10; i++) {
+      socket.write('HEAD /api/pools HTTP/1.1\r\nhost: localhost\r\n\r\n');
+      const [answer] = (await once(socket, 'data')) as [Buffer];
+      statuses.push(answer.toString('latin1', 9, 12));
+    }
+    socket.destroy();
+    expect(statuses.join(' ')).toContain('429 200');
+    expect(statuses.join(' ')).not.toContain('429 429');
   });
 
   test('nothing is said of it where there is none', async () => {

@@ -5,6 +5,7 @@ import type { DataSource } from 'typeorm';
 import {
   CHAIN_BEGINS,
   DomainError,
+  Gate,
   InvariantViolation,
   TokenPool,
   TokenPoolRepository,
@@ -36,6 +37,7 @@ import {
   LOAD_ANSWERS,
   LOAD_COUNTED_SLICE,
   LOAD_SLICE,
+  IS_POOL,
   LOCK_POOL,
   LOCK_POOL_IF_IDLE,
   MAKE_ROOM,
@@ -77,16 +79,24 @@ const countedSlice = (poolName: string, needed: Needs): Question => ({
   values: countedParameters(poolName, needed),
 });
 
+/** Names that may be made up: so that many of them leave connections to the pools that there are. */
+const NAMES_AT_ONCE = 2;
+
 const NOBODY_THERE = Symbol('no row was locked');
 const AGAIN = Symbol('something was committed that comes before the decision');
 
 /** Events without a hash that one transaction chains on. */
 const CHAINED_AT_ONCE = 5000;
 
+const notFound = (poolName: string): DomainError => new DomainError('pool_not_found', `there is no pool ${poolName}`);
+
 export class PostgresTokenPoolRepository extends TokenPoolRepository {
   readonly #database: Database;
   /** Pools whose policy counted when it was last seen. Others do not pay for it; who guesses wrong asks a second time. */
   readonly #counted = new Set<string>();
+  /** Pools that this process has seen. For any other name it is asked without a transaction and a lock whether there is one. */
+  readonly #known = new Set<string>();
+  readonly #names = new Gate(NAMES_AT_ONCE);
   /**
    * Of a process that is stopped, the database takes one lock a pool back, 2 s later. Were there more transactions, the
    * next would be given the lock then, with nobody at work on it either.
@@ -103,9 +113,11 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
   }
 
   async change<T>(poolName: string, needed: Needs, decide: Decision<T>): Promise<T> {
+    if (!this.#known.has(poolName)) await this.#names.pass(() => this.#mustExist(poolName));
     const result = await this.#persistently(poolName, () => this.#transaction(LOCK_POOL, poolName, needed, decide));
-    if (result === NOBODY_THERE) throw new DomainError('pool_not_found', `there is no pool ${poolName}`);
-    return result;
+    if (result !== NOBODY_THERE) return result;
+    this.#known.delete(poolName);
+    throw notFound(poolName);
   }
 
   async changeIfIdle<T>(poolName: string, needed: Needs, decide: Decision<T>): Promise<T | undefined> {
@@ -134,6 +146,11 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
 
   async poolsToSweep(): Promise<string[]> {
     return (await this.#database.read<{ name: string }>(POOLS_TO_SWEEP, [])).map(({ name }) => name);
+  }
+
+  async #mustExist(poolName: string): Promise<void> {
+    if ((await this.#database.read(IS_POOL, [poolName])).length === 0) throw notFound(poolName);
+    this.#known.add(poolName);
   }
 
   #persistently<T>(poolName: string, attempt: () => Promise<T>): Promise<T> {

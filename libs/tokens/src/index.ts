@@ -17,6 +17,7 @@ export {
   type DomainErrorFacts,
 } from './domain-error.js';
 export { DEFAULT_POOL, ELASTIC_POOL, openPool, type FirstPool } from './first-start.js';
+export { Gate } from './gate.js';
 export { CHAIN_BEGINS, nextHash } from './event-chain.js';
 export { checkExport, compareExport, exportLines } from './export.js';
 export type { Follower } from './follower.js';

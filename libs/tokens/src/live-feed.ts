@@ -19,8 +19,8 @@ const NEWS = 500;
 const STEP_BACK_MS = 5000;
 /** Events of a page of the past: what a follower holds while its reader takes its time. */
 const PAGE = 200;
-/** So that many who begin far back leave connections to those who want a token. */
-const PAGES_AT_ONCE = 2;
+/** So that many who begin far back leave connections, and half of the time, to those who want a token. */
+const PAGES_AT_ONCE = 1;
 /** Looks at single pools, beside that at all others. */
 const LOOKS_APART_AT_ONCE = 2;
 
@@ -42,7 +42,7 @@ export interface LiveFeedObserver {
 export class LiveFeed {
   readonly #tails = new Map<string, PoolTail>();
   readonly #followers = new Set<Follower>();
-  readonly #pages = new Gate(PAGES_AT_ONCE);
+  readonly #pages = new Gate(PAGES_AT_ONCE, true);
   readonly #looksApart = new Gate(LOOKS_APART_AT_ONCE);
   /** Of each pool that is looked at by itself, how many events are asked for. */
   readonly #apart = new Map<string, number>();

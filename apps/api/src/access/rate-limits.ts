@@ -2,6 +2,7 @@
 
 import type { ServerResponse } from 'node:http';
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
+import { restAfter } from '../http/admission.js';
 import { HttpProblem } from '../http/problem.js';
 
 /** Keys that were no good, from one network within a minute, before the next ones are looked up one at a time. */
@@ -26,6 +27,7 @@ export class RateLimit {
     res.setHeader('ratelimit-policy', this.#policies[by]);
     res.setHeader('ratelimit', `"${by}";r=${left.remainingPoints};t=${retryAfterSeconds}`);
     if (left.consumedPoints <= this.perSecond) return;
+    restAfter(res.req, left.msBeforeNext);
     const detail = `this ${by} has had its ${this.perSecond} requests a second`;
     throw new HttpProblem('rate_limited', detail, { retryAfterSeconds });
   }

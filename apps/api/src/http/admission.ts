@@ -54,9 +54,7 @@ export class Admission {
     for (const [name, value] of this.headers(req.headers.origin)) res.setHeader(name, value);
     res.setHeader('retry-after', retryAfterSeconds);
     sendProblem(res, TOO_MUCH, requestId, this.saysMessage.has(path));
-    // A proxy's connection carries other people's requests, too.
-    if (!('x-forwarded-for' in req.headers || 'via' in req.headers))
-      req.once('close', () => rest(req.socket, retryAfterSeconds * 1000));
+    restAfter(req, retryAfterSeconds * 1000);
     this.#onTurnedAway(what);
     return false;
   }
@@ -133,7 +131,12 @@ class Lately {
   }
 }
 
-/** Nothing more is read from it until then: who comes back too soon would otherwise have all of the time there is. */
+/** Once it is answered, nothing more is read from its connection for so long; a proxy's carries other people's requests, too. */
+export function restAfter(req: IncomingMessage, ms: number): void {
+  if (!('x-forwarded-for' in req.headers || 'via' in req.headers)) req.once('close', () => rest(req.socket, ms));
+}
+
+/** Who comes back too soon would otherwise have all of the time there is. */
 function rest(socket: Socket, ms: number): void {
   if (socket.destroyed) return;
   socket.pause();

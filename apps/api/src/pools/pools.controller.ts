@@ -1,6 +1,6 @@
 // The routes of pools.
 
-import { Body, Controller, Get, Patch, Post, Query, UseGuards } from '@nestjs/common';
+import { Body, Controller, Get, Patch, Post, Query, UseGuards, UseInterceptors } from '@nestjs/common';
 import { ApiBody, ApiParam, ApiTags } from '@nestjs/swagger';
 import {
   eventFor,
@@ -16,6 +16,7 @@ import { Needs } from '../access/needs.decorator.js';
 import { By } from '../http/by.decorator.js';
 import { DeclaredInputGuard } from '../http/declared-input.guard.js';
 import { Gone } from '../http/gone.decorator.js';
+import { ReadingTurns } from '../http/reading-turns.js';
 import { BODY, Operation } from '../openapi/operation.decorator.js';
 import { Audits } from './audits.js';
 import { POOL_NAME_PARAM, PoolName } from './pool-name.pipe.js';
@@ -25,6 +26,7 @@ import { Pool, PoolAudit, PoolEventFeed, PoolList } from './pool.responses.js';
 
 @ApiTags('pools')
 @UseGuards(DeclaredInputGuard)
+@UseInterceptors(ReadingTurns)
 @Controller('api/pools')
 export class PoolsController {
   constructor(

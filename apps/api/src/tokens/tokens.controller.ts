@@ -1,6 +1,6 @@
 // Tokens seen and managed: lists, one token and its past, and what ends or makes many.
 
-import { Body, Controller, Delete, Get, Post, Query, UseGuards } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Post, Query, UseGuards, UseInterceptors } from '@nestjs/common';
 import { ApiBody, ApiParam, ApiTags } from '@nestjs/swagger';
 import {
   DEFAULT_POOL,
@@ -25,6 +25,7 @@ import { DeclaredInputGuard } from '../http/declared-input.guard.js';
 import { Gone } from '../http/gone.decorator.js';
 import { Once, Repeatable, type AskedOnce } from '../http/idempotency.js';
 import { TOKEN_ID, TokenId } from '../http/token-id.pipe.js';
+import { ReadingTurns } from '../http/reading-turns.js';
 import { BODY, OF_LIST, OF_TOKEN, Operation } from '../openapi/operation.decorator.js';
 import {
   AnyTokensQuery,
@@ -47,6 +48,7 @@ import {
 
 @ApiTags('tokens')
 @UseGuards(DeclaredInputGuard)
+@UseInterceptors(ReadingTurns)
 @Controller('api/tokens')
 export class TokensController {
   constructor(
