@@ -75,7 +75,9 @@ export class Admission {
       return next();
     }
     this.#onTurnedAway(what);
-    next(new HttpProblem(TOO_MUCH.code, TOO_MUCH.message, { retryAfterSeconds: this.#retryAfter() }));
+    const retryAfterSeconds = this.#retryAfter();
+    restAfter(req, retryAfterSeconds * 1000);
+    next(new HttpProblem(TOO_MUCH.code, TOO_MUCH.message, { retryAfterSeconds }));
   };
 
   #of(what: Demand): UnderWay {

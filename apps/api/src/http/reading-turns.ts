@@ -7,7 +7,7 @@ import type { Request } from 'express';
 import { defer, lastValueFrom, type Observable } from 'rxjs';
 import { accessOf } from '../access/needs.decorator.js';
 
-const AT_ONCE = 2;
+const AT_ONCE = 1;
 
 /** For controllers. Only what a `read` key may ask has turns: an audit has a limit of its own, and commands have their queue. */
 @Injectable()
