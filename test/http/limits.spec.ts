@@ -3,10 +3,13 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { Writable } from 'node:stream';
+import { Client } from 'pg';
+import { keyText, newKeyId, newSecret } from '../../libs/keys/src/key-text.js';
 import { jsonLogger } from '../../apps/api/src/logger.js';
 import { startApp, startAppOn, type TestApp } from '../support/app.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { bearer, openKeys, type KeyMaker } from '../support/keys.js';
+import { until, untilWaiting } from '../support/waiting.js';
 import { clientOf, expectProblem, type Answer, type Ask, type Json } from './client.js';
 
 let database: TestDatabase;
@@ -128,6 +131,56 @@ describe('keys that are no good', () => {
     expect(Number(slowed.headers.get('retry-after'))).toBeGreaterThan(50);
     expect((await from('192.0.2.1', good.key)).status).toBe(200);
     expect((await from('192.0.2.2', `tp_guess`)).status).toBe(401);
+  });
+
+  /** Nobody can look a key up until the work is done. */
+  async function withoutLooks(work: () => Promise<void>): Promise<void> {
+    const client = new Client({ connectionString: database.url });
+    await client.connect();
+    try {
+      await client.query('BEGIN; LOCK TABLE api_keys IN ACCESS EXCLUSIVE MODE');
+      await work();
+    } finally {
+      await client.end();
+    }
+  }
+
+  test('do not count whose sender hung up before they were looked at', async () => {
+    const lines: string[] = [];
+    const { ask, url } = await started({ AUTH: 'keys', RATE_LIMIT: '1000' }, lines);
+    const good = await Promise.all(Array.from({ length: 30 }, () => keys.create()));
+    const given = (): number => lines.filter((line) => line.includes('given up by the client')).length;
+    await withoutLooks(async () => {
+      const hangUp = new AbortController();
+      const requests = good.map(({ key }) =>
+        fetch(`${url}/api/pools`, { headers: bearer(key), signal: hangUp.signal }).catch(() => null),
+      );
+      await untilWaiting(database.url);
+      for (let i = 0; i < 5; i++) await ask('GET', '/health/live');
+      hangUp.abort();
+      await Promise.all(requests);
+      await until(() => given() > 15);
+    });
+    // Those that were under way are over when a key that was not seen yet has been looked up after them.
+    expect((await ask('GET', '/api/pools', undefined, bearer((await keys.create()).key))).status).toBe(200);
+    expect((await ask('GET', '/api/pools', undefined, bearer('tp_guess'))).status).toBe(401);
+  });
+
+  test('wait for their turn in a line that has an end', async () => {
+    const { ask } = await started({ AUTH: 'keys', RATE_LIMIT: '1000' });
+    const answers: number[] = [];
+    const guess = (): string => keyText({ id: newKeyId(), secret: newSecret() });
+    let all: Promise<unknown> = Promise.resolve();
+    await withoutLooks(async () => {
+      const requests = Array.from({ length: 150 }, async () => {
+        answers.push((await ask('GET', '/api/pools', undefined, bearer(guess()))).status);
+      });
+      all = Promise.all(requests);
+      await until(() => answers.length >= 40);
+      expect(new Set(answers)).toEqual(new Set([429]));
+    });
+    await all;
+    expect(answers).toHaveLength(150);
   });
 
   test('many at once are counted too, and lock out neither a key not seen yet nor an old secret', async () => {

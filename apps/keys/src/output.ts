@@ -1,6 +1,6 @@
 // What is printed of keys.
 
-import type { ApiKeyView, IssuedKey } from '@app/keys';
+import { withHiddenShown, type ApiKeyView, type IssuedKey } from '@app/keys';
 
 export function issued({ key, ...view }: IssuedKey, isJson: boolean): string {
   if (isJson) return JSON.stringify({ key, ...view });
@@ -28,7 +28,7 @@ export function listed(views: readonly ApiKeyView[], isJson: boolean): string {
 
 const cells = (view: ApiKeyView) => [
   view.id,
-  view.name,
+  withHiddenShown(view.name),
   view.scopes.join(','),
   view.pools?.join(',') ?? 'all',
   time(view.expires_at) ?? 'never',

@@ -1253,7 +1253,7 @@ export interface components {
         Scope: "read" | "use" | "operate" | "pools" | "keys" | "metrics";
         CreateKeyBody: {
             /**
-             * @description For people: whose it is, or what for
+             * @description For people: whose it is, or what for; without characters of control or format
              * @example kiosk 7
              */
             name: string;

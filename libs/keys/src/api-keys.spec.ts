@@ -51,6 +51,29 @@ test.each<[string, Partial<KeyRequest>, RegExp]>([
   ['an empty name', { name: ' ' }, /^name must/],
   ['a name of two lines', { name: 'a\nb' }, /^name must/],
   ['a long name', { name: 'x'.repeat(201) }, /^name must/],
+  ...[
+    '\u202e',
+    '\u2028',
+    '\u2029',
+    '\u200b',
+    '\u200d',
+    '\u2066',
+    '\ufeff',
+    '\u00ad',
+    '\u0085',
+    '\u{e0041}',
+    '\ue000',
+    '\ud800',
+  ].map((one): [string, Partial<KeyRequest>, RegExp] => [
+    `a name with U+${one.codePointAt(0)!.toString(16)} in it`,
+    { name: `kiosk${one}7` },
+    /^name must/,
+  ]),
+  ...['\u3164', '\u2800\u00a0', '\ufe0f'].map((name): [string, Partial<KeyRequest>, RegExp] => [
+    `a name of which nothing is seen, U+${name.codePointAt(0)!.toString(16)}`,
+    { name },
+    /^name must/,
+  ]),
   ['no scope', { scopes: [] }, /^scopes must/],
   ['no pool', { pools: [] }, /^pools must/],
   ['a bad pool', { pools: ['A b'] }, /^the name of each pool must/],
@@ -61,6 +84,10 @@ test.each<[string, Partial<KeyRequest>, RegExp]>([
     message: expect.stringMatching(words) as string,
   });
   expect((await keys.list({ limit: 10 }, null)).keys).toEqual([]);
+});
+
+test.each(['Café №7 ☂️', 'ключ', '鍵 7', 'مفتاح', '😀'.repeat(200)])('a name may be %s', async (name) => {
+  expect((await keys.create({ ...REQUEST, name }, null)).name).toBe(name);
 });
 
 test.each<[string, Partial<KeyRequest>, string]>([

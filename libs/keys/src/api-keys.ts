@@ -4,6 +4,7 @@
 import { DomainError, instantOf, POOL_NAME } from '@app/tokens';
 import type { ApiKeyPage, ApiKeyView, IssuedKey } from './api-key.js';
 import type { ApiKeyStore } from './api-key-store.js';
+import { isSeen } from './hidden-characters.js';
 import { hashOf, keyText, newKeyId, newSecret } from './key-text.js';
 import { excess, type LiveKey, type Rights } from './rights.js';
 import { SCOPES } from './scope.js';
@@ -82,8 +83,9 @@ function mayBecome({ id, created_by }: ApiKeyView, giver: Giver): void {
 }
 
 function mustBeSound(name: string, { scopes, pools, expires_at }: Rights): void {
-  if (name.trim() === '' || name.length > MAX_NAME_LENGTH || !name.isWellFormed() || /\p{Cc}/u.test(name)) {
-    throw new DomainError('invalid_request', `name must be 1 to ${MAX_NAME_LENGTH} characters on one line`);
+  if ([...name].length > MAX_NAME_LENGTH || !isSeen(name)) {
+    const what = 'characters on one line that are seen, without those of control or format';
+    throw new DomainError('invalid_request', `name must be 1 to ${MAX_NAME_LENGTH} ${what}`);
   }
   if (scopes.length === 0) throw new DomainError('invalid_request', `scopes must name some of ${SCOPES.join(', ')}`);
   if (pools?.length === 0) throw new DomainError('invalid_request', 'pools must name one at least, or be null for all');

@@ -39,6 +39,15 @@ test('another secret, a typo and an unknown id are no good; of a typo nobody is 
   expect(await ring.check(keyText({ id: '000000000000', secret: newSecret() }))).toBeNull();
 });
 
+test('an id that the store does not know is asked for once in 2.5 s', async () => {
+  const unknown = (): string => keyText({ id: '000000000000', secret: newSecret() });
+  for (let i = 0; i < 5; i++) expect(await ring.check(unknown())).toBeNull();
+  expect(store.found).toBe(1);
+  ms += 2500;
+  expect(await ring.check(unknown())).toBeNull();
+  expect(store.found).toBe(2);
+});
+
 test('what is revoked elsewhere is no good after 2.5 s, and here at once', async () => {
   const { id, key } = await create();
   await ring.check(key);

@@ -27,6 +27,8 @@ interface Look {
 
 export class KeyRing {
   readonly #remembered = new Map<string, Remembered>();
+  /** Ids of which the store knew no key that is good, and until when that holds. Apart, as whoever guesses makes many of them. */
+  readonly #strangers = new Map<string, number>();
   readonly #looks = new Map<string, Look>();
   #used = new Set<string>();
 
@@ -52,7 +54,8 @@ export class KeyRing {
   /** The key, if it is good. @throws DomainError `unavailable` when that cannot be told */
   async check(text: string): Promise<LiveKey | null> {
     const parts = readKey(text);
-    return parts && this.#judged(parts, this.#fresh(parts.id) ?? (await this.#look(parts.id)));
+    if (!parts || this.now() < (this.#strangers.get(parts.id) ?? 0)) return null;
+    return this.#judged(parts, this.#fresh(parts.id) ?? (await this.#look(parts.id)));
   }
 
   /** Whether the key of that id is good still. @throws DomainError `unavailable` when that cannot be told */
@@ -63,6 +66,7 @@ export class KeyRing {
   /** What was changed by this process holds here at once. */
   forget(id: string): void {
     this.#remembered.delete(id);
+    this.#strangers.delete(id);
   }
 
   /** Writes down which keys were used since the last time. @throws what the store throws; they are then kept for the next time */
@@ -116,6 +120,8 @@ export class KeyRing {
     if (this.#remembered.size >= REMEMBERED) this.#remembered.clear();
     if (!stored || stored.goodForMs <= 0) {
       this.#remembered.delete(id);
+      if (this.#strangers.size >= REMEMBERED) this.#strangers.clear();
+      this.#strangers.set(id, asked + HOLDS_MS);
       return undefined;
     }
     const { view, secretHash, old } = stored;

@@ -55,11 +55,12 @@ export function identify(
   /** A key that has to be looked up, or none. A good one gets in whatever else came from its address: that counts for bad ones. */
   async function stranger(text: string | undefined, req: Request, res: Response): Promise<void> {
     const network = networkOf(req.address as string);
-    // Nobody waits any more for the answer to a request that was given up.
-    const look = async (): Promise<LiveKey | null> => (text === undefined || res.closed ? null : ring.check(text));
-    const isOld = text !== undefined && ring.wasGood(text);
-    const key = await (isOld || text === undefined ? look() : attempts.look(network, look));
-    if (key === null) {
+    // Nobody waits any more for the answer to a request that was given up: whether its key is good stays open.
+    const look = async (one: string): Promise<LiveKey | null | undefined> => (res.closed ? undefined : ring.check(one));
+    const looked = (one: string): ReturnType<typeof look> =>
+      ring.wasGood(one) ? look(one) : attempts.look(network, () => look(one));
+    const key = text === undefined ? null : await looked(text);
+    if (!key) {
       await limit?.count('address', network, res);
       throw unauthenticated();
     }

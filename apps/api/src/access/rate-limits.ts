@@ -8,6 +8,8 @@ import { HttpProblem } from '../http/problem.js';
 /** Keys that were no good, from one network within a minute, before the next ones are looked up one at a time. */
 const FAILURES = 10;
 const FAILURE_SECONDS = 60;
+/** Keys of one network that wait for their turn to be looked up; more are told to wait elsewhere. */
+const WAITING = 100;
 
 /** So many requests a second for each key, or for each network where no key is shown. */
 export class RateLimit {
@@ -39,36 +41,45 @@ export class RateLimit {
  */
 export class FailedAttempts {
   readonly #limiter = new RateLimiterMemory({ points: FAILURES, duration: FAILURE_SECONDS });
-  /** Of each network that is slowed down, the end of the line. It never rejects. */
-  readonly #lines = new Map<string, Promise<unknown>>();
+  /** Of each network that is slowed down, the end of the line, which never rejects, and how many stand in it. */
+  readonly #lines = new Map<string, { end: Promise<unknown>; length: number }>();
 
-  /** Counts the attempt before the look, so that many at once are counted too, and takes back what was no failure. @throws HttpProblem `rate_limited` */
-  async look<T>(network: string, look: () => Promise<T | null>): Promise<T | null> {
+  /**
+   * Counts the attempt before the look, so that many at once are counted too, and takes back what was no failure.
+   * @param look null: the key is no good; undefined: nobody looked
+   * @throws HttpProblem `rate_limited`
+   */
+  async look<T>(network: string, look: () => Promise<T | null | undefined>): Promise<T | null | undefined> {
     const { consumedPoints, msBeforeNext } = await taken(this.#limiter, network);
     const isSlowed = consumedPoints > FAILURES;
     let isBad = false;
     try {
+      if (isSlowed && (this.#lines.get(network)?.length ?? 0) >= WAITING) throw tooMany(1);
       const found = await (isSlowed ? this.#inTurn(network, look) : look());
       isBad = found === null;
       if (!isBad || !isSlowed) return found;
     } finally {
       if (!isBad) await this.#limiter.reward(network);
     }
-    const detail = 'too many keys that are no good came from this address';
-    throw new HttpProblem('rate_limited', detail, { retryAfterSeconds: seconds(msBeforeNext) });
+    throw tooMany(seconds(msBeforeNext));
   }
 
   async #inTurn<T>(network: string, look: () => Promise<T>): Promise<T> {
-    const turn = (this.#lines.get(network) ?? Promise.resolve()).then(look);
-    const end = turn.catch(() => undefined);
-    this.#lines.set(network, end);
+    const line = this.#lines.get(network) ?? { end: Promise.resolve(), length: 0 };
+    this.#lines.set(network, line);
+    const turn = line.end.then(look);
+    line.end = turn.catch(() => undefined);
+    line.length++;
     try {
       return await turn;
     } finally {
-      if (this.#lines.get(network) === end) this.#lines.delete(network);
+      if (--line.length === 0) this.#lines.delete(network);
     }
   }
 }
+
+const tooMany = (retryAfterSeconds: number): HttpProblem =>
+  new HttpProblem('rate_limited', 'too many keys that are no good came from this address', { retryAfterSeconds });
 
 /** It rejects with the same that it resolves with. */
 const taken = (limiter: RateLimiterMemory, who: string): Promise<RateLimiterRes> =>

@@ -7,7 +7,10 @@ import { CursorField, DigitsField, ListField, TextField, TimeField, WholeNumberF
 const MAX_POOLS = 100;
 
 export class CreateKeyBody {
-  @TextField(200, { description: 'For people: whose it is, or what for', example: 'kiosk 7' })
+  @TextField(200, {
+    description: 'For people: whose it is, or what for; without characters of control or format',
+    example: 'kiosk 7',
+  })
   name: string;
 
   @ListField({ enum: [...SCOPES], enumName: 'Scope' }, SCOPES.length, (word) => SCOPES.includes(word as Scope), {
