@@ -287,18 +287,22 @@ describe('a store out of reach', () => {
   );
 });
 
-test('of many that begin far back one is read to at a time', async () => {
+test.each([
+  ['of many that begin far back two are read to at a time', null, 2],
+  ['of those of one key one is read to at a time', 'k', 1],
+])('%s', async (_, keyId, most) => {
   await grow('a', 300);
   let open = (): void => undefined;
   reader.pagesWait = new Promise((resolve) => (open = resolve));
-  const followers = await Promise.all(Array.from({ length: 10 }, () => feed.follow('a', 0)));
+  const follow = () => feed.follow('a', 0, undefined, keyId);
+  const followers = await Promise.all(Array.from({ length: 10 }, follow));
   const seqs = followers.map(taken);
   await pass(0);
-  expect(reader.pages).toBe(1);
+  expect(reader.pages).toBe(most);
   open();
   await pass(0);
   expect(seqs).toEqual(followers.map(() => from(1, 300)));
-  expect(reader.mostPagesInHand).toBe(1);
+  expect(reader.mostPagesInHand).toBe(most);
 });
 
 test('a feed that is closed ends who follows, and who comes', async () => {

@@ -19,8 +19,8 @@ const NEWS = 500;
 const STEP_BACK_MS = 5000;
 /** Events of a page of the past: what a follower holds while its reader takes its time. */
 const PAGE = 200;
-/** So that many who begin far back leave connections, and half of the time, to those who want a token. */
-const PAGES_AT_ONCE = 1;
+/** So that many who begin far back leave connections to those who want a token. */
+const PAGES_AT_ONCE = 2;
 /** Looks at single pools, beside that at all others. */
 const LOOKS_APART_AT_ONCE = 2;
 
@@ -42,7 +42,9 @@ export interface LiveFeedObserver {
 export class LiveFeed {
   readonly #tails = new Map<string, PoolTail>();
   readonly #followers = new Set<Follower>();
-  readonly #pages = new Gate(PAGES_AT_ONCE, true);
+  readonly #pages = new Gate(PAGES_AT_ONCE);
+  /** Each key reads one page of the past at a time, and rests between them. There are no more gates than keys. */
+  readonly #pagesOfKey = new Map<string, Gate>();
   readonly #looksApart = new Gate(LOOKS_APART_AT_ONCE);
   /** Of each pool that is looked at by itself, how many events are asked for. */
   readonly #apart = new Map<string, number>();
@@ -60,9 +62,15 @@ export class LiveFeed {
   /**
    * Follows a pool from the event after a seq on, or from now on.
    * @param gone its reader has left: no page of the past is read any more
+   * @param keyId of its reader; null where no key is asked for
    * @throws DomainError `pool_not_found`, `history_dropped`, `position_unknown`; `unavailable` when the store cannot be reached in time
    */
-  async follow(poolName: string, after: number | 'latest', gone?: AbortSignal): Promise<Follower> {
+  async follow(
+    poolName: string,
+    after: number | 'latest',
+    gone?: AbortSignal,
+    keyId: string | null = null,
+  ): Promise<Follower> {
     const reader = gone ? this.reader.until(gone) : this.reader;
     const { last_seq } = await reader.pool(poolName);
     if (after !== 'latest') {
@@ -87,7 +95,7 @@ export class LiveFeed {
     const follower = new Follower(
       tail,
       after === 'latest' ? last_seq : after,
-      (seq) => this.#pages.pass(() => page(seq)),
+      (seq) => this.#inTurn(keyId, () => page(seq)),
       () => this.#forget(tail, follower),
     );
     this.#tails.set(poolName, tail);
@@ -109,6 +117,14 @@ export class LiveFeed {
     for (const { timer } of this.#looks.values()) clearTimeout(timer);
     for (const follower of this.#followers) follower.end();
     await Promise.all([...this.#looks.values()].map(({ inHand }) => inHand));
+  }
+
+  #inTurn<T>(keyId: string | null, read: () => Promise<T>): Promise<T> {
+    const pass = (): Promise<T> => this.#pages.pass(read);
+    if (keyId === null) return pass();
+    let gate = this.#pagesOfKey.get(keyId);
+    if (!gate) this.#pagesOfKey.set(keyId, (gate = new Gate(1, true)));
+    return gate.pass(pass);
   }
 
   #forget(tail: PoolTail, follower: Follower): void {

@@ -58,7 +58,7 @@ export function identify(
     // Nobody waits any more for the answer to a request that was given up: whether its key is good stays open.
     const look = async (one: string): Promise<LiveKey | null | undefined> => (res.closed ? undefined : ring.check(one));
     const looked = (one: string): ReturnType<typeof look> =>
-      ring.wasGood(one) ? look(one) : attempts.look(network, () => look(one));
+      ring.wasGood(one) ? look(one) : attempts.look(network, one, () => look(one));
     const key = text === undefined ? null : await looked(text);
     if (!key) {
       await limit?.count('address', network, res);

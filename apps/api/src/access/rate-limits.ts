@@ -43,13 +43,31 @@ export class FailedAttempts {
   readonly #limiter = new RateLimiterMemory({ points: FAILURES, duration: FAILURE_SECONDS });
   /** Of each network that is slowed down, the end of the line, which never rejects, and how many stand in it. */
   readonly #lines = new Map<string, { end: Promise<unknown>; length: number }>();
+  /** The looks that are under way or in a line, by network and key. */
+  readonly #inHand = new Map<string, Promise<unknown>>();
 
   /**
-   * Counts the attempt before the look, so that many at once are counted too, and takes back what was no failure.
+   * Counts the attempt before the look, so that many at once are counted too, and takes back what was no failure. Requests
+   * with the same key share a look: those of a good key that come first after a start would stand in each other's way.
    * @param look null: the key is no good; undefined: nobody looked
    * @throws HttpProblem `rate_limited`
    */
-  async look<T>(network: string, look: () => Promise<T | null | undefined>): Promise<T | null | undefined> {
+  async look<T>(
+    network: string,
+    key: string,
+    look: () => Promise<T | null | undefined>,
+  ): Promise<T | null | undefined> {
+    const attempt = `${network} ${key}`;
+    for (let other; (other = this.#inHand.get(attempt));) {
+      const found = (await other) as T | null | undefined;
+      if (found !== undefined) return found;
+    }
+    const looking = this.#look(network, look).finally(() => this.#inHand.delete(attempt));
+    this.#inHand.set(attempt, looking);
+    return looking;
+  }
+
+  async #look<T>(network: string, look: () => Promise<T | null | undefined>): Promise<T | null | undefined> {
     const { consumedPoints, msBeforeNext } = await taken(this.#limiter, network);
     const isSlowed = consumedPoints > FAILURES;
     let isBad = false;

@@ -66,7 +66,7 @@ export class OpenStreams implements OnModuleDestroy {
     this.#count++;
     this.#countFor(keyId, 1);
     try {
-      const follower = await this.feed.follow(poolName, after, gone);
+      const follower = await this.feed.follow(poolName, after, gone, keyId);
       const stream = new EventStream(res, follower, viewer, isWanted, (events) => this.metrics.sent(events));
       await this.#run(stream, viewer.keyId, res.req.method);
     } finally {
