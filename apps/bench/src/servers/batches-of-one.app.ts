@@ -5,21 +5,24 @@ import { CommandQueue, TokenPoolRepository, TokenPoolService, TokenReader } from
 import { assembleApp } from '../../../api/src/app.setup.js';
 import { readConfig, CONFIG, type Config } from '../../../api/src/config.js';
 import { FirstPools } from '../../../api/src/first-pools.js';
-import { createLogger } from '../../../api/src/logger.js';
+import { createLogger, LOGGER, type Logger } from '../../../api/src/logger.js';
 import { PersistenceModule } from '../../../api/src/persistence.module.js';
 import { LeasesController } from '../../../api/src/tokens/leases.controller.js';
 import { BATCHES_OF_ONE } from '../service.js';
 
 @Module({})
 class AppWithBatchesOfOne {
-  static of(config: Config): DynamicModule {
+  static of(config: Config, logger: Logger): DynamicModule {
     return {
       module: AppWithBatchesOfOne,
+      // The connection to the database asks for the logger, too.
+      global: true,
       imports: [PersistenceModule.connect(config.databaseUrl as string, { poolSize: config.databasePoolSize })],
       controllers: [LeasesController],
       providers: [
         FirstPools,
         { provide: CONFIG, useValue: config },
+        { provide: LOGGER, useValue: logger },
         {
           provide: TokenPoolService,
           useFactory: (repository: TokenPoolRepository, reader: TokenReader) =>
@@ -27,6 +30,7 @@ class AppWithBatchesOfOne {
           inject: [TokenPoolRepository, TokenReader],
         },
       ],
+      exports: [LOGGER],
     };
   }
 }
@@ -34,7 +38,7 @@ class AppWithBatchesOfOne {
 export async function listen(): Promise<void> {
   const config = readConfig(process.env);
   const logger = await createLogger(config);
-  const app = await assembleApp(AppWithBatchesOfOne.of(config), config, logger);
+  const app = await assembleApp(AppWithBatchesOfOne.of(config, logger), config, logger);
   process.on('SIGTERM', () => void app.close().then(() => process.exit()));
   await app.listen(config.port, config.host);
 }
