@@ -15,6 +15,30 @@ const CONSOLE = '^apps/console/';
 const OUTSIDE = '^(libs/client|apps/cli)/';
 const DATABASE_DRIVERS = 'node_modules/(typeorm|pg|@types/pg)/';
 
+/**
+ * The rooms of the domain, each with what it may import from the others: kernel ← pool ← reading ← { commands, feed, audit }.
+ * The audit checks what the other rooms do, so it shares no rule with them: only events, views and the port it reads by.
+ */
+const ROOMS = {
+  kernel: [],
+  pool: ['kernel/'],
+  reading: ['kernel/', 'pool/'],
+  commands: ['kernel/', 'pool/', 'reading/'],
+  feed: ['kernel/', 'pool/', 'reading/'],
+  audit: ['kernel/', 'pool/token-event\\.ts$', 'reading/(views|token-reader)\\.ts$'],
+};
+
+const roomsKeepTheirArrows = Object.entries(ROOMS).map(([room, known]) => ({
+  name: `room-${room}`,
+  comment: `libs/tokens/src/${room} imports nothing of another room but: ${known.join(', ') || 'nothing'}.`,
+  severity: 'error',
+  from: { path: `^libs/tokens/src/${room}/`, pathNot: SPEC },
+  to: {
+    path: '^libs/tokens/',
+    pathNot: [DOUBLES, ...[`${room}/`, ...known].map((path) => `^libs/tokens/src/${path}`)],
+  },
+}));
+
 /** @type {import('dependency-cruiser').IConfiguration} */
 export default {
   forbidden: [
@@ -31,6 +55,17 @@ export default {
       severity: 'error',
       from: { path: `^libs/tokens/.*${SPEC}` },
       to: { pathNot: '^libs/tokens/', dependencyTypesNot: ['core', 'npm-dev'] },
+    },
+    ...roomsKeepTheirArrows,
+    {
+      name: 'domain-lives-in-rooms',
+      comment: 'A file beside the rooms would be judged by none of their rules.',
+      severity: 'error',
+      from: {
+        path: '^libs/tokens/src/',
+        pathNot: [DOUBLES, `^libs/tokens/src/(index\\.ts$|(${Object.keys(ROOMS).join('|')})/)`],
+      },
+      to: {},
     },
     {
       name: 'keys-know-only-the-domain',

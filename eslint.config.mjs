@@ -1,7 +1,23 @@
 // Type-aware rules: what a reviewer would have to see, a machine sees. Every rule that is switched off says why.
 import eslint from '@eslint/js';
 import { defineConfig } from 'eslint/config';
+import { builtinModules } from 'node:module';
 import tseslint from 'typescript-eslint';
+
+/** What reads a clock, waits or reaches outside the process. A room that has none of it can be simulated for millions of steps. */
+const CLOCKS_TIMERS_AND_IO = [
+  'clearInterval',
+  'clearTimeout',
+  'console',
+  'fetch',
+  'performance',
+  'process',
+  'setInterval',
+  'setTimeout',
+  'WebSocket',
+];
+/** Of Node's modules: hashes, signatures and random ids are computed, everything else may reach outside. */
+const OTHER_MODULES = builtinModules.filter((name) => name !== 'crypto').flatMap((name) => [name, `node:${name}`]);
 
 export default defineConfig(
   { ignores: ['**/dist/', 'coverage/', '.data/', 'libs/client/src/openapi-types.ts'] },
@@ -25,6 +41,26 @@ export default defineConfig(
       // A port's method answers with a promise, whether or not this one has to wait: `async` makes its throws rejections.
       '@typescript-eslint/require-await': 'off',
     },
+  },
+  {
+    files: ['libs/tokens/src/{pool,audit}/**/*.ts'],
+    ignores: ['**/*.spec.ts'],
+    rules: {
+      'no-restricted-globals': ['error', ...CLOCKS_TIMERS_AND_IO],
+      'no-restricted-imports': ['error', ...OTHER_MODULES],
+      'no-restricted-properties': [
+        'error',
+        ...['globalThis', 'global'].map((object) => ({ object })),
+        { object: 'Date', property: 'now' },
+      ],
+      'no-restricted-syntax': ['error', "NewExpression[callee.name='Date'][arguments.length=0]"],
+    },
+  },
+  {
+    // The audit gives up its turn between pages (setImmediate), which reads no clock; a decision about a pool never does.
+    files: ['libs/tokens/src/pool/**/*.ts'],
+    ignores: ['**/*.spec.ts'],
+    rules: { 'no-restricted-globals': ['error', ...CLOCKS_TIMERS_AND_IO, 'setImmediate', 'queueMicrotask'] },
   },
   {
     files: ['test/**/*.ts', 'apps/**/*.spec.ts'],

@@ -56,7 +56,7 @@ const TOKENS = `
   SELECT $1, ${tokenId('k')}, 'active', user_id, fence, lease_id, ${instant('activated')}, ${instant('expires')}, key_id
   FROM generate_series($3::bigint - $2::int + 1, $3::bigint) AS k, LATERAL (SELECT ${LEASE}) AS lease`;
 
-/** What libs/tokens/src/event-chain.ts hashes after the hash before; no text here has anything in it that JSON escapes. */
+/** What libs/tokens/src/audit/event-chain.ts hashes after the hash before; no text here has anything in it that JSON escapes. */
 const quoted = (text: string): string => `coalesce('"' || ${text} || '"', 'null')`;
 const orNull = (number: string): string => `coalesce(${number}::text, 'null')`;
 const HASHED = `concat(',"', $1, '",', seq, ',"', id, '","', token_id, '","', event, '",', ${quoted('reason')}, ',', occurred, ',',

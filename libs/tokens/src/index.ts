@@ -1,12 +1,12 @@
 // The domain's door: what the API calls, and the ports that an adapter implements.
 
-export { ANSWERS_ARE_KEPT_HOURS, type AnswerName, type Idempotency, type KeptAnswer } from './answer-book.js';
-export { auditPool, type AuditReport } from './audit-pool.js';
-export { Auditor, asStored } from './auditor.js';
-export { ANYBODY, OPEN, SYSTEM, type Caller } from './caller.js';
-export { DEFAULT_LIMITS, CommandQueue, type CommandQueueLimits } from './command-queue.js';
-export { ChainAuditor } from './chain-auditor.js';
-export { readCheckpoint, signCheckpoint, type ChainPoint, type Checkpoint } from './checkpoint.js';
+export { ANSWERS_ARE_KEPT_HOURS, type AnswerName, type Idempotency, type KeptAnswer } from './pool/answer-book.js';
+export { auditPool, type AuditReport } from './audit/audit-pool.js';
+export { Auditor, asStored } from './audit/auditor.js';
+export { ANYBODY, OPEN, SYSTEM, type Caller } from './kernel/caller.js';
+export { DEFAULT_LIMITS, CommandQueue, type CommandQueueLimits } from './commands/command-queue.js';
+export { ChainAuditor } from './audit/chain-auditor.js';
+export { readCheckpoint, signCheckpoint, type ChainPoint, type Checkpoint } from './audit/checkpoint.js';
 export {
   callerGone,
   DomainError,
@@ -15,24 +15,24 @@ export {
   seqUnknown,
   type DomainErrorCode,
   type DomainErrorFacts,
-} from './domain-error.js';
-export { DEFAULT_POOL, ELASTIC_POOL, openPool, type FirstPool } from './first-start.js';
-export { Gate } from './gate.js';
-export { CHAIN_BEGINS, nextHash } from './event-chain.js';
-export { checkExport, compareExport, exportLines } from './export.js';
-export type { Follower } from './follower.js';
-export type { Holding } from './holdings.js';
-export { fromIso, instantOf, toIso, type Instant } from './instant.js';
-export { EventRetention, dropExpired } from './event-retention.js';
-export { InvariantViolation } from './invariant-violation.js';
-export type { LeaseClaim } from './lease-claim.js';
-export { fenceOf } from './lease-id.js';
-export { LiveFeed, type LiveFeedObserver } from './live-feed.js';
-export { MAX_METADATA_BYTES, whyNotMetadata } from './metadata.js';
-export { needs, type Needs } from './needs.js';
-export { ObservedTokenPoolRepository } from './observed-token-pool-repository.js';
-export type { Batch, DecidedBatch, Observer } from './observer.js';
-export { Phases } from './phases.js';
+} from './kernel/domain-error.js';
+export { DEFAULT_POOL, ELASTIC_POOL, openPool, type FirstPool } from './commands/first-start.js';
+export { Gate } from './feed/gate.js';
+export { CHAIN_BEGINS, nextHash } from './audit/event-chain.js';
+export { checkExport, compareExport, exportLines } from './audit/export.js';
+export type { Follower } from './feed/follower.js';
+export type { Holding } from './pool/holdings.js';
+export { fromIso, instantOf, toIso, type Instant } from './kernel/instant.js';
+export { EventRetention, dropExpired } from './audit/event-retention.js';
+export { InvariantViolation } from './kernel/invariant-violation.js';
+export type { LeaseClaim } from './pool/lease-claim.js';
+export { fenceOf } from './pool/lease-id.js';
+export { LiveFeed, type LiveFeedObserver } from './feed/live-feed.js';
+export { MAX_METADATA_BYTES, whyNotMetadata } from './pool/metadata.js';
+export { needs, type Needs } from './commands/needs.js';
+export { ObservedTokenPoolRepository } from './commands/observed-token-pool-repository.js';
+export type { Batch, DecidedBatch, Observer } from './commands/observer.js';
+export { Phases } from './commands/phases.js';
 export {
   MAX_POOL_SIZE,
   MAX_TTL_SECONDS,
@@ -44,8 +44,8 @@ export {
   type PoolKind,
   type PoolPolicy,
   type ReleaseAuthority,
-} from './pool-policy.js';
-export { sweep, type SweepResult } from './sweep.js';
+} from './pool/pool-policy.js';
+export { sweep, type SweepResult } from './commands/sweep.js';
 export {
   isEviction,
   type EndReason,
@@ -53,11 +53,11 @@ export {
   type Metadata,
   type TokenEvent,
   type TokenEventKind,
-} from './token-event.js';
-export type { PoolSlice, PoolState } from './pool-slice.js';
-export { TokenPool, type AllocateRequest, type Grant, type Renewal } from './token-pool.js';
-export { TokenPoolRepository, type Transactions } from './token-pool-repository.js';
-export { TokenPoolService, type Asked } from './token-pool-service.js';
+} from './pool/token-event.js';
+export type { PoolSlice, PoolState } from './pool/pool-slice.js';
+export { TokenPool, type AllocateRequest, type Grant, type Renewal } from './pool/token-pool.js';
+export { TokenPoolRepository, type Transactions } from './commands/token-pool-repository.js';
+export { TokenPoolService, type Asked } from './commands/token-pool-service.js';
 export {
   SCANNED,
   TokenReader,
@@ -65,8 +65,8 @@ export {
   type PageRequest,
   type TokenQuery,
   type Whereabouts,
-} from './token-reader.js';
-export type { Lease, Token } from './token.js';
+} from './reading/token-reader.js';
+export type { Lease, Token } from './pool/token.js';
 export {
   detailsFor,
   eventFor,
@@ -77,5 +77,5 @@ export {
   useFor,
   userFor,
   type Viewer,
-} from './visibility.js';
-export type * from './views.js';
+} from './reading/visibility.js';
+export type * from './reading/views.js';

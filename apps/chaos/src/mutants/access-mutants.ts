@@ -2,7 +2,7 @@
 
 import type { Mutant } from './mutant.js';
 
-const POOL = 'libs/tokens/src/token-pool.js';
+const POOL = 'libs/tokens/src/pool/token-pool.js';
 
 export const ACCESS_MUTANTS: readonly Mutant[] = [
   {
@@ -10,7 +10,7 @@ export const ACCESS_MUTANTS: readonly Mutant[] = [
     mistake: 'all that is done in one transaction is done by who asked first',
     patches: [
       {
-        file: 'libs/tokens/src/batch.js',
+        file: 'libs/tokens/src/commands/batch.js',
         from: 'pool.caller = command.caller;',
         to: 'pool.caller = inOrder[0].command.caller;',
       },
@@ -38,7 +38,7 @@ export const ACCESS_MUTANTS: readonly Mutant[] = [
     mistake: 'whoever knows a lease may end and renew it, whatever his key',
     patches: [
       {
-        file: 'libs/tokens/src/lease-claim.js',
+        file: 'libs/tokens/src/pool/lease-claim.js',
         from: 'caller.mayOperate || keyId === caller.keyId',
         to: 'true',
       },
@@ -52,7 +52,7 @@ export const ACCESS_MUTANTS: readonly Mutant[] = [
     mistake: 'who holds a token is shown to every key',
     patches: [
       {
-        file: 'libs/tokens/src/visibility.js',
+        file: 'libs/tokens/src/reading/visibility.js',
         from: 'viewer.mayOperate || (keyId ?? null) === viewer.keyId',
         to: 'true',
       },
@@ -74,7 +74,7 @@ export const ACCESS_MUTANTS: readonly Mutant[] = [
     name: 'quota-of-before',
     mistake: 'a quota counts what was held before the transaction, not what was granted in it',
     patches: [
-      { file: 'libs/tokens/src/holdings.js', from: 'granted(lease) {', to: 'granted(lease) {\n        return;' },
+      { file: 'libs/tokens/src/pool/holdings.js', from: 'granted(lease) {', to: 'granted(lease) {\n        return;' },
     ],
     nemeses: [],
     caughtBy: /^fair: .*is one too many/,

@@ -8,8 +8,8 @@ import type { Patch } from '../built-service.js';
 const STATEMENTS = 'libs/tokens-postgres/src/statements.js';
 const REPOSITORY = 'libs/tokens-postgres/src/postgres-token-pool-repository.js';
 const DATA_SOURCE = 'libs/tokens-postgres/src/data-source.js';
-const SWEEP = 'libs/tokens/src/sweep.js';
-const POOL = 'libs/tokens/src/token-pool.js';
+const SWEEP = 'libs/tokens/src/commands/sweep.js';
+const POOL = 'libs/tokens/src/pool/token-pool.js';
 
 const UNLOCKED: Patch = {
   file: STATEMENTS,

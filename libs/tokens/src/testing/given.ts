@@ -1,13 +1,13 @@
 // Tokens and pools as a test needs them: what it does not say does not matter to it.
 
-import { DomainError } from '../domain-error.js';
-import type { Holding } from '../holdings.js';
-import type { Instant } from '../instant.js';
-import { newLeaseId } from '../lease-id.js';
-import { countsHoldings, newPolicy, type PolicyChange, type PoolPolicy } from '../pool-policy.js';
-import type { PoolSlice, PoolState } from '../pool-slice.js';
-import { TokenPool } from '../token-pool.js';
-import type { Lease, Token } from '../token.js';
+import { DomainError } from '../kernel/domain-error.js';
+import type { Holding } from '../pool/holdings.js';
+import type { Instant } from '../kernel/instant.js';
+import { newLeaseId } from '../pool/lease-id.js';
+import { countsHoldings, newPolicy, type PolicyChange, type PoolPolicy } from '../pool/pool-policy.js';
+import type { PoolSlice, PoolState } from '../pool/pool-slice.js';
+import { TokenPool } from '../pool/token-pool.js';
+import type { Lease, Token } from '../pool/token.js';
 
 export const NOW: Instant = Date.UTC(2026, 10, 21, 9, 30) * 1000;
 /** In the unit of Instant. */

@@ -1,15 +1,15 @@
 // The port in memory, for tests that need no database. It sits the same exam as the PostgreSQL one, so it does not lie.
 
-import { ANSWERS_ARE_KEPT_HOURS, type KeptAnswer } from '../answer-book.js';
-import { DomainError } from '../domain-error.js';
-import type { Instant } from '../instant.js';
-import { needs, type Needs } from '../needs.js';
-import { countsHoldings, evictsOverShare, type PoolPolicy } from '../pool-policy.js';
-import type { TokenEvent } from '../token-event.js';
-import type { PoolSlice, PoolState } from '../pool-slice.js';
-import { TokenPool } from '../token-pool.js';
-import { TokenPoolRepository } from '../token-pool-repository.js';
-import { isOverdue, type Token } from '../token.js';
+import { ANSWERS_ARE_KEPT_HOURS, type KeptAnswer } from '../pool/answer-book.js';
+import { DomainError } from '../kernel/domain-error.js';
+import type { Instant } from '../kernel/instant.js';
+import { needs, type Needs } from '../commands/needs.js';
+import { countsHoldings, evictsOverShare, type PoolPolicy } from '../pool/pool-policy.js';
+import type { TokenEvent } from '../pool/token-event.js';
+import type { PoolSlice, PoolState } from '../pool/pool-slice.js';
+import { TokenPool } from '../pool/token-pool.js';
+import { TokenPoolRepository } from '../commands/token-pool-repository.js';
+import { isOverdue, type Token } from '../pool/token.js';
 import { holdingsOf } from './given.js';
 
 interface StoredPool {

@@ -1,11 +1,11 @@
 // The reading port in memory, as far as the use cases read: where a token is, how a lease ended, what a pool is.
 
-import { DomainError, seqUnknown } from '../domain-error.js';
-import { toIso, type Instant } from '../instant.js';
-import type { EndReason } from '../token-event.js';
-import { TokenReader, type Whereabouts } from '../token-reader.js';
-import { isOverdue } from '../token.js';
-import type { FeedPage, NewsView, OwnedEvent, PoolView } from '../views.js';
+import { DomainError, seqUnknown } from '../kernel/domain-error.js';
+import { toIso, type Instant } from '../kernel/instant.js';
+import type { EndReason } from '../pool/token-event.js';
+import { TokenReader, type Whereabouts } from '../reading/token-reader.js';
+import { isOverdue } from '../pool/token.js';
+import type { FeedPage, NewsView, OwnedEvent, PoolView } from '../reading/views.js';
 import type { InMemoryTokenPoolRepository } from './in-memory-token-pool-repository.js';
 import { eventView } from './views.js';
 

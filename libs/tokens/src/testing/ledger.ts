@@ -2,9 +2,9 @@
 // by number). Written a second time on purpose: it shares no code with the aggregate, nor with the Auditor.
 
 import { isDeepStrictEqual } from 'node:util';
-import type { Instant } from '../instant.js';
-import type { PoolState } from '../pool-slice.js';
-import type { Lease, Token } from '../token.js';
+import type { Instant } from '../kernel/instant.js';
+import type { PoolState } from '../pool/pool-slice.js';
+import type { Lease, Token } from '../pool/token.js';
 import type { RecordedEvent } from './views.js';
 
 export class Ledger {

@@ -1,15 +1,15 @@
 // A random command of the model-based tests: what is done with it, and what the contract says that it must answer.
 
-import { allocate, deleteToken, generate, keepAlive, release, type Command } from '../command.js';
-import { ANYBODY } from '../caller.js';
-import { DomainError, type DomainErrorCode } from '../domain-error.js';
-import type { Instant } from '../instant.js';
-import type { LeaseClaim } from '../lease-claim.js';
-import { needs, type Needs } from '../needs.js';
-import type { PolicyChange, PoolPolicy } from '../pool-policy.js';
-import type { PoolState } from '../pool-slice.js';
-import type { Grant, Renewal, TokenPool } from '../token-pool.js';
-import type { Lease, Token } from '../token.js';
+import { allocate, deleteToken, generate, keepAlive, release, type Command } from '../commands/command.js';
+import { ANYBODY } from '../kernel/caller.js';
+import { DomainError, type DomainErrorCode } from '../kernel/domain-error.js';
+import type { Instant } from '../kernel/instant.js';
+import type { LeaseClaim } from '../pool/lease-claim.js';
+import { needs, type Needs } from '../commands/needs.js';
+import type { PolicyChange, PoolPolicy } from '../pool/pool-policy.js';
+import type { PoolState } from '../pool/pool-slice.js';
+import type { Grant, Renewal, TokenPool } from '../pool/token-pool.js';
+import type { Lease, Token } from '../pool/token.js';
 import { SECOND, user } from './given.js';
 import type { Ledger } from './ledger.js';
 

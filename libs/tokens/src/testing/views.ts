@@ -1,9 +1,9 @@
 // What a reader would show of stored tokens and events, written down a second time and without a database.
 
-import { toIso, type Instant } from '../instant.js';
-import type { TokenEvent } from '../token-event.js';
-import type { Token } from '../token.js';
-import type { OwnedEvent, TokenView } from '../views.js';
+import { toIso, type Instant } from '../kernel/instant.js';
+import type { TokenEvent } from '../pool/token-event.js';
+import type { Token } from '../pool/token.js';
+import type { OwnedEvent, TokenView } from '../reading/views.js';
 
 export type RecordedEvent = TokenEvent & { readonly recordedAt: Instant };
 

@@ -1,0 +1,350 @@
+// Reads a pool's feed from its first event, or from a snapshot on, and checks every promise that is made about it, one event at a time.
+// The rules are the service's invariants; it shares no code with the aggregate that is to keep them.
+
+import { fromIso, toIso, type Instant } from '../kernel/instant.js';
+import { HeldByUser } from './held-by-user.js';
+import { isEviction } from '../pool/token-event.js';
+import type {
+  EventView,
+  RestoreView,
+  SnapshotTokenView,
+  SnapshotView,
+  StoredEventView,
+  StoredPoolView,
+  TokenView,
+} from '../reading/views.js';
+
+const REASONS: Record<EventView['event'], readonly EventView['reason'][]> = {
+  generated: [null],
+  activated: ['allocated', 'allocated_after_eviction'],
+  renewed: [null],
+  released: ['released_by_client', 'lru_eviction', 'over_share_eviction', 'cleanup', 'deleted_by_client'],
+  expired: ['ttl_expired'],
+  deleted: ['idle_ttl', 'deleted_by_client'],
+};
+
+interface OpenLease {
+  readonly tokenId: string;
+  readonly userId: string;
+  readonly fence: number;
+  readonly expiresAt: Instant;
+}
+
+interface FoldedToken {
+  readonly id: string;
+  lease: OpenLease | null;
+  lastActivatedAt: Instant | null;
+  lastEndAt: Instant;
+}
+
+/** An event that was shown, as the auditor takes it. */
+export const asStored = (event: EventView): StoredEventView => ({
+  ...event,
+  occurred_at: fromIso(event.occurred_at),
+  recorded_at: fromIso(event.recorded_at),
+  expires_at: event.expires_at === null ? null : fromIso(event.expires_at),
+});
+
+export class Auditor {
+  /** What is wrong, in words, each with the seq at which it shows. */
+  readonly findings: string[] = [];
+
+  readonly #tokens = new Map<string, FoldedToken>();
+  /** By fence, so in the order of granting. */
+  readonly #open = new Map<number, OpenLease>();
+  /** Goes on where it stopped: a new one would step over every lease that ended since the map was last tidied up. */
+  #fences = this.#open.keys();
+  #oldest = 0;
+  #seq = 0;
+  #fence = 0;
+  #recordedAt: Instant = 0;
+  /** Kept only from the first eviction on that counts. */
+  #held: HeldByUser | null = null;
+  #lastEvictionAt: Instant = -Infinity;
+  #previous: StoredEventView | null = null;
+
+  /** By the seq after which each is. Of several without an event between them the last one says how it goes on. */
+  readonly #restores: Map<number, RestoreView>;
+
+  /**
+   * @param size the most tokens the pool may ever have had
+   * @param restores the jumps of its numbers that are written down, oldest first; every other one is a finding
+   * @param begins what the events folded to that are not there any more, but for its tokens
+   */
+  constructor(
+    private readonly size: number,
+    restores: readonly RestoreView[] = [],
+    begins: Omit<SnapshotView, 'parts'> | null = null,
+  ) {
+    const later = restores.filter(({ after_seq }) => after_seq >= (begins?.seq ?? 0));
+    this.#restores = new Map(later.map((restore) => [restore.after_seq, restore]));
+    if (!begins) return;
+    this.#seq = begins.seq;
+    this.#recordedAt = begins.recorded_at;
+    this.#fence = begins.last_fence;
+    this.#lastEvictionAt = begins.last_eviction_at ?? -Infinity;
+  }
+
+  /** Of a pool as it is stored. Where it begins with a snapshot of a million tokens, others have their turn in between. */
+  static async of({ size, restores, begins }: Pick<StoredPoolView, 'size' | 'restores' | 'begins'>): Promise<Auditor> {
+    const auditor = new Auditor(size, restores, begins);
+    for await (const part of begins?.parts ?? []) {
+      for (const token of part) auditor.#recall(token);
+      await new Promise(setImmediate);
+    }
+    return auditor;
+  }
+
+  /** The fence of the latest grant. */
+  get fence(): number {
+    return this.#fence;
+  }
+
+  get events(): number {
+    return this.#seq;
+  }
+
+  get tokens(): number {
+    return this.#tokens.size;
+  }
+
+  get openLeases(): number {
+    return this.#open.size;
+  }
+
+  /** What a snapshot after the last event says of the pool. */
+  get state(): Omit<SnapshotView, 'hash' | 'parts'> {
+    return {
+      seq: this.#seq,
+      recorded_at: this.#recordedAt,
+      last_fence: this.#fence,
+      last_eviction_at: this.#lastEvictionAt === -Infinity ? null : this.#lastEvictionAt,
+    };
+  }
+
+  /** … and of its tokens, so many at a time. */
+  *tokensBy(most: number): Generator<SnapshotTokenView[]> {
+    let part: SnapshotTokenView[] = [];
+    for (const { id, lease, lastActivatedAt, lastEndAt } of this.#heldFirst()) {
+      part.push({
+        id,
+        last_activated_at: lastActivatedAt,
+        last_end_at: lastEndAt,
+        lease: lease && { user_id: lease.userId, fence: lease.fence, expires_at: lease.expiresAt },
+      });
+      if (part.length < most) continue;
+      yield part;
+      part = [];
+    }
+    if (part.length > 0) yield part;
+  }
+
+  /** The next event of the feed. */
+  add(event: StoredEventView): void {
+    this.#passRestore();
+    this.#expect(event.seq === this.#seq + 1, event, `seq follows ${this.#seq}`);
+    this.#expect(event.recorded_at >= this.#recordedAt, event, `was recorded before its predecessor`);
+    this.#expect(event.occurred_at <= event.recorded_at, event, `was recorded before it occurred`);
+    this.#expect(REASONS[event.event].includes(event.reason), event, `has reason ${event.reason}`);
+    this.#expectEvictionServed(event);
+    this.#seq = event.seq;
+    this.#recordedAt = event.recorded_at;
+    const token = this.#tokens.get(event.token_id);
+    if (event.event === 'generated') this.#generated(event, token);
+    else if (!token) this.#find(event, 'is about a token that does not exist');
+    else if (event.event === 'deleted') this.#deleted(event, token);
+    else if (event.event === 'activated') this.#activated(event, token);
+    else if (event.event === 'renewed') this.#renewed(event, token);
+    else this.#ended(event, token);
+    this.#previous = event;
+  }
+
+  /**
+   * What the fold of the feed and the tokens as shown differ in, as of one instant: a lease that is overdue by
+   * then is shown as available, whether or not its end is recorded.
+   */
+  compare(shown: readonly TokenView[], asOf: Instant): string[] {
+    const differences: string[] = [];
+    const missing = new Set(this.#tokens.keys());
+    for (const view of shown) {
+      const token = this.#tokens.get(view.id);
+      if (!missing.delete(view.id) && token) differences.push(`token ${view.id} is shown twice`);
+      const lease = token?.lease && token.lease.expiresAt > asOf ? token.lease : null;
+      const folded = token && {
+        status: lease ? 'active' : 'available',
+        active_user_id: lease?.userId ?? null,
+        fence: lease?.fence ?? null,
+        expires_at: lease && toIso(lease.expiresAt),
+        last_activated_at: token.lastActivatedAt === null ? null : toIso(token.lastActivatedAt),
+      };
+      if (!folded) differences.push(`token ${view.id} is shown, but was never generated or is deleted`);
+      for (const [field, value] of Object.entries(folded ?? {})) {
+        const isShown = view[field as keyof TokenView];
+        if (isShown !== value)
+          differences.push(`token ${view.id}: ${field} is shown as ${isShown}, the feed says ${value}`);
+      }
+    }
+    for (const id of missing) differences.push(`token ${id} is in the feed, but not shown`);
+    return differences;
+  }
+
+  /** To be called after the last event. */
+  finish(): string[] {
+    for (const lease of this.#open.values()) this.#expectNotPassedOver(lease, null);
+    this.#expectEvictionServed(null);
+    this.#passRestore();
+    for (const seq of this.#restores.keys()) this.#find(null, `a restore after seq ${seq}, where there is no event`);
+    return this.findings;
+  }
+
+  #recall({ id, last_activated_at, last_end_at, lease: of }: SnapshotTokenView): void {
+    const lease = of && { tokenId: id, userId: of.user_id, fence: of.fence, expiresAt: of.expires_at };
+    this.#tokens.set(id, { id, lease, lastActivatedAt: last_activated_at, lastEndAt: last_end_at });
+    if (lease) this.#open.set(lease.fence, lease);
+  }
+
+  *#heldFirst(): Generator<FoldedToken> {
+    for (const { tokenId } of this.#open.values()) yield this.#tokens.get(tokenId) as FoldedToken;
+    for (const token of this.#tokens.values()) if (token.lease === null) yield token;
+  }
+
+  /** Where the pool was restored, its numbers go on as was written down then. */
+  #passRestore(): void {
+    const restore = this.#restores.get(this.#seq);
+    if (!restore) return;
+    this.#restores.delete(this.#seq);
+    const { after_seq, after_fence, next_seq, next_fence } = restore;
+    if (after_fence !== this.#fence)
+      this.#find(null, `the restore after seq ${after_seq} says fence ${after_fence}, the feed says ${this.#fence}`);
+    this.#seq = next_seq - 1;
+    this.#fence = next_fence - 1;
+  }
+
+  /** An eviction is for the grant that follows it, of the same token. */
+  #expectEvictionServed(next: StoredEventView | null): void {
+    if (!this.#previous || !isEviction(this.#previous.reason)) return;
+    const isServed = next?.event === 'activated' && next.token_id === this.#previous.token_id;
+    this.#expect(isServed, this.#previous, 'evicts for nobody');
+  }
+
+  #generated(event: StoredEventView, token: FoldedToken | undefined): void {
+    this.#expect(!token, event, 'generates a token that exists');
+    const id = event.token_id;
+    this.#tokens.set(id, { id, lease: null, lastActivatedAt: null, lastEndAt: 0 });
+    this.#expect(this.#tokens.size <= this.size, event, `makes more than ${this.size} tokens`);
+  }
+
+  #deleted(event: StoredEventView, token: FoldedToken): void {
+    this.#expect(token.lease === null, event, 'deletes a token that is held');
+    this.#tokens.delete(event.token_id);
+  }
+
+  #activated(event: StoredEventView, token: FoldedToken): void {
+    this.#expect(token.lease === null, event, 'hands out a token that is held');
+    this.#expect(event.fence === this.#fence + 1, event, `fence ${event.fence} follows ${this.#fence}`);
+    this.#expect(event.occurred_at >= token.lastEndAt, event, 'begins before the use before it ended');
+    this.#expect(event.user_id !== null, event, 'is granted to nobody');
+    const afterEviction = isEviction(this.#previous?.reason ?? null);
+    this.#expect(afterEviction === (event.reason === 'allocated_after_eviction'), event, `has reason ${event.reason}`);
+    const lease = {
+      tokenId: token.id,
+      userId: event.user_id ?? '',
+      fence: event.fence ?? 0,
+      expiresAt: event.expires_at ?? 0,
+    };
+    this.#expect(lease.expiresAt > event.occurred_at, event, 'has no deadline after its beginning');
+    this.#fence = lease.fence;
+    this.#open.set(lease.fence, lease);
+    this.#held?.granted(lease);
+    token.lease = lease;
+    token.lastActivatedAt = event.occurred_at;
+  }
+
+  #renewed(event: StoredEventView, token: FoldedToken): void {
+    const lease = this.#leaseOf(event, token);
+    if (!lease) return;
+    this.#expect(event.occurred_at < lease.expiresAt, event, 'renews a lease that was overdue');
+    const renewed = { ...lease, expiresAt: event.expires_at ?? 0 };
+    this.#expect(renewed.expiresAt > event.occurred_at, event, 'has no deadline after it');
+    this.#open.set(lease.fence, renewed);
+    token.lease = renewed;
+  }
+
+  #ended(event: StoredEventView, token: FoldedToken): void {
+    const lease = this.#leaseOf(event, token);
+    if (!lease) return;
+    if (event.event === 'expired') {
+      if (event.occurred_at !== lease.expiresAt)
+        this.#find(event, `did not expire at its deadline ${toIso(lease.expiresAt)}`);
+      this.#expectNotPassedOver(lease, event);
+    } else {
+      this.#expect(event.occurred_at < lease.expiresAt, event, 'releases a lease that was overdue');
+      if (isEviction(event.reason)) this.#evicted(event, lease);
+    }
+    this.#open.delete(lease.fence);
+    this.#held?.ended(lease);
+    token.lease = null;
+    token.lastEndAt = event.occurred_at;
+  }
+
+  #evicted(event: StoredEventView, lease: OpenLease): void {
+    if (event.reason === 'lru_eviction') {
+      const oldest = this.#oldestFence();
+      this.#expect(lease.fence === oldest, event, `evicts fence ${lease.fence} while ${oldest} is the smallest`);
+    } else this.#evictedOverShare(event, lease);
+    this.#expect(this.#open.size === this.#tokens.size, event, 'evicts while a token is free');
+    this.#lastEvictionAt = event.occurred_at;
+  }
+
+  /** Holds for any protection: that only keeps the lease whose turn it is, and all that would come after it. */
+  #evictedOverShare(event: StoredEventView, { userId, fence }: OpenLease): void {
+    this.#held ??= new HeldByUser(this.#open.values());
+    const held = this.#held.leasesOf(userId);
+    const most = this.#held.most();
+    this.#expect(
+      held === most.leases,
+      event,
+      `evicts a lease of a user who has ${held} where another has ${most.leases}`,
+    );
+    const isOldest = held !== most.leases || fence === most.fence;
+    this.#expect(isOldest, event, `evicts fence ${fence} while ${most.fence} is the smallest of who holds the most`);
+  }
+
+  #oldestFence(): number | undefined {
+    while (!this.#open.has(this.#oldest)) {
+      const { done, value } = this.#fences.next();
+      if (done) {
+        // Nothing is open. An iterator that has come to the end stays there.
+        this.#fences = this.#open.keys();
+        return undefined;
+      }
+      this.#oldest = value;
+    }
+    return this.#oldest;
+  }
+
+  /** An eviction after a deadline and before its end was recorded took somebody's token while this one was due. */
+  #expectNotPassedOver(lease: OpenLease, event: StoredEventView | null): void {
+    if (this.#lastEvictionAt < lease.expiresAt) return;
+    const [evictedAt, dueAt] = [toIso(this.#lastEvictionAt), toIso(lease.expiresAt)];
+    this.#find(event, `an eviction at ${evictedAt} passed over fence ${lease.fence}, overdue since ${dueAt}`);
+  }
+
+  #leaseOf(event: StoredEventView, token: FoldedToken): OpenLease | null {
+    const { lease } = token;
+    if (lease?.fence === event.fence && lease?.userId === event.user_id) return lease;
+    this.#find(
+      event,
+      lease ? `is not about the open lease, fence ${lease.fence}` : 'is about a lease that is not open',
+    );
+    return null;
+  }
+
+  #expect(isRight: boolean, event: StoredEventView, otherwise: string): void {
+    if (!isRight) this.#find(event, otherwise);
+  }
+
+  #find(event: StoredEventView | null, what: string): void {
+    this.findings.push(event ? `seq ${event.seq} (${event.event} ${event.token_id}): ${what}` : what);
+  }
+}

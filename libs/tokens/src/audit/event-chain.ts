@@ -1,0 +1,35 @@
+// Tamper evidence: each event carries a hash over itself and the hash of its predecessor in the pool. Whoever changes,
+// removes or inserts one would have to make all later hashes anew, and the one in the pool's row.
+
+import { hash } from 'node:crypto';
+import type { RecordedEventView } from '../reading/views.js';
+
+/** What stands for the predecessor of the first event in a chain. */
+export const CHAIN_BEGINS = '0'.repeat(64);
+
+/**
+ * SHA-256 in hexadecimal digits over a JSON array without blanks, in UTF-8. Instants are whole microseconds; metadata is a text, its
+ * keys sorted. Every column of the event is in it, so a new one goes to the end, and only where it is not null.
+ */
+export const nextHash = (previous: string, event: Omit<RecordedEventView, 'hash'>): string =>
+  hash('sha256', hashed(previous, event));
+
+/** As JSON.stringify would write it, in half the time and a third of the garbage: hardly any of it needs escaping. */
+const hashed = (previous: string, e: Omit<RecordedEventView, 'hash'>): string =>
+  `["${previous}",${text(e.pool)},${e.seq},"${e.id}","${e.token_id}",${text(e.event)},${text(e.reason)},${e.occurred_at},` +
+  `${e.recorded_at},${id(e.user_id)},${e.fence},${id(e.lease_id)},${e.activated_at},${e.expires_at},` +
+  `${e.metadata === null ? 'null' : text(canonical(e.metadata))},${text(e.key_id)},${text(e.actor)},${text(e.request_id)},` +
+  `${e.tokens_after},${e.leases_after}]`;
+
+const PLAIN = /^[\w.:-]*$/;
+const text = (value: string | null): string =>
+  value !== null && PLAIN.test(value) ? `"${value}"` : JSON.stringify(value);
+const id = (uuid: string | null): string => (uuid === null ? 'null' : `"${uuid}"`);
+
+/** The same text for the same JSON, in whatever order a store gives the keys back. */
+export function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonical(item)}`).join(',')}}`;
+}

@@ -1,0 +1,48 @@
+// Who may end or renew a lease: whoever names it, or just its token, as the pool's policy says.
+
+import type { Caller } from '../kernel/caller.js';
+import { DomainError } from '../kernel/domain-error.js';
+import type { PoolPolicy } from './pool-policy.js';
+import type { Lease, Token } from './token.js';
+
+/** What a caller says about the lease it means; each part that is given must match. */
+export interface LeaseClaim {
+  readonly leaseId?: string;
+  readonly userId?: string;
+  readonly fence?: number;
+  /** Ends it without its `leaseId` where the policy asks for that: for whoever may operate. */
+  readonly force?: boolean;
+}
+
+/**
+ * The open lease of a token, if it is the one that is meant. That of another key is for a caller who may not operate as
+ * if it were not there. Force stands for the handle alone: what is given must match all the same.
+ * @throws DomainError `insufficient_scope`, `token_not_active`, `lease_handle_required` or `stale_lease`
+ */
+export function openLease(token: Token, claim: LeaseClaim, policy: PoolPolicy, caller: Caller): Lease {
+  const { id } = token;
+  if (claim.force && !caller.mayOperate) throw new DomainError('insufficient_scope', 'force takes the scope operate');
+  const lease = token.lease && isVisible(token.lease, caller) ? token.lease : null;
+  if (lease === null && claimsNothing(claim)) throw notActive(id);
+  if (policy.releaseAuthority === 'holder' && claim.leaseId === undefined && !claim.force) {
+    throw new DomainError('lease_handle_required', `pool ${policy.name} asks for the lease_id of the lease`);
+  }
+  if (lease === null && token.lastActivatedAt === null) throw notActive(id);
+  if (lease === null || !matches(lease, claim)) {
+    throw new DomainError('stale_lease', `what was given does not name the open lease of token ${id}`);
+  }
+  return lease;
+}
+
+const matches = (lease: Lease, claim: LeaseClaim): boolean =>
+  (claim.leaseId === undefined || claim.leaseId === lease.leaseId) &&
+  (claim.userId === undefined || claim.userId === lease.userId) &&
+  (claim.fence === undefined || claim.fence === lease.fence);
+
+const isVisible = ({ keyId }: Lease, caller: Caller): boolean => caller.mayOperate || keyId === caller.keyId;
+
+const claimsNothing = ({ leaseId, userId, fence }: LeaseClaim): boolean =>
+  leaseId === undefined && userId === undefined && fence === undefined;
+
+const notActive = (tokenId: string): DomainError =>
+  new DomainError('token_not_active', `token ${tokenId} has no open lease`);
