@@ -226,6 +226,11 @@ describe('what is wrong', () => {
   test.each([
     [['allocate', '--ttl', 'soon'], /--ttl is "soon"; allowed is a number of seconds/],
     [['allocate', '--metadata', '[1]'], /--metadata is .*; allowed is a JSON object/],
+    [
+      ['allocate', '--metadata', '{"id":9007199254740993}'],
+      /--metadata .*the number 9007199254740993 would be changed/,
+    ],
+    [['allocate', '--metadata', '{"a":1,"a":2}'], /--metadata .*"a" is there twice/],
     [['allocate', 'seat'], /"seat" is not an option/],
     [['release'], /TOKEN is missing/],
     [['release', 'a', 'b'], /"b" is too much/],

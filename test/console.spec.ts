@@ -359,6 +359,9 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       const submit = dialog().getByRole('button', { name: 'Allocate' });
       await submit.click();
       await has(dialog().locator('.field', { hasText: 'Metadata' }), 'must be a JSON object');
+      await dialog().getByLabel('Metadata').fill('{"ticket": 9007199254740993}');
+      await submit.click();
+      await has(dialog().locator('.field', { hasText: 'Metadata' }), 'the number 9007199254740993 would be changed');
       await dialog().getByLabel('Metadata').fill('{"ticket": "A-1"}');
       await submit.click();
       await has(dialog().locator('.field', { hasText: 'User id' }), 'user_id must be a UUID');

@@ -1,6 +1,7 @@
 // What was given on the command line, each as what it is to be. @throws UsageError with what is allowed
 
 import { parseArgs } from 'node:util';
+import { parseExactJson } from '../../../libs/client/src/index.js';
 import type { Options } from './option.js';
 import { UsageError } from './usage-error.js';
 
@@ -58,9 +59,10 @@ export class Arguments {
     const text = this.text(name);
     if (text === undefined) return undefined;
     try {
-      const value: unknown = JSON.parse(text);
+      const value = parseExactJson(text);
       if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-    } catch {
+    } catch (error) {
+      if (error instanceof RangeError) throw new UsageError(`--${name} would not arrive as it is: ${error.message}`);
       // Said below.
     }
     // It is not repeated: of all that is given, this is the likeliest to hold what others must not see.

@@ -50,6 +50,23 @@ describe('a request', () => {
     expect(keys[3]).not.toBe(keys[0]);
   });
 
+  test.each([
+    ['allocate', (client: TokenPoolClient) => client.pool().allocate({ metadata: { share: NaN } }), '"share" is'],
+    [
+      'withLease',
+      (client: TokenPoolClient) => client.pool().withLease(() => 'done', { request: { metadata: { ids: [10n] } } }),
+      '"0" is',
+    ],
+    ['release', (client: TokenPoolClient) => client.pool().release({ token_id: 't', fence: NaN }), '"fence" is'],
+    ['changePool', (client: TokenPoolClient) => client.changePool('p', { max_lifetime_seconds: Infinity }), '"max_l'],
+  ])('of %s is not sent with what JSON would make null', async (_, call, message) => {
+    const { client, sent } = network(ok());
+    const error = await outcome(call(client));
+    expect(error).toBeInstanceOf(TypeError);
+    expect((error as Error).message).toContain(message);
+    expect(sent).toEqual([]);
+  });
+
   test('takes the key of a caller who has one', async () => {
     const { client, sent } = network(ok());
     const pool = client.pool('p');

@@ -4,6 +4,7 @@ import createClient, { type Client } from 'openapi-fetch';
 import type { Problem } from './api-types.js';
 import type { CallOptions } from './call-options.js';
 import { now } from './clock.js';
+import { stringifyExactJson } from './exact-json.js';
 import type { paths } from './openapi-types.js';
 import { retrying } from './retrying.js';
 import { checkedHeaders, checkedUrl, isHeader } from './service-url.js';
@@ -69,7 +70,11 @@ export class Calls {
     this.#shownUrl = shown;
     this.#options = options;
     this.#headers = checkedHeaders(options.headers ?? {}, options.key);
-    this.#http = createClient<paths>({ baseUrl: base, headers: this.#headers });
+    this.#http = createClient<paths>({
+      baseUrl: base,
+      headers: this.#headers,
+      bodySerializer: stringifyExactJson,
+    });
   }
 
   /** @throws TokenPoolError when it is refused, TokenPoolConnectionError when there is no answer in time, the signal's reason */

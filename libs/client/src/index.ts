@@ -6,6 +6,7 @@ export type { ClientOptions } from './calls.js';
 export type { AllocateRequest, LeaseRef, ReleaseRequest } from './lease-calls.js';
 export type { Lease } from './lease-keeper.js';
 export { EventStreamParser, type StreamMessage } from './event-stream-parser.js';
+export { parseExactJson } from './exact-json.js';
 export { LeaseLostError, type LossReason } from './lease-lost-error.js';
 export type { Listing } from './listing.js';
 export type { FeedRequest, PageRequest, PoolHandle, TokensRequest } from './pool-handle.js';

@@ -2,6 +2,7 @@
 
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
+import { parseExactJson } from '../../../../libs/client/src/index.js';
 import { abreast } from '../abreast.js';
 import { api, ApiError, type AllocateRequest, type Grant, type Pool } from '../api.js';
 import { keepLease } from '../my-leases.js';
@@ -99,8 +100,8 @@ function AllocateDialog({ pool, total, say, onClose }: DialogProps) {
     ownProblem.value =
       n === undefined || !(Number.isInteger(n) && n >= 1 && n <= MOST)
         ? { field: 'how_many', words: `must be a whole number from 1 to ${MOST}` }
-        : given === INVALID
-          ? { field: 'metadata', words: 'must be a JSON object' }
+        : given instanceof Error
+          ? { field: 'metadata', words: given.message }
           : null;
     if (ownProblem.value !== null) return;
     const ttl = numberIn(seconds.value);
@@ -201,15 +202,13 @@ function AllocateDialog({ pool, total, say, onClose }: DialogProps) {
   );
 }
 
-const INVALID = Symbol();
-
-/** What is not JSON is not sent; what is none that the service takes, it refuses itself. */
+/** What is not JSON, or would be changed on the way, is not sent; what is none that the service takes, it refuses itself. */
 function parsed(text: string): unknown {
   if (text.trim() === '') return undefined;
   try {
-    return JSON.parse(text);
-  } catch {
-    return INVALID;
+    return parseExactJson(text);
+  } catch (error) {
+    return error instanceof RangeError ? error : new Error('must be a JSON object');
   }
 }
 

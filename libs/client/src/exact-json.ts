@@ -1,0 +1,68 @@
+// JSON that says what was meant. JSON.parse rounds numbers and keeps only one of two members of a name, and
+// JSON.stringify writes null for what it cannot say or leaves it out, all without a word. Here that is an error.
+
+const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*|[{}:]/g;
+
+/**
+ * Reads JSON that somebody has written.
+ * @throws SyntaxError when the text is no JSON; RangeError when the value would not be what the text says
+ */
+export function parseExactJson(text: string): unknown {
+  const value: unknown = JSON.parse(text);
+  const namesOfObjects: Set<string>[] = [];
+  let lastString = '';
+  for (const [token] of text.matchAll(TOKEN)) {
+    if (token === '{') namesOfObjects.push(new Set());
+    else if (token === '}') namesOfObjects.pop();
+    else if (token.startsWith('"')) lastString = token;
+    else if (token === ':') {
+      const names = namesOfObjects.at(-1)!;
+      // Escapes spell the same name in several ways.
+      const name = JSON.parse(lastString) as string;
+      if (names.has(name)) throw new RangeError(`${lastString} is there twice in one object: only one could be kept`);
+      names.add(name);
+    } else if (decimalOf(token) !== decimalOf(JSON.stringify(Number(token)))) {
+      throw new RangeError(`the number ${token} would be changed to ${Number(token)}: write it as a string`);
+    }
+  }
+  return value;
+}
+
+/** The value of a number, the same for each way to write it: 1.0, 1e0 and 1. */
+function decimalOf(literal: string): string {
+  const [, sign, whole, fraction = '', exponent = '0'] = /^(-?)(\d+)(?:\.(\d+))?(?:e([+-]?\d+))?$/i.exec(literal) ?? [];
+  // JSON writes null for infinity.
+  if (whole === undefined) return literal;
+  const digits = (whole + fraction).replace(/^0+/, '');
+  const significant = digits.replace(/0+$/, '');
+  if (significant === '') return `${sign}0`;
+  return `${sign}${significant}e${Number(exponent) - fraction.length + digits.length - significant.length}`;
+}
+
+/**
+ * Writes the body of a request. A property that is undefined counts as one that is not given.
+ * @throws TypeError when JSON cannot say the value
+ */
+export function stringifyExactJson(body: unknown): string {
+  return JSON.stringify(body, function (this: Record<string, unknown>, name: string, value: unknown) {
+    // A date that is none says null of itself.
+    const given = value === null ? this[name] : value;
+    if (value === undefined && !Array.isArray(this)) return undefined;
+    if (isJson(given)) return value;
+    throw new TypeError(`${JSON.stringify(name)} is ${inWords(given)}, which JSON cannot say`);
+  });
+}
+
+function isJson(value: unknown): boolean {
+  if (typeof value === 'number') return Number.isFinite(value) && !Object.is(value, -0);
+  if (typeof value === 'object') return value === null || Array.isArray(value) || kindOf(value) === 'Object';
+  return typeof value === 'string' || typeof value === 'boolean';
+}
+
+function inWords(value: unknown): string {
+  if (typeof value === 'number') return `the number ${Object.is(value, -0) ? '-0' : value}`;
+  return value === undefined ? 'undefined' : `a ${typeof value === 'object' ? kindOf(value) : typeof value}`;
+}
+
+/** Also of an object from another window: `Map` for a map, of which JSON would say `{}`. */
+const kindOf = (value: unknown): string => Object.prototype.toString.call(value).slice(8, -1);
