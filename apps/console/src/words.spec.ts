@@ -1,5 +1,15 @@
 import type { Pool } from './api.js';
-import { count, countdown, duration, generateFirst, number, numberIn, policyInWords, reasonInWords } from './words.js';
+import {
+  count,
+  countdown,
+  duration,
+  generateFirst,
+  number,
+  numberIn,
+  policyInWords,
+  rate,
+  reasonInWords,
+} from './words.js';
 
 const POOL: Pool = {
   name: 'default',
@@ -140,4 +150,19 @@ test('a lease that may not get as old as it is long is said to be shorter', () =
 test('the same reason reads differently of a token and of its lease', () => {
   expect(reasonInWords({ event: 'deleted', reason: 'deleted_by_client' })).toBe('by a client');
   expect(reasonInWords({ event: 'released', reason: 'deleted_by_client' })).toBe('the token was deleted');
+});
+
+test.each([
+  [1, 0.3, ''],
+  [500, 59.9, ''],
+  [5, NaN, ''],
+  [0, 60, '0 a minute'],
+  [1, 900, '0.1 a minute'],
+  [15, 90, '10 a minute'],
+  [197, 60, '197 a minute'],
+  [599, 60, '599 a minute'],
+  [600, 60, '10 a second'],
+  [1_000_000, 60, '16,667 a second'],
+])('%d grants in the %d s that were read are %j', (granted, seconds, words) => {
+  expect(rate(granted, seconds)).toBe(words);
 });

@@ -34,6 +34,14 @@ export function countdown(ms: number): string {
   return h > 0 ? `${h}:${two(min)}:${two(s)}` : `${min}:${two(s)}`;
 }
 
+/** "12 a minute", "20 a second". Nothing where less than a minute was read, which says nothing of one. */
+export function rate(granted: number, overSeconds: number): string {
+  if (!(overSeconds >= 60)) return '';
+  const perMinute = (granted / overSeconds) * 60;
+  if (perMinute >= 600) return `${number(Math.round(perMinute / 60))} a second`;
+  return perMinute >= 10 ? `${Math.round(perMinute)} a minute` : `${Math.round(perMinute * 10) / 10} a minute`;
+}
+
 /** What the policy means, a sentence a rule. */
 export function policyInWords(pool: Policy & Pick<Pool, 'kind'>): string[] {
   const length = duration(pool.ttl_seconds);

@@ -5,7 +5,7 @@ import type { Pool } from '../api.js';
 import type { Summary } from '../live/event-log.js';
 import type { LivePool } from '../live/live-pool.js';
 import { seconds } from '../ui/tick.js';
-import { count, duration, number } from '../words.js';
+import { count, duration, number, rate } from '../words.js';
 import { UtilisationBar } from './utilisation-bar.js';
 import './figures.css';
 
@@ -79,12 +79,4 @@ function Figure({ name, note, isBad = false, children }: FigureProps) {
 function evictedNote({ on_exhausted }: Pool, { counts, youngEvictions }: Summary): string {
   if (on_exhausted === 'reject' && counts.evicted === 0) return 'this pool refuses instead';
   return youngEvictions === 0 ? 'none younger than a minute' : `${number(youngEvictions)} younger than a minute`;
-}
-
-/** Of at least a minute: a shorter time says nothing of one. */
-function rate(granted: number, overSeconds: number): string {
-  if (!(overSeconds >= 60)) return '';
-  const perMinute = (granted / overSeconds) * 60;
-  if (perMinute >= 600) return `${number(Math.round(perMinute / 60))} a second`;
-  return perMinute >= 10 ? `${Math.round(perMinute)} a minute` : `${Math.round(perMinute * 10) / 10} a minute`;
 }
