@@ -3,7 +3,8 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { Client } from 'pg';
-import { startApp, type TestApp } from '../support/app.js';
+import { startApp, startAppOn, type TestApp } from '../support/app.js';
+import { bearer, openKeys } from '../support/keys.js';
 import { clientOf, expectProblem, type Answer, type Ask } from './client.js';
 
 /** As in admission.ts: commands under way when one more that takes a token is turned away. */
@@ -57,6 +58,58 @@ test('who comes back at once is not read for a while, but through a proxy, which
   expect(alone).toBeGreaterThanOrEqual(REST_MS);
   expect(proxied).toBeLessThan(REST_MS);
 }, 30_000);
+
+test.each([
+  {
+    what: 'reads',
+    share: 100,
+    lock: 'LOCK TABLE token_events IN ACCESS EXCLUSIVE MODE',
+    ask: ['GET', '/api/pools/default/events'],
+    beside: ['GET', '/api/tokens'],
+  },
+  {
+    what: 'commands that take a token',
+    share: 500,
+    lock: `SELECT FROM pools WHERE name = 'default' FOR UPDATE`,
+    ask: ['POST', '/api/tokens/allocate'],
+    beside: ['POST', '/assign-token'],
+  },
+] as const)('one key has a share of the places for $what, and another key goes on', async (kind) => {
+  const keys = await openKeys(app.databaseUrl);
+  const greedy = bearer((await keys.create()).key);
+  const other = bearer((await keys.create()).key);
+  await keys.close();
+  const guarded = await startAppOn(app.databaseUrl, { AUTH: 'keys' });
+  const askWith = clientOf(guarded);
+  try {
+    await askWith('POST', '/generate-token', undefined, other);
+    await holder.query('BEGIN');
+    await holder.query(kind.lock);
+    const refused: Answer[] = [];
+    let enough = (): void => undefined;
+    const refusals = new Promise<void>((resolve) => (enough = resolve));
+    const all = Array.from({ length: kind.share + TOO_MANY }, async () => {
+      const answer = await askWith(...kind.ask, undefined, greedy);
+      if (answer.status !== 200 && refused.push(answer) === TOO_MANY) enough();
+      return answer;
+    });
+    await refusals;
+    const [method, path] = kind.beside;
+    const body = method === 'POST' ? { client_id: 'somebody' } : undefined;
+    const beside = await askWith(method, path, body, other);
+    await holder.query('COMMIT');
+    await Promise.all(all);
+
+    expect(beside.status).toBe(200);
+    expect(refused).toHaveLength(TOO_MANY);
+    for (const answer of refused) {
+      expectProblem(answer, 503, 'unavailable');
+      expect(answer.headers.get('retry-after')).toMatch(/^[12]$/);
+    }
+  } finally {
+    await guarded.close();
+  }
+});
 
 /** The pool is locked by somebody else, and more wait for it than may. */
 async function jam(): Promise<{ all: Promise<Answer>[]; refused: Answer[] }> {
