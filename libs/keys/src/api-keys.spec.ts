@@ -132,7 +132,10 @@ describe('the secret of a key that another gave', () => {
   test('is not for a key without `operate`, which may revoke it all the same', async () => {
     const { id } = await keys.create(GIVEN, null);
     const before = await store.find(id);
-    await expect(keys.rotate(id, 60, GIVER)).rejects.toMatchObject({ code: 'insufficient_scope' });
+    await expect(keys.rotate(id, 60, GIVER)).rejects.toMatchObject({
+      code: 'insufficient_scope',
+      message: `this key lacks the scope operate, which it takes to rotate ${id}, a key that another key gave`,
+    });
     expect(await store.find(id)).toEqual(before);
     expect(await keys.revoke(id, GIVER)).toMatchObject({ id, revoked_by: GIVER.id });
     expect(await keys.revoke(id, OPERATOR)).toMatchObject({ id, revoked_by: GIVER.id });

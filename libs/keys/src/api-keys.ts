@@ -78,7 +78,7 @@ export class ApiKeys {
  */
 function mayBecome({ id, created_by }: ApiKeyView, giver: Giver): void {
   if (giver === null || giver.id === id || giver.id === created_by || giver.scopes.includes('operate')) return;
-  const detail = `key ${id} was given by another: its new secret, and with it its leases, are for a key with the scope operate`;
+  const detail = `this key lacks the scope operate, which it takes to rotate ${id}, a key that another key gave`;
   throw new DomainError('insufficient_scope', detail);
 }
 
