@@ -229,6 +229,18 @@ test.each([
   expect((await release({ force: true }, good.operate)).status).toBe(200);
 });
 
+test('in a pool for holders the lease of another is kept alive by its lease_id alone, also with a key that may operate', async () => {
+  const policy = { name: 'kept-alive', kind: 'fixed', size: 1, release_authority: 'holder', renewable: true };
+  await ask('POST', '/api/pools', policy, bearer(good.all));
+  const { body: grant } = await ask('POST', '/api/tokens/allocate', { pool: policy.name }, bearer(good.use));
+  const { token_id, lease_id, user_id, fence } = grant;
+  const keepAlive = (body: Json): Promise<Answer> =>
+    ask('POST', `/api/tokens/${token_id}/keep-alive`, body, bearer(good.operate));
+  expectProblem(await keepAlive({ user_id, fence }), 403, 'lease_handle_required');
+  expectProblem(await keepAlive({ user_id, force: true }), 400, 'invalid_request');
+  expect((await keepAlive({ lease_id })).status).toBe(200);
+});
+
 test('a token of another pool answers as one that never was, also when it was deleted', async () => {
   const elastic = (await ask('POST', '/generate-token', undefined, bearer(good.all))).body.token as string;
   await ask('DELETE', `/api/tokens/${elastic}`, undefined, bearer(good.all));
