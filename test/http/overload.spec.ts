@@ -89,7 +89,7 @@ test.each([
     let enough = (): void => undefined;
     const refusals = new Promise<void>((resolve) => (enough = resolve));
     const all = Array.from({ length: kind.share + TOO_MANY }, async () => {
-      const answer = await askWith(...kind.ask, undefined, greedy);
+      const answer = await askWith(kind.ask[0], kind.ask[1], undefined, greedy);
       if (answer.status !== 200 && refused.push(answer) === TOO_MANY) enough();
       return answer;
     });
