@@ -1,4 +1,4 @@
-// The arrows of the house (README, "The house"): apps/api → libs/tokens ← libs/tokens-postgres. `npm run boundaries`
+// The arrows of the house (README, "The house"): apps/api → libs/tokens ← libs/postgres. `npm run boundaries`
 // checks them; test/architecture.spec.ts plants a sin against each rule and sees exactly that rule fire.
 
 const SPEC = '\\.spec\\.ts$';
@@ -16,28 +16,51 @@ const OUTSIDE = '^(libs/client|apps/cli)/';
 const DATABASE_DRIVERS = 'node_modules/(typeorm|pg|@types/pg)/';
 
 /**
- * The rooms of the domain, each with what it may import from the others: kernel ← pool ← reading ← { commands, feed, audit }.
- * The audit checks what the other rooms do, so it shares no rule with them: only events, views and the port it reads by.
+ * The rooms of two libs, each with what it may import from the others. In the domain: kernel ← pool ← reading ← { commands, feed,
+ * audit }. The audit checks what the other rooms do, so it shares no rule with them: only events, views and the port it reads by.
+ * In the adapter: connection ← schema ← { commands, reading, audit, keys }.
  */
 const ROOMS = {
-  kernel: [],
-  pool: ['kernel/'],
-  reading: ['kernel/', 'pool/'],
-  commands: ['kernel/', 'pool/', 'reading/'],
-  feed: ['kernel/', 'pool/', 'reading/'],
-  audit: ['kernel/', 'pool/token-event\\.ts$', 'reading/(views|token-reader)\\.ts$'],
+  tokens: {
+    kernel: [],
+    pool: ['kernel/'],
+    reading: ['kernel/', 'pool/'],
+    commands: ['kernel/', 'pool/', 'reading/'],
+    feed: ['kernel/', 'pool/', 'reading/'],
+    audit: ['kernel/', 'pool/token-event\\.ts$', 'reading/(views|token-reader)\\.ts$'],
+  },
+  postgres: {
+    connection: [],
+    schema: ['connection/'],
+    commands: ['connection/', 'schema/'],
+    reading: ['connection/', 'schema/', 'audit/'],
+    audit: ['connection/', 'schema/'],
+    keys: ['connection/', 'schema/', 'reading/cursor\\.ts$'],
+  },
 };
 
-const roomsKeepTheirArrows = Object.entries(ROOMS).map(([room, known]) => ({
-  name: `room-${room}`,
-  comment: `libs/tokens/src/${room} imports nothing of another room but: ${known.join(', ') || 'nothing'}.`,
-  severity: 'error',
-  from: { path: `^libs/tokens/src/${room}/`, pathNot: SPEC },
-  to: {
-    path: '^libs/tokens/',
-    pathNot: [DOUBLES, ...[`${room}/`, ...known].map((path) => `^libs/tokens/src/${path}`)],
+const roomsKeepTheirArrows = Object.entries(ROOMS).flatMap(([lib, rooms]) => [
+  ...Object.entries(rooms).map(([room, known]) => ({
+    name: `${lib}-${room}`,
+    comment: `libs/${lib}/src/${room} imports nothing of another room but: ${known.join(', ') || 'nothing'}.`,
+    severity: 'error',
+    from: { path: `^libs/${lib}/src/${room}/`, pathNot: SPEC },
+    to: {
+      path: `^libs/${lib}/`,
+      pathNot: [DOUBLES, ...[`${room}/`, ...known].map((path) => `^libs/${lib}/src/${path}`)],
+    },
+  })),
+  {
+    name: `${lib}-lives-in-rooms`,
+    comment: 'A file beside the rooms would be judged by none of their rules.',
+    severity: 'error',
+    from: {
+      path: `^libs/${lib}/src/`,
+      pathNot: [DOUBLES, `^libs/${lib}/src/(index\\.ts$|(${Object.keys(rooms).join('|')})/)`],
+    },
+    to: {},
   },
-}));
+]);
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 export default {
@@ -58,16 +81,6 @@ export default {
     },
     ...roomsKeepTheirArrows,
     {
-      name: 'domain-lives-in-rooms',
-      comment: 'A file beside the rooms would be judged by none of their rules.',
-      severity: 'error',
-      from: {
-        path: '^libs/tokens/src/',
-        pathNot: [DOUBLES, `^libs/tokens/src/(index\\.ts$|(${Object.keys(ROOMS).join('|')})/)`],
-      },
-      to: {},
-    },
-    {
       name: 'keys-know-only-the-domain',
       comment: 'Keys are rules, too: of the service they know its errors and what pools are called.',
       severity: 'error',
@@ -76,10 +89,10 @@ export default {
     },
     {
       name: 'adapter-knows-domain-and-driver',
-      comment: 'tokens-postgres implements the ports of tokens and keys with TypeORM and pg, and needs nothing else.',
+      comment: 'postgres implements the ports of tokens and keys with TypeORM and pg, and needs nothing else.',
       severity: 'error',
-      from: { path: '^libs/tokens-postgres/', pathNot: SPEC },
-      to: { pathNot: ['^libs/(keys|tokens(-postgres)?)/', DATABASE_DRIVERS], dependencyTypesNot: ['core'] },
+      from: { path: '^libs/postgres/', pathNot: SPEC },
+      to: { pathNot: ['^libs/(keys|tokens|postgres)/', DATABASE_DRIVERS], dependencyTypesNot: ['core'] },
     },
     {
       name: 'local-postgres-stands-alone',
@@ -118,7 +131,7 @@ export default {
         path: '^apps/',
         pathNot: [SPEC, WORKSHOPS, '^apps/(api/src/(persistence\\.module|after-restore|migrate)|[^/]+/src/main)\\.ts$'],
       },
-      to: { path: ['^libs/(tokens-postgres|local-postgres)/', DATABASE_DRIVERS] },
+      to: { path: ['^libs/(postgres|local-postgres)/', DATABASE_DRIVERS] },
     },
     {
       name: 'apps-know-no-other-app',

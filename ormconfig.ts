@@ -1,6 +1,6 @@
 // The DataSource of the TypeORM command line (migration:show, migration:revert …), from the app's own options.
 
-import { createDataSource } from '@app/tokens-postgres';
+import { createDataSource } from '@app/postgres';
 
 const url = process.env['MIGRATION_DATABASE_URL'] ?? process.env['DATABASE_URL'];
 if (!url)

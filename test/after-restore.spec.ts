@@ -1,7 +1,7 @@
 // A database that is put back to an earlier state: what was given since is lost, and none of its numbers is given again.
 
 import { auditPool, checkExport, compareExport, exportLines } from '@app/tokens';
-import { afterRestore, createDataSource, PostgresTokenReader } from '@app/tokens-postgres';
+import { afterRestore, createDataSource, PostgresTokenReader } from '@app/postgres';
 import { Client } from 'pg';
 import type { DataSource } from 'typeorm';
 import { TokenPoolClient, type Grant, type TokenEvent, type TokenPoolError } from '../libs/client/src/index.js';

@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { ApiKeys, KeyRing, SCOPES, type ApiKeyStore, type Bounds, type LiveKey } from '@app/keys';
-import { createDataSource, PostgresApiKeyStore } from '@app/tokens-postgres';
+import { createDataSource, PostgresApiKeyStore } from '@app/postgres';
 import { Client } from 'pg';
 import type { DataSource } from 'typeorm';
 import { createTestDatabase, type TestDatabase } from './support/database.js';

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ANYBODY, auditPool } from '@app/tokens';
 import { Client } from 'pg';
-import { SAVE_SLICE } from '../libs/tokens-postgres/src/statements.js';
+import { SAVE_SLICE } from '../libs/postgres/src/commands/statements.js';
 import { createTestDatabase, type TestDatabase } from './support/database.js';
 import { openService, wholeFeed, type Service } from './support/service.js';
 import { STATEMENTS } from './support/statements.js';

@@ -2,7 +2,7 @@
 
 import { pino } from 'pino';
 import { Client } from 'pg';
-import { poolsNow } from '../libs/tokens-postgres/src/pool-clock.js';
+import { poolsNow } from '../libs/postgres/src/schema/pool-clock.js';
 import { startAppOn, type TestApp } from './support/app.js';
 import { installClock, type MovableClock } from './support/clock.js';
 import { createTestDatabase, type TestDatabase } from './support/database.js';

@@ -1,7 +1,7 @@
 // The database, or the way to it, fails: what was answered is in the audit once, and the service goes on by itself.
 
 import { Client } from 'pg';
-import { createDataSource } from '@app/tokens-postgres';
+import { createDataSource } from '@app/postgres';
 import { createTestDatabase, type TestDatabase } from './support/database.js';
 import { openProxy, type Proxy } from './support/proxy.js';
 import { audit, openService, wholeFeed, type Service } from './support/service.js';

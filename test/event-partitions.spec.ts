@@ -3,10 +3,11 @@
 
 import { Client } from 'pg';
 import type { DataSource } from 'typeorm';
-import { createDataSource } from '@app/tokens-postgres';
-import { Database } from '../libs/tokens-postgres/src/database.js';
-import { EventMonths } from '../libs/tokens-postgres/src/event-months.js';
-import { FEED, HISTORY, NEWS, TOKEN_EVENTS } from '../libs/tokens-postgres/src/read-statements.js';
+import { createDataSource } from '@app/postgres';
+import { Database } from '../libs/postgres/src/connection/database.js';
+import { EventMonths } from '../libs/postgres/src/reading/event-months.js';
+import { FEED, NEWS } from '../libs/postgres/src/reading/feed-statements.js';
+import { HISTORY, TOKEN_EVENTS } from '../libs/postgres/src/reading/token-statements.js';
 import { startAppOn } from './support/app.js';
 import { installClock } from './support/clock.js';
 import { createTestDatabase, type TestDatabase } from './support/database.js';

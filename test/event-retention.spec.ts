@@ -2,7 +2,7 @@
 
 import { Client } from 'pg';
 import { auditPool, checkExport, compareExport, dropExpired, exportLines, sweep, type TokenReader } from '@app/tokens';
-import { createDataSource, keepEventsFor, PostgresEventRetention } from '@app/tokens-postgres';
+import { createDataSource, keepEventsFor, PostgresEventRetention } from '@app/postgres';
 import type { DataSource } from 'typeorm';
 import { startAppOn } from './support/app.js';
 import { installClock, type MovableClock } from './support/clock.js';

@@ -1,8 +1,8 @@
 // A statement that fails says nothing about its connection: it is used on, and so are the others.
 
-import { createDataSource, type Pooler } from '@app/tokens-postgres';
+import { createDataSource, type Pooler } from '@app/postgres';
 import { Client, type Pool, type PoolClient } from 'pg';
-import { exchange, isInTransaction, type Question } from '../libs/tokens-postgres/src/exchange.js';
+import { exchange, isInTransaction, type Question } from '../libs/postgres/src/connection/exchange.js';
 import { createTestDatabase, type TestDatabase } from './support/database.js';
 import { openService } from './support/service.js';
 

@@ -3,8 +3,8 @@
 
 import { Client } from 'pg';
 import { auditPool, fromIso, toIso, type EventView } from '@app/tokens';
-import { createDataSource } from '@app/tokens-postgres';
-import { POOL_THEN } from '../libs/tokens-postgres/src/past-statements.js';
+import { createDataSource } from '@app/postgres';
+import { POOL_THEN } from '../libs/postgres/src/reading/past-statements.js';
 import { keyOf, makePast } from '../apps/bench/src/past.js';
 import { createTestDatabase, type TestDatabase } from './support/database.js';
 import { openService, wholeFeed, type Service } from './support/service.js';

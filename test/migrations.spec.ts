@@ -1,11 +1,12 @@
 // Expand, migrate, contract (CONTRIBUTING, "The database"): what is released stays as it is, and what comes after it lets
 // the last release go on working and holds up nobody. Read from the SQL; test/upgrade.spec.ts tries it.
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { ReleasedService, releases } from '../apps/chaos/src/upgrade/released-service.js';
 
-const MIGRATIONS = 'libs/tokens-postgres/src/migrations';
+/** Where they are now, and where release 0.1.0 has them. */
+const FOLDERS = ['libs/postgres/src/schema/migrations', 'libs/tokens-postgres/src/migrations'];
 
 interface Migration {
   readonly name: string;
@@ -14,9 +15,10 @@ interface Migration {
 }
 
 function readMigrations(root: string): Migration[] {
-  const files = readdirSync(join(root, MIGRATIONS)).filter((file) => /^\d.*\.(js|ts)$/.test(file));
+  const folder = FOLDERS.map((path) => join(root, path)).find((path) => existsSync(path)) as string;
+  const files = readdirSync(folder).filter((file) => /^\d.*\.(js|ts)$/.test(file));
   return files.sort().map((file) => {
-    const [up = ''] = readFileSync(join(root, MIGRATIONS, file), 'utf8').split('async down(');
+    const [up = ''] = readFileSync(join(folder, file), 'utf8').split('async down(');
     const name = basename(basename(file, '.ts'), '.js');
     return { name, up: [...up.matchAll(/`([^`]*)`/g)].map(([, sql]) => sql as string) };
   });

@@ -1,10 +1,10 @@
 // Behind a pooler that gives each transaction another session: what a process relies on is said in the transaction
 // itself, and nothing of it is left to whoever has the session next.
 
-import { createDataSource, type Pooler } from '@app/tokens-postgres';
+import { createDataSource, type Pooler } from '@app/postgres';
 import type { Pool, PoolClient } from 'pg';
 import type { DataSource } from 'typeorm';
-import { exchange } from '../libs/tokens-postgres/src/exchange.js';
+import { exchange } from '../libs/postgres/src/connection/exchange.js';
 import { startAppOn } from './support/app.js';
 import { createTestDatabase, type TestDatabase } from './support/database.js';
 

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { parse, parseAllDocuments } from 'yaml';
-import { keepEventsFor, migrate } from '@app/tokens-postgres';
+import { keepEventsFor, migrate } from '@app/postgres';
 import { withClient } from '../apps/bench/src/cluster.js';
 import { startAppOn } from './support/app.js';
 import { audit, openService } from './support/service.js';

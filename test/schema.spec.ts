@@ -2,7 +2,7 @@
 
 import { Client } from 'pg';
 import type { DataSource } from 'typeorm';
-import { createDataSource, isMigrated, migrate } from '@app/tokens-postgres';
+import { createDataSource, isMigrated, migrate } from '@app/postgres';
 import { createTestDatabase, type TestDatabase } from './support/database.js';
 import { untilNobodyWaits, untilWaiting } from './support/waiting.js';
 

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { ANYBODY, Auditor, CommandQueue, DomainError, needs, toIso, type EventView, type TokenView } from '@app/tokens';
 import { asStored, type TokenPoolRepository, type PolicyChange, type PoolKind } from '@app/tokens';
-import type { Pooler } from '@app/tokens-postgres';
+import type { Pooler } from '@app/postgres';
 import { allocate, deleteToken, generate, keepAlive, release } from '../libs/tokens/src/commands/command.js';
 import { newPolicy } from '../libs/tokens/src/pool/pool-policy.js';
 import { InMemoryTokenPoolRepository } from '../libs/tokens/src/testing/in-memory-token-pool-repository.js';

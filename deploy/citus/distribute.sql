@@ -31,7 +31,7 @@ SELECT create_distributed_table('event_snapshot_tokens', 'pool', colocate_with =
 SELECT create_reference_table('api_keys');
 
 -- What a transaction changes, as Citus can send it to the pool's node in one go: the statement `save_slice`
--- (libs/tokens-postgres/src/statements.ts, with the same parameters) inserts inside of WITH and finds rows by ctid.
+-- (libs/postgres/src/commands/statements.ts, with the same parameters) inserts inside of WITH and finds rows by ctid.
 CREATE FUNCTION save_slice(
   text, boolean[], uuid[], uuid[], uuid[], bigint[], bigint[], bigint[], bigint[], uuid[],
   uuid[], uuid[], text[], text[], bigint[], uuid[], bigint[], uuid[], bigint[], bigint[], jsonb[],

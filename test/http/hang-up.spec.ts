@@ -7,7 +7,7 @@ import { startApp, type TestApp } from '../support/app.js';
 import { untilNobodyWaits, untilWaiting } from '../support/waiting.js';
 import { clientOf, expectProblem, type Ask } from './client.js';
 
-/** As in data-source.ts: after which nobody waits any more, but asks again. */
+/** As in session.ts: after which nobody waits any more, but asks again. */
 const LOCK_TIMEOUT_MS = 2500;
 
 let app: TestApp;

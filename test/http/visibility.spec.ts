@@ -1,6 +1,6 @@
 // Who holds a token is shown to its own key, to whoever may operate, and to nobody else; nor can anybody else touch it.
 
-import { Database } from '../../libs/tokens-postgres/src/database.js';
+import { Database } from '../../libs/postgres/src/connection/database.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { bearer, openKeys, type KeyMaker } from '../support/keys.js';
 import { clientOf, expectProblem, openapi, type Ask, type Json } from './client.js';

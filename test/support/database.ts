@@ -1,6 +1,6 @@
 // A database for one test file: a clone of a template that the first worker to ask makes and migrates.
 import { randomBytes } from 'node:crypto';
-import { migrate } from '@app/tokens-postgres';
+import { migrate } from '@app/postgres';
 import { Client } from 'pg';
 
 export interface TestDatabase {

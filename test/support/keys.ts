@@ -1,7 +1,7 @@
 // Keys for a test, made as `npm run keys` makes them.
 
 import { ApiKeys, type ApiKeyView, type IssuedKey, type KeyRequest } from '@app/keys';
-import { createDataSource, PostgresApiKeyStore } from '@app/tokens-postgres';
+import { createDataSource, PostgresApiKeyStore } from '@app/postgres';
 
 export interface KeyMaker {
   /** All scopes and all pools, unless something else is said. */

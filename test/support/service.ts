@@ -13,7 +13,7 @@ import {
   PostgresTokenPoolRepository,
   PostgresTokenReader,
   type DataSourceOptions,
-} from '@app/tokens-postgres';
+} from '@app/postgres';
 import { Auditor, type EventView, type Instant, type TokenReader, type TokenView } from '@app/tokens';
 
 export interface Service {

@@ -2,7 +2,7 @@
 // number of a grant or an event is given a second time. Usage: DATABASE_URL=… npm run db:after-restore [-- --margin N]
 
 import { parseArgs } from 'node:util';
-import { afterRestore, createDataSource } from '@app/tokens-postgres';
+import { afterRestore, createDataSource } from '@app/postgres';
 import { readConfig } from './config.js';
 
 const MARGIN = 1_000_000;

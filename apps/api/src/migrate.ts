@@ -2,7 +2,7 @@
 // what the service needs, and ends.
 // Before a new version starts; then its processes need no right to change the schema.
 
-import { keepEventsFor, migrate } from '@app/tokens-postgres';
+import { keepEventsFor, migrate } from '@app/postgres';
 import { readConfig } from './config.js';
 
 try {

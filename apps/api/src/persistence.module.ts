@@ -17,7 +17,7 @@ import {
   clockBehind,
   roomForEvents,
   type DataSourceOptions,
-} from '@app/tokens-postgres';
+} from '@app/postgres';
 import { Readiness } from './health/readiness.js';
 import { LOGGER, type Logger } from './logger.js';
 import { Connections } from './metrics/connections.js';

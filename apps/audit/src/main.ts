@@ -6,7 +6,7 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { withoutSecrets } from '@app/keys';
 import { auditPool, readCheckpoint, signCheckpoint, type AuditReport, type ChainPoint } from '@app/tokens';
-import { createDataSource, PostgresTokenReader } from '@app/tokens-postgres';
+import { createDataSource, PostgresTokenReader } from '@app/postgres';
 
 const USAGE = `DATABASE_URL=postgres://… npm run audit -- [POOL…] [--checkpoint FILE | --verify FILE] [--key PEM]
 

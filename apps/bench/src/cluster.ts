@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { startLocalPostgres } from '@app/local-postgres';
-import { migrate } from '@app/tokens-postgres';
+import { migrate } from '@app/postgres';
 import type { Belongings } from './belongings.js';
 
 const SHOWN = [

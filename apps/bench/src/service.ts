@@ -1,7 +1,7 @@
 // The service without HTTP, in this process.
 
 import { CommandQueue, DEFAULT_LIMITS, TokenPoolService, type CommandQueueLimits } from '@app/tokens';
-import { createDataSource, PostgresTokenPoolRepository, PostgresTokenReader } from '@app/tokens-postgres';
+import { createDataSource, PostgresTokenPoolRepository, PostgresTokenReader } from '@app/postgres';
 
 export interface Service {
   readonly service: TokenPoolService;

@@ -2,7 +2,7 @@
 // prepared, with the plan and under the settings of the service's own sessions.
 
 import type { Connection, Pool, PoolClient, Submittable } from 'pg';
-import { createDataSource, PostgresTokenReader } from '@app/tokens-postgres';
+import { createDataSource, PostgresTokenReader } from '@app/postgres';
 
 type DataSource = ReturnType<typeof createDataSource>;
 

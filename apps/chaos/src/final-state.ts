@@ -1,6 +1,6 @@
 // What is there when nobody works any more: every event, the pools, the tokens as shown and as stored.
 
-import { createDataSource, PostgresTokenReader } from '@app/tokens-postgres';
+import { createDataSource, PostgresTokenReader } from '@app/postgres';
 import type { OwnedEvent, PoolView, TokenView } from '@app/tokens';
 import type { HistoryWriter, PoolSetting, TokenRow } from './history.js';
 

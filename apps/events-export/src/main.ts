@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { createGunzip, createGzip } from 'node:zlib';
 import { withoutSecrets } from '@app/keys';
 import { checkExport, compareExport, exportLines } from '@app/tokens';
-import { createDataSource, PostgresTokenReader } from '@app/tokens-postgres';
+import { createDataSource, PostgresTokenReader } from '@app/postgres';
 
 const USAGE = `DATABASE_URL=postgres://… npm run events:export -- [--to FOLDER] [POOL…]
 [DATABASE_URL=postgres://…] npm run events:export -- --verify FILE…

@@ -3,7 +3,7 @@
 import { startLocalPostgres } from '@app/local-postgres';
 import { ApiKeys, withoutSecrets, type ApiKeyView } from '@app/keys';
 import { DomainError } from '@app/tokens';
-import { createDataSource, migrate, PostgresApiKeyStore } from '@app/tokens-postgres';
+import { createDataSource, migrate, PostgresApiKeyStore } from '@app/postgres';
 import { readCommand, type Command } from './command.js';
 import { HELP } from './help.js';
 import { issued, listed, revoked } from './output.js';

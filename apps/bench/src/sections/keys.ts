@@ -2,7 +2,7 @@
 // counts.
 
 import { ApiKeys } from '@app/keys';
-import { createDataSource, PostgresApiKeyStore } from '@app/tokens-postgres';
+import { createDataSource, PostgresApiKeyStore } from '@app/postgres';
 import type { Bench } from '../bench.js';
 import type { Row } from '../rounds.js';
 import { startServer } from '../server-process.js';

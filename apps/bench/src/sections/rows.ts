@@ -1,6 +1,6 @@
 // Years of audit: what a page and an instant of the past cost when the same months hold more and more events, and why.
 
-import type { PostgresTokenReader } from '@app/tokens-postgres';
+import type { PostgresTokenReader } from '@app/postgres';
 import type { Client } from 'pg';
 import type { Bench } from '../bench.js';
 import { withClient, type Database } from '../cluster.js';

@@ -3,7 +3,7 @@
 
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
-import { afterRestore, createDataSource } from '@app/tokens-postgres';
+import { afterRestore, createDataSource } from '@app/postgres';
 import { BuiltService } from '../built-service.js';
 import { check } from '../check/check.js';
 import type { Finding } from '../check/finding.js';

@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiKeys, type KeyRequest } from '@app/keys';
-import { createDataSource, PostgresApiKeyStore } from '@app/tokens-postgres';
+import { createDataSource, PostgresApiKeyStore } from '@app/postgres';
 import type { KeyHolder, HistoryWriter } from '../history.js';
 import type { Random } from '../random.js';
 import { ask } from './ask.js';

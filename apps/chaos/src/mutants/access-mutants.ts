@@ -24,7 +24,7 @@ export const ACCESS_MUTANTS: readonly Mutant[] = [
     mistake: 'a token that is made and granted in one transaction is stored without the key of its lease',
     patches: [
       {
-        file: 'libs/tokens-postgres/src/statements.js',
+        file: 'libs/postgres/src/commands/statements.js',
         from: 'SELECT $1, id, status, user_id, lease_id, key_id, fence,',
         to: 'SELECT $1, id, status, user_id, lease_id, NULL, fence,',
       },

@@ -5,9 +5,9 @@ import { ACCESS_MUTANTS } from './access-mutants.js';
 import type { Mutant } from './mutant.js';
 import type { Patch } from '../built-service.js';
 
-const STATEMENTS = 'libs/tokens-postgres/src/statements.js';
-const REPOSITORY = 'libs/tokens-postgres/src/postgres-token-pool-repository.js';
-const DATA_SOURCE = 'libs/tokens-postgres/src/data-source.js';
+const STATEMENTS = 'libs/postgres/src/commands/statements.js';
+const REPOSITORY = 'libs/postgres/src/commands/postgres-token-pool-repository.js';
+const SESSION = 'libs/postgres/src/connection/session.js';
 const SWEEP = 'libs/tokens/src/commands/sweep.js';
 const POOL = 'libs/tokens/src/pool/token-pool.js';
 
@@ -136,7 +136,7 @@ const RECORD = { name: 'record', text: \`
     name: 'asynchronous-commit',
     isInTests: true,
     mistake: 'synchronous_commit=off: COMMIT is answered before it is on disk',
-    patches: [{ file: DATA_SOURCE, from: "jit: 'off',", to: "jit: 'off', synchronous_commit: 'off'," }],
+    patches: [{ file: SESSION, from: "jit: 'off',", to: "jit: 'off', synchronous_commit: 'off'," }],
     nemeses: ['kill-database'],
     caughtBy: /^answered: .*is not in the audit/,
   },
@@ -186,7 +186,7 @@ const RECORD = { name: 'record', text: \`
     mistake: 'the API’s own clock decides',
     patches: [
       {
-        file: 'libs/tokens-postgres/src/slice-rows.js',
+        file: 'libs/postgres/src/commands/slice-rows.js',
         from: 'now: micros(row.now),',
         to: 'now: Math.round(Date.now() * 1000),',
       },

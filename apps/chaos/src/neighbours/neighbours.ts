@@ -5,7 +5,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiKeys, type KeyRequest } from '@app/keys';
-import { createDataSource, PostgresApiKeyStore } from '@app/tokens-postgres';
+import { createDataSource, PostgresApiKeyStore } from '@app/postgres';
 import { median } from '../../../bench/src/numbers.js';
 import { about, type About } from '../about.js';
 import { ApiProcess } from '../api-process.js';

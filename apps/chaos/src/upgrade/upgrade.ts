@@ -5,7 +5,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { auditPool } from '@app/tokens';
-import { createDataSource, PostgresTokenReader } from '@app/tokens-postgres';
+import { createDataSource, PostgresTokenReader } from '@app/postgres';
 import { about } from '../about.js';
 import { ApiProcess } from '../api-process.js';
 import { check } from '../check/check.js';

@@ -39,7 +39,7 @@ export const exchange = (client: PoolClient, questions: readonly Question[]): Pr
 export const isInTransaction = (client: PoolClient): boolean =>
   (client as unknown as { getTransactionStatus(): string | null }).getTransactionStatus() !== 'I';
 
-/** How a connection is used whose session is somebody else's after each transaction (data-source.ts, `Pooler`). */
+/** How a connection is used whose session is somebody else's after each transaction (session.ts, `Pooler`). */
 interface Sharing {
   /** Whether statements that were prepared once are known in whatever session comes next. */
   readonly prepares: boolean;

@@ -1,8 +1,8 @@
 // What somebody should look after soon: until when the months have partitions, and whether the clock goes right.
 
 import type { DataSource } from 'typeorm';
-import { Database } from './database.js';
-import { CLOCK_BEHIND, ROOM } from './read-statements.js';
+import { Database } from '../connection/database.js';
+import { CLOCK_BEHIND, ROOM } from './statements.js';
 
 /** Low: fewer than two whole months after the present one. Then it is time to ask why nobody sweeps. */
 export async function roomForEvents(source: DataSource): Promise<{ until: string; isLow: boolean }> {

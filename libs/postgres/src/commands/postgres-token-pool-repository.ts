@@ -16,10 +16,10 @@ import {
   type PoolPolicy,
   type RecordedEventView,
 } from '@app/tokens';
-import { BEGIN, COMMIT, Database, DatabaseFailure, send, unavailable, unchanged } from './database.js';
-import type { Question } from './exchange.js';
+import { BEGIN, COMMIT, Database, DatabaseFailure, send, unavailable, unchanged } from '../connection/database.js';
+import type { Question } from '../connection/exchange.js';
 import { OneAtATime } from './one-at-a-time.js';
-import { STORED_EVENTS } from './read-statements.js';
+import { MAKE_ROOM, STORED_EVENTS } from '../schema/statements.js';
 import {
   answerParameters,
   countedParameters,
@@ -40,7 +40,6 @@ import {
   IS_POOL,
   LOCK_POOL,
   LOCK_POOL_IF_IDLE,
-  MAKE_ROOM,
   NOTE_CLOCK,
   POOLS_TO_SWEEP,
   SAVE_ANSWERS,

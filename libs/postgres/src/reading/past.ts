@@ -8,7 +8,7 @@ import {
   type OwnedUse,
   type PoolView,
 } from '@app/tokens';
-import type { Database } from './database.js';
+import type { Database } from '../connection/database.js';
 import { COUNT_THEN, LAST_EVENT_THEN, PARTITION_THEN, POOL_THEN, SEQ_THEN, USES_THEN } from './past-statements.js';
 
 /** Events without the pool's counters that are counted instead: a second's work. */

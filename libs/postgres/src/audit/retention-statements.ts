@@ -1,7 +1,7 @@
 // The SQL of dropping events that are older than they are kept, and of the snapshots that stay.
 
-import { named } from './exchange.js';
-import { micros } from './read-statements.js';
+import { named } from '../connection/exchange.js';
+import { instant, micros } from '../schema/fragments.js';
 
 export const RETENTION_DAYS = named('retention_days', `SELECT days FROM audit_retention`);
 
@@ -49,11 +49,9 @@ export const SAVE_SNAPSHOT_TOKENS = named(
   `INSERT INTO event_snapshot_tokens (pool, seq, part, tokens) VALUES ($1, $2, $3, $4)`,
 );
 
-const instant = (parameter: string): string => `timestamptz 'epoch' + ${parameter}::bigint * interval '1 microsecond'`;
-
 /** $1 pool, $2 seq, $3 recorded_at, $4 last_fence, $5 last_eviction_at, $6 tokens, $7 leases, $8 hash as PostgreSQL writes bytes. */
 export const SAVE_SNAPSHOT = named(
   'save_snapshot',
   `INSERT INTO event_snapshots (pool, seq, recorded_at, last_fence, last_eviction_at, token_count, lease_count, hash)
-   VALUES ($1, $2, ${instant('$3')}, $4, ${instant('$5')}, $6, $7, $8::bytea)`,
+   VALUES ($1, $2, ${instant('$3::bigint')}, $4, ${instant('$5::bigint')}, $6, $7, $8::bytea)`,
 );

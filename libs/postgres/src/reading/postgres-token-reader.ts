@@ -31,36 +31,28 @@ import {
   type TokenView,
   type Whereabouts,
 } from '@app/tokens';
-import { bigints, texts } from './array-parameter.js';
+import { bigints, texts } from '../connection/array-parameter.js';
 import { readCursor, writeCursor, type CursorList } from './cursor.js';
-import { Database } from './database.js';
+import { Database } from '../connection/database.js';
 import { BEGINNING, EventMonths } from './event-months.js';
-import type { Statement, Value } from './exchange.js';
+import type { Statement, Value } from '../connection/exchange.js';
 import { Past } from './past.js';
+import { STORED_POOL, STORED_TOKENS } from '../audit/stored-statements.js';
+import { FEED, NEWS, SEARCH, SEQS_GIVEN } from './feed-statements.js';
+import { LEASE_AGES, POOL, POOLS, POOLS_NAMED } from './pool-statements.js';
 import {
   END_OF_LEASE,
-  FEED,
-  FEED_BEGINS,
   HISTORY,
-  LEASE_AGES,
   LIST_ACTIVE,
   LIST_ALL,
   LIST_AVAILABLE,
   LOCATE,
-  NEWS,
   PLACE_GIVEN,
-  POOL,
-  POOLS,
-  POOLS_NAMED,
-  SEARCH,
-  SEQS_GIVEN,
-  STORED_EVENTS,
-  STORED_POOL,
-  STORED_TOKENS,
   TOKEN_DETAILS,
   TOKEN_EVENTS,
-} from './read-statements.js';
-import { snapshotOf } from './snapshot-of.js';
+} from './token-statements.js';
+import { FEED_BEGINS, STORED_EVENTS } from '../schema/statements.js';
+import { snapshotOf } from '../audit/snapshot-of.js';
 
 const SHOWN_USES = 20;
 const STORED_PAGE = 1000;

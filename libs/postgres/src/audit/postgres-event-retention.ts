@@ -3,9 +3,10 @@
 import type { PoolClient } from 'pg';
 import type { DataSource } from 'typeorm';
 import { EventRetention, type RecordedEventView, type StoredPoolView } from '@app/tokens';
-import { BEGIN, COMMIT, Database, send } from './database.js';
-import type { Statement, Value } from './exchange.js';
-import { STORED_EVENTS, STORED_POOL } from './read-statements.js';
+import { BEGIN, COMMIT, Database, send } from '../connection/database.js';
+import type { Statement, Value } from '../connection/exchange.js';
+import { STORED_POOL } from './stored-statements.js';
+import { STORED_EVENTS } from '../schema/statements.js';
 import {
   DROP_EXPIRED,
   RETENTION_DAYS,

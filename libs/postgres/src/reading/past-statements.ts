@@ -1,9 +1,9 @@
 // The SQL of what was shown at an instant of the past. Events do not change, so several statements see the same past.
 // $1 is the pool, $2 the instant.
 
-import { named } from './exchange.js';
-import { poolsNow } from './pool-clock.js';
-import { BEGINS, iso, POLICY_VIEW } from './read-statements.js';
+import { named } from '../connection/exchange.js';
+import { poolsNow } from '../schema/pool-clock.js';
+import { BEGINS, iso, POLICY_VIEW } from '../schema/fragments.js';
 
 /** $1 the instant: from when to when its partition goes. None for an instant for which there is no partition yet; an empty span for one whose partition was dropped. */
 export const PARTITION_THEN = named(

@@ -3,8 +3,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { AbstractLogger, DataSource } from 'typeorm';
-import { createDataSource, sessionOf } from './data-source.js';
-import { Database } from './database.js';
+import { sessionOf } from '../connection/session.js';
+import { createDataSource } from './data-source.js';
+import { Database } from '../connection/database.js';
 import { expectRole, grantTo, roleOf } from './grants.js';
 
 /** Any number, as long as it is always the same. */

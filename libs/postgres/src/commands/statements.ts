@@ -2,11 +2,9 @@
 // same for all of them, without exception: pool row → tokens → events → pool counters.
 
 import { ANSWERS_ARE_KEPT_HOURS } from '@app/tokens';
-import { named } from './exchange.js';
-import { poolsNow } from './pool-clock.js';
-
-/** For so many months after the present one there are partitions, as long as somebody sweeps. */
-const MONTHS_AHEAD = 3;
+import { named } from '../connection/exchange.js';
+import { instant } from '../schema/fragments.js';
+import { poolsNow } from '../schema/pool-clock.js';
 
 /**
  * A token looked up by its key, from within a row that names it. OFFSET 0 keeps the planner from starting at the
@@ -125,9 +123,6 @@ export const NOTE_CLOCK = named(
    RETURNING p.is_still AS "isStill", date_part('epoch', p.now - p.clock) AS "behindSeconds"`,
 );
 
-/** Microseconds since the epoch, as the domain has them, to a timestamp: exact, unlike a division. */
-const instant = (micros: string): string => `timestamptz 'epoch' + ${micros} * interval '1 microsecond'`;
-
 /**
  * Everything a transaction changes, in one statement, however many commands it holds.
  * $1 pool; tokens: $2 is new, $3 id, $4 user, $5 lease, $6 fence, $7 last activated, $8 expires, $9 free since;
@@ -227,13 +222,6 @@ export const UPDATE_POLICY = named(
 
 /** Whether a batch whose COMMIT was not answered was committed; asked under the pool's lock, so it is over. */
 export const FIND_EVENT = named('find_event', `SELECT FROM token_events WHERE pool = $1 AND seq = $2 AND id = $3`);
-
-/** $1 a pool whose time may be ahead of the clock, or null. Partitions for the months to come; who else makes them just now is waited for. */
-export const MAKE_ROOM = named(
-  'make_room',
-  `SELECT make_event_partitions(interval '${MONTHS_AHEAD} months'
-     + greatest(clock_timestamp(), (SELECT now FROM (${poolsNow('WHERE name = $1')}) p)))`,
-);
 
 /** Without locks: what is done about a pool is decided again under its lock. */
 export const POOLS_TO_SWEEP = named(

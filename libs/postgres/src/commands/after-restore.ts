@@ -2,8 +2,8 @@
 // were given since are not known any more. All counters go up by so much that none of them is given again.
 
 import type { DataSource } from 'typeorm';
-import { BEGIN, COMMIT, Database, send } from './database.js';
-import type { Answer } from './exchange.js';
+import { BEGIN, COMMIT, Database, send } from '../connection/database.js';
+import type { Answer } from '../connection/exchange.js';
 import { POOL_NAMES, LOCK_POOL, RAISE_COUNTERS } from './statements.js';
 
 export interface RaisedPool {

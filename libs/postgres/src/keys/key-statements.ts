@@ -1,8 +1,8 @@
 // The SQL of keys. None takes a pool's lock, and none is on the path of a command: a process remembers what it was told
 // for some seconds.
 
-import { named } from './exchange.js';
-import { iso } from './read-statements.js';
+import { named } from '../connection/exchange.js';
+import { iso } from '../schema/fragments.js';
 
 const KEY_VIEW = `
   id, name, scopes, pools, ${iso('created_at')} AS created_at, created_by, ${iso('expires_at')} AS expires_at,

@@ -12,9 +12,9 @@ import {
   type StoredKey,
 } from '@app/keys';
 import { positionUnknown } from '@app/tokens';
-import { texts } from './array-parameter.js';
-import { readCursor, writeCursor } from './cursor.js';
-import { Database } from './database.js';
+import { texts } from '../connection/array-parameter.js';
+import { readCursor, writeCursor } from '../reading/cursor.js';
+import { Database } from '../connection/database.js';
 import { ADD_KEY, FIND_KEY, KEY_GIVEN, LIST_KEYS, NOTE_USE, REVOKE_KEY, ROTATE_KEY } from './key-statements.js';
 
 interface FoundRow extends ApiKeyView {

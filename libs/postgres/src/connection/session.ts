@@ -1,33 +1,8 @@
-// The one description of the database for the app, the tests and ormconfig.ts.
+// How this process connects: the limits of its sessions, and what stands between it and the database.
 
 import type { ClientBase } from 'pg';
-import { DataSource } from 'typeorm';
-import { ApiKeyEntity } from './entities/api-key.entity.js';
-import { ClockDayEntity } from './entities/clock-day.entity.js';
-import { AuditRetentionEntity } from './entities/audit-retention.entity.js';
-import { EventSnapshotEntity } from './entities/event-snapshot.entity.js';
-import { EventSnapshotTokensEntity } from './entities/event-snapshot-tokens.entity.js';
-import { KeptAnswerEntity } from './entities/kept-answer.entity.js';
-import { PoolEntity } from './entities/pool.entity.js';
-import { RestoreEntity } from './entities/restore.entity.js';
-import { TokenEventEntity } from './entities/token-event.entity.js';
-import { TokenEntity } from './entities/token.entity.js';
+import type { DataSourceOptions as AnyDataSourceOptions } from 'typeorm';
 import { share } from './exchange.js';
-import { ClockDays1700000000024 } from './migrations/1700000000024-clock-days.js';
-import { ApiKeys1700000000003 } from './migrations/1700000000003-api-keys.js';
-import { KeptAnswers1700000000001 } from './migrations/1700000000001-kept-answers.js';
-import { Callers1700000000002 } from './migrations/1700000000002-callers.js';
-import { FairPolicy1700000000004 } from './migrations/1700000000004-fair-policy.js';
-import { EventChain1700000000008 } from './migrations/1700000000008-event-chain.js';
-import { EventPartitions1700000000007 } from './migrations/1700000000007-event-partitions.js';
-import { EventRetention1700000000021 } from './migrations/1700000000021-event-retention.js';
-import { KeyChanges1700000000025 } from './migrations/1700000000025-key-changes.js';
-import { EventsChecked1700000000006 } from './migrations/1700000000006-events-checked.js';
-import { EventsUntil1700000000005 } from './migrations/1700000000005-events-until.js';
-import { OverdueThen1700000000009 } from './migrations/1700000000009-overdue-then.js';
-import { PoolClocks1700000000026 } from './migrations/1700000000026-pool-clocks.js';
-import { PoolsTokensEvents1700000000000 } from './migrations/1700000000000-pools-tokens-events.js';
-import { Restores1700000000020 } from './migrations/1700000000020-restores.js';
 
 /** How long a connection may take to be made or to come free, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 2000;
@@ -99,14 +74,16 @@ export interface DataSourceOptions {
   readonly pooler?: Pooler;
 }
 
-/** Not connected yet: the caller initialises and destroys it. */
-export function createDataSource(
+type PostgresOptions = Extract<AnyDataSourceOptions, { type: 'postgres' }>;
+
+/** What TypeORM needs to connect. */
+export function connectionOptions(
   given: string,
   { poolSize = 10, pooler = 'none' }: DataSourceOptions = {},
-): DataSource {
+): PostgresOptions {
   const { url, options } = sessionOf(given);
   const isShared = pooler !== 'none';
-  return new DataSource({
+  return {
     type: 'postgres',
     url,
     poolSize,
@@ -124,38 +101,7 @@ export function createDataSource(
         if (isShared) share(client, { prepares: pooler === 'transaction-prepared', settings: FOR_TRANSACTION });
       },
     },
-    entities: [
-      PoolEntity,
-      TokenEntity,
-      TokenEventEntity,
-      KeptAnswerEntity,
-      ApiKeyEntity,
-      RestoreEntity,
-      AuditRetentionEntity,
-      ClockDayEntity,
-      EventSnapshotEntity,
-      EventSnapshotTokensEntity,
-    ],
-    migrations: [
-      PoolsTokensEvents1700000000000,
-      KeptAnswers1700000000001,
-      Callers1700000000002,
-      ApiKeys1700000000003,
-      FairPolicy1700000000004,
-      EventsUntil1700000000005,
-      EventsChecked1700000000006,
-      EventPartitions1700000000007,
-      EventChain1700000000008,
-      OverdueThen1700000000009,
-      Restores1700000000020,
-      EventRetention1700000000021,
-      ClockDays1700000000024,
-      KeyChanges1700000000025,
-      PoolClocks1700000000026,
-    ],
-    migrationsTableName: 'migrations',
-    installExtensions: false,
-  });
+  };
 }
 
 /** A connection says by an event that it broke. The next statement on it fails anyway; without a listener, the process would. */

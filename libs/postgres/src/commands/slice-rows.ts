@@ -17,8 +17,8 @@ import type {
   TokenEvent,
   TokenPool,
 } from '@app/tokens';
-import { bigints, booleans, jsons, texts, uuids, words } from './array-parameter.js';
-import type { Value } from './exchange.js';
+import { bigints, booleans, jsons, texts, uuids, words } from '../connection/array-parameter.js';
+import type { Value } from '../connection/exchange.js';
 
 /** A row of LOAD_SLICE. */
 export interface SliceRow {

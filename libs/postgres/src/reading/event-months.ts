@@ -1,9 +1,9 @@
 // Where in time the events are that somebody asks for, so that a statement opens the partitions that hold them and not
 // those of all years: opening one costs as much as ten rows. Facts that never change are kept: which seq is the first of a month.
 
-import { texts } from './array-parameter.js';
-import type { Database } from './database.js';
-import { FIRST_SEQS, MONTHS } from './read-statements.js';
+import { texts } from '../connection/array-parameter.js';
+import type { Database } from '../connection/database.js';
+import { FIRST_SEQS, MONTHS } from './feed-statements.js';
 
 /** So few partitions are opened as quickly as it is found out which ones are needed. */
 const FEW = 8;

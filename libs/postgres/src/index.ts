@@ -1,0 +1,13 @@
+// What the app joins to the domain's ports, and what ormconfig.ts and the start need.
+
+export { afterRestore, type RaisedPool } from './commands/after-restore.js';
+export { connectionsOf } from './connection/connections-of.js';
+export type { DataSourceOptions, Pooler } from './connection/session.js';
+export { createDataSource } from './schema/data-source.js';
+export { isMigrated, lookAt, migrate } from './schema/migrate.js';
+export { PostgresApiKeyStore } from './keys/postgres-api-key-store.js';
+export { keepEventsFor } from './audit/keep-events-for.js';
+export { PostgresEventRetention } from './audit/postgres-event-retention.js';
+export { PostgresTokenPoolRepository } from './commands/postgres-token-pool-repository.js';
+export { clockBehind, roomForEvents } from './schema/room-for-events.js';
+export { PostgresTokenReader } from './reading/postgres-token-reader.js';

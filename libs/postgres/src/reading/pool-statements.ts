@@ -1,0 +1,44 @@
+// The SQL of what is shown of pools: one statement an answer, so that it is one snapshot, and by the database's clock.
+
+import { named } from '../connection/exchange.js';
+import { CLOCK_BEHIND_SECONDS, POLICY_VIEW, lastSeq } from '../schema/fragments.js';
+import { poolsNow } from '../schema/pool-clock.js';
+
+const poolView = (pool: string): string => `
+  ${POLICY_VIEW},
+  json_build_object('total', token_count, 'available', token_count - lease_count + overdue,
+    'active', lease_count - overdue) AS counts,
+  ${lastSeq(pool)} AS last_seq`;
+
+/** The counters are of the same snapshot as the tokens; only the overdue leases have to be counted. */
+const pools = (where: string, pool: string): string => `
+  WITH p AS MATERIALIZED (${poolsNow(where)})
+  SELECT ${poolView(pool)} FROM p, LATERAL (
+    SELECT count(*)::int AS overdue FROM tokens t
+    WHERE t.pool = ${pool} AND t.status = 'active' AND t.expires_at <= p.now) o
+  ORDER BY name`;
+
+export const POOLS = named('pools', pools('', 'p.name'));
+/** $1 names, as a JSON array: the tokens of others are not counted. */
+export const POOLS_NAMED = named(
+  'pools_named',
+  pools('WHERE name = ANY (SELECT json_array_elements_text($1::json))', 'p.name'),
+);
+/** $1 pool. */
+export const POOL = named('pool', pools('WHERE name = $1', '$1'));
+
+/** How old the oldest lease of each pool is, and what no sweep has written down yet. */
+export const LEASE_AGES = named(
+  'lease_ages',
+  `
+  WITH p AS MATERIALIZED (
+    SELECT name, now, ${CLOCK_BEHIND_SECONDS} AS clock_behind_seconds FROM (${poolsNow()}) p)
+  SELECT name AS pool,
+    coalesce(date_part('epoch', now - (
+      SELECT last_activated_at FROM tokens t
+      WHERE t.pool = p.name AND t.status = 'active' AND t.expires_at > p.now ORDER BY fence LIMIT 1)), 0) AS oldest_active_seconds,
+    overdue, coalesce(date_part('epoch', now - since), 0) AS overdue_seconds, clock_behind_seconds
+  FROM p, LATERAL (
+    SELECT count(*)::int AS overdue, min(expires_at) AS since FROM tokens t
+    WHERE t.pool = p.name AND t.status = 'active' AND t.expires_at <= p.now) o`,
+);

@@ -1,0 +1,130 @@
+// The SQL of what is shown of tokens. One statement an answer, so that it is one snapshot; each lease judged by the database's
+// clock, so that an overdue one is available in every answer, swept or not.
+
+import { named } from '../connection/exchange.js';
+import { EVENT_VIEW, bounded, iso, lastSeq } from '../schema/fragments.js';
+import { poolsNow } from '../schema/pool-clock.js';
+
+/** The pool's present instant, once for the whole statement: an index can be searched for it. $1 is the pool. */
+const HERE = `here AS MATERIALIZED (SELECT now FROM (${poolsNow('WHERE name = $1')}) p)`;
+
+const RUNS = `t.status = 'active' AND t.expires_at > here.now`;
+
+const TOKEN_VIEW = `
+  t.id, t.pool, CASE WHEN ${RUNS} THEN 'active' ELSE 'available' END AS status,
+  CASE WHEN ${RUNS} THEN t.user_id END AS active_user_id, ${iso('t.last_activated_at')} AS last_activated_at,
+  CASE WHEN ${RUNS} THEN ${iso('t.expires_at')} END AS expires_at,
+  CASE WHEN ${RUNS} THEN t.fence::double precision END AS fence, t.key_id`;
+
+/**
+ * Where a token is, or was before it was deleted: one question for both, so that its time tells as little as may be of tokens that
+ * the caller may not know of. The events are looked at only where there is no such token. $1 token.
+ */
+export const LOCATE = named(
+  'locate',
+  `SELECT pool, false AS "isDeleted" FROM tokens WHERE id = $1
+  UNION ALL
+  (SELECT pool, true FROM token_events WHERE token_id = $1 AND NOT EXISTS (SELECT FROM tokens WHERE id = $1) LIMIT 1)`,
+);
+
+/** $2 page size, $3 after this id, $4 user or null, $5 the key of whose leases only the user counts, or null. */
+export const LIST_ALL = named(
+  'list_all',
+  `WITH ${HERE}
+   SELECT ${TOKEN_VIEW} FROM here, tokens t
+   WHERE t.pool = $1 AND t.id > $3 AND ($4::uuid IS NULL OR (t.user_id = $4 AND ${RUNS} AND ($5::text IS NULL OR t.key_id = $5)))
+   ORDER BY t.id LIMIT $2`,
+);
+
+/** $2 page size, $3 after this fence, $4 user or null, $5 as above. */
+export const LIST_ACTIVE = named(
+  'list_active',
+  `WITH ${HERE}
+   SELECT ${TOKEN_VIEW} FROM here, tokens t
+   WHERE t.pool = $1 AND ${RUNS} AND t.fence > $3 AND ($4::uuid IS NULL OR (t.user_id = $4 AND ($5::text IS NULL OR t.key_id = $5)))
+   ORDER BY t.fence LIMIT $2`,
+);
+
+/** $2 page size, after $3 (microseconds) and $4 (id): free tokens and those of overdue leases in one line. */
+export const LIST_AVAILABLE = named(
+  'list_available',
+  `WITH ${HERE}, after AS (SELECT timestamptz 'epoch' + $3::bigint * interval '1 microsecond' AS since)
+   SELECT ${TOKEN_VIEW}, (date_part('epoch', since) * 1000000)::bigint AS since
+   FROM here, (
+     (SELECT *, free_since AS since FROM tokens
+      WHERE pool = $1 AND status = 'available' AND (free_since, id) > ((SELECT since FROM after), $4)
+      ORDER BY free_since, id LIMIT $2)
+     UNION ALL
+     (SELECT *, expires_at AS since FROM tokens
+      WHERE pool = $1 AND status = 'active' AND expires_at <= (SELECT now FROM here)
+        AND (expires_at, id) > ((SELECT since FROM after), $4)
+      ORDER BY expires_at, id LIMIT $2)
+   ) t
+   ORDER BY t.since, t.id LIMIT $2`,
+);
+
+/**
+ * Whether a cursor's place in a list of pool $1 can be of this database: $2 a seq, $3 a fence, $4 an instant in microseconds, $5 a
+ * token, each or null. What was given before a restore and is lost is in a gap.
+ */
+export const PLACE_GIVEN = named(
+  'place_given',
+  `SELECT ${lastSeq('$1')} AS last_seq,
+     coalesce($2::bigint, 0) <= p.last_seq AND coalesce($3::bigint, 0) <= p.last_fence
+     AND NOT EXISTS (SELECT FROM restores r WHERE r.pool = $1
+       AND ($2::bigint > r.after_seq AND $2::bigint < r.next_seq OR $3::bigint > r.after_fence AND $3::bigint < r.next_fence))
+     AND coalesce(timestamptz 'epoch' + $4::bigint * interval '1 microsecond', '-infinity') <= p.now
+     AND ($5::uuid IS NULL OR EXISTS (SELECT FROM tokens WHERE pool = $1 AND id = $5)
+       OR EXISTS (SELECT FROM token_events WHERE pool = $1 AND token_id = $5)) AS "isGiven"
+   FROM (${poolsNow('WHERE name = $1')}) p`,
+);
+
+/**
+ * Uses of token $2 with a fence below $4, newest first, $3 at most: the open lease, then those whose end was recorded since
+ * $5.
+ */
+const USES = `
+  SELECT t.user_id, t.fence::double precision AS fence, ${iso('t.last_activated_at')} AS started_at,
+    CASE WHEN NOT (${RUNS}) THEN ${iso('t.expires_at')} END AS ended_at,
+    CASE WHEN NOT (${RUNS}) THEN 'ttl_expired' END AS end_reason, t.key_id
+  FROM here, tokens t WHERE t.pool = $1 AND t.id = $2 AND t.status = 'active' AND t.fence < $4
+  UNION ALL
+  (SELECT user_id, fence::double precision, ${iso('activated_at')}, ${iso('occurred_at')}, reason, key_id
+   FROM token_events
+   WHERE pool = $1 AND token_id = $2 AND event IN ('released', 'expired') AND fence < $4
+     AND recorded_at >= $5::timestamptz
+   ORDER BY token_events.fence DESC LIMIT $3)
+  ORDER BY fence DESC LIMIT $3`;
+
+/** $1 pool, $2 token, $3 page size, $4 below this fence, $5 since. */
+export const HISTORY = named('history', `WITH ${HERE} ${USES}`);
+
+/** $1 pool, $2 token, $3 uses to show, $4 the largest fence there is, $5 since. */
+export const TOKEN_DETAILS = named(
+  'token_details',
+  `WITH ${HERE}, uses AS (${USES})
+   SELECT ${TOKEN_VIEW},
+     CASE WHEN ${RUNS} THEN json_build_object('user_id', t.user_id,
+       'activated_at', ${iso('t.last_activated_at')}, 'expires_at', ${iso('t.expires_at')}) END AS "current_user",
+     (SELECT coalesce(json_agg(uses), '[]') FROM uses) AS history
+   FROM here, tokens t WHERE t.pool = $1 AND t.id = $2`,
+);
+
+/** $1 token, $2 page size, $3 below this seq, $4 since. */
+export const TOKEN_EVENTS = named(
+  'token_events',
+  `SELECT ${EVENT_VIEW}, e.is_followed FROM (${bounded(
+    `SELECT * FROM token_events e WHERE e.token_id = $1 AND e.seq < $3 AND e.recorded_at >= $4::timestamptz
+     ORDER BY e.seq DESC LIMIT $2`,
+    'DESC',
+  )}) e
+   ORDER BY e.seq DESC`,
+);
+
+/** $1 pool, $2 token, $3 fence, $4 lease, $5 the key whose it must be, or null. */
+export const END_OF_LEASE = named(
+  'end_of_lease',
+  `SELECT reason AS end_reason, ${iso('occurred_at')} AS ended_at FROM token_events
+   WHERE pool = $1 AND token_id = $2 AND fence = $3 AND event IN ('released', 'expired') AND lease_id = $4
+     AND ($5::text IS NULL OR key_id = $5)`,
+);

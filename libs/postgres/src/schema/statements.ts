@@ -1,0 +1,46 @@
+// The statements that more than one room asks, and what the service is warned of.
+
+import { named } from '../connection/exchange.js';
+import { BEGINS, CLOCK_BEHIND_SECONDS, bounded, iso, micros } from './fragments.js';
+import { poolsNow } from './pool-clock.js';
+
+/** For so many months after the present one there are partitions, as long as somebody sweeps. */
+const MONTHS_AHEAD = 3;
+
+/**
+ * $1 pool, $2 page size, after seq $3. All columns, as the chain of hashes takes them, with instants as numbers: of a million
+ * rows, dates in words are half the work. The order is that of e.seq, not of the number that leaves: the index has it.
+ */
+export const STORED_EVENTS = named(
+  'stored_events',
+  `SELECT e.seq::double precision AS seq, token_id, event, user_id, fence::double precision AS fence, reason,
+     ${micros('occurred_at')} AS occurred_at, ${micros('recorded_at')} AS recorded_at,
+     ${micros('expires_at')} AS expires_at, pool, id, lease_id, ${micros('activated_at')} AS activated_at, metadata, key_id,
+     actor, request_id, tokens_after, leases_after, encode(hash, 'hex') AS hash
+   FROM (${bounded('SELECT * FROM token_events e WHERE e.pool = $1 AND e.seq > $3 ORDER BY e.seq LIMIT $2')}) e
+   ORDER BY e.seq`,
+);
+
+/** $1 pool. */
+export const FEED_BEGINS = named('feed_begins', `SELECT ${BEGINS} AS seq`);
+
+/** Until when the months have partitions, and whether fewer than two whole ones are left after the present one. */
+export const ROOM = named(
+  'room',
+  `SELECT ${iso('max(ends_at)')} AS until, max(ends_at) < (date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC')
+     + interval '3 months') AT TIME ZONE 'UTC' AS "isLow"
+   FROM event_partitions`,
+);
+
+/** How far the clock is behind the time of the pool that is furthest ahead; 0 when it is behind none. */
+export const CLOCK_BEHIND = named(
+  'clock_behind',
+  `SELECT coalesce(max(${CLOCK_BEHIND_SECONDS}), 0) AS seconds FROM (${poolsNow()}) p`,
+);
+
+/** $1 a pool whose time may be ahead of the clock, or null. Partitions for the months to come; who else makes them just now is waited for. */
+export const MAKE_ROOM = named(
+  'make_room',
+  `SELECT make_event_partitions(interval '${MONTHS_AHEAD} months'
+     + greatest(clock_timestamp(), (SELECT now FROM (${poolsNow('WHERE name = $1')}) p)))`,
+);
