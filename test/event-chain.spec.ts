@@ -43,10 +43,10 @@ afterAll(async () => {
   await database.drop();
 });
 
-const findings = async (pool = 'p'): Promise<string[]> => (await auditPool(service.reader, pool)).findings;
+const findings = async (pool = 'p'): Promise<readonly string[]> => (await auditPool(service.reader, pool)).findings;
 
 /** Everything is as it was afterwards. */
-async function tampered(...statements: string[]): Promise<string[]> {
+async function tampered(...statements: string[]): Promise<readonly string[]> {
   const tables = ['pools', 'token_events_beginning'];
   for (const table of tables) await client.query(`CREATE TABLE kept_${table} AS TABLE ${table}`);
   await client.query('ALTER TABLE token_events_beginning DISABLE TRIGGER ALL');
@@ -158,7 +158,7 @@ describe('a checkpoint', () => {
     const { last_seq: seq, last_hash: hash } = await auditPool(service.reader, 'p');
     return { pool: 'p', seq, hash };
   };
-  const against = async (expected: ChainPoint): Promise<string[]> =>
+  const against = async (expected: ChainPoint): Promise<readonly string[]> =>
     (await auditPool(service.reader, 'p', undefined, expected)).findings;
 
   test('is in the chain as long as only new events follow, and not in a history that was made anew', async () => {
@@ -200,7 +200,7 @@ describe('beside a version without hashes', () => {
     expect(await findings(pool)).toEqual([]);
     await service.service.generate(pool);
     expect(await findings(pool)).toEqual([]);
-    const { last_seq, hashed_seq } = await service.reader.stored(pool);
+    const { last_seq, hashed_seq } = await service.reader.stored(pool, (stored) => stored);
     expect(hashed_seq).toBe(last_seq);
     // From then on they cannot be changed unnoticed either.
     await client.query('ALTER TABLE token_events_beginning DISABLE TRIGGER ALL');

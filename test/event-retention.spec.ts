@@ -79,7 +79,7 @@ const keepFor = async (days: number | null): Promise<boolean> => {
   await seenForDays();
   return keepEventsFor(database.url, days);
 };
-const found = async (reader: TokenReader = service.reader): Promise<string[]> =>
+const found = async (reader: TokenReader = service.reader): Promise<readonly string[]> =>
   (await auditPool(reader, 'p')).findings;
 const begins = (): Promise<number> => service.reader.feedBegins('p');
 

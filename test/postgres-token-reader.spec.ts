@@ -372,5 +372,5 @@ test('an audit ends between two pages when its caller has gone, and takes no pag
   });
   expect(await code(audit)).toBe('unavailable');
   expect(progress).toEqual([1000]);
-  expect(await code(reader.until(gone.signal).stored('long'))).toBe('unavailable');
+  expect(await code(reader.until(gone.signal).stored('long', (stored) => stored))).toBe('unavailable');
 });

@@ -90,13 +90,14 @@ async function audited(reader: PostgresTokenReader, pool: string, expected?: Cha
     expected,
   );
   progress('', false);
-  const { last_seq, tokens, open_leases, findings, is_sound } = report;
+  const { last_seq, tokens, open_leases, findings, finding_count, is_sound } = report;
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   const verdict = is_sound
     ? `✔ every rule was kept, and the tables are what the events say${expected ? '; the checkpoint is in its chain' : ''}`
-    : `✘ ${findings.length} findings`;
+    : `✘ ${finding_count} findings`;
   console.log(`${pool}: ${last_seq} events, ${tokens} tokens, ${open_leases} open leases, ${seconds} s: ${verdict}`);
   for (const finding of findings) console.log(`  ${finding}`);
+  if (finding_count > findings.length) console.log(`  and ${finding_count - findings.length} more`);
   return report;
 }
 

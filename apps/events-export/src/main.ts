@@ -85,11 +85,13 @@ async function isRight(file: string, reader?: PostgresTokenReader): Promise<bool
   });
   const compared = reader && (await compareExport(report, reader));
   const findings = [...report.findings, ...(compared?.findings ?? [])];
+  const more = report.finding_count - report.findings.length;
   const beside =
     compared && (compared.lacking === null ? ', and in the database' : `; not compared: ${compared.lacking}`);
-  const verdict = findings.length > 0 ? `✘ ${findings.length} findings` : `✔ whole${beside ?? ''}`;
+  const verdict = findings.length > 0 ? `✘ ${findings.length + more} findings` : `✔ whole${beside ?? ''}`;
   console.log(`${file}: ${report.events} events of ${report.pool}, up to seq ${report.last_seq}: ${verdict}`);
   for (const finding of findings) console.log(`  ${finding}`);
+  if (more > 0) console.log(`  and ${more} more`);
   return findings.length === 0;
 }
 

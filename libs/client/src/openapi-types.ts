@@ -1230,8 +1230,10 @@ export interface components {
             begins_after: number;
             /** @description Whether nothing was found. */
             is_sound: boolean;
-            /** @description What is wrong, in words. */
+            /** @description What is wrong, in words: the first of it. */
             findings: string[];
+            /** @description How much is wrong, shown in `findings` or not. */
+            finding_count: number;
         };
         /** @enum {string} */
         HealthStatus: "ok";

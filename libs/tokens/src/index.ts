@@ -20,6 +20,7 @@ export { DEFAULT_POOL, ELASTIC_POOL, openPool, type FirstPool } from './commands
 export { Gate } from './feed/gate.js';
 export { CHAIN_BEGINS, nextHash } from './audit/event-chain.js';
 export { checkExport, compareExport, exportLines } from './audit/export.js';
+export { FINDINGS_KEPT } from './audit/findings.js';
 export type { Follower } from './feed/follower.js';
 export type { Holding } from './pool/holdings.js';
 export { fromIso, instantOf, toIso, type Instant } from './kernel/instant.js';
@@ -66,6 +67,7 @@ export {
   type TokenQuery,
   type Whereabouts,
 } from './reading/token-reader.js';
+export { PageSize } from './audit/stored-page.js';
 export type { Lease, Token } from './pool/token.js';
 export {
   detailsFor,

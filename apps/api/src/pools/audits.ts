@@ -29,7 +29,7 @@ export class Audits {
     this.#isUnderWay = true;
     try {
       const report = await auditPool(this.reader.until(gone), poolName, asLongAgain());
-      this.metrics.found(poolName, report.findings.length);
+      this.metrics.found(poolName, report.finding_count);
       return report;
     } finally {
       this.#isUnderWay = false;

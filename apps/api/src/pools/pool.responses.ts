@@ -1,15 +1,16 @@
 // What the routes of pools answer, for the OpenAPI document; the views themselves come as they are from the store.
 
 import { ApiProperty, ApiPropertyOptional, ApiSchema } from '@nestjs/swagger';
-import type {
-  AuditReport,
-  Evict,
-  FeedPage,
-  OnExhausted,
-  PoolKind,
-  PoolView,
-  ReleaseAuthority,
-  RestoreView,
+import {
+  FINDINGS_KEPT,
+  type AuditReport,
+  type Evict,
+  type FeedPage,
+  type OnExhausted,
+  type PoolKind,
+  type PoolView,
+  type ReleaseAuthority,
+  type RestoreView,
 } from '@app/tokens';
 import { TokenEvent } from '../tokens/token.responses.js';
 import { EVICT, ON_EXHAUSTED, POOL_KINDS, RELEASE_AUTHORITIES } from './pool.requests.js';
@@ -165,6 +166,9 @@ export class PoolAudit implements AuditReport {
   @ApiProperty({ description: 'Whether nothing was found.' })
   readonly is_sound: boolean;
 
-  @ApiProperty({ type: [String], description: 'What is wrong, in words.' })
-  readonly findings: string[];
+  @ApiProperty({ type: [String], maxItems: FINDINGS_KEPT, description: 'What is wrong, in words: the first of it.' })
+  readonly findings: readonly string[];
+
+  @ApiProperty({ ...COUNT, description: 'How much is wrong, shown in `findings` or not.' })
+  readonly finding_count: number;
 }

@@ -61,7 +61,7 @@ export class PostgresEventRetention extends EventRetention {
     const [turn] = await ask<{ isHad: boolean }>(SNAPSHOT_TURN, [pool]);
     const begins = turn?.isHad ? await snapshotOf(ask, pool, false) : null;
     if (!turn?.isHad || (begins && begins.seq >= seq)) return turn?.isHad === true;
-    const [stored] = await ask<Omit<StoredPoolView, 'tokens' | 'begins'>>(STORED_POOL, [pool]);
+    const [stored] = await ask<Omit<StoredPoolView, 'begins'>>(STORED_POOL, [pool]);
     if (!stored) throw new Error(`there are events of a pool ${pool}, which is not there`);
     const { parts, ...state } = await fold({ ...stored, begins }, pages(begins?.seq ?? 0));
     let [part, tokens, leases] = [0, 0, 0];

@@ -8,6 +8,7 @@ import {
   positionUnknown,
   seqUnknown,
   SCANNED,
+  PageSize,
   TokenReader,
   fenceOf,
   type EventFilter,
@@ -24,7 +25,7 @@ import {
   type PoolView,
   type RecordedEventView,
   type RestoreView,
-  type SnapshotTokenView,
+  type StoredPoolLook,
   type StoredPoolView,
   type TokenPage,
   type TokenQuery,
@@ -167,24 +168,37 @@ export class PostgresTokenReader extends TokenReader {
     return this.#database.read<LeaseAgesView>(LEASE_AGES, []);
   }
 
-  async stored(poolName: string): Promise<StoredPoolView> {
-    return this.#database.snapshot(async (ask) => {
-      const [pool] = await ask<Omit<StoredPoolView, 'tokens' | 'begins'>>(STORED_POOL, [poolName]);
-      if (!pool) throw notFound(poolName);
-      const snapshot = await snapshotOf(ask, poolName, true);
-      const parts: (readonly SnapshotTokenView[])[] = [];
-      for await (const part of snapshot?.parts ?? []) parts.push(part);
-      const begins = snapshot && { ...snapshot, parts };
-      const tokens: TokenView[] = [];
-      for (;;) {
-        const began = performance.now();
-        const page = await ask<TokenView>(STORED_TOKENS, [poolName, STORED_PAGE, tokens.at(-1)?.id ?? NIL_UUID]);
-        tokens.push(...page);
-        if (page.length < STORED_PAGE) return { ...pool, begins, tokens };
-        // For one caller among many: half of the time is left to those who want tokens.
-        if (this.gone) await sleep(Math.min(performance.now() - began, LONGEST_REST_MS));
-      }
-    });
+  stored<T>(poolName: string, look: (pool: StoredPoolLook) => T | Promise<T>): Promise<T> {
+    return new PageSize(STORED_PAGE).read((most) =>
+      this.#database.snapshot(async (ask) => {
+        const [pool] = await ask<Omit<StoredPoolView, 'begins'>>(STORED_POOL, [poolName]);
+        if (!pool) throw notFound(poolName);
+        const begins = await snapshotOf(ask, poolName, true);
+        const page = async <Row>(statement: Statement, after: Value): Promise<Row[]> => {
+          const began = performance.now();
+          const rows = await ask<Row>(statement, [poolName, most, after]);
+          // For one caller among many: half of the time is left to those who want tokens.
+          if (this.gone) await sleep(Math.min(performance.now() - began, LONGEST_REST_MS));
+          return rows;
+        };
+        async function* tokens(): AsyncGenerator<TokenView[]> {
+          for (let last: TokenView | undefined; ;) {
+            const tokens = await page<TokenView>(STORED_TOKENS, last?.id ?? NIL_UUID);
+            yield tokens;
+            last = tokens.at(-1);
+            if (tokens.length < most || !last) return;
+          }
+        }
+        async function* eventsAfter(seq: number): AsyncGenerator<RecordedEventView[]> {
+          while (seq < pool!.last_seq) {
+            const events = await page<RecordedEventView>(STORED_EVENTS, seq);
+            yield events;
+            seq = events.at(-1)?.seq ?? pool!.last_seq;
+          }
+        }
+        return look({ ...pool, begins, tokens: tokens(), eventsAfter });
+      }),
+    );
   }
 
   storedEvents(poolName: string, after: number, limit: number): Promise<RecordedEventView[]> {

@@ -3,8 +3,10 @@
 import { Auditor } from './auditor.js';
 import { ChainAuditor } from './chain-auditor.js';
 import type { ChainPoint } from './checkpoint.js';
-import { storedPages } from './stored-page.js';
+import { Findings, FINDINGS_KEPT } from './findings.js';
+import { PageSize, storedPages } from './stored-page.js';
 import type { TokenReader } from '../reading/token-reader.js';
+import type { RecordedEventView, StoredPoolLook, StoredPoolView } from '../reading/views.js';
 
 export interface AuditReport {
   readonly pool: string;
@@ -17,45 +19,45 @@ export interface AuditReport {
   /** The hash of the last event, and with it of all before. */
   readonly last_hash: string;
   readonly is_sound: boolean;
-  /** What is wrong, in words; empty when all is well. */
-  readonly findings: string[];
+  /** What is wrong, in words; empty when all is well, and the first thousand when it is more. */
+  readonly findings: readonly string[];
+  /** Of all that is wrong. */
+  readonly finding_count: number;
 }
 
 /** Events read at once. */
 const PAGE = 1000;
 
+/** After each page of events; the next one waits for it. */
+type OnProgress = (events: number, ofEvents: number) => void | Promise<void>;
+
 /**
- * Takes no lock: the tokens are of one snapshot, and the feed up to its seq does not change any more. The first finding is that of the
- * chain of hashes, when there is one.
+ * Takes no lock, and keeps in memory what the feed folds to and a page of each: the tokens are those of one snapshot, which begins when
+ * all but the newest events are folded, and the feed up to its seq does not change any more. The first finding is that of the chain of
+ * hashes, when there is one.
  * @param reader until its caller hangs up, if there is one: the audit ends with it
- * @param onProgress after each page; the next one waits for it
  * @throws DomainError `pool_not_found`, `unavailable`
  */
 export async function auditPool(
   reader: TokenReader,
   poolName: string,
-  onProgress: (events: number, ofEvents: number) => void | Promise<void> = () => undefined,
+  onProgress: OnProgress = () => undefined,
   expected?: ChainPoint,
 ): Promise<AuditReport> {
-  const stored = await reader.stored(poolName);
-  const auditor = await Auditor.of(stored);
-  const chain = new ChainAuditor(stored, expected, stored.begins ?? undefined);
-  const read = storedPages(reader, poolName, stored.last_seq, PAGE);
-  const begins = stored.begins?.seq ?? 0;
-  for (let next = stored.last_seq > begins ? read(begins) : null; next;) {
-    const events = await next;
-    const last = events.at(-1)?.seq ?? stored.last_seq;
-    // The store fetches the next page while this one is looked at.
-    next = last < stored.last_seq ? read(last) : null;
-    for (const event of events) {
-      auditor.add(event);
-      chain.add(event);
-    }
-    // Together: what is read ahead may fail meanwhile.
-    await Promise.all([onProgress(last, stored.last_seq), next]);
-  }
-  // As stored, overdue leases are still open: no lease is over before the first instant.
-  const findings = [...chain.finish(), ...auditor.finish(), ...auditor.compare(stored.tokens, 0)];
+  const audit = await reader.stored(poolName, (stored) => PoolAudit.of(stored, expected));
+  const size = new PageSize(PAGE);
+  let stored: StoredPoolView;
+  let differences: Findings | null;
+  do {
+    await audit.readAhead(reader, poolName, size, onProgress);
+    [stored, differences] = await reader.stored(poolName, async (pool) => [pool, await audit.compare(pool)] as const);
+  } while (differences === null);
+  const { auditor, chain, begins } = audit;
+  const findings = new Findings(FINDINGS_KEPT);
+  chain.finish().forEach((finding) => findings.add(finding));
+  auditor.finish();
+  findings.addAll(auditor.findings);
+  findings.addAll(differences);
   const folded = {
     last_seq: auditor.events,
     last_fence: auditor.fence,
@@ -64,10 +66,10 @@ export async function auditPool(
   };
   for (const [counter, value] of Object.entries(folded)) {
     const isStored = stored[counter as keyof typeof folded];
-    if (isStored !== value) findings.push(`the pool's ${counter} is ${isStored}, the feed says ${value}`);
+    if (isStored !== value) findings.add(`the pool's ${counter} is ${isStored}, the feed says ${value}`);
   }
   // Events that were still to be read may have been dropped meanwhile.
-  if (findings.length > 0 && (await reader.feedBegins(poolName)) > begins) {
+  if (findings.count > 0 && (await reader.feedBegins(poolName)) > begins) {
     return auditPool(reader, poolName, onProgress, expected);
   }
   return {
@@ -77,7 +79,76 @@ export async function auditPool(
     tokens: auditor.tokens,
     open_leases: auditor.openLeases,
     last_hash: chain.hash,
-    is_sound: findings.length === 0,
-    findings,
+    is_sound: findings.count === 0,
+    findings: findings.kept,
+    finding_count: findings.count,
   };
+}
+
+/** The fold of a pool's events, and how far it goes. */
+class PoolAudit {
+  readonly begins: number;
+  /** Up to which seq the events are to be read before the tokens are looked at. */
+  #last: number;
+  /** Up to which they are. */
+  #reached: number;
+  /** How many there were to be read the last time. */
+  #before = Infinity;
+
+  private constructor(
+    { last_seq, begins }: StoredPoolView,
+    readonly auditor: Auditor,
+    readonly chain: ChainAuditor,
+  ) {
+    this.begins = begins?.seq ?? 0;
+    this.#reached = this.begins;
+    this.#last = last_seq;
+  }
+
+  static async of(stored: StoredPoolView, expected?: ChainPoint): Promise<PoolAudit> {
+    const auditor = await Auditor.of(stored, new Findings(FINDINGS_KEPT));
+    return new PoolAudit(stored, auditor, new ChainAuditor(stored, expected, stored.begins ?? undefined));
+  }
+
+  async readAhead(reader: TokenReader, poolName: string, size: PageSize, onProgress: OnProgress): Promise<void> {
+    const last = this.#last;
+    const read = storedPages(reader, poolName, last, size);
+    this.#before = last - this.#reached;
+    for (let next = last > this.#reached ? read(this.#reached) : null; next;) {
+      const events = await next;
+      const after = events.at(-1)?.seq ?? last;
+      // The store fetches the next page while this one is looked at.
+      next = after < last ? read(after) : null;
+      this.#add(events, after);
+      // Together: what is read ahead may fail meanwhile.
+      await Promise.all([onProgress(after, last), next]);
+    }
+  }
+
+  /**
+   * What the fold and the stored tokens differ in; null when the pool was in use and there is much to be read first. But only while
+   * it gets less: the audit of a pool that is written faster than it can be read ends, too.
+   */
+  async compare(stored: StoredPoolLook): Promise<Findings | null> {
+    this.auditor.goOn(stored);
+    this.chain.goOn(stored);
+    this.#last = stored.last_seq;
+    const left = this.#last - this.#reached;
+    if (left > PAGE && left < this.#before / 2) return null;
+    for await (const events of stored.eventsAfter(this.#reached)) {
+      this.#add(events, events.at(-1)?.seq ?? this.#last);
+    }
+    // As stored, overdue leases are still open: no lease is over before the first instant.
+    const comparison = this.auditor.comparison(0, new Findings(FINDINGS_KEPT));
+    for await (const tokens of stored.tokens) comparison.add(tokens);
+    return comparison.finish();
+  }
+
+  #add(events: readonly RecordedEventView[], reached: number): void {
+    for (const event of events) {
+      this.auditor.add(event);
+      this.chain.add(event);
+    }
+    this.#reached = reached;
+  }
 }

@@ -285,6 +285,16 @@ describe('a feed and the tokens as shown', () => {
     expect(compared(shown)).toEqual([]);
   });
 
+  test('can be compared again, and a page at a time', () => {
+    const auditor = audited(feed);
+    for (let time = 0; time < 2; time++) {
+      const comparison = auditor.comparison(end);
+      for (const token of shown) comparison.add([token]);
+      expect(comparison.finish().kept).toEqual([]);
+      expect(auditor.compare(shown.slice(1), end)).toEqual([`token ${shown[0]!.id} is in the feed, but not shown`]);
+    }
+  });
+
   test('agree only as of the instant at which they were shown', () => {
     expect(audited(feed).compare(shown, instant(76))).toContain(
       `token ${shown[1]!.id}: status is shown as available, the feed says active`,

@@ -1,6 +1,8 @@
 // Reads a pool's feed from its first event, or from a snapshot on, and checks every promise that is made about it, one event at a time.
 // The rules are the service's invariants; it shares no code with the aggregate that is to keep them.
 
+import { Comparison, type FoldedToken, type OpenLease } from './comparison.js';
+import { Findings } from './findings.js';
 import { fromIso, toIso, type Instant } from '../kernel/instant.js';
 import { HeldByUser } from './held-by-user.js';
 import { isEviction } from '../pool/token-event.js';
@@ -23,20 +25,6 @@ const REASONS: Record<EventView['event'], readonly EventView['reason'][]> = {
   deleted: ['idle_ttl', 'deleted_by_client'],
 };
 
-interface OpenLease {
-  readonly tokenId: string;
-  readonly userId: string;
-  readonly fence: number;
-  readonly expiresAt: Instant;
-}
-
-interface FoldedToken {
-  readonly id: string;
-  lease: OpenLease | null;
-  lastActivatedAt: Instant | null;
-  lastEndAt: Instant;
-}
-
 /** An event that was shown, as the auditor takes it. */
 export const asStored = (event: EventView): StoredEventView => ({
   ...event,
@@ -46,9 +34,6 @@ export const asStored = (event: EventView): StoredEventView => ({
 });
 
 export class Auditor {
-  /** What is wrong, in words, each with the seq at which it shows. */
-  readonly findings: string[] = [];
-
   readonly #tokens = new Map<string, FoldedToken>();
   /** By fence, so in the order of granting. */
   readonly #open = new Map<number, OpenLease>();
@@ -64,35 +49,48 @@ export class Auditor {
   #previous: StoredEventView | null = null;
 
   /** By the seq after which each is. Of several without an event between them the last one says how it goes on. */
-  readonly #restores: Map<number, RestoreView>;
+  readonly #restores = new Map<number, RestoreView>();
 
   /**
    * @param size the most tokens the pool may ever have had
    * @param restores the jumps of its numbers that are written down, oldest first; every other one is a finding
    * @param begins what the events folded to that are not there any more, but for its tokens
+   * @param findings what is wrong, in words, each with the seq at which it shows
    */
   constructor(
-    private readonly size: number,
+    private size: number,
     restores: readonly RestoreView[] = [],
     begins: Omit<SnapshotView, 'parts'> | null = null,
+    readonly findings = new Findings(),
   ) {
-    const later = restores.filter(({ after_seq }) => after_seq >= (begins?.seq ?? 0));
-    this.#restores = new Map(later.map((restore) => [restore.after_seq, restore]));
-    if (!begins) return;
-    this.#seq = begins.seq;
-    this.#recordedAt = begins.recorded_at;
-    this.#fence = begins.last_fence;
-    this.#lastEvictionAt = begins.last_eviction_at ?? -Infinity;
+    if (begins) {
+      this.#seq = begins.seq;
+      this.#recordedAt = begins.recorded_at;
+      this.#fence = begins.last_fence;
+      this.#lastEvictionAt = begins.last_eviction_at ?? -Infinity;
+    }
+    this.goOn({ size, restores });
   }
 
   /** Of a pool as it is stored. Where it begins with a snapshot of a million tokens, others have their turn in between. */
-  static async of({ size, restores, begins }: Pick<StoredPoolView, 'size' | 'restores' | 'begins'>): Promise<Auditor> {
-    const auditor = new Auditor(size, restores, begins);
+  static async of(
+    { size, restores, begins }: Pick<StoredPoolView, 'size' | 'restores' | 'begins'>,
+    findings?: Findings,
+  ): Promise<Auditor> {
+    const auditor = new Auditor(size, restores, begins, findings);
     for await (const part of begins?.parts ?? []) {
       for (const token of part) auditor.#recall(token);
       await new Promise(setImmediate);
     }
     return auditor;
+  }
+
+  /** What the pool's row says by now, before the events since then are added. */
+  goOn({ size, restores }: Pick<StoredPoolView, 'size' | 'restores'>): void {
+    this.size = size;
+    for (const restore of restores) {
+      if (restore.after_seq >= this.#seq) this.#restores.set(restore.after_seq, restore);
+    }
   }
 
   /** The fence of the latest grant. */
@@ -164,28 +162,14 @@ export class Auditor {
    * then is shown as available, whether or not its end is recorded.
    */
   compare(shown: readonly TokenView[], asOf: Instant): string[] {
-    const differences: string[] = [];
-    const missing = new Set(this.#tokens.keys());
-    for (const view of shown) {
-      const token = this.#tokens.get(view.id);
-      if (!missing.delete(view.id) && token) differences.push(`token ${view.id} is shown twice`);
-      const lease = token?.lease && token.lease.expiresAt > asOf ? token.lease : null;
-      const folded = token && {
-        status: lease ? 'active' : 'available',
-        active_user_id: lease?.userId ?? null,
-        fence: lease?.fence ?? null,
-        expires_at: lease && toIso(lease.expiresAt),
-        last_activated_at: token.lastActivatedAt === null ? null : toIso(token.lastActivatedAt),
-      };
-      if (!folded) differences.push(`token ${view.id} is shown, but was never generated or is deleted`);
-      for (const [field, value] of Object.entries(folded ?? {})) {
-        const isShown = view[field as keyof TokenView];
-        if (isShown !== value)
-          differences.push(`token ${view.id}: ${field} is shown as ${isShown}, the feed says ${value}`);
-      }
-    }
-    for (const id of missing) differences.push(`token ${id} is in the feed, but not shown`);
-    return differences;
+    const comparison = this.comparison(asOf);
+    comparison.add(shown);
+    return comparison.finish().kept;
+  }
+
+  /** The same, a page at a time; the feed must not go on meanwhile. */
+  comparison(asOf: Instant, findings = new Findings()): Comparison {
+    return new Comparison(this.#tokens, asOf, findings);
   }
 
   /** To be called after the last event. */
@@ -194,12 +178,12 @@ export class Auditor {
     this.#expectEvictionServed(null);
     this.#passRestore();
     for (const seq of this.#restores.keys()) this.#find(null, `a restore after seq ${seq}, where there is no event`);
-    return this.findings;
+    return this.findings.kept;
   }
 
   #recall({ id, last_activated_at, last_end_at, lease: of }: SnapshotTokenView): void {
     const lease = of && { tokenId: id, userId: of.user_id, fence: of.fence, expiresAt: of.expires_at };
-    this.#tokens.set(id, { id, lease, lastActivatedAt: last_activated_at, lastEndAt: last_end_at });
+    this.#tokens.set(id, { id, lease, lastActivatedAt: last_activated_at, lastEndAt: last_end_at, comparedIn: 0 });
     if (lease) this.#open.set(lease.fence, lease);
   }
 
@@ -230,7 +214,7 @@ export class Auditor {
   #generated(event: StoredEventView, token: FoldedToken | undefined): void {
     this.#expect(!token, event, 'generates a token that exists');
     const id = event.token_id;
-    this.#tokens.set(id, { id, lease: null, lastActivatedAt: null, lastEndAt: 0 });
+    this.#tokens.set(id, { id, lease: null, lastActivatedAt: null, lastEndAt: 0, comparedIn: 0 });
     this.#expect(this.#tokens.size <= this.size, event, `makes more than ${this.size} tokens`);
   }
 
@@ -345,6 +329,6 @@ export class Auditor {
   }
 
   #find(event: StoredEventView | null, what: string): void {
-    this.findings.push(event ? `seq ${event.seq} (${event.event} ${event.token_id}): ${what}` : what);
+    this.findings.add(event ? `seq ${event.seq} (${event.event} ${event.token_id}): ${what}` : what);
   }
 }

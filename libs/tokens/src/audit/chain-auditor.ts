@@ -18,7 +18,7 @@ export class ChainAuditor {
    * @param begins the last event that is not there any more
    */
   constructor(
-    private readonly head: ChainHead,
+    private head: ChainHead,
     private readonly expected?: ChainPoint,
     private readonly begins: Omit<ChainPoint, 'pool'> = { seq: 0, hash: CHAIN_BEGINS },
   ) {
@@ -30,6 +30,17 @@ export class ChainAuditor {
   /** The hash after the last event that was added. */
   get hash(): string {
     return this.#hash;
+  }
+
+  /** What the pool's row says by now, before the events since then are added: its chain only grows. */
+  goOn(head: ChainHead): void {
+    const before = this.head;
+    this.head = head;
+    if (
+      head.hashed_seq === before.hashed_seq ? head.last_hash !== before.last_hash : head.hashed_seq <= this.#reaches
+    ) {
+      this.#find(`seq ${head.hashed_seq}: the pool's chain of hashes was set back to it while it was read`);
+    }
   }
 
   /** The next event of the feed. */

@@ -20,10 +20,7 @@ export abstract class EventRetention {
   abstract snapshot(
     pool: string,
     seq: number,
-    fold: (
-      stored: Omit<StoredPoolView, 'tokens'>,
-      pages: AsyncIterable<readonly RecordedEventView[]>,
-    ) => Promise<SnapshotView>,
+    fold: (stored: StoredPoolView, pages: AsyncIterable<readonly RecordedEventView[]>) => Promise<SnapshotView>,
   ): Promise<boolean>;
 
   /**
@@ -66,7 +63,7 @@ const fold: Parameters<EventRetention['snapshot']>[2] = async (stored, pages) =>
       chain.add(event);
     }
     pool = page[0]?.pool ?? pool;
-    const [finding] = [...chain.findings, ...auditor.findings];
+    const [finding] = [...chain.findings, ...auditor.findings.kept];
     if (finding !== undefined) throw new Error(`nothing is dropped: in pool ${pool} the audit found ${finding}`);
   }
   return { ...auditor.state, hash: chain.hash, parts: auditor.tokensBy(PART) };

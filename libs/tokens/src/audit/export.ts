@@ -4,7 +4,8 @@
 import { ChainAuditor } from './chain-auditor.js';
 import type { ChainPoint } from './checkpoint.js';
 import { CHAIN_BEGINS, nextHash } from './event-chain.js';
-import { storedPages } from './stored-page.js';
+import { Findings, FINDINGS_KEPT } from './findings.js';
+import { PageSize, storedPages } from './stored-page.js';
 import type { TokenReader } from '../reading/token-reader.js';
 import type { RecordedEventView, RestoreView } from '../reading/views.js';
 
@@ -39,7 +40,7 @@ export async function* exportLines(
   pool: string,
   onProgress: (events: number, ofEvents: number) => void = () => undefined,
 ): AsyncGenerator<string> {
-  const { last_seq, chained_after, restores, begins } = await reader.stored(pool);
+  const { last_seq, chained_after, restores, begins } = await reader.stored(pool, (stored) => stored);
   const head: ExportHead = {
     token_pool_export: 1,
     pool,
@@ -49,7 +50,7 @@ export async function* exportLines(
   };
   yield line(head);
   let [after, events, hash] = [begins?.seq ?? 0, 0, begins?.hash ?? CHAIN_BEGINS];
-  const read = storedPages(reader, pool, last_seq, PAGE);
+  const read = storedPages(reader, pool, last_seq, new PageSize(PAGE));
   while (after < last_seq) {
     const page = await read(after);
     for (const event of page) if (event.seq > chained_after) hash = nextHash(hash, event);
@@ -67,8 +68,10 @@ export interface ExportReport extends ExportEnd {
   readonly chained_after: number;
   /** The last event that carries a hash: those after it are of a version before. Without one, where the file begins. */
   readonly anchor: Omit<ChainPoint, 'pool'>;
-  /** What is wrong with the file, in words; empty when all is well. */
+  /** What is wrong with the file, in words; empty when all is well, and the first thousand when it is more. */
   readonly findings: readonly string[];
+  /** Of all that is wrong. */
+  readonly finding_count: number;
 }
 
 /** Checks a file against itself: numbers, hashes, counts. @throws Error when it is no export */
@@ -78,7 +81,7 @@ export async function checkExport(lines: AsyncIterable<string>): Promise<ExportR
   let chain: ChainAuditor | undefined;
   let [events, last] = [0, 0];
   let anchor: ExportReport['anchor'] = { seq: 0, hash: CHAIN_BEGINS };
-  const findings: string[] = [];
+  const findings = new Findings(FINDINGS_KEPT);
   for await (const text of lines) {
     const entry = parsed(text);
     if (!head) {
@@ -92,29 +95,39 @@ export async function checkExport(lines: AsyncIterable<string>): Promise<ExportR
       anchor = head.begins ?? anchor;
       last = anchor.seq;
     } else if (end) {
-      findings.push('there are lines after the last one');
+      findings.add('there are lines after the last one');
     } else if ('events' in entry) {
       end = entry as ExportEnd;
     } else {
       const event = entry as RecordedEventView;
       const jump = head.restores.find(({ next_seq }) => next_seq === event.seq);
-      if (event.seq !== last + 1 && jump?.after_seq !== last) findings.push(`seq ${event.seq} follows ${last}`);
-      if (event.pool !== head.pool) findings.push(`seq ${event.seq} is of pool ${event.pool}`);
+      if (event.seq !== last + 1 && jump?.after_seq !== last) findings.add(`seq ${event.seq} follows ${last}`);
+      if (event.pool !== head.pool) findings.add(`seq ${event.seq} is of pool ${event.pool}`);
       chain!.add(event);
       if (event.hash !== null) anchor = { seq: event.seq, hash: event.hash };
       [events, last] = [events + 1, event.seq];
     }
   }
   if (!head || !chain) throw new Error('the file is empty');
-  findings.push(...chain.finish());
-  if (!end) findings.push(`the file ends after seq ${last}: it is not whole`);
+  chain.finish().forEach((finding) => findings.add(finding));
+  if (!end) findings.add(`the file ends after seq ${last}: it is not whole`);
   else if (end.events !== events || end.last_seq !== last || end.last_hash !== chain.hash) {
-    findings.push(
+    findings.add(
       `there are ${events} events up to seq ${last}, and their hash or number is not what the last line says`,
     );
   }
   const { pool, chained_after } = head;
-  return { pool, chained_after, anchor, events, last_seq: last, last_hash: chain.hash, findings };
+  const { kept, count } = findings;
+  return {
+    pool,
+    chained_after,
+    anchor,
+    events,
+    last_seq: last,
+    last_hash: chain.hash,
+    findings: kept,
+    finding_count: count,
+  };
 }
 
 export interface ExportComparison {
@@ -138,7 +151,7 @@ export async function compareExport(
   }
   let last = Math.max(begins, anchor.seq - 1, Math.min(chained_after, last_seq) - 1);
   let { hash } = anchor;
-  const read = storedPages(reader, pool, last_seq, PAGE);
+  const read = storedPages(reader, pool, last_seq, new PageSize(PAGE));
   while (last < last_seq) {
     const events = await read(last);
     for (const event of events) {

@@ -4,29 +4,38 @@ import { DomainError } from '../kernel/domain-error.js';
 import type { TokenReader } from '../reading/token-reader.js';
 import type { RecordedEventView } from '../reading/views.js';
 
-/** A page that did not come in time is asked for anew with so many times fewer events. */
+/** A page that did not come in time is asked for anew with so many times fewer rows. */
 const FEWER = 8;
 
+/** How many rows are asked for at once: so many at most, and fewer from then on when they did not come in time. */
+export class PageSize {
+  constructor(private most: number) {}
+
+  async read<T>(ask: (most: number) => Promise<T>): Promise<T> {
+    for (;;) {
+      const asked = this.most;
+      try {
+        return await ask(asked);
+      } catch (error) {
+        if (!(error instanceof DomainError) || error.code !== 'unavailable' || asked === 1) throw error;
+        this.most = Math.ceil(asked / FEWER);
+      }
+    }
+  }
+}
+
 /**
- * Reads the events after a seq, up to `last`: so many at most, and fewer from then on when a page did not come in time. Where
- * numbers jump over a gap, so many events would reach beyond `last`.
+ * Reads the events after a seq, up to `last`, as many as the size of the page says. Where numbers jump over a gap, so many events would
+ * reach beyond `last`.
  */
 export function storedPages(
   reader: TokenReader,
   pool: string,
   last: number,
-  most: number,
+  size: PageSize,
 ): (after: number) => Promise<readonly RecordedEventView[]> {
   return async (after) => {
-    for (;;) {
-      const asked = most;
-      try {
-        const events = await reader.storedEvents(pool, after, Math.min(asked, last - after));
-        return events.filter(({ seq }) => seq <= last);
-      } catch (error) {
-        if (!(error instanceof DomainError) || error.code !== 'unavailable' || asked === 1) throw error;
-        most = Math.ceil(asked / FEWER);
-      }
-    }
+    const events = await size.read((most) => reader.storedEvents(pool, after, Math.min(most, last - after)));
+    return events.filter(({ seq }) => seq <= last);
   };
 }

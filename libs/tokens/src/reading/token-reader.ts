@@ -14,7 +14,7 @@ import type {
   OwnedUse,
   PoolView,
   RecordedEventView,
-  StoredPoolView,
+  StoredPoolLook,
   TokenPage,
 } from './views.js';
 
@@ -104,8 +104,12 @@ export abstract class TokenReader {
   /** Of all pools. */
   abstract leaseAges(): Promise<LeaseAgesView[]>;
 
-  /** A pool as it is written down, overdue leases still open, in one snapshot. @throws DomainError `pool_not_found` */
-  abstract stored(poolName: string): Promise<StoredPoolView>;
+  /**
+   * Lets a function look at a pool as it is written down, overdue leases still open, in one snapshot, which holds up nobody. Where the
+   * snapshot is lost, it looks again from the beginning.
+   * @throws DomainError `pool_not_found`, and what the function throws
+   */
+  abstract stored<T>(poolName: string, look: (pool: StoredPoolLook) => T | Promise<T>): Promise<T>;
 
   /** Events after a seq, oldest first; none of a pool that does not exist. */
   abstract storedEvents(poolName: string, after: number, limit: number): Promise<RecordedEventView[]>;

@@ -197,7 +197,14 @@ export interface StoredPoolView {
   readonly restores: readonly RestoreView[];
   /** What is left of the events that were dropped; null: none were. */
   readonly begins: SnapshotView | null;
-  readonly tokens: readonly TokenView[];
+}
+
+/** The same with all that belongs to it, to be read once and while it is looked at. */
+export interface StoredPoolLook extends StoredPoolView {
+  /** By id, some hundreds at a time. */
+  readonly tokens: AsyncIterable<readonly TokenView[]>;
+  /** Those after a seq up to `last_seq`, oldest first, some hundreds at a time. */
+  eventsAfter(seq: number): AsyncIterable<readonly RecordedEventView[]>;
 }
 
 /** For the audit: the fold of a pool's events up to one of them, from which it goes on when they are not there any more. */
