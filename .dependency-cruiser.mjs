@@ -1,4 +1,4 @@
-// The arrows of the house (README, "The house"): apps/api → libs/tokens ← libs/postgres. `npm run boundaries`
+// The arrows of the architecture (README, "Architecture"): apps/api → libs/tokens ← libs/postgres. `npm run boundaries`
 // checks them; test/architecture.spec.ts plants a sin against each rule and sees exactly that rule fire.
 
 const SPEC = '\\.spec\\.ts$';

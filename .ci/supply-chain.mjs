@@ -6,6 +6,7 @@ import { json, licenceOf, nameOf, placeOf, shippedPackages } from './shipped-pac
 
 const folder = process.argv[2] ?? '.';
 const MOST_DEPENDENCIES = 15;
+const REASONS = 'docs/dependencies.md';
 /** Of what is shipped: each lets everybody use, change and pass on, and asks for no more than its notice. */
 const LICENCES = ['0BSD', 'Apache-2.0', 'BSD-2-Clause', 'BSD-3-Clause', 'ISC', 'MIT', 'Python-2.0', 'Unlicense'];
 
@@ -66,13 +67,13 @@ function ofLicences() {
   });
 }
 
-/** README's table has each direct dependency, and each with a reason. */
+/** The table of docs/dependencies.md has each direct dependency, and each with a reason. */
 function ofReasons() {
   const { dependencies } = json(folder, 'package.json');
-  const section = readFileSync(join(folder, 'README.md'), 'utf8')
-    .split(/^### /m)
+  const section = readFileSync(join(folder, REASONS), 'utf8')
+    .split(/^## /m)
     .find((text) => text.startsWith('Run-time dependencies\n'));
-  if (!section) return ['README.md has no section "### Run-time dependencies"'];
+  if (!section) return [`${REASONS} has no section "## Run-time dependencies"`];
   const rows = Array.from(section.matchAll(/^\| `([^`]+)` +\| *(.*?) *\|$/gm), ([, name, reason]) => [name, reason]);
   const reasons = new Map(rows);
   const names = Object.keys(dependencies);
@@ -80,9 +81,11 @@ function ofReasons() {
     ...(names.length > MOST_DEPENDENCIES
       ? [`${names.length} run-time dependencies, and at most ${MOST_DEPENDENCIES} may be`]
       : []),
-    ...names.filter((name) => !reasons.get(name)).map((name) => `README.md gives no reason for the dependency ${name}`),
+    ...names
+      .filter((name) => !reasons.get(name))
+      .map((name) => `${REASONS} gives no reason for the dependency ${name}`),
     ...[...reasons.keys()]
       .filter((name) => !names.includes(name))
-      .map((name) => `README.md gives a reason for ${name}, which is no dependency`),
+      .map((name) => `${REASONS} gives a reason for ${name}, which is no dependency`),
   ];
 }

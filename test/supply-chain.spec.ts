@@ -11,7 +11,7 @@ const ROOT = join(__dirname, '..');
 const FILES = [
   'package.json',
   'package-lock.json',
-  'README.md',
+  'docs/dependencies.md',
   'test/clients/package.json',
   'test/clients/package-lock.json',
   '.ci/weaknesses.json',
@@ -93,8 +93,8 @@ describe('the check of lock files, scripts, licences and reasons', () => {
         '.: typeorm is wanted as ^1.1.1: name one version',
         'node_modules/qs is shipped under AGPL-3.0, which is not on the list',
         'node_modules/preact is shipped under no licence, which is not on the list',
-        'README.md gives a reason for rxjs, which is no dependency',
-        ...STRANGERS.map((name) => `README.md gives no reason for the dependency ${name}`),
+        'docs/dependencies.md gives a reason for rxjs, which is no dependency',
+        ...STRANGERS.map((name) => `docs/dependencies.md gives no reason for the dependency ${name}`),
         'Too many run-time dependencies, and at most 15 may be',
       ].sort(),
     );

@@ -56,7 +56,7 @@ for (const [name, command] of Object.entries(GENERATORS)) await step(`${name} ma
 await step('all clients compile strictly', () => run(['tsc', '-p', '.']));
 
 await withService(async (url) => {
-  await step('the first session of the README, by the collection', () => runSession(url));
+  await step('the session of the tutorial, by the collection', () => runSession(url));
   const { EXPECTED } = await import('./generated/js/scenarios/story.js');
   for (const name of SCENARIOS) {
     const { play } = await import(`./generated/js/scenarios/${name}.js`);

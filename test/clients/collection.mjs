@@ -1,5 +1,5 @@
 // The collection for Postman and Bruno: every operation of openapi.json, put over by Postman's own library, and before
-// them the README's first session. `npm run collection` writes it, `npm run clients:check` compares and plays it.
+// them the session of docs/tutorial.md. `npm run collection` writes it, `npm run clients:check` compares and plays it.
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,11 +7,11 @@ import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import newman from 'newman';
 import { convertV2 } from 'openapi-to-postmanv2';
-import { firstSession } from './session.mjs';
+import { tutorialSession } from './session.mjs';
 
 const DOCUMENT = join(import.meta.dirname, '../../openapi.json');
 const COLLECTION = join(import.meta.dirname, '../../docs/token-pool.postman_collection.json');
-const SESSION = 'A first session';
+const SESSION = 'The tutorial';
 
 const VARIABLES = {
   baseUrl: 'http://127.0.0.1:4000',
@@ -48,8 +48,8 @@ async function makeCollection() {
   const folders = data.item.map((folder) => ({ ...folder, item: folder.item.map(steady) }));
   const session = {
     name: SESSION,
-    description: 'That of the README. Play it from top to bottom.',
-    item: firstSession(),
+    description: 'The session of docs/tutorial.md. Play it from top to bottom on a fresh service.',
+    item: tutorialSession(),
   };
   return {
     info: { name: data.info.name, description: data.info.description, schema: data.info.schema },
@@ -86,7 +86,7 @@ function steadyBody(body) {
 
 const textOf = (collection) => `${JSON.stringify(collection, null, 2)}\n`;
 
-/** @throws AssertionError when the committed one is not that of the document and the README */
+/** @throws AssertionError when the committed one is not that of the document and the tutorial */
 export async function collectionMustBeCurrent() {
   const isCurrent = readFileSync(COLLECTION, 'utf8') === textOf(await makeCollection());
   assert.ok(isCurrent, `${COLLECTION} is not up to date: \`npm run collection\` writes it`);

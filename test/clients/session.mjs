@@ -1,17 +1,17 @@
-// The README's first session as requests to click, one after the other. Its commands are read, not copied: a test runs
-// them as they stand there.
+// The session of docs/tutorial.md as requests to click, one after the other. Its commands are read, not copied: a test
+// runs them as they stand there.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const README = join(import.meta.dirname, '../../README.md');
+const TUTORIAL = join(import.meta.dirname, '../../docs/tutorial.md');
 const SERVICE = /^(http:\/\/)?localhost:4000/;
-const BLOCK = /([^\n]*)\n\n```console\n([\s\S]*?)```/g;
+const BLOCK = /((?:[^\n]+\n)+)\n```console\n([\s\S]*?)```/g;
 
 /** As items of a Postman collection, which look at the status that is printed, and keep what later ones need. */
-export function firstSession() {
-  const [, session] = readFileSync(README, 'utf8').split(/^## A first session$/m);
-  const [chapter] = session.split(/^## /m);
-  return [...chapter.matchAll(BLOCK)].flatMap(([, prose, block]) => itemsOf(block, prose));
+export function tutorialSession() {
+  return [...readFileSync(TUTORIAL, 'utf8').matchAll(BLOCK)].flatMap(([, prose, block]) =>
+    itemsOf(block, prose.trim().replaceAll('\n', ' ')),
+  );
 }
 
 function itemsOf(block, prose) {

@@ -17,7 +17,7 @@ export interface TestApp {
   close(): Promise<void>;
 }
 
-/** @param env the variables of README's table; without them nothing is swept, and nothing is logged */
+/** @param env the variables of docs/configuration.md; without them nothing is swept, and nothing is logged */
 export async function startApp(
   env: Readonly<Record<string, string>> = {},
   logger: Logger = pino({ level: 'silent' }),

@@ -1,4 +1,4 @@
-// The configuration: read from the environment once, checked, and frozen. README's table is this one.
+// The configuration: read from the environment once, checked, and frozen. docs/configuration.md lists all variables.
 
 import { isIP } from 'node:net';
 import { MAX_POOL_SIZE, MAX_TTL_SECONDS } from '@app/tokens';
@@ -77,7 +77,7 @@ const RATE_LIMIT_OF_KEYS = 1000;
 /** Two years. */
 const MAX_HSTS_SECONDS = 63_072_000;
 
-const VARIABLES = {
+export const VARIABLES = {
   PORT: whole(4000, 0, 65_535),
   HOST: {
     fallback: '127.0.0.1',

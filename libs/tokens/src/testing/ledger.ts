@@ -1,5 +1,6 @@
-// Keeps the books of a pool from its events alone and cries out at the first broken invariant (the README's list,
-// by number). Written a second time on purpose: it shares no code with the aggregate, nor with the Auditor.
+// Keeps the books of a pool from its events alone and cries out at the first broken invariant
+// (docs/invariants.md, by number). Written a second time on purpose: it shares no code with the aggregate, nor with the
+// Auditor.
 
 import { isDeepStrictEqual } from 'node:util';
 import type { Instant } from '../kernel/instant.js';
