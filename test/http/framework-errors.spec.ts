@@ -1,9 +1,11 @@
 // What goes wrong before a route is reached: in Node, in Express, in the body. A problem document all the same.
 
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { startApp, type TestApp } from '../support/app.js';
 import { mustBeDocumented, mustBeProblem } from '../support/documented.js';
+import { until } from '../support/waiting.js';
 import { clientOf, expectProblem, type Answer, type Ask } from './client.js';
 
 let app: TestApp;
@@ -162,4 +164,26 @@ test('a client that goes away amid its body leaves the service as it was', async
   socket.resetAndDestroy();
   await once(socket, 'close');
   expect((await ask('GET', '/health/ready')).status).toBe(200);
+});
+
+test('a connection whose request does not end is told so and closed, also where its other end stays open', async () => {
+  const accepted: Socket[] = [];
+  const accept = (message: unknown): unknown => accepted.push((message as { socket: Socket }).socket);
+  subscribe('net.server.socket', accept);
+  const head = 'POST /api/tokens/allocate HTTP/1.1\r\nhost: 127.0.0.1\r\n';
+  const callers = ['', head, `${head}content-type: application/json\r\ncontent-length: 9\r\n\r\n{`].map((sent) => {
+    const socket = connect({ port: app.port, host: '127.0.0.1', allowHalfOpen: true });
+    socket.write(sent);
+    return socket;
+  });
+  try {
+    const answers = callers.map(async (socket) => String(((await once(socket, 'data')) as [Buffer])[0]));
+    await until(() => accepted.length === callers.length);
+    const closed = accepted.map((socket) => once(socket, 'close'));
+    for (const answer of await Promise.all(answers)) expect(answer).toMatch(/^HTTP\/1.1 408 [^]*"request_timeout"/);
+    await Promise.all(closed);
+  } finally {
+    unsubscribe('net.server.socket', accept);
+    for (const socket of callers) socket.destroy();
+  }
 });

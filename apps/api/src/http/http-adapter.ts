@@ -20,6 +20,9 @@ const LIMITS = {
   requireHostHeader: false,
 };
 
+/** How long a caller who is refused has to read why, before the connection is closed on both sides. */
+const LAST_WORD_MS = 1_000;
+
 /** How long a stopping server still serves what comes on open connections: their clients do not know yet. */
 const GRACE_MS = 300;
 /** When it hangs up on everybody. */
@@ -144,6 +147,8 @@ export class HttpAdapter extends ExpressAdapter {
       ...this.headersFor(origin).map((header) => header.join(': ')),
     ];
     socket.end(`${head.join('\r\n')}\r\n\r\n${json}`);
+    // Nothing of Node watches this connection any more: a caller who does not hang up in turn would keep it for ever.
+    setTimeout(() => socket.destroy(), LAST_WORD_MS).unref();
   }
 
   #methodsOf(path: string): string[] {
