@@ -1,8 +1,10 @@
 // Faults of the database that are nobody's bug: 503 with what is known, not ready, and well again by itself.
 
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { startApp, startAppOn, type TestApp } from '../support/app.js';
-import { clientOf, expectProblem, type Ask } from './client.js';
+import { clientOf, expectProblem, type Answer, type Ask } from './client.js';
 
 let app: TestApp;
 let ask: Ask;
@@ -29,6 +31,21 @@ async function set(setting: string): Promise<void> {
     `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
      WHERE application_name = 'token-pool' AND datname = current_database()`,
   );
+}
+
+const expectUnavailable = (answer: Answer, detail: string): void => {
+  expectProblem(answer, 503, 'unavailable');
+  expect(answer.body.detail).toBe(detail);
+  expect(answer.headers.get('retry-after')).toBe('1');
+};
+
+/** What is known of it is kept for a second. */
+async function readiness(ask: Ask, status: number): Promise<Answer> {
+  for (;;) {
+    const answer = await ask('GET', '/health/ready');
+    if (answer.status === status) return answer;
+    await sleep(50);
+  }
 }
 
 test('read-only: reads go on, what would change something is 503, and the service is not ready', async () => {
@@ -93,4 +110,96 @@ test('a database that is not in UTF-8 is refused at the start, with what to do',
   } finally {
     await admin.query(`DROP DATABASE ${name} WITH (FORCE)`);
   }
+});
+
+describe('a database that lets the service in no more', () => {
+  const role = `refused_${randomBytes(6).toString('hex')}`;
+  let refused: TestApp;
+  let askRefused: Ask;
+
+  beforeAll(async () => {
+    // No superuser, who would be let in beyond every limit.
+    await admin.query(`CREATE ROLE ${role} LOGIN PASSWORD 'before' IN ROLE CURRENT_USER`);
+    const url = new URL(app.databaseUrl);
+    [url.username, url.password] = [role, 'before'];
+    refused = await startAppOn(url.href);
+    askRefused = clientOf(refused);
+  });
+  afterAll(async () => {
+    await refused.close();
+    await admin.query(`DROP ROLE ${role}`);
+  });
+
+  test.each([
+    [
+      'its password was rotated',
+      `ALTER ROLE ${role} PASSWORD 'after'`,
+      `ALTER ROLE ${role} PASSWORD 'before'`,
+      'the database refuses to let the service in',
+    ],
+    [
+      'its role has too many connections',
+      `ALTER ROLE ${role} CONNECTION LIMIT 0`,
+      `ALTER ROLE ${role} CONNECTION LIMIT -1`,
+      'the database has no connection left',
+    ],
+    [
+      'the database has too many connections',
+      'ALTER DATABASE here CONNECTION LIMIT 0',
+      'ALTER DATABASE here CONNECTION LIMIT -1',
+      'the database has no connection left',
+    ],
+  ])('because %s: 503 and not ready, until it does again', async (_why, refuse, letIn, why) => {
+    const run = async (text: string): Promise<unknown> => admin.query(text.replace('here', await here()));
+    expect((await askRefused('POST', '/api/tokens/allocate')).status).toBe(200);
+    const before = (await ask('GET', '/api/pools/default')).body.last_seq as number;
+    await run(refuse);
+    await run(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '${role}'`);
+    expectUnavailable(await askRefused('POST', '/api/tokens/allocate'), `${why}; nothing was changed`);
+    expectUnavailable(await askRefused('GET', '/api/pools'), `${why}; nothing was changed`);
+    expectUnavailable(await readiness(askRefused, 503), why);
+    expect((await askRefused('GET', '/health/live')).status).toBe(200);
+    await run(letIn);
+    expect((await askRefused('POST', '/api/tokens/allocate')).status).toBe(200);
+    await readiness(askRefused, 200);
+    expect((await ask('GET', '/api/pools/default')).body.last_seq).toBe(before + 1);
+  });
+});
+
+describe('a full disk', () => {
+  // Nothing is really full: a trigger raises what PostgreSQL raises when it cannot make a file longer.
+  beforeAll(() =>
+    admin.query(
+      `CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+         RAISE 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$`,
+    ),
+  );
+  const fill = (): Promise<unknown> =>
+    admin.query('CREATE TRIGGER no_room BEFORE INSERT ON token_events FOR EACH ROW EXECUTE FUNCTION no_room()');
+  const makeRoom = (): Promise<unknown> => admin.query('DROP TRIGGER no_room ON token_events');
+  const FULL = 'the disk of the database is full; nothing was changed';
+
+  test('reads go on, what would change something is 503, and the service is not ready until something was written', async () => {
+    await readiness(ask, 200);
+    const lastSeq = (await ask('GET', '/api/pools/default')).body.last_seq as number;
+    await fill();
+    expectUnavailable(await ask('POST', '/api/tokens/allocate'), FULL);
+    expect((await ask('GET', '/api/pools')).status).toBe(200);
+    expectUnavailable(await readiness(ask, 503), 'the database has no room on its disk');
+    await makeRoom();
+    expect((await ask('POST', '/api/tokens/allocate')).status).toBe(200);
+    const before = performance.now();
+    await readiness(ask, 200);
+    expect(performance.now() - before).toBeLessThan(3000);
+    expect((await ask('GET', '/api/pools/default')).body.last_seq).toBe(lastSeq + 1);
+  });
+
+  test('that nobody tries any more is forgotten, so that somebody does', async () => {
+    await fill();
+    expectUnavailable(await ask('POST', '/api/tokens/allocate'), FULL);
+    await makeRoom();
+    await readiness(ask, 503);
+    await readiness(ask, 200);
+    expect((await ask('POST', '/api/tokens/allocate')).status).toBe(200);
+  });
 });

@@ -16,6 +16,7 @@ import {
   PostgresTokenReader,
   clockBehind,
   roomForEvents,
+  whyOf,
   type DataSourceOptions,
 } from '@app/postgres';
 import { Readiness } from './health/readiness.js';
@@ -40,8 +41,8 @@ class PostgresReadiness extends Readiness {
     try {
       const hindrance = await lookAt(this.database);
       return hindrance && `the database ${hindrance}`;
-    } catch {
-      return 'the database cannot be reached in time';
+    } catch (error) {
+      return whyOf(error);
     }
   }
 

@@ -3,6 +3,7 @@
 export { afterRestore, type RaisedPool } from './commands/after-restore.js';
 export { connectionsOf } from './connection/connections-of.js';
 export type { DataSourceOptions, Pooler } from './connection/session.js';
+export { whyOf } from './connection/database.js';
 export { createDataSource } from './schema/data-source.js';
 export { isMigrated, lookAt, migrate } from './schema/migrate.js';
 export { PostgresApiKeyStore } from './keys/postgres-api-key-store.js';

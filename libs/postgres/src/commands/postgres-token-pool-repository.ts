@@ -271,6 +271,7 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
     }
     try {
       await send(client, ...statements, COMMIT);
+      if (statements.length > 0) this.#database.noteRoom();
     } catch (error) {
       if (!(error instanceof DatabaseFailure)) throw error;
       // Refused by the database: nothing is committed then. Anything else leaves open what became of it.

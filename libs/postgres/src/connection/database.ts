@@ -29,6 +29,8 @@ export class DatabaseFailure extends Error {
   readonly why: string;
   /** There is no partition for the month of an event. */
   readonly isMissingPartition: boolean;
+  /** There is no room on its disk: it still reads. */
+  readonly isFull: boolean;
   /** It is a value of the caller's that it cannot take. What is asked for is checked before; this is for what slipped through. */
   readonly isOfValue: boolean;
   /** The connection is of no use any more. An error of a statement says nothing about its connection. */
@@ -45,6 +47,7 @@ export class DatabaseFailure extends Error {
     this.isMissingPartition = sqlState === '23514' && (cause as { routine?: unknown }).routine === 'ExecFindPartition';
     this.isPassing =
       sqlState === null || this.isMissingPartition || PASSING.some((start) => sqlState.startsWith(start));
+    this.isFull = sqlState === '53100';
     const [, why] = WHY.find(([start]) => sqlState?.startsWith(start)) ?? [];
     this.why = why ?? (this.isMissingPartition ? 'there is no room for events of this month' : OUT_OF_REACH);
   }
@@ -122,6 +125,7 @@ export class Database {
       return await work(client);
     } catch (error) {
       isLost = isLoss(error);
+      if (error instanceof DatabaseFailure && error.isFull) fullAt.set(this.#pool, performance.now());
       throw error;
     } finally {
       isLost ||= !(await isCleared(client));
@@ -141,6 +145,11 @@ export class Database {
   /** Connections that are idle now are not used again: they lead to the wrong place. */
   distrust(): void {
     this.#trust.suspectAll();
+  }
+
+  /** Something was written: there is room again. */
+  noteRoom(): void {
+    fullAt.delete(this.#pool);
   }
 
   async read<Row>(statement: Statement, values: Value[]): Promise<Row[]> {
@@ -183,6 +192,17 @@ export class Database {
     }
   }
 }
+
+/** For so long after a write for which the disk had no room, none is expected to succeed: trying it for that alone would take room. */
+const FULL_FOR_MS = 10_000;
+const fullAt = new WeakMap<Pool, number>();
+
+/** Whether the database has refused to write of late, and has not written since, because its disk is full. */
+export const isFull = (source: DataSource): boolean =>
+  performance.now() - (fullAt.get(poolOf(source)) ?? -Infinity) < FULL_FOR_MS;
+
+/** What is known of an error of the database's or of the way to it, for everybody. */
+export const whyOf = (error: unknown): string => new DatabaseFailure(error).why;
 
 /**
  * Which connections are still believed in. When one was lost, those that were last used before that are suspected

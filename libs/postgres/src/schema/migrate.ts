@@ -5,7 +5,7 @@ import { Client } from 'pg';
 import { AbstractLogger, DataSource } from 'typeorm';
 import { sessionOf } from '../connection/session.js';
 import { createDataSource } from './data-source.js';
-import { Database } from '../connection/database.js';
+import { Database, isFull } from '../connection/database.js';
 import { expectRole, grantTo, roleOf } from './grants.js';
 
 /** Any number, as long as it is always the same. */
@@ -106,7 +106,9 @@ export async function isMigrated(source: DataSource): Promise<boolean> {
  * Why the database cannot be worked with, or null.
  * @throws when it cannot be reached, or never can be worked with
  */
-export async function lookAt(source: DataSource): Promise<'is not migrated' | 'is read-only' | null> {
+export async function lookAt(
+  source: DataSource,
+): Promise<'is not migrated' | 'is read-only' | 'has no room on its disk' | null> {
   const [look]: { isThere: boolean; isReadOnly: boolean; encoding: string }[] = await source.query(
     `SELECT coalesce(has_table_privilege(to_regclass('migrations'), 'SELECT'), false) AS "isThere",
        current_setting('transaction_read_only') = 'on' AS "isReadOnly", current_setting('server_encoding') AS encoding`,
@@ -116,7 +118,7 @@ export async function lookAt(source: DataSource): Promise<'is not migrated' | 'i
   const names = source.migrations.map(({ constructor }) => constructor.name);
   const rows: unknown[] = await source.query('SELECT FROM migrations WHERE name = ANY ($1)', [names]);
   if (rows.length !== names.length) return 'is not migrated';
-  if (!look!.isReadOnly) return null;
+  if (!look!.isReadOnly) return isFull(source) ? 'has no room on its disk' : null;
   // The address may lead to a new primary by now.
   new Database(source).distrust();
   return 'is read-only';
