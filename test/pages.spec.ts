@@ -75,6 +75,19 @@ test('decisions are numbered without a gap, and each has its context, what it re
   }
 });
 
+/** Pages whose prose is checked; those of the bench and of chaos are partly written by these. */
+const CHECKED = PAGES.filter((page) => !/^docs\/(benchmarks|reliability)\.md$/.test(page));
+
+test.each(CHECKED)('the prose of %s has lines within 120 columns and names its subjects', (page) => {
+  const lines = proseOf(page)
+    .split('\n')
+    .filter((line) => !/^ *(\||<!--)/.test(line));
+  const withoutTargets = lines.map((line) => line.replace(/\]\([^)]*\)/g, ']'));
+  expect(withoutTargets.filter((line) => line.length > 120)).toEqual([]);
+  expect(lines.filter((line) => /\b(whoever|anew|in vain|he|him|his)\b/i.test(line))).toEqual([]);
+  expect(lines.filter((line) => /(^|[-.:] )Of /.test(line))).toEqual([]);
+});
+
 test('the README has at most 12 kB', () => {
   expect(Buffer.byteLength(textOf('README.md'))).toBeLessThanOrEqual(12_000);
 });
