@@ -3,12 +3,11 @@
 
 const SPEC = '\\.spec\\.ts$';
 const ENTRIES =
-  '^(apps/[^/]+/(src/(main|after-restore|ha/main|migrate|write-openapi)\\.tsx?|vite\\.config\\.mjs)|libs/[^/]+/src/index\\.ts|ormconfig\\.ts)$';
+  '^(apps/[^/]+/(src/(main|after-restore|migrate|write-openapi)\\.tsx?|vite\\.config\\.mjs)|libs/[^/]+/src/index\\.ts|ormconfig\\.ts)$';
+const TOOL_ENTRIES = '^tools/(build\\.mjs|release/keep\\.mjs|.*main\\.ts)$';
 const TEST_ENTRIES = `(${SPEC}|^test/support/global-(setup|teardown)\\.ts$)`;
 /** Implementations of ports that only tests use. */
 const DOUBLES = '^libs/[^/]+/src/testing/';
-/** Workshops: they measure and break the service and its database, and are in no image. */
-const WORKSHOPS = '^apps/(bench|chaos)/';
 /** For browsers: what it needs is put into its own files when it is built. */
 const CONSOLE = '^apps/console/';
 /** The client is a package with dependencies of its own, and the command line a tool of the checkout: in no image. */
@@ -129,7 +128,7 @@ export default {
       severity: 'error',
       from: {
         path: '^apps/',
-        pathNot: [SPEC, WORKSHOPS, '^apps/(api/src/(persistence\\.module|after-restore|migrate)|[^/]+/src/main)\\.ts$'],
+        pathNot: [SPEC, '^apps/(api/src/(persistence\\.module|after-restore|migrate)|[^/]+/src/main)\\.ts$'],
       },
       to: { path: ['^libs/(postgres|local-postgres)/', DATABASE_DRIVERS] },
     },
@@ -137,8 +136,50 @@ export default {
       name: 'apps-know-no-other-app',
       comment: 'Each app is a program of its own; what two of them need belongs in a lib.',
       severity: 'error',
-      from: { path: '^apps/([^/]+)/', pathNot: WORKSHOPS },
+      from: { path: '^apps/([^/]+)/' },
       to: { path: '^apps/', pathNot: '^apps/$1/' },
+    },
+    {
+      name: 'product-knows-no-tool',
+      comment: 'Tools may import anything, and are in no image: nothing of the product needs them.',
+      severity: 'error',
+      from: { path: '^(apps|libs|ormconfig\\.ts)' },
+      to: { path: '^tools/' },
+    },
+    {
+      name: 'tools-know-no-other-tool',
+      comment: 'What two tools need is in tools/harness; what starts a released version, in tools/release.',
+      severity: 'error',
+      from: { path: '^tools/([^/]+)/' },
+      to: { path: '^tools/', pathNot: ['^tools/$1/', '^tools/(harness|release)/'] },
+    },
+    {
+      name: 'harness-knows-no-tool',
+      comment: 'It is below the tools that use it.',
+      severity: 'error',
+      from: { path: '^tools/harness/' },
+      to: { path: '^tools/', pathNot: '^tools/harness/' },
+    },
+    {
+      name: 'product-knows-no-tool',
+      comment: 'Tools may import anything, and are in no image: nothing of the product needs them.',
+      severity: 'error',
+      from: { path: '^(apps|libs|ormconfig\\.ts)' },
+      to: { path: '^tools/' },
+    },
+    {
+      name: 'tools-know-no-other-tool',
+      comment: 'What two tools need is in tools/harness; what starts a released version, in tools/release.',
+      severity: 'error',
+      from: { path: '^tools/([^/]+)/' },
+      to: { path: '^tools/', pathNot: ['^tools/$1/', '^tools/(harness|release)/'] },
+    },
+    {
+      name: 'harness-knows-no-tool',
+      comment: 'It is below the tools that use it.',
+      severity: 'error',
+      from: { path: '^tools/harness/' },
+      to: { path: '^tools/', pathNot: '^tools/harness/' },
     },
     {
       name: 'console-runs-in-a-browser',
@@ -173,7 +214,7 @@ export default {
       comment:
         'The production image has none. pino-pretty is loaded in development only; types are gone after compiling.',
       severity: 'error',
-      from: { path: '^(apps|libs|ormconfig\\.ts)', pathNot: [SPEC, WORKSHOPS, CONSOLE, OUTSIDE] },
+      from: { path: '^(apps|libs|ormconfig\\.ts)', pathNot: [SPEC, CONSOLE, OUTSIDE] },
       to: {
         dependencyTypes: ['npm-dev'],
         dependencyTypesNot: ['type-only'],
@@ -208,6 +249,20 @@ export default {
       severity: 'error',
       from: { path: ENTRIES },
       to: { path: '^(apps|libs)/', pathNot: [SPEC, DOUBLES, ENTRIES], reachable: false },
+    },
+    {
+      name: 'no-tool-orphans',
+      comment: 'A file of the tools that neither a tool nor a test leads to.',
+      severity: 'error',
+      from: { path: [TOOL_ENTRIES, TEST_ENTRIES] },
+      to: { path: '^tools/', pathNot: [SPEC, TOOL_ENTRIES], reachable: false },
+    },
+    {
+      name: 'no-tool-orphans',
+      comment: 'A file of the tools that neither a tool nor a test leads to.',
+      severity: 'error',
+      from: { path: [TOOL_ENTRIES, TEST_ENTRIES] },
+      to: { path: '^tools/', pathNot: [SPEC, TOOL_ENTRIES], reachable: false },
     },
     {
       name: 'no-test-orphans',

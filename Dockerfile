@@ -11,7 +11,7 @@ COPY --chown=node:node package.json package-lock.json ./
 # No script of another's package runs, whatever this npm makes of allowScripts in package.json.
 RUN npm ci --ignore-scripts
 COPY --chown=node:node . .
-RUN npm run build && npx nest build keys
+RUN npm run build && node tools/build.mjs keys
 
 # On the server that TEST_DATABASE_URL names: docker compose run --rm --build test
 FROM build AS test
@@ -28,7 +28,7 @@ RUN npm ci --omit=dev --omit=optional --ignore-scripts
 
 FROM base AS production
 # A container is reached by others: keys are asked for, unless whoever starts it says AUTH=open. The first one is made by
-# node dist/apps/keys/apps/keys/src/main.js create --name admin --scopes all
+# node dist/keys/main.js create --name admin --scopes all
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=4000 AUTH=keys
 # package.json says that the compiled files are ES modules.
 COPY package.json ./
@@ -40,4 +40,4 @@ EXPOSE 4000
 HEALTHCHECK --interval=5s --timeout=4s --start-period=30s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:' + process.env.PORT + '/health/ready').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 # Node itself is PID 1 and handles SIGTERM; it starts no other process, so there is nothing for an init to reap.
-CMD ["node", "dist/apps/api/apps/api/src/main.js"]
+CMD ["node", "dist/api/main.js"]

@@ -63,7 +63,7 @@ export default defineConfig(
     rules: { 'no-restricted-globals': ['error', ...CLOCKS_TIMERS_AND_IO, 'setImmediate', 'queueMicrotask'] },
   },
   {
-    files: ['test/**/*.ts', 'apps/**/*.spec.ts'],
+    files: ['test/**/*.ts', '{apps,tools}/**/*.spec.ts'],
     rules: {
       // supertest's `response.body` and Nest's `getHttpServer()` are `any`: what tests read of them is judged by expect.
       '@typescript-eslint/no-unsafe-argument': 'off',

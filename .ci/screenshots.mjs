@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { chromium } from 'playwright-core';
-import { startLocalPostgres } from '../dist/apps/api/libs/local-postgres/src/index.js';
+import { startLocalPostgres } from '../dist/api/libs/local-postgres/src/index.js';
 
 const PAST_SECONDS = 1_800;
 const STEP_SECONDS = 2;
@@ -61,7 +61,7 @@ async function startService() {
   const { port } = listener.address();
   listener.close();
   const env = { PATH: process.env.PATH, PORT: String(port), DATABASE_URL: postgres.url, SWEEP_INTERVAL_MS: '200' };
-  service = spawn(process.execPath, ['dist/apps/api/apps/api/src/main.js'], {
+  service = spawn(process.execPath, ['dist/api/main.js'], {
     env: { ...env, LOG_LEVEL: 'warn' },
     stdio: 'inherit',
   });

@@ -51,7 +51,7 @@ interface Cruise {
 }
 
 const cruise = (cwd: string): Promise<Cruise> =>
-  json(cwd, 'dependency-cruiser/bin/dependency-cruise.mjs', '--output-type', 'json', ...SHIPPED, 'test');
+  json(cwd, 'dependency-cruiser/bin/dependency-cruise.mjs', '--output-type', 'json', ...SHIPPED, 'test', 'tools');
 
 const violations = ({ summary }: Cruise): string[] =>
   [...new Set(summary.violations.map(({ rule, from }) => `${rule.name}: ${from}`))].sort();
@@ -79,12 +79,11 @@ const GOOD_HOUSE: Files = {
   'apps/api/src/main.ts': imports('@app/local-postgres', '@nestjs/common', 'pino-pretty', './persistence.module.js'),
   'apps/api/src/persistence.module.ts': imports('@app/tokens', '@app/postgres', 'typeorm', './egg.js'),
   'apps/api/src/egg.ts': 'export {};\n',
-  'apps/bench/src/main.ts': imports('@app/postgres', './cluster.js'),
-  'apps/bench/src/cluster.ts': imports('@app/local-postgres', 'pg', 'fast-check', '../../api/src/egg.js'),
   'apps/console/src/main.tsx': imports('preact', './app.js'),
   'apps/console/src/app.tsx': 'export {};\n',
   'apps/cli/src/main.ts': imports('node:child_process', '../../../libs/client/src/index.js'),
-  'apps/demo/src/main.ts': imports('node:http'),
+  'apps/admin/src/main.ts': imports('@app/postgres', './output.js'),
+  'apps/admin/src/output.ts': imports('@app/keys'),
   'libs/keys/src/index.ts': imports('@app/tokens', 'node:crypto'),
   'libs/tokens/src/index.ts': imports('./audit/auditor.js', './commands/command.js', './feed/live-feed.js'),
   'libs/tokens/src/kernel/instant.ts': 'export {};\n',
@@ -115,9 +114,21 @@ const GOOD_HOUSE: Files = {
   'libs/client/src/index.ts': imports('./calls.js', 'openapi-fetch'),
   'libs/client/src/calls.ts': 'export {};\n',
   'libs/client/src/calls.spec.ts': imports('./calls.js', 'node:http', 'fast-check'),
+  'tools/bench/main.ts': imports('@app/postgres', './cluster.js', '../release/released.js'),
+  'tools/bench/cluster.ts': imports('@app/local-postgres', 'pg', 'fast-check', '../../apps/api/src/egg.js'),
+  'tools/release/released.ts': imports('../harness/api-process.js', './archive.js'),
+  'tools/release/archive.ts': 'export {};\n',
+  'tools/harness/api-process.ts': imports('node:child_process'),
+  'tools/chaos/main.ts': imports('../harness/api-process.js'),
+  'tools/bench/main.ts': imports('@app/postgres', './cluster.js', '../release/released.js'),
+  'tools/bench/cluster.ts': imports('@app/local-postgres', 'pg', 'fast-check', '../../apps/api/src/egg.js'),
+  'tools/release/released.ts': imports('../harness/api-process.js'),
+  'tools/harness/api-process.ts': imports('node:child_process'),
+  'tools/chaos/main.ts': imports('../harness/api-process.js'),
   'test/support/harness.ts': imports('../../libs/postgres/src/schema/data-source.js', 'fast-check'),
   'test/races.spec.ts': imports(
     './support/harness.js',
+    '../tools/harness/api-process.js',
     '../libs/tokens/src/pool/token.js',
     '@app/local-postgres',
     'pg',
@@ -159,7 +170,13 @@ const SINS: Readonly<Record<string, Files>> = {
     'apps/api/src/server.ts': imports('@app/local-postgres'),
     'apps/api/src/driver.ts': imports('pg'),
   },
-  'apps-know-no-other-app': { 'apps/demo/src/neighbour.ts': imports('../../api/src/egg.js') },
+  'apps-know-no-other-app': { 'apps/admin/src/neighbour.ts': imports('../../api/src/egg.js') },
+  'product-knows-no-tool': {
+    'apps/api/src/measured.ts': imports('../../../tools/harness/api-process.js'),
+    'libs/gauge/src/index.ts': imports('../../../tools/harness/api-process.js'),
+  },
+  'tools-know-no-other-tool': { 'tools/chaos/neighbour.ts': imports('../bench/cluster.js') },
+  'harness-knows-no-tool': { 'tools/harness/upwards.ts': imports('../release/archive.js') },
   'console-runs-in-a-browser': {
     'apps/console/src/server.ts': imports('node:http'),
     'apps/console/src/rules.ts': imports('@app/tokens'),
@@ -177,6 +194,8 @@ const SINS: Readonly<Record<string, Files>> = {
   'no-unresolvable': { 'apps/api/src/lost.ts': imports('./nowhere.js') },
   'no-cycles': { 'apps/api/src/egg.ts': imports('./persistence.module.js') },
   'no-orphans': { 'libs/tokens/src/pool/dead.ts': imports('./token.js'), 'apps/api/src/alone.ts': 'export {};\n' },
+  'no-tool-orphans': { 'tools/demo/alone.ts': 'export {};\n' },
+  'no-tool-orphans': { 'tools/demo/alone.ts': 'export {};\n' },
   'no-test-orphans': {
     'test/support/unused.ts': imports('./harness.js'),
     'libs/tokens/src/testing/unused.ts': imports('../pool/token.js'),
@@ -201,10 +220,13 @@ function sinfulHouse(): Files {
     ...door('apps/api/src/main.ts', 'apps/api/src'),
     ...door('apps/console/src/main.tsx', 'apps/console/src'),
     ...door('apps/cli/src/main.ts', 'apps/cli/src'),
-    ...door('apps/demo/src/main.ts', 'apps/demo/src'),
+    ...door('apps/admin/src/main.ts', 'apps/admin/src'),
+    ...door('tools/chaos/main.ts', 'tools/chaos'),
+    ...door('tools/harness/api-process.ts', 'tools/harness'),
     ...door('libs/client/src/index.ts', 'libs/client/src'),
     ...door('libs/tokens/src/index.ts', 'libs/tokens/src'),
     ...door('libs/postgres/src/index.ts', 'libs/postgres/src'),
+    ...door('libs/keys/src/index.ts', 'libs/keys/src'),
   };
 }
 
@@ -306,7 +328,7 @@ function walk(path: string): string[] {
   );
 }
 
-const tree = ['apps', 'libs', 'test']
+const tree = ['apps', 'libs', 'test', 'tools']
   .flatMap((top) => walk(join(ROOT, top)))
   .map((path) => relative(ROOT, path))
   .filter((path) => !/^(apps|libs)\/[^/]+\/dist\//.test(path));

@@ -9,13 +9,13 @@ import { build, killServices, startService } from './support/process.js';
 import { createTestDatabase, type TestDatabase } from './support/database.js';
 
 const ROOT = join(__dirname, '..');
-const MAIN = join(ROOT, 'dist/apps/keys/apps/keys/src/main.js');
+const MAIN = join(ROOT, 'dist/keys/main.js');
 
 let database: TestDatabase;
 let url: string;
 
 beforeAll(async () => {
-  await promisify(execFile)('npx', ['nest', 'build', 'keys'], { cwd: ROOT });
+  await promisify(execFile)(process.execPath, ['tools/build.mjs', 'keys'], { cwd: ROOT });
   database = await createTestDatabase();
   await onServer(`CREATE DATABASE "keys-at-first"`);
   url = Object.assign(new URL(database.url), { pathname: '/keys-at-first' }).href;

@@ -5,7 +5,7 @@ import { Client } from 'pg';
 import { auditPool, fromIso, toIso, type EventView } from '@app/tokens';
 import { createDataSource } from '@app/postgres';
 import { POOL_THEN } from '../libs/postgres/src/reading/past-statements.js';
-import { keyOf, makePast } from '../apps/bench/src/past.js';
+import { keyOf, makePast } from '../tools/bench/past.js';
 import { createTestDatabase, type TestDatabase } from './support/database.js';
 import { openService, wholeFeed, type Service } from './support/service.js';
 

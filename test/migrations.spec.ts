@@ -3,7 +3,7 @@
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { ReleasedService, releases } from '../apps/chaos/src/upgrade/released-service.js';
+import { ReleasedService, releases } from '../tools/release/released-service.js';
 
 /** Where they are now, and where release 0.1.0 has them. */
 const FOLDERS = ['libs/postgres/src/schema/migrations', 'libs/tokens-postgres/src/migrations'];

@@ -326,7 +326,7 @@ describe('with a database of its own', () => {
 describe('the job that migrates', () => {
   const migrateJob = (env: Record<string, string>): Promise<{ code: number; said: string }> =>
     new Promise((resolve) => {
-      const job = join(__dirname, '../dist/apps/api/apps/api/src/migrate.js');
+      const job = join(__dirname, '../dist/api/migrate.js');
       execFile(process.execPath, [job], { env }, (error, stdout, stderr) =>
         resolve({ code: error ? Number(error.code) : 0, said: stdout + stderr }),
       );

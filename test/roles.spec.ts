@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { parse, parseAllDocuments } from 'yaml';
 import { keepEventsFor, migrate } from '@app/postgres';
-import { withClient } from '../apps/bench/src/cluster.js';
+import { withClient } from '../tools/bench/cluster.js';
 import { startAppOn } from './support/app.js';
 import { audit, openService } from './support/service.js';
 import { clientOf } from './http/client.js';

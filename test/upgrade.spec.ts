@@ -3,8 +3,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ReleasedService, releases } from '../apps/chaos/src/upgrade/released-service.js';
-import { upgrade } from '../apps/chaos/src/upgrade/upgrade.js';
+import { ReleasedService, releases } from '../tools/release/released-service.js';
+import { upgrade } from '../tools/chaos/upgrade/upgrade.js';
 import { build, MAIN } from './support/process.js';
 
 let directory: string;

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const MAIN = join(import.meta.dirname, '../../dist/apps/api/apps/api/src/main.js');
+const MAIN = join(import.meta.dirname, '../../dist/api/main.js');
 
 /** @param work gets the URL of a fresh service @throws Error with what the service has printed when it does not start */
 export async function withService(work) {

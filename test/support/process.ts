@@ -6,13 +6,13 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
-import { freePort } from '../../apps/bench/src/port.js';
+import { freePort } from '../../tools/harness/port.js';
 import { mustBeDocumented, type Answer } from './documented.js';
 
 const ROOT = join(__dirname, '../..');
 /** Compiled by `build`. */
-export const BUILT = join(ROOT, 'dist/apps/api');
-export const MAIN = join(BUILT, 'apps/api/src/main.js');
+export const BUILT = join(ROOT, 'dist/api');
+export const MAIN = join(BUILT, 'main.js');
 
 export interface ServiceProcess {
   readonly url: string;
@@ -28,13 +28,13 @@ export interface ServiceProcess {
 /** Compiles the service, without its console: once a run, for all test files that ask. */
 export async function build(): Promise<void> {
   const { TEST_CLUSTER_URL, TEST_RUN } = process.env;
-  const mark = join(ROOT, `dist/apps/api/built-by-${TEST_RUN}`);
+  const mark = join(ROOT, `dist/api/built-by-${TEST_RUN}`);
   const turn = new Client({ connectionString: TEST_CLUSTER_URL });
   await turn.connect();
   try {
     await turn.query('SELECT pg_advisory_lock(hashtext($1))', [mark]);
     if (existsSync(mark)) return;
-    await promisify(execFile)('npx', ['nest', 'build', 'api'], { cwd: ROOT });
+    await promisify(execFile)(process.execPath, ['tools/build.mjs', 'api'], { cwd: ROOT });
     writeFileSync(mark, '');
   } finally {
     await turn.end();

@@ -1,0 +1,272 @@
+// What is to be reached, and below what a short run fails: far below, so that it fails for a regression that nobody
+// can miss, and not for a busy machine.
+
+import type { Quantiles } from '../harness/numbers.js';
+import type { BenchResult } from './result.js';
+import { ratio, ratioOf } from './rounds.js';
+import * as http from './sections/http.js';
+import * as keys from './sections/keys.js';
+import * as inProcess from './sections/process.js';
+import * as release from './sections/release.js';
+import { BY_REQUEST, type RowsResult } from './sections/rows.js';
+import { AIMED_AT } from './sections/stream.js';
+import type { SweepRow } from './sections/sweep.js';
+
+export interface Reached {
+  readonly what: string;
+  /** Undefined: it was not measured. */
+  readonly value: number | undefined;
+  readonly bound: 'at least' | 'at most';
+  /** Undefined: nobody named one. */
+  readonly aim?: number;
+  /** A gross regression; undefined where nobody can tell on an unknown machine. */
+  readonly gross?: number;
+  /** The median, by which a gross regression is told where the value is of the slowest few: those one pause of the disk decides. */
+  readonly typical?: number | undefined;
+  readonly unit?: string;
+}
+
+export function reach(result: BenchResult): Reached[] {
+  const { scale, sweep, soak, expiry, audit, rows: years, stream } = result;
+  const ofYears = years && growthOf(years.result);
+  const streamed = stream?.result.rows.find(
+    ({ streams, processes }) => streams === AIMED_AT.streams && processes === AIMED_AT.processes,
+  );
+  const ofHttp = (below: string, at: number) => result.http && ratio(result.http.result.rows, http.SERVICE, below, at);
+  const timeOf = (asked: string): number =>
+    result.keys?.result.rows.find(({ what, at }) => what === asked && at === 64)?.cpu?.server ?? NaN;
+  const ofProcess = result.process?.result;
+  const rateAt100 = ofProcess?.rows.find(({ what, at }) => what === inProcess.ALLOCATE && at === 100)?.rate;
+  const pages = scale?.result.pages.filter(({ what, limit }) => what !== 'feed' && limit === 100) ?? [];
+  const mostRows = Math.max(...pages.map(({ rows }) => rows));
+  const slowest = slowestOf(pages.filter(({ rows }) => rows === mostRows));
+  const largestPool = scale?.result.poolSizes.at(-1);
+  const smallestPool = scale?.result.poolSizes[0];
+  const ofSizes = largestPool && smallestPool && ratioOf(largestPool, smallestPool);
+  const measured = (value: number | undefined) => (value === undefined || Number.isNaN(value) ? undefined : value);
+  const rows: Reached[] = [
+    {
+      what: 'HTTP allocate at 64 connections / the no-op route of the same app',
+      value: ofHttp(http.NO_OP, 64),
+      bound: 'at least',
+      aim: 0.85,
+      gross: 0.2,
+    },
+    {
+      what: 'HTTP allocate at 64 connections / bare Express',
+      value: ofHttp(http.EXPRESS, 64),
+      bound: 'at least',
+      aim: 0.65,
+      gross: 0.1,
+    },
+    {
+      what: 'HTTP allocate at 1 connection / no-op at 1',
+      value: ofHttp(http.NO_OP, 1),
+      bound: 'at least',
+      aim: 0.35,
+      gross: 0.02,
+    },
+    {
+      what: 'HTTP allocate / etcd transaction at 64 connections',
+      value: ofHttp(http.ETCD_TXN, 64),
+      bound: 'at least',
+      aim: 1,
+    },
+    {
+      what: 'HTTP allocate / etcd transaction at 1 connection',
+      value: ofHttp(http.ETCD_TXN, 1),
+      bound: 'at least',
+      aim: 0.6,
+    },
+    {
+      what: 'HTTP allocate / etcd transaction at 8 connections',
+      value: ofHttp(http.ETCD_TXN, 8),
+      bound: 'at least',
+      aim: 1,
+    },
+    {
+      what: 'HTTP allocate / etcd transaction at 256 connections',
+      value: ofHttp(http.ETCD_TXN, 256),
+      bound: 'at least',
+      aim: 1,
+    },
+    {
+      what: 'in-process allocations, 100 callers, full pool of 100',
+      value: rateAt100,
+      bound: 'at least',
+      aim: 20_000,
+      unit: '/s',
+      gross: 1500,
+    },
+    {
+      what: 'the same / batches of one',
+      value: ofProcess && ratio(ofProcess.rows, inProcess.ALLOCATE, inProcess.ALLOCATE + inProcess.ALONE, 100),
+      bound: 'at least',
+      aim: 10,
+      gross: 3,
+    },
+    ...[64, 1].map((at): Reached => ({
+      what: `HTTP allocate at ${at} connection${at === 1 ? '' : 's'}, without keys / the last release`,
+      value: result.release && ratio(result.release.result.rows, release.THIS_VERSION, release.RELEASED, at),
+      bound: 'at least',
+      aim: 0.97,
+      gross: 0.5,
+    })),
+    {
+      what: 'processor time of the service for an HTTP allocate at 64 connections, with a key / without',
+      value: timeOf(keys.KEYS) / timeOf(keys.OPEN),
+      bound: 'at most',
+      gross: 2.5,
+    },
+    {
+      what: `pool of ${named(largestPool?.at)} / pool of 100, allocate throughput`,
+      value: ofSizes,
+      bound: 'at least',
+      aim: 0.8,
+      gross: 0.25,
+    },
+    {
+      what: 'allocate p99 in another pool during the 10,000-lease sweep / quiet',
+      value: sweep?.result.rows[0]?.ratio,
+      bound: 'at most',
+      aim: 3,
+      gross: 30,
+      typical: slowedDown(sweep?.result.rows[0]),
+    },
+    {
+      what: 'the same, in the pool that is swept',
+      value: sweep?.result.rows[1]?.ratio,
+      bound: 'at most',
+      aim: 3,
+      gross: 30,
+      typical: slowedDown(sweep?.result.rows[1]),
+    },
+    {
+      what: `events or history page, ${named(mostRows)} rows, p99 in the database`,
+      value: Number.isFinite(slowest.p99) ? slowest.p99 : undefined,
+      bound: 'at most',
+      aim: 10,
+      unit: ' ms',
+      gross: 60,
+      typical: slowest.p50,
+    },
+    {
+      what: `any page or instant of ${named(ofYears?.most)} events in ${years?.result.months} months / of ${named(ofYears?.fewest)}, p50 in the database`,
+      value: ofYears?.ratio,
+      bound: 'at most',
+      aim: 1.5,
+      gross: 10,
+    },
+    {
+      what: `the slowest of them at ${named(ofYears?.most)} but a search by request, p99 in the database`,
+      value: ofYears?.slowest.p99,
+      bound: 'at most',
+      aim: 10,
+      unit: ' ms',
+      gross: 200,
+      typical: ofYears?.slowest.p50,
+    },
+    {
+      what: 'audit of a million events, at the rate of the slowest',
+      value: audit && Math.max(...audit.result.pools.map(({ events, seconds }) => (seconds / events) * 1e6)),
+      bound: 'at most',
+      aim: 10,
+      unit: ' s',
+      gross: 100,
+    },
+    {
+      what: 'from asking for a grant to its event with each of 100 streams, 500 events a second, p99',
+      value: streamed?.p99,
+      bound: 'at most',
+      aim: 250,
+      unit: ' ms',
+      gross: 5000,
+      typical: streamed?.p50,
+    },
+    {
+      what: 'RSS under load after the soak',
+      value: soak?.result.samples.at(-1)?.rssMb,
+      bound: 'at most',
+      aim: 200,
+      unit: ' MB',
+      gross: 400,
+    },
+    // In the first minute a process still grows into its load: a short run's slope says nothing.
+    {
+      what: 'and flat: growth in the second half of the soak, a minute',
+      value: soak?.about.isShort ? undefined : soak?.result.slopes.rssMb,
+      bound: 'at most',
+      aim: 1,
+      unit: ' MB',
+    },
+    // No aims but promises: one is too many.
+    {
+      what: 'reads that showed a lease after its deadline',
+      value: expiry?.result.lateReads,
+      bound: 'at most',
+      aim: 0,
+      gross: 0,
+    },
+    {
+      what: 'grants of a full pool of 100 that evicted nobody, beyond the first 100',
+      value: result.http && result.http.result.grantsWithoutEviction - 100,
+      bound: 'at most',
+      aim: 0,
+      gross: 0,
+    },
+    {
+      what: 'events that a stream left out, repeated or put in another place',
+      value: stream?.result.rows.reduce((sum, { misplaced }) => sum + misplaced, 0),
+      bound: 'at most',
+      aim: 0,
+      gross: 0,
+    },
+    {
+      what: 'wrong answers to callers at once',
+      value: ofProcess && wrong(ofProcess.faults),
+      bound: 'at most',
+      aim: 0,
+      gross: 0,
+    },
+  ];
+  return rows.map((row) => ({ ...row, value: measured(row.value) })).filter(({ value }) => value !== undefined);
+}
+
+export const isReached = ({ value = NaN, bound, aim = NaN }: Reached): boolean =>
+  bound === 'at least' ? value >= aim : value <= aim;
+
+export const isGross = ({ value = NaN, typical = value, bound, gross }: Reached): boolean =>
+  gross !== undefined && (bound === 'at least' ? typical < gross : typical > gross);
+
+const slowedDown = (row: SweepRow | undefined): number | undefined => row && row.meanwhile.p50 / row.quiet.p50;
+
+/** Of the largest audit to the smallest: the read that grew most, and the slowest one. */
+function growthOf({ reads }: RowsResult): { fewest: number; most: number; ratio: number; slowest: Quantiles } {
+  const counts = reads.map(({ events }) => events);
+  const [fewest, most] = [Math.min(...counts), Math.max(...counts)];
+  const first = new Map(
+    reads.filter(({ events }) => events === fewest).map((read) => [read.what, read.inDatabase.p50]),
+  );
+  const last = reads.filter(({ events }) => events === most);
+  return {
+    fewest,
+    most,
+    ratio: Math.max(...last.map(({ what, inDatabase }) => inDatabase.p50 / (first.get(what) ?? NaN))),
+    slowest: slowestOf(last.filter(({ what }) => what !== BY_REQUEST)),
+  };
+}
+
+const slowestOf = (reads: readonly { readonly inDatabase: Quantiles }[]): Quantiles => ({
+  p50: Math.max(...reads.map(({ inDatabase }) => inDatabase.p50)),
+  p99: Math.max(...reads.map(({ inDatabase }) => inDatabase.p99)),
+});
+
+const wrong = (faults: inProcess.ProcessResult['faults']): number =>
+  faults
+    .filter(({ what }) => what === inProcess.ALLOCATE)
+    .reduce((sum, one) => sum + (one.grantedTwice ?? 0) + (one.freshLeasesLost ?? 0) + one.falselyNone, 0);
+
+export function named(count = NaN): string {
+  if (count >= 1e6) return `${count / 1e6} million`;
+  return count >= 1e4 ? `${count / 1e3} thousand` : String(count);
+}

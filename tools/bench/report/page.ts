@@ -1,0 +1,68 @@
+// docs/benchmarks.md: its figures.
+
+import { SECTIONS } from '../options.js';
+import type { About, BenchResult } from '../result.js';
+import type { Plan } from '../sections/rows.js';
+import { KeptPage } from '../../harness/kept-page.js';
+import { PLOTS, type Plot } from './plots.js';
+import { asMarkdown, type Table } from '../../harness/table.js';
+import { reachTable, TABLES } from './tables.js';
+
+const PAGE = new KeptPage<BenchResult>('benchmarks', 'npm run bench');
+
+const HEADINGS = {
+  http: 'Over HTTP',
+  process: 'In the process',
+  release: 'Since the last release',
+  keys: 'API keys',
+  policies: 'Fair pools',
+  chain: 'The chain of hashes',
+  scale: 'When there is more of everything',
+  sweep: 'Ten thousand leases at once',
+  expiry: 'Ends that nobody asks for',
+  audit: 'The auditor',
+  rows: 'Years of audit',
+  stream: 'Streams',
+  telemetry: 'OpenTelemetry',
+  soak: 'For long',
+};
+
+export const keptResult = (): BenchResult => PAGE.result();
+
+export async function writePage(result: BenchResult): Promise<void> {
+  const sections = SECTIONS.flatMap((name) => {
+    const section = result[name];
+    if (!section) return [];
+    const tables = (TABLES[name] as (of: unknown) => Table[])(section.result);
+    const plots = (PLOTS[name] as ((of: unknown) => Plot[]) | undefined)?.(section.result) ?? [];
+    const images = plots.map(({ file, svg, alt }) => PAGE.picture(file, svg, alt));
+    const plans = 'plans' in section.result ? section.result.plans.map(asDetails) : [];
+    return [`## ${HEADINGS[name]}`, told(section.about), ...images, ...tables.map(asMarkdown), ...plans];
+  });
+  await PAGE.write(result, ['## Aims and what was reached', asMarkdown(reachTable(result)), ...sections]);
+}
+
+/** Of the largest audit. */
+const asDetails = ({ what, statements }: Plan): string =>
+  `<details><summary>Plan: ${what}</summary>\n\n\`\`\`text\n${statements.join('\n\n')}\n\`\`\`\n\n</details>`;
+
+function told({
+  begun,
+  seconds,
+  rounds,
+  isShort,
+  commit,
+  machine,
+  node,
+  postgres,
+  isEmbedded,
+  loadBefore,
+}: About): string {
+  const { server_version: version, ...settings } = postgres;
+  const set = Object.entries(settings).map(([name, value]) => `${name} = ${value}`);
+  return [
+    `${begun.slice(0, 16).replace('T', ' ')} UTC, ${seconds} s, ${rounds} rounds${isShort ? ' of the short form' : ''}; commit ${commit};`,
+    `${machine} (load before it: ${loadBefore}); Node ${node};`,
+    `PostgreSQL ${version}${isEmbedded ? ', embedded' : ''} (${set.join(', ')}).`,
+  ].join('\n');
+}

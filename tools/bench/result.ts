@@ -1,0 +1,84 @@
+// What a run leaves behind, as JSON: the page is made of it. Sections may be of different runs.
+
+import { loadavg } from 'node:os';
+import type { Cluster } from './cluster.js';
+import { commit, machine } from '../harness/surroundings.js';
+import type { AuditResult } from './sections/audit.js';
+import type { ChainResult } from './sections/chain.js';
+import type { ExpiryResult } from './sections/expiry.js';
+import type { HttpResult } from './sections/http.js';
+import type { KeysResult } from './sections/keys.js';
+import type { PoliciesResult } from './sections/policies.js';
+import type { ProcessResult } from './sections/process.js';
+import type { ReleaseResult } from './sections/release.js';
+import type { RowsResult } from './sections/rows.js';
+import type { ScaleResult } from './sections/scale.js';
+import type { SoakResult } from './sections/soak.js';
+import type { StreamResult } from './sections/stream.js';
+import type { SweepResult } from './sections/sweep.js';
+import type { TelemetryResult } from './sections/telemetry.js';
+
+export interface Results {
+  http: HttpResult;
+  process: ProcessResult;
+  release: ReleaseResult;
+  keys: KeysResult;
+  policies: PoliciesResult;
+  chain: ChainResult;
+  scale: ScaleResult;
+  sweep: SweepResult;
+  expiry: ExpiryResult;
+  audit: AuditResult;
+  rows: RowsResult;
+  stream: StreamResult;
+  telemetry: TelemetryResult;
+  soak: SoakResult;
+}
+
+export type SectionName = keyof Results;
+
+export type BenchResult = {
+  [Name in SectionName]?: { readonly about: About; readonly result: Results[Name] };
+};
+
+/** On what, and when. */
+export interface About {
+  readonly begun: string;
+  readonly seconds: number;
+  readonly rounds: number;
+  readonly isShort: boolean;
+  readonly commit: string;
+  readonly machine: string;
+  readonly node: string;
+  readonly postgres: Readonly<Record<string, string>>;
+  readonly isEmbedded: boolean;
+  /** How many processes wanted to run before it began, and when it had ended: what it measures is part of the latter. */
+  readonly loadBefore: number;
+}
+
+export interface Beginning {
+  readonly begun: string;
+  readonly at: number;
+  readonly load: number;
+}
+
+export const beginning = (): Beginning => ({
+  begun: new Date().toISOString(),
+  at: performance.now(),
+  load: loadavg()[0] as number,
+});
+
+export function about({ begun, at, load }: Beginning, cluster: Cluster, rounds: number, isShort: boolean): About {
+  return {
+    begun,
+    seconds: Math.round((performance.now() - at) / 1000),
+    rounds,
+    isShort,
+    commit: commit(),
+    machine: machine(),
+    node: process.version,
+    postgres: cluster.settings,
+    isEmbedded: cluster.directory !== null,
+    loadBefore: Math.round(load * 100) / 100,
+  };
+}

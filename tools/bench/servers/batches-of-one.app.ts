@@ -1,0 +1,44 @@
+// The service without group commit: the same routes on a queue that commits each command alone.
+
+import { Module, type DynamicModule } from '@nestjs/common';
+import { CommandQueue, TokenPoolRepository, TokenPoolService, TokenReader } from '@app/tokens';
+import { assembleApp } from '../../../apps/api/src/app.setup.js';
+import { readConfig, CONFIG, type Config } from '../../../apps/api/src/config.js';
+import { FirstPools } from '../../../apps/api/src/first-pools.js';
+import { createLogger, LOGGER, type Logger } from '../../../apps/api/src/logger.js';
+import { PersistenceModule } from '../../../apps/api/src/persistence.module.js';
+import { LeasesController } from '../../../apps/api/src/tokens/leases.controller.js';
+import { BATCHES_OF_ONE } from '../service.js';
+
+@Module({})
+class AppWithBatchesOfOne {
+  static of(config: Config, logger: Logger): DynamicModule {
+    return {
+      module: AppWithBatchesOfOne,
+      // The connection to the database asks for the logger, too.
+      global: true,
+      imports: [PersistenceModule.connect(config.databaseUrl as string, { poolSize: config.databasePoolSize })],
+      controllers: [LeasesController],
+      providers: [
+        FirstPools,
+        { provide: CONFIG, useValue: config },
+        { provide: LOGGER, useValue: logger },
+        {
+          provide: TokenPoolService,
+          useFactory: (repository: TokenPoolRepository, reader: TokenReader) =>
+            new TokenPoolService(new CommandQueue(repository, BATCHES_OF_ONE), repository, reader),
+          inject: [TokenPoolRepository, TokenReader],
+        },
+      ],
+      exports: [LOGGER],
+    };
+  }
+}
+
+export async function listen(): Promise<void> {
+  const config = readConfig(process.env);
+  const logger = await createLogger(config);
+  const app = await assembleApp(AppWithBatchesOfOne.of(config, logger), config, logger);
+  process.on('SIGTERM', () => void app.close().then(() => process.exit()));
+  await app.listen(config.port, config.host);
+}

@@ -1,0 +1,216 @@
+// A PostgreSQL of its own: the primary, or a standby that is fed by another one.
+
+import { appendFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client } from 'pg';
+import { childrenOf } from '../../harness/database-server.js';
+import { Proxy } from '../../harness/proxy.js';
+import { freePort } from '../../harness/port.js';
+import { Daemon, finish } from './daemon.js';
+
+const USER = 'tokens';
+const DATABASE = 'tokens';
+const READY_MS = 20_000;
+
+/** Of a database that is there to be relied on. The standby has them from the primary. */
+const SETTINGS = `
+listen_addresses = '127.0.0.1'
+unix_socket_directories = ''
+wal_level = replica
+wal_log_hints = on
+wal_keep_size = 256MB
+synchronous_commit = on
+wal_sender_timeout = 5s
+max_connections = 60
+`;
+
+export interface NodeOptions {
+  readonly name: string;
+  /** The folder of the server's programs. */
+  readonly bin: string;
+  /** Belongs to the server's user; data goes there. */
+  readonly directory: string;
+  readonly logs: string;
+  readonly password: string;
+}
+
+export class PostgresNode {
+  #daemon: Daemon | null = null;
+  #feed: Proxy | null = null;
+
+  private constructor(
+    private readonly options: NodeOptions,
+    readonly port: number,
+  ) {}
+
+  /** A new and empty one, which takes writes. */
+  static async primary(options: NodeOptions): Promise<PostgresNode> {
+    const node = new PostgresNode(options, await freePort());
+    const passwords = join(options.directory, 'password');
+    writeFileSync(passwords, options.password, { mode: 0o644 });
+    await node.#run(
+      'initdb',
+      '-D',
+      node.#data,
+      '-U',
+      USER,
+      '-A',
+      'scram-sha-256',
+      `--pwfile=${passwords}`,
+      '-E',
+      'UTF8',
+      '--locale=C',
+    );
+    rmSync(passwords);
+    appendFileSync(join(node.#data, 'postgresql.conf'), SETTINGS);
+    await node.start();
+    await node.query(`CREATE DATABASE ${DATABASE}`, [], 'postgres');
+    return node;
+  }
+
+  /** A copy of another one, which goes on following it. */
+  static async standbyOf(primary: PostgresNode, options: NodeOptions): Promise<PostgresNode> {
+    const node = new PostgresNode(options, await freePort());
+    node.#feed = await Proxy.open(primary.url);
+    await node.#run(
+      'pg_basebackup',
+      '-d',
+      node.#feedOf(node.#feed),
+      '-D',
+      node.#data,
+      '-X',
+      'stream',
+      '-c',
+      'fast',
+      '-R',
+    );
+    node.#waitForNobody();
+    await node.start();
+    return node;
+  }
+
+  get name(): string {
+    return this.options.name;
+  }
+
+  get url(): string {
+    return `postgres://${USER}:${this.options.password}@127.0.0.1:${this.port}/${DATABASE}`;
+  }
+
+  /** The way by which a standby is fed; only a standby has one. */
+  get feed(): Proxy {
+    return this.#feed as Proxy;
+  }
+
+  async start(): Promise<void> {
+    const program = join(this.options.bin, 'postgres');
+    const args = ['-D', this.#data, '-p', String(this.port)];
+    this.#daemon = await Daemon.start({
+      program,
+      args,
+      port: this.port,
+      log: join(this.options.logs, `${this.name}.log`),
+    });
+    for (const deadline = Date.now() + READY_MS; ; await sleep(50)) {
+      try {
+        return void (await this.query('SELECT', [], 'postgres'));
+      } catch (error) {
+        if (Date.now() > deadline) throw new Error(`${this.name} does not get ready`, { cause: error });
+      }
+    }
+  }
+
+  /** To the server and each of its processes, all at once: none gets to do anything about the end of another. */
+  signal(signal: NodeJS.Signals): void {
+    const pid = this.#daemon?.pid ?? 0;
+    if (pid === 0) return;
+    for (const one of [...childrenOf(pid), pid]) {
+      try {
+        process.kill(one, signal);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+      }
+    }
+  }
+
+  async kill(): Promise<void> {
+    this.signal('SIGKILL');
+    await this.#daemon?.ended();
+  }
+
+  /** Resolves when it takes writes. */
+  async promote(): Promise<void> {
+    const [row] = await this.query<{ done: boolean }>('SELECT pg_promote(true, 20) AS done', [], 'postgres');
+    if (!row?.done) throw new Error(`${this.name} could not be promoted`);
+  }
+
+  /** From now on a commit is answered when the standby has it, too. Not before it follows: every commit would wait. */
+  async waitFor(standby: PostgresNode): Promise<void> {
+    await this.#until(`SELECT FROM pg_stat_replication WHERE state = 'streaming'`);
+    await this.query(`ALTER SYSTEM SET synchronous_standby_names = 'FIRST 1 (${standby.name})'`, [], 'postgres');
+    await this.query('SELECT pg_reload_conf()', [], 'postgres');
+    await this.#until(`SELECT FROM pg_stat_replication WHERE sync_state = 'sync'`);
+  }
+
+  /** What was the primary, and is down, becomes a standby of the one that took its place; what only it had is gone. */
+  async followInstead(primary: PostgresNode): Promise<void> {
+    await this.#feed?.close();
+    this.#feed = await Proxy.open(primary.url);
+    // pg_rewind looks for the new timeline in the last checkpoint, which may be older than the promotion.
+    await primary.query('CHECKPOINT', [], 'postgres');
+    // Starts it for a moment when it was killed, so that it ends in order.
+    await this.#run('pg_rewind', '-D', this.#data, `--source-server=${this.#feedOf(this.#feed)}`, '-R');
+    this.#waitForNobody();
+    await this.start();
+  }
+
+  async query<Row extends object>(sql: string, values: unknown[] = [], database = DATABASE): Promise<Row[]> {
+    const client = await this.session(database);
+    try {
+      return (await client.query<Row>(sql, values)).rows;
+    } finally {
+      await client.end();
+    }
+  }
+
+  /** The caller ends it. */
+  async session(database = DATABASE): Promise<Client> {
+    const url = new URL(this.url);
+    url.pathname = `/${database}`;
+    const client = new Client({ connectionString: url.href, connectionTimeoutMillis: 1000, query_timeout: 25_000 });
+    client.on('error', () => undefined);
+    await client.connect();
+    return client;
+  }
+
+  async remove(): Promise<void> {
+    await this.kill();
+    await this.#feed?.close();
+  }
+
+  get #data(): string {
+    return join(this.options.directory, this.name);
+  }
+
+  #run(program: string, ...args: string[]): Promise<void> {
+    return finish(join(this.options.bin, program), args);
+  }
+
+  /** How it is fed, in the words of libpq. */
+  #feedOf(feed: Proxy): string {
+    const { port } = new URL(feed.url);
+    const { password, name } = this.options;
+    return `host=127.0.0.1 port=${port} user=${USER} password=${password} dbname=postgres application_name=${name}`;
+  }
+
+  /** As a copy it would wait for the standby of the primary, which is itself. The last line counts. */
+  #waitForNobody(): void {
+    appendFileSync(join(this.#data, 'postgresql.auto.conf'), `synchronous_standby_names = ''\n`);
+  }
+
+  async #until(sql: string): Promise<void> {
+    for (const deadline = Date.now() + READY_MS; (await this.query(sql, [], 'postgres')).length === 0; await sleep(50))
+      if (Date.now() > deadline) throw new Error(`${this.name}: never came true: ${sql}`);
+  }
+}

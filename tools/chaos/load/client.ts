@@ -1,0 +1,187 @@
+// A client: asks for one thing after the other, of whatever process seems to answer, and remembers what it was given.
+
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Call, Operation, PoolSetting } from '../history.js';
+import type { Random } from '../../harness/random.js';
+import { WITHOUT_KEY, type Caller } from './caller.js';
+import { USERS } from './pools.js';
+import { isOk, type Recorder, type Target } from './recorder.js';
+
+/** A lease, as whoever took it knows it. */
+export interface Held {
+  readonly pool: string;
+  readonly token: string;
+  /** The operation that was granted it. */
+  readonly of: string;
+  readonly user: string | null;
+  readonly leaseId: string | null;
+  readonly fence: number | null;
+}
+
+/** What takes an idempotency key, and how often it is given one. */
+const REPEATABLE: ReadonlySet<Call['do']> = new Set(['allocate', 'release', 'keep-alive', 'generate', 'cleanup']);
+const REPEATED = 0.25;
+const TRIES = 8;
+const HELD = 3;
+const REMEMBERED = 4;
+/** How often somebody tries to do something to the lease of another, and how many of all are known to everybody. */
+const FOREIGN = 0.06;
+const KNOWN_TO_ALL = 30;
+/** How often somebody tries what is not for its key. */
+const TRIED = 0.1;
+const GREEDY = 0.4;
+/** Until somebody whose key was refused tries it again. */
+const TURNED_AWAY_MS = 200;
+
+export class Client {
+  readonly #held: Held[] = [];
+  readonly #past: Held[] = [];
+  readonly #tokens: string[] = [];
+  #count = 0;
+
+  constructor(
+    private readonly name: string,
+    private readonly targets: readonly Target[],
+    private readonly pools: readonly PoolSetting[],
+    private readonly recorder: Recorder,
+    private readonly random: Random,
+    /** With what it asks just now. */
+    private readonly callerNow: () => Caller = () => WITHOUT_KEY,
+    /** Leases of all clients, which each of them may try its hands on. */
+    private readonly knownToAll: Held[] = [],
+  ) {}
+
+  async run(isOver: () => boolean): Promise<void> {
+    while (!isOver()) {
+      const by = this.callerNow();
+      const { pool, call } = this.#next(by);
+      const id = `${this.name}-${++this.#count}`;
+      const isRepeatable = REPEATABLE.has(call.do) && this.random.chance(REPEATED);
+      const asking = isRepeatable ? this.#insist(id, pool, call, by, isOver) : this.#ask(id, pool, call, by);
+      const operation = await asking;
+      this.#remember(operation);
+      const pause = this.random.chance(0.3) ? 0 : this.random.between(0, 60);
+      await sleep(isTurnedAway(operation) ? TURNED_AWAY_MS : pause);
+    }
+  }
+
+  #ask(id: string, pool: string, call: Call, by: Caller, key?: string): Promise<Operation> {
+    return this.recorder.perform(this.#target(), id, pool, call, { key, by });
+  }
+
+  /** With an idempotency key: asks again, maybe another process, until it is told what became of it. */
+  async #insist(key: string, pool: string, call: Call, by: Caller, isOver: () => boolean): Promise<Operation> {
+    let operation = await this.#ask(key, pool, call, by, key);
+    for (let time = 2; time <= TRIES && isVague(operation) && !isOver(); time++) {
+      await sleep(this.random.between(20, 400));
+      operation = await this.#ask(`${key}.${time}`, pool, call, by, key);
+    }
+    return operation;
+  }
+
+  /** Mostly one that answers, so that a process that is stopped does not stop the load. */
+  #target(): Target {
+    const lively = this.targets.filter(({ number }) => this.recorder.isLively(number));
+    return this.random.pick(lively.length > 0 && this.random.chance(0.98) ? lively : this.targets);
+  }
+
+  #next({ mayOperate }: Caller): { pool: string; call: Call } {
+    const { random } = this;
+    const { name: pool, kind, max_per_user } = random.pick(this.pools);
+    const isTried = mayOperate || random.chance(TRIED);
+    const choice = random.next();
+    if (choice < 0.07) return { pool, call: { do: 'pool' } };
+    if (choice < 0.1) return { pool, call: { do: 'active' } };
+    if (isTried && choice < 0.105) return { pool, call: { do: 'cleanup' } };
+    if (isTried && kind === 'elastic' && choice < 0.3)
+      return { pool, call: { do: 'generate', short: random.chance(0.5) } };
+    const token = this.#tokens.at(-1);
+    if (isTried && kind === 'elastic' && choice < 0.34 && token !== undefined) {
+      this.#tokens.pop();
+      return { pool, call: { do: 'delete', token, force: random.chance(0.5), short: random.chance(0.3) } };
+    }
+    const held = this.#aLease();
+    if (held && (choice > 0.62 || this.#held.length >= HELD)) {
+      return { pool: held.pool, call: random.chance(0.65) ? this.#release(held) : this.#keepAlive(held) };
+    }
+    const ttl = random.chance(0.3) ? random.between(0.05, 1) : undefined;
+    if (kind === 'elastic' && random.chance(0.4)) return { pool, call: { do: 'allocate', user: null, short: true } };
+    const user = max_per_user === undefined ? randomUUID() : this.#user();
+    return { pool, call: { do: 'allocate', user, ...(ttl === undefined ? {} : { ttl }) } };
+  }
+
+  #user(): string {
+    return this.random.chance(GREEDY) ? (USERS[0] as string) : this.random.pick(USERS);
+  }
+
+  /** Now and then one that is over, or somebody else's: its release and renewal must be refused. */
+  #aLease(): Held | undefined {
+    if (this.knownToAll.length > 0 && this.random.chance(FOREIGN)) return this.random.pick(this.knownToAll);
+    const from = this.#past.length > 0 && this.random.chance(0.12) ? this.#past : this.#held;
+    return from.length > 0 ? this.random.pick(from) : undefined;
+  }
+
+  #release(held: Held): Call {
+    const { token, of, user, leaseId, fence } = held;
+    this.#forget(held);
+    // A lease of a short route is known by its token alone.
+    if (leaseId === null) return { do: 'release', token, of: null, by: {}, short: this.random.chance(0.7) };
+    const by = this.random.pick([
+      { lease_id: leaseId },
+      isAlone(user) ? { user_id: user } : { lease_id: leaseId },
+      { lease_id: leaseId },
+      { fence },
+      {},
+    ]);
+    return { do: 'release', token, of: Object.keys(by).length > 0 ? of : null, by };
+  }
+
+  #keepAlive({ token, of, user, leaseId }: Held): Call {
+    if (leaseId === null) return { do: 'keep-alive', token, of, by: { client_id: of }, short: true };
+    const by = isAlone(user) && this.random.chance(0.5) ? { user_id: user } : { lease_id: leaseId };
+    const ttl = this.random.chance(0.3) ? { ttl_seconds: this.random.between(0.1, 2) } : {};
+    return { do: 'keep-alive', token, of, by: { ...by, ...ttl } };
+  }
+
+  #forget(held: Held): void {
+    const place = this.#held.indexOf(held);
+    if (place < 0) return;
+    this.#held.splice(place, 1);
+    this.#past.push(held);
+    if (this.#past.length > REMEMBERED) this.#past.shift();
+  }
+
+  #remember(operation: Operation): void {
+    const { call, pool, key, id, answer } = operation;
+    const of = key ?? id;
+    if (!isOk(operation) || !answer) {
+      // Over, for all that is known: kept for those that are asked about too late.
+      if (call.do === 'keep-alive')
+        for (const held of this.#held.filter((one) => one.of === call.of)) this.#forget(held);
+      return;
+    }
+    if (call.do === 'generate') this.#tokens.push(String(answer['id'] ?? answer['token']));
+    if (call.do !== 'allocate') return;
+    const isShort = call.short === true;
+    const held = {
+      pool,
+      of,
+      token: String(isShort ? answer['token'] : answer['token_id']),
+      user: call.user,
+      leaseId: isShort ? null : String(answer['lease_id']),
+      fence: isShort ? null : (answer['fence'] as number),
+    };
+    this.#held.push(held);
+    this.knownToAll.push(held);
+    if (this.knownToAll.length > KNOWN_TO_ALL) this.knownToAll.shift();
+  }
+}
+
+/** Whether no other lease is of this user: then he names it. */
+const isAlone = (user: string | null): boolean => user !== null && !USERS.includes(user);
+
+const isTurnedAway = ({ error }: Operation): boolean => error === 'unauthenticated' || error === 'rate_limited';
+
+/** No answer, or one that asks to come back. */
+const isVague = ({ status }: Operation): boolean => status === null || status >= 500;

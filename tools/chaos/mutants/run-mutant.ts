@@ -1,0 +1,79 @@
+// A short run of a broken service, and what the checker says to it.
+
+import { join } from 'node:path';
+import type { BuiltService } from '../../harness/built-service.js';
+import { check } from '../check/check.js';
+import type { Finding } from '../check/finding.js';
+import { readHistory, type History } from '../history.js';
+import { run } from '../run.js';
+import type { Mutant } from './mutant.js';
+
+export interface MutantOptions {
+  readonly seconds: number;
+  readonly seed: number;
+  readonly directory: string;
+}
+
+interface Judged {
+  readonly file: string;
+  readonly history: History;
+  readonly findings: readonly Finding[];
+}
+
+export interface Catch extends Judged {
+  /** The finding by which it was to be caught; undefined: it was not. */
+  readonly caught: Finding | undefined;
+  readonly runs: number;
+}
+
+const PROCESSES = 2;
+const CLIENTS = 24;
+/** A mistake shows when things happen at the wrong moment: where they did not, they are given another chance. */
+const MOST_RUNS = 3;
+
+const UNCHANGED = { nemeses: ['kill-api', 'kill-database', 'lose-commit-answer', 'clock'], auth: 'keys' } as const;
+
+/** Under every fault that the mutants have; nothing must be found. */
+export const runUnchanged = (service: BuiltService, options: MutantOptions): Promise<Judged> =>
+  judge(service, UNCHANGED, 'unchanged', options);
+
+export async function catchMutant(service: BuiltService, mutant: Mutant, options: MutantOptions): Promise<Catch> {
+  const variant = service.variant(mutant.patches);
+  const seconds = Math.max(options.seconds, mutant.seconds ?? 0);
+  try {
+    for (let runs = 1; ; runs++) {
+      const seed = options.seed + runs - 1;
+      const judged = await judge(variant, mutant, `${mutant.name}-${runs}`, { ...options, seed, seconds });
+      const caught = judged.findings.find((finding) => mutant.caughtBy.test(textOf(finding)));
+      if (caught || runs === MOST_RUNS) return { ...judged, caught, runs };
+    }
+  } finally {
+    variant.remove();
+  }
+}
+
+/** As `caughtBy` of a mutant has it. */
+export const textOf = ({ rule, what }: Finding): string => `${rule}: ${what}`;
+
+async function judge(
+  service: BuiltService,
+  { nemeses, sql, env, auth = 'open' }: Pick<Mutant, 'nemeses' | 'sql' | 'env' | 'auth'>,
+  name: string,
+  { seconds, seed, directory }: MutantOptions,
+): Promise<Judged> {
+  const file = await run({
+    main: service.main,
+    seconds,
+    seed,
+    nemeses,
+    processes: PROCESSES,
+    clients: CLIENTS,
+    auth,
+    directory: join(directory, name),
+    sql,
+    env,
+    say: () => undefined,
+  });
+  const history = await readHistory(file);
+  return { file, history, findings: check(history) };
+}

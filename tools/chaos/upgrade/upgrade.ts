@@ -1,0 +1,179 @@
+// A rolling restart under load: two processes of one version become two of another, one after the other, on one
+// database, and back again. Nobody who asks meanwhile may notice.
+
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { auditPool } from '@app/tokens';
+import { createDataSource, PostgresTokenReader } from '@app/postgres';
+import { about } from '../../harness/about.js';
+import { ApiProcess } from '../../harness/api-process.js';
+import { check } from '../check/check.js';
+import { DatabaseServer } from '../../harness/database-server.js';
+import { writeFinalState } from '../final-state.js';
+import { HistoryWriter, readHistory, wallNow, type Operation } from '../history.js';
+import { Client } from '../load/client.js';
+import { makePools, PLAIN_POOLS, SERVICE_ENV } from '../load/pools.js';
+import { Recorder } from '../load/recorder.js';
+import { follow } from '../load/tail.js';
+import { Random } from '../../harness/random.js';
+import { Balancer } from '../../harness/balancer.js';
+
+/** A compiled service. */
+export interface Version {
+  readonly name: string;
+  readonly main: string;
+}
+
+export interface UpgradeOptions {
+  readonly from: Version;
+  readonly to: Version;
+  /** How long the load goes on between two restarts. */
+  readonly quietMs: number;
+  readonly clients: number;
+  /** How many processes are of the first version again in the end. */
+  readonly backAgain: number;
+  readonly seed: number;
+  /** Made when missing; history and logs go there. */
+  readonly directory: string;
+  readonly say: (line: string) => void;
+}
+
+export interface UpgradeResult {
+  readonly steps: readonly Step[];
+  readonly requests: number;
+  /** Without an answer, or with one that is the service's fault. */
+  readonly failed: readonly string[];
+  /** Of the checker, which knows every answer and every event; of the audit; and exit codes that should be 0. */
+  readonly findings: readonly string[];
+}
+
+/** One process ended and another one began in its place. */
+export interface Step {
+  readonly what: string;
+  readonly requests: number;
+  /** The longest that anybody waited meanwhile, in milliseconds. */
+  readonly slowestMs: number;
+  /** Until the new one was ready, in milliseconds. */
+  readonly ms: number;
+}
+
+const PROCESSES = 2;
+
+export async function upgrade(options: UpgradeOptions): Promise<UpgradeResult> {
+  const { from, to, quietMs, seed, clients, backAgain, directory, say } = options;
+  mkdirSync(directory, { recursive: true });
+  const surroundings = about();
+  const database = await DatabaseServer.start();
+  const balancer = await Balancer.open();
+  const findings: string[] = [];
+  const running: ApiProcess[] = [];
+  let started = 0;
+  const start = async ({ name, main }: Version): Promise<ApiProcess> => {
+    const env = { ...SERVICE_ENV, DATABASE_URL: database.url };
+    const api = await ApiProcess.prepare(++started, main, env, join(directory, `api-${started}-${name}.log`));
+    running.push(api);
+    await api.start();
+    balancer.add(api.port);
+    return api;
+  };
+  const end = async (api: ApiProcess): Promise<void> => {
+    api.signal('SIGTERM');
+    const code = await Promise.race([api.ended(), sleep(11_000, 'nothing', { ref: false })]);
+    if (code !== 0) findings.push(`process ${api.number} ended with ${code} after SIGTERM`);
+  };
+  try {
+    for (let count = 0; count < PROCESSES; count++) await start(from);
+    await makePools(balancer.port, PLAIN_POOLS);
+    const history = new HistoryWriter(join(directory, 'history.jsonl'));
+    const wallAtZero = wallNow() - history.now() / 1000;
+    history.write({
+      kind: 'run',
+      seed,
+      seconds: 0,
+      processes: PROCESSES,
+      clients,
+      auth: 'open',
+      saysWho: false,
+      nemeses: [],
+      skipped: [],
+      clock: null,
+      about: surroundings,
+      postgres: database.version,
+      pools: PLAIN_POOLS,
+      wallAtZero,
+    });
+    const recorder = new Recorder(history);
+    const random = new Random(seed);
+    const targets = [{ number: 0, port: balancer.port }];
+    let isOver = false;
+    const load = [
+      ...Array.from({ length: clients }, (_, place) =>
+        new Client(`c${place}`, targets, PLAIN_POOLS, recorder, random.fork()).run(() => isOver),
+      ),
+      ...PLAIN_POOLS.map(({ name }) => follow(name, targets, undefined, recorder, random.fork(), () => isOver)),
+    ];
+    const spans: { what: string; begun: number; over: number }[] = [];
+    try {
+      await sleep(quietMs);
+      // There, and back again: what is expanded only may be gone back from.
+      for (const [before, after, count] of [
+        [from, to, PROCESSES],
+        [to, from, backAgain],
+      ] as const) {
+        for (const api of running.splice(0, count)) {
+          const begun = history.now();
+          await end(api);
+          await start(after);
+          const what = `${before.name} → ${after.name}, process ${api.number}`;
+          spans.push({ what, begun, over: history.now() });
+          say(`${(begun / 1e9).toFixed(1).padStart(6)} s  ${what}: ready again after ${ms(history.now() - begun)} ms`);
+          await sleep(quietMs);
+        }
+      }
+    } finally {
+      isOver = true;
+      await Promise.all(load);
+    }
+    await Promise.all(running.map(end));
+    await writeFinalState(history, database.url, PLAIN_POOLS);
+    history.write({ kind: 'end', at: history.now(), wall: wallNow() });
+    await history.close();
+    findings.push(...(await audits(database.url)));
+    const { operations, ...rest } = await readHistory(history.file);
+    findings.push(...check({ operations, ...rest }).map(({ rule, what }) => `${rule}: ${what}`));
+    return {
+      steps: spans.map(({ what, begun, over }) => {
+        const meanwhile = operations.filter(({ sent, answered }) => answered > begun && sent < over);
+        const slowest = Math.max(0, ...meanwhile.map(({ sent, answered }) => answered - sent));
+        return { what, requests: meanwhile.length, slowestMs: ms(slowest), ms: ms(over - begun) };
+      }),
+      requests: operations.length,
+      failed: operations.filter(hasFailed).map(inWords),
+      findings,
+    };
+  } finally {
+    balancer.close();
+    await Promise.all(running.map((api) => api.kill()));
+    await database.remove();
+  }
+}
+
+const ms = (ns: number): number => Math.round(ns / 1e6);
+
+/** A refusal of the contract, such as that no token is free, is an answer like any other. */
+const hasFailed = ({ status }: Operation): boolean => status === null || status >= 500;
+
+const inWords = ({ id, call, status, error, detail, sent }: Operation): string =>
+  `${call.do} ${id}, sent after ${(sent / 1e9).toFixed(2)} s: ${status} ${error} ${detail ?? ''}`;
+
+async function audits(url: string): Promise<string[]> {
+  const source = await createDataSource(url).initialize();
+  try {
+    const reader = new PostgresTokenReader(source);
+    const reports = await Promise.all((await reader.pools()).map(({ name }) => auditPool(reader, name)));
+    return reports.flatMap(({ pool, findings }) => findings.map((what) => `audit of ${pool}: ${what}`));
+  } finally {
+    await source.destroy();
+  }
+}

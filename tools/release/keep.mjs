@@ -1,0 +1,20 @@
+// Keeps the compiled API of this version in test/released, so that later versions are tried beside it without git and
+// without network. Only our own code: what it imports is found in node_modules. Usage: npm run release:keep
+
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+
+const BUILT = 'dist/api';
+const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
+const archive = `test/released/${version}.tar.gz`;
+if (existsSync(archive)) {
+  console.error(`${archive} is there already: what was released does not change. Raise the version in package.json`);
+  process.exit(1);
+}
+const files = readdirSync(BUILT, { recursive: true }).filter((file) => file.endsWith('.js'));
+mkdirSync('test/released', { recursive: true });
+// The same bytes whoever makes it.
+const anonymous = ['--owner=0', '--group=0', '--numeric-owner', '--mtime=2020-01-01', '--mode=u=rw,go=r'];
+execFileSync('tar', ['-czf', archive, ...anonymous, '-C', join(process.cwd(), BUILT), ...files.sort()]);
+console.log(`${archive}: ${files.length} files, ${Math.round(statSync(archive).size / 1000)} kB`);
