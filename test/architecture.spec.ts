@@ -120,11 +120,6 @@ const GOOD_HOUSE: Files = {
   'tools/release/archive.ts': 'export {};\n',
   'tools/harness/api-process.ts': imports('node:child_process'),
   'tools/chaos/main.ts': imports('../harness/api-process.js'),
-  'tools/bench/main.ts': imports('@app/postgres', './cluster.js', '../release/released.js'),
-  'tools/bench/cluster.ts': imports('@app/local-postgres', 'pg', 'fast-check', '../../apps/api/src/egg.js'),
-  'tools/release/released.ts': imports('../harness/api-process.js'),
-  'tools/harness/api-process.ts': imports('node:child_process'),
-  'tools/chaos/main.ts': imports('../harness/api-process.js'),
   'test/support/harness.ts': imports('../../libs/postgres/src/schema/data-source.js', 'fast-check'),
   'test/races.spec.ts': imports(
     './support/harness.js',
@@ -195,7 +190,6 @@ const SINS: Readonly<Record<string, Files>> = {
   'no-cycles': { 'apps/api/src/egg.ts': imports('./persistence.module.js') },
   'no-orphans': { 'libs/tokens/src/pool/dead.ts': imports('./token.js'), 'apps/api/src/alone.ts': 'export {};\n' },
   'no-tool-orphans': { 'tools/demo/alone.ts': 'export {};\n' },
-  'no-tool-orphans': { 'tools/demo/alone.ts': 'export {};\n' },
   'no-test-orphans': {
     'test/support/unused.ts': imports('./harness.js'),
     'libs/tokens/src/testing/unused.ts': imports('../pool/token.js'),
@@ -226,7 +220,6 @@ function sinfulHouse(): Files {
     ...door('libs/client/src/index.ts', 'libs/client/src'),
     ...door('libs/tokens/src/index.ts', 'libs/tokens/src'),
     ...door('libs/postgres/src/index.ts', 'libs/postgres/src'),
-    ...door('libs/keys/src/index.ts', 'libs/keys/src'),
   };
 }
 
