@@ -161,27 +161,6 @@ export default {
       to: { path: '^tools/', pathNot: '^tools/harness/' },
     },
     {
-      name: 'product-knows-no-tool',
-      comment: 'Tools may import anything, and are in no image: nothing of the product needs them.',
-      severity: 'error',
-      from: { path: '^(apps|libs|ormconfig\\.ts)' },
-      to: { path: '^tools/' },
-    },
-    {
-      name: 'tools-know-no-other-tool',
-      comment: 'What two tools need is in tools/harness; what starts a released version, in tools/release.',
-      severity: 'error',
-      from: { path: '^tools/([^/]+)/' },
-      to: { path: '^tools/', pathNot: ['^tools/$1/', '^tools/(harness|release)/'] },
-    },
-    {
-      name: 'harness-knows-no-tool',
-      comment: 'It is below the tools that use it.',
-      severity: 'error',
-      from: { path: '^tools/harness/' },
-      to: { path: '^tools/', pathNot: '^tools/harness/' },
-    },
-    {
       name: 'console-runs-in-a-browser',
       comment: 'The console knows the API by its routes alone: no lib of the server, no Node.',
       severity: 'error',
@@ -249,13 +228,6 @@ export default {
       severity: 'error',
       from: { path: ENTRIES },
       to: { path: '^(apps|libs)/', pathNot: [SPEC, DOUBLES, ENTRIES], reachable: false },
-    },
-    {
-      name: 'no-tool-orphans',
-      comment: 'A file of the tools that neither a tool nor a test leads to.',
-      severity: 'error',
-      from: { path: [TOOL_ENTRIES, TEST_ENTRIES] },
-      to: { path: '^tools/', pathNot: [SPEC, TOOL_ENTRIES], reachable: false },
     },
     {
       name: 'no-tool-orphans',
