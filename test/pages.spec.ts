@@ -1,4 +1,5 @@
-// The pages hold together: each link leads somewhere, each page is in the table of contents, each variable is documented.
+// The pages hold together: each link and path leads somewhere, each page is in the table of contents, each variable is
+// documented.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
@@ -11,6 +12,9 @@ const PAGES = [
     .filter((file) => file.endsWith('.md'))
     .map((file) => join('docs', file)),
 ];
+
+/** Pages whose prose is checked; those of the bench and of chaos are partly written by these. */
+const CHECKED = PAGES.filter((page) => !/^docs\/(benchmarks|reliability)\.md$/.test(page));
 
 const textOf = (page: string): string => readFileSync(join(ROOT, page), 'utf8');
 
@@ -44,6 +48,14 @@ test.each(PAGES)('each link of %s names a file and a heading that exist', (page)
   expect(brokenLinks(page, proseOf(page))).toEqual([]);
 });
 
+test.each(CHECKED)('each path that %s names exists', (page) => {
+  const paths = Array.from(
+    proseOf(page).matchAll(/`((?:apps|deploy|docs|libs|test|tools)\/[\w./-]+)`/g),
+    ([, path]) => path!,
+  );
+  expect(paths.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
+});
+
 test('a link to a file or a heading that does not exist is found', () => {
   const links = ['[a](docs/nowhere.md)', '[b](docs/http.md#nowhere)', '[c](#nowhere)', '[d](docs/http.md#routes)'];
   expect(brokenLinks('README.md', links.join('\n'))).toEqual(['docs/nowhere.md', 'docs/http.md#nowhere', '#nowhere']);
@@ -74,9 +86,6 @@ test('decisions are numbered without a gap, and each has its context, what it re
     expect([page, ...headings]).toEqual([page, 'Context', 'Decision', 'Rejected', 'Consequences']);
   }
 });
-
-/** Pages whose prose is checked; those of the bench and of chaos are partly written by these. */
-const CHECKED = PAGES.filter((page) => !/^docs\/(benchmarks|reliability)\.md$/.test(page));
 
 test.each(CHECKED)('the prose of %s has lines within 120 columns and names its subjects', (page) => {
   const lines = proseOf(page)
