@@ -229,12 +229,20 @@ describe('one stream', () => {
     await new Promise((resolve) => server.once('listening', resolve));
     const stream = response.then(
       (res) =>
-        new EventStream(res, given as unknown as Follower, ANYBODY, isWanted, (events) => sent.push(events), {
-          heartbeatMs: 60_000,
-          patienceMs: 60_000,
-          bytesAtOnce: 1000,
-          ...pace,
-        }),
+        new EventStream(
+          res,
+          given as unknown as Follower,
+          ANYBODY,
+          isWanted,
+          (events) => sent.push(events),
+          () => Promise.resolve(),
+          {
+            heartbeatMs: 60_000,
+            patienceMs: 60_000,
+            bytesAtOnce: 1000,
+            ...pace,
+          },
+        ),
     );
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     return { url, stream, ending: stream.then((one) => one.run()), sent, close: () => void server.close() };

@@ -14,6 +14,7 @@ import { answerHeaders, type Headers } from './http/answer-headers.js';
 import { CheckedPipe } from './http/checked.pipe.js';
 import { Admission } from './http/admission.js';
 import { answerPreflight, cors, corsHeaders } from './http/cors.js';
+import { FAIR_QUEUE } from './http/fair-queue.js';
 import { HttpAdapter } from './http/http-adapter.js';
 import { inOrder } from './http/in-order.js';
 import { jsonBody } from './http/json-body.js';
@@ -77,6 +78,7 @@ export async function assembleApp(
     config.corsOrigins.length > 0 ? answerPreflight : undefined,
     jsonBody,
     admission.count,
+    FAIR_QUEUE.handle,
   ];
   app.use(inOrder(handlers.filter((handler) => handler !== undefined)));
   if (config.auth === 'keys') app.useGlobalGuards(new AccessGuard(app.get(TokenPoolService)));

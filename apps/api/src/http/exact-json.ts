@@ -57,8 +57,11 @@ function whatChanged(json: string): string | null {
 }
 
 /** Whether a number is the same after it was read and written. */
-const isExact = (literal: string): boolean =>
-  IS_SAFE.test(literal) || decimalOf(literal) === decimalOf(JSON.stringify(Number(literal)));
+function isExact(literal: string): boolean {
+  if (IS_SAFE.test(literal)) return true;
+  const written = JSON.stringify(Number(literal));
+  return written === literal || decimalOf(literal) === decimalOf(written);
+}
 
 /** The value of a number as text, the same for each way to write it: 1.0, 1e0 and 1. `null` is what JSON makes of infinity. */
 function decimalOf(literal: string): string {

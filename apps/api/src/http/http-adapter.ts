@@ -9,6 +9,7 @@ import { ExpressAdapter } from '@nestjs/platform-express';
 import type { Express, NextFunction, Request, Response } from 'express';
 import type { Admission } from './admission.js';
 import type { Headers } from './answer-headers.js';
+import { FAIR_QUEUE } from './fair-queue.js';
 import { HttpProblem, problemDocument } from './problem.js';
 import { normalUrl, routesAt } from './route-of.js';
 
@@ -68,14 +69,23 @@ export class HttpAdapter extends ExpressAdapter {
     this.httpServer = server;
   }
 
-  /** The answer as JSON, without what Express would do for it in general. */
+  /**
+   * The answer as JSON, without what Express would do for it in general. A transaction ends for many callers at once: each is
+   * answered when it is the turn of its key.
+   */
   override reply(res: Response, body: unknown, statusCode?: number): unknown {
     if (typeof body !== 'object' || body === null || res.headersSent) return super.reply(res, body, statusCode);
+    FAIR_QUEUE.enter(res.req.key?.id, () => this.#reply(res, body, statusCode));
+    return undefined;
+  }
+
+  #reply(res: Response, body: object, statusCode: number | undefined): void {
+    if (res.headersSent) return;
     const json = JSON.stringify(body);
     if (statusCode !== undefined) res.statusCode = statusCode;
     if (!res.hasHeader('content-type')) res.setHeader('content-type', 'application/json; charset=utf-8');
     res.setHeader('content-length', Buffer.byteLength(json));
-    return res.end(json);
+    res.end(json);
   }
 
   /** What no route wants. A path that has other methods says which, and answers OPTIONS with them. */

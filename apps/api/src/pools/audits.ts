@@ -7,6 +7,8 @@ import { HttpProblem } from '../http/problem.js';
 import { PoolMetrics } from '../metrics/pool-metrics.js';
 
 const RETRY_AFTER_SECONDS = 5;
+/** A caller that hangs up again and again would otherwise keep the database at the first pages of audits. */
+const REST_AFTER_ABANDONED_MS = 1000;
 
 @Injectable()
 export class Audits {
@@ -32,7 +34,9 @@ export class Audits {
       this.metrics.found(poolName, report.finding_count);
       return report;
     } finally {
-      this.#isUnderWay = false;
+      const free = (): void => void (this.#isUnderWay = false);
+      if (gone.aborted) setTimeout(free, REST_AFTER_ABANDONED_MS).unref();
+      else free();
     }
   }
 }

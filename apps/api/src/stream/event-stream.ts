@@ -39,6 +39,8 @@ export class EventStream {
     private readonly viewer: Viewer,
     private readonly isWanted: (event: OwnedEvent) => boolean,
     private readonly onSent: (events: number) => void,
+    /** Resolves when it is this stream's turn to use the thread. */
+    private readonly turn: () => Promise<void>,
     private readonly pace: StreamPace = PACE,
   ) {
     this.#position = follower.reaches;
@@ -74,6 +76,7 @@ export class EventStream {
   }
 
   async #send(events: readonly OwnedEvent[]): Promise<void> {
+    await this.turn();
     let messages: Buffer[] = [];
     let bytes = 0;
     for (const event of events) {
@@ -85,6 +88,7 @@ export class EventStream {
       if (bytes < this.pace.bytesAtOnce) continue;
       await this.#write(messages);
       if (this.#ending !== undefined) return;
+      await this.turn();
       messages = [];
       bytes = 0;
     }

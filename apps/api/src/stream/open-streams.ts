@@ -2,14 +2,18 @@
 // good.
 
 import type { ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { KeyRing } from '@app/keys';
 import { LiveFeed, type OwnedEvent, type Viewer } from '@app/tokens';
 import { CONFIG, type Config } from '../config.js';
+import { FAIR_QUEUE } from '../http/fair-queue.js';
 import { HttpProblem } from '../http/problem.js';
 import { StreamMetrics } from '../metrics/stream-metrics.js';
 import { EventStream } from './event-stream.js';
 
+/** Those of one key that write as soon as there is something. */
+const UNPACED_STREAMS = 100;
 /** When a stream may have ended somewhere. */
 const RETRY_AFTER_SECONDS = 5;
 /** From one look at the keys of streams to the next. With what the ring remembers, less than 5 s from when one is revoked. */
@@ -67,12 +71,20 @@ export class OpenStreams implements OnModuleDestroy {
     this.#countFor(keyId, 1);
     try {
       const follower = await this.feed.follow(poolName, after, gone, keyId);
-      const stream = new EventStream(res, follower, viewer, isWanted, (events) => this.metrics.sent(events));
+      const sent = (events: number): void => this.metrics.sent(events);
+      const stream = new EventStream(res, follower, viewer, isWanted, sent, () => this.#turn(keyId));
       await this.#run(stream, viewer.keyId, res.req.method);
     } finally {
       this.#count--;
       this.#countFor(keyId, -1);
     }
+  }
+
+  /** While other keys ask, the streams of one write a thousand times a second, and what has happened meanwhile together. */
+  async #turn(keyId: string | null): Promise<void> {
+    const ofKey = keyId === null ? 0 : (this.#countOfKey.get(keyId) ?? 0);
+    if (ofKey > UNPACED_STREAMS && FAIR_QUEUE.isShared) await sleep(ofKey);
+    await FAIR_QUEUE.turn(keyId);
   }
 
   #countFor(keyId: string | null, more: 1 | -1): void {

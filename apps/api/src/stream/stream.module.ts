@@ -3,6 +3,7 @@
 import { Module } from '@nestjs/common';
 import { DomainError, LiveFeed, TokenReader } from '@app/tokens';
 import type { Logger } from 'pino';
+import { FAIR_QUEUE } from '../http/fair-queue.js';
 import { KeysModule } from '../keys/keys.module.js';
 import { LOGGER } from '../logger.js';
 import { StreamMetrics } from '../metrics/stream-metrics.js';
@@ -17,10 +18,14 @@ import { StreamController } from './stream.controller.js';
     {
       provide: LiveFeed,
       useFactory: (reader: TokenReader, metrics: StreamMetrics, logger: Logger) =>
-        new LiveFeed(reader, {
-          arrived: (delaySeconds) => metrics.arrived(delaySeconds),
-          failed: (error) => logger.warn(told(error), 'streams wait: the feeds cannot be read'),
-        }),
+        new LiveFeed(
+          reader,
+          {
+            arrived: (delaySeconds) => metrics.arrived(delaySeconds),
+            failed: (error) => logger.warn(told(error), 'streams wait: the feeds cannot be read'),
+          },
+          (keyId, read) => FAIR_QUEUE.read(keyId, read),
+        ),
       inject: [TokenReader, StreamMetrics, LOGGER],
     },
   ],

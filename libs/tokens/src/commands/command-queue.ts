@@ -19,7 +19,9 @@ export interface CommandQueueLimits {
 }
 
 /** Bounded so that a pool that cannot keep up says so within seconds and holds a few megabytes at most. */
-export const DEFAULT_LIMITS: CommandQueueLimits = { waiting: 2000, batch: 200, patienceMs: 4000 };
+export const DEFAULT_LIMITS: CommandQueueLimits = { waiting: 2000, batch: 100, patienceMs: 4000 };
+
+const ANSWERS_PER_TURN = 16;
 
 interface Waiting {
   readonly command: Command<unknown>;
@@ -86,7 +88,7 @@ export class CommandQueue {
       const answer = (): void => {
         const decided = putOff.length === 0 ? batch : batch.filter((_, place) => outcomes[place] !== 'put off');
         this.observer.decided({ poolName, commands: decided, phases });
-        batch.forEach((waiting, place) => settle(waiting, outcomes[place] as Outcome));
+        settle(batch, outcomes);
       };
       // With more to do the next transaction is sent first: the database works while these are answered.
       if (this.#lanes.get(poolName)?.length) setImmediate(answer);
@@ -123,10 +125,17 @@ export class CommandQueue {
   }
 }
 
-function settle({ resolve, reject }: Waiting, outcome: Outcome): void {
-  if (outcome === 'put off') return;
-  if ('error' in outcome) reject(outcome.error);
-  else resolve(outcome.value);
+/** Some in each turn of the event loop: what their callers do with the answers must not hold up everything else. */
+function settle(batch: readonly Waiting[], outcomes: readonly Outcome[], from = 0): void {
+  const to = Math.min(from + ANSWERS_PER_TURN, batch.length);
+  for (let place = from; place < to; place++) {
+    const { resolve, reject } = batch[place]!;
+    const outcome = outcomes[place]!;
+    if (outcome === 'put off') continue;
+    if ('error' in outcome) reject(outcome.error);
+    else resolve(outcome.value);
+  }
+  if (to < batch.length) setImmediate(settle, batch, outcomes, to);
 }
 
 const overloaded = (why: string): DomainError =>

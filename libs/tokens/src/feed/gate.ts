@@ -1,15 +1,12 @@
 // Lets so many through at a time; the others wait in the order in which they came.
 
-/** Work that took less is followed by no rest, in milliseconds. */
-const SHORT_MS = 5;
-
 export class Gate {
   readonly #waiting: (() => void)[] = [];
 
-  /** @param rests whether a place stays taken after its work for as long as that took: half of the time is left to others */
+  /** @param restMs for how long a place stays taken after work that took so many milliseconds */
   constructor(
     private free: number,
-    private readonly rests = false,
+    private readonly restMs: (tookMs: number) => number = () => 0,
   ) {}
 
   async pass<T>(work: () => Promise<T>): Promise<T> {
@@ -19,8 +16,8 @@ export class Gate {
     try {
       return await work();
     } finally {
-      const took = performance.now() - began;
-      if (this.rests && took > SHORT_MS) setTimeout(() => this.#leave(), took).unref();
+      const restMs = this.restMs(performance.now() - began);
+      if (restMs > 0) setTimeout(() => this.#leave(), restMs).unref();
       else this.#leave();
     }
   }

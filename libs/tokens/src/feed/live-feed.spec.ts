@@ -287,22 +287,33 @@ describe('a store out of reach', () => {
   );
 });
 
-test.each([
-  ['of many that begin far back two are read to at a time', null, 2],
-  ['of those of one key one is read to at a time', 'k', 1],
-])('%s', async (_, keyId, most) => {
+test('of many that begin far back two are read to at a time', async () => {
   await grow('a', 300);
   let open = (): void => undefined;
   reader.pagesWait = new Promise((resolve) => (open = resolve));
-  const follow = () => feed.follow('a', 0, undefined, keyId);
-  const followers = await Promise.all(Array.from({ length: 10 }, follow));
+  const followers = await Promise.all(Array.from({ length: 10 }, () => feed.follow('a', 0)));
   const seqs = followers.map(taken);
   await pass(0);
-  expect(reader.pages).toBe(most);
+  expect(reader.pages).toBe(2);
   open();
   await pass(0);
   expect(seqs).toEqual(followers.map(() => from(1, 300)));
-  expect(reader.mostPagesInHand).toBe(most);
+  expect(reader.mostPagesInHand).toBe(2);
+});
+
+test('a page of the past is read when it is the turn of its key', async () => {
+  await grow('a', 300);
+  const turns: (() => void)[] = [];
+  const fair = new LiveFeed(reader, { arrived: () => undefined, failed: () => undefined }, (keyId, read) => {
+    expect(keyId).toBe('k');
+    return new Promise<void>((resolve) => turns.push(resolve)).then(read);
+  });
+  const seqs = taken(await fair.follow('a', 0, undefined, 'k'));
+  await pass(0);
+  expect(reader.pages).toBe(0);
+  for (; seqs.length < 300; await pass(0)) turns.shift()?.();
+  expect(seqs).toEqual(from(1, 300));
+  await fair.close();
 });
 
 test('a feed that is closed ends who follows, and who comes', async () => {

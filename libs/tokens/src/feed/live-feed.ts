@@ -39,12 +39,13 @@ export interface LiveFeedObserver {
   failed(error: unknown): void;
 }
 
+/** Reads a page of the past when it is the turn of its reader's key; null where no key is asked for. */
+export type ReadingTurn = <T>(keyId: string | null, read: () => Promise<T>) => Promise<T>;
+
 export class LiveFeed {
   readonly #tails = new Map<string, PoolTail>();
   readonly #followers = new Set<Follower>();
   readonly #pages = new Gate(PAGES_AT_ONCE);
-  /** Each key reads one page of the past at a time, and rests between them. There are no more gates than keys. */
-  readonly #pagesOfKey = new Map<string, Gate>();
   readonly #looksApart = new Gate(LOOKS_APART_AT_ONCE);
   /** Of each pool that is looked at by itself, how many events are asked for. */
   readonly #apart = new Map<string, number>();
@@ -57,6 +58,7 @@ export class LiveFeed {
   constructor(
     private readonly reader: TokenReader,
     private readonly observer: LiveFeedObserver,
+    private readonly readingTurn: ReadingTurn = (_keyId, read) => read(),
   ) {}
 
   /**
@@ -95,7 +97,7 @@ export class LiveFeed {
     const follower = new Follower(
       tail,
       after === 'latest' ? last_seq : after,
-      (seq) => this.#inTurn(keyId, () => page(seq)),
+      (seq) => this.readingTurn(keyId, () => this.#pages.pass(() => page(seq))),
       () => this.#forget(tail, follower),
     );
     this.#tails.set(poolName, tail);
@@ -117,14 +119,6 @@ export class LiveFeed {
     for (const { timer } of this.#looks.values()) clearTimeout(timer);
     for (const follower of this.#followers) follower.end();
     await Promise.all([...this.#looks.values()].map(({ inHand }) => inHand));
-  }
-
-  #inTurn<T>(keyId: string | null, read: () => Promise<T>): Promise<T> {
-    const pass = (): Promise<T> => this.#pages.pass(read);
-    if (keyId === null) return pass();
-    let gate = this.#pagesOfKey.get(keyId);
-    if (!gate) this.#pagesOfKey.set(keyId, (gate = new Gate(1, true)));
-    return gate.pass(pass);
   }
 
   #forget(tail: PoolTail, follower: Follower): void {

@@ -1,0 +1,62 @@
+import type { Request, Response } from 'express';
+import { FairQueue } from './fair-queue.js';
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+
+/** Requests of one key: each says in the list when it begins. */
+const ask = (queue: FairQueue, key: string, times: number, begun: string[]): void => {
+  const req = { key: { id: key } } as unknown as Request;
+  for (let time = 0; time < times; time++) queue.handle(req, {} as Response, () => begun.push(`${key}${time}`));
+};
+
+const ofKey = (begun: readonly string[], key: string): string[] => begun.filter((one) => one.startsWith(key));
+
+describe('FairQueue', () => {
+  it('lets one key that asks alone begin at once, however much it asks', () => {
+    const begun: string[] = [];
+    ask(new FairQueue(), 'a', 500, begun);
+    expect(begun).toHaveLength(500);
+  });
+
+  it('lets nothing wait where no key is asked for', () => {
+    const queue = new FairQueue();
+    const begun: string[] = [];
+    for (let time = 0; time < 500; time++) queue.enter(undefined, () => begun.push(''));
+    expect(begun).toHaveLength(500);
+  });
+
+  it('lets another key begin in the next turn, however many of one key wait', async () => {
+    const queue = new FairQueue();
+    const begun: string[] = [];
+    ask(queue, 'b', 1, begun);
+    ask(queue, 'a', 500, begun);
+    ask(queue, 'b', 2, begun);
+    expect(ofKey(begun, 'b')).toHaveLength(1);
+    await nextTurn();
+    expect(ofKey(begun, 'b').length).toBeGreaterThan(1);
+    expect(begun.length).toBeLessThan(50);
+  });
+
+  it('loses none, and keeps the order of each key', async () => {
+    const queue = new FairQueue();
+    const begun: string[] = [];
+    for (let time = 0; time < 10; time++) {
+      ask(queue, 'a', 10, begun);
+      ask(queue, 'b', 10, begun);
+    }
+    while (begun.length < 200) await nextTurn();
+    const inOrder = (key: string): string[] => Array.from({ length: 100 }, (_, n) => `${key}${n % 10}`);
+    expect(ofKey(begun, 'a')).toEqual(inOrder('a'));
+    expect(ofKey(begun, 'b')).toEqual(inOrder('b'));
+  });
+
+  it('leaves turns of the event loop to everything else', async () => {
+    const queue = new FairQueue();
+    const begun: string[] = [];
+    ask(queue, 'b', 1, begun);
+    ask(queue, 'a', 100, begun);
+    let turns = 0;
+    for (; begun.length < 101; turns++) await nextTurn();
+    expect(turns).toBeGreaterThan(20);
+  });
+});
