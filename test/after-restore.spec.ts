@@ -1,7 +1,7 @@
 // A database that is put back to an earlier state: what was given since is lost, and none of its numbers is given again.
 
 import { auditPool, checkExport, compareExport, exportLines } from '@app/tokens';
-import { afterRestore, createDataSource, PostgresTokenReader } from '@app/postgres';
+import { afterRestore, createDataSource, PostgresAuditSource } from '@app/postgres';
 import { Client } from 'pg';
 import type { DataSource } from 'typeorm';
 import { TokenPoolClient, type Grant, type TokenEvent, type TokenPoolError } from '../libs/client/src/index.js';
@@ -55,7 +55,7 @@ async function onRestored<T>(work: (source: DataSource) => Promise<T>): Promise<
 }
 
 const raised = (margin = MARGIN) => onRestored((source) => afterRestore(source, margin));
-const audited = () => onRestored((source) => auditPool(new PostgresTokenReader(source), 'default'));
+const audited = () => onRestored((source) => auditPool(new PostgresAuditSource(source), 'default'));
 
 async function feedOf(after = 0): Promise<TokenEvent[]> {
   const events: TokenEvent[] = [];
@@ -175,17 +175,17 @@ test('what reads the whole audit beyond a gap ends, though the pool goes on', as
   const source = await createDataSource(original.url).initialize();
   await afterRestore(source, 1000);
   await grants(1);
-  const reader = new PostgresTokenReader(source);
-  const read = reader.storedEvents.bind(reader);
-  reader.storedEvents = async (...page) => {
+  const written = new PostgresAuditSource(source);
+  const read = written.events.bind(written);
+  written.events = async (...page) => {
     await grants(1);
     return read(...page);
   };
   // The audit, at the event after which the tokens are compared; the export, where the feed ended when it began.
-  expect(await auditPool(reader, 'default')).toMatchObject({ findings: [], last_seq: 1102 });
-  const report = await checkExport(linesOf(exportLines(reader, 'default')));
+  expect(await auditPool(written, 'default')).toMatchObject({ findings: [], last_seq: 1102 });
+  const report = await checkExport(linesOf(exportLines(written, 'default')));
   expect(report).toMatchObject({ findings: [], events: 102, last_seq: 1102 });
-  expect(await compareExport(report, reader)).toEqual({ findings: [], lacking: null });
+  expect(await compareExport(report, written)).toEqual({ findings: [], lacking: null });
   await source.destroy();
 });
 

@@ -83,24 +83,24 @@ test(`what was shown at random instants is told of them later (MODEL_SEED=${SEED
     else if (dice < 0.8) await sweep(service.repository);
     // Months go by, too.
     else await clock.advance(dice > 0.99 ? 20 * 86_400 : next() * 25);
-    await service.repository.makeRoom();
+    await service.partitions.ensure();
     const tokens = new Map<string, TokenDetailsView | string>();
     const before = await now();
-    for (const id of known) tokens.set(id, await shown(service.reader.token(id)));
-    const pool = await service.reader.pool('p');
+    for (const id of known) tokens.set(id, await shown(service.readers.tokens.token(id)));
+    const pool = await service.readers.pools.pool('p');
     // A lease may have ended while we looked: what is shown must be of one instant.
-    const again = await service.reader.pool('p');
+    const again = await service.readers.pools.pool('p');
     if (JSON.stringify(again) === JSON.stringify(pool) && (await isQuiet(before)))
       seen.push({ at: before, pool, tokens });
   }
   expect(seen.length).toBeGreaterThan(100);
-  expect(await audit(service.reader, 'p')).toEqual([]);
+  expect(await audit(service.readers, 'p')).toEqual([]);
   for (const { at, pool, tokens } of seen) {
-    const told = await service.reader.poolAsOf('p', at);
+    const told = await service.readers.past.pool('p', at);
     expect({ ...told, as_of: undefined }).toEqual({ ...pool, as_of: undefined });
     expect(told.as_of).toBe(at);
     for (const [id, view] of tokens) {
-      const then = await shown(service.reader.tokenAsOf(id, at));
+      const then = await shown(service.readers.past.token(id, at));
       if (typeof view === 'string') expect(then).toBe(view);
       else expect(then).toEqual({ ...view, as_of: at });
     }
@@ -124,19 +124,19 @@ test('an instant to come, one before the first token, and a token not made yet a
   await service.service.createPool('q', 'elastic', { size: 2 });
   const start = await now();
   const { id } = await service.service.generate('q');
-  expect(await shown(service.reader.poolAsOf('q', '2999-01-01T00:00:00Z'))).toBe('invalid_request');
-  expect(await shown(service.reader.poolAsOf('q', start))).toBe('pool_not_found');
-  expect(await shown(service.reader.poolAsOf('nowhere', start))).toBe('pool_not_found');
+  expect(await shown(service.readers.past.pool('q', '2999-01-01T00:00:00Z'))).toBe('invalid_request');
+  expect(await shown(service.readers.past.pool('q', start))).toBe('pool_not_found');
+  expect(await shown(service.readers.past.pool('nowhere', start))).toBe('pool_not_found');
   await clock.advance(1);
   const between = await now();
   const { id: later } = await service.service.generate('q');
-  expect(await shown(service.reader.tokenAsOf(later, between))).toBe('token_not_found');
-  expect(await service.reader.tokenAsOf(id, between)).toMatchObject({
+  expect(await shown(service.readers.past.token(later, between))).toBe('token_not_found');
+  expect(await service.readers.past.token(id, between)).toMatchObject({
     status: 'available',
     history: [],
     as_of: between,
   });
-  expect(await service.reader.poolAsOf('q', between)).toMatchObject({
+  expect(await service.readers.past.pool('q', between)).toMatchObject({
     counts: { total: 1, available: 1, active: 0 },
     last_seq: 1,
   });
@@ -152,7 +152,7 @@ test('where a version without counters wrote, they are counted', async () => {
       EXECUTE format('UPDATE %I SET tokens_after = NULL, leases_after = NULL WHERE pool = ''r''', part);
       EXECUTE format('ALTER TABLE %I ENABLE TRIGGER ALL', part);
     END LOOP; END $$`);
-  expect(await service.reader.poolAsOf('r', at)).toMatchObject({
+  expect(await service.readers.past.pool('r', at)).toMatchObject({
     counts: { total: 3, available: 2, active: 1 },
     last_seq: 4,
   });

@@ -36,7 +36,7 @@ test('of a pool in which nothing is right, the first findings are told and all a
   await client.query(
     `DELETE FROM tokens WHERE pool = 'p' AND id IN (SELECT id FROM tokens WHERE pool = 'p' LIMIT 100)`,
   );
-  const { findings, finding_count, is_sound } = await auditPool(service.reader, 'p');
+  const { findings, finding_count, is_sound } = await auditPool(service.readers.audit, 'p');
   expect(is_sound).toBe(false);
   expect(findings).toHaveLength(FINDINGS_KEPT);
   expect(findings[0]).toMatch(/^token \S+: last_activated_at is shown as .*, the feed says null$/);
@@ -51,7 +51,7 @@ test('of a feed in which nothing is right, the first findings are told and all a
     `ALTER TABLE token_events DISABLE TRIGGER USER;
      UPDATE token_events SET occurred_at = recorded_at + interval '1 s' WHERE pool = 'p' AND event = 'generated'`,
   );
-  const { findings, finding_count } = await auditPool(service.reader, 'p');
+  const { findings, finding_count } = await auditPool(service.readers.audit, 'p');
   expect(findings).toHaveLength(FINDINGS_KEPT);
   expect(findings[0]).toMatch(/hash/);
   // That of the chain is one, whatever follows from it.
@@ -62,13 +62,13 @@ test('a token that is missing on any page is found, and no other', async () => {
   const { rows } = await client.query<{ id: string }>(`SELECT id FROM tokens WHERE pool = 'p' ORDER BY id`);
   const missing = [0, 1000, SIZE - 1].map((place) => rows[place]!.id);
   await client.query('DELETE FROM tokens WHERE id = ANY ($1)', [missing]);
-  const { findings } = await auditPool(service.reader, 'p');
+  const { findings } = await auditPool(service.readers.audit, 'p');
   expect(findings.toSorted()).toEqual(missing.map((id) => `token ${id} is in the feed, but not shown`).toSorted());
 });
 
 test('a pool that is used and grows while it is read is read to where it is by then', async () => {
   const read: number[] = [];
-  const report = await auditPool(service.reader, 'p', async (events) => {
+  const report = await auditPool(service.readers.audit, 'p', async (events) => {
     read.push(events);
     // So much that it is read before the tokens are looked at, and then so little that it is read with them.
     if (read.length === 1) await use(1100);
@@ -81,7 +81,7 @@ test('a pool that is used and grows while it is read is read to where it is by t
 
 test('whoever looks at a stored pool looks again from the beginning when the snapshot is lost', async () => {
   const looks: number[] = [];
-  await service.reader.stored('p', async ({ tokens }) => {
+  await service.readers.audit.look('p', async ({ tokens }) => {
     const look = looks.push(0) - 1;
     for await (const page of tokens) {
       looks[look]! += page.length;
@@ -108,7 +108,7 @@ describe('where the database is so slow that a page does not come before its sta
     await service.service.createPool('s', 'fixed', { size: 1100 });
     await slow('token_events');
     const read: number[] = [];
-    const report = await auditPool(service.reader, 's', (events) => void read.push(events));
+    const report = await auditPool(service.readers.audit, 's', (events) => void read.push(events));
     expect(report).toMatchObject({ findings: [], last_seq: 1100 });
     expect(read[0]).toBeLessThan(1000);
   }, 120_000);
@@ -121,7 +121,7 @@ describe('where the database is so slow that a page does not come before its sta
     const lastId = rows[0]!.id;
     await slow('tokens');
     await client.query('UPDATE tokens_at_rest SET last_activated_at = now() WHERE id = $1', [lastId]);
-    expect((await auditPool(service.reader, 's')).findings).toEqual([
+    expect((await auditPool(service.readers.audit, 's')).findings).toEqual([
       expect.stringContaining(`token ${lastId}: last_activated_at is shown as`),
     ]);
   }, 120_000);
@@ -131,7 +131,7 @@ describe('where the database is so slow that a page does not come before its sta
     await slow('token_events');
     const read: number[] = [];
     const lines: string[] = [];
-    for await (const some of exportLines(service.reader, 's', (seq) => void read.push(seq))) {
+    for await (const some of exportLines(service.readers.audit, 's', (seq) => void read.push(seq))) {
       lines.push(...some.trimEnd().split('\n'));
     }
     expect(read[0]).toBeLessThan(1000);

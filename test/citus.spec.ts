@@ -99,7 +99,7 @@ describe('the function in place of the statement', () => {
   });
 
   it('saves whatever the service decides, as the audit and its hashes say', async () => {
-    const { service, reader } = process;
+    const { service, readers } = process;
     const caller = { ...ANYBODY, keyId: 'key', requestId: 'request' };
     await service.createPool('p', 'elastic', { size: 2, renewable: true, onExhausted: 'evict_oldest' });
     for (let i = 0; i < 2; i++) await service.generate('p', { caller });
@@ -110,7 +110,7 @@ describe('the function in place of the statement', () => {
     expect(third.tokenId).toBe(first.tokenId);
     await service.release(second.tokenId, {});
     await service.delete(second.tokenId, false);
-    expect((await wholeFeed(reader, 'p')).map(({ event, reason }) => reason ?? event)).toEqual([
+    expect((await wholeFeed(readers.feed, 'p')).map(({ event, reason }) => reason ?? event)).toEqual([
       'generated',
       'generated',
       'allocated',
@@ -121,7 +121,7 @@ describe('the function in place of the statement', () => {
       'released_by_client',
       'deleted_by_client',
     ]);
-    expect((await auditPool(reader, 'p')).findings).toEqual([]);
+    expect((await auditPool(readers.audit, 'p')).findings).toEqual([]);
     await client.query('ALTER FUNCTION save_slice RENAME TO gone');
     await expect(service.allocate('p', { userId: USER })).rejects.toThrow('the database');
     await client.query('ALTER FUNCTION gone RENAME TO save_slice');

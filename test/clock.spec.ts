@@ -28,16 +28,16 @@ beforeEach(async () => {
 /** After each: time has never gone back, nothing is counted twice or missing, and the auditor agrees. */
 afterEach(async () => {
   const service = await openService(database.url);
-  const { reader } = service;
-  const feed = await wholeFeed(reader, 'p').catch(() => []);
+  const { readers } = service;
+  const feed = await wholeFeed(readers.feed, 'p').catch(() => []);
   expect(feed.map(({ seq }) => seq)).toEqual(feed.map((_, place) => place + 1));
   const instants = feed.map(({ recorded_at }) => recorded_at);
   expect(instants).toEqual(instants.toSorted());
   const fences = feed.filter(({ event }) => event === 'activated').map(({ fence }) => fence);
   expect(fences).toEqual(fences.map((_, place) => place + 1));
   if (feed.length > 0) {
-    expect(await audit(reader, 'p')).toEqual([]);
-    const [news] = await reader.news(new Map([['p', feed.length - 1]]), 1);
+    expect(await audit(readers, 'p')).toEqual([]);
+    const [news] = await readers.feed.news(new Map([['p', feed.length - 1]]), 1);
     expect(news!.delay_seconds).toBeGreaterThanOrEqual(0);
   }
   await service.close();
@@ -194,7 +194,7 @@ test('a pool that is months ahead of the clock finds room for its events', async
 test('statements take the time in a pool from one place', () => {
   const ofKeys = 'no pool takes part';
   const byTheBareClock: Readonly<Record<string, string>> = {
-    make_room: 'partitions are for what all pools write; a pool whose time is ahead is asked beside it',
+    ensure_partitions: 'partitions are for what all pools write; a pool whose time is ahead is asked beside it',
     room: 'for how long there are partitions',
     news: 'how long ago an event was written down, for a histogram',
     add_key: ofKeys,

@@ -40,8 +40,8 @@ async function elapsed<T>(work: Promise<T>): Promise<{ result: PromiseSettledRes
 async function grants(): Promise<number> {
   // By a way of its own: the service's may still be bad.
   const direct = await openService(database.url);
-  expect(await audit(direct.reader, 'p')).toEqual([]);
-  const feed = await wholeFeed(direct.reader, 'p');
+  expect(await audit(direct.readers, 'p')).toEqual([]);
+  const feed = await wholeFeed(direct.readers.feed, 'p');
   await direct.close();
   return feed.filter(({ event }) => event === 'activated').length;
 }
@@ -60,7 +60,7 @@ test('every session killed between two requests is not noticed by either', async
   const { fence } = await allocate();
   expect(fence).toBe(2);
   await killSessions();
-  expect(await service.reader.pool('p')).toMatchObject({ counts: { active: 2 } });
+  expect(await service.readers.pools.pool('p')).toMatchObject({ counts: { active: 2 } });
   expect(await grants()).toBe(2);
 });
 
@@ -100,7 +100,7 @@ test('with no way to the database the answer is `unavailable` at once, and after
     reason: { code: 'unavailable', facts: { retryAfterSeconds: 1 } },
   });
   expect(seconds).toBeLessThan(5);
-  await expect(service.reader.pools()).rejects.toMatchObject({ code: 'unavailable' });
+  await expect(service.readers.pools.pools()).rejects.toMatchObject({ code: 'unavailable' });
   proxy.set('open');
   expect((await allocate()).fence).toBe(2);
   expect(await grants()).toBe(2);
@@ -109,7 +109,7 @@ test('with no way to the database the answer is `unavailable` at once, and after
 test('with a silent database every answer is `unavailable` within 10 s, also of those that wait in the queue', async () => {
   proxy.set('silent');
   const first = elapsed(allocate());
-  const reading = elapsed(service.reader.pool('p'));
+  const reading = elapsed(service.readers.pools.pool('p'));
   await new Promise(setImmediate);
   const queued = Array.from({ length: 5 }, () => elapsed(allocate()));
   for (const { result, seconds } of await Promise.all([first, ...queued, reading])) {
@@ -125,7 +125,7 @@ test('with a silent database every answer is `unavailable` within 10 s, also of 
 
 test('when all connections have died unnoticed, one of them is waited for, not each in turn', async () => {
   await allocate();
-  await Promise.all(Array.from({ length: 8 }, () => service.reader.pools()));
+  await Promise.all(Array.from({ length: 8 }, () => service.readers.pools.pools()));
   proxy.set('half-open');
   const first = await elapsed(allocate());
   expect(first.seconds).toBeLessThan(5);
@@ -142,7 +142,10 @@ test('a session that is terminated in the instant in which it gets ready does no
     while (!isOver) await killSessions();
   })();
   const attempts = Array.from({ length: 300 }, () => allocate().catch(() => null));
-  await Promise.all([...attempts, ...Array.from({ length: 50 }, () => service.reader.pools().catch(() => null))]);
+  await Promise.all([
+    ...attempts,
+    ...Array.from({ length: 50 }, () => service.readers.pools.pools().catch(() => null)),
+  ]);
   isOver = true;
   await killer;
   expect((await allocate()).fence).toBeGreaterThan(0);

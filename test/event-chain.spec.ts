@@ -43,7 +43,8 @@ afterAll(async () => {
   await database.drop();
 });
 
-const findings = async (pool = 'p'): Promise<readonly string[]> => (await auditPool(service.reader, pool)).findings;
+const findings = async (pool = 'p'): Promise<readonly string[]> =>
+  (await auditPool(service.readers.audit, pool)).findings;
 
 /** Everything is as it was afterwards. */
 async function tampered(...statements: string[]): Promise<readonly string[]> {
@@ -66,7 +67,7 @@ async function tampered(...statements: string[]): Promise<readonly string[]> {
 
 test('what the service writes is sound, whatever its metadata looks like', async () => {
   expect(await findings()).toEqual([]);
-  const events = await service.reader.storedEvents('p', 0, 100);
+  const events = await service.readers.audit.events('p', 0, 100);
   expect(events.length).toBeGreaterThan(8);
   expect(events.map(({ hash }) => hash)).toEqual(events.map(() => expect.stringMatching(/^[0-9a-f]{64}$/) as string));
   expect(new Set(events.map(({ hash }) => hash)).size).toBe(events.length);
@@ -141,13 +142,13 @@ test.each([
 });
 
 test('a tail that was cut off is missed where the feed now ends, because the pool’s row goes on', async () => {
-  const { last_seq } = await service.reader.pool('p');
+  const { last_seq } = await service.readers.pools.pool('p');
   const found = await tampered(`DELETE FROM token_events_beginning WHERE seq > ${last_seq - 2}`);
   expect(found[0]).toBe(`seq ${last_seq - 1}: the chain of hashes goes up to seq ${last_seq}, the feed does not`);
 });
 
 test('a last event whose hash was made anew is found by the pool’s row', async () => {
-  const { last_seq } = await service.reader.pool('p');
+  const { last_seq } = await service.readers.pools.pool('p');
   const found = await tampered(`UPDATE pools SET last_hash = sha256('x')`);
   expect(found[0]).toMatch(new RegExp(`^seq ${last_seq} .* not the one that the pool goes on from`));
 });
@@ -155,11 +156,11 @@ test('a last event whose hash was made anew is found by the pool’s row', async
 describe('a checkpoint', () => {
   const { privateKey, publicKey } = generateKeyPairSync('ed25519');
   const point = async (): Promise<ChainPoint> => {
-    const { last_seq: seq, last_hash: hash } = await auditPool(service.reader, 'p');
+    const { last_seq: seq, last_hash: hash } = await auditPool(service.readers.audit, 'p');
     return { pool: 'p', seq, hash };
   };
   const against = async (expected: ChainPoint): Promise<readonly string[]> =>
-    (await auditPool(service.reader, 'p', undefined, expected)).findings;
+    (await auditPool(service.readers.audit, 'p', undefined, expected)).findings;
 
   test('is in the chain as long as only new events follow, and not in a history that was made anew', async () => {
     const text = signCheckpoint({ at: '2026-11-21T09:30:00Z', points: [await point()] }, privateKey);
@@ -200,7 +201,7 @@ describe('beside a version without hashes', () => {
     expect(await findings(pool)).toEqual([]);
     await service.service.generate(pool);
     expect(await findings(pool)).toEqual([]);
-    const { last_seq, hashed_seq } = await service.reader.stored(pool, (stored) => stored);
+    const { last_seq, hashed_seq } = await service.readers.audit.look(pool, (stored) => stored);
     expect(hashed_seq).toBe(last_seq);
     // From then on they cannot be changed unnoticed either.
     await client.query('ALTER TABLE token_events_beginning DISABLE TRIGGER ALL');

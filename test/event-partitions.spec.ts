@@ -93,8 +93,8 @@ test('the audit of the released version becomes the first partition as it is, an
   await source.destroy();
   const service = await openService(database.url);
   await service.service.allocate('old', { userId: ANN });
-  expect((await wholeFeed(service.reader, 'old')).map(({ seq }) => seq)).toEqual([1, 2, 3, 4]);
-  expect(await audit(service.reader, 'old')).toEqual([]);
+  expect((await wholeFeed(service.readers.feed, 'old')).map(({ seq }) => seq)).toEqual([1, 2, 3, 4]);
+  expect(await audit(service.readers, 'old')).toEqual([]);
   await service.close();
 });
 
@@ -107,7 +107,7 @@ describe('as the years go by', () => {
     service = await openService(database.url);
     await service.service.createPool('p', 'fixed', { size: TOKENS });
     for (let month = 0; month < months; month++) {
-      await service.repository.makeRoom();
+      await service.partitions.ensure();
       for (let i = 0; i < 3; i++) await service.service.allocate('p', { userId: ANN });
       await clock.advance(MONTH);
     }
@@ -121,33 +121,33 @@ describe('as the years go by', () => {
     await years(14);
     const used = await rows(`SELECT DISTINCT tableoid FROM token_events`);
     expect(used.length).toBeGreaterThan(11);
-    const feed = await wholeFeed(service.reader, 'p');
+    const feed = await wholeFeed(service.readers.feed, 'p');
     expect(feed.map(({ seq }) => seq)).toEqual(feed.map((_, place) => place + 1));
-    expect(await audit(service.reader, 'p')).toEqual([]);
+    expect(await audit(service.readers, 'p')).toEqual([]);
     const paged = [];
     for (let after = 0; after < feed.length; after += 7)
-      paged.push(...(await service.reader.feed('p', after, 7)).events);
+      paged.push(...(await service.readers.feed.page('p', after, 7)).events);
     expect(paged).toEqual(feed);
     for (const after of [0, 1, 30, feed.length - 1]) {
-      const [news] = await service.reader.news(new Map([['p', after]]), 1000);
+      const [news] = await service.readers.feed.news(new Map([['p', after]]), 1000);
       expect(news!.events).toEqual(feed.slice(after));
     }
-    for (const { id } of (await service.reader.tokens({ poolName: 'p', status: 'all', limit: 9 })).tokens) {
+    for (const { id } of (await service.readers.tokens.tokens({ poolName: 'p', status: 'all', limit: 9 })).tokens) {
       const newestFirst = feed.filter(({ token_id }) => token_id === id).reverse();
       for (const limit of [1, 5, 100]) {
         expect(
           await all(
-            (cursor) => service.reader.events(id, { limit, cursor }),
+            (cursor) => service.readers.tokens.events(id, { limit, cursor }),
             (page) => page.events,
           ),
         ).toEqual(newestFirst);
         const uses = await all(
-          (cursor) => service.reader.history(id, { limit, cursor }),
+          (cursor) => service.readers.tokens.history(id, { limit, cursor }),
           (page) => page.history,
         );
         expect(uses).toHaveLength(newestFirst.filter(({ event }) => event === 'activated').length);
       }
-      const { history } = await service.reader.token(id);
+      const { history } = await service.readers.tokens.token(id);
       expect(history).toHaveLength(20);
     }
   });
@@ -156,10 +156,10 @@ describe('as the years go by', () => {
     await years(14);
     const source = await createDataSource(database.url).initialize();
     const months = new EventMonths(new Database(source));
-    const last = (await service.reader.pool('p')).last_seq - 1;
+    const last = (await service.readers.pools.pool('p')).last_seq - 1;
     const { from, to } = await months.between('p', 20, 5);
     const [since] = await months.since(new Map([['p', last]]));
-    const [token] = (await service.reader.tokens({ poolName: 'p', status: 'all', limit: 1 })).tokens;
+    const [token] = (await service.readers.tokens.tokens({ poolName: 'p', status: 'all', limit: 1 })).tokens;
     const { id } = token!;
     const recent = await months.recent();
     const plans = {
@@ -234,7 +234,7 @@ test('many processes that make room at once make it once', async () => {
   const clock = await installClock(database.url);
   const services = await Promise.all([1, 2, 3].map(() => openService(database.url)));
   await clock.advance(6 * MONTH);
-  await Promise.all(services.map(({ repository }) => repository.makeRoom()));
+  await Promise.all(services.map(({ partitions }) => partitions.ensure()));
   expect((await partitions()).length).toBeGreaterThan(8);
   for (const one of services) await one.close();
 });

@@ -1,7 +1,7 @@
 // Events that are older than they are kept: dropped a month at a time, after a snapshot from which everything goes on.
 
 import { Client } from 'pg';
-import { auditPool, checkExport, compareExport, dropExpired, exportLines, sweep, type TokenReader } from '@app/tokens';
+import { auditPool, checkExport, compareExport, dropExpired, exportLines, sweep } from '@app/tokens';
 import { createDataSource, keepEventsFor, PostgresEventRetention } from '@app/postgres';
 import type { DataSource } from 'typeorm';
 import { startAppOn } from './support/app.js';
@@ -55,12 +55,12 @@ afterEach(async () => {
 
 /** Makes a token, evicts, leaves leases open, ends one, whose token is idle and deleted; then it is a month later. */
 async function month(): Promise<number> {
-  await service.repository.makeRoom();
+  await service.partitions.ensure();
   await service.service.generate('p');
   for (let i = 0; i < 6; i++) await service.service.allocate('p', { userId: i % 2 === 0 ? ANN : BEA });
   const { tokenId, leaseId } = await service.service.allocate('p', { userId: ANN });
   await service.service.release(tokenId, { leaseId });
-  const { last_seq } = await service.reader.pool('p');
+  const { last_seq } = await service.readers.pools.pool('p');
   await clock.advance(31 * DAY);
   await sweep(service.repository);
   return last_seq;
@@ -79,9 +79,8 @@ const keepFor = async (days: number | null): Promise<boolean> => {
   await seenForDays();
   return keepEventsFor(database.url, days);
 };
-const found = async (reader: TokenReader = service.reader): Promise<readonly string[]> =>
-  (await auditPool(reader, 'p')).findings;
-const begins = (): Promise<number> => service.reader.feedBegins('p');
+const found = async (): Promise<readonly string[]> => (await auditPool(service.readers.audit, 'p')).findings;
+const begins = (): Promise<number> => service.readers.feed.begins('p');
 
 test('nothing is dropped unless it is said for how long events are kept', async () => {
   const before = await partitions();
@@ -101,8 +100,8 @@ test('what is wholly older goes, its snapshot stays, and the audit goes on from 
   expect(await dropExpired(retention)).toEqual([first]);
   expect(await partitions()).not.toContain(first);
   expect(await begins()).toBeGreaterThanOrEqual(ofFirst);
-  expect(await auditPool(service.reader, 'p')).toMatchObject({ findings: [], begins_after: await begins() });
-  expect(await auditPool(service.reader, 'quiet')).toMatchObject({ findings: [], tokens: 2, begins_after: 2 });
+  expect(await auditPool(service.readers.audit, 'p')).toMatchObject({ findings: [], begins_after: await begins() });
+  expect(await auditPool(service.readers.audit, 'quiet')).toMatchObject({ findings: [], tokens: 2, begins_after: 2 });
 
   await keepFor(20);
   expect(await dropExpired(retention)).toEqual([second]);
@@ -251,19 +250,19 @@ test('whoever asks for what is gone is told so, and where to begin', async () =>
 
 test('an export begins where the events begin, and proves itself', async () => {
   await keepFor(DAYS);
-  const whole = await checkExport(of(await lines(exportLines(service.reader, 'p'))));
-  expect(await compareExport(whole, service.reader)).toEqual({ findings: [], lacking: null });
+  const whole = await checkExport(of(await lines(exportLines(service.readers.audit, 'p'))));
+  expect(await compareExport(whole, service.readers.audit)).toEqual({ findings: [], lacking: null });
   await dropExpired(retention);
-  expect(await compareExport(whole, service.reader)).toEqual({ findings: [], lacking: null });
-  const text = await lines(exportLines(service.reader, 'p'));
+  expect(await compareExport(whole, service.readers.audit)).toEqual({ findings: [], lacking: null });
+  const text = await lines(exportLines(service.readers.audit, 'p'));
   expect(JSON.parse(text[0]!)).toMatchObject({ begins: { seq: await begins() } });
-  const { last_seq } = await service.reader.pool('p');
+  const { last_seq } = await service.readers.pools.pool('p');
   expect(await checkExport(of(text))).toMatchObject({ findings: [], last_seq, events: last_seq - (await begins()) });
   await keepFor(1);
   await clock.advance(100 * DAY);
   do await seenForDays();
   while ((await dropExpired(retention)).length > 0);
-  expect(await compareExport(whole, service.reader)).toMatchObject({
+  expect(await compareExport(whole, service.readers.audit)).toMatchObject({
     findings: [],
     lacking: expect.stringMatching(/^its events up to seq \d+ were dropped$/) as string,
   });

@@ -13,7 +13,7 @@ let lines: string[];
 
 async function exported(pool: string): Promise<string[]> {
   const written: string[] = [];
-  for await (const some of exportLines(service.reader, pool)) written.push(...some.trimEnd().split('\n'));
+  for await (const some of exportLines(service.readers.audit, pool)) written.push(...some.trimEnd().split('\n'));
   return written;
 }
 
@@ -36,7 +36,7 @@ async function* stream(of: readonly string[]): AsyncGenerator<string> {
 const findings = async (of: readonly string[]): Promise<readonly string[]> => (await checkExport(stream(of))).findings;
 
 test('has every event in order, and is found to be whole', async () => {
-  const feed = await wholeFeed(service.reader, 'p');
+  const feed = await wholeFeed(service.readers.feed, 'p');
   expect(lines).toHaveLength(feed.length + 2);
   expect(lines.slice(1, -1).map((text) => (JSON.parse(text) as { id: string }).id)).toEqual(feed.map(({ id }) => id));
   expect(await checkExport(stream(lines))).toMatchObject({
@@ -64,7 +64,7 @@ test.each([[['x']], [['{}']], [[]]])('what is no export is refused', async (of) 
 
 describe('beside the database', () => {
   const THERE = { findings: [], lacking: null };
-  const compared = async (of: readonly string[]) => compareExport(await checkExport(stream(of)), service.reader);
+  const compared = async (of: readonly string[]) => compareExport(await checkExport(stream(of)), service.readers.audit);
   let client: Client;
 
   beforeAll(async () => {

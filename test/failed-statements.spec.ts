@@ -26,14 +26,14 @@ test('statements that fail beside grants cost no connection', async () => {
   try {
     await service.service.createPool('p', 'fixed', { size: 100 });
     // Enough at once for all connections that the pool may have.
-    await Promise.all(Array.from({ length: 40 }, () => service.reader.pools()));
+    await Promise.all(Array.from({ length: 40 }, () => service.readers.pools.pools()));
     const before = await sessions();
     expect(before).toHaveLength(10);
     let isOver = false;
     let failed = 0;
     const failing = Array.from({ length: 8 }, async () => {
       while (!isOver) {
-        await expect(service.reader.poolAsOf('p', 'no instant')).rejects.toMatchObject({ code: 'invalid_request' });
+        await expect(service.readers.past.pool('p', 'no instant')).rejects.toMatchObject({ code: 'invalid_request' });
         failed++;
       }
     });

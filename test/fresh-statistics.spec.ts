@@ -6,7 +6,7 @@ import { audit, openService } from './support/service.js';
 test('a large pool is made and used at once on a fresh database', async () => {
   const database = await createTestDatabase();
   const process = await openService(database.url);
-  const { service, reader } = process;
+  const { service, readers } = process;
   const { counts } = await service.createPool('large', 'fixed', { size: 20_000 });
   expect(counts).toEqual({ total: 20_000, available: 20_000, active: 0 });
   const started = performance.now();
@@ -15,7 +15,7 @@ test('a large pool is made and used at once on a fresh database', async () => {
   );
   // Three batches; where each looked at the whole pool for each of its tokens, they took a minute.
   expect(performance.now() - started).toBeLessThan(5000);
-  expect(await audit(reader, 'large')).toEqual([]);
+  expect(await audit(readers, 'large')).toEqual([]);
   await process.close();
   await database.drop();
 }, 60_000);

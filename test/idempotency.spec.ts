@@ -31,8 +31,8 @@ const allocate = (service: Service, key: string, fingerprint?: string): Promise<
   service.service.allocate('p', { userId: ANN }, { idempotency: keyed(key, fingerprint) });
 
 async function activations(): Promise<number> {
-  expect(await audit(one.reader, 'p')).toEqual([]);
-  return (await wholeFeed(one.reader, 'p')).filter(({ event }) => event === 'activated').length;
+  expect(await audit(one.readers, 'p')).toEqual([]);
+  return (await wholeFeed(one.readers.feed, 'p')).filter(({ event }) => event === 'activated').length;
 }
 
 test('the same request gets the same grant, from another process, too', async () => {
@@ -93,7 +93,7 @@ test('a lease that ended meanwhile is not revived', async () => {
   const { tokenId, leaseId } = await allocate(one, 'k');
   await one.service.release(tokenId, { leaseId });
   expect((await allocate(one, 'k')).leaseId).toBe(leaseId);
-  expect(await one.reader.token(tokenId)).toMatchObject({ status: 'available', current_user: null });
+  expect(await one.readers.tokens.token(tokenId)).toMatchObject({ status: 'available', current_user: null });
   expect(await activations()).toBe(1);
 });
 
@@ -114,9 +114,9 @@ test('release, keep-alive, generate and cleanup are done once', async () => {
   expect(await one.service.cleanup('e', { idempotency: keyed('c') })).toBe(1);
   await one.service.allocate('e', { userId: ANN });
   expect(await other.service.cleanup('e', { idempotency: keyed('c') })).toBe(1);
-  expect((await one.reader.pool('e')).counts.active).toBe(1);
+  expect((await one.readers.pools.pool('e')).counts.active).toBe(1);
   expect(replays).toBe(5);
-  const events = (await wholeFeed(one.reader, 'e')).map(({ event, reason }) => reason ?? event);
+  const events = (await wholeFeed(one.readers.feed, 'e')).map(({ event, reason }) => reason ?? event);
   expect(events).toEqual([
     'generated',
     'allocated',

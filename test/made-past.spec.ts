@@ -32,7 +32,7 @@ afterAll(async () => {
 });
 
 test.each(['years', 'minutes'])('the auditor finds nothing wrong with the %s that were made', async (pool) => {
-  const report = await auditPool(service.reader, pool);
+  const report = await auditPool(service.readers.audit, pool);
   expect(report.findings).toEqual([]);
   const [{ last_hash, hashed_seq }] = (
     await client.query<{ last_hash: string; hashed_seq: string }>(
@@ -47,7 +47,7 @@ test.each(['years', 'minutes'])('the auditor finds nothing wrong with the %s tha
 });
 
 test('it says whose keys and requests they were, and the service goes on from there', async () => {
-  const feed = await wholeFeed(service.reader, 'years');
+  const feed = await wholeFeed(service.readers.feed, 'years');
   expect(feed).toHaveLength(2 * GRANTS);
   for (const { event, reason, actor, request_id, fence } of feed) {
     if (event === 'generated') continue;
@@ -56,7 +56,7 @@ test('it says whose keys and requests they were, and the service goes on from th
     if (reason === 'ttl_expired') expect(actor).toBe('system');
   }
   await service.service.allocate('minutes', { userId: 'c0ffee00-0000-4000-8000-000000000001' });
-  expect((await auditPool(service.reader, 'minutes')).findings).toEqual([]);
+  expect((await auditPool(service.readers.audit, 'minutes')).findings).toEqual([]);
 });
 
 test('each of its months fills a partition', async () => {
@@ -68,7 +68,7 @@ test('each of its months fills a partition', async () => {
 });
 
 test('as_of tells what its events say of that instant', async () => {
-  const feed = await wholeFeed(service.reader, 'years');
+  const feed = await wholeFeed(service.readers.feed, 'years');
   const instants = [TOKENS, TOKENS + 3, 100, 333, 700, 2 * GRANTS - 1].flatMap((place) => {
     const at = fromIso(feed[place]!.recorded_at);
     // Before an end that is written down half a pace after its deadline there is an instant at which it is overdue.
@@ -79,10 +79,10 @@ test('as_of tells what its events say of that instant', async () => {
     const held = heldAt(feed, at);
     overdue.push([...held.values()].filter(({ expires_at }) => fromIso(expires_at!) <= at).length);
     const running = new Map([...held].filter(([, { expires_at }]) => fromIso(expires_at!) > at));
-    const { counts } = await service.reader.poolAsOf('years', toIso(at));
+    const { counts } = await service.readers.past.pool('years', toIso(at));
     expect(counts).toEqual({ total: TOKENS, active: running.size, available: TOKENS - running.size });
     for (const { token_id: id } of feed.slice(0, TOKENS)) {
-      const { status, active_user_id, fence } = await service.reader.tokenAsOf(id, toIso(at));
+      const { status, active_user_id, fence } = await service.readers.past.token(id, toIso(at));
       const lease = running.get(id);
       expect({ status, active_user_id, fence }).toEqual({
         status: lease ? 'active' : 'available',

@@ -93,12 +93,12 @@ test('and the service does just that: whoever waits for the lock is granted the 
   const grants = [...(await waiting), await elsewhere];
   expect(new Set(grants.map(({ tokenId }) => tokenId)).size).toBe(3);
   expect(grants.map(({ evicted }) => evicted!.fence).sort()).toEqual([1, 2, 3]);
-  expect(await audit(service.reader, 'p')).toEqual([]);
+  expect(await audit(service.readers, 'p')).toEqual([]);
   await others.close();
 });
 
 test('a token that vanished from under the audit is refused rather than recorded', async () => {
-  const { tokenId } = (await service.reader.tokens({ poolName: 'p', status: 'active', limit: 1 })).tokens.map(
+  const { tokenId } = (await service.readers.tokens.tokens({ poolName: 'p', status: 'active', limit: 1 })).tokens.map(
     ({ id }) => ({ tokenId: id }),
   )[0]!;
   // Nobody may write tokens without the pool's lock. If somebody does, between our look and our write:
@@ -108,5 +108,5 @@ test('a token that vanished from under the audit is refused rather than recorded
   });
   await expect(refused).rejects.toThrow('the database failed');
   await expect(refused).rejects.not.toBeInstanceOf(DomainError);
-  expect(await audit(service.reader, 'p')).toEqual([]);
+  expect(await audit(service.readers, 'p')).toEqual([]);
 });

@@ -34,7 +34,7 @@ const allocate = (service: { url: string }, body: object = {}): Promise<Answer> 
 async function findings(url: string, pool: string): Promise<string[]> {
   const direct = await openService(url);
   try {
-    return await audit(direct.reader, pool);
+    return await audit(direct.readers, pool);
   } finally {
     await direct.close();
   }
@@ -43,7 +43,7 @@ async function findings(url: string, pool: string): Promise<string[]> {
 async function grantsIn(url: string, pool: string): Promise<Map<number, string>> {
   const direct = await openService(url);
   try {
-    const feed = await wholeFeed(direct.reader, pool);
+    const feed = await wholeFeed(direct.readers.feed, pool);
     return new Map(feed.filter(({ event }) => event === 'activated').map((event) => [event.fence!, event.token_id]));
   } finally {
     await direct.close();
@@ -107,7 +107,7 @@ test('a process killed under load loses no answered grant, and every lease ends 
   // The sweep that started with the process writes the ends down.
   const direct = await openService(database.url);
   while ((await direct.repository.poolsToSweep()).length > 0);
-  const feed = await wholeFeed(direct.reader, 'default');
+  const feed = await wholeFeed(direct.readers.feed, 'default');
   await direct.close();
   const deadlines = new Map(answered.map(({ body }) => [body['fence'], body['expires_at']]));
   const expired = feed.filter(({ event, fence }) => event === 'expired' && deadlines.has(fence));

@@ -57,7 +57,7 @@ test('everything that the service does works as a role that owns nothing', async
   expect((await ask('GET', '/api/pools/p/audit')).body).toMatchObject({ is_sound: true });
   await app.close();
   const process = await openService(urls.service);
-  expect(await audit(process.reader, 'default')).toEqual([]);
+  expect(await audit(process.readers, 'default')).toEqual([]);
   await process.close();
 });
 

@@ -434,12 +434,12 @@ async function onPostgres(processes: number, pooler: Pooler = 'none'): Promise<C
   const services = await Promise.all(
     Array.from({ length: processes }, () => openService(database.url, undefined, { pooler })),
   );
-  const { reader } = services[0]!;
+  const { readers } = services[0]!;
   return {
     repositories: services.map(({ repository }) => repository),
     advance: (seconds) => clock.advance(seconds),
-    feed: (poolName) => wholeFeed(reader, poolName),
-    tokens: (poolName) => allTokens(reader, poolName),
+    feed: (poolName) => wholeFeed(readers.feed, poolName),
+    tokens: (poolName) => allTokens(readers.tokens, poolName),
     close: async () => {
       await Promise.all(services.map((service) => service.close()));
       await database.drop();

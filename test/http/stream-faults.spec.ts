@@ -148,7 +148,7 @@ describe('a hundred readers', () => {
     delays.sort((a, b) => a - b);
     // 250 ms is the aim, which `npm run bench -- --only stream` measures; here client, both processes and other tests share.
     expect(delays[Math.floor(delays.length * 0.99)]).toBeLessThan(3000);
-    expect(await audit(direct.reader, 'p')).toEqual([]);
+    expect(await audit(direct.readers, 'p')).toEqual([]);
     await direct.close();
   }, 60_000);
 

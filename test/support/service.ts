@@ -2,23 +2,53 @@
 
 import {
   asStored,
+  Auditor,
   CommandQueue,
   DEFAULT_LIMITS,
   fromIso,
   TokenPoolService,
   type CommandQueueLimits,
+  type EventView,
+  type FeedReader,
+  type Instant,
+  type PoolReader,
+  type TokenReader,
+  type TokenView,
 } from '@app/tokens';
 import {
   createDataSource,
+  PostgresAuditSource,
+  PostgresEventPartitions,
+  PostgresFeedReader,
+  PostgresPointInTimeReader,
+  PostgresPoolReader,
   PostgresTokenPoolRepository,
   PostgresTokenReader,
   type DataSourceOptions,
 } from '@app/postgres';
-import { Auditor, type EventView, type Instant, type TokenReader, type TokenView } from '@app/tokens';
+
+type DataSource = ReturnType<typeof createDataSource>;
+
+/** Everything that is read, by who asks. */
+export const readersOf = (source: DataSource) => ({
+  tokens: new PostgresTokenReader(source),
+  pools: new PostgresPoolReader(source),
+  feed: new PostgresFeedReader(source),
+  past: new PostgresPointInTimeReader(source),
+  audit: new PostgresAuditSource(source),
+});
+
+/** What an implementation has for what is shown now. */
+export interface Readers {
+  readonly tokens: TokenReader;
+  readonly pools: PoolReader;
+  readonly feed: FeedReader;
+}
 
 export interface Service {
   readonly repository: PostgresTokenPoolRepository;
-  readonly reader: PostgresTokenReader;
+  readonly readers: ReturnType<typeof readersOf>;
+  readonly partitions: PostgresEventPartitions;
   readonly service: TokenPoolService;
   close(): Promise<void>;
 }
@@ -31,15 +61,16 @@ export async function openService(
   const source = createDataSource(url, options);
   await source.initialize();
   const repository = new PostgresTokenPoolRepository(source);
-  const reader = new PostgresTokenReader(source);
-  const service = new TokenPoolService(new CommandQueue(repository, limits), repository, reader);
-  return { repository, reader, service, close: () => source.destroy() };
+  const readers = readersOf(source);
+  const partitions = new PostgresEventPartitions(source);
+  const service = new TokenPoolService(new CommandQueue(repository, limits), repository, readers.tokens, readers.pools);
+  return { repository, readers, partitions, service, close: () => source.destroy() };
 }
 
-export async function wholeFeed(reader: TokenReader, poolName: string): Promise<EventView[]> {
+export async function wholeFeed(reader: FeedReader, poolName: string): Promise<EventView[]> {
   const all: EventView[] = [];
   for (;;) {
-    const { events } = await reader.feed(poolName, all.at(-1)?.seq ?? 0, 1000);
+    const { events } = await reader.page(poolName, all.at(-1)?.seq ?? 0, 1000);
     if (events.length === 0) return all;
     all.push(...events);
   }
@@ -56,11 +87,11 @@ export async function allTokens(reader: TokenReader, poolName: string): Promise<
 }
 
 /** Everything that is wrong with a quiet pool: broken promises in its feed, and where its tokens differ from the fold. */
-export async function audit(reader: TokenReader, poolName: string): Promise<string[]> {
-  const { size, counts } = await reader.pool(poolName);
+export async function audit({ tokens: tokenReader, pools, feed }: Readers, poolName: string): Promise<string[]> {
+  const { size, counts } = await pools.pool(poolName);
   const auditor = new Auditor(size);
-  for (const event of await wholeFeed(reader, poolName)) auditor.add(asStored(event));
-  const tokens = await allTokens(reader, poolName);
+  for (const event of await wholeFeed(feed, poolName)) auditor.add(asStored(event));
+  const tokens = await allTokens(tokenReader, poolName);
   const active = tokens.filter(({ status }) => status === 'active').length;
   const miscounts =
     counts.total === tokens.length && counts.active === active && counts.available === counts.total - active

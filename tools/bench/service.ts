@@ -1,12 +1,33 @@
 // The service without HTTP, in this process.
 
 import { CommandQueue, DEFAULT_LIMITS, TokenPoolService, type CommandQueueLimits } from '@app/tokens';
-import { createDataSource, PostgresTokenPoolRepository, PostgresTokenReader } from '@app/postgres';
+import {
+  createDataSource,
+  PostgresAuditSource,
+  PostgresFeedReader,
+  PostgresPointInTimeReader,
+  PostgresPoolReader,
+  PostgresTokenPoolRepository,
+  PostgresTokenReader,
+} from '@app/postgres';
+
+type DataSource = ReturnType<typeof createDataSource>;
+
+/** Everything that is read, by who asks. */
+export const readersOf = (source: DataSource) => ({
+  tokens: new PostgresTokenReader(source),
+  pools: new PostgresPoolReader(source),
+  feed: new PostgresFeedReader(source),
+  past: new PostgresPointInTimeReader(source),
+  audit: new PostgresAuditSource(source),
+});
+
+export type Readers = ReturnType<typeof readersOf>;
 
 export interface Service {
   readonly service: TokenPoolService;
   readonly repository: PostgresTokenPoolRepository;
-  readonly reader: PostgresTokenReader;
+  readonly readers: Readers;
   close(): Promise<void>;
 }
 
@@ -18,9 +39,9 @@ export const BATCHES_OF_ONE: CommandQueueLimits = { ...DEFAULT_LIMITS, batch: 1 
 export async function openService(url: string, limits: CommandQueueLimits = DEFAULT_LIMITS): Promise<Service> {
   const source = await createDataSource(url).initialize();
   const repository = new PostgresTokenPoolRepository(source);
-  const reader = new PostgresTokenReader(source);
-  const service = new TokenPoolService(new CommandQueue(repository, limits), repository, reader);
-  return { service, repository, reader, close: () => source.destroy() };
+  const readers = readersOf(source);
+  const service = new TokenPoolService(new CommandQueue(repository, limits), repository, readers.tokens, readers.pools);
+  return { service, repository, readers, close: () => source.destroy() };
 }
 
 /** Leases that outlive the run: on a full pool every allocation evicts. */

@@ -2,7 +2,8 @@
 // prepared, with the plan and under the settings of the service's own sessions.
 
 import type { Connection, Pool, PoolClient, Submittable } from 'pg';
-import { createDataSource, PostgresTokenReader } from '@app/postgres';
+import { createDataSource } from '@app/postgres';
+import { readersOf, type Readers } from './service.js';
 
 type DataSource = ReturnType<typeof createDataSource>;
 
@@ -38,14 +39,14 @@ const PLAN = 'EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF)';
 export class TimedReader {
   readonly #asked: Asked[] = [];
   readonly #prepared = new Set<string>();
-  readonly #reader: PostgresTokenReader;
+  readonly #readers: Readers;
 
   private constructor(
     private readonly source: DataSource,
     private readonly client: PoolClient,
     private readonly explain: string,
   ) {
-    this.#reader = new PostgresTokenReader(this.#recording());
+    this.#readers = readersOf(this.#recording());
   }
 
   static async open(url: string): Promise<TimedReader> {
@@ -58,10 +59,10 @@ export class TimedReader {
     return new TimedReader(source, client, `EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON${serialise})`);
   }
 
-  async time(read: (reader: PostgresTokenReader) => Promise<unknown>): Promise<Timed> {
+  async time(read: (readers: Readers) => Promise<unknown>): Promise<Timed> {
     this.#asked.length = 0;
     const begun = performance.now();
-    await read(this.#reader);
+    await read(this.#readers);
     const forCaller = performance.now() - begun;
     const total = { inDatabase: 0, forCaller, buffers: 0 };
     for (const statement of [...this.#asked]) {
@@ -73,9 +74,9 @@ export class TimedReader {
   }
 
   /** Of each statement, with what it touched. */
-  async plans(read: (reader: PostgresTokenReader) => Promise<unknown>): Promise<string[]> {
+  async plans(read: (readers: Readers) => Promise<unknown>): Promise<string[]> {
     this.#asked.length = 0;
-    await read(this.#reader);
+    await read(this.#readers);
     const plans: string[] = [];
     for (const statement of [...this.#asked]) {
       const lines = await this.#explained<{ 'QUERY PLAN': string }[]>(statement, PLAN);

@@ -1,6 +1,6 @@
 // What is there when nobody works any more: every event, the pools, the tokens as shown and as stored.
 
-import { createDataSource, PostgresTokenReader } from '@app/postgres';
+import { createDataSource, PostgresFeedReader, PostgresPoolReader, PostgresTokenReader } from '@app/postgres';
 import type { OwnedEvent, PoolView, TokenView } from '@app/tokens';
 import type { HistoryWriter, PoolSetting, TokenRow } from './history.js';
 
@@ -18,17 +18,18 @@ export async function writeFinalState(
 ): Promise<void> {
   const source = await createDataSource(databaseUrl).initialize();
   try {
-    const reader = new PostgresTokenReader(source);
+    const feed = new PostgresFeedReader(source);
+    const [poolReader, tokenReader] = [new PostgresPoolReader(source), new PostgresTokenReader(source)];
     for (const { name } of pools) {
       let after = 0;
       let events: readonly OwnedEvent[];
-      const { restores } = await reader.feed(name, 0, 1);
+      const { restores } = await feed.page(name, 0, 1);
       do {
-        ({ events } = await reader.feed(name, after, PAGE));
+        ({ events } = await feed.page(name, after, PAGE));
         for (const event of events) history.write({ kind: 'event', event });
         after = events.at(-1)?.seq ?? after;
       } while (events.length > 0);
-      const { tokens, pool } = await shown(reader, name);
+      const { tokens, pool } = await shown(poolReader, tokenReader, name);
       const rows: TokenRow[] = await source.query(ROWS, [name]);
       history.write({ kind: 'state', pool, tokens, rows, restores });
     }
@@ -39,13 +40,14 @@ export async function writeFinalState(
 
 /** Leases go on ending by the clock: the tokens are of the instant of the counts if these are the same before and after. */
 async function shown(
+  pools: PostgresPoolReader,
   reader: PostgresTokenReader,
   name: string,
 ): Promise<{ tokens: readonly TokenView[]; pool: PoolView }> {
   for (;;) {
-    const before = await reader.pool(name);
+    const before = await pools.pool(name);
     const { tokens } = await reader.tokens({ poolName: name, status: 'all', limit: PAGE });
-    const pool = await reader.pool(name);
+    const pool = await pools.pool(name);
     if (pool.counts.active === before.counts.active) return { tokens, pool };
   }
 }

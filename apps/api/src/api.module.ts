@@ -1,7 +1,14 @@
 // The routes, and the use cases behind them, on whatever keeps the pools.
 
 import { Module } from '@nestjs/common';
-import { CommandQueue, DEFAULT_LIMITS, TokenPoolRepository, TokenPoolService, TokenReader } from '@app/tokens';
+import {
+  CommandQueue,
+  DEFAULT_LIMITS,
+  PoolReader,
+  TokenPoolRepository,
+  TokenPoolService,
+  TokenReader,
+} from '@app/tokens';
 import { ConsoleController } from './console/console.controller.js';
 import { ConsoleFiles } from './console/console-files.js';
 import { HealthController } from './health/health.controller.js';
@@ -42,9 +49,14 @@ import { TokensController } from './tokens/tokens.controller.js';
     },
     {
       provide: TokenPoolService,
-      useFactory: (queue: CommandQueue, repository: TokenPoolRepository, reader: TokenReader, telemetry: Telemetry) =>
-        new TokenPoolService(queue, telemetry.traced(repository), reader),
-      inject: [CommandQueue, TokenPoolRepository, TokenReader, TELEMETRY],
+      useFactory: (
+        queue: CommandQueue,
+        repository: TokenPoolRepository,
+        tokens: TokenReader,
+        pools: PoolReader,
+        telemetry: Telemetry,
+      ) => new TokenPoolService(queue, telemetry.traced(repository), tokens, pools),
+      inject: [CommandQueue, TokenPoolRepository, TokenReader, PoolReader, TELEMETRY],
     },
   ],
   exports: [TokenPoolService],

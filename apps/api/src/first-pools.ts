@@ -1,14 +1,14 @@
 // The pools `default` and `elastic`, before the first request is served.
 
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
-import { DEFAULT_POOL, DomainError, ELASTIC_POOL, openPool, TokenPoolService, TokenReader } from '@app/tokens';
+import { DEFAULT_POOL, DomainError, ELASTIC_POOL, openPool, PoolReader, TokenPoolService } from '@app/tokens';
 import { CONFIG, ConfigError, type Config } from './config.js';
 
 @Injectable()
 export class FirstPools implements OnModuleInit {
   constructor(
     private readonly service: TokenPoolService,
-    private readonly reader: TokenReader,
+    private readonly pools: PoolReader,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
@@ -17,14 +17,14 @@ export class FirstPools implements OnModuleInit {
     await this.#openDefault();
     const { elasticPoolSize: size, elasticTtlSeconds: ttlSeconds, elasticIdleTtlSeconds: idleTtlSeconds } = this.config;
     const policy = { size, ttlSeconds, idleTtlSeconds };
-    await openPool(this.service, this.reader, { name: ELASTIC_POOL, kind: 'elastic', policy });
+    await openPool(this.service, this.pools, { name: ELASTIC_POOL, kind: 'elastic', policy });
   }
 
   async #openDefault(): Promise<void> {
     const { poolSize: size, growPoolTo: growTo, tokenTtlSeconds: ttlSeconds } = this.config;
     const policy = { size, ttlSeconds };
     try {
-      await openPool(this.service, this.reader, { name: DEFAULT_POOL, kind: 'fixed', policy, growTo });
+      await openPool(this.service, this.pools, { name: DEFAULT_POOL, kind: 'fixed', policy, growTo });
     } catch (error) {
       if (!(error instanceof DomainError) || error.code !== 'invalid_request') throw error;
       throw new ConfigError(`POOL_SIZE is "${size}"; ${error.message}`);

@@ -5,7 +5,7 @@ import { relative } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { startLocalPostgres } from '@app/local-postgres';
 import { ApiKeyStore } from '@app/keys';
-import { TokenReader, type PoolView } from '@app/tokens';
+import { PoolReader, type PoolView } from '@app/tokens';
 import { readConfig, type Config } from './config.js';
 import { Lifetime } from './lifetime.js';
 import { createLogger, type Logger } from './logger.js';
@@ -48,7 +48,7 @@ async function start(): Promise<void> {
   if (config.auth === 'keys' && (await hasNoKey(app.get(ApiKeyStore)))) {
     logger.warn('there is no key yet, so nobody can do anything: npm run -s keys -- create --name admin --scopes all');
   }
-  const pools = await app.get(TokenReader).pools();
+  const pools = await app.get(PoolReader).pools();
   const url = urlOf(server.address());
   const facts = { url, database: database.name, pools: pools.map(({ name }) => name) };
   logger.info(facts, `listening on ${url}, with ${database.name}, pools ${pools.map(described).join(', ')}`);

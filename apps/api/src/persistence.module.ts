@@ -2,7 +2,17 @@
 
 import { Global, Inject, Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
 import { ApiKeyStore } from '@app/keys';
-import { EventRetention, ObservedTokenPoolRepository, TokenPoolRepository, TokenReader } from '@app/tokens';
+import {
+  AuditSource,
+  EventPartitions,
+  EventRetention,
+  FeedReader,
+  ObservedTokenPoolRepository,
+  PointInTimeReader,
+  PoolReader,
+  TokenPoolRepository,
+  TokenReader,
+} from '@app/tokens';
 import {
   connectionsOf,
   createDataSource,
@@ -11,7 +21,12 @@ import {
   lookAt,
   migrate,
   PostgresApiKeyStore,
+  PostgresAuditSource,
+  PostgresEventPartitions,
   PostgresEventRetention,
+  PostgresFeedReader,
+  PostgresPointInTimeReader,
+  PostgresPoolReader,
   PostgresTokenPoolRepository,
   PostgresTokenReader,
   clockBehind,
@@ -103,12 +118,29 @@ export class PersistenceModule implements OnApplicationShutdown {
           inject: [DATABASE, PoolMetrics, LOGGER],
         },
         adapter(TokenReader, (database) => new PostgresTokenReader(database)),
+        adapter(PoolReader, (database) => new PostgresPoolReader(database)),
+        adapter(FeedReader, (database) => new PostgresFeedReader(database)),
+        adapter(PointInTimeReader, (database) => new PostgresPointInTimeReader(database)),
+        adapter(AuditSource, (database) => new PostgresAuditSource(database)),
+        adapter(EventPartitions, (database) => new PostgresEventPartitions(database)),
         adapter(EventRetention, (database) => new PostgresEventRetention(database)),
         adapter(ApiKeyStore, (database) => new PostgresApiKeyStore(database)),
         adapter(Readiness, (database) => new PostgresReadiness(database)),
         adapter(Connections, (database) => new PostgresConnections(database)),
       ],
-      exports: [TokenPoolRepository, TokenReader, EventRetention, ApiKeyStore, Readiness, Connections],
+      exports: [
+        TokenPoolRepository,
+        TokenReader,
+        PoolReader,
+        FeedReader,
+        PointInTimeReader,
+        AuditSource,
+        EventPartitions,
+        EventRetention,
+        ApiKeyStore,
+        Readiness,
+        Connections,
+      ],
     };
   }
 

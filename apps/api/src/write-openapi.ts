@@ -3,7 +3,7 @@
 import { writeFile } from 'node:fs/promises';
 import { Global, Module } from '@nestjs/common';
 import { ApiKeyStore } from '@app/keys';
-import { TokenPoolRepository, TokenReader } from '@app/tokens';
+import { AuditSource, FeedReader, PointInTimeReader, PoolReader, TokenPoolRepository, TokenReader } from '@app/tokens';
 import { pino } from 'pino';
 import { ApiModule } from './api.module.js';
 import { assembleApp } from './app.setup.js';
@@ -15,7 +15,19 @@ import { inOpenApi30 } from './openapi/openapi-3.0.js';
 import { OFF, TELEMETRY } from './telemetry/telemetry.js';
 import { buildDocument } from './openapi/openapi.js';
 
-const GIVEN = [TokenPoolRepository, TokenReader, ApiKeyStore, Readiness, Connections, CONFIG, LOGGER];
+const GIVEN = [
+  TokenPoolRepository,
+  TokenReader,
+  PoolReader,
+  FeedReader,
+  PointInTimeReader,
+  AuditSource,
+  ApiKeyStore,
+  Readiness,
+  Connections,
+  CONFIG,
+  LOGGER,
+];
 
 /** The document says what is asked and answered; nobody asks here. */
 @Global()

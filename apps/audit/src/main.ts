@@ -6,7 +6,7 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { withoutSecrets } from '@app/keys';
 import { auditPool, readCheckpoint, signCheckpoint, type AuditReport, type ChainPoint } from '@app/tokens';
-import { createDataSource, PostgresTokenReader } from '@app/postgres';
+import { createDataSource, PostgresAuditSource, PostgresPoolReader } from '@app/postgres';
 
 const USAGE = `DATABASE_URL=postgres://… npm run audit -- [POOL…] [--checkpoint FILE | --verify FILE] [--key PEM]
 
@@ -50,13 +50,12 @@ async function run(): Promise<void> {
   const source = createDataSource(url, { poolSize: 2 });
   try {
     await source.initialize();
-    const reader = new PostgresTokenReader(source);
-    const pools = named.length > 0 ? named : (await reader.pools()).map(({ name }) => name);
+    const pools = named.length > 0 ? named : (await new PostgresPoolReader(source).pools()).map(({ name }) => name);
     const at = new Date().toISOString();
     const points: ChainPoint[] = [];
     for (const pool of pools) {
       const report = await audited(
-        reader,
+        new PostgresAuditSource(source),
         pool,
         expected?.points.find((point) => point.pool === pool),
       );
@@ -81,10 +80,10 @@ async function run(): Promise<void> {
   }
 }
 
-async function audited(reader: PostgresTokenReader, pool: string, expected?: ChainPoint): Promise<AuditReport> {
+async function audited(source: PostgresAuditSource, pool: string, expected?: ChainPoint): Promise<AuditReport> {
   const started = performance.now();
   const report = await auditPool(
-    reader,
+    source,
     pool,
     (events, ofEvents) => progress(`${pool}: ${events} of ${ofEvents} events`, events % 250_000 === 0),
     expected,

@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { createGunzip, createGzip } from 'node:zlib';
 import { withoutSecrets } from '@app/keys';
 import { checkExport, compareExport, exportLines } from '@app/tokens';
-import { createDataSource, PostgresTokenReader } from '@app/postgres';
+import { createDataSource, PostgresAuditSource, PostgresPoolReader } from '@app/postgres';
 
 const USAGE = `DATABASE_URL=postgres://… npm run events:export -- [--to FOLDER] [POOL…]
 [DATABASE_URL=postgres://…] npm run events:export -- --verify FILE…
@@ -39,24 +39,24 @@ async function run(): Promise<void> {
   const source = url === undefined ? undefined : createDataSource(url, { poolSize: 2 });
   try {
     await source?.initialize();
-    const reader = source && new PostgresTokenReader(source);
+    const events = source && new PostgresAuditSource(source);
     if (options.verify) {
-      for (const file of named) if (!(await isRight(file, reader))) process.exitCode = 1;
+      for (const file of named) if (!(await isRight(file, events))) process.exitCode = 1;
       return;
     }
     mkdirSync(options.to, { recursive: true });
-    const pools = named.length > 0 ? named : (await reader!.pools()).map(({ name }) => name);
-    for (const pool of pools) await write(reader!, pool, join(options.to, `${pool}.jsonl.gz`));
+    const pools = named.length > 0 ? named : (await new PostgresPoolReader(source!).pools()).map(({ name }) => name);
+    for (const pool of pools) await write(events!, pool, join(options.to, `${pool}.jsonl.gz`));
   } finally {
     if (source?.isInitialized) await source.destroy();
   }
 }
 
 /** Under another name until it is whole. */
-async function write(reader: PostgresTokenReader, pool: string, file: string): Promise<void> {
+async function write(source: PostgresAuditSource, pool: string, file: string): Promise<void> {
   const unfinished = `${file}.unfinished`;
   let last = 0;
-  const lines = exportLines(reader, pool, (seq, of) => {
+  const lines = exportLines(source, pool, (seq, of) => {
     last = seq;
     progress(`${pool}: ${seq} of ${of} events`, seq % 250_000 === 0);
   });
@@ -79,11 +79,11 @@ async function synced(file: string): Promise<void> {
   await handle.close();
 }
 
-async function isRight(file: string, reader?: PostgresTokenReader): Promise<boolean> {
+async function isRight(file: string, source?: PostgresAuditSource): Promise<boolean> {
   const report = await checkExport(linesOf(file)).catch((error: Error) => {
     throw new Error(`${file}: ${error.message}`);
   });
-  const compared = reader && (await compareExport(report, reader));
+  const compared = source && (await compareExport(report, source));
   const findings = [...report.findings, ...(compared?.findings ?? [])];
   const more = report.finding_count - report.findings.length;
   const beside =

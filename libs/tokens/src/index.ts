@@ -11,8 +11,11 @@ export {
   callerGone,
   DomainError,
   historyDropped,
+  poolNotFound,
   positionUnknown,
   seqUnknown,
+  tokenDeleted,
+  tokenNotFound,
   type DomainErrorCode,
   type DomainErrorFacts,
 } from './kernel/domain-error.js';
@@ -21,9 +24,12 @@ export { Gate } from './feed/gate.js';
 export { CHAIN_BEGINS, nextHash } from './audit/event-chain.js';
 export { checkExport, compareExport, exportLines } from './audit/export.js';
 export { FINDINGS_KEPT } from './audit/findings.js';
+export { FeedReader, SCANNED, type EventFilter } from './feed/feed-reader.js';
 export type { Follower } from './feed/follower.js';
 export type { Holding } from './pool/holdings.js';
 export { fromIso, instantOf, toIso, type Instant } from './kernel/instant.js';
+export { AuditSource } from './audit/audit-source.js';
+export { EventPartitions } from './audit/event-partitions.js';
 export { EventRetention, dropExpired } from './audit/event-retention.js';
 export { InvariantViolation } from './kernel/invariant-violation.js';
 export type { LeaseClaim } from './pool/lease-claim.js';
@@ -59,10 +65,11 @@ export type { PoolSlice, PoolState } from './pool/pool-slice.js';
 export { TokenPool, type AllocateRequest, type Grant, type Renewal } from './pool/token-pool.js';
 export { TokenPoolRepository, type Transactions } from './commands/token-pool-repository.js';
 export { TokenPoolService, type Asked } from './commands/token-pool-service.js';
+export { PointInTimeReader } from './reading/point-in-time-reader.js';
+export { PoolReader } from './reading/pool-reader.js';
 export {
-  SCANNED,
   TokenReader,
-  type EventFilter,
+  type LeaseEnd,
   type PageRequest,
   type TokenQuery,
   type Whereabouts,

@@ -37,7 +37,7 @@ export async function measureAudit({ isShort, rounds, cluster, say }: Bench): Pr
         client.query(`UPDATE pools SET chained_after = ${chainedAfter} WHERE name = $1`, [pool]),
       );
       const begun = performance.now();
-      const { findings } = await auditPool(service.reader, pool);
+      const { findings } = await auditPool(service.readers.audit, pool);
       const took = (performance.now() - begun) / 1000;
       if (findings[0] !== undefined) throw new Error(`the auditor finds what is not so: ${findings[0]}`);
       return took;

@@ -34,7 +34,7 @@ export async function measureChain(bench: Bench): Promise<ChainResult> {
     contenders.push(inProcess(what, () => service.service.allocate(`chain-${place}`, { userId: USER })));
   }
   const rows = await sideBySide(bench, contenders, isShort ? [100] : [1, 100]);
-  const [event] = await services[WITHOUT_CHAIN].reader.storedEvents('chain-1', 0, 1);
+  const [event] = await services[WITHOUT_CHAIN].readers.audit.events('chain-1', 0, 1);
   if (event?.hash !== '') throw new Error('the service without the chain has one all the same');
   const hashMicros = await microsOfHash(services[WITH_CHAIN], 'chain-0');
   for (const service of Object.values(services)) await service.close();
@@ -42,8 +42,8 @@ export async function measureChain(bench: Bench): Promise<ChainResult> {
   return { rows, hashMicros };
 }
 
-async function microsOfHash({ reader }: Service, pool: string): Promise<number> {
-  const events = await reader.storedEvents(pool, 0, 5000);
+async function microsOfHash({ readers }: Service, pool: string): Promise<number> {
+  const events = await readers.audit.events(pool, 0, 5000);
   const times = Array.from({ length: 20 }, () => {
     const begun = performance.now();
     let hash = CHAIN_BEGINS;

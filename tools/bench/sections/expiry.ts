@@ -52,7 +52,7 @@ export async function measureExpiry({ isShort, cluster, belongings, say, logFile
 }
 
 /** Reads pool after pool, and holds what it is shown against the database's clock of just before. */
-async function readUntilAllIsWritten({ reader }: Service, url: string, names: readonly string[]) {
+async function readUntilAllIsWritten({ readers }: Service, url: string, names: readonly string[]) {
   return withClient(url, async (client) => {
     let reads = 0;
     let lateReads = 0;
@@ -67,8 +67,8 @@ async function readUntilAllIsWritten({ reader }: Service, url: string, names: re
         const { rows } = await client.query<{ now: string }>(
           `SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS now`,
         );
-        const { tokens } = await reader.tokens({ poolName, status: 'active', limit: 1000 });
-        const { counts } = await reader.pool(poolName);
+        const { tokens } = await readers.tokens.tokens({ poolName, status: 'active', limit: 1000 });
+        const { counts } = await readers.pools.pool(poolName);
         reads += 2;
         // Times compare as text: they all have the same form.
         if (tokens.some(({ expires_at }) => expires_at! <= rows[0]!.now)) lateReads++;

@@ -1,6 +1,6 @@
 // Years of audit: what a page and an instant of the past cost when the same months hold more and more events, and why.
 
-import type { PostgresTokenReader } from '@app/postgres';
+import type { Readers } from '../service.js';
 import type { Client } from 'pg';
 import type { Bench } from '../bench.js';
 import { withClient, type Database } from '../cluster.js';
@@ -66,7 +66,7 @@ export function levelsOf(keyPages: number): number {
   return levels;
 }
 
-type Read = (on: PostgresTokenReader) => Promise<unknown>;
+type Read = (on: Readers) => Promise<unknown>;
 
 interface Audit {
   readonly past: Past;
@@ -116,33 +116,33 @@ async function readsOf({ pool, grants }: Past, { url }: Database): Promise<Recor
   return {
     "the pool's events": () => {
       const after = anySeq();
-      return (on) => on.feed(pool, after, LIMIT);
+      return (on) => on.feed.page(pool, after, LIMIT);
     },
     "a token's events": () => {
       const [token, cursor] = [anyToken(), cursorAt('events', anySeq())];
-      return (on) => on.events(token, { limit: LIMIT, cursor });
+      return (on) => on.tokens.events(token, { limit: LIMIT, cursor });
     },
     "a token's history": () => {
       const [token, cursor] = [anyToken(), cursorAt('history', anyFence())];
-      return (on) => on.history(token, { limit: LIMIT, cursor });
+      return (on) => on.tokens.history(token, { limit: LIMIT, cursor });
     },
     'events of an actor': () => {
       const [after, actor] = [anySeq(), keyOf(anyFence())];
-      return (on) => on.search(pool, after, LIMIT, { actor });
+      return (on) => on.feed.search(pool, after, LIMIT, { actor });
     },
     [BY_REQUEST]: () => {
       const after = anySeq();
-      return (on) => on.search(pool, after, LIMIT, { requestId: 'nobody-has-asked-this' });
+      return (on) => on.feed.search(pool, after, LIMIT, { requestId: 'nobody-has-asked-this' });
     },
     'the pool as of an instant': () => {
       const at = anyInstant();
-      return (on) => on.poolAsOf(pool, at);
+      return (on) => on.past.pool(pool, at);
     },
     'a token as of an instant': () => {
       const [token, at] = [anyToken(), anyInstant()];
-      return (on) => on.tokenAsOf(token, at);
+      return (on) => on.past.token(token, at);
     },
-    "the pool's tokens": () => (on) => on.tokens({ poolName: pool, status: 'all', limit: LIMIT }),
+    "the pool's tokens": () => (on) => on.tokens.tokens({ poolName: pool, status: 'all', limit: LIMIT }),
   };
 }
 

@@ -95,9 +95,10 @@ async function timePages(url: string, past: Past, samples: number, say: (what: s
   const pages: PageTimes[] = [];
   for (const limit of [100, 1000]) {
     const reads = {
-      events: () => reader.time((on) => on.events(anyToken(), { limit, cursor: cursor('events', anySeq()) })),
-      history: () => reader.time((on) => on.history(anyToken(), { limit, cursor: cursor('history', anyFence()) })),
-      feed: () => reader.time((on) => on.feed(past.pool, anySeq(), limit)),
+      events: () => reader.time((on) => on.tokens.events(anyToken(), { limit, cursor: cursor('events', anySeq()) })),
+      history: () =>
+        reader.time((on) => on.tokens.history(anyToken(), { limit, cursor: cursor('history', anyFence()) })),
+      feed: () => reader.time((on) => on.feed.page(past.pool, anySeq(), limit)),
     };
     for (const [what, read] of Object.entries(reads)) {
       for (let i = 0; i < samples / 10; i++) await read();

@@ -89,14 +89,14 @@ export async function measureStream(bench: Bench): Promise<StreamResult> {
 }
 
 async function oneRound(
-  { service, reader }: Service,
+  { service, readers }: Service,
   servers: readonly ServerProcess[],
   load: Load,
   seconds: number,
 ): Promise<Round> {
   const serving = servers.slice(0, load.processes);
   const listeners = await listen(serving, load);
-  const { last_seq: first } = await reader.pool(POOL);
+  const { last_seq: first } = await readers.pools.pool(POOL);
   const cpuBefore = await cpuSeconds(serving);
   const begun = performance.now();
   const grant = async (): Promise<number> => {
@@ -112,7 +112,7 @@ async function oneRound(
   }
   const answers = await Promise.all(grants);
   const elapsed = (performance.now() - begun) / 1000;
-  const { last_seq: last } = await reader.pool(POOL);
+  const { last_seq: last } = await readers.pools.pool(POOL);
   for (const end = performance.now() + PATIENCE_MS; performance.now() < end; await sleep(20)) {
     if (listeners.every(({ lastSeq }) => lastSeq === last)) break;
   }

@@ -1,7 +1,7 @@
 // The service without group commit: the same routes on a queue that commits each command alone.
 
 import { Module, type DynamicModule } from '@nestjs/common';
-import { CommandQueue, TokenPoolRepository, TokenPoolService, TokenReader } from '@app/tokens';
+import { CommandQueue, PoolReader, TokenPoolRepository, TokenPoolService, TokenReader } from '@app/tokens';
 import { assembleApp } from '../../../apps/api/src/app.setup.js';
 import { readConfig, CONFIG, type Config } from '../../../apps/api/src/config.js';
 import { FirstPools } from '../../../apps/api/src/first-pools.js';
@@ -25,9 +25,9 @@ class AppWithBatchesOfOne {
         { provide: LOGGER, useValue: logger },
         {
           provide: TokenPoolService,
-          useFactory: (repository: TokenPoolRepository, reader: TokenReader) =>
-            new TokenPoolService(new CommandQueue(repository, BATCHES_OF_ONE), repository, reader),
-          inject: [TokenPoolRepository, TokenReader],
+          useFactory: (repository: TokenPoolRepository, tokens: TokenReader, pools: PoolReader) =>
+            new TokenPoolService(new CommandQueue(repository, BATCHES_OF_ONE), repository, tokens, pools),
+          inject: [TokenPoolRepository, TokenReader, PoolReader],
         },
       ],
       exports: [LOGGER],

@@ -5,7 +5,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { auditPool } from '@app/tokens';
-import { createDataSource, PostgresTokenReader } from '@app/postgres';
+import { createDataSource, PostgresAuditSource, PostgresPoolReader } from '@app/postgres';
 import { about } from '../../harness/about.js';
 import { ApiProcess } from '../../harness/api-process.js';
 import { check } from '../check/check.js';
@@ -170,8 +170,8 @@ const inWords = ({ id, call, status, error, detail, sent }: Operation): string =
 async function audits(url: string): Promise<string[]> {
   const source = await createDataSource(url).initialize();
   try {
-    const reader = new PostgresTokenReader(source);
-    const reports = await Promise.all((await reader.pools()).map(({ name }) => auditPool(reader, name)));
+    const [pools, events] = [new PostgresPoolReader(source), new PostgresAuditSource(source)];
+    const reports = await Promise.all((await pools.pools()).map(({ name }) => auditPool(events, name)));
     return reports.flatMap(({ pool, findings }) => findings.map((what) => `audit of ${pool}: ${what}`));
   } finally {
     await source.destroy();

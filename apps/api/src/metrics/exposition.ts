@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
-import { CommandQueue, LiveFeed, TokenReader, type LeaseAgesView, type PoolView } from '@app/tokens';
+import { CommandQueue, LiveFeed, PoolReader, type LeaseAgesView, type PoolView } from '@app/tokens';
 import { collectDefaultMetrics, Registry, type Histogram, type Metric } from 'prom-client';
 import { Connections } from './connections.js';
 import { by, type Family, type Sample } from './family.js';
@@ -32,7 +32,7 @@ export class Exposition {
     private readonly pools: PoolMetrics,
     private readonly http: HttpMetrics,
     private readonly queue: CommandQueue,
-    private readonly reader: TokenReader,
+    private readonly reader: PoolReader,
     private readonly connections: Connections,
     private readonly streams: StreamMetrics,
     private readonly feed: LiveFeed,

@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
-import { auditPool, TokenReader, type AuditReport } from '@app/tokens';
+import { auditPool, AuditSource, type AuditReport } from '@app/tokens';
 import { HttpProblem } from '../http/problem.js';
 import { PoolMetrics } from '../metrics/pool-metrics.js';
 
@@ -15,7 +15,7 @@ export class Audits {
   #isUnderWay = false;
 
   constructor(
-    private readonly reader: TokenReader,
+    private readonly source: AuditSource,
     private readonly metrics: PoolMetrics,
   ) {}
 
@@ -30,7 +30,7 @@ export class Audits {
     }
     this.#isUnderWay = true;
     try {
-      const report = await auditPool(this.reader.until(gone), poolName, asLongAgain());
+      const report = await auditPool(this.source.until(gone), poolName, asLongAgain());
       this.metrics.found(poolName, report.finding_count);
       return report;
     } finally {

@@ -4,8 +4,10 @@ import { Body, Controller, Get, Patch, Post, Query, UseGuards, UseInterceptors }
 import { ApiBody, ApiParam, ApiTags } from '@nestjs/swagger';
 import {
   eventFor,
+  FeedReader,
+  PointInTimeReader,
+  PoolReader,
   TokenPoolService,
-  TokenReader,
   type AuditReport,
   type Caller,
   type FeedPage,
@@ -31,7 +33,9 @@ import { Pool, PoolAudit, PoolEventFeed, PoolList } from './pool.responses.js';
 export class PoolsController {
   constructor(
     private readonly service: TokenPoolService,
-    private readonly reader: TokenReader,
+    private readonly reader: PoolReader,
+    private readonly past: PointInTimeReader,
+    private readonly feed: FeedReader,
     private readonly audits: Audits,
   ) {}
 
@@ -58,8 +62,7 @@ export class PoolsController {
     problems: ['pool_not_found', 'history_dropped'],
   })
   show(@PoolName() name: string, @Query() { as_of: at }: AsOfQuery, @Gone() gone: AbortSignal): Promise<PoolView> {
-    const reader = this.reader.until(gone);
-    return at === undefined ? reader.pool(name) : reader.poolAsOf(name, at);
+    return at === undefined ? this.reader.until(gone).pool(name) : this.past.until(gone).pool(name, at);
   }
 
   @Post()
@@ -108,12 +111,12 @@ export class PoolsController {
     @By() caller: Caller,
     @Gone() gone: AbortSignal,
   ): Promise<FeedPage> {
-    const reader = this.reader.until(gone);
+    const feed = this.feed.until(gone);
     const asked = [name, Number(after), Number(limit)] as const;
     // Who did what is found by who may see it.
     const keyId = caller.mayOperate ? undefined : (caller.keyId ?? undefined);
     const isFiltered = actor !== undefined || requestId !== undefined;
-    const page = isFiltered ? await reader.search(...asked, { actor, requestId, keyId }) : await reader.feed(...asked);
+    const page = isFiltered ? await feed.search(...asked, { actor, requestId, keyId }) : await feed.page(...asked);
     return { ...page, events: page.events.map((event) => eventFor(caller, event)) };
   }
 

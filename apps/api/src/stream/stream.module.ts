@@ -1,7 +1,7 @@
 // The stream, and what it follows the feeds with.
 
 import { Module } from '@nestjs/common';
-import { DomainError, LiveFeed, TokenReader } from '@app/tokens';
+import { DomainError, FeedReader, LiveFeed, PoolReader } from '@app/tokens';
 import type { Logger } from 'pino';
 import { FAIR_QUEUE } from '../http/fair-queue.js';
 import { KeysModule } from '../keys/keys.module.js';
@@ -17,16 +17,17 @@ import { StreamController } from './stream.controller.js';
     OpenStreams,
     {
       provide: LiveFeed,
-      useFactory: (reader: TokenReader, metrics: StreamMetrics, logger: Logger) =>
+      useFactory: (reader: FeedReader, pools: PoolReader, metrics: StreamMetrics, logger: Logger) =>
         new LiveFeed(
           reader,
+          pools,
           {
             arrived: (delaySeconds) => metrics.arrived(delaySeconds),
             failed: (error) => logger.warn(told(error), 'streams wait: the feeds cannot be read'),
           },
           (keyId, read) => FAIR_QUEUE.read(keyId, read),
         ),
-      inject: [TokenReader, StreamMetrics, LOGGER],
+      inject: [FeedReader, PoolReader, StreamMetrics, LOGGER],
     },
   ],
   exports: [LiveFeed],

@@ -1,9 +1,9 @@
-// Keeps the partitions of events: makes room for the months to come, and drops what is older than events are kept. At the
+// Keeps the partitions of events: makes those of the months to come, and drops what is older than events are kept. At the
 // start, and then every hour; beside the sweep, which does not wait for it.
 
 import { Inject, Injectable } from '@nestjs/common';
 import { SchedulerRegistry } from '@nestjs/schedule';
-import { dropExpired, EventRetention, TokenPoolRepository } from '@app/tokens';
+import { dropExpired, EventPartitions, EventRetention } from '@app/tokens';
 import type { Logger } from 'pino';
 import { CONFIG, type Config } from '../config.js';
 import { LOGGER } from '../logger.js';
@@ -16,7 +16,7 @@ const INTERVAL_MS = 3_600_000;
 @Injectable()
 export class PartitionsScheduler extends RecurringRun {
   constructor(
-    private readonly repository: TokenPoolRepository,
+    private readonly partitions: EventPartitions,
     private readonly retention: EventRetention,
     timers: SchedulerRegistry,
     @Inject(SWEEP_INTERVAL_MS) sweepIntervalMs: number,
@@ -28,7 +28,7 @@ export class PartitionsScheduler extends RecurringRun {
 
   protected async run(isStopping: () => boolean): Promise<void> {
     try {
-      await this.repository.makeRoom();
+      await this.partitions.ensure();
     } catch (error) {
       this.logger.warn(told(error), 'no room was made for the events to come');
     }

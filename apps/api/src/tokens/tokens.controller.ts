@@ -10,6 +10,7 @@ import {
   useFor,
   TokenPoolService,
   TokenReader,
+  PointInTimeReader,
   type Caller,
   type EventPage,
   type HistoryPage,
@@ -54,6 +55,7 @@ export class TokensController {
   constructor(
     private readonly service: TokenPoolService,
     private readonly reader: TokenReader,
+    private readonly past: PointInTimeReader,
   ) {}
 
   @Get()
@@ -109,8 +111,8 @@ export class TokensController {
     @By() caller: Caller,
     @Gone() gone: AbortSignal,
   ): Promise<TokenDetailsView> {
-    const reader = this.reader.until(gone);
-    return detailsFor(caller, await (at === undefined ? reader.token(id) : reader.tokenAsOf(id, at)));
+    const details = at === undefined ? this.reader.until(gone).token(id) : this.past.until(gone).token(id, at);
+    return detailsFor(caller, await details);
   }
 
   @Get(':id/events')

@@ -12,6 +12,7 @@ import {
   countsHoldings,
   needs,
   nextHash,
+  poolNotFound,
   type Needs,
   type PoolPolicy,
   type RecordedEventView,
@@ -19,7 +20,7 @@ import {
 import { BEGIN, COMMIT, Database, DatabaseFailure, send, unavailable, unchanged } from '../connection/database.js';
 import type { Question } from '../connection/exchange.js';
 import { OneAtATime } from './one-at-a-time.js';
-import { MAKE_ROOM, STORED_EVENTS } from '../schema/statements.js';
+import { ENSURE_PARTITIONS, IS_POOL, STORED_EVENTS } from '../schema/statements.js';
 import {
   answerParameters,
   countedParameters,
@@ -37,7 +38,6 @@ import {
   LOAD_ANSWERS,
   LOAD_COUNTED_SLICE,
   LOAD_SLICE,
-  IS_POOL,
   LOCK_POOL,
   LOCK_POOL_IF_IDLE,
   NOTE_CLOCK,
@@ -87,8 +87,6 @@ const AGAIN = Symbol('something was committed that comes before the decision');
 /** Events without a hash that one transaction chains on. */
 const CHAINED_AT_ONCE = 5000;
 
-const notFound = (poolName: string): DomainError => new DomainError('pool_not_found', `there is no pool ${poolName}`);
-
 export class PostgresTokenPoolRepository extends TokenPoolRepository {
   readonly #database: Database;
   /** Pools whose policy counted when it was last seen. Others do not pay for it; who guesses wrong asks a second time. */
@@ -116,7 +114,7 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
     const result = await this.#persistently(poolName, () => this.#transaction(LOCK_POOL, poolName, needed, decide));
     if (result !== NOBODY_THERE) return result;
     this.#known.delete(poolName);
-    throw notFound(poolName);
+    throw poolNotFound(poolName);
   }
 
   async changeIfIdle<T>(poolName: string, needed: Needs, decide: Decision<T>): Promise<T | undefined> {
@@ -139,16 +137,12 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
     return (await this.#database.run(FORGET_ANSWERS, [poolName, most])).rowCount ?? 0;
   }
 
-  async makeRoom(): Promise<void> {
-    await this.#database.run(MAKE_ROOM, [null]);
-  }
-
   async poolsToSweep(): Promise<string[]> {
     return (await this.#database.read<{ name: string }>(POOLS_TO_SWEEP, [])).map(({ name }) => name);
   }
 
   async #mustExist(poolName: string): Promise<void> {
-    if ((await this.#database.read(IS_POOL, [poolName])).length === 0) throw notFound(poolName);
+    if ((await this.#database.read(IS_POOL, [poolName])).length === 0) throw poolNotFound(poolName);
     this.#known.add(poolName);
   }
 
@@ -173,7 +167,7 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
         }
         // Where that fails, too, the second try says what is missing.
         if (error instanceof DatabaseFailure && error.isMissingPartition) {
-          await this.#database.run(MAKE_ROOM, [poolName]).catch(() => undefined);
+          await this.#database.run(ENSURE_PARTITIONS, [poolName]).catch(() => undefined);
         }
       }
     }

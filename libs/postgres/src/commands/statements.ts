@@ -25,9 +25,6 @@ export const LOCK_POOL_IF_IDLE = named(
   `SELECT FROM pools WHERE name = $1 FOR NO KEY UPDATE SKIP LOCKED`,
 );
 
-/** Whether there is a pool; without a lock. Pools are never removed. */
-export const IS_POOL = named('is_pool', `SELECT 1 AS there FROM pools WHERE name = $1`);
-
 /** Of an open lease that is not overdue. */
 const RUNS = `status = 'active' AND expires_at > (SELECT now FROM here)`;
 

@@ -2,7 +2,8 @@
 // those of all years: opening one costs as much as ten rows. Facts that never change are kept: which seq is the first of a month.
 
 import { texts } from '../connection/array-parameter.js';
-import type { Database } from '../connection/database.js';
+import type { DataSource } from 'typeorm';
+import { Database } from '../connection/database.js';
 import { FIRST_SEQS, MONTHS } from './feed-statements.js';
 
 /** So few partitions are opened as quickly as it is found out which ones are needed. */
@@ -28,6 +29,13 @@ export class EventMonths {
   readonly #ofPools = new Map<string, readonly Month[]>();
 
   constructor(private readonly database: Database) {}
+
+  /** What is known of them, by whichever reader of the same database. */
+  static of(source: DataSource): EventMonths {
+    const known = OF_SOURCES.get(source) ?? new EventMonths(new Database(source));
+    OF_SOURCES.set(source, known);
+    return known;
+  }
 
   /** From when on an event is recent; the beginning of time where everything is quickly read. */
   async recent(): Promise<string> {
@@ -82,3 +90,5 @@ export class EventMonths {
     return this.#begins;
   }
 }
+
+const OF_SOURCES = new WeakMap<DataSource, EventMonths>();

@@ -5,6 +5,9 @@ import { named } from '../connection/exchange.js';
 import { EVENT_VIEW, bounded, iso, lastSeq } from '../schema/fragments.js';
 import { poolsNow } from '../schema/pool-clock.js';
 
+/** Uses of a token that are shown with it. */
+export const SHOWN_USES = 20;
+
 /** The pool's present instant, once for the whole statement: an index can be searched for it. $1 is the pool. */
 const HERE = `here AS MATERIALIZED (SELECT now FROM (${poolsNow('WHERE name = $1')}) p)`;
 

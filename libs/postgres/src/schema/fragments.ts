@@ -1,4 +1,4 @@
-// Pieces of SQL that more than one room asks with. bigint leaves as double: the driver would make it a string, and 2^53 events
+// Pieces of SQL that several files ask with. bigint leaves as double: the driver would make it a string, and 2^53 events
 // will do.
 
 import { OPEN, SYSTEM } from '@app/tokens';

@@ -4,6 +4,9 @@ import { named } from '../connection/exchange.js';
 import { BEGINS, CLOCK_BEHIND_SECONDS, bounded, iso, micros } from './fragments.js';
 import { poolsNow } from './pool-clock.js';
 
+/** Whether there is a pool; without a lock. Pools are never removed. */
+export const IS_POOL = named('is_pool', `SELECT 1 AS there FROM pools WHERE name = $1`);
+
 /** For so many months after the present one there are partitions, as long as somebody sweeps. */
 const MONTHS_AHEAD = 3;
 
@@ -39,8 +42,8 @@ export const CLOCK_BEHIND = named(
 );
 
 /** $1 a pool whose time may be ahead of the clock, or null. Partitions for the months to come; who else makes them just now is waited for. */
-export const MAKE_ROOM = named(
-  'make_room',
+export const ENSURE_PARTITIONS = named(
+  'ensure_partitions',
   `SELECT make_event_partitions(interval '${MONTHS_AHEAD} months'
      + greatest(clock_timestamp(), (SELECT now FROM (${poolsNow('WHERE name = $1')}) p)))`,
 );

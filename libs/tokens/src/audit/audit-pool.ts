@@ -1,11 +1,11 @@
 // The audit of a pool: its feed read from the first event that is kept, every rule checked, and the fold compared with what is stored.
 
+import type { AuditSource } from './audit-source.js';
 import { Auditor } from './auditor.js';
 import { ChainAuditor } from './chain-auditor.js';
 import type { ChainPoint } from './checkpoint.js';
 import { Findings, FINDINGS_KEPT } from './findings.js';
 import { PageSize, storedPages } from './stored-page.js';
-import type { TokenReader } from '../reading/token-reader.js';
 import type { RecordedEventView, StoredPoolLook, StoredPoolView } from '../reading/views.js';
 
 export interface AuditReport {
@@ -35,22 +35,22 @@ type OnProgress = (events: number, ofEvents: number) => void | Promise<void>;
  * Takes no lock, and keeps in memory what the feed folds to and a page of each: the tokens are those of one snapshot, which begins when
  * all but the newest events are folded, and the feed up to its seq does not change any more. The first finding is that of the chain of
  * hashes, when there is one.
- * @param reader until its caller hangs up, if there is one: the audit ends with it
+ * @param source until its caller hangs up, if there is one: the audit ends with it
  * @throws DomainError `pool_not_found`, `unavailable`
  */
 export async function auditPool(
-  reader: TokenReader,
+  source: AuditSource,
   poolName: string,
   onProgress: OnProgress = () => undefined,
   expected?: ChainPoint,
 ): Promise<AuditReport> {
-  const audit = await reader.stored(poolName, (stored) => PoolAudit.of(stored, expected));
+  const audit = await source.look(poolName, (stored) => PoolAudit.of(stored, expected));
   const size = new PageSize(PAGE);
   let stored: StoredPoolView;
   let differences: Findings | null;
   do {
-    await audit.readAhead(reader, poolName, size, onProgress);
-    [stored, differences] = await reader.stored(poolName, async (pool) => [pool, await audit.compare(pool)] as const);
+    await audit.readAhead(source, poolName, size, onProgress);
+    [stored, differences] = await source.look(poolName, async (pool) => [pool, await audit.compare(pool)] as const);
   } while (differences === null);
   const { auditor, chain, begins } = audit;
   const findings = new Findings(FINDINGS_KEPT);
@@ -69,8 +69,8 @@ export async function auditPool(
     if (isStored !== value) findings.add(`the pool's ${counter} is ${isStored}, the feed says ${value}`);
   }
   // Events that were still to be read may have been dropped meanwhile.
-  if (findings.count > 0 && (await reader.feedBegins(poolName)) > begins) {
-    return auditPool(reader, poolName, onProgress, expected);
+  if (findings.count > 0 && (await source.begins(poolName)) > begins) {
+    return auditPool(source, poolName, onProgress, expected);
   }
   return {
     pool: poolName,
@@ -110,9 +110,9 @@ class PoolAudit {
     return new PoolAudit(stored, auditor, new ChainAuditor(stored, expected, stored.begins ?? undefined));
   }
 
-  async readAhead(reader: TokenReader, poolName: string, size: PageSize, onProgress: OnProgress): Promise<void> {
+  async readAhead(source: AuditSource, poolName: string, size: PageSize, onProgress: OnProgress): Promise<void> {
     const last = this.#last;
-    const read = storedPages(reader, poolName, last, size);
+    const read = storedPages(source, poolName, last, size);
     this.#before = last - this.#reached;
     for (let next = last > this.#reached ? read(this.#reached) : null; next;) {
       const events = await next;

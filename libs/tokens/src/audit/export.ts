@@ -1,12 +1,12 @@
 // A pool's events as lines of JSON: a line that says what follows, an event a line in order, and a line that says what was to be
 // there. So a file can be checked by itself, years later and without a database.
 
+import type { AuditSource } from './audit-source.js';
 import { ChainAuditor } from './chain-auditor.js';
 import type { ChainPoint } from './checkpoint.js';
 import { CHAIN_BEGINS, nextHash } from './event-chain.js';
 import { Findings, FINDINGS_KEPT } from './findings.js';
 import { PageSize, storedPages } from './stored-page.js';
-import type { TokenReader } from '../reading/token-reader.js';
 import type { RecordedEventView, RestoreView } from '../reading/views.js';
 
 /** The first line. */
@@ -36,11 +36,11 @@ const PAGE = 5000;
  * @throws DomainError `pool_not_found`, `unavailable`
  */
 export async function* exportLines(
-  reader: TokenReader,
+  source: AuditSource,
   pool: string,
   onProgress: (events: number, ofEvents: number) => void = () => undefined,
 ): AsyncGenerator<string> {
-  const { last_seq, chained_after, restores, begins } = await reader.stored(pool, (stored) => stored);
+  const { last_seq, chained_after, restores, begins } = await source.look(pool, (stored) => stored);
   const head: ExportHead = {
     token_pool_export: 1,
     pool,
@@ -50,7 +50,7 @@ export async function* exportLines(
   };
   yield line(head);
   let [after, events, hash] = [begins?.seq ?? 0, 0, begins?.hash ?? CHAIN_BEGINS];
-  const read = storedPages(reader, pool, last_seq, new PageSize(PAGE));
+  const read = storedPages(source, pool, last_seq, new PageSize(PAGE));
   while (after < last_seq) {
     const page = await read(after);
     for (const event of page) if (event.seq > chained_after) hash = nextHash(hash, event);
@@ -142,16 +142,16 @@ export interface ExportComparison {
  */
 export async function compareExport(
   { pool, last_seq, last_hash, chained_after, anchor }: ExportReport,
-  reader: TokenReader,
+  source: AuditSource,
 ): Promise<ExportComparison> {
   const differs = (finding: string): ExportComparison => ({ findings: [finding], lacking: null });
-  const begins = await reader.feedBegins(pool);
+  const begins = await source.begins(pool);
   if (begins > 0 && (begins >= last_seq || begins > anchor.seq)) {
     return { findings: [], lacking: `its events up to seq ${begins} were dropped` };
   }
   let last = Math.max(begins, anchor.seq - 1, Math.min(chained_after, last_seq) - 1);
   let { hash } = anchor;
-  const read = storedPages(reader, pool, last_seq, new PageSize(PAGE));
+  const read = storedPages(source, pool, last_seq, new PageSize(PAGE));
   while (last < last_seq) {
     const events = await read(last);
     for (const event of events) {

@@ -1,7 +1,7 @@
 // A pool's events a page at a time, up to where it ended when the reading began.
 
+import type { AuditSource } from './audit-source.js';
 import { DomainError } from '../kernel/domain-error.js';
-import type { TokenReader } from '../reading/token-reader.js';
 import type { RecordedEventView } from '../reading/views.js';
 
 /** A page that did not come in time is asked for anew with so many times fewer rows. */
@@ -29,13 +29,13 @@ export class PageSize {
  * reach beyond `last`.
  */
 export function storedPages(
-  reader: TokenReader,
+  source: AuditSource,
   pool: string,
   last: number,
   size: PageSize,
 ): (after: number) => Promise<readonly RecordedEventView[]> {
   return async (after) => {
-    const events = await size.read((most) => reader.storedEvents(pool, after, Math.min(most, last - after)));
+    const events = await size.read((most) => source.events(pool, after, Math.min(most, last - after)));
     return events.filter(({ seq }) => seq <= last);
   };
 }

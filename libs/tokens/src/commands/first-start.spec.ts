@@ -3,6 +3,7 @@ import { DEFAULT_POOL, ELASTIC_POOL, openPool, type FirstPool } from './first-st
 import { needs } from './needs.js';
 import { NOW, refusalFrom, user } from '../testing/given.js';
 import { InMemoryTokenPoolRepository } from '../testing/in-memory-token-pool-repository.js';
+import { InMemoryPoolReader } from '../testing/in-memory-pool-reader.js';
 import { InMemoryTokenReader } from '../testing/in-memory-token-reader.js';
 import { TokenPoolService } from './token-pool-service.js';
 
@@ -15,8 +16,12 @@ beforeEach(() => {
 
 /** Each process has a service of its own. */
 const start = (first: FirstPool): Promise<void> => {
-  const reader = new InMemoryTokenReader(repository, clock, [DEFAULT_POOL, ELASTIC_POOL]);
-  return openPool(new TokenPoolService(new CommandQueue(repository), repository, reader), reader, first);
+  const pools = new InMemoryPoolReader(repository);
+  return openPool(
+    new TokenPoolService(new CommandQueue(repository), repository, new InMemoryTokenReader(repository), pools),
+    pools,
+    first,
+  );
 };
 
 const sized = (size: number): FirstPool => ({ name: DEFAULT_POOL, kind: 'fixed', policy: { size }, growTo: size });

@@ -3,7 +3,7 @@
 import { DomainError } from '../kernel/domain-error.js';
 import type { PolicyChange, PoolKind } from '../pool/pool-policy.js';
 import type { TokenPoolService } from './token-pool-service.js';
-import type { TokenReader } from '../reading/token-reader.js';
+import type { PoolReader } from '../reading/pool-reader.js';
 
 export const DEFAULT_POOL = 'default';
 export const ELASTIC_POOL = 'elastic';
@@ -20,14 +20,14 @@ export interface FirstPool {
  * Any number of processes may do this at once: the first makes a pool, the others find it.
  * @throws DomainError `invalid_request` when a pool is larger than it should be: pools never shrink
  */
-export async function openPool(service: TokenPoolService, reader: TokenReader, first: FirstPool): Promise<void> {
+export async function openPool(service: TokenPoolService, pools: PoolReader, first: FirstPool): Promise<void> {
   try {
     await service.createPool(first.name, first.kind, first.policy);
     return;
   } catch (error) {
     if (!(error instanceof DomainError) || error.code !== 'pool_exists') throw error;
   }
-  const { size } = await reader.pool(first.name);
+  const { size } = await pools.pool(first.name);
   if (first.growTo !== undefined && first.growTo !== size) await service.changePool(first.name, { size: first.growTo });
   else await service.fill(first.name);
 }

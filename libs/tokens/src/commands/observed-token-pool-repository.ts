@@ -42,10 +42,6 @@ export class ObservedTokenPoolRepository extends TokenPoolRepository {
     return this.repository.forgetAnswers(poolName, most);
   }
 
-  makeRoom(): Promise<void> {
-    return this.repository.makeRoom();
-  }
-
   poolsToSweep(): Promise<string[]> {
     return this.repository.poolsToSweep();
   }

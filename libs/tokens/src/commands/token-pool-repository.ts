@@ -27,12 +27,6 @@ export abstract class TokenPoolRepository {
   /** Forgets answers that are older than they are kept, at most so many; says how many. */
   abstract forgetAnswers(poolName: string, most: number): Promise<number>;
 
-  /**
-   * Makes room for the events of the months to come, so that nothing has to wait for it then. Quick when there is enough.
-   * @throws DomainError `unavailable`
-   */
-  abstract makeRoom(): Promise<void>;
-
   /** Names of pools that have work for a sweep: overdue leases, idle tokens, tokens still to be made, old answers, a clock that was set back. */
   abstract poolsToSweep(): Promise<string[]>;
 }

@@ -4,6 +4,7 @@ import { newLeaseId } from '../pool/lease-id.js';
 import { needs } from './needs.js';
 import { NOW, SECOND, refusalFrom, tokenId, user } from '../testing/given.js';
 import { InMemoryTokenPoolRepository } from '../testing/in-memory-token-pool-repository.js';
+import { InMemoryPoolReader } from '../testing/in-memory-pool-reader.js';
 import { InMemoryTokenReader } from '../testing/in-memory-token-reader.js';
 import { TokenPoolService } from './token-pool-service.js';
 
@@ -18,8 +19,8 @@ let service: TokenPoolService;
 beforeEach(() => {
   now = NOW;
   repository = new InMemoryTokenPoolRepository(() => now);
-  reader = new InMemoryTokenReader(repository, () => now, ['default', 'other', 'elastic']);
-  service = new TokenPoolService(new CommandQueue(repository), repository, reader);
+  reader = new InMemoryTokenReader(repository);
+  service = new TokenPoolService(new CommandQueue(repository), repository, reader, new InMemoryPoolReader(repository));
 });
 
 const wait = (seconds: number): void => {
@@ -225,7 +226,12 @@ describe('a token', () => {
   test('that was deleted is told so, whether or not its pool is remembered', async () => {
     const { id } = await service.generate('elastic');
     await service.delete(id, false);
-    const fresh = new TokenPoolService(new CommandQueue(repository), repository, reader);
+    const fresh = new TokenPoolService(
+      new CommandQueue(repository),
+      repository,
+      reader,
+      new InMemoryPoolReader(repository),
+    );
     for (const one of [service, fresh]) {
       const refusals = await Promise.all([
         refusalFrom(one.release(id, { leaseId: newLeaseId(1) })),

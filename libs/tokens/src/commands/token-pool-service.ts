@@ -4,12 +4,13 @@ import type { Idempotency } from '../pool/answer-book.js';
 import { ANYBODY, type Caller } from '../kernel/caller.js';
 import { allocate, deleteToken, generate, keepAlive, once, release, type Command } from './command.js';
 import type { CommandQueue } from './command-queue.js';
-import { DomainError } from '../kernel/domain-error.js';
+import { DomainError, tokenDeleted, tokenNotFound } from '../kernel/domain-error.js';
 import type { LeaseClaim } from '../pool/lease-claim.js';
 import { needs } from './needs.js';
 import { newPolicy, type PolicyChange, type PoolKind } from '../pool/pool-policy.js';
 import type { AllocateRequest, Grant, Renewal, TokenPool } from '../pool/token-pool.js';
 import type { Transactions } from './token-pool-repository.js';
+import type { PoolReader } from '../reading/pool-reader.js';
 import type { TokenReader, Whereabouts } from '../reading/token-reader.js';
 import type { Token } from '../pool/token.js';
 import type { PoolView } from '../reading/views.js';
@@ -38,7 +39,8 @@ export class TokenPoolService {
   constructor(
     private readonly queue: CommandQueue,
     private readonly transactions: Transactions,
-    private readonly reader: TokenReader,
+    private readonly tokens: TokenReader,
+    private readonly pools: PoolReader,
   ) {}
 
   /** @throws DomainError `pool_not_found`, `pool_exhausted`, `unavailable` */
@@ -121,12 +123,12 @@ export class TokenPoolService {
    */
   async holderOf(tokenId: string, asked: Asked): Promise<string | null> {
     await this.#locate(tokenId, asked);
-    return tokenFor(asked.caller ?? ANYBODY, await this.reader.token(tokenId)).active_user_id;
+    return tokenFor(asked.caller ?? ANYBODY, await this.tokens.token(tokenId)).active_user_id;
   }
 
   async #whole(poolName: string, lacking: number, caller: Caller | null): Promise<PoolView> {
     if (lacking > 0) await this.fill(poolName, caller);
-    return this.reader.pool(poolName);
+    return this.pools.pool(poolName);
   }
 
   async #submit<T>(poolName: string, command: Command<T>, idempotency?: Idempotency): Promise<T> {
@@ -147,7 +149,7 @@ export class TokenPoolService {
   /** A stale lease id may name a lease that is over; how it ended never changes, so it is looked up afterwards, without the lock. */
   async #explained(error: unknown, tokenId: string, { leaseId }: LeaseClaim, caller = ANYBODY): Promise<unknown> {
     if (!(error instanceof DomainError) || error.code !== 'stale_lease' || leaseId === undefined) return error;
-    const end = await this.reader.endOf(tokenId, leaseId, caller.mayOperate ? null : caller.keyId);
+    const end = await this.tokens.endOf(tokenId, leaseId, caller.mayOperate ? null : caller.keyId);
     if (end === null) return error;
     return new DomainError('lease_ended', `the lease ended at ${end.ended_at}: ${end.end_reason}`, {
       fields: { ...end },
@@ -158,7 +160,7 @@ export class TokenPoolService {
     const mayKnow = (pool: string): boolean =>
       (within === undefined || within === pool) && (!caller?.pools || caller.pools.has(pool));
     const { pool, isDeleted } = await this.#find(tokenId, mayKnow);
-    if (isDeleted) throw new DomainError('token_deleted', `token ${tokenId} was deleted`);
+    if (isDeleted) throw tokenDeleted(tokenId);
     if (this.#poolOf.size >= REMEMBERED_TOKENS) this.#poolOf.clear();
     this.#poolOf.set(tokenId, pool);
     return pool;
@@ -171,8 +173,8 @@ export class TokenPoolService {
   async #find(tokenId: string, mayKnow: (pool: string) => boolean): Promise<Whereabouts> {
     const remembered = this.#poolOf.get(tokenId);
     if (remembered !== undefined && mayKnow(remembered)) return { pool: remembered, isDeleted: false };
-    const found = await this.reader.locate(tokenId);
-    if (!mayKnow(found.pool)) throw new DomainError('token_not_found', `there is no token ${tokenId}`);
+    const found = await this.tokens.locate(tokenId);
+    if (!mayKnow(found.pool)) throw tokenNotFound(tokenId);
     return found;
   }
 }

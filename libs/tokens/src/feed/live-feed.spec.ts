@@ -4,13 +4,14 @@ import { LiveFeed } from './live-feed.js';
 import { needs } from '../commands/needs.js';
 import { NOW, elastic, refusalFrom } from '../testing/given.js';
 import { InMemoryTokenPoolRepository } from '../testing/in-memory-token-pool-repository.js';
-import { InMemoryTokenReader } from '../testing/in-memory-token-reader.js';
+import { InMemoryFeedReader } from '../testing/in-memory-feed-reader.js';
+import { InMemoryPoolReader } from '../testing/in-memory-pool-reader.js';
 import type { OwnedEvent, FeedPage, NewsView } from '../reading/views.js';
 
 const POOLS = ['a', 'b'];
 
 /** Counts what it is asked for, fails when told to, and can hold pages up. */
-class WatchedReader extends InMemoryTokenReader {
+class WatchedReader extends InMemoryFeedReader {
   looks: ReadonlyMap<string, number>[] = [];
   pages = 0;
   pagesInHand = 0;
@@ -21,13 +22,17 @@ class WatchedReader extends InMemoryTokenReader {
   heavy: string | null = null;
   mostOfHeavy = 0;
 
-  override async feed(poolName: string, after: number, limit: number): Promise<FeedPage<OwnedEvent>> {
+  override until(): this {
+    return this;
+  }
+
+  override async page(poolName: string, after: number, limit: number): Promise<FeedPage<OwnedEvent>> {
     this.pages++;
     this.mostPagesInHand = Math.max(this.mostPagesInHand, ++this.pagesInHand);
     await this.pagesWait;
     this.pagesInHand--;
     if (this.trouble) throw this.trouble;
-    return super.feed(poolName, after, limit);
+    return super.page(poolName, after, limit);
   }
 
   override async news(after: ReadonlyMap<string, number>, limit: number): Promise<NewsView[]> {
@@ -52,10 +57,10 @@ afterAll(() => void jest.useRealTimers());
 beforeEach(async () => {
   now = NOW;
   repository = new InMemoryTokenPoolRepository(() => now);
-  reader = new WatchedReader(repository, () => now, POOLS);
+  reader = new WatchedReader(repository);
   delays = [];
   failures = [];
-  feed = new LiveFeed(reader, {
+  feed = new LiveFeed(reader, new InMemoryPoolReader(repository), {
     arrived: (delay) => delays.push(delay),
     failed: (error) => failures.push(error),
   });
@@ -304,10 +309,15 @@ test('of many that begin far back two are read to at a time', async () => {
 test('a page of the past is read when it is the turn of its key', async () => {
   await grow('a', 300);
   const turns: (() => void)[] = [];
-  const fair = new LiveFeed(reader, { arrived: () => undefined, failed: () => undefined }, (keyId, read) => {
-    expect(keyId).toBe('k');
-    return new Promise<void>((resolve) => turns.push(resolve)).then(read);
-  });
+  const fair = new LiveFeed(
+    reader,
+    new InMemoryPoolReader(repository),
+    { arrived: () => undefined, failed: () => undefined },
+    (keyId, read) => {
+      expect(keyId).toBe('k');
+      return new Promise<void>((resolve) => turns.push(resolve)).then(read);
+    },
+  );
   const seqs = taken(await fair.follow('a', 0, undefined, 'k'));
   await pass(0);
   expect(reader.pages).toBe(0);

@@ -3,10 +3,11 @@
 // whose events cannot be read in time stops no other, and is asked for less each time.
 
 import { historyDropped, seqUnknown } from '../kernel/domain-error.js';
+import type { FeedReader } from './feed-reader.js';
 import { Follower } from './follower.js';
 import { Gate } from './gate.js';
 import { PoolTail } from './pool-tail.js';
-import type { TokenReader } from '../reading/token-reader.js';
+import type { PoolReader } from '../reading/pool-reader.js';
 import type { OwnedEvent } from '../reading/views.js';
 
 /** From one look for news to the next. */
@@ -56,7 +57,8 @@ export class LiveFeed {
   #lookedForStepBack = -Infinity;
 
   constructor(
-    private readonly reader: TokenReader,
+    private readonly reader: FeedReader,
+    private readonly pools: PoolReader,
     private readonly observer: LiveFeedObserver,
     private readonly readingTurn: ReadingTurn = (_keyId, read) => read(),
   ) {}
@@ -74,9 +76,9 @@ export class LiveFeed {
     keyId: string | null = null,
   ): Promise<Follower> {
     const reader = gone ? this.reader.until(gone) : this.reader;
-    const { last_seq } = await reader.pool(poolName);
+    const { last_seq } = await (gone ? this.pools.until(gone) : this.pools).pool(poolName);
     if (after !== 'latest') {
-      const begins = await reader.feedBegins(poolName);
+      const begins = await reader.begins(poolName);
       if (after < begins) throw historyDropped(poolName, begins, `the events after seq ${after} were dropped`);
       // In the gap of a restore a position is beyond the newest event, but not beyond the seqs given.
       const isBeyond = after > last_seq && after > ((await reader.seqsGiven([poolName])).get(poolName) ?? 0);
@@ -86,7 +88,7 @@ export class LiveFeed {
     let most = PAGE;
     const page = async (seq: number): Promise<readonly OwnedEvent[]> => {
       try {
-        const { events } = await reader.feed(poolName, seq, most);
+        const { events } = await reader.page(poolName, seq, most);
         most = PAGE;
         return events;
       } catch (error) {

@@ -42,6 +42,15 @@ export class DomainError extends Error {
   }
 }
 
+export const poolNotFound = (poolName: string): DomainError =>
+  new DomainError('pool_not_found', `there is no pool ${poolName}`);
+
+export const tokenNotFound = (tokenId: string): DomainError =>
+  new DomainError('token_not_found', `there is no token ${tokenId}`);
+
+export const tokenDeleted = (tokenId: string): DomainError =>
+  new DomainError('token_deleted', `token ${tokenId} was deleted`);
+
 /** Nobody waits for the answer any more, so nothing more is done for it. */
 export const callerGone = (): DomainError =>
   new DomainError('unavailable', 'the caller hung up before its turn came; nothing was changed', {

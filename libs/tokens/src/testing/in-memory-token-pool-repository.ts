@@ -1,7 +1,7 @@
 // The port in memory, for tests that need no database. It sits the same exam as the PostgreSQL one, so it does not lie.
 
 import { ANSWERS_ARE_KEPT_HOURS, type KeptAnswer } from '../pool/answer-book.js';
-import { DomainError } from '../kernel/domain-error.js';
+import { DomainError, poolNotFound } from '../kernel/domain-error.js';
 import type { Instant } from '../kernel/instant.js';
 import { needs, type Needs } from '../commands/needs.js';
 import { countsHoldings, evictsOverShare, type PoolPolicy } from '../pool/pool-policy.js';
@@ -23,6 +23,13 @@ interface StoredPool {
   isLocked: boolean;
 }
 
+/** What time it is in a pool. */
+interface Time {
+  readonly now: Instant;
+  /** How far the clock is behind that, in microseconds. */
+  readonly clockBehind: number;
+}
+
 export class InMemoryTokenPoolRepository extends TokenPoolRepository {
   readonly #pools = new Map<string, StoredPool>();
 
@@ -32,7 +39,7 @@ export class InMemoryTokenPoolRepository extends TokenPoolRepository {
 
   change<T>(poolName: string, needs: Needs, decide: (pool: TokenPool) => T): Promise<T> {
     const stored = this.#pools.get(poolName);
-    if (!stored) return Promise.reject(new DomainError('pool_not_found', `there is no pool ${poolName}`));
+    if (!stored) return Promise.reject(poolNotFound(poolName));
     return this.#locked(stored, needs, decide);
   }
 
@@ -76,10 +83,6 @@ export class InMemoryTokenPoolRepository extends TokenPoolRepository {
     return Promise.resolve([...this.#pools].filter(([, pool]) => hasWork(pool)).map(([name]) => name));
   }
 
-  makeRoom(): Promise<void> {
-    return Promise.resolve();
-  }
-
   forgetAnswers(poolName: string, most: number): Promise<number> {
     const stored = this.#pools.get(poolName) as StoredPool;
     const old = stored.answers.filter(({ at }) => this.#isOld(at)).slice(0, most);
@@ -87,9 +90,17 @@ export class InMemoryTokenPoolRepository extends TokenPoolRepository {
     return Promise.resolve(old.length);
   }
 
-  /** What is stored, for a test to look at. */
-  look(poolName: string): Readonly<Pick<StoredPool, 'state' | 'tokens' | 'events'>> {
-    return this.#pools.get(poolName) as StoredPool;
+  /** In the order in which they were made. */
+  get poolNames(): string[] {
+    return [...this.#pools.keys()];
+  }
+
+  /** What is stored, for a test and the readers to look at; undefined when there is no such pool. */
+  look(poolName: string): Readonly<Pick<StoredPool, 'state' | 'tokens' | 'events'>> & Time {
+    const stored = this.#pools.get(poolName);
+    if (!stored) return undefined as never;
+    const clock = this.clock();
+    return { ...stored, now: Math.max(clock, stored.lastAt), clockBehind: Math.max(0, stored.lastAt - clock) };
   }
 
   #isOld(at: Instant): boolean {

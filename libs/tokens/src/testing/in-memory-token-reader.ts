@@ -1,131 +1,226 @@
-// The reading port in memory, as far as the use cases read: where a token is, how a lease ended, what a pool is.
+// The port for reading tokens in memory. It sits the same exam as the PostgreSQL one (test/readers.spec.ts), so it does not lie.
 
-import { DomainError, seqUnknown } from '../kernel/domain-error.js';
+import {
+  callerGone,
+  DomainError,
+  poolNotFound,
+  positionUnknown,
+  tokenDeleted,
+  tokenNotFound,
+} from '../kernel/domain-error.js';
 import { toIso, type Instant } from '../kernel/instant.js';
 import type { EndReason } from '../pool/token-event.js';
-import { TokenReader, type Whereabouts } from '../reading/token-reader.js';
-import { isOverdue } from '../pool/token.js';
-import type { FeedPage, NewsView, OwnedEvent, PoolView } from '../reading/views.js';
+import { isOverdue, type Lease, type Token } from '../pool/token.js';
+import {
+  TokenReader,
+  type LeaseEnd,
+  type PageRequest,
+  type TokenQuery,
+  type Whereabouts,
+} from '../reading/token-reader.js';
+import type {
+  EventPage,
+  HistoryPage,
+  OwnedDetails,
+  OwnedEvent,
+  OwnedToken,
+  OwnedUse,
+  TokenPage,
+} from '../reading/views.js';
 import type { InMemoryTokenPoolRepository } from './in-memory-token-pool-repository.js';
-import { eventView } from './views.js';
+import { eventView, tokenView, type RecordedEvent } from './views.js';
+
+const SHOWN_USES = 20;
+
+type List = TokenQuery['status'] | 'events' | 'history';
+type Place = string | number;
 
 export class InMemoryTokenReader extends TokenReader {
   /** How often it was asked where a token is. */
   located = 0;
 
-  /** @param poolNames the pools that there may be: those not made yet are passed over */
   constructor(
     private readonly repository: InMemoryTokenPoolRepository,
-    private readonly clock: () => Instant,
-    private readonly poolNames: readonly string[],
+    private readonly gone?: AbortSignal,
   ) {
     super();
   }
 
-  /** Each answer is there at once. */
-  until(): this {
-    return this;
+  until(gone: AbortSignal): InMemoryTokenReader {
+    return new InMemoryTokenReader(this.repository, gone);
   }
 
-  locate(tokenId: string): Promise<Whereabouts> {
+  async locate(tokenId: string): Promise<Whereabouts> {
     this.located++;
-    for (const pool of this.#existing()) {
-      const { tokens, events } = this.repository.look(pool);
-      const isDeleted = !tokens.has(tokenId);
-      if (!isDeleted || events.some((event) => event.tokenId === tokenId)) return Promise.resolve({ pool, isDeleted });
-    }
-    return refuse('token_not_found', `there is no token ${tokenId}`);
+    return this.#locate(tokenId);
   }
 
-  search = notRead;
-
-  endOf(
-    tokenId: string,
-    leaseId: string,
-    keyId: string | null = null,
-  ): Promise<{ end_reason: EndReason; ended_at: string } | null> {
-    const end = this.#existing()
-      .flatMap((pool) => this.repository.look(pool).events)
-      .find((event) => ['released', 'expired'].includes(event.event) && event.lease?.leaseId === leaseId);
-    if (!end || end.tokenId !== tokenId || (keyId !== null && end.lease?.keyId !== keyId)) return Promise.resolve(null);
-    return Promise.resolve({ end_reason: end.reason as EndReason, ended_at: toIso(end.occurredAt) });
-  }
-
-  pools(names: ReadonlySet<string> | null = null): Promise<PoolView[]> {
-    const wanted = this.#existing().filter((poolName) => names === null || names.has(poolName));
-    return Promise.resolve(wanted.map((poolName) => this.#view(poolName)));
-  }
-
-  pool(poolName: string): Promise<PoolView> {
-    if (!this.#existing().includes(poolName)) return refuse('pool_not_found', `there is no pool ${poolName}`);
-    return Promise.resolve(this.#view(poolName));
-  }
-
-  feed(poolName: string, after: number, limit: number): Promise<FeedPage<OwnedEvent>> {
-    const { events, state } = this.repository.look(poolName);
-    if (after > state.lastSeq) return Promise.reject(seqUnknown(poolName, after, state.lastSeq, 0));
-    const page = events.slice(after, after + limit).map((event) => eventView(poolName, event));
-    return Promise.resolve({ pool: poolName, events: page, last_seq: state.lastSeq, restores: [] });
-  }
-
-  news(after: ReadonlyMap<string, number>, limit: number): Promise<NewsView[]> {
-    const news = [...after].map(([pool, seq]) => {
-      const events = this.repository.look(pool).events.slice(seq, seq + limit);
-      const delay = events[0] ? this.clock() - events[0].recordedAt : 0;
-      return { pool, events: events.map((event) => eventView(pool, event)), delay_seconds: delay / 1_000_000 };
-    });
-    return Promise.resolve(news.filter(({ events }) => events.length > 0));
-  }
-
-  leaseAges = notRead;
-  stored = notRead;
-  storedEvents = notRead;
-
-  seqsGiven(poolNames: readonly string[]): Promise<ReadonlyMap<string, number>> {
-    const existing = this.#existing().filter((name) => poolNames.includes(name));
-    return Promise.resolve(new Map(existing.map((name) => [name, this.repository.look(name).state.lastSeq])));
-  }
-
-  feedBegins(): Promise<number> {
-    return Promise.resolve(0);
-  }
-  tokenAsOf = notRead;
-  poolAsOf = notRead;
-  token = notRead;
-  tokens = notRead;
-  events = notRead;
-  history = notRead;
-
-  #existing(): string[] {
-    return this.poolNames.filter((name) => this.repository.look(name) !== undefined);
-  }
-
-  #view(poolName: string): PoolView {
-    const { state, tokens } = this.repository.look(poolName);
-    const { policy } = state;
-    const now = this.clock();
-    const active = [...tokens.values()].filter(({ lease }) => lease && !isOverdue(lease, now)).length;
+  async token(tokenId: string): Promise<OwnedDetails> {
+    const { pool, isDeleted } = this.#locate(tokenId);
+    if (isDeleted) throw tokenDeleted(tokenId);
+    const { tokens, now } = this.repository.look(pool);
+    const view = this.#view(pool, tokens.get(tokenId)!);
+    const { lease } = tokens.get(tokenId)!;
+    const current = lease && !isOverdue(lease, now) ? lease : null;
     return {
-      name: policy.name,
-      kind: policy.kind,
-      size: policy.size,
-      ttl_seconds: policy.ttlSeconds,
-      renewable: policy.renewable,
-      max_lifetime_seconds: policy.maxLifetimeSeconds,
-      idle_ttl_seconds: policy.idleTtlSeconds,
-      on_exhausted: policy.onExhausted,
-      release_authority: policy.releaseAuthority,
-      max_per_user: policy.maxPerUser,
-      max_per_key: policy.maxPerKey,
-      protect_seconds: policy.protectSeconds,
-      evict: policy.evict,
-      counts: { total: tokens.size, available: tokens.size - active, active },
-      last_seq: state.lastSeq,
+      ...view,
+      current_user: current && {
+        user_id: current.userId,
+        activated_at: toIso(current.activatedAt),
+        expires_at: toIso(current.expiresAt),
+      },
+      history: this.#uses(pool, tokenId).slice(0, SHOWN_USES),
     };
+  }
+
+  async tokens({ poolName, status, userId, keyId, limit, cursor }: TokenQuery): Promise<TokenPage<OwnedToken>> {
+    this.#mustBeHere();
+    const place = readCursor(status, cursor);
+    if (!this.repository.poolNames.includes(poolName)) throw poolNotFound(poolName);
+    const { tokens, now } = this.repository.look(poolName);
+    const runs = ({ lease }: Token): boolean => lease !== null && !isOverdue(lease, now);
+    const isUsers = (token: Token): boolean =>
+      userId === undefined ||
+      (runs(token) && token.lease?.userId === userId && (keyId === undefined || token.lease.keyId === keyId));
+    const listed = [...tokens.values()].filter(isUsers);
+    if (status === 'all') {
+      if (place !== undefined) this.#mustBeGiven(poolName, { tokenId: place });
+      return this.#listed(poolName, status, listed, ({ id }) => id, place, limit);
+    }
+    if (status === 'active') {
+      if (place !== undefined) this.#mustBeGiven(poolName, { fence: Number(place) });
+      const fence = ({ lease }: Token): string => padded(lease!.fence);
+      return this.#listed(poolName, status, listed.filter(runs), fence, place, limit);
+    }
+    if (place !== undefined)
+      this.#mustBeGiven(poolName, { at: Number(place.split('~')[0]), tokenId: place.split('~')[1]! });
+    const since = ({ id, lease, freeSince }: Token): string => `${padded(lease?.expiresAt ?? freeSince)}~${id}`;
+    return this.#listed(
+      poolName,
+      status,
+      listed.filter((token) => !runs(token)),
+      since,
+      place,
+      limit,
+    );
+  }
+
+  async events(tokenId: string, { limit, cursor }: PageRequest): Promise<EventPage<OwnedEvent>> {
+    const place = readCursor('events', cursor);
+    const { pool } = this.#locate(tokenId);
+    if (place !== undefined) this.#mustBeGiven(pool, { seq: Number(place) });
+    const below = this.#eventsOf(pool, tokenId).filter(({ seq }) => seq < Number(place ?? Infinity));
+    const { page, next_cursor } = paged('events', below.toReversed(), limit, ({ seq }) => seq);
+    return { token_id: tokenId, events: page.map((event) => eventView(pool, event)), next_cursor };
+  }
+
+  async history(tokenId: string, { limit, cursor }: PageRequest): Promise<HistoryPage<OwnedUse>> {
+    const { pool } = this.#locate(tokenId);
+    const place = readCursor('history', cursor);
+    if (place !== undefined) this.#mustBeGiven(pool, { fence: Number(place) });
+    const below = this.#uses(pool, tokenId).filter(({ fence }) => fence < Number(place ?? Infinity));
+    const { page, next_cursor } = paged('history', below, limit, ({ fence }) => fence);
+    return { token_id: tokenId, history: page, next_cursor };
+  }
+
+  async endOf(tokenId: string, leaseId: string, keyId: string | null = null): Promise<LeaseEnd | null> {
+    const { pool } = this.#locate(tokenId);
+    const end = this.#ends(pool, tokenId).find(({ lease }) => lease!.leaseId === leaseId);
+    if (!end || (keyId !== null && end.lease?.keyId !== keyId)) return null;
+    return { end_reason: end.reason as EndReason, ended_at: toIso(end.occurredAt) };
+  }
+
+  #mustBeHere(): void {
+    if (this.gone?.aborted) throw callerGone();
+  }
+
+  #locate(tokenId: string): Whereabouts {
+    this.#mustBeHere();
+    for (const pool of this.repository.poolNames) {
+      const { tokens } = this.repository.look(pool);
+      if (tokens.has(tokenId)) return { pool, isDeleted: false };
+      if (this.#eventsOf(pool, tokenId).length > 0) return { pool, isDeleted: true };
+    }
+    throw tokenNotFound(tokenId);
+  }
+
+  #view(pool: string, token: Token): OwnedToken {
+    return { ...tokenView(pool, token, this.repository.look(pool).now), key_id: token.lease?.keyId ?? null };
+  }
+
+  /** Oldest first. */
+  #eventsOf(pool: string, tokenId: string): RecordedEvent[] {
+    return this.repository.look(pool).events.filter((event) => event.tokenId === tokenId);
+  }
+
+  #ends(pool: string, tokenId: string): RecordedEvent[] {
+    return this.#eventsOf(pool, tokenId).filter(({ event }) => event === 'released' || event === 'expired');
+  }
+
+  /** Newest first: the open lease, if there is one, and those that have ended. */
+  #uses(pool: string, tokenId: string): OwnedUse[] {
+    const { tokens, now } = this.repository.look(pool);
+    const lease = tokens.get(tokenId)?.lease ?? null;
+    const open = lease ? [isOverdue(lease, now) ? useOf(lease, lease.expiresAt, 'ttl_expired') : useOf(lease)] : [];
+    const ended = this.#ends(pool, tokenId).map(({ lease, occurredAt, reason }) =>
+      useOf(lease!, occurredAt, reason as EndReason),
+    );
+    return [...open, ...ended].sort((a, b) => b.fence - a.fence);
+  }
+
+  #listed(
+    pool: string,
+    list: List,
+    tokens: Token[],
+    placeOf: (token: Token) => string,
+    place: string | undefined,
+    limit: number,
+  ): TokenPage<OwnedToken> {
+    const after = tokens
+      .filter((token) => place === undefined || placeOf(token) > place)
+      .sort((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1));
+    const { page, next_cursor } = paged(list, after, limit, placeOf);
+    return { tokens: page.map((token) => this.#view(pool, token)), next_cursor };
+  }
+
+  #mustBeGiven(
+    pool: string,
+    { seq = 0, fence = 0, at = 0, tokenId }: { seq?: number; fence?: number; at?: Instant; tokenId?: string },
+  ): void {
+    const { state, now, tokens } = this.repository.look(pool);
+    const isKnown = tokenId === undefined || tokens.has(tokenId) || this.#eventsOf(pool, tokenId).length > 0;
+    if (seq <= state.lastSeq && fence <= state.lastFence && at <= now && isKnown) return;
+    throw positionUnknown('the cursor', 'without it', { last_seq: state.lastSeq });
   }
 }
 
-const refuse = (code: 'token_not_found' | 'token_deleted' | 'pool_not_found', detail: string): Promise<never> =>
-  Promise.reject(new DomainError(code, detail));
+const useOf = (lease: Lease, endedAt?: Instant, reason?: EndReason): OwnedUse => ({
+  user_id: lease.userId,
+  fence: lease.fence,
+  started_at: toIso(lease.activatedAt),
+  ended_at: endedAt === undefined ? null : toIso(endedAt),
+  end_reason: reason ?? null,
+  key_id: lease.keyId,
+});
 
-const notRead = (): Promise<never> => Promise.reject(new Error('no use case reads this'));
+/** So that texts are in the order of their numbers. */
+const padded = (number: number): string => String(number).padStart(16, '0');
+
+function paged<Row>(list: List, rows: readonly Row[], limit: number, placeOf: (row: Row) => Place) {
+  const page = rows.slice(0, limit);
+  const next_cursor = rows.length > limit ? writeCursor(list, placeOf(page.at(-1) as Row)) : null;
+  return { page, next_cursor };
+}
+
+const writeCursor = (list: List, place: Place): string => Buffer.from(`${list}~${place}`).toString('base64url');
+
+function readCursor(list: List, cursor: string | undefined): string | undefined {
+  if (cursor === undefined || cursor === '') return undefined;
+  const place = Buffer.from(cursor, 'base64url')
+    .toString()
+    .slice(list.length + 1);
+  if (!/^[\da-f~-]+$/.test(place) || writeCursor(list, place) !== cursor) {
+    throw new DomainError('invalid_request', 'cursor must be the next_cursor of the page before, of the same list');
+  }
+  return place;
+}

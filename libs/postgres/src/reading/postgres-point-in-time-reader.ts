@@ -1,15 +1,21 @@
-// What was shown at an instant of the past, from the events.
+// The port for reading the past: what was shown at an instant, from the events.
 
+import type { DataSource } from 'typeorm';
 import {
   DomainError,
   historyDropped,
+  PointInTimeReader,
+  poolNotFound,
+  tokenNotFound,
   type EndReason,
   type OwnedDetails,
   type OwnedUse,
   type PoolView,
+  type Whereabouts,
 } from '@app/tokens';
-import type { Database } from '../connection/database.js';
+import { Database } from '../connection/database.js';
 import { COUNT_THEN, LAST_EVENT_THEN, PARTITION_THEN, POOL_THEN, SEQ_THEN, USES_THEN } from './past-statements.js';
+import { LOCATE, SHOWN_USES } from './token-statements.js';
 
 /** Events without the pool's counters that are counted instead: a second's work. */
 const MOST_COUNTED = 1_000_000;
@@ -29,13 +35,24 @@ interface Counters {
   readonly leases: number | null;
 }
 
-export class Past {
-  constructor(private readonly database: Database) {}
+export class PostgresPointInTimeReader extends PointInTimeReader {
+  readonly #database: Database;
 
-  /** @throws DomainError `pool_not_found`, `history_dropped`, `invalid_request` */
+  constructor(
+    private readonly source: DataSource,
+    gone?: AbortSignal,
+  ) {
+    super();
+    this.#database = new Database(source, gone);
+  }
+
+  until(gone: AbortSignal): PostgresPointInTimeReader {
+    return new PostgresPointInTimeReader(this.source, gone);
+  }
+
   async pool(name: string, at: string): Promise<PoolView> {
     const { seq, as_of } = await this.#then(name, at);
-    const [row] = await this.database.read<Omit<PoolView, 'counts'> & Counters & { overdue: number }>(POOL_THEN, [
+    const [row] = await this.#database.read<Omit<PoolView, 'counts'> & Counters & { overdue: number }>(POOL_THEN, [
       name,
       at,
       seq,
@@ -46,10 +63,12 @@ export class Past {
     return { ...policy, counts: { total, available: total - active, active }, last_seq: seq, as_of };
   }
 
-  /** @throws DomainError `token_not_found`, `token_deleted`, `history_dropped`, `invalid_request` */
-  async token(pool: string, id: string, at: string, most: number): Promise<OwnedDetails> {
+  async token(id: string, at: string): Promise<OwnedDetails> {
+    const [found] = await this.#database.read<Whereabouts>(LOCATE, [id]);
+    if (!found) throw tokenNotFound(id);
+    const { pool } = found;
     const { seq, as_of, begins } = await this.#then(pool, at);
-    const [last] = await this.database.read<LastEvent>(LAST_EVENT_THEN, [pool, at, id, seq]);
+    const [last] = await this.#database.read<LastEvent>(LAST_EVENT_THEN, [pool, at, id, seq]);
     // What had happened to it last was dropped; or it was not there, which cannot be told apart.
     if (!last && begins !== null)
       throw historyDropped(pool, begins, `it cannot be told any more how token ${id} was at ${as_of}`);
@@ -58,7 +77,7 @@ export class Past {
     const isOpen = last.event === 'activated' || last.event === 'renewed';
     const isActive = isOpen && last.isOverdue === false;
     const { user_id, fence, activated_at, expires_at } = last;
-    const ended = await this.database.read<OwnedUse>(USES_THEN, [pool, at, id, seq, most, fence ?? 0]);
+    const ended = await this.#database.read<OwnedUse>(USES_THEN, [pool, at, id, seq, SHOWN_USES, fence ?? 0]);
     const open: OwnedUse[] = isOpen ? [openUse(last, isActive)] : [];
     return {
       id,
@@ -69,7 +88,7 @@ export class Past {
       expires_at: isActive ? expires_at : null,
       fence: isActive ? fence : null,
       current_user: isActive ? { user_id: user_id!, activated_at: activated_at!, expires_at: expires_at! } : null,
-      history: [...open, ...ended].slice(0, most),
+      history: [...open, ...ended].slice(0, SHOWN_USES),
       key_id: isActive ? last.key_id : null,
       as_of,
     };
@@ -77,16 +96,16 @@ export class Past {
 
   /** The pool's last event recorded by then. */
   async #then(pool: string, at: string): Promise<{ seq: number; as_of: string; begins: number | null }> {
-    const [partition] = await this.database.read<{ begins: string; ends: string }>(PARTITION_THEN, [at]);
+    const [partition] = await this.#database.read<{ begins: string; ends: string }>(PARTITION_THEN, [at]);
     if (!partition) throw new DomainError('invalid_request', 'as_of must not be in the future');
     const values = [pool, at, partition.begins, partition.ends];
-    const [then] = await this.database.read<{
+    const [then] = await this.#database.read<{
       seq: number;
       isFuture: boolean;
       as_of: string;
       begins: number | null;
     }>(SEQ_THEN, values);
-    if (!then) throw new DomainError('pool_not_found', `there is no pool ${pool}`);
+    if (!then) throw poolNotFound(pool);
     if (then.isFuture) throw new DomainError('invalid_request', 'as_of must not be in the future');
     if (then.seq === 0 && then.begins !== null)
       throw historyDropped(pool, then.begins, `it cannot be told any more how it was at ${then.as_of}`);
@@ -100,7 +119,7 @@ export class Past {
       const why = `the ${seq} events up to as_of were written by a version without counters, and are too many to be counted`;
       throw new DomainError('invalid_request', why);
     }
-    const [counted] = await this.database.read<{ total: number; leases: number }>(COUNT_THEN, [pool, seq]);
+    const [counted] = await this.#database.read<{ total: number; leases: number }>(COUNT_THEN, [pool, seq]);
     return counted!;
   }
 }

@@ -1,0 +1,37 @@
+// The port for reading pools: each answer is one statement's rows, passed on as they come.
+
+import type { DataSource } from 'typeorm';
+import { poolNotFound, PoolReader, type LeaseAgesView, type PoolView } from '@app/tokens';
+import { Database } from '../connection/database.js';
+import { LEASE_AGES, POOL, POOLS, POOLS_NAMED } from './pool-statements.js';
+
+export class PostgresPoolReader extends PoolReader {
+  readonly #database: Database;
+
+  constructor(
+    private readonly source: DataSource,
+    gone?: AbortSignal,
+  ) {
+    super();
+    this.#database = new Database(source, gone);
+  }
+
+  until(gone: AbortSignal): PostgresPoolReader {
+    return new PostgresPoolReader(this.source, gone);
+  }
+
+  pools(names: ReadonlySet<string> | null = null): Promise<PoolView[]> {
+    if (names === null) return this.#database.read<PoolView>(POOLS, []);
+    return this.#database.read<PoolView>(POOLS_NAMED, [JSON.stringify([...names])]);
+  }
+
+  async pool(poolName: string): Promise<PoolView> {
+    const [pool] = await this.#database.read<PoolView>(POOL, [poolName]);
+    if (!pool) throw poolNotFound(poolName);
+    return pool;
+  }
+
+  leaseAges(): Promise<LeaseAgesView[]> {
+    return this.#database.read<LeaseAgesView>(LEASE_AGES, []);
+  }
+}

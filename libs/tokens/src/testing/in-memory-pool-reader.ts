@@ -1,0 +1,77 @@
+// The port for reading pools in memory. It sits the same exam as the PostgreSQL one (test/readers.spec.ts), so it does not lie.
+
+import { callerGone, poolNotFound } from '../kernel/domain-error.js';
+import { isOverdue } from '../pool/token.js';
+import { PoolReader } from '../reading/pool-reader.js';
+import type { LeaseAgesView, PoolView } from '../reading/views.js';
+import type { InMemoryTokenPoolRepository } from './in-memory-token-pool-repository.js';
+
+export class InMemoryPoolReader extends PoolReader {
+  constructor(
+    private readonly repository: InMemoryTokenPoolRepository,
+    private readonly gone?: AbortSignal,
+  ) {
+    super();
+  }
+
+  until(gone: AbortSignal): InMemoryPoolReader {
+    return new InMemoryPoolReader(this.repository, gone);
+  }
+
+  async pools(names: ReadonlySet<string> | null = null): Promise<PoolView[]> {
+    return this.#names()
+      .filter((name) => names === null || names.has(name))
+      .map((name) => this.#view(name));
+  }
+
+  async pool(poolName: string): Promise<PoolView> {
+    if (!this.#names().includes(poolName)) throw poolNotFound(poolName);
+    return this.#view(poolName);
+  }
+
+  async leaseAges(): Promise<LeaseAgesView[]> {
+    return this.#names().map((pool) => {
+      const { tokens, now, clockBehind } = this.repository.look(pool);
+      const leases = [...tokens.values()].flatMap(({ lease }) => lease ?? []);
+      const overdue = leases.filter((lease) => isOverdue(lease, now));
+      const running = leases.filter((lease) => !isOverdue(lease, now));
+      return {
+        pool,
+        oldest_active_seconds: secondsSince(now, running.sort((a, b) => a.fence - b.fence)[0]?.activatedAt),
+        overdue: overdue.length,
+        overdue_seconds: secondsSince(now, overdue.sort((a, b) => a.expiresAt - b.expiresAt)[0]?.expiresAt),
+        clock_behind_seconds: clockBehind / 1_000_000,
+      };
+    });
+  }
+
+  #names(): string[] {
+    if (this.gone?.aborted) throw callerGone();
+    return this.repository.poolNames.toSorted();
+  }
+
+  #view(poolName: string): PoolView {
+    const { state, tokens, now } = this.repository.look(poolName);
+    const { policy } = state;
+    const active = [...tokens.values()].filter(({ lease }) => lease && !isOverdue(lease, now)).length;
+    return {
+      name: policy.name,
+      kind: policy.kind,
+      size: policy.size,
+      ttl_seconds: policy.ttlSeconds,
+      renewable: policy.renewable,
+      max_lifetime_seconds: policy.maxLifetimeSeconds,
+      idle_ttl_seconds: policy.idleTtlSeconds,
+      on_exhausted: policy.onExhausted,
+      release_authority: policy.releaseAuthority,
+      max_per_user: policy.maxPerUser,
+      max_per_key: policy.maxPerKey,
+      protect_seconds: policy.protectSeconds,
+      evict: policy.evict,
+      counts: { total: tokens.size, available: tokens.size - active, active },
+      last_seq: state.lastSeq,
+    };
+  }
+}
+
+const secondsSince = (now: number, instant = now): number => (now - instant) / 1_000_000;
