@@ -6,5 +6,5 @@ export { ApiKeys, MAX_OLD_SECRET_SECONDS, OLD_SECRET_SECONDS, type KeyRequest } 
 export { withHiddenShown } from './hidden-characters.js';
 export { KeyRing } from './key-ring.js';
 export { KEY_FORMAT, KEY_ID, containsKey, withoutKeys, withoutSecrets } from './key-text.js';
-export { mayUse, type Bounds, type LiveKey, type Rights } from './rights.js';
+export { mayUse, type Bounds, type LiveKey } from './rights.js';
 export { SCOPES, type Scope } from './scope.js';

@@ -1,6 +1,6 @@
 // What the app joins to the domain's ports, and what ormconfig.ts and the start need.
 
-export { afterRestore, type RaisedPool } from './commands/after-restore.js';
+export { afterRestore } from './commands/after-restore.js';
 export { connectionsOf } from './connection/connections-of.js';
 export type { DataSourceOptions, Pooler } from './connection/session.js';
 export { whyOf } from './connection/database.js';

@@ -1,12 +1,11 @@
 // The domain's door: what the API calls, and the ports that an adapter implements.
 
-export { ANSWERS_ARE_KEPT_HOURS, type AnswerName, type Idempotency, type KeptAnswer } from './pool/answer-book.js';
+export { ANSWERS_ARE_KEPT_HOURS, type Idempotency, type KeptAnswer } from './pool/answer-book.js';
 export { auditPool, type AuditReport } from './audit/audit-pool.js';
 export { Auditor, asStored } from './audit/auditor.js';
 export { ANYBODY, OPEN, SYSTEM, type Caller } from './kernel/caller.js';
 export { DEFAULT_LIMITS, CommandQueue, type CommandQueueLimits } from './commands/command-queue.js';
-export { ChainAuditor } from './audit/chain-auditor.js';
-export { readCheckpoint, signCheckpoint, type ChainPoint, type Checkpoint } from './audit/checkpoint.js';
+export { readCheckpoint, signCheckpoint, type ChainPoint } from './audit/checkpoint.js';
 export {
   callerGone,
   DomainError,
@@ -19,7 +18,7 @@ export {
   type DomainErrorCode,
   type DomainErrorFacts,
 } from './kernel/domain-error.js';
-export { DEFAULT_POOL, ELASTIC_POOL, openPool, type FirstPool } from './commands/first-start.js';
+export { DEFAULT_POOL, ELASTIC_POOL, openPool } from './commands/first-start.js';
 export { Gate } from './feed/gate.js';
 export { CHAIN_BEGINS, nextHash } from './audit/event-chain.js';
 export { checkExport, compareExport, exportLines } from './audit/export.js';
@@ -34,7 +33,7 @@ export { EventRetention, dropExpired } from './audit/event-retention.js';
 export { InvariantViolation } from './kernel/invariant-violation.js';
 export type { LeaseClaim } from './pool/lease-claim.js';
 export { fenceOf } from './pool/lease-id.js';
-export { LiveFeed, type LiveFeedObserver } from './feed/live-feed.js';
+export { LiveFeed } from './feed/live-feed.js';
 export { MAX_METADATA_BYTES, whyNotMetadata } from './pool/metadata.js';
 export { needs, type Needs } from './commands/needs.js';
 export { ObservedTokenPoolRepository } from './commands/observed-token-pool-repository.js';
@@ -52,7 +51,7 @@ export {
   type PoolPolicy,
   type ReleaseAuthority,
 } from './pool/pool-policy.js';
-export { sweep, type SweepResult } from './commands/sweep.js';
+export { sweep } from './commands/sweep.js';
 export {
   isEviction,
   type EndReason,
@@ -61,8 +60,8 @@ export {
   type TokenEvent,
   type TokenEventKind,
 } from './pool/token-event.js';
-export type { PoolSlice, PoolState } from './pool/pool-slice.js';
-export { TokenPool, type AllocateRequest, type Grant, type Renewal } from './pool/token-pool.js';
+export type { PoolSlice } from './pool/pool-slice.js';
+export { TokenPool, type Grant, type Renewal } from './pool/token-pool.js';
 export { TokenPoolRepository, type Transactions } from './commands/token-pool-repository.js';
 export { TokenPoolService, type Asked } from './commands/token-pool-service.js';
 export { PointInTimeReader } from './reading/point-in-time-reader.js';
@@ -75,7 +74,7 @@ export {
   type Whereabouts,
 } from './reading/token-reader.js';
 export { PageSize } from './audit/stored-page.js';
-export type { Lease, Token } from './pool/token.js';
+export type { Token } from './pool/token.js';
 export {
   detailsFor,
   eventFor,

@@ -270,12 +270,6 @@ async function until(gone: AbortSignal, client: PoolClient, answers: Promise<Ans
 /** TypeORM's own pool, without its query builder in between: it would ask for each answer apart. */
 const poolOf = (source: DataSource): Pool => (source.driver as unknown as { master: Pool }).master;
 
-/** The connections of this process: those that there are, the idle ones of them, and how many callers wait for one. */
-export function connectionsOf(source: DataSource): { total: number; idle: number; waiting: number } {
-  const { totalCount, idleCount, waitingCount } = poolOf(source);
-  return { total: totalCount, idle: idleCount, waiting: waitingCount };
-}
-
 /** Several statements of one transaction, sent in one go; the answers in the same order. @throws DatabaseFailure */
 export const send = (client: PoolClient, ...questions: Question[]): Promise<Answer[]> =>
   orFailure(exchange(client, questions));
