@@ -296,14 +296,23 @@ test('of many that begin far back two are read to at a time', async () => {
   await grow('a', 300);
   let open = (): void => undefined;
   reader.pagesWait = new Promise((resolve) => (open = resolve));
-  const followers = await Promise.all(Array.from({ length: 10 }, () => feed.follow('a', 0)));
+  const followers = await Promise.all(Array.from({ length: 10 }, (_, after) => feed.follow('a', after)));
   const seqs = followers.map(taken);
   await pass(0);
   expect(reader.pages).toBe(2);
   open();
   await pass(0);
-  expect(seqs).toEqual(followers.map(() => from(1, 300)));
+  expect(seqs).toEqual(followers.map((_, after) => from(after + 1, 300)));
   expect(reader.mostPagesInHand).toBe(2);
+});
+
+test('those who begin at one place share the pages of the past', async () => {
+  await grow('a', 500);
+  const followers = await Promise.all(Array.from({ length: 10 }, () => feed.follow('a', 0)));
+  const seqs = followers.map(taken);
+  await pass(0);
+  expect(seqs).toEqual(followers.map(() => from(1, 500)));
+  expect(reader.pages).toBe(3);
 });
 
 test('a page of the past is read when it is the turn of its key', async () => {

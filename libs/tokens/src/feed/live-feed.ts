@@ -22,6 +22,8 @@ const STEP_BACK_MS = 5000;
 const PAGE = 200;
 /** So that many who begin far back leave connections to those who want a token. */
 const PAGES_AT_ONCE = 2;
+/** For how long a page is kept for others who come to the same place. */
+const PAGE_SHARED_MS = 1000;
 /** Looks at single pools, beside that at all others. */
 const LOOKS_APART_AT_ONCE = 2;
 
@@ -47,6 +49,7 @@ export class LiveFeed {
   readonly #tails = new Map<string, PoolTail>();
   readonly #followers = new Set<Follower>();
   readonly #pages = new Gate(PAGES_AT_ONCE);
+  readonly #sharedPages = new Map<string, Promise<readonly OwnedEvent[]>>();
   readonly #looksApart = new Gate(LOOKS_APART_AT_ONCE);
   /** Of each pool that is looked at by itself, how many events are asked for. */
   readonly #apart = new Map<string, number>();
@@ -65,7 +68,7 @@ export class LiveFeed {
 
   /**
    * Follows a pool from the event after a seq on, or from now on.
-   * @param gone its reader has left: no page of the past is read any more
+   * @param gone its reader has left before the feed could be followed
    * @param keyId of its reader; null where no key is asked for
    * @throws DomainError `pool_not_found`, `history_dropped`, `position_unknown`; `unavailable` when the store cannot be reached in time
    */
@@ -88,7 +91,7 @@ export class LiveFeed {
     let most = PAGE;
     const page = async (seq: number): Promise<readonly OwnedEvent[]> => {
       try {
-        const { events } = await reader.page(poolName, seq, most);
+        const { events } = await this.reader.page(poolName, seq, most);
         most = PAGE;
         return events;
       } catch (error) {
@@ -99,7 +102,7 @@ export class LiveFeed {
     const follower = new Follower(
       tail,
       after === 'latest' ? last_seq : after,
-      (seq) => this.readingTurn(keyId, () => this.#pages.pass(() => page(seq))),
+      (seq) => this.#shared(poolName, seq, () => this.readingTurn(keyId, () => this.#pages.pass(() => page(seq)))),
       () => this.#forget(tail, follower),
     );
     this.#tails.set(poolName, tail);
@@ -108,6 +111,19 @@ export class LiveFeed {
     if (this.#isClosed) follower.end();
     else if (!this.#looks.has(null)) this.#look(0, null);
     return follower;
+  }
+
+  /** Followers that come one after the other to the same place have one page: hundreds begin at the beginning. */
+  #shared(poolName: string, after: number, read: () => Promise<readonly OwnedEvent[]>): Promise<readonly OwnedEvent[]> {
+    const place = `${poolName} ${after}`;
+    const shared = this.#sharedPages.get(place);
+    if (shared) return shared;
+    const page = read();
+    this.#sharedPages.set(place, page);
+    const forget = (): void => void this.#sharedPages.delete(place);
+    // An empty one may be wrong a moment later.
+    page.then(({ length }) => (length > 0 ? setTimeout(forget, PAGE_SHARED_MS).unref() : forget()), forget);
+    return page;
   }
 
   /** How many events the follower that is furthest behind has still to be given; 0 without one. */
