@@ -10,7 +10,13 @@ const rateOf = ({ alone, beside }: Row): number => beside.perSecond / alone.perS
 const slowdownOf = ({ alone, beside }: Row): number => beside.p99Ms / alone.p99Ms;
 const isKept = (row: Row): boolean => rateOf(row) >= LEAST_RATE && slowdownOf(row) <= MOST_P99;
 
-export const isShared = ({ rows }: NeighboursResult): boolean => rows.every(isKept);
+export const isShared = ({ rows }: NeighboursResult): boolean => rows.every(isKept) && isSteady(rows);
+
+/** A neighbour that is slow alone proves nothing: its rate alone is about the same in every row. */
+function isSteady(rows: readonly Row[]): boolean {
+  const rates = rows.map(({ alone }) => alone.perSecond);
+  return Math.min(...rates) >= LEAST_RATE * Math.max(...rates);
+}
 
 export const neighboursTable = ({ rows, seconds }: NeighboursResult): Table => ({
   title: `What is left beside an attack: at least ${percent(LEAST_RATE)} of the rate, a p99 of at most ${MOST_P99} times`,

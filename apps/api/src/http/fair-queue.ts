@@ -18,7 +18,7 @@ const LOOK_MS = 100;
 /** Above this part of its time the thread counts as busy. */
 const BUSY = 0.7;
 /** A key with more than this part of the steps is the dominant one. */
-const DOMINANT = 0.6;
+const DOMINANT = 0.5;
 /** What counts of the steps before the last look. */
 const MEMORY = 0.7;
 /** Between two steps of the dominant key while the thread is busy, in milliseconds. */
