@@ -3,7 +3,7 @@
 
 const SPEC = '\\.spec\\.ts$';
 const ENTRIES =
-  '^(apps/[^/]+/(src/(main|after-restore|migrate|write-openapi)\\.tsx?|vite\\.config\\.mjs)|libs/[^/]+/src/index\\.ts|ormconfig\\.ts)$';
+  '^(apps/[^/]+/(src/(main|write-openapi)\\.tsx?|vite\\.config\\.mjs)|libs/[^/]+/src/index\\.ts|ormconfig\\.ts)$';
 const TOOL_ENTRIES = '^tools/(build\\.mjs|release/keep\\.mjs|.*main\\.ts)$';
 const TEST_ENTRIES = `(${SPEC}|^test/support/global-(setup|teardown)\\.ts$)`;
 /** Implementations of ports that only tests use. */
@@ -124,11 +124,11 @@ export default {
     {
       name: 'only-the-joint-names-infrastructure',
       comment:
-        'An app talks to ports; one module of the API joins them to PostgreSQL, a job migrates it, and a main may start a local one.',
+        'The API talks to ports: one module joins them to PostgreSQL, and its main may start a local one. The operator works on the database.',
       severity: 'error',
       from: {
         path: '^apps/',
-        pathNot: [SPEC, '^apps/(api/src/(persistence\\.module|after-restore|migrate)|[^/]+/src/main)\\.ts$'],
+        pathNot: [SPEC, '^apps/(api/src/(persistence\\.module|main)\\.ts$|admin/)'],
       },
       to: { path: ['^libs/(postgres|local-postgres)/', DATABASE_DRIVERS] },
     },

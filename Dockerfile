@@ -11,7 +11,7 @@ COPY --chown=node:node package.json package-lock.json ./
 # No script of another's package runs, whatever this npm makes of allowScripts in package.json.
 RUN npm ci --ignore-scripts
 COPY --chown=node:node . .
-RUN npm run build && node tools/build.mjs keys
+RUN npm run build && node tools/build.mjs admin
 
 # On the server that TEST_DATABASE_URL names: docker compose run --rm --build test
 FROM build AS test
@@ -28,7 +28,7 @@ RUN npm ci --omit=dev --omit=optional --ignore-scripts
 
 FROM base AS production
 # A container is reached by others: keys are asked for, unless whoever starts it says AUTH=open. The first one is made by
-# node dist/keys/main.js create --name admin --scopes all
+# node dist/admin/main.js keys create --name admin --scopes all
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=4000 AUTH=keys
 # package.json says that the compiled files are ES modules.
 COPY package.json ./

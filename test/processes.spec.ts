@@ -1,6 +1,5 @@
 // The service as real processes: several on one database, killed, stopped, and started again.
 
-import { execFile } from 'node:child_process';
 import { chmodSync, existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -321,44 +320,4 @@ describe('with a database of its own', () => {
       expect(existsSync(pidFile)).toBe(false);
     }
   }, 120_000);
-});
-
-describe('the job that migrates', () => {
-  const migrateJob = (env: Record<string, string>): Promise<{ code: number; said: string }> =>
-    new Promise((resolve) => {
-      const job = join(__dirname, '../dist/api/migrate.js');
-      execFile(process.execPath, [job], { env }, (error, stdout, stderr) =>
-        resolve({ code: error ? Number(error.code) : 0, said: stdout + stderr }),
-      );
-    });
-
-  test('goes to its own URL, makes the schema there, and finds nothing to do the second time', async () => {
-    const client = new Client({ connectionString: database.url });
-    await client.connect();
-    await client.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
-    const { username } = new URL(database.url);
-    const env = { MIGRATION_DATABASE_URL: database.url, DATABASE_URL: `postgres://${username}@127.0.0.1:1/nowhere` };
-    expect(await migrateJob(env)).toEqual({
-      code: 0,
-      said: expect.stringMatching(/migrations that ran: PoolsTokensEvents\d+, KeptAnswers\d+/),
-    });
-    expect(await migrateJob({ DATABASE_URL: database.url })).toEqual({
-      code: 0,
-      said: "the schema is this version's; migrations that ran: none; events are kept for ever\n",
-    });
-    const { rows } = await client.query(`SELECT to_regclass('token_events') IS NOT NULL AS made`);
-    expect(rows).toEqual([{ made: true }]);
-    await client.end();
-  });
-
-  test('fails with one line, and without the password, when the database is not there', async () => {
-    const { code, said } = await migrateJob({ DATABASE_URL: 'postgres://owner:secret@127.0.0.1:1/nowhere' });
-    expect(code).toBe(1);
-    expect(said).toMatch(/^the schema is as it was: [^\n]*ECONNREFUSED[^\n]*\n$/);
-    expect(said).not.toContain('secret');
-  });
-
-  test('fails without a URL', async () => {
-    expect(await migrateJob({})).toEqual({ code: 1, said: expect.stringContaining('must name the database') });
-  });
 });

@@ -11,10 +11,8 @@ import ts from 'typescript';
 const ROOT = join(import.meta.dirname, '..');
 /** The folder of each program, and the files in it that Node is started with. */
 const PROGRAMS = {
-  api: ['apps/api/src', 'main.ts', 'write-openapi.ts', 'migrate.ts', 'after-restore.ts', '../../../ormconfig.ts'],
-  keys: ['apps/keys/src', 'main.ts'],
-  audit: ['apps/audit/src', 'main.ts'],
-  'events-export': ['apps/events-export/src', 'main.ts'],
+  api: ['apps/api/src', 'main.ts', 'write-openapi.ts', '../../../ormconfig.ts'],
+  admin: ['apps/admin/src', 'main.ts'],
   bench: ['tools/bench', 'main.ts'],
   chaos: ['tools/chaos', 'main.ts', 'ha/main.ts'],
   demo: ['tools/demo', 'main.ts'],

@@ -1,4 +1,4 @@
-// Keys for a test, made as `npm run keys` makes them.
+// Keys for a test, made as `npm run -s admin -- keys` makes them.
 
 import { ApiKeys, type ApiKeyView, type IssuedKey, type KeyRequest } from '@app/keys';
 import { createDataSource, PostgresApiKeyStore } from '@app/postgres';

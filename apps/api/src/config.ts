@@ -181,7 +181,7 @@ function migrationDatabaseUrl(env: Environment): string | undefined {
 function openOn(host: string): 'open' {
   if (isLoopback(host)) return 'open';
   throw new ConfigError(
-    `AUTH is not set, and others can reach HOST ${JSON.stringify(host)}; allowed is keys (npm run -s keys -- --help makes ` +
+    `AUTH is not set, and others can reach HOST ${JSON.stringify(host)}; allowed is keys (npm run -s admin -- keys --help makes ` +
       'them) or open (whoever reaches the service may do everything)',
   );
 }

@@ -46,7 +46,9 @@ async function start(): Promise<void> {
   if (lifetime.isEnding) return;
   const server = (await app.listen(config.port, config.host)) as { address(): AddressInfo };
   if (config.auth === 'keys' && (await hasNoKey(app.get(ApiKeyStore)))) {
-    logger.warn('there is no key yet, so nobody can do anything: npm run -s keys -- create --name admin --scopes all');
+    logger.warn(
+      'there is no key yet, so nobody can do anything: npm run -s admin -- keys create --name admin --scopes all',
+    );
   }
   const pools = await app.get(PoolReader).pools();
   const url = urlOf(server.address());

@@ -68,7 +68,7 @@ async function main(args: readonly string[]): Promise<number> {
 
 const nothing = (): Promise<void> => Promise.resolve();
 
-/** As npm run db:after-restore does. */
+/** As npm run -s admin -- after-restore does. */
 async function raise(primary: PostgresNode): Promise<void> {
   const source = await createDataSource(primary.url, { poolSize: 1 }).initialize();
   try {

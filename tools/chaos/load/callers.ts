@@ -29,7 +29,7 @@ export class Callers {
 
   static readonly none = new Callers([WITHOUT_KEY]);
 
-  /** With keys that are made as `npm run keys` makes them. */
+  /** With keys that are made as `npm run -s admin -- keys` makes them. */
   static async withKeys(databaseUrl: string): Promise<Callers> {
     const source = await createDataSource(databaseUrl, { poolSize: 1 }).initialize();
     try {

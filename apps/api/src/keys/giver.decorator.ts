@@ -11,6 +11,6 @@ export const Giver = createParamDecorator((_: unknown, context: ExecutionContext
   if (key) return key;
   throw new HttpProblem(
     'insufficient_scope',
-    'with AUTH=open keys are made on the command line: npm run -s keys -- --help',
+    'with AUTH=open keys are made on the command line: npm run -s admin -- keys --help',
   );
 });

@@ -1,29 +1,28 @@
-// Keys on the command line: npm run -s keys -- --help
+// Keys on the command line: npm run -s admin -- keys --help
 
 import { startLocalPostgres } from '@app/local-postgres';
-import { ApiKeys, withoutSecrets, type ApiKeyView } from '@app/keys';
-import { DomainError } from '@app/tokens';
+import { ApiKeys, type ApiKeyView } from '@app/keys';
 import { createDataSource, migrate, PostgresApiKeyStore } from '@app/postgres';
-import { readCommand, type Command } from './command.js';
+import type { Command } from '../command.js';
+import { databaseUrl } from '../environment.js';
+import { readCommand, type KeyCommand } from './key-command.js';
 import { HELP } from './help.js';
 import { issued, listed, revoked } from './output.js';
-import { UsageError } from './usage-error.js';
 
-const EXIT = { done: 0, refused: 1, usage: 2, noDatabase: 3 } as const;
 const DATA = '.data/postgres';
 const PAGE = 1000;
 
-try {
-  const { command, isJson } = readCommand(process.argv.slice(2), Date.now());
-  console.log(command.name === 'help' ? HELP : await onDatabase((keys) => done(command, keys, isJson)));
-} catch (error) {
-  process.exitCode = exitCodeOf(error);
-  const { message, code } = error as Error & { code?: string };
-  console.error(`keys: ${withoutSecrets(message || String(code))}`);
-  if (error instanceof UsageError) console.error('npm run -s keys -- --help says what there is');
-}
+export const keys: Command = {
+  summary: 'creates, lists, rotates and revokes keys',
+  help: HELP,
+  async run(args) {
+    const { command, isJson } = readCommand(args, Date.now());
+    console.log(command.name === 'help' ? HELP : await onDatabase((all) => done(command, all, isJson)));
+    return 0;
+  },
+};
 
-async function done(command: Exclude<Command, { name: 'help' }>, keys: ApiKeys, isJson: boolean): Promise<string> {
+async function done(command: Exclude<KeyCommand, { name: 'help' }>, keys: ApiKeys, isJson: boolean): Promise<string> {
   switch (command.name) {
     case 'create':
       return issued(await keys.create(command.request, null), isJson);
@@ -47,15 +46,15 @@ async function allKeys(keys: ApiKeys): Promise<ApiKeyView[]> {
 }
 
 async function onDatabase<T>(work: (keys: ApiKeys) => Promise<T>): Promise<T> {
-  const { DATABASE_URL, MIGRATION_DATABASE_URL, NODE_ENV } = process.env;
-  const given = DATABASE_URL || MIGRATION_DATABASE_URL;
+  const ofOwner = databaseUrl('MIGRATION_DATABASE_URL');
+  const given = databaseUrl('DATABASE_URL') ?? ofOwner;
   // Where the service runs on it, it is joined, and left running.
-  const isProduction = NODE_ENV === 'production';
+  const isProduction = process.env['NODE_ENV'] === 'production';
   const local = given ? undefined : await startLocalPostgres({ directory: DATA, production: isProduction });
   try {
     const serviceUrl = given ?? local!.url;
     // Past a pooler, and as the role that owns the schema, where there is one.
-    const url = MIGRATION_DATABASE_URL || serviceUrl;
+    const url = ofOwner ?? serviceUrl;
     await migrate(url, { serviceUrl });
     const source = await createDataSource(url, { poolSize: 1 }).initialize();
     try {
@@ -66,9 +65,4 @@ async function onDatabase<T>(work: (keys: ApiKeys) => Promise<T>): Promise<T> {
   } finally {
     await local?.stop();
   }
-}
-
-function exitCodeOf(error: unknown): number {
-  if (error instanceof UsageError) return EXIT.usage;
-  return error instanceof DomainError && error.code !== 'unavailable' ? EXIT.refused : EXIT.noDatabase;
 }

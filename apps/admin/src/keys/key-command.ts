@@ -1,10 +1,10 @@
 // The command line as a command: read and checked before anything is opened. @throws UsageError with what is allowed
 
-import { parseArgs } from 'node:util';
 import { KEY_ID, MAX_OLD_SECRET_SECONDS, OLD_SECRET_SECONDS, SCOPES, type KeyRequest, type Scope } from '@app/keys';
-import { UsageError } from './usage-error.js';
+import { readArguments } from '../command.js';
+import { UsageError } from '../usage-error.js';
 
-export type Command =
+export type KeyCommand =
   | { readonly name: 'help' }
   | { readonly name: 'create'; readonly request: KeyRequest }
   | { readonly name: 'list' }
@@ -22,8 +22,12 @@ const OPTIONS: Readonly<Record<string, readonly string[]>> = {
 const SECONDS = { d: 86_400, h: 3600, m: 60 } as const;
 
 /** @param now milliseconds since the epoch */
-export function readCommand(args: readonly string[], now: number): { command: Command; isJson: boolean } {
-  const { values, positionals } = parsed(args);
+export function readCommand(args: readonly string[], now: number): { command: KeyCommand; isJson: boolean } {
+  const text = { type: 'string' } as const;
+  const flag = { type: 'boolean' } as const;
+  const { values, positionals } = readArguments(args, {
+    ...{ name: text, scopes: text, pools: text, expires: text, 'old-for': text, json: flag, help: flag },
+  });
   const { json: isJson = false, help = false, ...given } = values;
   const [name, id, ...more] = positionals;
   if (help || name === 'help') return { command: { name: 'help' }, isJson };
@@ -42,17 +46,6 @@ export function readCommand(args: readonly string[], now: number): { command: Co
   }
   if (name === 'revoke') return { command: { name, id }, isJson };
   return { command: { name: 'rotate', id, oldForSeconds: secondsOf(given['old-for']) }, isJson };
-}
-
-function parsed(args: readonly string[]) {
-  try {
-    const text = { type: 'string' } as const;
-    const flag = { type: 'boolean' } as const;
-    const options = { name: text, scopes: text, pools: text, expires: text, 'old-for': text, json: flag, help: flag };
-    return parseArgs({ args: [...args], allowPositionals: true, options });
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
 }
 
 function requestOf({ name, scopes, pools, expires }: Readonly<Record<string, string | undefined>>, now: number) {

@@ -1,55 +1,53 @@
 // The audit as files: a pool's events as compressed lines of JSON, and the check of such files, with and without the database.
-// Exit code 1: something is wrong; 2: it could not be done.
 
 import { createReadStream, createWriteStream, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pipeline } from 'node:stream/promises';
-import { parseArgs } from 'node:util';
 import { createGunzip, createGzip } from 'node:zlib';
-import { withoutSecrets } from '@app/keys';
 import { checkExport, compareExport, exportLines } from '@app/tokens';
 import { createDataSource, PostgresAuditSource, PostgresPoolReader } from '@app/postgres';
+import { readArguments, type Command } from './command.js';
+import { databaseUrl } from './environment.js';
+import { progress } from './progress.js';
+import { UsageError } from './usage-error.js';
 
-const USAGE = `DATABASE_URL=postgres://… npm run events:export -- [--to FOLDER] [POOL…]
-[DATABASE_URL=postgres://…] npm run events:export -- --verify FILE…
+const HELP = `Usage: DATABASE_URL=postgres://… npm run -s admin -- export [--to FOLDER] [POOL…]
+       [DATABASE_URL=postgres://…] npm run -s admin -- export --verify FILE…
 
   --to      where POOL.jsonl.gz is written, of every pool or those named (events); a file is whole or not there
   --verify  checks numbers, hashes and counts of files; with DATABASE_URL also that the database's chain goes through them`;
 
-const url = process.env['DATABASE_URL'];
-
-try {
-  await run();
-} catch (error) {
-  const { message, code } = error as Error & { code?: string };
-  console.error(`Stopped: ${withoutSecrets(message || String(code))}`);
-  process.exitCode = 2;
-}
-
-async function run(): Promise<void> {
-  const { values: options, positionals: named } = parseArgs({
-    allowPositionals: true,
-    options: { to: { type: 'string', default: 'events' }, verify: { type: 'boolean' }, help: { type: 'boolean' } },
-  });
-  if (options.help) return console.log(USAGE);
-  if (options.verify && named.length === 0) throw new Error(`--verify needs the files to be checked\n\n${USAGE}`);
-  if (!options.verify && !url) throw new Error(`DATABASE_URL must name the database\n\n${USAGE}`);
-  const source = url === undefined ? undefined : createDataSource(url, { poolSize: 2 });
-  try {
-    await source?.initialize();
-    const events = source && new PostgresAuditSource(source);
-    if (options.verify) {
-      for (const file of named) if (!(await isRight(file, events))) process.exitCode = 1;
-      return;
+export const exportEvents: Command = {
+  summary: 'writes the events of pools to files, and verifies such files',
+  help: HELP,
+  async run(args) {
+    const { values: options, positionals: named } = readArguments(args, {
+      to: { type: 'string', default: 'events' },
+      verify: { type: 'boolean' },
+    });
+    const url = databaseUrl('DATABASE_URL');
+    if (options.verify && named.length === 0) throw new UsageError('--verify needs the files to be checked');
+    if (!options.verify && url === undefined) throw new UsageError('DATABASE_URL must name the database');
+    const source = url === undefined ? undefined : await createDataSource(url, { poolSize: 2 }).initialize();
+    try {
+      const events = source && new PostgresAuditSource(source);
+      if (options.verify) return (await areRight(named, events)) ? 0 : 1;
+      mkdirSync(options.to, { recursive: true });
+      const pools = named.length > 0 ? named : (await new PostgresPoolReader(source!).pools()).map(({ name }) => name);
+      for (const pool of pools) await write(events!, pool, join(options.to, `${pool}.jsonl.gz`));
+      return 0;
+    } finally {
+      await source?.destroy();
     }
-    mkdirSync(options.to, { recursive: true });
-    const pools = named.length > 0 ? named : (await new PostgresPoolReader(source!).pools()).map(({ name }) => name);
-    for (const pool of pools) await write(events!, pool, join(options.to, `${pool}.jsonl.gz`));
-  } finally {
-    if (source?.isInitialized) await source.destroy();
-  }
+  },
+};
+
+async function areRight(files: readonly string[], source?: PostgresAuditSource): Promise<boolean> {
+  let isGood = true;
+  for (const file of files) isGood = (await isRight(file, source)) && isGood;
+  return isGood;
 }
 
 /** Under another name until it is whole. */
@@ -99,10 +97,4 @@ function linesOf(file: string): AsyncIterable<string> {
   const unzipped = createGunzip();
   pipeline(createReadStream(file), unzipped).catch(() => undefined); // whoever reads it hears of it
   return createInterface({ input: unzipped, crlfDelay: Infinity });
-}
-
-/** In a terminal on one line that is written over; elsewhere a line of its own for what is a milestone. */
-function progress(text: string, isMilestone: boolean): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`);
-  else if (isMilestone) process.stderr.write(`${text}\n`);
 }

@@ -1,5 +1,5 @@
-import { readCommand } from './command.js';
-import { UsageError } from './usage-error.js';
+import { readCommand } from './key-command.js';
+import { UsageError } from '../usage-error.js';
 
 const NOW = Date.parse('2026-11-21T12:00:00Z');
 const ID = '0A1b2C3d4E5f';

@@ -1,4 +1,4 @@
-// What `npm run keys` says of itself.
+// What `npm run -s admin -- keys` says of itself.
 
 import { SCOPES } from '@app/keys';
 
@@ -13,7 +13,7 @@ const MEANINGS: Record<(typeof SCOPES)[number], string> = {
 
 export const HELP = `keys: who may use the service, when it runs with AUTH=keys
 
-Usage: npm run -s keys -- COMMAND [OPTION…]
+Usage: npm run -s admin -- keys COMMAND [OPTION…]
 
 Commands:
   create --name NAME --scopes SCOPE[,SCOPE…] [--pools POOL[,POOL…]] [--expires WHEN]
@@ -35,12 +35,12 @@ Options:
   --json              JSON, of lists one object a line
   --help              this
 
-DATABASE_URL names the database (MIGRATION_DATABASE_URL, where that is set); it is migrated first. Without it, it is the embedded one of npm start in ./.data,
-whether or not the service is running.
+DATABASE_URL names the database (MIGRATION_DATABASE_URL, where that is set); it is migrated first. Without it, it is the
+embedded one of npm start in ./.data, whether or not the service is running.
 
-Exit codes: 0 done; 1 refused, such as an unknown key; 2 the command line is wrong; 3 the database cannot be reached.
+Exit codes: 0 done; 1 refused, such as an unknown key, or the database cannot be reached; 2 the command line is wrong.
 
 Examples:
-  npm run -s keys -- create --name admin --scopes all
-  npm run -s keys -- create --name kiosk-7 --scopes use,read --pools seats,desks --expires 90d
-  npm run -s keys -- rotate 0A1b2C3d4E5f --old-for 3600`;
+  npm run -s admin -- keys create --name admin --scopes all
+  npm run -s admin -- keys create --name kiosk-7 --scopes use,read --pools seats,desks --expires 90d
+  npm run -s admin -- keys rotate 0A1b2C3d4E5f --old-for 3600`;

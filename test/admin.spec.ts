@@ -1,21 +1,24 @@
-// `npm run keys`: the program as it is built, on databases that nobody has prepared.
+// `npm run admin`: the program as it is built, on databases that nobody has prepared.
 
 import { execFile } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { readKey } from '../libs/keys/src/key-text.js';
 import { Client } from 'pg';
 import { build, killServices, startService } from './support/process.js';
 import { createTestDatabase, type TestDatabase } from './support/database.js';
 
 const ROOT = join(__dirname, '..');
-const MAIN = join(ROOT, 'dist/keys/main.js');
+const MAIN = join(ROOT, 'dist/admin/main.js');
 
 let database: TestDatabase;
 let url: string;
 
 beforeAll(async () => {
-  await promisify(execFile)(process.execPath, ['tools/build.mjs', 'keys'], { cwd: ROOT });
+  await promisify(execFile)(process.execPath, ['tools/build.mjs', 'admin'], { cwd: ROOT });
   database = await createTestDatabase();
   await onServer(`CREATE DATABASE "keys-at-first"`);
   url = Object.assign(new URL(database.url), { pathname: '/keys-at-first' }).href;
@@ -31,7 +34,9 @@ async function onServer(sql: string): Promise<void> {
   await client.query(sql).finally(() => client.end());
 }
 
-function run(line: string, env: Record<string, string> = { DATABASE_URL: url }) {
+const run = (line: string, env?: Record<string, string>) => admin(`keys ${line}`, env);
+
+function admin(line: string, env: Record<string, string> = { DATABASE_URL: url }) {
   return new Promise<{ code: unknown; out: string; err: string }>((resolve) => {
     const args = [MAIN, ...line.split(' ').filter(Boolean)];
     execFile(process.execPath, args, { env: { PATH: process.env['PATH'], ...env } }, (error, out, err) => {
@@ -99,10 +104,78 @@ test('what goes wrong has its exit code, and one line that says what', async () 
     code: 2,
     err: expect.stringMatching(/^keys: --scopes is missing/),
   });
-  expect(await run('list', away)).toEqual({ code: 3, out: '', err: 'keys: connect ECONNREFUSED 127.0.0.1:1\n' });
+  expect(await run('list', away)).toEqual({ code: 1, out: '', err: 'keys: connect ECONNREFUSED 127.0.0.1:1\n' });
   expect(await run('list', { NODE_ENV: 'production' })).toMatchObject({
-    code: 3,
+    code: 1,
     err: expect.stringMatching(/DATABASE_URL/),
   });
   expect(await run('--help')).toMatchObject({ code: 0, out: expect.stringMatching(/^keys: who may use the service/) });
+});
+
+describe('the job that migrates', () => {
+  const migrateJob = (env: Record<string, string>): Promise<{ code: number; said: string }> =>
+    new Promise((resolve) => {
+      execFile(process.execPath, [MAIN, 'migrate'], { env }, (error, stdout, stderr) =>
+        resolve({ code: error ? Number(error.code) : 0, said: stdout + stderr }),
+      );
+    });
+
+  test('goes to its own URL, makes the schema there, and finds nothing to do the second time', async () => {
+    const client = new Client({ connectionString: database.url });
+    await client.connect();
+    await client.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
+    const { username } = new URL(database.url);
+    const env = { MIGRATION_DATABASE_URL: database.url, DATABASE_URL: `postgres://${username}@127.0.0.1:1/nowhere` };
+    expect(await migrateJob(env)).toEqual({
+      code: 0,
+      said: expect.stringMatching(/migrations that ran: PoolsTokensEvents\d+, KeptAnswers\d+/),
+    });
+    expect(await migrateJob({ DATABASE_URL: database.url })).toEqual({
+      code: 0,
+      said: "the schema is this version's; migrations that ran: none; events are kept for ever\n",
+    });
+    const { rows } = await client.query(`SELECT to_regclass('token_events') IS NOT NULL AS made`);
+    expect(rows).toEqual([{ made: true }]);
+    await client.end();
+  });
+
+  test('fails with one line, and without the password, when the database is not there', async () => {
+    const { code, said } = await migrateJob({ DATABASE_URL: 'postgres://owner:secret@127.0.0.1:1/nowhere' });
+    expect(code).toBe(1);
+    expect(said).toMatch(/^migrate: [^\n]*ECONNREFUSED[^\n]*\n$/);
+    expect(said).not.toContain('secret');
+  });
+
+  test('fails without a URL', async () => {
+    expect(await migrateJob({})).toEqual({ code: 2, said: expect.stringContaining('must name the database') });
+  });
+});
+
+test('a line that is wrong is answered with one line and exit code 2, before anything is opened', async () => {
+  for (const line of ['', 'toString', 'audit', 'audit --loud', 'export', 'migrate now', 'after-restore --margin 0']) {
+    const { code, out, err } = await admin(line, {});
+    expect([line, code, out]).toEqual([line, 2, '']);
+    expect(err).toMatch(/^[a-z-]+: [^\n]+; --help says what there is\n$/);
+  }
+});
+
+test('--help says what there is, of the program and of each command', async () => {
+  for (const line of ['', 'keys', 'audit', 'export', 'migrate', 'after-restore'].map((name) => `${name} --help`)) {
+    expect(await admin(line, {})).toMatchObject({ code: 0, err: '', out: expect.stringContaining('npm run -s admin') });
+  }
+});
+
+test('the events of a pool become a file, which is verified by itself and against the database', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'token-pool-admin-'));
+  expect(await admin('audit')).toMatchObject({ code: 0, err: '', out: expect.stringMatching(/^default: 100 events/) });
+  expect(await admin(`export --to ${folder}`)).toMatchObject({ code: 0, err: '' });
+  expect(readdirSync(folder)).toEqual(['default.jsonl.gz', 'elastic.jsonl.gz']);
+  const file = join(folder, 'default.jsonl.gz');
+  expect(await admin(`export --verify ${file}`)).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/✔ whole, and in/),
+  });
+  writeFileSync(file, gzipSync(String(gunzipSync(readFileSync(file))).replace('generated', 'activated')));
+  expect(await admin(`export --verify ${file}`)).toMatchObject({ code: 1, out: expect.stringMatching(/✘ 1 findings/) });
+  rmSync(folder, { recursive: true });
 });
