@@ -2,7 +2,7 @@
 // where it is used.
 export default {
   entry: [
-    'apps/*/src/{main,migrate,after-restore,write-openapi}.{ts,tsx}',
+    'apps/*/src/{main,write-openapi}.{ts,tsx}',
     'apps/console/vite.config.mjs',
     'libs/client/src/index.ts',
     'ormconfig.ts',
