@@ -289,7 +289,7 @@ test('a route that nobody has classified is for nobody, and is seen by the table
   @Module({ controllers: [Unmarked] })
   class WithUnmarked {
     static of(): DynamicModule {
-      return { module: WithUnmarked, imports: [AppModule.of(config, database.url, logger)] };
+      return { module: WithUnmarked, imports: [AppModule.forRoot(config, database.url, logger)] };
     }
   }
   const app = await assembleApp(WithUnmarked.of(), config, logger);

@@ -13,18 +13,18 @@ import { SweepModule } from './sweep/sweep.module.js';
 @Global()
 @Module({})
 export class AppModule {
-  static of(config: Config, databaseUrl: string, logger: Logger, telemetry: Telemetry = OFF): DynamicModule {
+  static forRoot(config: Config, databaseUrl: string, logger: Logger, telemetry: Telemetry = OFF): DynamicModule {
     return {
       module: AppModule,
       imports: [
-        PersistenceModule.connect(databaseUrl, {
+        PersistenceModule.register(databaseUrl, {
           poolSize: config.databasePoolSize,
           pooler: config.databasePooler,
           migrationUrl: config.migrationDatabaseUrl,
           eventRetentionDays: config.eventRetentionDays,
         }),
         ApiModule,
-        SweepModule.every(config.sweepIntervalMs),
+        SweepModule.register(config.sweepIntervalMs),
       ],
       providers: [
         FirstPools,

@@ -35,7 +35,7 @@ export async function createApp(
   logger: Logger,
   telemetry: Telemetry = OFF,
 ): Promise<NestExpressApplication> {
-  const app = await assembleApp(AppModule.of(config, databaseUrl, logger, telemetry), config, logger, telemetry);
+  const app = await assembleApp(AppModule.forRoot(config, databaseUrl, logger, telemetry), config, logger, telemetry);
   telemetry.measure((withDatabase) => app.get(Exposition).families(withDatabase));
   const document = serveDocument(app);
   app.get(HttpMetrics).announce(() => operationsOf(document()));

@@ -3,6 +3,7 @@
 
 import type { LoggerService } from '@nestjs/common';
 import { destination, pino, type DestinationStream, type Logger } from 'pino';
+import { DomainError } from '@app/tokens';
 import type { Config } from './config.js';
 
 export { type Logger } from 'pino';
@@ -40,6 +41,10 @@ async function prettyStream(): Promise<DestinationStream | undefined> {
     return undefined;
   }
 }
+
+/** The log fields of an error. A `DomainError` (the database is out of reach, for one) explains itself without a stack. */
+export const logFields = (error: unknown): object =>
+  error instanceof DomainError ? { reason: error.message } : { err: error };
 
 /** Nest's own words. What it tells about its start is for debugging; its complaints are for everybody. */
 export class NestLogger implements LoggerService {

@@ -97,7 +97,7 @@ export class PersistenceModule implements OnApplicationShutdown {
   constructor(@Inject(DATABASE) private readonly database: Database) {}
 
   /** Connects, and brings the schema up to date, before anything else is built. */
-  static connect(url: string, options: DatabaseOptions): DynamicModule {
+  static register(url: string, options: DatabaseOptions): DynamicModule {
     return {
       module: PersistenceModule,
       imports: [MetricsModule],

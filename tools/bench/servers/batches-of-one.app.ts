@@ -17,7 +17,7 @@ class AppWithBatchesOfOne {
       module: AppWithBatchesOfOne,
       // The connection to the database asks for the logger, too.
       global: true,
-      imports: [PersistenceModule.connect(config.databaseUrl as string, { poolSize: config.databasePoolSize })],
+      imports: [PersistenceModule.register(config.databaseUrl as string, { poolSize: config.databasePoolSize })],
       controllers: [LeasesController],
       providers: [
         FirstPools,

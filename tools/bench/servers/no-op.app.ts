@@ -5,7 +5,7 @@ import { AppModule } from '../../../apps/api/src/app.module.js';
 import { assembleApp } from '../../../apps/api/src/app.setup.js';
 import { readConfig } from '../../../apps/api/src/config.js';
 import { DeclaredInputGuard } from '../../../apps/api/src/http/declared-input.guard.js';
-import { Once, type AskedOnce } from '../../../apps/api/src/http/idempotency.js';
+import { CurrentRequest, type RequestContext } from '../../../apps/api/src/http/idempotency.js';
 import { createLogger } from '../../../apps/api/src/logger.js';
 import { serveDocument } from '../../../apps/api/src/openapi/openapi.js';
 import { AllocateBody } from '../../../apps/api/src/tokens/token.requests.js';
@@ -17,7 +17,7 @@ import { answerTo } from './answer.js';
 class NoOpController {
   @Post('no-op')
   @HttpCode(200)
-  answer(@Body() { pool = 'default', user_id = '' }: AllocateBody, @Once() _: AskedOnce): GrantAnswer {
+  answer(@Body() { pool = 'default', user_id = '' }: AllocateBody, @CurrentRequest() _: RequestContext): GrantAnswer {
     return answerTo(user_id, pool);
   }
 }
@@ -33,7 +33,7 @@ export async function listen(): Promise<void> {
   const config = readConfig(process.env);
   const logger = await createLogger(config);
   const app = await assembleApp(
-    AppWithNoOp.of(AppModule.of(config, config.databaseUrl as string, logger)),
+    AppWithNoOp.of(AppModule.forRoot(config, config.databaseUrl as string, logger)),
     config,
     logger,
   );

@@ -7,7 +7,7 @@ import { DEFAULT_POOL, ELASTIC_POOL, type TokenPoolService } from '@app/tokens';
 import type { Request } from 'express';
 import { HttpProblem } from '../http/problem.js';
 import { isUuid } from '../uuid.js';
-import { accessOf, type PoolPlace } from './needs.decorator.js';
+import { accessOf, type PoolPlace } from './require-scope.decorator.js';
 import { unauthenticated } from './unauthenticated.js';
 
 export class AccessGuard implements CanActivate {

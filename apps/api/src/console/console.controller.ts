@@ -3,7 +3,7 @@
 import { Controller, Get, Redirect, Req, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
-import { Public } from '../access/needs.decorator.js';
+import { Public } from '../access/require-scope.decorator.js';
 import type { KeptFile } from '../http/kept-file.js';
 import { CONSOLE_HEADERS } from '../http/page-headers.js';
 import { HttpProblem } from '../http/problem.js';

@@ -2,7 +2,7 @@
 
 import { Controller, Get } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { Public } from '../access/needs.decorator.js';
+import { Public } from '../access/require-scope.decorator.js';
 import { HttpProblem } from '../http/problem.js';
 import { Problems } from '../openapi/problems.decorator.js';
 import { Health, ReadyHealth } from './health.response.js';

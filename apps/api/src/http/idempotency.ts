@@ -6,13 +6,13 @@ import { ApiHeader } from '@nestjs/swagger';
 import { ANSWERS_ARE_KEPT_HOURS, type Caller, type Idempotency } from '@app/tokens';
 import type { Request, Response } from 'express';
 import { Problems } from '../openapi/problems.decorator.js';
-import { callerOf } from './by.decorator.js';
+import { callerOf } from './current-caller.decorator.js';
 import { isGone } from './gone.decorator.js';
 import { HttpProblem } from './problem.js';
 
 const KEY = /^[\x21-\x7e]{1,255}$/;
 
-export interface AskedOnce {
+export interface RequestContext {
   readonly caller: Caller;
   /** Undefined when the request carries no key for it. */
   readonly idempotency: Idempotency | undefined;
@@ -20,7 +20,7 @@ export interface AskedOnce {
 }
 
 /** Who asks, and whether the request is the same as an earlier one. In one parameter: each costs a request its time. */
-export const Once = createParamDecorator((_: unknown, context: ExecutionContext): AskedOnce => {
+export const CurrentRequest = createParamDecorator((_: unknown, context: ExecutionContext): RequestContext => {
   const http = context.switchToHttp();
   const [req, res] = [http.getRequest<Request>(), http.getResponse<Response>()];
   return { caller: callerOf(req, res), idempotency: idempotencyOf(req, res), isGone: () => isGone(res) };
@@ -38,8 +38,8 @@ function idempotencyOf(req: Request, res: Response): Idempotency | undefined {
   return { key: ofKey, fingerprint: fingerprintOf(req), onReplay };
 }
 
-/** Declares the header and the error of a route that takes `@Once()`. */
-export const Repeatable = (): MethodDecorator =>
+/** Declares the header and the error of a route that takes `@CurrentRequest()`. */
+export const Idempotent = (): MethodDecorator =>
   applyDecorators(
     ApiHeader({
       name: 'Idempotency-Key',

@@ -3,7 +3,7 @@
 import { Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
 import type { Request } from 'express';
 import { defer, lastValueFrom, type Observable } from 'rxjs';
-import { accessOf } from '../access/needs.decorator.js';
+import { accessOf } from '../access/require-scope.decorator.js';
 import { FAIR_QUEUE } from './fair-queue.js';
 
 /** For controllers. Only what a `read` key may ask has turns: an audit has a limit of its own, and commands have their queue. */

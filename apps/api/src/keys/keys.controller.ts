@@ -3,10 +3,10 @@
 import { Body, Controller, Delete, Get, Post, Query, UseGuards } from '@nestjs/common';
 import { ApiBody, ApiParam, ApiTags } from '@nestjs/swagger';
 import { ApiKeys, KeyRing, OLD_SECRET_SECONDS, type LiveKey } from '@app/keys';
-import { Needs } from '../access/needs.decorator.js';
+import { RequireScope } from '../access/require-scope.decorator.js';
 import { DeclaredInputGuard } from '../http/declared-input.guard.js';
 import { BODY, Operation } from '../openapi/operation.decorator.js';
-import { Giver } from './giver.decorator.js';
+import { Issuer } from './issuer.decorator.js';
 import { KEY_ID_PARAM, KeyId } from './key-id.pipe.js';
 import { CreateKeyBody, KeysQuery, RotateKeyBody } from './key.requests.js';
 import { ApiKey, ApiKeyList, IssuedApiKey } from './key.responses.js';
@@ -21,7 +21,7 @@ export class KeysController {
   ) {}
 
   @Post()
-  @Needs('keys', 'the answer')
+  @RequireScope('keys', 'the answer')
   @ApiBody({ type: CreateKeyBody })
   @Operation('createKey', {
     summary: 'Make a key that may do no more than the one that asks',
@@ -30,24 +30,24 @@ export class KeysController {
     answer: IssuedApiKey,
     problems: BODY,
   })
-  create(@Body() { pools = null, ...body }: CreateKeyBody, @Giver() giver: LiveKey): Promise<IssuedApiKey> {
-    return this.keys.create({ ...body, pools }, giver);
+  create(@Body() { pools = null, ...body }: CreateKeyBody, @Issuer() issuer: LiveKey): Promise<IssuedApiKey> {
+    return this.keys.create({ ...body, pools }, issuer);
   }
 
   @Get()
-  @Needs('keys', 'the answer')
+  @RequireScope('keys', 'the answer')
   @Operation('listKeys', {
     summary: 'The keys that may do no more than the one that asks, by id',
     description: 'Also those that are over.',
     answer: ApiKeyList,
     problems: ['position_unknown'],
   })
-  list(@Query() { limit = '100', cursor }: KeysQuery, @Giver() giver: LiveKey): Promise<ApiKeyList> {
-    return this.keys.list({ limit: Number(limit), cursor }, giver) as Promise<ApiKeyList>;
+  list(@Query() { limit = '100', cursor }: KeysQuery, @Issuer() issuer: LiveKey): Promise<ApiKeyList> {
+    return this.keys.list({ limit: Number(limit), cursor }, issuer) as Promise<ApiKeyList>;
   }
 
   @Post(':id/rotate')
-  @Needs('keys', 'the answer')
+  @RequireScope('keys', 'the answer')
   @ApiParam(KEY_ID_PARAM)
   @ApiBody({ type: RotateKeyBody, required: false })
   @Operation('rotateKey', {
@@ -61,15 +61,15 @@ export class KeysController {
   async rotate(
     @KeyId() id: string,
     @Body() { old_secret_seconds = OLD_SECRET_SECONDS }: RotateKeyBody,
-    @Giver() giver: LiveKey,
+    @Issuer() issuer: LiveKey,
   ): Promise<IssuedApiKey> {
-    const issued = await this.keys.rotate(id, old_secret_seconds, giver);
+    const issued = await this.keys.rotate(id, old_secret_seconds, issuer);
     this.ring.forget(id);
     return issued;
   }
 
   @Delete(':id')
-  @Needs('keys', 'the answer')
+  @RequireScope('keys', 'the answer')
   @ApiParam(KEY_ID_PARAM)
   @Operation('revokeKey', {
     summary: 'End a key for good',
@@ -77,8 +77,8 @@ export class KeysController {
     answer: ApiKey,
     problems: ['key_not_found'],
   })
-  async revoke(@KeyId() id: string, @Giver() giver: LiveKey): Promise<ApiKey> {
-    const revoked = await this.keys.revoke(id, giver);
+  async revoke(@KeyId() id: string, @Issuer() issuer: LiveKey): Promise<ApiKey> {
+    const revoked = await this.keys.revoke(id, issuer);
     this.ring.forget(id);
     return revoked;
   }

@@ -2,9 +2,8 @@
 
 import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { KeyRing } from '@app/keys';
-import { DomainError } from '@app/tokens';
 import type { Logger } from 'pino';
-import { LOGGER } from '../logger.js';
+import { LOGGER, logFields } from '../logger.js';
 
 const INTERVAL_MS = 10_000;
 
@@ -35,8 +34,7 @@ export class LastUse implements OnApplicationBootstrap, BeforeApplicationShutdow
     try {
       await this.ring.noteUse();
     } catch (error) {
-      const told = error instanceof DomainError ? { reason: error.message } : { err: error };
-      this.logger.warn(told, 'the last use of keys cannot be written down');
+      this.logger.warn(logFields(error), 'the last use of keys cannot be written down');
     }
   }
 }

@@ -4,8 +4,8 @@ import { Controller, Get, Header } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import { prometheusContentType } from 'prom-client';
 import type { Caller } from '@app/tokens';
-import { Needs } from '../access/needs.decorator.js';
-import { By } from '../http/by.decorator.js';
+import { RequireScope } from '../access/require-scope.decorator.js';
+import { CurrentCaller } from '../http/current-caller.decorator.js';
 import { Exposition } from './exposition.js';
 
 @ApiExcludeController()
@@ -14,9 +14,9 @@ export class MetricsController {
   constructor(private readonly exposition: Exposition) {}
 
   @Get()
-  @Needs('metrics', 'the answer')
+  @RequireScope('metrics', 'the answer')
   @Header('content-type', prometheusContentType)
-  show(@By() { pools }: Caller): Promise<string> {
+  show(@CurrentCaller() { pools }: Caller): Promise<string> {
     return this.exposition.text(pools);
   }
 }

@@ -117,11 +117,11 @@ function complete(document: OpenAPIObject): void {
         // With AUTH=open none is asked for.
         operation.security = [{ key: [] }, {}];
       }
-      const isRepeatable = parameters.some(({ name }) => name === 'Idempotency-Key');
+      const isIdempotent = parameters.some(({ name }) => name === 'Idempotency-Key');
       for (const [status, response] of Object.entries(responses)) {
         response.headers = {
           'x-request-id': { $ref: '#/components/headers/RequestId' },
-          ...(isRepeatable && status < '300' && { 'idempotency-replayed': REPLAYED }),
+          ...(isIdempotent && status < '300' && { 'idempotency-replayed': REPLAYED }),
           ...(scopes && (status < '300' || status === '429') && RATE_LIMIT),
           ...(status === '401' && { 'www-authenticate': CHALLENGE }),
           ...response.headers,

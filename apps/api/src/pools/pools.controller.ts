@@ -14,8 +14,8 @@ import {
   type PolicyChange,
   type PoolView,
 } from '@app/tokens';
-import { Needs } from '../access/needs.decorator.js';
-import { By } from '../http/by.decorator.js';
+import { RequireScope } from '../access/require-scope.decorator.js';
+import { CurrentCaller } from '../http/current-caller.decorator.js';
 import { DeclaredInputGuard } from '../http/declared-input.guard.js';
 import { Gone } from '../http/gone.decorator.js';
 import { ReadingTurns } from '../http/reading-turns.js';
@@ -40,19 +40,19 @@ export class PoolsController {
   ) {}
 
   @Get()
-  @Needs('read', 'the answer')
+  @RequireScope('read', 'the answer')
   @Operation('listPools', {
     summary: 'All pools with their counts',
     description: '`default` and `elastic` are there from the first start.',
     answer: PoolList,
   })
-  async list(@By() { pools: visible }: Caller, @Gone() gone: AbortSignal): Promise<{ pools: PoolView[] }> {
+  async list(@CurrentCaller() { pools: visible }: Caller, @Gone() gone: AbortSignal): Promise<{ pools: PoolView[] }> {
     return { pools: await this.reader.until(gone).pools(visible) };
   }
 
   @Get(':name')
   @ApiParam(POOL_NAME_PARAM)
-  @Needs('read', 'the path')
+  @RequireScope('read', 'the path')
   @Operation('getPool', {
     summary: 'A pool with its counts',
     description:
@@ -67,7 +67,7 @@ export class PoolsController {
 
   @Post()
   @ApiBody({ type: CreatePoolBody })
-  @Needs('pools', 'its name')
+  @RequireScope('pools', 'its name')
   @Operation('createPool', {
     summary: 'Make a pool; a fixed one with all its tokens',
     description: 'What is left out is as in `default` (fixed) or `elastic`.',
@@ -75,27 +75,27 @@ export class PoolsController {
     answer: Pool,
     problems: [...BODY, 'pool_exists'],
   })
-  create(@Body() { name, kind, ...policy }: CreatePoolBody, @By() caller: Caller): Promise<PoolView> {
+  create(@Body() { name, kind, ...policy }: CreatePoolBody, @CurrentCaller() caller: Caller): Promise<PoolView> {
     return this.service.createPool(name, kind, changeOf(policy), caller);
   }
 
   @Patch(':name')
   @ApiParam(POOL_NAME_PARAM)
   @ApiBody({ type: ChangePoolBody, required: false })
-  @Needs('pools', 'the path')
+  @RequireScope('pools', 'the path')
   @Operation('changePool', {
     summary: 'Change the policy of a pool, or make it larger',
     description: 'Running leases keep what they were promised.',
     answer: Pool,
     problems: [...BODY, 'pool_not_found'],
   })
-  change(@PoolName() name: string, @Body() policy: ChangePoolBody, @By() caller: Caller): Promise<PoolView> {
+  change(@PoolName() name: string, @Body() policy: ChangePoolBody, @CurrentCaller() caller: Caller): Promise<PoolView> {
     return this.service.changePool(name, changeOf(policy), caller);
   }
 
   @Get(':name/events')
   @ApiParam(POOL_NAME_PARAM)
-  @Needs('read', 'the path')
+  @RequireScope('read', 'the path')
   @Operation('listPoolEvents', {
     summary: 'What happened in a pool, oldest first, without gaps',
     description:
@@ -108,7 +108,7 @@ export class PoolsController {
   async events(
     @PoolName() name: string,
     @Query() { after = '', limit = '100', actor, request_id: requestId }: FeedQuery,
-    @By() caller: Caller,
+    @CurrentCaller() caller: Caller,
     @Gone() gone: AbortSignal,
   ): Promise<FeedPage> {
     const feed = this.feed.until(gone);
@@ -122,7 +122,7 @@ export class PoolsController {
 
   @Get(':name/audit')
   @ApiParam(POOL_NAME_PARAM)
-  @Needs('operate', 'the path')
+  @RequireScope('operate', 'the path')
   @Operation('auditPool', {
     summary: 'Read all events of a pool that are kept, check every rule, and compare with what is stored',
     description:

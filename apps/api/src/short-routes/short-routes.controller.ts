@@ -10,10 +10,10 @@ import {
   type Caller,
   type DomainErrorCode,
 } from '@app/tokens';
-import { Needs } from '../access/needs.decorator.js';
-import { By } from '../http/by.decorator.js';
+import { RequireScope } from '../access/require-scope.decorator.js';
+import { CurrentCaller } from '../http/current-caller.decorator.js';
 import { DeclaredInputGuard } from '../http/declared-input.guard.js';
-import { Once, Repeatable, type AskedOnce } from '../http/idempotency.js';
+import { CurrentRequest, Idempotent, type RequestContext } from '../http/idempotency.js';
 import { HttpProblem } from '../http/problem.js';
 import { PoolMetrics } from '../metrics/pool-metrics.js';
 import { BODY, Operation } from '../openapi/operation.decorator.js';
@@ -56,7 +56,7 @@ export class ShortRoutesController {
   ) {}
 
   @Post('generate-token')
-  @Needs('operate', 'elastic')
+  @RequireScope('operate', 'elastic')
   @Operation('generateToken', {
     summary: 'Make a token',
     description: 'In the pool `elastic`, not beyond its `size`.',
@@ -64,30 +64,30 @@ export class ShortRoutesController {
     answer: ShortToken,
     problems: ['pool_limit_reached'],
   })
-  @Repeatable()
-  generate(@Once() asked: AskedOnce): Promise<ShortToken> {
-    return this.service.generate(ELASTIC_POOL, asked).then(({ id }) => ({ token: id }));
+  @Idempotent()
+  generate(@CurrentRequest() context: RequestContext): Promise<ShortToken> {
+    return this.service.generate(ELASTIC_POOL, context).then(({ id }) => ({ token: id }));
   }
 
   @Post('assign-token')
   @ApiBody({ type: AssignTokenBody })
-  @Needs('use', 'elastic')
+  @RequireScope('use', 'elastic')
   @Operation('assignToken', {
     summary: 'Assign a free token to a client',
     description: 'The one that is free for the longest. A client is any text; the same text is always the same user.',
     answer: ShortToken,
     problems: [...BODY, NONE_FREE, 'quota_exceeded'],
   })
-  @Repeatable()
-  assign(@Body() { client_id }: AssignTokenBody, @Once() asked: AskedOnce): Promise<ShortToken> {
+  @Idempotent()
+  assign(@Body() { client_id }: AssignTokenBody, @CurrentRequest() context: RequestContext): Promise<ShortToken> {
     const request = { userId: userOfClient(client_id), metadata: { client_id } };
-    const granting = this.service.allocate(ELASTIC_POOL, request, asked);
+    const granting = this.service.allocate(ELASTIC_POOL, request, context);
     return answering(NONE_FREE, granting).then(({ tokenId }) => ({ token: tokenId }));
   }
 
   @Post('keep-alive')
   @ApiBody({ type: KeepTokenAliveBody })
-  @Needs(['use', 'operate'], 'elastic')
+  @RequireScope(['use', 'operate'], 'elastic')
   @Operation('keepAssignedTokenAlive', {
     summary: 'Keep an assigned token for another while',
     description:
@@ -95,65 +95,68 @@ export class ShortRoutesController {
     answer: Message,
     problems: [...BODY, NOT_ASSIGNED_TO_CLIENT, 'not_renewable', 'lease_handle_required'],
   })
-  @Repeatable()
-  keepAlive(@Body() body: KeepTokenAliveBody, @Once() { caller, idempotency }: AskedOnce): Promise<Message> {
+  @Idempotent()
+  keepAlive(
+    @Body() body: KeepTokenAliveBody,
+    @CurrentRequest() { caller, idempotency }: RequestContext,
+  ): Promise<Message> {
     const renewal = this.metrics.renewal(this.#keepAlive(body, { caller, idempotency }));
-    return answering(NOT_ASSIGNED_TO_CLIENT, renewal).then(() => said('Token keep-alive refreshed'));
+    return answering(NOT_ASSIGNED_TO_CLIENT, renewal).then(() => message('Token keep-alive refreshed'));
   }
 
   @Post('unblock-token')
   @ApiBody({ type: TokenBody })
-  @Needs(['use', 'operate'], 'elastic')
+  @RequireScope(['use', 'operate'], 'elastic')
   @Operation('unblockToken', {
     summary: 'Make an assigned token free again',
     description: 'Whoever it was assigned to.',
     answer: Message,
     problems: [...BODY, NOT_ASSIGNED, 'lease_handle_required'],
   })
-  @Repeatable()
-  unblock(@Body() { token }: TokenBody, @Once() { caller, idempotency }: AskedOnce): Promise<Message> {
-    const asked = { caller, within: ELASTIC_POOL, idempotency };
-    return answering(NOT_ASSIGNED, this.service.release(token, {}, asked)).then(() => said('Token unblocked'));
+  @Idempotent()
+  unblock(@Body() { token }: TokenBody, @CurrentRequest() { caller, idempotency }: RequestContext): Promise<Message> {
+    const context = { caller, within: ELASTIC_POOL, idempotency };
+    return answering(NOT_ASSIGNED, this.service.release(token, {}, context)).then(() => message('Token unblocked'));
   }
 
   @Post('delete-token')
   @ApiBody({ type: TokenBody })
-  @Needs('operate', 'elastic')
+  @RequireScope('operate', 'elastic')
   @Operation('deleteAssignedToken', {
     summary: 'Delete a token; if it is assigned, that is ended first',
     description: 'Its events and its history stay.',
     answer: Message,
     problems: [...BODY, UNKNOWN],
   })
-  delete(@Body() { token }: TokenBody, @By() caller: Caller): Promise<Message> {
+  delete(@Body() { token }: TokenBody, @CurrentCaller() caller: Caller): Promise<Message> {
     return answering(UNKNOWN, this.service.delete(token, true, { caller, within: ELASTIC_POOL })).then(() =>
-      said('Token deleted successfully!'),
+      message('Token deleted successfully!'),
     );
   }
 
   @Delete('delete-token')
   @ApiBody({ type: TokenBody })
-  @Needs('operate', 'elastic')
+  @RequireScope('operate', 'elastic')
   @Operation('removeAssignedToken', {
     summary: 'Delete a token (as POST does)',
     description: 'Its events and its history stay.',
     answer: Message,
     problems: [...BODY, UNKNOWN],
   })
-  remove(@Body() body: TokenBody, @By() caller: Caller): Promise<Message> {
+  remove(@Body() body: TokenBody, @CurrentCaller() caller: Caller): Promise<Message> {
     return this.delete(body, caller);
   }
 
   /** Without a client, whoever has the token is meant: the domain wants to know whom, so that nobody renews a successor's lease. */
-  async #keepAlive({ token, client_id }: KeepTokenAliveBody, asked: Asked): Promise<void> {
-    const within = { ...asked, within: ELASTIC_POOL };
+  async #keepAlive({ token, client_id }: KeepTokenAliveBody, context: Asked): Promise<void> {
+    const within = { ...context, within: ELASTIC_POOL };
     const userId = client_id === undefined ? await this.service.holderOf(token, within) : userOfClient(client_id);
     if (userId === null) throw new DomainError('token_not_active', `token ${token} has no open lease`);
     await this.service.keepAlive(token, { userId }, undefined, within);
   }
 }
 
-const said = (message: string): Message => ({ message });
+const message = (text: string): Message => ({ message: text });
 
 async function answering<T>({ status, codes }: Refusals, work: Promise<T>): Promise<T> {
   try {

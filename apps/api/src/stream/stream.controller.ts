@@ -4,8 +4,8 @@ import { Controller, Get, Query, Res, UseGuards } from '@nestjs/common';
 import { ApiParam, ApiProduces, ApiTags } from '@nestjs/swagger';
 import { maySee, type Caller, type OwnedEvent } from '@app/tokens';
 import type { Response } from 'express';
-import { Needs } from '../access/needs.decorator.js';
-import { By } from '../http/by.decorator.js';
+import { RequireScope } from '../access/require-scope.decorator.js';
+import { CurrentCaller } from '../http/current-caller.decorator.js';
 import { DeclaredInputGuard } from '../http/declared-input.guard.js';
 import { Gone } from '../http/gone.decorator.js';
 import { Operation } from '../openapi/operation.decorator.js';
@@ -24,7 +24,7 @@ export class StreamController {
   @ApiParam(POOL_NAME_PARAM)
   @LAST_EVENT_ID
   @ApiProduces('text/event-stream')
-  @Needs('read', 'the path')
+  @RequireScope('read', 'the path')
   @Operation('streamPoolEvents', {
     summary: 'What happens in a pool, as it happens: the feed as server-sent events',
     description:
@@ -42,7 +42,7 @@ export class StreamController {
     @PoolName() poolName: string,
     @Query() { after, lastEventId, token_id: tokenId, user_id: userId }: StreamQuery,
     @LastEventId() lastId: string | undefined,
-    @By() viewer: Caller,
+    @CurrentCaller() viewer: Caller,
     @Gone() gone: AbortSignal,
     @Res() res: Response,
   ): Promise<void> {

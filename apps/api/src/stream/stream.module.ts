@@ -1,11 +1,11 @@
 // The stream, and what it follows the feeds with.
 
 import { Module } from '@nestjs/common';
-import { DomainError, FeedReader, LiveFeed, PoolReader } from '@app/tokens';
+import { FeedReader, LiveFeed, PoolReader } from '@app/tokens';
 import type { Logger } from 'pino';
 import { FAIR_QUEUE } from '../http/fair-queue.js';
 import { KeysModule } from '../keys/keys.module.js';
-import { LOGGER } from '../logger.js';
+import { LOGGER, logFields } from '../logger.js';
 import { StreamMetrics } from '../metrics/stream-metrics.js';
 import { OpenStreams } from './open-streams.js';
 import { StreamController } from './stream.controller.js';
@@ -23,7 +23,7 @@ import { StreamController } from './stream.controller.js';
           pools,
           {
             arrived: (delaySeconds) => metrics.arrived(delaySeconds),
-            failed: (error) => logger.warn(told(error), 'streams wait: the feeds cannot be read'),
+            failed: (error) => logger.warn(logFields(error), 'streams wait: the feeds cannot be read'),
           },
           (keyId, read) => FAIR_QUEUE.read(keyId, read),
         ),
@@ -33,6 +33,3 @@ import { StreamController } from './stream.controller.js';
   exports: [LiveFeed],
 })
 export class StreamModule {}
-
-/** A database out of reach needs no stack. */
-const told = (error: unknown): object => (error instanceof DomainError ? { reason: error.message } : { err: error });

@@ -6,8 +6,8 @@ import { SchedulerRegistry } from '@nestjs/schedule';
 import { dropExpired, EventPartitions, EventRetention } from '@app/tokens';
 import type { Logger } from 'pino';
 import { CONFIG, type Config } from '../config.js';
-import { LOGGER } from '../logger.js';
-import { RecurringRun, told } from './recurring-run.js';
+import { LOGGER, logFields } from '../logger.js';
+import { RecurringRun } from './recurring-run.js';
 import { SWEEP_INTERVAL_MS } from './sweep.scheduler.js';
 
 /** A month comes to its end once a month; what went wrong need not be tried more often either. */
@@ -30,12 +30,12 @@ export class PartitionsScheduler extends RecurringRun {
     try {
       await this.partitions.ensure();
     } catch (error) {
-      this.logger.warn(told(error), 'no room was made for the events to come');
+      this.logger.warn(logFields(error), 'no room was made for the events to come');
     }
     try {
       await this.#drop(isStopping);
     } catch (error) {
-      this.logger.warn(told(error), 'no events were dropped');
+      this.logger.warn(logFields(error), 'no events were dropped');
     }
   }
 

@@ -3,7 +3,6 @@
 
 import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
 import type { SchedulerRegistry } from '@nestjs/schedule';
-import { DomainError } from '@app/tokens';
 
 export abstract class RecurringRun implements OnApplicationBootstrap, BeforeApplicationShutdown {
   #runInHand: Promise<void> = Promise.resolve();
@@ -45,7 +44,3 @@ export abstract class RecurringRun implements OnApplicationBootstrap, BeforeAppl
     if (this.timers.doesExist('timeout', this.name)) this.timers.deleteTimeout(this.name);
   }
 }
-
-/** An error for the log: a database out of reach needs no stack. */
-export const told = (error: unknown): object =>
-  error instanceof DomainError ? { reason: error.message } : { err: error };

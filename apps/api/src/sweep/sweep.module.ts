@@ -5,7 +5,7 @@ import { SWEEP_INTERVAL_MS, SweepScheduler } from './sweep.scheduler.js';
 
 @Module({})
 export class SweepModule {
-  static every(intervalMs: number): DynamicModule {
+  static register(intervalMs: number): DynamicModule {
     return {
       module: SweepModule,
       imports: [ScheduleModule.forRoot()],

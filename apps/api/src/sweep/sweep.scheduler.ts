@@ -4,8 +4,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import { SchedulerRegistry } from '@nestjs/schedule';
 import { sweep, TokenPoolRepository } from '@app/tokens';
 import type { Logger } from 'pino';
-import { LOGGER } from '../logger.js';
-import { RecurringRun, told } from './recurring-run.js';
+import { LOGGER, logFields } from '../logger.js';
+import { RecurringRun } from './recurring-run.js';
 
 export const SWEEP_INTERVAL_MS = Symbol('SWEEP_INTERVAL_MS');
 
@@ -24,9 +24,10 @@ export class SweepScheduler extends RecurringRun {
     try {
       const { events, failures } = await sweep(this.repository, isStopping);
       if (events > 0) this.logger.info({ events }, 'swept');
-      for (const { poolName, error } of failures) this.logger.warn({ pool: poolName, ...told(error) }, 'sweep failed');
+      for (const { poolName, error } of failures)
+        this.logger.warn({ pool: poolName, ...logFields(error) }, 'sweep failed');
     } catch (error) {
-      this.logger.warn(told(error), 'sweep failed');
+      this.logger.warn(logFields(error), 'sweep failed');
     }
   }
 }

@@ -13,9 +13,9 @@ import {
   type LeaseClaim,
   type Renewal,
 } from '@app/tokens';
-import { Needs } from '../access/needs.decorator.js';
+import { RequireScope } from '../access/require-scope.decorator.js';
 import { DeclaredInputGuard } from '../http/declared-input.guard.js';
-import { Once, Repeatable, type AskedOnce } from '../http/idempotency.js';
+import { CurrentRequest, Idempotent, type RequestContext } from '../http/idempotency.js';
 import { TOKEN_ID, TokenId } from '../http/token-id.pipe.js';
 import { PoolMetrics } from '../metrics/pool-metrics.js';
 import { BODY, OF_LEASE, Operation } from '../openapi/operation.decorator.js';
@@ -42,7 +42,7 @@ export class LeasesController {
 
   @Post('allocate')
   @ApiBody({ type: AllocateBody, required: false })
-  @Needs('use', 'the body')
+  @RequireScope('use', 'the body')
   @Operation('allocateToken', {
     summary: 'Hand out the token that is free for the longest',
     description:
@@ -51,25 +51,25 @@ export class LeasesController {
     answer: GrantAnswer,
     problems: [...BODY, 'pool_not_found', 'pool_exhausted', 'quota_exceeded'],
   })
-  @Repeatable()
+  @Idempotent()
   allocate(
     @Body() { pool = DEFAULT_POOL, user_id, ttl_seconds, metadata }: AllocateBody,
-    @Once() asked: AskedOnce,
+    @CurrentRequest() context: RequestContext,
   ): Promise<GrantAnswer> {
     const request = { userId: user_id ?? randomUUID(), ttlSeconds: ttl_seconds, metadata };
-    return this.service.allocate(pool, request, asked).then((grant) => granted(pool, grant, asked.caller));
+    return this.service.allocate(pool, request, context).then((grant) => granted(pool, grant, context.caller));
   }
 
   @Post(':id/release')
   @ApiParam(TOKEN_ID)
   @ApiBody({ type: ReleaseBody, required: false })
-  @Needs(['use', 'operate'], 'its token')
+  @RequireScope(['use', 'operate'], 'its token')
   @Operation('releaseToken', RELEASE)
-  @Repeatable()
+  @Idempotent()
   release(
     @TokenId() id: string,
     @Body() body: ReleaseBody,
-    @Once() { caller, idempotency }: AskedOnce,
+    @CurrentRequest() { caller, idempotency }: RequestContext,
   ): Promise<ReleaseAnswer> {
     return this.service
       .release(id, { ...claimOf(body), force: body.force }, { caller, idempotency })
@@ -79,17 +79,21 @@ export class LeasesController {
   @Post('release/:id')
   @ApiParam(TOKEN_ID)
   @ApiBody({ type: ReleaseBody, required: false })
-  @Needs(['use', 'operate'], 'its token')
+  @RequireScope(['use', 'operate'], 'its token')
   @Operation('releaseTokenById', { ...RELEASE, summary: `${RELEASE.summary} (the same route, written the other way)` })
-  @Repeatable()
-  releaseById(@TokenId() id: string, @Body() body: ReleaseBody, @Once() asked: AskedOnce): Promise<ReleaseAnswer> {
-    return this.release(id, body, asked);
+  @Idempotent()
+  releaseById(
+    @TokenId() id: string,
+    @Body() body: ReleaseBody,
+    @CurrentRequest() context: RequestContext,
+  ): Promise<ReleaseAnswer> {
+    return this.release(id, body, context);
   }
 
   @Post(':id/keep-alive')
   @ApiParam(TOKEN_ID)
   @ApiBody({ type: KeepAliveBody })
-  @Needs(['use', 'operate'], 'its token')
+  @RequireScope(['use', 'operate'], 'its token')
   @Operation('keepTokenAlive', {
     summary: 'Renew the open lease of a token',
     description:
@@ -97,11 +101,11 @@ export class LeasesController {
     answer: RenewalAnswer,
     problems: [...BODY, ...OF_LEASE, 'not_renewable'],
   })
-  @Repeatable()
+  @Idempotent()
   keepAlive(
     @TokenId() id: string,
     @Body() body: KeepAliveBody,
-    @Once() { caller, idempotency }: AskedOnce,
+    @CurrentRequest() { caller, idempotency }: RequestContext,
   ): Promise<RenewalAnswer> {
     const renewal = this.service.keepAlive(id, claimOf(body), body.ttl_seconds, { caller, idempotency });
     return this.metrics.renewal(renewal).then((lease) => renewed(id, lease));

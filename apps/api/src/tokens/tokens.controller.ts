@@ -20,11 +20,11 @@ import {
   type TokenQuery,
   type TokenView,
 } from '@app/tokens';
-import { Needs } from '../access/needs.decorator.js';
-import { By } from '../http/by.decorator.js';
+import { RequireScope } from '../access/require-scope.decorator.js';
+import { CurrentCaller } from '../http/current-caller.decorator.js';
 import { DeclaredInputGuard } from '../http/declared-input.guard.js';
 import { Gone } from '../http/gone.decorator.js';
-import { Once, Repeatable, type AskedOnce } from '../http/idempotency.js';
+import { CurrentRequest, Idempotent, type RequestContext } from '../http/idempotency.js';
 import { TOKEN_ID, TokenId } from '../http/token-id.pipe.js';
 import { ReadingTurns } from '../http/reading-turns.js';
 import { BODY, OF_LIST, OF_TOKEN, Operation } from '../openapi/operation.decorator.js';
@@ -59,44 +59,52 @@ export class TokensController {
   ) {}
 
   @Get()
-  @Needs('read', 'the query')
+  @RequireScope('read', 'the query')
   @Operation('listTokens', {
     summary: 'The tokens of a pool',
     description: '`active` oldest lease first, `available` in the order they will be handed out, `all` by id.',
     answer: TokenList,
     problems: ['invalid_status', ...OF_LIST],
   })
-  list(@Query() query: AnyTokensQuery, @By() caller: Caller, @Gone() gone: AbortSignal): Promise<TokenPage> {
+  list(@Query() query: AnyTokensQuery, @CurrentCaller() caller: Caller, @Gone() gone: AbortSignal): Promise<TokenPage> {
     return this.#page(selectionOf(query, query.status ?? 'all'), caller, gone);
   }
 
   @Get('available')
-  @Needs('read', 'the query')
+  @RequireScope('read', 'the query')
   @Operation('listAvailableTokens', {
     summary: 'The available tokens of a pool, in the order they will be handed out',
     description: 'The first of the list is the one that has been free for the longest.',
     answer: TokenList,
     problems: OF_LIST,
   })
-  listAvailable(@Query() query: TokensQuery, @By() caller: Caller, @Gone() gone: AbortSignal): Promise<TokenPage> {
+  listAvailable(
+    @Query() query: TokensQuery,
+    @CurrentCaller() caller: Caller,
+    @Gone() gone: AbortSignal,
+  ): Promise<TokenPage> {
     return this.#page(selectionOf(query, 'available'), caller, gone);
   }
 
   @Get('active')
-  @Needs('read', 'the query')
+  @RequireScope('read', 'the query')
   @Operation('listActiveTokens', {
     summary: 'The active tokens of a pool, oldest lease first',
     description: 'A full pool that evicts ends the first of the list next.',
     answer: TokenList,
     problems: OF_LIST,
   })
-  listActive(@Query() query: TokensQuery, @By() caller: Caller, @Gone() gone: AbortSignal): Promise<TokenPage> {
+  listActive(
+    @Query() query: TokensQuery,
+    @CurrentCaller() caller: Caller,
+    @Gone() gone: AbortSignal,
+  ): Promise<TokenPage> {
     return this.#page(selectionOf(query, 'active'), caller, gone);
   }
 
   @Get(':id')
   @ApiParam(TOKEN_ID)
-  @Needs('read', 'its token')
+  @RequireScope('read', 'its token')
   @Operation('getToken', {
     summary: 'A token, who holds it, and its latest uses',
     description:
@@ -108,7 +116,7 @@ export class TokensController {
   async show(
     @TokenId() id: string,
     @Query() { as_of: at }: AsOfQuery,
-    @By() caller: Caller,
+    @CurrentCaller() caller: Caller,
     @Gone() gone: AbortSignal,
   ): Promise<TokenDetailsView> {
     const details = at === undefined ? this.reader.until(gone).token(id) : this.past.until(gone).token(id, at);
@@ -117,7 +125,7 @@ export class TokensController {
 
   @Get(':id/events')
   @ApiParam(TOKEN_ID)
-  @Needs('read', 'its token')
+  @RequireScope('read', 'its token')
   @Operation('listTokenEvents', {
     summary: 'What happened to a token, newest first; also of a deleted one',
     description: 'Each with its `seq`, its place in the feed of the pool.',
@@ -127,7 +135,7 @@ export class TokensController {
   async events(
     @TokenId() id: string,
     @Query() query: PageQuery,
-    @By() caller: Caller,
+    @CurrentCaller() caller: Caller,
     @Gone() gone: AbortSignal,
   ): Promise<EventPage> {
     const page = await this.reader.until(gone).events(id, pageOf(query));
@@ -136,7 +144,7 @@ export class TokensController {
 
   @Get(':id/history')
   @ApiParam(TOKEN_ID)
-  @Needs('read', 'its token')
+  @RequireScope('read', 'its token')
   @Operation('listTokenUses', {
     summary: 'Who used a token and when, newest first; also of a deleted one',
     description: 'A use that is open has no `ended_at`.',
@@ -146,7 +154,7 @@ export class TokensController {
   async history(
     @TokenId() id: string,
     @Query() query: PageQuery,
-    @By() caller: Caller,
+    @CurrentCaller() caller: Caller,
     @Gone() gone: AbortSignal,
   ): Promise<HistoryPage> {
     const page = await this.reader.until(gone).history(id, pageOf(query));
@@ -155,37 +163,37 @@ export class TokensController {
 
   @Post('cleanup')
   @ApiBody({ type: PoolBody, required: false })
-  @Needs('operate', 'the body')
+  @RequireScope('operate', 'the body')
   @Operation('releaseActiveTokens', {
     summary: 'End every active lease of a pool',
     description: 'Whoever held one finds the lease ended by `cleanup`.',
     answer: ReleasedCount,
     problems: [...BODY, 'pool_not_found'],
   })
-  @Repeatable()
+  @Idempotent()
   cleanup(
     @Body() { pool = DEFAULT_POOL }: PoolBody,
-    @Once() { caller, idempotency }: AskedOnce,
+    @CurrentRequest() { caller, idempotency }: RequestContext,
   ): Promise<ReleasedCount> {
     return this.service.cleanup(pool, { caller, idempotency }).then((released) => ({ released }));
   }
 
   @Delete('clear-active')
-  @Needs('operate', 'the query')
+  @RequireScope('operate', 'the query')
   @Operation('clearActiveTokens', {
     summary: 'End every active lease of a pool (as cleanup does)',
     description: '`released` counts the leases that were ended.',
     answer: ReleasedCount,
     problems: ['pool_not_found'],
   })
-  @Repeatable()
-  clearActive(@Query() query: PoolQuery, @Once() asked: AskedOnce): Promise<ReleasedCount> {
-    return this.cleanup(query, asked);
+  @Idempotent()
+  clearActive(@Query() query: PoolQuery, @CurrentRequest() context: RequestContext): Promise<ReleasedCount> {
+    return this.cleanup(query, context);
   }
 
   @Post()
   @ApiBody({ type: PoolBody, required: false })
-  @Needs('operate', 'the body')
+  @RequireScope('operate', 'the body')
   @Operation('createToken', {
     summary: 'Make one token in an elastic pool',
     description: 'Not beyond the `size` of the pool.',
@@ -193,14 +201,14 @@ export class TokensController {
     answer: Token,
     problems: [...BODY, 'pool_not_found', 'pool_is_fixed', 'pool_limit_reached'],
   })
-  @Repeatable()
-  create(@Body() { pool = DEFAULT_POOL }: PoolBody, @Once() asked: AskedOnce): Promise<TokenView> {
-    return this.service.generate(pool, asked).then(({ id }) => freshToken(id, pool));
+  @Idempotent()
+  create(@Body() { pool = DEFAULT_POOL }: PoolBody, @CurrentRequest() context: RequestContext): Promise<TokenView> {
+    return this.service.generate(pool, context).then(({ id }) => freshToken(id, pool));
   }
 
   @Delete(':id')
   @ApiParam(TOKEN_ID)
-  @Needs('operate', 'its token')
+  @RequireScope('operate', 'its token')
   @Operation('deleteToken', {
     summary: 'Delete a token of an elastic pool',
     description:
@@ -208,7 +216,11 @@ export class TokensController {
     answer: DeletionAnswer,
     problems: [...OF_TOKEN, 'token_deleted', 'pool_is_fixed', 'token_in_use'],
   })
-  delete(@TokenId() id: string, @Query() { force }: DeleteQuery, @By() caller: Caller): Promise<DeletionAnswer> {
+  delete(
+    @TokenId() id: string,
+    @Query() { force }: DeleteQuery,
+    @CurrentCaller() caller: Caller,
+  ): Promise<DeletionAnswer> {
     return this.service.delete(id, force === 'true', { caller }).then(() => ({ deleted: true, token_id: id }));
   }
 

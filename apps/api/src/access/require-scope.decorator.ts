@@ -29,7 +29,7 @@ const ACCESS = Symbol('ACCESS');
 const PUBLIC = 'public';
 
 /** For keys with one of the scopes, each for its pools. */
-export const Needs = (scope: Scope | readonly Scope[], pool: PoolPlace): MethodDecorator => {
+export const RequireScope = (scope: Scope | readonly Scope[], pool: PoolPlace): MethodDecorator => {
   const scopes = typeof scope === 'string' ? [scope] : scope;
   return applyDecorators(
     SetMetadata(ACCESS, { scopes, pool } satisfies Access),

@@ -6,7 +6,7 @@ import type { LiveKey } from '@app/keys';
 import type { Request } from 'express';
 import { HttpProblem } from '../http/problem.js';
 
-export const Giver = createParamDecorator((_: unknown, context: ExecutionContext): LiveKey => {
+export const Issuer = createParamDecorator((_: unknown, context: ExecutionContext): LiveKey => {
   const { key } = context.switchToHttp().getRequest<Request>();
   if (key) return key;
   throw new HttpProblem(

@@ -5,7 +5,7 @@ import type { LiveKey } from '@app/keys';
 import { ANYBODY, type Caller } from '@app/tokens';
 import type { Request, Response } from 'express';
 
-export const By = createParamDecorator((_: unknown, context: ExecutionContext): Caller => {
+export const CurrentCaller = createParamDecorator((_: unknown, context: ExecutionContext): Caller => {
   const http = context.switchToHttp();
   return callerOf(http.getRequest<Request>(), http.getResponse<Response>());
 });
