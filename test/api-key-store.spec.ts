@@ -120,12 +120,12 @@ test('a list shows page by page what may do no more than the one who asks', asyn
 });
 
 test('who rotated and who first revoked a key is stored with it', async () => {
-  const giver: LiveKey = { id: 'giver0000000', scopes: SCOPES, pools: null, expires_at: null };
-  const { id } = await keys.create(REQUEST, giver);
-  const rotated = { rotated_by: giver.id, rotated_at: expect.stringMatching(/^\d{4}-/) as string };
-  expect(await keys.rotate(id, 60, giver)).toMatchObject({ ...rotated, revoked_by: null });
-  expect(await keys.revoke(id, giver)).toMatchObject({ ...rotated, revoked_by: giver.id });
-  expect(await keys.revoke(id, null)).toMatchObject({ revoked_by: giver.id });
+  const issuer: LiveKey = { id: 'issuer000000', scopes: SCOPES, pools: null, expires_at: null };
+  const { id } = await keys.create(REQUEST, issuer);
+  const rotated = { rotated_by: issuer.id, rotated_at: expect.stringMatching(/^\d{4}-/) as string };
+  expect(await keys.rotate(id, 60, issuer)).toMatchObject({ ...rotated, revoked_by: null });
+  expect(await keys.revoke(id, issuer)).toMatchObject({ ...rotated, revoked_by: issuer.id });
+  expect(await keys.revoke(id, null)).toMatchObject({ revoked_by: issuer.id });
 });
 
 test('use is noted for those that were used, and not twice within seconds', async () => {

@@ -2,7 +2,7 @@
 
 import { createDataSource, type Pooler } from '@app/postgres';
 import { Client, type Pool, type PoolClient } from 'pg';
-import { exchange, isInTransaction, type Question } from '../libs/postgres/src/connection/exchange.js';
+import { pipeline, isInTransaction, type Query } from '../libs/postgres/src/connection/pipeline.js';
 import { createTestDatabase, type TestDatabase } from './support/database.js';
 import { openService } from './support/service.js';
 
@@ -72,21 +72,21 @@ async function connected<T>(pooler: Pooler, use: (client: PoolClient) => Promise
 }
 
 describe.each(['none', 'transaction', 'transaction-prepared'] as const)('with pooler %s', (pooler) => {
-  test.each<[string, Question, string]>([
+  test.each<[string, Query, string]>([
     ['cannot be prepared', WRONG, '42P01'],
     ['cannot be bound', { ...RATIO, values: ['x'] }, '22P02'],
     ['fails as it runs', { ...RATIO, values: [0] }, '22012'],
   ])('after a statement that %s, those before and after it and itself can be asked again', (_, failing, code) =>
     connected(pooler, async (client) => {
       for (let time = 0; time < 3; time++) {
-        await expect(exchange(client, [BEGIN, ONE, failing, TWO])).rejects.toMatchObject({ code });
+        await expect(pipeline(client, [BEGIN, ONE, failing, TWO])).rejects.toMatchObject({ code });
         // The server is ready again when the failure is told.
         expect(isInTransaction(client)).toBe(true);
-        await exchange(client, [ROLLBACK]);
+        await pipeline(client, [ROLLBACK]);
         expect(isInTransaction(client)).toBe(false);
       }
       const right = { ...RATIO, values: [2] };
-      const answers = await exchange(client, [TWO, right, ONE, right]);
+      const answers = await pipeline(client, [TWO, right, ONE, right]);
       expect(answers.map(({ rows }) => rows as unknown)).toEqual([
         [{ two: 2 }],
         [{ ratio: 3 }],
@@ -98,14 +98,14 @@ describe.each(['none', 'transaction', 'transaction-prepared'] as const)('with po
 
   test('a statement whose columns have changed since it was prepared fails at most once', () =>
     connected(pooler, async (client) => {
-      const change = (text: string): Promise<unknown> => exchange(client, [{ name: text, text }]);
+      const change = (text: string): Promise<unknown> => pipeline(client, [{ name: text, text }]);
       await change('CREATE TABLE shapes (a int)');
       try {
-        await exchange(client, [SHAPED]);
+        await pipeline(client, [SHAPED]);
         await change('INSERT INTO shapes VALUES (1)');
         await change('ALTER TABLE shapes ADD b int DEFAULT 2');
-        await exchange(client, [SHAPED]).catch(() => undefined);
-        expect((await exchange(client, [SHAPED]))[0]?.rows).toEqual([{ a: 1, b: 2 }]);
+        await pipeline(client, [SHAPED]).catch(() => undefined);
+        expect((await pipeline(client, [SHAPED]))[0]?.rows).toEqual([{ a: 1, b: 2 }]);
       } finally {
         await change('DROP TABLE shapes');
       }

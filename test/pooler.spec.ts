@@ -4,7 +4,7 @@
 import { createDataSource, type Pooler } from '@app/postgres';
 import type { Pool, PoolClient } from 'pg';
 import type { DataSource } from 'typeorm';
-import { exchange } from '../libs/postgres/src/connection/exchange.js';
+import { pipeline } from '../libs/postgres/src/connection/pipeline.js';
 import { startAppOn } from './support/app.js';
 import { createTestDatabase, type TestDatabase } from './support/database.js';
 
@@ -46,37 +46,37 @@ test.each(['transaction', 'transaction-prepared'] as const)(
   (pooler) =>
     connected(pooler, async (client) => {
       for (const begin of [BEGIN, BEGIN_SNAPSHOT]) {
-        const begun = await exchange(client, [begin, LIMIT]);
+        const begun = await pipeline(client, [begin, LIMIT]);
         expect(begun).toHaveLength(2);
         expect(limitOf(begun, 1)).toBe('2s');
         // As well in what follows in the same transaction.
-        const ended = await exchange(client, [LIMIT, COMMIT]);
+        const ended = await pipeline(client, [LIMIT, COMMIT]);
         expect(ended).toHaveLength(2);
         expect(limitOf(ended, 0)).toBe('2s');
       }
       // A read outside of a transaction.
-      expect(limitOf(await exchange(client, [LIMIT]), 0)).toBe('2s');
+      expect(limitOf(await pipeline(client, [LIMIT]), 0)).toBe('2s');
       expect(await left(client)).toMatchObject({ limit: '0' });
     }),
 );
 
 test('transaction: nothing is prepared', () =>
   connected('transaction', async (client) => {
-    await exchange(client, [BEGIN, LIMIT, COMMIT]);
-    await exchange(client, [BEGIN, LIMIT, COMMIT]);
+    await pipeline(client, [BEGIN, LIMIT, COMMIT]);
+    await pipeline(client, [BEGIN, LIMIT, COMMIT]);
     expect(await left(client)).toEqual({ limit: '0', prepared: 0 });
   }));
 
 test('transaction-prepared: each statement is prepared once', () =>
   connected('transaction-prepared', async (client) => {
-    await exchange(client, [BEGIN, LIMIT, COMMIT]);
-    await exchange(client, [BEGIN, LIMIT, COMMIT]);
+    await pipeline(client, [BEGIN, LIMIT, COMMIT]);
+    await pipeline(client, [BEGIN, LIMIT, COMMIT]);
     expect(await left(client)).toEqual({ limit: '0', prepared: 4 });
   }));
 
 test('without a pooler the limits belong to the session', () =>
   connected('none', async (client) => {
-    await exchange(client, [BEGIN, LIMIT, COMMIT]);
+    await pipeline(client, [BEGIN, LIMIT, COMMIT]);
     expect(await left(client)).toEqual({ limit: '2s', prepared: 3 });
   }));
 
@@ -90,9 +90,9 @@ test('what a URL says for the session comes beside the limits, and not in their 
     '?options=-c%20work_mem%3D5MB%20-c%20idle_in_transaction_session_timeout%3D0&idle_in_transaction_session_timeout=0',
   ));
 
-test('what fails in an exchange is told, and the answers before it are not taken for its own', () =>
+test('a statement that fails in a pipeline rejects it, and earlier results are not taken for its own', () =>
   connected('transaction', async (client) => {
-    const failing = exchange(client, [BEGIN, LIMIT, { name: 'wrong', text: 'SELECT 1 / 0' }, COMMIT]);
+    const failing = pipeline(client, [BEGIN, LIMIT, { name: 'wrong', text: 'SELECT 1 / 0' }, COMMIT]);
     await expect(failing).rejects.toMatchObject({ code: '22012' });
   }));
 

@@ -17,8 +17,8 @@ beforeEach(() => {
 });
 
 const REQUEST: KeyRequest = { name: 'a kiosk', scopes: ['use', 'read'], pools: ['seats', 'desks', 'seats'] };
-const GIVER: LiveKey = {
-  id: 'giver0000000',
+const ISSUER: LiveKey = {
+  id: 'issuer000000',
   scopes: ['read', 'use', 'keys'],
   pools: new Set(['desks', 'seats']),
   expires_at: SOON,
@@ -97,7 +97,7 @@ test.each<[string, Partial<KeyRequest>, string]>([
   ['a longer life', { expires_at: LATER }, 'a longer life'],
   ['a life without end', { expires_at: null }, 'a longer life'],
 ])('a key cannot give away %s that it lacks', async (_what, change, lacking) => {
-  await expect(keys.create({ ...REQUEST, ...change }, GIVER)).rejects.toMatchObject({
+  await expect(keys.create({ ...REQUEST, ...change }, ISSUER)).rejects.toMatchObject({
     code: 'insufficient_scope',
     message: `a key cannot give away ${lacking}: it lacks it`,
   });
@@ -105,7 +105,7 @@ test.each<[string, Partial<KeyRequest>, string]>([
 });
 
 test('a key gives what it has, and what it gives ends with it', async () => {
-  expect(await keys.create(REQUEST, GIVER)).toMatchObject({ created_by: GIVER.id, expires_at: SOON });
+  expect(await keys.create(REQUEST, ISSUER)).toMatchObject({ created_by: ISSUER.id, expires_at: SOON });
 });
 
 describe('of a key that may do more, another one', () => {
@@ -117,8 +117,8 @@ describe('of a key that may do more, another one', () => {
   ])('(%s) sees nothing and changes nothing', async (_by, more) => {
     const { id } = await keys.create({ ...REQUEST, expires_at: SOON, ...more }, null);
     const before = await store.find(id);
-    expect((await keys.list({ limit: 10 }, GIVER)).keys).toEqual([]);
-    for (const attempt of [() => keys.rotate(id, 60, GIVER), () => keys.revoke(id, GIVER)]) {
+    expect((await keys.list({ limit: 10 }, ISSUER)).keys).toEqual([]);
+    for (const attempt of [() => keys.rotate(id, 60, ISSUER), () => keys.revoke(id, ISSUER)]) {
       await expect(attempt()).rejects.toMatchObject({ code: 'key_not_found', message: `there is no key ${id}` });
     }
     expect(await store.find(id)).toEqual(before);
@@ -126,24 +126,24 @@ describe('of a key that may do more, another one', () => {
 });
 
 describe('the secret of a key that another gave', () => {
-  const OPERATOR: LiveKey = { ...GIVER, id: 'operator0000', scopes: [...GIVER.scopes, 'operate'] };
+  const OPERATOR: LiveKey = { ...ISSUER, id: 'operator0000', scopes: [...ISSUER.scopes, 'operate'] };
   const GIVEN = { ...REQUEST, scopes: ['use', 'read', 'keys'], expires_at: SOON } as const;
 
   test('is not for a key without `operate`, which may revoke it all the same', async () => {
     const { id } = await keys.create(GIVEN, null);
     const before = await store.find(id);
-    await expect(keys.rotate(id, 60, GIVER)).rejects.toMatchObject({
+    await expect(keys.rotate(id, 60, ISSUER)).rejects.toMatchObject({
       code: 'insufficient_scope',
       message: `this key lacks the scope operate, which it takes to rotate ${id}, a key that another key gave`,
     });
     expect(await store.find(id)).toEqual(before);
-    expect(await keys.revoke(id, GIVER)).toMatchObject({ id, revoked_by: GIVER.id });
-    expect(await keys.revoke(id, OPERATOR)).toMatchObject({ id, revoked_by: GIVER.id });
+    expect(await keys.revoke(id, ISSUER)).toMatchObject({ id, revoked_by: ISSUER.id });
+    expect(await keys.revoke(id, OPERATOR)).toMatchObject({ id, revoked_by: ISSUER.id });
   });
 
   test('is for the key itself, for the key that gave it, and for `operate`; who changed it is recorded', async () => {
-    const { id } = await keys.create(GIVEN, GIVER);
-    for (const by of [GIVER, { ...GIVER, id }, OPERATOR]) {
+    const { id } = await keys.create(GIVEN, ISSUER);
+    for (const by of [ISSUER, { ...ISSUER, id }, OPERATOR]) {
       expect(await keys.rotate(id, 60, by)).toMatchObject({
         id,
         rotated_by: by.id,
@@ -154,9 +154,9 @@ describe('the secret of a key that another gave', () => {
   });
 
   test('is not for the key that gave the one that gave it', async () => {
-    const given = await keys.create(GIVEN, GIVER);
-    const { id } = await keys.create(GIVEN, { ...GIVER, id: given.id });
-    await expect(keys.rotate(id, 60, GIVER)).rejects.toMatchObject({ code: 'insufficient_scope' });
+    const given = await keys.create(GIVEN, ISSUER);
+    const { id } = await keys.create(GIVEN, { ...ISSUER, id: given.id });
+    await expect(keys.rotate(id, 60, ISSUER)).rejects.toMatchObject({ code: 'insufficient_scope' });
   });
 });
 

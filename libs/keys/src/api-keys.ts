@@ -22,51 +22,51 @@ export const MAX_OLD_SECRET_SECONDS = 2_592_000;
 const MAX_NAME_LENGTH = 200;
 
 /** Null: whoever has the database, and with it all rights. */
-type Giver = LiveKey | null;
+type Issuer = LiveKey | null;
 
 export class ApiKeys {
   constructor(private readonly store: ApiKeyStore) {}
 
   /** @throws DomainError `insufficient_scope`, `invalid_request`, `unavailable` */
-  async create({ name, scopes, pools, ...given }: KeyRequest, giver: Giver): Promise<IssuedKey> {
-    const { expires_at = giver?.expires_at ?? null } = given;
+  async create({ name, scopes, pools, ...given }: KeyRequest, issuer: Issuer): Promise<IssuedKey> {
+    const { expires_at = issuer?.expires_at ?? null } = given;
     const rights = { scopes: SCOPES.filter((one) => scopes.includes(one)), pools: sorted(pools), expires_at };
     mustBeSound(name, rights);
-    const beyond = giver && excess(rights, giver);
+    const beyond = issuer && excess(rights, issuer);
     if (beyond !== null) throw new DomainError('insufficient_scope', `a key cannot give away ${beyond}: it lacks it`);
     const parts = { id: newKeyId(), secret: newSecret() };
     const secretHash = hashOf(parts.secret);
-    const view = await this.store.add({ ...rights, id: parts.id, name, secretHash, createdBy: giver?.id ?? null });
+    const view = await this.store.add({ ...rights, id: parts.id, name, secretHash, createdBy: issuer?.id ?? null });
     if (!view) throw new DomainError('invalid_request', 'expires_at must be a time to come');
     return { ...view, key: keyText(parts) };
   }
 
   /** @throws DomainError `invalid_request` for a bad cursor; `unavailable` */
-  list(page: { readonly limit: number; readonly cursor?: string }, giver: Giver): Promise<ApiKeyPage> {
-    return this.store.list({ ...page, within: giver });
+  list(page: { readonly limit: number; readonly cursor?: string }, issuer: Issuer): Promise<ApiKeyPage> {
+    return this.store.list({ ...page, within: issuer });
   }
 
   /**
    * A new secret. The one before stays good for so long, so that its holders can change over one by one; one before that is over.
    * @throws DomainError `key_not_found`, also of a key that is over; `insufficient_scope`; `unavailable`
    */
-  async rotate(id: string, oldGoodForSeconds: number, giver: Giver): Promise<IssuedKey> {
-    mayBecome(await this.#within(id, giver), giver);
+  async rotate(id: string, oldGoodForSeconds: number, issuer: Issuer): Promise<IssuedKey> {
+    mayBecome(await this.#within(id, issuer), issuer);
     const secret = newSecret();
-    const view = await this.store.rotate(id, { secretHash: hashOf(secret), oldGoodForSeconds, by: giver?.id ?? null });
+    const view = await this.store.rotate(id, { secretHash: hashOf(secret), oldGoodForSeconds, by: issuer?.id ?? null });
     if (!view) throw new DomainError('key_not_found', `key ${id} is over: there is nothing to rotate`);
     return { ...view, key: keyText({ id, secret }) };
   }
 
   /** For good, and with both of its secrets. @throws DomainError `key_not_found`, `unavailable` */
-  async revoke(id: string, giver: Giver): Promise<ApiKeyView> {
-    await this.#within(id, giver);
-    return (await this.store.revoke(id, giver?.id ?? null)) ?? notFound(id);
+  async revoke(id: string, issuer: Issuer): Promise<ApiKeyView> {
+    await this.#within(id, issuer);
+    return (await this.store.revoke(id, issuer?.id ?? null)) ?? notFound(id);
   }
 
-  async #within(id: string, giver: Giver): Promise<ApiKeyView> {
+  async #within(id: string, issuer: Issuer): Promise<ApiKeyView> {
     const stored = await this.store.find(id);
-    if (!stored || (giver && excess(stored.view, giver) !== null)) notFound(id);
+    if (!stored || (issuer && excess(stored.view, issuer) !== null)) notFound(id);
     return stored.view;
   }
 }
@@ -76,8 +76,8 @@ export class ApiKeys {
  * `operate` allows as much by itself, and a key that was given by this one was known to it from the start. A key that such
  * a key has given in turn is reached through it, so that each step is recorded.
  */
-function mayBecome({ id, created_by }: ApiKeyView, giver: Giver): void {
-  if (giver === null || giver.id === id || giver.id === created_by || giver.scopes.includes('operate')) return;
+function mayBecome({ id, created_by }: ApiKeyView, issuer: Issuer): void {
+  if (issuer === null || issuer.id === id || issuer.id === created_by || issuer.scopes.includes('operate')) return;
   const detail = `this key lacks the scope operate, which it takes to rotate ${id}, a key that another key gave`;
   throw new DomainError('insufficient_scope', detail);
 }

@@ -23,14 +23,14 @@ export type Bounds = Omit<LiveKey, 'id'>;
 export const mayUse = ({ pools }: Pick<LiveKey, 'pools'>, poolName: string): boolean =>
   pools === null || pools.has(poolName);
 
-/** What of `asked` goes beyond what the giver has, in words; null when nothing does. */
-export function excess(asked: Rights, giver: Bounds): string | null {
-  const scope = asked.scopes.find((one) => !giver.scopes.includes(one));
+/** What of `asked` goes beyond what the issuer has, in words; null when nothing does. */
+export function excess(asked: Rights, issuer: Bounds): string | null {
+  const scope = asked.scopes.find((one) => !issuer.scopes.includes(one));
   if (scope !== undefined) return `the scope ${scope}`;
-  if (asked.pools === null && giver.pools !== null) return 'all pools';
-  const pool = asked.pools?.find((one) => !mayUse(giver, one));
+  if (asked.pools === null && issuer.pools !== null) return 'all pools';
+  const pool = asked.pools?.find((one) => !mayUse(issuer, one));
   if (pool !== undefined) return `the pool ${pool}`;
-  return isLater(asked.expires_at, giver.expires_at) ? 'a longer life' : null;
+  return isLater(asked.expires_at, issuer.expires_at) ? 'a longer life' : null;
 }
 
 const isLater = (one: string | null, other: string | null): boolean =>

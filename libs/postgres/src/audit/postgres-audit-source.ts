@@ -12,7 +12,7 @@ import {
   type TokenView,
 } from '@app/tokens';
 import { Database } from '../connection/database.js';
-import type { Statement, Value } from '../connection/exchange.js';
+import type { Statement, Value } from '../connection/pipeline.js';
 import { FEED_BEGINS, STORED_EVENTS } from '../schema/statements.js';
 import { snapshotOf } from './snapshot-of.js';
 import { STORED_POOL, STORED_TOKENS } from './stored-statements.js';

@@ -4,7 +4,7 @@ import type { PoolClient } from 'pg';
 import type { DataSource } from 'typeorm';
 import { EventRetention, type RecordedEventView, type StoredPoolView } from '@app/tokens';
 import { BEGIN, COMMIT, Database, send } from '../connection/database.js';
-import type { Statement, Value } from '../connection/exchange.js';
+import type { Statement, Value } from '../connection/pipeline.js';
 import { STORED_POOL } from './stored-statements.js';
 import { STORED_EVENTS } from '../schema/statements.js';
 import {

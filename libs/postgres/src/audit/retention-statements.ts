@@ -1,6 +1,6 @@
 // The SQL of dropping events that are older than they are kept, and of the snapshots that stay.
 
-import { named } from '../connection/exchange.js';
+import { named } from '../connection/pipeline.js';
 import { instant, micros } from '../schema/fragments.js';
 
 export const RETENTION_DAYS = named('retention_days', `SELECT days FROM audit_retention`);

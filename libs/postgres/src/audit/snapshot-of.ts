@@ -1,7 +1,7 @@
 // Reads a pool's last snapshot, its tokens a part at a time.
 
 import type { SnapshotTokenView, SnapshotView } from '@app/tokens';
-import type { Statement, Value } from '../connection/exchange.js';
+import type { Statement, Value } from '../connection/pipeline.js';
 import { SNAPSHOT, SNAPSHOT_TOKENS } from './retention-statements.js';
 
 type Ask = <Row>(statement: Statement, values: Value[]) => Promise<Row[]>;

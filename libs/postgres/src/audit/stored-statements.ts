@@ -1,6 +1,6 @@
 // The SQL of a pool as it is written down, for the audit.
 
-import { named } from '../connection/exchange.js';
+import { named } from '../connection/pipeline.js';
 import { iso, restoresAfter } from '../schema/fragments.js';
 
 /** $1 pool. */

@@ -3,7 +3,7 @@
 
 import type { DataSource } from 'typeorm';
 import { BEGIN, COMMIT, Database, send } from '../connection/database.js';
-import type { Answer } from '../connection/exchange.js';
+import type { QueryResult } from '../connection/pipeline.js';
 import { POOL_NAMES, LOCK_POOL, RAISE_COUNTERS } from './statements.js';
 
 export interface RaisedPool {
@@ -30,7 +30,7 @@ export async function afterRestore(source: DataSource, margin: number): Promise<
     const lock = { ...LOCK_POOL, values: [name] };
     const raise = { ...RAISE_COUNTERS, values: [name, margin] };
     const [, , answer] = await database.use((client) => send(client, BEGIN, lock, raise, COMMIT));
-    raised.push(...((answer as Answer).rows as RaisedPool[]));
+    raised.push(...((answer as QueryResult).rows as RaisedPool[]));
   }
   return raised;
 }

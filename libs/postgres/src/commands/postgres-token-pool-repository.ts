@@ -18,7 +18,7 @@ import {
   type RecordedEventView,
 } from '@app/tokens';
 import { BEGIN, COMMIT, Database, DatabaseFailure, send, unavailable, unchanged } from '../connection/database.js';
-import type { Question } from '../connection/exchange.js';
+import type { Query } from '../connection/pipeline.js';
 import { OneAtATime } from './one-at-a-time.js';
 import { ENSURE_PARTITIONS, IS_POOL, STORED_EVENTS } from '../schema/statements.js';
 import {
@@ -69,11 +69,11 @@ class CommitUnanswered<T> extends Error {
   }
 }
 
-const plainSlice = (poolName: string, needed: Needs): Question => ({
+const plainSlice = (poolName: string, needed: Needs): Query => ({
   ...LOAD_SLICE,
   values: loadParameters(poolName, needed),
 });
-const countedSlice = (poolName: string, needed: Needs): Question => ({
+const countedSlice = (poolName: string, needed: Needs): Query => ({
   ...LOAD_COUNTED_SLICE,
   values: countedParameters(poolName, needed),
 });
@@ -174,7 +174,7 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
   }
 
   async #transaction<T>(
-    lock: Question,
+    lock: Query,
     poolName: string,
     needed: Needs,
     decide: Decision<T>,
@@ -188,7 +188,7 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
   /** Two round trips: lock and look; write and commit. What is not committed is rolled back by whoever lent the connection. */
   async #roundTrips<T>(
     client: PoolClient,
-    lock: Question,
+    lock: Query,
     poolName: string,
     needed: Needs,
     decide: Decision<T>,
@@ -251,7 +251,7 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
     result: T,
   ): Promise<void> {
     const { policy, lastSeq } = pool.state;
-    const statements: Question[] = [];
+    const statements: Query[] = [];
     let lastEventId = '';
     if (policy !== policyBefore) statements.push({ ...UPDATE_POLICY, values: policyParameters(policy) });
     if (pool.events.length > 0) {

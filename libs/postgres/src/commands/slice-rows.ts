@@ -18,7 +18,7 @@ import type {
   TokenPool,
 } from '@app/tokens';
 import { bigints, booleans, jsons, texts, uuids, words } from '../connection/array-parameter.js';
-import type { Value } from '../connection/exchange.js';
+import type { Value } from '../connection/pipeline.js';
 
 /** A row of LOAD_SLICE. */
 export interface SliceRow {

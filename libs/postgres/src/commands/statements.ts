@@ -2,7 +2,7 @@
 // same for all of them, without exception: pool row → tokens → events → pool counters.
 
 import { ANSWERS_ARE_KEPT_HOURS } from '@app/tokens';
-import { named } from '../connection/exchange.js';
+import { named } from '../connection/pipeline.js';
 import { instant } from '../schema/fragments.js';
 import { poolsNow } from '../schema/pool-clock.js';
 

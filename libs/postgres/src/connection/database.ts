@@ -5,14 +5,14 @@ import type { DataSource } from 'typeorm';
 import { callerGone, DomainError } from '@app/tokens';
 import { cancel } from './cancel.js';
 import {
-  exchange,
+  pipeline,
   isInTransaction,
   named,
-  type Answer,
-  type Question,
+  type QueryResult,
+  type Query,
   type Statement,
   type Value,
-} from './exchange.js';
+} from './pipeline.js';
 
 export const BEGIN = named('begin', 'BEGIN ISOLATION LEVEL READ COMMITTED');
 export const COMMIT = named('commit', 'COMMIT');
@@ -157,16 +157,16 @@ export class Database {
   }
 
   /** One statement outside of a transaction, which may as well run twice. */
-  run(statement: Statement, values: Value[]): Promise<Answer> {
+  run(statement: Statement, values: Value[]): Promise<QueryResult> {
     const writes = /\b(INSERT|UPDATE|DELETE)\b/.test(statement.text);
     return this.#twice((client) => this.#ask(client, { ...statement, values }), writes);
   }
 
-  async #ask(client: PoolClient, question: Question): Promise<Answer> {
+  async #ask(client: PoolClient, query: Query): Promise<QueryResult> {
     if (this.gone?.aborted) throw callerGone();
-    const answers = send(client, question);
-    const [answer] = this.gone ? await until(this.gone, client, answers) : await answers;
-    return answer as Answer;
+    const results = send(client, query);
+    const [answer] = this.gone ? await until(this.gone, client, results) : await results;
+    return answer as QueryResult;
   }
 
   /** What is asked is asked a second time when the connection turns out to be lost. */
@@ -250,8 +250,8 @@ async function isCleared(client: PoolClient): Promise<boolean> {
 /** Most statements end sooner by themselves than by a request of their own. */
 const CANCEL_AFTER_MS = 100;
 
-/** The answers to what runs on a connection, which is given up soon after its caller has gone. */
-async function until(gone: AbortSignal, client: PoolClient, answers: Promise<Answer[]>): Promise<Answer[]> {
+/** The results to what runs on a connection, which is given up soon after its caller has gone. */
+async function until(gone: AbortSignal, client: PoolClient, results: Promise<QueryResult[]>): Promise<QueryResult[]> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let cancelling: Promise<void> | undefined;
   const giveUp = (): void => {
@@ -259,7 +259,7 @@ async function until(gone: AbortSignal, client: PoolClient, answers: Promise<Ans
   };
   gone.addEventListener('abort', giveUp);
   try {
-    return await answers;
+    return await results;
   } finally {
     gone.removeEventListener('abort', giveUp);
     clearTimeout(timer);
@@ -270,9 +270,9 @@ async function until(gone: AbortSignal, client: PoolClient, answers: Promise<Ans
 /** TypeORM's own pool, without its query builder in between: it would ask for each answer apart. */
 const poolOf = (source: DataSource): Pool => (source.driver as unknown as { master: Pool }).master;
 
-/** Several statements of one transaction, sent in one go; the answers in the same order. @throws DatabaseFailure */
-export const send = (client: PoolClient, ...questions: Question[]): Promise<Answer[]> =>
-  orFailure(exchange(client, questions));
+/** Several statements of one transaction, sent in one go; the results in the same order. @throws DatabaseFailure */
+export const send = (client: PoolClient, ...queries: Query[]): Promise<QueryResult[]> =>
+  orFailure(pipeline(client, queries));
 
 async function orFailure<T>(work: Promise<T>): Promise<T> {
   try {

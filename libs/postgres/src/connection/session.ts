@@ -2,7 +2,7 @@
 
 import type { ClientBase } from 'pg';
 import type { DataSourceOptions as AnyDataSourceOptions } from 'typeorm';
-import { share } from './exchange.js';
+import { share } from './pipeline.js';
 
 /** How long a connection may take to be made or to come free, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 2000;

@@ -1,7 +1,7 @@
 // The SQL of keys. None takes a pool's lock, and none is on the path of a command: a process remembers what it was told
 // for some seconds.
 
-import { named } from '../connection/exchange.js';
+import { named } from '../connection/pipeline.js';
 import { iso } from '../schema/fragments.js';
 
 const KEY_VIEW = `
@@ -15,7 +15,7 @@ const IS_GOOD = `revoked_at IS NULL AND (expires_at IS NULL OR expires_at > cloc
 const left = (until: string): string => `greatest(date_part('epoch', ${until} - clock_timestamp()) * 1000, 0)`;
 
 /**
- * $1 id, $2 name, $3 scopes, $4 pools or null, $5 hash, $6 giver or null, $7 end or null. No row when the end is past. Ids
+ * $1 id, $2 name, $3 scopes, $4 pools or null, $5 hash, $6 issuer or null, $7 end or null. No row when the end is past. Ids
  * are random: one that is there already is the same key, sent again because the answer was lost.
  */
 export const ADD_KEY = named(

@@ -1,7 +1,7 @@
 // The SQL of the feeds of pools, and of where in time their events are.
 
 import { OPEN, SYSTEM } from '@app/tokens';
-import { named } from '../connection/exchange.js';
+import { named } from '../connection/pipeline.js';
 import { ACTOR, BEGINS, EVENT_VIEW, bounded, iso, lastSeq, restoresAfter } from '../schema/fragments.js';
 
 /** MATERIALIZED: what is said of the pool is looked up once, and not for each of its events. */

@@ -1,7 +1,7 @@
 // The SQL of what was shown at an instant of the past. Events do not change, so several statements see the same past.
 // $1 is the pool, $2 the instant.
 
-import { named } from '../connection/exchange.js';
+import { named } from '../connection/pipeline.js';
 import { poolsNow } from '../schema/pool-clock.js';
 import { BEGINS, iso, POLICY_VIEW } from '../schema/fragments.js';
 

@@ -1,6 +1,6 @@
 // The SQL of what is shown of pools: one statement an answer, so that it is one snapshot, and by the database's clock.
 
-import { named } from '../connection/exchange.js';
+import { named } from '../connection/pipeline.js';
 import { CLOCK_BEHIND_SECONDS, POLICY_VIEW, lastSeq } from '../schema/fragments.js';
 import { poolsNow } from '../schema/pool-clock.js';
 

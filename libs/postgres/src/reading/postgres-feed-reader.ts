@@ -15,7 +15,7 @@ import {
 } from '@app/tokens';
 import { bigints, texts } from '../connection/array-parameter.js';
 import { Database } from '../connection/database.js';
-import type { Statement, Value } from '../connection/exchange.js';
+import type { Statement, Value } from '../connection/pipeline.js';
 import { FEED_BEGINS } from '../schema/statements.js';
 import { EventMonths } from './event-months.js';
 import { FEED, NEWS, SEARCH, SEQS_GIVEN } from './feed-statements.js';

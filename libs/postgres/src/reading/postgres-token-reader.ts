@@ -21,7 +21,7 @@ import {
   type Whereabouts,
 } from '@app/tokens';
 import { Database } from '../connection/database.js';
-import type { Statement, Value } from '../connection/exchange.js';
+import type { Statement, Value } from '../connection/pipeline.js';
 import { readCursor, writeCursor, type CursorList } from './cursor.js';
 import { BEGINNING, EventMonths } from './event-months.js';
 import { ofFollowed, type Followed } from './followed.js';

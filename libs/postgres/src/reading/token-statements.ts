@@ -1,7 +1,7 @@
 // The SQL of what is shown of tokens. One statement an answer, so that it is one snapshot; each lease judged by the database's
 // clock, so that an overdue one is available in every answer, swept or not.
 
-import { named } from '../connection/exchange.js';
+import { named } from '../connection/pipeline.js';
 import { EVENT_VIEW, bounded, iso, lastSeq } from '../schema/fragments.js';
 import { poolsNow } from '../schema/pool-clock.js';
 

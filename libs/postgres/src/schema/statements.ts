@@ -1,6 +1,6 @@
 // The statements that more than one room asks, and what the service is warned of.
 
-import { named } from '../connection/exchange.js';
+import { named } from '../connection/pipeline.js';
 import { BEGINS, CLOCK_BEHIND_SECONDS, bounded, iso, micros } from './fragments.js';
 import { poolsNow } from './pool-clock.js';
 

@@ -14,11 +14,11 @@ export const named = (name: string, text: string): Statement => ({ name, text })
 /** Bytes are a value in PostgreSQL's binary form (array-parameter.ts). */
 export type Value = string | number | boolean | Buffer | null;
 
-export interface Question extends Statement {
+export interface Query extends Statement {
   readonly values?: readonly Value[];
 }
 
-export interface Answer {
+export interface QueryResult {
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- each statement knows its own rows
   readonly rows: any[];
   /** That were read or written. */
@@ -26,13 +26,13 @@ export interface Answer {
 }
 
 /**
- * The answers in the order of the statements, which see each other's effects. The first that fails ends it: the rest
+ * The results in the order of the statements, which see each other's effects. The first that fails ends it: the rest
  * is not even tried. A statement that the server refused leaves a connection that can be used on: the refusal is told
  * when the server is ready again, and it is known what is prepared. Whether a transaction is open, `isInTransaction` says.
  */
-export const exchange = (client: PoolClient, questions: readonly Question[]): Promise<Answer[]> =>
+export const pipeline = (client: PoolClient, queries: readonly Query[]): Promise<QueryResult[]> =>
   new Promise((resolve, reject) => {
-    client.query(new Exchange(questions, (error, answers) => (error ? reject(error) : resolve(answers))));
+    client.query(new Pipeline(queries, (error, results) => (error ? reject(error) : resolve(results))));
   });
 
 /** By the server's last word. */
@@ -43,7 +43,7 @@ export const isInTransaction = (client: PoolClient): boolean =>
 interface Sharing {
   /** Whether statements that were prepared once are known in whatever session comes next. */
   readonly prepares: boolean;
-  /** Goes with each exchange: what it sets holds for the transaction that begins there. */
+  /** Goes with each pipeline: what it sets holds for the transaction that begins there. */
   readonly settings: Statement;
 }
 
@@ -76,21 +76,21 @@ const wired = (value: Value): string | Buffer | null =>
   value === null || value instanceof Buffer ? value : String(value);
 
 /** What the driver calls with each message of the server's. */
-class Exchange implements Submittable {
-  #questions: readonly Question[];
-  readonly #answers: { rows: unknown[]; rowCount: number }[] = [];
+class Pipeline implements Submittable {
+  #queries: readonly Query[];
+  readonly #results: { rows: unknown[]; rowCount: number }[] = [];
   #prepared = nothingPrepared();
-  /** Those that are prepared for the first time here, as their answers are awaited. */
+  /** Those that are prepared for the first time here, as their results are awaited. */
   readonly #new: { readonly place: number; readonly name: string }[] = [];
   #rows: unknown[] = [];
   /** The place of the statement that was put between those that were asked. */
   #settingsAt = -1;
 
   /** The driver wraps it, so as to limit how long it waits. */
-  callback: (error: Error | null, answers: Answer[]) => void;
+  callback: (error: Error | null, results: QueryResult[]) => void;
 
-  constructor(questions: readonly Question[], callback: Exchange['callback']) {
-    this.#questions = questions;
+  constructor(queries: readonly Query[], callback: Pipeline['callback']) {
+    this.#queries = queries;
     this.callback = callback;
   }
 
@@ -103,7 +103,7 @@ class Exchange implements Submittable {
       // a transaction that failed takes no query.
       const { text } = this.#asked;
       this.#settingsAt = text === 'ROLLBACK' ? -1 : text.startsWith('BEGIN') ? 1 : 0;
-      if (this.#settingsAt >= 0) this.#questions = this.#questions.toSpliced(this.#settingsAt, 0, sharing.settings);
+      if (this.#settingsAt >= 0) this.#queries = this.#queries.toSpliced(this.#settingsAt, 0, sharing.settings);
     }
     if (prepares) {
       this.#prepared = prepared.get(given) ?? nothingPrepared();
@@ -111,7 +111,7 @@ class Exchange implements Submittable {
     }
     const { shapes, doubtful } = this.#prepared;
     connection.stream.cork();
-    for (const [place, { name, text, values = [] }] of this.#questions.entries()) {
+    for (const [place, { name, text, values = [] }] of this.#queries.entries()) {
       const isNew = !prepares || !shapes.has(name);
       const statement = prepares ? name : '';
       // To close what there is not is no error.
@@ -150,14 +150,14 @@ class Exchange implements Submittable {
   handleCommandComplete({ text }: { text: string }): void {
     // `SELECT 1`, `INSERT 0 1`, `COMMIT`
     const rowCount = Number(text.slice(text.lastIndexOf(' ') + 1)) || 0;
-    this.#answers.push({ rows: this.#rows, rowCount });
+    this.#results.push({ rows: this.#rows, rowCount });
     this.#rows = [];
   }
 
   handleReadyForQuery(): void {
-    if (this.#answers.length < this.#questions.length) return;
-    if (this.#settingsAt >= 0) this.#answers.splice(this.#settingsAt, 1);
-    this.callback(null, this.#answers);
+    if (this.#results.length < this.#queries.length) return;
+    if (this.#settingsAt >= 0) this.#results.splice(this.#settingsAt, 1);
+    this.callback(null, this.#results);
   }
 
   /** By the server, which then skips the rest; or by the driver, which has lost the connection. */
@@ -177,9 +177,9 @@ class Exchange implements Submittable {
    */
   #forget(): void {
     const { shapes, doubtful } = this.#prepared;
-    const failedAt = this.#answers.length;
+    const failedAt = this.#results.length;
     // After the last answer there is none: it is the session that ends.
-    const failed = this.#questions[failedAt]?.name;
+    const failed = this.#queries[failedAt]?.name;
     if (failed === undefined) return;
     for (const { place, name } of this.#new) if (place > failedAt) shapes.delete(name);
     shapes.delete(failed);
@@ -187,8 +187,8 @@ class Exchange implements Submittable {
   }
 
   /** The one whose answer is arriving. */
-  get #asked(): Question {
-    return this.#questions[this.#answers.length] as Question;
+  get #asked(): Query {
+    return this.#queries[this.#results.length] as Query;
   }
 }
 
