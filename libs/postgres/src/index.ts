@@ -1,4 +1,4 @@
-// What the app joins to the domain's ports, and what ormconfig.ts and the start need.
+// The adapters that an app binds to the domain's ports, and what ormconfig.ts and the app's start need.
 
 export { afterRestore } from './commands/after-restore.js';
 export { connectionsOf } from './connection/connections-of.js';

@@ -1,10 +1,11 @@
-// For how long events are kept, as the owner of the schema says it.
+// Sets for how long the database keeps events. Only the owner of the schema may.
 
 import { Client } from 'pg';
 import { KEEP_FOR, KEEP_FOR_EVER } from './retention-statements.js';
 
 /**
- * False, and nothing done, as a role that may not say it. @param days null: for ever
+ * Sets the retention. Returns false and changes nothing if the URL's role may not set it.
+ * @param days at least 1; null keeps events for ever
  * @throws the database's error
  */
 export async function keepEventsFor(url: string, days: number | null): Promise<boolean> {

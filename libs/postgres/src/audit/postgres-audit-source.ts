@@ -1,4 +1,4 @@
-// The port of the audit: what is written down, as it is.
+// Reads pools, tokens and events exactly as the database stores them, for the audit.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
@@ -18,7 +18,7 @@ import { snapshotOf } from './snapshot-of.js';
 import { STORED_POOL, STORED_TOKENS } from './stored-statements.js';
 
 const STORED_PAGE = 1000;
-/** The database ends a transaction that is idle for 2 s. */
+/** The server ends a transaction that is idle for 2 s. */
 const LONGEST_REST_MS = 1000;
 const NIL_UUID = '00000000-0000-0000-0000-000000000000';
 
@@ -46,7 +46,7 @@ export class PostgresAuditSource extends AuditSource {
         const page = async <Row>(statement: Statement, after: Value): Promise<Row[]> => {
           const began = performance.now();
           const rows = await ask<Row>(statement, [poolName, most, after]);
-          // For one caller among many: half of the time is left to those who want tokens.
+          // An audit over HTTP rests as long as it reads, so commands get half of the database's time.
           if (this.gone) await sleep(Math.min(performance.now() - began, LONGEST_REST_MS));
           return rows;
         };

@@ -1,4 +1,4 @@
-// The port to the partitions of events: what makes them is a function of the owner's.
+// Creates the partitions of events, by a function that runs with the rights of the schema's owner.
 
 import type { DataSource } from 'typeorm';
 import { EventPartitions } from '@app/tokens';

@@ -1,4 +1,5 @@
-// The port's implementation: a snapshot is one transaction, and what drops events is a function of the owner's.
+// Takes each snapshot in one transaction, and drops events by a function that runs with the rights of the schema's
+// owner.
 
 import type { PoolClient } from 'pg';
 import type { DataSource } from 'typeorm';
@@ -17,13 +18,11 @@ import {
 } from './retention-statements.js';
 import { snapshotOf } from './snapshot-of.js';
 
-/** Events read at once: some milliseconds of work, between which commands are answered. */
+/** Events in one read. It takes some milliseconds, and the process answers commands between two reads. */
 const PAGE = 1000;
 
 export class PostgresEventRetention extends EventRetention {
   readonly #database: Database;
-  /** Fewer after a snapshot that failed: its transaction is lost, so the next one asks for less. */
-  #page = PAGE;
 
   constructor(source: DataSource) {
     super();
@@ -49,7 +48,7 @@ export class PostgresEventRetention extends EventRetention {
   async #snapshot(client: PoolClient, ...[pool, seq, fold]: Parameters<EventRetention['snapshot']>): Promise<boolean> {
     const ask = async <Row>(statement: Statement, values: Value[]): Promise<Row[]> =>
       (await send(client, { ...statement, values }))[0]!.rows as Row[];
-    const read = (after: number): Promise<RecordedEventView[]> => ask(STORED_EVENTS, [pool, this.#page, after]);
+    const read = (after: number): Promise<RecordedEventView[]> => ask(STORED_EVENTS, [pool, PAGE, after]);
     async function* pages(after: number): AsyncGenerator<RecordedEventView[]> {
       while (after < seq) {
         const page = await read(after);

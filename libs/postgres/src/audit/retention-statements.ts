@@ -1,11 +1,11 @@
-// The SQL of dropping events that are older than they are kept, and of the snapshots that stay.
+// The SQL that drops events past their retention, and that keeps snapshots in their place.
 
 import { named } from '../connection/pipeline.js';
 import { instant, micros } from '../schema/fragments.js';
 
 export const RETENTION_DAYS = named('retention_days', `SELECT days FROM audit_retention`);
 
-/** What the owner's role says: $1 days. */
+/** $1 days. Only the owner's role may run this. */
 export const KEEP_FOR = named(
   'keep_for',
   `INSERT INTO audit_retention (days) VALUES ($1) ON CONFLICT (is_only) DO UPDATE SET days = excluded.days`,
@@ -20,8 +20,8 @@ export const UNCOVERED = named(
 export const DROP_EXPIRED = named('drop_expired', `SELECT drop_expired_events() AS name`);
 
 /**
- * $1 pool. One process at a time makes its snapshot, to the end of the transaction, in which nothing that anybody needs is locked:
- * so it may be idle for as long as a million tokens take to be looked at.
+ * $1 pool. The advisory lock lets one process at a time take the pool's snapshot, until its transaction ends. The
+ * transaction holds no lock that a command needs, so it may be idle for as long as it takes to fold a million tokens.
  */
 export const SNAPSHOT_TURN = named(
   'snapshot_turn',
@@ -29,7 +29,7 @@ export const SNAPSHOT_TURN = named(
      set_config('idle_in_transaction_session_timeout', '60000', true)`,
 );
 
-/** $1 pool, $2 whether the events up to it must be gone. The last one. */
+/** $1 pool, $2 whether the events up to the snapshot must be dropped. The pool's newest snapshot. */
 export const SNAPSHOT = named(
   'snapshot',
   `SELECT seq::double precision AS seq, ${micros('recorded_at')} AS recorded_at, last_fence::double precision AS last_fence,
@@ -49,7 +49,10 @@ export const SAVE_SNAPSHOT_TOKENS = named(
   `INSERT INTO event_snapshot_tokens (pool, seq, part, tokens) VALUES ($1, $2, $3, $4)`,
 );
 
-/** $1 pool, $2 seq, $3 recorded_at, $4 last_fence, $5 last_eviction_at, $6 tokens, $7 leases, $8 hash as PostgreSQL writes bytes. */
+/**
+ * $1 pool, $2 seq, $3 recorded_at and $5 last_eviction_at in microseconds, $4 last_fence, $6 number of tokens, $7
+ * number of leases, $8 hash as PostgreSQL writes bytes.
+ */
 export const SAVE_SNAPSHOT = named(
   'save_snapshot',
   `INSERT INTO event_snapshots (pool, seq, recorded_at, last_fence, last_eviction_at, token_count, lease_count, hash)

@@ -1,4 +1,4 @@
-// Reads a pool's last snapshot, its tokens a part at a time.
+// Reads a pool's newest snapshot, and its tokens one part at a time.
 
 import type { SnapshotTokenView, SnapshotView } from '@app/tokens';
 import type { Statement, Value } from '../connection/pipeline.js';
@@ -6,7 +6,10 @@ import { SNAPSHOT, SNAPSHOT_TOKENS } from './retention-statements.js';
 
 type Ask = <Row>(statement: Statement, values: Value[]) => Promise<Row[]>;
 
-/** @param isBeginning only one whose events are not there any more */
+/**
+ * The newest snapshot, or null if there is none.
+ * @param isBeginning reads only a snapshot whose events were dropped
+ */
 export async function snapshotOf(ask: Ask, pool: string, isBeginning: boolean): Promise<SnapshotView | null> {
   const [snapshot] = await ask<Omit<SnapshotView, 'parts'>>(SNAPSHOT, [pool, isBeginning]);
   return snapshot ? { ...snapshot, parts: partsOf(ask, pool, snapshot.seq) } : null;

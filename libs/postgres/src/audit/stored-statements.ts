@@ -1,4 +1,4 @@
-// The SQL of a pool as it is written down, for the audit.
+// The SQL that reads a pool as the database stores it, for the audit.
 
 import { named } from '../connection/pipeline.js';
 import { iso, restoresAfter } from '../schema/fragments.js';

@@ -1,5 +1,5 @@
-// Arrays as a statement's parameters. Numbers go in PostgreSQL's binary form, which is quicker to write here and to read there;
-// of ids the text is quicker here, where time is shorter.
+// Writes arrays as parameters of a statement. Numbers go in PostgreSQL's binary form, which both sides handle faster
+// than text. Ids go as text: this process, which has less time to spare than PostgreSQL, writes that faster.
 // https://github.com/postgres/postgres/blob/master/src/backend/utils/adt/arrayfuncs.c (array_recv)
 
 const BIGINT_OID = 20;
@@ -9,7 +9,7 @@ const SIZE = 8;
 
 type Items<T> = readonly (T | null)[];
 
-/** bigint[]. Whole numbers, at most those that a double holds exactly. */
+/** bigint[]. The items are whole numbers that a double holds exactly. */
 export function bigints(items: Items<number>): Buffer {
   const bytes = Buffer.allocUnsafe(HEADER + items.length * (LENGTH + SIZE));
   bytes.writeInt32BE(items.length === 0 ? 0 : 1, 0); // dimensions
@@ -36,14 +36,14 @@ export const uuids = (items: Items<string>): string => unquoted(items);
 /** boolean[] */
 export const booleans = (items: Items<boolean>): string => unquoted(items);
 
-/** text[] of words of our own, of letters and underscores. */
+/** text[] of items that consist of letters and underscores: they need no quotes. */
 export const words = (items: Items<string>): string => unquoted(items);
 
 /** text[] */
 export const texts = (items: Items<string>): string =>
   unquoted(items.map((item) => (item === null ? null : quoted(item))));
 
-/** jsonb[]: anything; null stays NULL. */
+/** jsonb[] of any JSON values; null becomes SQL's NULL. */
 export const jsons = (items: readonly unknown[]): string =>
   texts(items.map((item) => (item === null ? null : JSON.stringify(item))));
 

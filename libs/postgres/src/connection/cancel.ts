@@ -1,17 +1,18 @@
-// The end of a statement that nobody waits for any more.
+// Cancels a statement whose caller has disconnected.
 // https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-CANCELING-REQUESTS
 
 import { connect } from 'node:net';
 import type { PoolClient } from 'pg';
 
 const CANCEL_REQUEST = 80877102;
-/** How long the server may take to pass it on. */
+/** How long the server may take to close the connection that carries the request. */
 const PATIENCE_MS = 1000;
 
 /**
- * Asks for the end of what runs on a connection, over another one, which carries nothing else and needs no password. Resolves
- * when the server has passed it on: until then the connection must not be used for anything else, which might be hit. Where the
- * request is not let through, as by a pooler that insists on TLS, the statement goes on to its time limit.
+ * Asks PostgreSQL to cancel the statement that runs on a connection. The request goes over a second connection, which
+ * needs no password. The promise resolves when the server has passed the request on; until then the caller must not
+ * send another statement, because the request could cancel that one. If something in between rejects the request, such
+ * as a pooler that requires TLS, the statement runs on to its time limit. The promise never rejects.
  */
 export function cancel(client: PoolClient): Promise<void> {
   const { host, port, processID, secretKey } = client as unknown as Backend;
@@ -23,13 +24,13 @@ export function cancel(client: PoolClient): Promise<void> {
   const socket = host.startsWith('/') ? connect(`${host}/.s.PGSQL.${port}`) : connect(port, host);
   return new Promise((resolve) => {
     socket.setTimeout(PATIENCE_MS, () => socket.destroy());
-    // The close follows an error, too.
+    // A socket emits `close` after an error, too.
     socket.on('error', () => undefined).once('close', () => resolve());
     socket.resume().write(request);
   });
 }
 
-/** What the driver knows of the connection; its published types do not. */
+/** Fields of the driver's client that its published types leave out. */
 interface Backend {
   readonly host: string;
   readonly port: number;

@@ -1,4 +1,4 @@
-// The connection to PostgreSQL as the adapters use it: statements sent as they are, failures told apart.
+// The adapters' access to PostgreSQL: it lends connections, sends statements and classifies failures.
 
 import type { Pool, PoolClient } from 'pg';
 import type { DataSource } from 'typeorm';
@@ -19,21 +19,21 @@ export const COMMIT = named('commit', 'COMMIT');
 const ROLLBACK = named('rollback', 'ROLLBACK');
 const BEGIN_SNAPSHOT = named('begin_snapshot', 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
 
-/** The database, or the way to it, failed. Whether the statement was refused or lost, its transaction is not committed. */
+/** PostgreSQL refused a statement, or the connection to it failed. */
 export class DatabaseFailure extends Error {
-  /** It may work at the next try: the connection was lost, or somebody else's lock was in the way. */
+  /** Another attempt may succeed: the connection was lost, say, or another transaction held a lock. */
   readonly isPassing: boolean;
-  /** The database itself said no, so it has not done it. */
+  /** PostgreSQL itself refused the statement, so it has changed nothing. */
   readonly isRefusal: boolean;
-  /** What is known of it, for everybody. */
+  /** The reason in words that may be shown to any caller. */
   readonly why: string;
-  /** There is no partition for the month of an event. */
+  /** No partition exists for the month of an event. */
   readonly isMissingPartition: boolean;
-  /** There is no room on its disk: it still reads. */
+  /** The disk of the database is full; reads still work. */
   readonly isFull: boolean;
-  /** It is a value of the caller's that it cannot take. What is asked for is checked before; this is for what slipped through. */
+  /** PostgreSQL cannot store a value of the caller. This catches what the checks of the request have missed. */
   readonly isOfValue: boolean;
-  /** The connection is of no use any more. An error of a statement says nothing about its connection. */
+  /** The connection is lost. An error of a statement leaves its connection usable. */
   readonly isLoss: boolean;
 
   constructor(cause: unknown) {
@@ -43,7 +43,7 @@ export class DatabaseFailure extends Error {
     this.isLoss = sqlState === null || LOSS.some((start) => sqlState.startsWith(start));
     this.isOfValue = sqlState !== null && OF_VALUE.includes(sqlState);
     this.isRefusal = sqlState !== null && !sqlState.startsWith('08') && !sqlState.startsWith('57P');
-    // The message would be in the server's language.
+    // The routine identifies the error; the message depends on the server's language.
     this.isMissingPartition = sqlState === '23514' && (cause as { routine?: unknown }).routine === 'ExecFindPartition';
     this.isPassing =
       sqlState === null || this.isMissingPartition || PASSING.some((start) => sqlState.startsWith(start));
@@ -53,12 +53,12 @@ export class DatabaseFailure extends Error {
   }
 }
 
-/** Out of range, not a time, not in the form of its type, not in the encoding. */
+/** Out of range, not a time, not in the form of its type, or not in the encoding of the database. */
 const OF_VALUE = ['22003', '22007', '22008', '22009', '22P02', '22P05', '22021'];
 
 /**
- * Connection lost (08), cut by an operator or a crash (57P), or by a time limit on an idle or long transaction. Or it leads to
- * a database that is read-only (25006): the address may lead to a new primary by now.
+ * The connection was lost (08), or an operator, a crash (57P) or a time limit on the transaction ended it (25P03,
+ * 25P04). A read-only database (25006) counts too: the address may lead to a new primary by now.
  */
 const LOSS = ['08', '57P', '25P03', '25P04', '25006'];
 
@@ -74,9 +74,10 @@ const WHY: readonly (readonly [sqlState: string, why: string])[] = [
 ];
 
 /**
- * Connection lost (08), cut or refused by an operator or a time limit (57), no room, memory or connections (53), files that
- * cannot be read or written (58), idle in transaction for too long (25P03, 25P04), serialisation failure (40), lock not to be
- * had in time (55P03), a standby or read-only (25006), a password that is being changed (28), a database being put back (3D000).
+ * Connection lost (08); ended or refused by an operator or a time limit (57); no disk space, memory or connections
+ * (53); files that PostgreSQL cannot read or write (58); a transaction that was idle or open for too long (25P03,
+ * 25P04); serialisation failure (40); lock timeout (55P03); a standby or a read-only database (25006); a password that
+ * an operator is changing (28); a database that an operator is restoring (3D000).
  */
 const PASSING = ['08', '57', '53', '58', '25P03', '25P04', '25006', '28', '3D000', '40', '55P03'];
 
@@ -85,14 +86,14 @@ const UNCHANGED = 'nothing was changed';
 export const unavailable = (detail = `${OUT_OF_REACH}; ${UNCHANGED}`): DomainError =>
   new DomainError('unavailable', detail, { retryAfterSeconds: 1 });
 
-/** After all tries, none of which has changed anything. */
+/** The error after all attempts, when none of them has changed anything. */
 export const unchanged = ({ why }: DatabaseFailure): DomainError => unavailable(`${why}; ${UNCHANGED}`);
 
 export class Database {
   readonly #pool: Pool;
   readonly #trust: Trust;
 
-  /** @param gone for whom it is asked, if for one caller: nothing more is sent once that one has hung up */
+  /** @param gone fires when the only caller of these statements has disconnected; no further statement is sent then */
   constructor(
     source: DataSource,
     private readonly gone?: AbortSignal,
@@ -101,7 +102,11 @@ export class Database {
     this.#trust = Trust.in(this.#pool);
   }
 
-  /** Several statements that see the database as of one instant, and change nothing. They may run twice. */
+  /**
+   * Runs several read-only statements that see the database as of one instant.
+   * @param look runs a second time from the start if the connection is lost
+   * @throws DomainError `unavailable`; the caller's error if the caller has disconnected
+   */
   snapshot<T>(look: (ask: <Row>(statement: Statement, values: Value[]) => Promise<Row[]>) => Promise<T>): Promise<T> {
     return this.#twice(async (client) => {
       await this.#ask(client, BEGIN_SNAPSHOT);
@@ -114,9 +119,9 @@ export class Database {
   }
 
   /**
-   * Lends a connection. A transaction that is still open afterwards is rolled back, also after a statement that failed;
-   * only a connection that was lost is closed.
-   * @throws DatabaseFailure, and what the work throws
+   * Lends a connection. It rolls back a transaction that the work leaves open, also after a failed statement. It closes
+   * the connection only if that was lost.
+   * @throws DatabaseFailure if no connection can be had, and what the work throws
    */
   async use<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
     const client = await this.#connect();
@@ -142,12 +147,12 @@ export class Database {
     }
   }
 
-  /** Connections that are idle now are not used again: they lead to the wrong place. */
+  /** Closes the connections that are idle now before their next use, because they lead to the wrong server. */
   distrust(): void {
     this.#trust.suspectAll();
   }
 
-  /** Something was written: there is room again. */
+  /** Notes that a write has succeeded, so the disk has space again. */
   noteRoom(): void {
     fullAt.delete(this.#pool);
   }
@@ -156,7 +161,11 @@ export class Database {
     return (await this.run(statement, values)).rows as Row[];
   }
 
-  /** One statement outside of a transaction, which may as well run twice. */
+  /**
+   * Runs one statement outside a transaction, and a second time if the connection is lost: running it twice must do no
+   * harm.
+   * @throws DomainError `unavailable`, or `invalid_request` for a value that PostgreSQL cannot store
+   */
   run(statement: Statement, values: Value[]): Promise<QueryResult> {
     const writes = /\b(INSERT|UPDATE|DELETE)\b/.test(statement.text);
     return this.#twice((client) => this.#ask(client, { ...statement, values }), writes);
@@ -165,11 +174,11 @@ export class Database {
   async #ask(client: PoolClient, query: Query): Promise<QueryResult> {
     if (this.gone?.aborted) throw callerGone();
     const results = send(client, query);
-    const [answer] = this.gone ? await until(this.gone, client, results) : await results;
-    return answer as QueryResult;
+    const [result] = this.gone ? await until(this.gone, client, results) : await results;
+    return result as QueryResult;
   }
 
-  /** What is asked is asked a second time when the connection turns out to be lost. */
+  /** Makes a second attempt if the first one fails in a way that may pass, such as a lost connection. */
   async #twice<T>(asking: (client: PoolClient) => Promise<T>, writes: boolean): Promise<T> {
     let isUnchanged = true;
     for (let triesLeft = 1; ; triesLeft--) {
@@ -185,7 +194,7 @@ export class Database {
         if (error.isOfValue)
           throw new DomainError('invalid_request', 'a value that is given is beyond what can be stored');
         if (!error.isPassing) throw error;
-        // A statement that writes may have done so though its answer was lost.
+        // A statement may have written although its result was lost.
         isUnchanged &&= error.isRefusal || !isSent || !writes;
         if (triesLeft === 0) throw isUnchanged ? unchanged(error) : unavailable(error.why);
       }
@@ -193,20 +202,22 @@ export class Database {
   }
 }
 
-/** For so long after a write for which the disk had no room, none is expected to succeed: trying it for that alone would take room. */
+/**
+ * How long no write is expected to succeed after the disk was full. A write only to test that would take disk space.
+ */
 const FULL_FOR_MS = 10_000;
 const fullAt = new WeakMap<Pool, number>();
 
-/** Whether the database has refused to write of late, and has not written since, because its disk is full. */
+/** Whether a write failed in the last 10 s because the disk is full, and none has succeeded since. */
 export const isFull = (source: DataSource): boolean =>
   performance.now() - (fullAt.get(poolOf(source)) ?? -Infinity) < FULL_FOR_MS;
 
-/** What is known of an error of the database's or of the way to it, for everybody. */
+/** The reason for an error of the database or of the connection, in words that may be shown to any caller. */
 export const whyOf = (error: unknown): string => new DatabaseFailure(error).why;
 
 /**
- * Which connections are still believed in. When one was lost, those that were last used before that are suspected
- * of the same and closed unused: otherwise each would have to fall silent in turn, seconds apart.
+ * Tracks which connections still seem to work. After a loss, every connection that was last used before it is closed
+ * unused. Otherwise a dead server would cost one timeout of seconds for each connection, one after the other.
  */
 class Trust {
   static readonly #ofPools = new WeakMap<Pool, Trust>();
@@ -234,11 +245,11 @@ class Trust {
   }
 }
 
-/** Whether it was the connection that failed, whatever error was made of that. */
+/** Whether the connection failed, also if a caller has wrapped that error. */
 const isLoss = (error: unknown): boolean =>
   error instanceof DatabaseFailure ? error.isLoss : error instanceof Error && isLoss(error.cause);
 
-/** Whether no transaction is open on it, after one that was is rolled back. */
+/** Rolls back an open transaction. False if that fails: the connection must be closed then. */
 async function isCleared(client: PoolClient): Promise<boolean> {
   if (!isInTransaction(client)) return true;
   return send(client, ROLLBACK).then(
@@ -247,10 +258,10 @@ async function isCleared(client: PoolClient): Promise<boolean> {
   );
 }
 
-/** Most statements end sooner by themselves than by a request of their own. */
+/** Most statements end by themselves sooner than a request to cancel them would take effect. */
 const CANCEL_AFTER_MS = 100;
 
-/** The results to what runs on a connection, which is given up soon after its caller has gone. */
+/** The results of the running statements, which are cancelled soon after the caller has disconnected. */
 async function until(gone: AbortSignal, client: PoolClient, results: Promise<QueryResult[]>): Promise<QueryResult[]> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let cancelling: Promise<void> | undefined;
@@ -267,10 +278,15 @@ async function until(gone: AbortSignal, client: PoolClient, results: Promise<Que
   }
 }
 
-/** TypeORM's own pool, without its query builder in between: it would ask for each answer apart. */
+/**
+ * TypeORM's own pool of connections. TypeORM's query runner would send each statement alone and wait for its result.
+ */
 const poolOf = (source: DataSource): Pool => (source.driver as unknown as { master: Pool }).master;
 
-/** Several statements of one transaction, sent in one go; the results in the same order. @throws DatabaseFailure */
+/**
+ * Sends several statements in one packet and returns their results in the same order.
+ * @throws DatabaseFailure
+ */
 export const send = (client: PoolClient, ...queries: Query[]): Promise<QueryResult[]> =>
   orFailure(pipeline(client, queries));
 

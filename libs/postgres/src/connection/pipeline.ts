@@ -1,5 +1,5 @@
-// Several prepared statements in one go: one packet there, one packet back. The driver's own queries would each ask
-// for their answer at once, which costs the server a packet and this process a wake-up for every statement.
+// Sends several prepared statements in one packet and reads their results from one packet. The driver's own queries end
+// with a Sync each, which costs the server a packet and this process a wake-up for every statement.
 // https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-PIPELINING
 
 import pg, { type ClientBase, type Connection, type PoolClient, type Submittable } from 'pg';
@@ -11,7 +11,7 @@ export interface Statement {
 
 export const named = (name: string, text: string): Statement => ({ name, text });
 
-/** Bytes are a value in PostgreSQL's binary form (array-parameter.ts). */
+/** A Buffer holds a value in PostgreSQL's binary form (array-parameter.ts). */
 export type Value = string | number | boolean | Buffer | null;
 
 export interface Query extends Statement {
@@ -21,51 +21,52 @@ export interface Query extends Statement {
 export interface QueryResult {
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- each statement knows its own rows
   readonly rows: any[];
-  /** That were read or written. */
+  /** How many rows the statement has read or written. */
   readonly rowCount: number;
 }
 
 /**
- * The results in the order of the statements, which see each other's effects. The first that fails ends it: the rest
- * is not even tried. A statement that the server refused leaves a connection that can be used on: the refusal is told
- * when the server is ready again, and it is known what is prepared. Whether a transaction is open, `isInTransaction` says.
+ * The results, in the order of the statements, which see each other's effects. PostgreSQL skips the statements after
+ * the first one that fails. The connection stays usable after a failed statement: the promise rejects only when the
+ * server is ready again. `isInTransaction` then tells whether a transaction is open.
+ * @throws pg.DatabaseError for a statement that PostgreSQL refuses; the driver's error when the connection is lost
  */
 export const pipeline = (client: PoolClient, queries: readonly Query[]): Promise<QueryResult[]> =>
   new Promise((resolve, reject) => {
     client.query(new Pipeline(queries, (error, results) => (error ? reject(error) : resolve(results))));
   });
 
-/** By the server's last word. */
+/** Whether a transaction is open, according to the server's last ReadyForQuery. */
 export const isInTransaction = (client: PoolClient): boolean =>
   (client as unknown as { getTransactionStatus(): string | null }).getTransactionStatus() !== 'I';
 
-/** How a connection is used whose session is somebody else's after each transaction (session.ts, `Pooler`). */
+/** How to use a connection whose session a pooler gives to another client after each transaction (`Pooler`). */
 interface Sharing {
-  /** Whether statements that were prepared once are known in whatever session comes next. */
+  /** Whether the pooler makes prepared statements known in whichever session comes next. */
   readonly prepares: boolean;
-  /** Goes with each pipeline: what it sets holds for the transaction that begins there. */
+  /** Runs in each pipeline. Its settings hold for the transaction that begins there. */
   readonly settings: Statement;
 }
 
 const shared = new WeakMap<Connection, Sharing>();
 
-/** From now on nothing is expected of a connection's session beyond the transaction in hand. */
+/** Makes later pipelines on this connection rely on nothing in the session beyond the current transaction. */
 export const share = (client: ClientBase, sharing: Sharing): void =>
   void shared.set((client as unknown as { connection: Connection }).connection, sharing);
 
-/** Of a statement's rows. */
+/** The columns of a statement's rows. */
 interface Shape {
   readonly columns: readonly { readonly name: string; readonly parse: (text: string) => unknown }[];
-  /** A row with nothing in it, to be copied: to add one column after the other takes twice as long. */
+  /** A row of nulls to copy: to add one column after the other takes twice as long. */
   readonly empty: Readonly<Record<string, unknown>>;
 }
 
 const NO_ROWS: Shape = { columns: [], empty: {} };
 
-/** What a connection has prepared. */
+/** The statements that a connection has prepared. */
 interface Prepared {
   readonly shapes: Map<string, Shape>;
-  /** Names of statements that failed: they may be known to the server or not, or not be good any more. */
+  /** Names of statements that failed: the server may not know them, or may have an outdated plan for them. */
   readonly doubtful: Set<string>;
 }
 
@@ -75,18 +76,18 @@ const nothingPrepared = (): Prepared => ({ shapes: new Map(), doubtful: new Set(
 const wired = (value: Value): string | Buffer | null =>
   value === null || value instanceof Buffer ? value : String(value);
 
-/** What the driver calls with each message of the server's. */
+/** Writes the statements, and handles the server's messages as the driver passes them on. */
 class Pipeline implements Submittable {
   #queries: readonly Query[];
   readonly #results: { rows: unknown[]; rowCount: number }[] = [];
   #prepared = nothingPrepared();
-  /** Those that are prepared for the first time here, as their results are awaited. */
+  /** The statements that this pipeline prepares for the first time, and their places among the queries. */
   readonly #new: { readonly place: number; readonly name: string }[] = [];
   #rows: unknown[] = [];
-  /** The place of the statement that was put between those that were asked. */
+  /** The place of the added statement with the settings, or -1. */
   #settingsAt = -1;
 
-  /** The driver wraps it, so as to limit how long it waits. */
+  /** The driver replaces this with a wrapper that limits how long it waits. */
   callback: (error: Error | null, results: QueryResult[]) => void;
 
   constructor(queries: readonly Query[], callback: Pipeline['callback']) {
@@ -99,9 +100,9 @@ class Pipeline implements Submittable {
     const sharing = shared.get(given);
     const { prepares = true } = sharing ?? {};
     if (sharing) {
-      // Not before a BEGIN, which may set the isolation level: that must come before any query. And not with a ROLLBACK:
-      // a transaction that failed takes no query.
-      const { text } = this.#asked;
+      // The settings follow a BEGIN, because it may set the isolation level, which must precede any query. They do not
+      // go with a ROLLBACK, because a failed transaction accepts no query.
+      const { text } = this.#current;
       this.#settingsAt = text === 'ROLLBACK' ? -1 : text.startsWith('BEGIN') ? 1 : 0;
       if (this.#settingsAt >= 0) this.#queries = this.#queries.toSpliced(this.#settingsAt, 0, sharing.settings);
     }
@@ -114,7 +115,7 @@ class Pipeline implements Submittable {
     for (const [place, { name, text, values = [] }] of this.#queries.entries()) {
       const isNew = !prepares || !shapes.has(name);
       const statement = prepares ? name : '';
-      // To close what there is not is no error.
+      // It is no error to close a statement that does not exist.
       if (doubtful.delete(name)) connection.close({ type: 'S', name });
       if (isNew) connection.parse({ name: statement, text });
       connection.bind({ statement, values: values.map(wired) });
@@ -131,14 +132,14 @@ class Pipeline implements Submittable {
     const columns = fields.map(({ name, dataTypeID }) => {
       return { name, parse: pg.types.getTypeParser(dataTypeID, 'text') as (text: string) => unknown };
     });
-    this.#prepared.shapes.set(this.#asked.name, {
+    this.#prepared.shapes.set(this.#current.name, {
       columns,
       empty: Object.fromEntries(columns.map(({ name }) => [name, null])),
     });
   }
 
   handleDataRow({ fields }: { fields: (string | null)[] }): void {
-    const { columns, empty } = this.#prepared.shapes.get(this.#asked.name) as Shape;
+    const { columns, empty } = this.#prepared.shapes.get(this.#current.name) as Shape;
     const row = { ...empty };
     columns.forEach(({ name, parse }, place) => {
       const text = fields[place] as string | null;
@@ -160,25 +161,25 @@ class Pipeline implements Submittable {
     this.callback(null, this.#results);
   }
 
-  /** By the server, which then skips the rest; or by the driver, which has lost the connection. */
+  /** Either the server has refused a statement and skips the rest, or the driver has lost the connection. */
   handleError(error: Error, given: Connection): void {
     if (!(error instanceof pg.DatabaseError)) return this.callback(error, []);
     this.#forget();
-    const tell = (): void => {
-      given.off('readyForQuery', tell).off('end', tell);
+    const reject = (): void => {
+      given.off('readyForQuery', reject).off('end', reject);
       this.callback(error, []);
     };
-    given.on('readyForQuery', tell).on('end', tell);
+    given.on('readyForQuery', reject).on('end', reject);
   }
 
   /**
-   * The statements before the one that failed are prepared, those after it are not. The one that failed is prepared anew next
-   * time: perhaps it never was, or what it was prepared for has changed since.
+   * The server has prepared the statements before the failed one, and none after it. The next pipeline prepares the
+   * failed one again: either the server never prepared it, or its tables have changed since.
    */
   #forget(): void {
     const { shapes, doubtful } = this.#prepared;
     const failedAt = this.#results.length;
-    // After the last answer there is none: it is the session that ends.
+    // An error after the last result concerns the session, which ends, and no statement.
     const failed = this.#queries[failedAt]?.name;
     if (failed === undefined) return;
     for (const { place, name } of this.#new) if (place > failedAt) shapes.delete(name);
@@ -186,13 +187,13 @@ class Pipeline implements Submittable {
     doubtful.add(failed);
   }
 
-  /** The one whose answer is arriving. */
-  get #asked(): Query {
+  /** The query whose result is arriving. */
+  get #current(): Query {
     return this.#queries[this.#results.length] as Query;
   }
 }
 
-/** The driver's connection; its published types are of an older version. */
+/** The driver's connection, whose published types belong to an older version. */
 interface Wire {
   readonly stream: { cork(): void; uncork(): void };
   parse(statement: Statement): void;

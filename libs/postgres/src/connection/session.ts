@@ -1,29 +1,29 @@
-// How this process connects: the limits of its sessions, and what stands between it and the database.
+// How this process connects: the settings of its sessions, and the pooler between it and the database.
 
 import type { ClientBase } from 'pg';
 import type { DataSourceOptions as AnyDataSourceOptions } from 'typeorm';
 import { share } from './pipeline.js';
 
-/** How long a connection may take to be made or to come free, in milliseconds. */
+/** How long a caller waits for a new or a free connection. */
 const CONNECT_TIMEOUT_MS = 2000;
-/** When the driver gives up on an answer and drops the connection: the network may have gone silent. */
+/** When the driver stops waiting for a result and drops the connection: the network may have gone silent. */
 const ANSWER_TIMEOUT_MS = 3500;
 
 /**
- * Limits of the server's own, so that a process that was stopped in the middle of a transaction holds a pool
- * for 2 s at most, and nobody waits for a lock for much longer than that. Each is longer than the one before it, so that
- * it is known what went wrong; and what is tried again after the longest is done within 5 s.
+ * The server enforces these limits. If the process is suspended in a transaction, PostgreSQL takes its locks back after
+ * 2 s, and no other transaction waits for a lock much longer than that. Each limit exceeds the one before it, so the
+ * first to fire names the cause. A second attempt after the longest of them ends within 5 s.
  */
 const SESSION = {
   idle_in_transaction_session_timeout: '2000',
   lock_timeout: '2500',
   statement_timeout: '3000',
-  // Each hot statement is a range of one index. A plan made while a table was small would scan it all.
+  // Each hot statement reads a range of one index. A plan that was made for a small table would scan all of it.
   enable_seqscan: 'off',
   enable_bitmapscan: 'off',
   plan_cache_mode: 'force_generic_plan',
   jit: 'off',
-  // What is written and read back must not depend on what somebody has set for the role, the database or the server.
+  // The forms of values and the isolation must not depend on settings of the role, the database or the server.
   default_transaction_isolation: 'read committed',
   extra_float_digits: '1',
   DateStyle: 'ISO',
@@ -32,16 +32,16 @@ const SESSION = {
   bytea_output: 'hex',
   standard_conforming_strings: 'on',
   client_encoding: 'UTF8',
-  // Starting workers takes twenty times as long as what they would read.
+  // To start workers takes twenty times as long as the reads themselves.
   max_parallel_workers_per_gather: '0',
 };
 
-/** For a whole session, when it begins. */
+/** The settings as options of a new connection, for its whole session. */
 const FOR_SESSION = Object.entries(SESSION)
   .map(([name, value]) => `-c ${name}=${value.replaceAll(' ', '\\ ')}`)
   .join(' ');
 
-/** What a URL says for the session, apart from the URL: the driver would take it instead of ours, not beside it. */
+/** Splits off a URL's options for the session: the driver would use them instead of ours, and not merge the two. */
 export function sessionOf(given: string): { url: string; options: string } {
   if (!given.includes('?')) return { url: given, options: '' };
   const url = new URL(given);
@@ -50,7 +50,7 @@ export function sessionOf(given: string): { url: string; options: string } {
   return { url: url.href, options };
 }
 
-/** For one transaction, in a session that is somebody else's afterwards. */
+/** The settings for one transaction, in a session that a pooler gives to another client afterwards. */
 const FOR_TRANSACTION = {
   name: 'settings',
   text: `SELECT ${Object.entries(SESSION)
@@ -59,16 +59,19 @@ const FOR_TRANSACTION = {
 };
 
 /**
- * What stands between this process and the database.
- * - `none`: nothing, or what gives each connection a session of its own.
- * - `transaction`: a pooler that gives each transaction whatever session is free, such as PgBouncer with
- *   pool_mode = transaction. Nothing is prepared, and the limits are set in each transaction.
- * - `transaction-prepared`: one that also knows prepared statements (PgBouncer from 1.21, max_prepared_statements > 0).
+ * The pooler between this process and the database.
+ * - `none`: no pooler, or one that gives each connection a session of its own.
+ * - `transaction`: a pooler that gives each transaction any free session, such as PgBouncer with
+ *   pool_mode = transaction. The process prepares no statements and sets the limits in each transaction.
+ * - `transaction-prepared`: a pooler that also supports prepared statements (PgBouncer from 1.21 with
+ *   max_prepared_statements > 0).
  */
 export type Pooler = 'none' | 'transaction' | 'transaction-prepared';
 
 export interface DataSourceOptions {
-  /** Connections of this process. One transaction runs per pool at a time; reads take the rest. */
+  /**
+   * The most connections of this process. The commands of a pool use one at a time; reads use the rest. Default: 10.
+   */
   readonly poolSize?: number;
   /** Default: `none`. */
   readonly pooler?: Pooler;
@@ -89,12 +92,12 @@ export function connectionOptions(
     poolSize,
     connectTimeoutMS: CONNECT_TIMEOUT_MS,
     applicationName: 'token-pool',
-    // A connection that breaks while idle is replaced when the next one is needed.
+    // The pool replaces a connection that breaks while idle when it needs the next one.
     poolErrorHandler: () => {},
     extra: {
       query_timeout: ANSWER_TIMEOUT_MS,
       keepAlive: true,
-      // Of two that name the same, the later one holds.
+      // PostgreSQL takes the later of two options with the same name.
       options: isShared ? options || undefined : `${options} ${FOR_SESSION}`.trim(),
       onConnect: (client: ClientBase) => {
         outliveLoss(client);
@@ -104,5 +107,8 @@ export function connectionOptions(
   };
 }
 
-/** A connection says by an event that it broke. The next statement on it fails anyway; without a listener, the process would. */
+/**
+ * A broken connection emits `error`, which would end the process if it had no listener. Its next statement fails
+ * anyway.
+ */
 const outliveLoss = (client: ClientBase): void => void client.on('error', () => undefined);

@@ -1,22 +1,23 @@
-// The SQL of keys. None takes a pool's lock, and none is on the path of a command: a process remembers what it was told
-// for some seconds.
+// The SQL of keys. No statement takes a pool's lock. Commands seldom wait for one, because a process remembers each
+// key's rights for some seconds.
 
 import { named } from '../connection/pipeline.js';
 import { iso } from '../schema/fragments.js';
 
 const KEY_VIEW = `
   id, name, scopes, pools, ${iso('created_at')} AS created_at, created_by, ${iso('expires_at')} AS expires_at,
-  ${iso('revoked_at')} AS revoked_at, revoked_by, ${iso('rotated_at')} AS rotated_at, rotated_by, ${iso('last_used_at')} AS last_used_at,
+  ${iso('revoked_at')} AS revoked_at, revoked_by, ${iso('rotated_at')} AS rotated_at, rotated_by,
+  ${iso('last_used_at')} AS last_used_at,
   CASE WHEN old_secret_until > clock_timestamp() THEN ${iso('old_secret_until')} END AS old_secret_until`;
 
 const IS_GOOD = `revoked_at IS NULL AND (expires_at IS NULL OR expires_at > clock_timestamp())`;
 
-/** In milliseconds, not below 0. */
+/** The time left, in milliseconds; not below 0. */
 const left = (until: string): string => `greatest(date_part('epoch', ${until} - clock_timestamp()) * 1000, 0)`;
 
 /**
- * $1 id, $2 name, $3 scopes, $4 pools or null, $5 hash, $6 issuer or null, $7 end or null. No row when the end is past. Ids
- * are random: one that is there already is the same key, sent again because the answer was lost.
+ * $1 id, $2 name, $3 scopes, $4 pools or null, $5 hash, $6 issuer or null, $7 end or null. No row if the end is past.
+ * Ids are random, so an id that exists already is the same key, which the process has sent again after a lost result.
  */
 export const ADD_KEY = named(
   'add_key',
@@ -35,15 +36,15 @@ export const FIND_KEY = named(
    FROM api_keys WHERE id = $1`,
 );
 
-/** What a list of keys is of. */
+/** Whether a key may do no more than the given scopes, pools and end allow. */
 const isWithin = (scopes: string, pools: string, end: string): string => `
    scopes <@ ${scopes}::text[] AND (${pools}::text[] IS NULL OR pools <@ ${pools}::text[])
      AND (${end}::timestamptz IS NULL OR expires_at <= ${end}::timestamptz)`;
 
-/** $1 id; no more than these: $2 scopes, $3 pools or null, $4 end or null. A row where there is such a key. */
+/** $1 id; $2 scopes, $3 pools or null, $4 end or null, which bound the key's rights. One row if the key exists. */
 export const KEY_GIVEN = named('key_given', `SELECT id FROM api_keys WHERE id = $1 AND ${isWithin('$2', '$3', '$4')}`);
 
-/** $1 page size, $2 after this id; no more than these: $3 scopes, $4 pools or null, $5 end or null. */
+/** $1 page size, $2 after this id; $3 scopes, $4 pools or null, $5 end or null, which bound the rights of each key. */
 export const LIST_KEYS = named(
   'list_keys',
   `SELECT ${KEY_VIEW} FROM api_keys
@@ -52,8 +53,8 @@ export const LIST_KEYS = named(
 );
 
 /**
- * $1 id, $2 hash, $3 seconds, $4 the key that asks, or null. The row's own lock puts rotations at once in an order. One that is sent again because the
- * answer was lost leaves the old secret as it is.
+ * $1 id, $2 hash, $3 seconds that the old secret stays good, $4 the key that asks, or null. The row's lock orders
+ * concurrent rotations. A rotation that the process sends again after a lost result leaves the old secret as it is.
  */
 export const ROTATE_KEY = named(
   'rotate_key',
@@ -65,7 +66,7 @@ export const ROTATE_KEY = named(
    RETURNING ${KEY_VIEW}`,
 );
 
-/** $1 id, $2 the key that asks, or null. The first revocation stays. */
+/** $1 id, $2 the key that asks, or null. A second revocation changes neither the time nor the author of the first. */
 export const REVOKE_KEY = named(
   'revoke_key',
   `UPDATE api_keys SET revoked_by = CASE WHEN revoked_at IS NULL THEN $2 ELSE revoked_by END,
@@ -73,7 +74,10 @@ export const REVOKE_KEY = named(
    WHERE id = $1 RETURNING ${KEY_VIEW}`,
 );
 
-/** $1 ids. In their order, so that two processes do not wait for each other; not again what another has just noted. */
+/**
+ * $1 ids. It locks rows in the order of ids and skips locked ones, so two processes never deadlock. It leaves out keys
+ * whose use another process has just noted.
+ */
 export const NOTE_USE = named(
   'note_use',
   `WITH used AS MATERIALIZED (

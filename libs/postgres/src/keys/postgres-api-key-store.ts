@@ -1,4 +1,4 @@
-// The store of keys in PostgreSQL: one statement each.
+// Keeps keys in PostgreSQL. Each method runs one statement, except that list first checks its cursor.
 
 import type { DataSource } from 'typeorm';
 import {
@@ -50,7 +50,7 @@ export class PostgresApiKeyStore extends ApiKeyStore {
     const { scopes = SCOPES, pools = null, expires_at = null } = within ?? {};
     const after = readCursor('keys', cursor);
     const bounds = [texts(scopes), pools && texts([...pools]), expires_at];
-    // A key is never deleted: an id that is not there is of another database.
+    // Keys are never deleted, so an id that does not exist comes from another database, or from before a restore.
     if (after !== undefined && (await this.#database.read(KEY_GIVEN, [after, ...bounds])).length === 0)
       throw positionUnknown('the cursor', 'without it', {});
     const rows = await this.#database.read<ApiKeyView>(LIST_KEYS, [limit + 1, after ?? '', ...bounds]);

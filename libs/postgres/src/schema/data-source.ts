@@ -1,4 +1,4 @@
-// The one description of the database for the app, the tests and ormconfig.ts.
+// Describes the database to TypeORM, for the app, the tests and ormconfig.ts.
 
 import { DataSource } from 'typeorm';
 import { ApiKeyEntity } from './entities/api-key.entity.js';
@@ -28,7 +28,7 @@ import { PoolClocks1700000000026 } from './migrations/1700000000026-pool-clocks.
 import { PoolsTokensEvents1700000000000 } from './migrations/1700000000000-pools-tokens-events.js';
 import { Restores1700000000020 } from './migrations/1700000000020-restores.js';
 
-/** Not connected yet: the caller initialises and destroys it. */
+/** A data source that is not connected yet: the caller initialises and destroys it. */
 export function createDataSource(url: string, options?: DataSourceOptions): DataSource {
   return new DataSource({
     ...connectionOptions(url, options),

@@ -1,9 +1,11 @@
-// What the service's role may do where another role owns the schema: everything it needs, and of the audit only to
-// read and to add to it.
+// Grants the service's role its rights where another role owns the schema. The service may change everything but the
+// audit, which it may only read and add to.
 
 import { escapeIdentifier, type Client } from 'pg';
 
-/** Of the audit's tables, what the service needs; of its partitions nothing: they are read and written through the table. */
+/**
+ * Rights on the audit's tables. The service needs none on partitions, which it reads and writes through their table.
+ */
 const AUDIT: Readonly<Record<string, string>> = {
   token_events: 'SELECT, INSERT',
   event_partitions: 'SELECT',
@@ -15,13 +17,13 @@ const AUDIT: Readonly<Record<string, string>> = {
   event_snapshot_tokens: 'SELECT, INSERT',
 };
 
-/** Of every other table. */
+/** Rights on every other table. */
 const OTHERS = 'SELECT, INSERT, UPDATE, DELETE';
 
-/** The role that a URL names, or null where that is left to the driver. */
+/** The role that a URL names, or null if the URL leaves it to the driver. */
 export const roleOf = (url: string): string | null => decodeURIComponent(new URL(url).username) || null;
 
-/** @throws Error when there is no such role */
+/** @throws Error if the role does not exist */
 export async function expectRole(role: string, owner: Client): Promise<void> {
   const { rowCount } = await owner.query('SELECT FROM pg_roles WHERE rolname = $1', [role]);
   if (rowCount === 0)
@@ -29,7 +31,8 @@ export async function expectRole(role: string, owner: Client): Promise<void> {
 }
 
 /**
- * As the owner: grants the role what this version needs, and takes back what it does not.
+ * Grants a role the rights that this version needs, and revokes all others.
+ * @param owner a connection of the schema's owner
  * @throws the database's error
  */
 export async function grantTo(role: string, owner: Client): Promise<void> {
@@ -44,10 +47,10 @@ export async function grantTo(role: string, owner: Client): Promise<void> {
     WHERE n.nspname = current_schema() AND p.prosecdef`);
   const schema = escapeIdentifier(rows[0]!.schema);
   const statements = [
-    // Whoever can make things beside the tables could have them taken for ours by what runs as the owner.
+    // A role that may create objects in the schema could shadow ours in functions that run as the owner.
     `REVOKE CREATE ON SCHEMA ${schema} FROM ${to}, PUBLIC`,
     `GRANT USAGE ON SCHEMA ${schema} TO ${to}`,
-    // By default it would get rights on each partition that is made later.
+    // Default privileges could give the role rights on partitions that are created later.
     `ALTER DEFAULT PRIVILEGES REVOKE ALL ON TABLES FROM ${to}, PUBLIC`,
     `ALTER DEFAULT PRIVILEGES IN SCHEMA ${schema} REVOKE ALL ON TABLES FROM ${to}, PUBLIC`,
     ...rows.flatMap(({ name, kind }) => {
@@ -59,6 +62,6 @@ export async function grantTo(role: string, owner: Client): Promise<void> {
       return kind === 'partition' ? [revoke] : [revoke, `GRANT ${AUDIT[name] ?? OTHERS} ON ${table} TO ${to}`];
     }),
   ];
-  // In one transaction: nobody is without his rights for a moment.
+  // One transaction, so that a running service has its rights at every moment.
   await owner.query(`BEGIN; ${statements.join('; ')}; COMMIT`);
 }

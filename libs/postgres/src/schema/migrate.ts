@@ -1,4 +1,4 @@
-// Brings a database to the present schema. Any number of processes may start at once: one does it, the others wait.
+// Migrates a database to the present schema. Of several processes that start at once, one migrates and the others wait.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
@@ -8,29 +8,31 @@ import { createDataSource } from './data-source.js';
 import { Database, isFull } from '../connection/database.js';
 import { expectRole, grantTo, roleOf } from './grants.js';
 
-/** Any number, as long as it is always the same. */
+/** An arbitrary number, the same in every version. */
 const MIGRATION_LOCK = 718_281_828;
 
-/** A migration waits no longer for a table, in milliseconds: everybody who needs the table waits behind it. */
+/** How long a migration waits for a table's lock. All later statements on that table wait behind the migration. */
 const LOCK_TIMEOUT_MS = 1000;
-/** Until it tries again, in milliseconds: those who waited go first. */
+/** The pause before the next attempt, in which the statements that waited can run. */
 const PAUSE_MS = 500;
 const TRIES = 40;
-/** Until it is looked again whether another process has migrated, in milliseconds. */
+/** The pause between two attempts to get the lock that another migrating process holds. */
 const LOCK_PAUSE_MS = 100;
 
 export interface MigrateOptions {
-  /** Where the service connects: when that is as another role, it is granted what the service needs. */
+  /** The URL of the service. If it names another role, the migration grants that role what the service needs. */
   readonly serviceUrl?: string;
 }
 
 /**
- * As the role that owns the schema, or is to own it. The names of the migrations that ran, without those before one that
- * had to give way to somebody.
- * @throws the database's error when it cannot be reached; one that names the migration when that fails (which is then rolled back)
+ * Runs the missing migrations and returns their names. If a migration could not get a lock at first, the names begin
+ * with that one.
+ * @param url connects as the role that owns the schema, or will own it
+ * @throws the database's error if it cannot be reached; an error that names the migration if that fails, after its
+ *   rollback
  */
 export async function migrate(url: string, { serviceUrl = url }: MigrateOptions = {}): Promise<string[]> {
-  // The lock has a connection of its own, without the limits under which requests run.
+  // The lock has its own connection, without the time limits of the one that migrates.
   const lock = new Client({ connectionString: url, connectionTimeoutMillis: 5000 });
   lock.on('error', () => {});
   await lock.connect();
@@ -39,7 +41,7 @@ export async function migrate(url: string, { serviceUrl = url }: MigrateOptions 
     mustBeUtf8(rows[0]!.encoding);
     const role = roleOf(serviceUrl) === roleOf(url) ? null : roleOf(serviceUrl);
     if (role !== null) await expectRole(role, lock);
-    while (!(await isHad(lock))) await sleep(LOCK_PAUSE_MS);
+    while (!(await tryLock(lock))) await sleep(LOCK_PAUSE_MS);
     const failure = new LastFailure();
     const source = new DataSource({
       ...createDataSource(url, { poolSize: 1 }).options,
@@ -48,7 +50,7 @@ export async function migrate(url: string, { serviceUrl = url }: MigrateOptions 
     });
     await source.initialize();
     try {
-      const ran = await patiently(source, failure);
+      const ran = await runMigrations(source, failure);
       if (role !== null) await grantTo(role, lock);
       return ran;
     } finally {
@@ -59,52 +61,58 @@ export async function migrate(url: string, { serviceUrl = url }: MigrateOptions 
   }
 }
 
-/** Keeps what TypeORM would print of each failure: a migration that gives way and is tried again is none. */
+/** Keeps TypeORM's message about a failure, which it would print even if the next attempt succeeds. */
 class LastFailure extends AbstractLogger {
-  words: string | null = null;
+  message: string | null = null;
 
-  override logMigration(words: string): void {
-    this.words = words;
+  override logMigration(message: string): void {
+    this.message = message;
   }
 
   protected writeLog(): void {}
 }
 
-/** Asked for again and again: who waits in a statement holds a snapshot, and CREATE INDEX CONCURRENTLY waits for that. */
-async function isHad(lock: Client): Promise<boolean> {
-  const { rows } = await lock.query<{ is_had: boolean }>('SELECT pg_try_advisory_lock($1) AS is_had', [MIGRATION_LOCK]);
-  return rows[0]!.is_had;
+/**
+ * Tries to get the lock, without waiting: a waiting statement holds a snapshot, and CREATE INDEX CONCURRENTLY in the
+ * process that migrates would wait for that.
+ */
+async function tryLock(lock: Client): Promise<boolean> {
+  const { rows } = await lock.query<{ locked: boolean }>('SELECT pg_try_advisory_lock($1) AS locked', [MIGRATION_LOCK]);
+  return rows[0]!.locked;
 }
 
-/** One migration after the other; one that cannot have a table gives way and tries again. */
-async function patiently(source: DataSource, failure: LastFailure): Promise<string[]> {
+/** Runs each migration in a transaction of its own, and again if it could not get a table's lock in time. */
+async function runMigrations(source: DataSource, failure: LastFailure): Promise<string[]> {
   for (let tries = 1; ; tries++) {
-    failure.words = null;
+    failure.message = null;
     try {
       const ran = await source.runMigrations({ transaction: 'each' });
       return ran.map(({ name }) => name);
     } catch (error) {
       const isLocked = (error as { code?: unknown }).code === '55P03';
-      if (!isLocked || tries === TRIES) throw failure.words === null ? error : new Error(failure.words);
+      if (!isLocked || tries === TRIES) throw failure.message === null ? error : new Error(failure.message);
       await sleep(PAUSE_MS);
     }
   }
 }
 
-/** A text that the database's encoding does not have could not be stored. */
+/** In another encoding PostgreSQL would refuse texts with characters that the encoding lacks. */
 function mustBeUtf8(encoding: string): void {
   if (encoding === 'UTF8') return;
   throw new Error(`the database's encoding is ${encoding}: make one with ENCODING 'UTF8' TEMPLATE template0`);
 }
 
-/** Whether the schema is the one that this code needs, and may be used. @throws when the database cannot be reached */
+/**
+ * Whether all migrations of this version ran, and this role may read that.
+ * @throws if the database cannot be reached
+ */
 export async function isMigrated(source: DataSource): Promise<boolean> {
   return (await lookAt(source)) !== 'is not migrated';
 }
 
 /**
- * Why the database cannot be worked with, or null.
- * @throws when it cannot be reached, or never can be worked with
+ * Why the service cannot work with the database at the moment, or null if it can.
+ * @throws if the database cannot be reached, or has the wrong encoding
  */
 export async function lookAt(
   source: DataSource,

@@ -1,18 +1,19 @@
-// The statements that more than one room asks, and what the service is warned of.
+// Statements that several folders share, and those that find reasons to warn an operator.
 
 import { named } from '../connection/pipeline.js';
 import { BEGINS, CLOCK_BEHIND_SECONDS, bounded, iso, micros } from './fragments.js';
 import { poolsNow } from './pool-clock.js';
 
-/** Whether there is a pool; without a lock. Pools are never removed. */
+/** $1 pool. One row if the pool exists. It takes no lock, because pools are never removed. */
 export const IS_POOL = named('is_pool', `SELECT 1 AS there FROM pools WHERE name = $1`);
 
-/** For so many months after the present one there are partitions, as long as somebody sweeps. */
+/** How many months after the present one have partitions, as long as a process sweeps. */
 const MONTHS_AHEAD = 3;
 
 /**
- * $1 pool, $2 page size, after seq $3. All columns, as the chain of hashes takes them, with instants as numbers: of a million
- * rows, dates in words are half the work. The order is that of e.seq, not of the number that leaves: the index has it.
+ * $1 pool, $2 page size, $3 after this seq. It returns all columns, in the form that the hash chain takes. Instants are
+ * numbers, because formatting dates is half the work for a million rows. It orders by e.seq, the column, because an
+ * index has that order and not the order of the cast value.
  */
 export const STORED_EVENTS = named(
   'stored_events',
@@ -27,7 +28,7 @@ export const STORED_EVENTS = named(
 /** $1 pool. */
 export const FEED_BEGINS = named('feed_begins', `SELECT ${BEGINS} AS seq`);
 
-/** Until when the months have partitions, and whether fewer than two whole ones are left after the present one. */
+/** Until when partitions exist, and whether they cover fewer than two whole months after the present one. */
 export const ROOM = named(
   'room',
   `SELECT ${iso('max(ends_at)')} AS until, max(ends_at) < (date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC')
@@ -35,13 +36,16 @@ export const ROOM = named(
    FROM event_partitions`,
 );
 
-/** How far the clock is behind the time of the pool that is furthest ahead; 0 when it is behind none. */
+/** How many seconds the clock is behind the time of the pool that is furthest ahead; 0 if it is behind none. */
 export const CLOCK_BEHIND = named(
   'clock_behind',
   `SELECT coalesce(max(${CLOCK_BEHIND_SECONDS}), 0) AS seconds FROM (${poolsNow()}) p`,
 );
 
-/** $1 a pool whose time may be ahead of the clock, or null. Partitions for the months to come; who else makes them just now is waited for. */
+/**
+ * $1 a pool whose time may be ahead of the clock, or null. Creates the partitions for the months to come. If another
+ * process is creating them, the statement waits for it.
+ */
 export const ENSURE_PARTITIONS = named(
   'ensure_partitions',
   `SELECT make_event_partitions(interval '${MONTHS_AHEAD} months'

@@ -1,4 +1,4 @@
-// A key, without its secret.
+// An API key with the hash of its secret.
 
 import { Check, Column, Entity, PrimaryColumn } from 'typeorm';
 
@@ -16,14 +16,14 @@ export class ApiKeyEntity {
   @Column({ type: 'text', array: true })
   scopes: string[];
 
-  /** Null: all. */
+  /** Null: all pools. */
   @Column({ type: 'text', array: true, nullable: true })
   pools: string[] | null;
 
   @Column({ name: 'secret_hash', type: 'bytea' })
   secretHash: Buffer;
 
-  /** Of the secret before the last rotation. */
+  /** The hash of the secret before the last rotation. */
   @Column({ name: 'old_secret_hash', type: 'bytea', nullable: true })
   oldSecretHash: Buffer | null;
 
@@ -33,7 +33,7 @@ export class ApiKeyEntity {
   @Column({ name: 'created_at', type: 'timestamptz' })
   createdAt: Date;
 
-  /** The key that gave it; null: the command line. */
+  /** The key that issued this one; null: the command line. */
   @Column({ name: 'created_by', type: 'text', collation: 'C', nullable: true })
   createdBy: string | null;
 
@@ -43,15 +43,15 @@ export class ApiKeyEntity {
   @Column({ name: 'revoked_at', type: 'timestamptz', nullable: true })
   revokedAt: Date | null;
 
-  /** The key that revoked it; null: the command line, or an earlier release. */
+  /** The key that revoked this one; null: the command line, or an earlier release. */
   @Column({ name: 'revoked_by', type: 'text', collation: 'C', nullable: true })
   revokedBy: string | null;
 
-  /** When its secret was last changed. */
+  /** The time of the last rotation. */
   @Column({ name: 'rotated_at', type: 'timestamptz', nullable: true })
   rotatedAt: Date | null;
 
-  /** The key that changed it; null: the command line. */
+  /** The key that asked for the last rotation; null: the command line. */
   @Column({ name: 'rotated_by', type: 'text', collation: 'C', nullable: true })
   rotatedBy: string | null;
 

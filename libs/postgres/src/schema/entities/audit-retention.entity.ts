@@ -1,4 +1,4 @@
-// For how long events are kept: one row that only the owner of the schema may write; none: for ever.
+// The retention of events: one row that only the schema's owner may write. Without a row, events stay for ever.
 
 import { Check, Column, Entity, PrimaryColumn } from 'typeorm';
 

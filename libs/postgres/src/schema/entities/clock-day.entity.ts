@@ -1,14 +1,15 @@
-// A day on which the clock was seen by what drops events: a date that one wrong look shows is not believed.
+// A day that the clock showed when the service was about to drop events. Events are dropped only after several such
+// days, so a clock that is wrong once drops nothing.
 
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
 @Entity('clock_days')
 export class ClockDayEntity {
-  /** Of UTC. */
+  /** The date in UTC. */
   @PrimaryColumn({ type: 'date', primaryKeyConstraintName: 'PK_clock_days' })
   day: string;
 
-  /** A partition of events: one a day at most. */
+  /** Whether the service has dropped a partition on that day: it drops at most one a day. */
   @Column({ name: 'has_dropped', type: 'boolean', default: false })
   hasDropped: boolean;
 }

@@ -1,4 +1,4 @@
-// The tokens of a snapshot, some thousands a row: so they are written, read and dropped in moments.
+// The tokens of a snapshot, some thousands in a row, so that writing, reading and dropping them is fast.
 
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 

@@ -1,4 +1,4 @@
-// What a pool's events came to up to one of them, when they are not kept any more.
+// A pool's state after one of its events. It replaces that event and the ones before it when they are dropped.
 
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
@@ -10,7 +10,7 @@ export class EventSnapshotEntity {
   @PrimaryColumn({ type: 'bigint' })
   seq: string;
 
-  /** Of the event with that seq. */
+  /** The instant of the event with this seq. */
   @Column({ name: 'recorded_at', type: 'timestamptz' })
   recordedAt: Date;
 
@@ -26,11 +26,11 @@ export class EventSnapshotEntity {
   @Column({ name: 'lease_count', type: 'integer' })
   leaseCount: number;
 
-  /** Of the event with that seq, and with it of all before. */
+  /** The hash of the event with this seq, which covers all events before it. */
   @Column({ type: 'bytea' })
   hash: Buffer;
 
-  /** The events up to it were dropped. Only what drops them writes it. */
+  /** Whether the events up to this one were dropped. Only the function that drops them sets this. */
   @Column({ name: 'is_beginning', type: 'boolean', default: false })
   isBeginning: boolean;
 }

@@ -1,4 +1,4 @@
-// What a request with an idempotency key was answered: written with its effect, forgotten after a day.
+// The result of a request with an idempotency key. Its effect's transaction stores it; a day later it is deleted.
 
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
@@ -14,11 +14,11 @@ export class KeptAnswerEntity {
   @PrimaryColumn({ type: 'text', collation: 'C' })
   key: string;
 
-  /** A hash over the request: another one with the same key is refused. */
+  /** A hash of the request. The service refuses a different request with the same key. */
   @Column({ type: 'text' })
   fingerprint: string;
 
-  /** What the use case answered; null where it has nothing to say but that it is done. */
+  /** The use case's result; null if it has none. */
   @Column({ type: 'jsonb', nullable: true })
   value: unknown;
 

@@ -1,4 +1,4 @@
-// A pool's row: its policy, its counters, and the lock that everything about the pool takes first.
+// A pool's row: its policy and its counters. Every command locks this row before anything else.
 
 import { Check, Column, Entity, PrimaryColumn } from 'typeorm';
 
@@ -45,14 +45,14 @@ export class PoolEntity {
   @Column({ name: 'release_authority', type: 'text' })
   releaseAuthority: string;
 
-  /** Raised under the row's lock, so events have no gaps and no event commits out of order. */
+  /** Commands increment it under the row's lock, so seqs have no gaps and events commit in their order. */
   @Column({ name: 'last_seq', type: 'bigint', default: 0 })
   lastSeq: string;
 
   @Column({ name: 'last_fence', type: 'bigint', default: 0 })
   lastFence: string;
 
-  /** The instant of the latest change, or of NOTE_CLOCK: time in a pool never goes back, even if the server's clock does. */
+  /** The instant of the last change or NOTE_CLOCK. A pool's time never goes back, even if the server's clock does. */
   @Column({ name: 'last_at', type: 'timestamptz', default: () => 'clock_timestamp()' })
   lastAt: Date;
 
@@ -74,18 +74,20 @@ export class PoolEntity {
   @Column({ type: 'text', default: 'oldest' })
   evict: string;
 
-  /** Of the newest event in the chain, which is that of `hashed_seq`: a version without hashes may have added others. */
+  /**
+   * The hash of the event `hashed_seq`, the newest in the chain. A version without hashes may have added later ones.
+   */
   @Column({ name: 'last_hash', type: 'bytea', nullable: true })
   lastHash: Buffer | null;
 
   @Column({ name: 'hashed_seq', type: 'bigint', default: 0 })
   hashedSeq: string;
 
-  /** The events up to this one are from before there was a chain. */
+  /** The last event from before there was a hash chain. */
   @Column({ name: 'chained_after', type: 'bigint', default: 0 })
   chainedAfter: string;
 
-  /** How far the clock was behind the pool's time when it showed `clock_offset_at` (pool-clock.ts). */
+  /** How far the clock was behind the pool's time when the clock showed `clock_offset_at` (pool-clock.ts). */
   @Column({ name: 'clock_offset_us', type: 'bigint', default: 0 })
   clockOffsetUs: string;
 

@@ -1,4 +1,4 @@
-// A jump of a pool's numbers: after a restore, some above the newest that is left may have been given before.
+// A jump of a pool's numbers. Numbers above the newest event that a restore left may have been in use before it.
 
 import { Check, Column, Entity, PrimaryColumn } from 'typeorm';
 
@@ -8,19 +8,19 @@ export class RestoreEntity {
   @PrimaryColumn({ type: 'text', collation: 'C' })
   pool: string;
 
-  /** Of the newest event that was left; 0: none. */
+  /** The seq of the newest event that was left; 0 if there was none. */
   @Column({ name: 'after_seq', type: 'bigint' })
   afterSeq: string;
 
-  /** Of the first event after it. */
+  /** The seq of the first event after the restore. */
   @PrimaryColumn({ name: 'next_seq', type: 'bigint' })
   nextSeq: string;
 
-  /** Of the newest grant that was left; 0: none. */
+  /** The fence of the newest grant that was left; 0 if there was none. */
   @Column({ name: 'after_fence', type: 'bigint' })
   afterFence: string;
 
-  /** Of the first grant after it. */
+  /** The fence of the first grant after the restore. */
   @Column({ name: 'next_fence', type: 'bigint' })
   nextFence: string;
 

@@ -1,6 +1,6 @@
-// The audit. Append-only (a trigger refuses anything else) and tied to no other table, so that it outlives tokens.
-// The table is partitioned by recorded_at, and its keys are those of its partitions, each for itself, which TypeORM has
-// no words for: it is told of the first partition, and test/schema.spec.ts holds all others against that one.
+// The audit. A trigger keeps the table append-only, and no foreign key ties it to another table, so events outlive
+// tokens. The table is partitioned by recorded_at, and each partition has its own keys. TypeORM cannot describe that,
+// so this entity describes the first partition, and test/schema.spec.ts compares all others with it.
 
 import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
@@ -13,7 +13,7 @@ import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
    AND (fence IS NULL) = (expires_at IS NULL)`,
 )
 @Index('token_events_of_token', ['tokenId', 'seq'])
-// Of an expression: TypeORM leaves it alone.
+// This index is on an expression, so TypeORM must not compare it.
 @Index('token_events_beginning_overdue', { synchronize: false })
 @Index('token_events_one_end_per_lease', ['pool', 'tokenId', 'fence'], {
   unique: true,
@@ -44,7 +44,7 @@ export class TokenEventEntity {
   @Column({ name: 'recorded_at', type: 'timestamptz' })
   recordedAt: Date;
 
-  // The lease it is about, as it was after the event. The handle is kept to recognise a lease that is over.
+  // The lease as it was after the event. The handle serves to recognise a lease that has ended.
 
   @Column({ name: 'user_id', type: 'uuid', nullable: true })
   userId: string | null;
@@ -61,22 +61,22 @@ export class TokenEventEntity {
   @Column({ name: 'expires_at', type: 'timestamptz', nullable: true })
   expiresAt: Date | null;
 
-  /** Of the lease: the API key that took it; null where none is asked for. */
+  /** The API key that took the lease; null if the service ran without keys. */
   @Column({ name: 'key_id', type: 'text', nullable: true })
   keyId: string | null;
 
-  /** Who did it: an API key, `system`, or null for whoever came while no key was asked for. */
+  /** The API key that sent the command, or `system`; null if the service ran without keys. */
   @Column({ type: 'text', nullable: true })
   actor: string | null;
 
   @Column({ name: 'request_id', type: 'text', nullable: true })
   requestId: string | null;
 
-  /** What the caller gave to be kept with the lease. */
+  /** The caller's own data about the lease. */
   @Column({ type: 'jsonb', nullable: true })
   metadata: unknown;
 
-  // The pool's counters after the event: how full it was then is found without folding.
+  // The pool's counters after the event, so that a reader finds a past fill level without folding events.
 
   @Column({ name: 'tokens_after', type: 'integer', nullable: true })
   tokensAfter: number | null;

@@ -1,4 +1,4 @@
-// A token that exists, with its open lease if it has one. Deleted tokens live on in token_events.
+// A token that exists, with its open lease if it has one. Deleted tokens remain only in token_events.
 
 import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
@@ -22,7 +22,7 @@ export class TokenEntity {
   @PrimaryColumn({ type: 'uuid' })
   id: string;
 
-  /** As written down; whether a lease still runs is decided by `expires_at` and the clock. */
+  /** The stored status. `expires_at` and the clock decide whether a lease still runs. */
   @Column({ type: 'text' })
   status: string;
 
@@ -32,7 +32,7 @@ export class TokenEntity {
   @Column({ name: 'lease_id', type: 'uuid', nullable: true })
   leaseId: string | null;
 
-  /** The API key that took it; null where none is asked for. */
+  /** The API key that took the lease; null if the service ran without keys. */
   @Column({ name: 'key_id', type: 'text', nullable: true })
   keyId: string | null;
 
@@ -45,7 +45,7 @@ export class TokenEntity {
   @Column({ name: 'free_since', type: 'timestamptz', nullable: true })
   freeSince: Date | null;
 
-  /** Start of the latest lease, open or over. */
+  /** The start of the latest lease, open or ended. */
   @Column({ name: 'last_activated_at', type: 'timestamptz', nullable: true })
   lastActivatedAt: Date | null;
 }
