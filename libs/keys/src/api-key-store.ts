@@ -1,4 +1,4 @@
-// The port to wherever keys are kept. Its clock judges: what is over, and for how long something still holds.
+// The port for storing keys. The store's clock decides which keys have expired, and how long others stay valid.
 
 import type { ApiKeyPage, ApiKeyView } from './api-key.js';
 import type { Bounds, Rights } from './rights.js';
@@ -13,48 +13,53 @@ export interface NewKey extends Rights {
 export interface Rotation {
   readonly secretHash: Buffer;
   readonly oldGoodForSeconds: number;
-  /** The key that asks for it; null: the command line. */
+  /** The key that asks for the rotation; null: the command line. */
   readonly by: string | null;
 }
 
-/** What there is to tell whether a secret is good. */
+/** A key as stored, with what the service needs to check a secret. */
 export interface StoredKey {
   readonly view: ApiKeyView;
   readonly secretHash: Buffer;
-  /** For how long the key is good, in milliseconds; 0 when it is over or revoked, Infinity when it has no end. */
+  /** How long the key stays valid, in milliseconds; 0 if it has expired or is revoked, Infinity if it has no end. */
   readonly goodForMs: number;
-  /** The secret before the present one, as long as it counts. */
+  /** The secret before the last rotation, and how long it stays valid, in milliseconds; null if there was none. */
   readonly old: { readonly secretHash: Buffer; readonly goodForMs: number } | null;
 }
 
 export interface KeyQuery {
-  /** Only those that may do no more; null: all. */
+  /** Restricts the list to keys that may do no more than this; null: all keys. */
   readonly within: Bounds | null;
   readonly limit: number;
-  /** `next_cursor` of the page before. */
+  /** The `next_cursor` of the page before. */
   readonly cursor?: string;
 }
 
-/** Everything here throws DomainError `unavailable` when the database cannot be reached in time. */
+/** Every method throws DomainError `unavailable` if the database cannot be reached in time. */
 export abstract class ApiKeyStore {
-  /** Undefined when the key would be over already. */
+  /** Adds a key. Undefined if its end is not in the future. */
   abstract add(key: NewKey): Promise<ApiKeyView | undefined>;
 
-  /** Also one that is over. */
+  /** Finds a key, also one that has expired or is revoked. */
   abstract find(id: string): Promise<StoredKey | undefined>;
 
-  /** By id. @throws DomainError `invalid_request` for a bad cursor */
+  /**
+   * Lists keys by id.
+   * @throws DomainError `invalid_request` for a malformed cursor, `position_unknown` for one of another database
+   */
   abstract list(query: KeyQuery): Promise<ApiKeyPage>;
 
-  /** The present secret becomes the old one, good for so long yet. Undefined without such a key that is good. */
+  /**
+   * Replaces the secret; the present one stays valid for `oldGoodForSeconds`. Undefined if no valid key has this id.
+   */
   abstract rotate(id: string, change: Rotation): Promise<ApiKeyView | undefined>;
 
   /**
-   * From now on it is good for nothing; one that was revoked before keeps its time, and who revoked it. Undefined without
-   * such a key.
+   * Revokes a key with both its secrets. A key that is revoked already keeps the time and author of that. Undefined if
+   * no key has this id.
    */
   abstract revoke(id: string, by: string | null): Promise<ApiKeyView | undefined>;
 
-  /** They were used just now. */
+  /** Notes the present instant as the last use of these keys. */
   abstract noteUse(ids: readonly string[]): Promise<void>;
 }

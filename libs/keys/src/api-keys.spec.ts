@@ -24,7 +24,7 @@ const ISSUER: LiveKey = {
   expires_at: SOON,
 };
 
-test('a key that is made says once what it is, and is stored without its secret', async () => {
+test('create returns the text of the key once, and stores the key without its secret', async () => {
   const { key, ...view } = await keys.create(REQUEST, null);
   const parts = readKey(key);
   expect(view).toEqual({
@@ -70,15 +70,15 @@ test.each<[string, Partial<KeyRequest>, RegExp]>([
     /^name must/,
   ]),
   ...['\u3164', '\u2800\u00a0', '\ufe0f'].map((name): [string, Partial<KeyRequest>, RegExp] => [
-    `a name of which nothing is seen, U+${name.codePointAt(0)!.toString(16)}`,
+    `an invisible name, U+${name.codePointAt(0)!.toString(16)}`,
     { name },
     /^name must/,
   ]),
   ['no scope', { scopes: [] }, /^scopes must/],
   ['no pool', { pools: [] }, /^pools must/],
   ['a bad pool', { pools: ['A b'] }, /^the name of each pool must/],
-  ['an end that is past', { expires_at: '2026-11-21T11:59:59Z' }, /^expires_at must/],
-])('%s is refused, and nothing is made', async (_what, change, words) => {
+  ['an end in the past', { expires_at: '2026-11-21T11:59:59Z' }, /^expires_at must/],
+])('create refuses %s, and stores nothing', async (_what, change, words) => {
   await expect(keys.create({ ...REQUEST, ...change }, null)).rejects.toMatchObject({
     code: 'invalid_request',
     message: expect.stringMatching(words) as string,
@@ -86,7 +86,7 @@ test.each<[string, Partial<KeyRequest>, RegExp]>([
   expect((await keys.list({ limit: 10 }, null)).keys).toEqual([]);
 });
 
-test.each(['Café №7 ☂️', 'ключ', '鍵 7', 'مفتاح', '😀'.repeat(200)])('a name may be %s', async (name) => {
+test.each(['Café №7 ☂️', 'ключ', '鍵 7', 'مفتاح', '😀'.repeat(200)])('create accepts the name %s', async (name) => {
   expect((await keys.create({ ...REQUEST, name }, null)).name).toBe(name);
 });
 
@@ -96,7 +96,7 @@ test.each<[string, Partial<KeyRequest>, string]>([
   ['a pool', { pools: ['seats', 'vault'] }, 'the pool vault'],
   ['a longer life', { expires_at: LATER }, 'a longer life'],
   ['a life without end', { expires_at: null }, 'a longer life'],
-])('a key cannot give away %s that it lacks', async (_what, change, lacking) => {
+])('a key cannot issue one with %s that it lacks', async (_what, change, lacking) => {
   await expect(keys.create({ ...REQUEST, ...change }, ISSUER)).rejects.toMatchObject({
     code: 'insufficient_scope',
     message: `a key cannot give away ${lacking}: it lacks it`,
@@ -104,17 +104,17 @@ test.each<[string, Partial<KeyRequest>, string]>([
   expect((await keys.list({ limit: 10 }, null)).keys).toEqual([]);
 });
 
-test('a key gives what it has, and what it gives ends with it', async () => {
+test('a key issues one with its own rights, which ends with its issuer by default', async () => {
   expect(await keys.create(REQUEST, ISSUER)).toMatchObject({ created_by: ISSUER.id, expires_at: SOON });
 });
 
-describe('of a key that may do more, another one', () => {
+describe('a key that may do less than another one', () => {
   test.each<[string, Partial<KeyRequest>]>([
     ['by a scope', { scopes: SCOPES }],
     ['by all pools', { pools: null }],
     ['by a pool', { pools: ['vault'] }],
     ['by its life', { expires_at: LATER }],
-  ])('(%s) sees nothing and changes nothing', async (_by, more) => {
+  ])('(%s) cannot list, rotate or revoke that one', async (_by, more) => {
     const { id } = await keys.create({ ...REQUEST, expires_at: SOON, ...more }, null);
     const before = await store.find(id);
     expect((await keys.list({ limit: 10 }, ISSUER)).keys).toEqual([]);
@@ -125,11 +125,11 @@ describe('of a key that may do more, another one', () => {
   });
 });
 
-describe('the secret of a key that another gave', () => {
+describe('a rotation of an issued key', () => {
   const OPERATOR: LiveKey = { ...ISSUER, id: 'operator0000', scopes: [...ISSUER.scopes, 'operate'] };
   const GIVEN = { ...REQUEST, scopes: ['use', 'read', 'keys'], expires_at: SOON } as const;
 
-  test('is not for a key without `operate`, which may revoke it all the same', async () => {
+  test('is refused to another key without `operate`, which may still revoke the key', async () => {
     const { id } = await keys.create(GIVEN, null);
     const before = await store.find(id);
     await expect(keys.rotate(id, 60, ISSUER)).rejects.toMatchObject({
@@ -141,7 +141,7 @@ describe('the secret of a key that another gave', () => {
     expect(await keys.revoke(id, OPERATOR)).toMatchObject({ id, revoked_by: ISSUER.id });
   });
 
-  test('is for the key itself, for the key that gave it, and for `operate`; who changed it is recorded', async () => {
+  test('is allowed to the key itself, to its issuer and to a key with `operate`, and records which one asked', async () => {
     const { id } = await keys.create(GIVEN, ISSUER);
     for (const by of [ISSUER, { ...ISSUER, id }, OPERATOR]) {
       expect(await keys.rotate(id, 60, by)).toMatchObject({
@@ -153,21 +153,21 @@ describe('the secret of a key that another gave', () => {
     expect(await keys.rotate(id, 60, null)).toMatchObject({ rotated_by: null });
   });
 
-  test('is not for the key that gave the one that gave it', async () => {
+  test('is refused to the issuer of its issuer', async () => {
     const given = await keys.create(GIVEN, ISSUER);
     const { id } = await keys.create(GIVEN, { ...ISSUER, id: given.id });
     await expect(keys.rotate(id, 60, ISSUER)).rejects.toMatchObject({ code: 'insufficient_scope' });
   });
 });
 
-test('a rotation gives the same key a new secret, and keeps the old one for so long', async () => {
+test('a rotation gives the same key a new secret, and keeps the old one valid for the given time', async () => {
   const { id, key } = await keys.create(REQUEST, null);
   const rotated = await keys.rotate(id, 60, null);
   expect(rotated).toMatchObject({ id, old_secret_until: '2026-11-21T12:01:00.000Z' });
   expect(readKey(rotated.key)?.secret).not.toBe(readKey(key)?.secret);
 });
 
-test('what is revoked stays revoked since then, and cannot be rotated back to life', async () => {
+test('a revoked key keeps the time of its revocation, and cannot be rotated', async () => {
   const { id } = await keys.create(REQUEST, null);
   const revoked = await keys.revoke(id, null);
   expect(revoked.revoked_at).toBe('2026-11-21T12:00:00.000Z');
@@ -175,6 +175,6 @@ test('what is revoked stays revoked since then, and cannot be rotated back to li
   await expect(keys.rotate(id, 60, null)).rejects.toMatchObject({ code: 'key_not_found' });
 });
 
-test('a key that never was is not found', async () => {
+test('revoke does not find a key that never existed', async () => {
   await expect(keys.revoke('000000000000', null)).rejects.toMatchObject({ code: 'key_not_found' });
 });

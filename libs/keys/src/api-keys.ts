@@ -1,5 +1,5 @@
-// The use cases of keys. A key gives, sees, rotates and revokes only keys that may do no more than itself: with the
-// secret of any other it would have rights that nobody gave it. The secret of a key that another gave takes `operate`, too.
+// The use cases of keys. A key issues, lists, rotates and revokes only keys that may do no more than itself; otherwise
+// it could gain the rights of a stronger key by its secret. To rotate a key of another issuer takes `operate`, too.
 
 import { DomainError, instantOf, POOL_NAME } from '@app/tokens';
 import type { ApiKeyPage, ApiKeyView, IssuedKey } from './api-key.js';
@@ -11,23 +11,26 @@ import { SCOPES } from './scope.js';
 
 export interface KeyRequest extends Omit<Rights, 'expires_at'> {
   readonly name: string;
-  /** When left out: with the key that gives it, if that ever ends. */
+  /** RFC 3339 in UTC; null: never. By default the new key ends with its issuer. */
   readonly expires_at?: string | null;
 }
 
-/** For how long the secret before a rotation is good: long enough to hand the new one to everybody. */
+/** How long the secret before a rotation stays valid by default: long enough to distribute the new one. */
 export const OLD_SECRET_SECONDS = 86_400;
 export const MAX_OLD_SECRET_SECONDS = 2_592_000;
 
 const MAX_NAME_LENGTH = 200;
 
-/** Null: whoever has the database, and with it all rights. */
+/** The key that sends a request; null: the command line, which has the database and so all rights. */
 type Issuer = LiveKey | null;
 
 export class ApiKeys {
   constructor(private readonly store: ApiKeyStore) {}
 
-  /** @throws DomainError `insufficient_scope`, `invalid_request`, `unavailable` */
+  /**
+   * Issues a key.
+   * @throws DomainError `insufficient_scope`, `invalid_request`, `unavailable`
+   */
   async create({ name, scopes, pools, ...given }: KeyRequest, issuer: Issuer): Promise<IssuedKey> {
     const { expires_at = issuer?.expires_at ?? null } = given;
     const rights = { scopes: SCOPES.filter((one) => scopes.includes(one)), pools: sorted(pools), expires_at };
@@ -41,14 +44,20 @@ export class ApiKeys {
     return { ...view, key: keyText(parts) };
   }
 
-  /** @throws DomainError `invalid_request` for a bad cursor; `unavailable` */
+  /**
+   * Lists the keys that may do no more than the issuer, by id.
+   * @throws DomainError `invalid_request` for a malformed cursor, `position_unknown` for one of another database,
+   *   `unavailable`
+   */
   list(page: { readonly limit: number; readonly cursor?: string }, issuer: Issuer): Promise<ApiKeyPage> {
     return this.store.list({ ...page, within: issuer });
   }
 
   /**
-   * A new secret. The one before stays good for so long, so that its holders can change over one by one; one before that is over.
-   * @throws DomainError `key_not_found`, also of a key that is over; `insufficient_scope`; `unavailable`
+   * Replaces the secret. The one before stays valid for `oldGoodForSeconds`, so that its holders can switch one by one;
+   * a still older one ends at once.
+   * @throws DomainError `key_not_found`, also for a key that has expired or is revoked; `insufficient_scope`;
+   *   `unavailable`
    */
   async rotate(id: string, oldGoodForSeconds: number, issuer: Issuer): Promise<IssuedKey> {
     mayBecome(await this.#within(id, issuer), issuer);
@@ -58,7 +67,10 @@ export class ApiKeys {
     return { ...view, key: keyText({ id, secret }) };
   }
 
-  /** For good, and with both of its secrets. @throws DomainError `key_not_found`, `unavailable` */
+  /**
+   * Revokes a key for ever, with both of its secrets.
+   * @throws DomainError `key_not_found`, `unavailable`
+   */
   async revoke(id: string, issuer: Issuer): Promise<ApiKeyView> {
     await this.#within(id, issuer);
     return (await this.store.revoke(id, issuer?.id ?? null)) ?? notFound(id);
@@ -72,9 +84,9 @@ export class ApiKeys {
 }
 
 /**
- * Being a certain key is a right that no scope names: the new secret lets its holder see and end the leases of that key.
- * `operate` allows as much by itself, and a key that was given by this one was known to it from the start. A key that such
- * a key has given in turn is reached through it, so that each step is recorded.
+ * Checks that the issuer may learn a key's new secret, which gives access to the leases of that key, a right beyond all
+ * scopes. `operate` includes that right, and an issuer knew the secrets of its own keys from the start. It may rotate a
+ * key further down only with the secret of the key in between, so that the audit shows each step.
  */
 function mayBecome({ id, created_by }: ApiKeyView, issuer: Issuer): void {
   if (issuer === null || issuer.id === id || issuer.id === created_by || issuer.scopes.includes('operate')) return;

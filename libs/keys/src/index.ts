@@ -1,4 +1,4 @@
-// API keys: what one looks like, what it may be used for, who may give it away, and whether one that is shown is good.
+// API keys: their form, their rights, who may issue which, and how the service checks one.
 
 export type { ApiKeyPage, ApiKeyView, IssuedKey } from './api-key.js';
 export { ApiKeyStore, type KeyQuery, type NewKey, type Rotation, type StoredKey } from './api-key-store.js';

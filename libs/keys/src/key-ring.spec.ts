@@ -19,7 +19,7 @@ beforeEach(() => {
 const create = (expires_at: string | null = null) =>
   keys.create({ name: 'a kiosk', scopes: ['use'], pools: ['seats'], expires_at }, null);
 
-test('a good key is told with what it may do, and asked for once for many requests', async () => {
+test('check returns the rights of a valid key, with one query for many requests', async () => {
   const { id, key } = await create();
   expect(ring.recall(key)).toBeNull();
   const checks = await Promise.all(Array.from({ length: 50 }, () => ring.check(key)));
@@ -28,7 +28,7 @@ test('a good key is told with what it may do, and asked for once for many reques
   expect(store.found).toBe(1);
 });
 
-test('another secret, a typo and an unknown id are no good; of a typo nobody is asked', async () => {
+test('another secret, a typo and an unknown id are invalid; a typo takes no query', async () => {
   const { id, key } = await create();
   await ring.check(key);
   const asked = store.found;
@@ -39,7 +39,7 @@ test('another secret, a typo and an unknown id are no good; of a typo nobody is 
   expect(await ring.check(keyText({ id: '000000000000', secret: newSecret() }))).toBeNull();
 });
 
-test('an id that the store does not know is asked for once in 2.5 s', async () => {
+test('the ring queries an unknown id once in 2.5 s', async () => {
   const unknown = (): string => keyText({ id: '000000000000', secret: newSecret() });
   for (let i = 0; i < 5; i++) expect(await ring.check(unknown())).toBeNull();
   expect(store.found).toBe(1);
@@ -48,7 +48,7 @@ test('an id that the store does not know is asked for once in 2.5 s', async () =
   expect(store.found).toBe(2);
 });
 
-test('what is revoked elsewhere is no good after 2.5 s, and here at once', async () => {
+test('a revocation takes effect after 2.5 s if another process made it, and at once if this one did', async () => {
   const { id, key } = await create();
   await ring.check(key);
   await keys.revoke(id, null);
@@ -66,7 +66,7 @@ test('what is revoked elsewhere is no good after 2.5 s, and here at once', async
   expect(await ring.check(other.key)).toBeNull();
 });
 
-test('what was revoked meanwhile is no good for those who come late to a look that takes long', async () => {
+test('a request that joins late does not get a revoked key from a slow query', async () => {
   const { id, key } = await create();
   let arrive = (): void => undefined;
   const arrival = new Promise<void>((resolve) => (arrive = resolve));
@@ -87,7 +87,7 @@ test('what was revoked meanwhile is no good for those who come late to a look th
   expect(ring.recall(key)).toBeNull();
 });
 
-test('a key is over to the moment, remembered or not', async () => {
+test('a key expires to the millisecond, whether or not the ring remembers it', async () => {
   const { key } = await create('2026-11-21T12:00:01.000Z');
   expect(await ring.check(key)).not.toBeNull();
   ms += 999;
@@ -97,7 +97,7 @@ test('a key is over to the moment, remembered or not', async () => {
   expect(await ring.check(key)).toBeNull();
 });
 
-test('after a rotation both secrets are good, then the new one only, and the one before both never', async () => {
+test('after a rotation both secrets are valid, then only the new one; the one before both never is', async () => {
   const first = await create();
   const second = await keys.rotate(first.id, 3600, null);
   const third = await keys.rotate(first.id, 2, null);
@@ -109,7 +109,7 @@ test('after a rotation both secrets are good, then the new one only, and the one
   expect(ring.recall(third.key)).not.toBeNull();
 });
 
-test('while the store is away a key that was just seen goes on, and others are told to wait', async () => {
+test('while the store is unavailable, a remembered key stays valid for 2.5 s, and the check of any other key rejects', async () => {
   const { key } = await create();
   const other = await create();
   await ring.check(key);
@@ -122,7 +122,7 @@ test('while the store is away a key that was just seen goes on, and others are t
   expect(await ring.check(key)).not.toBeNull();
 });
 
-test('use is noted together, once, and again when noting failed; what was refused is no use', async () => {
+test('noteUse stores the used keys together and once, and again after a failure; a refused key counts as unused', async () => {
   const [one, two] = [await create(), await create()];
   for (const key of [one.key, one.key, two.key]) await ring.check(key);
   await ring.check(keyText({ id: one.id, secret: newSecret() }));

@@ -1,75 +1,84 @@
-// Tells whether a key that is shown is good. What the store said of it holds for some seconds, so that it is asked once
-// for many requests, and what is revoked is revoked everywhere soon.
+// Checks keys. It remembers what the store answers for some seconds: one query serves many requests, and a revocation
+// takes effect in every process soon.
 
 import { timingSafeEqual } from 'node:crypto';
 import type { ApiKeyStore } from './api-key-store.js';
 import { hashOf, readKey, type KeyParts } from './key-text.js';
 import type { LiveKey } from './rights.js';
 
-/** Half of what is promised: revoked everywhere within 5 s. */
+/** Half of the promised time: a revocation takes effect everywhere within 5 s. */
 const HOLDS_MS = 2500;
-/** Keys remembered at a time; more than that are forgotten together. */
+/** The most keys in memory. When there are more, the ring forgets all of them at once. */
 const REMEMBERED = 10_000;
 
 interface Remembered {
   readonly key: LiveKey;
   readonly secretHash: Buffer;
-  /** By the ring's clock. */
+  /** In milliseconds by the ring's clock. */
   readonly until: number;
   readonly old: { readonly secretHash: Buffer; readonly until: number } | null;
 }
 
 interface Look {
-  /** By the ring's clock. */
+  /** When the query began, in milliseconds by the ring's clock. */
   readonly asked: number;
   readonly found: Promise<Remembered | undefined>;
 }
 
 export class KeyRing {
   readonly #remembered = new Map<string, Remembered>();
-  /** Ids of which the store knew no key that is good, and until when that holds. Apart, as whoever guesses makes many of them. */
+  /** Ids without a valid key, and until when that holds. They have their own map, because guesses make many of them. */
   readonly #strangers = new Map<string, number>();
   readonly #looks = new Map<string, Look>();
   #used = new Set<string>();
 
-  /** @param now monotonic, in milliseconds */
+  /** @param now a monotonic clock, in milliseconds */
   constructor(
     private readonly store: ApiKeyStore,
     private readonly now: () => number = () => performance.now(),
   ) {}
 
-  /** The key, if it was found good a moment ago. Asks nobody. */
+  /** The key, if the ring remembers it as valid. Never queries the store. */
   recall(text: string): LiveKey | null {
     const parts = readKey(text);
     return parts && this.#judged(parts, this.#fresh(parts.id));
   }
 
-  /** Whether it was good when it was last looked at, however long ago that is. */
+  /** Whether the key was valid at its last check, however long ago. */
   wasGood(text: string): boolean {
     const parts = readKey(text);
     const remembered = parts && this.#remembered.get(parts.id);
     return remembered ? timingSafeEqual(hashOf(parts.secret), remembered.secretHash) : false;
   }
 
-  /** The key, if it is good. @throws DomainError `unavailable` when that cannot be told */
+  /**
+   * The key, if it is valid; null otherwise.
+   * @throws DomainError `unavailable` if the store cannot be reached
+   */
   async check(text: string): Promise<LiveKey | null> {
     const parts = readKey(text);
     if (!parts || this.now() < (this.#strangers.get(parts.id) ?? 0)) return null;
     return this.#judged(parts, this.#fresh(parts.id) ?? (await this.#look(parts.id)));
   }
 
-  /** Whether the key of that id is good still. @throws DomainError `unavailable` when that cannot be told */
+  /**
+   * Whether the key with this id is still valid.
+   * @throws DomainError `unavailable` if the store cannot be reached
+   */
   async isGood(id: string): Promise<boolean> {
     return (this.#fresh(id) ?? (await this.#look(id))) !== undefined;
   }
 
-  /** What was changed by this process holds here at once. */
+  /** Forgets a key that this process has changed, so that the change takes effect here at once. */
   forget(id: string): void {
     this.#remembered.delete(id);
     this.#strangers.delete(id);
   }
 
-  /** Writes down which keys were used since the last time. @throws what the store throws; they are then kept for the next time */
+  /**
+   * Stores which keys were used since the last call.
+   * @throws what the store throws; the next call stores these keys again
+   */
   async noteUse(): Promise<void> {
     if (this.#used.size === 0) return;
     const used = this.#used;
@@ -100,8 +109,8 @@ export class KeyRing {
   }
 
   /**
-   * One look at a time for a key, however many ask. But one that takes long may have seen what was revoked since: after
-   * some seconds nobody joins it any more.
+   * Queries the store once for all concurrent requests with the same key. A slow query may return a key that has been
+   * revoked since, so after some seconds a request starts a new one.
    */
   #look(id: string): Promise<Remembered | undefined> {
     const under = this.#looks.get(id);
@@ -128,7 +137,7 @@ export class KeyRing {
     const remembered = {
       key: { id, scopes: view.scopes, pools: view.pools && new Set(view.pools), expires_at: view.expires_at },
       secretHash,
-      // From when it was asked on: what is revoked meanwhile may not be in the answer.
+      // The time counts from the start of the query, because the result may miss a later revocation.
       until: asked + Math.min(HOLDS_MS, stored.goodForMs),
       old: old && { secretHash: old.secretHash, until: asked + old.goodForMs },
     };

@@ -1,10 +1,10 @@
-// A key as its holder has it: `tp_<id>_<secret>_<checksum>`. The checksum tells a key from a typo, and from other words
-// that begin alike, without asking anybody.
+// The text of a key: `tp_<id>_<secret>_<checksum>`. The checksum tells a key from a typo, and from other text that
+// begins with `tp_`, without a query.
 
 import { createHash, randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
-/** For documents. */
+/** The form of a key, for documents. */
 export const KEY_FORMAT = 'tp_<id>_<secret>_<checksum>';
 
 const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
@@ -18,7 +18,7 @@ export const KEY_ID = new RegExp(`^[0-9A-Za-z]{${ID_LENGTH}}$`);
 const KEY = new RegExp(
   `^tp_([0-9A-Za-z]{${ID_LENGTH}})_([0-9A-Za-z]{${SECRET_LENGTH}})_([0-9A-Za-z]{${CHECKSUM_LENGTH}})$`,
 );
-/** Also one that was cut off or mistyped. */
+/** Text that looks like a key, also one that is truncated or mistyped. */
 const KEY_LIKE = /tp_[0-9A-Za-z]{12}_[0-9A-Za-z_]*/g;
 
 export interface KeyParts {
@@ -34,26 +34,26 @@ export function keyText({ id, secret }: KeyParts): string {
   return `${body}_${checksumOf(body)}`;
 }
 
-/** Null when it is no key, or one with a typo. */
+/** The parts of a key; null if the text is no key, or has a typo. */
 export function readKey(text: string): KeyParts | null {
   const [, id, secret, checksum] = KEY.exec(text) ?? [];
   if (id === undefined || secret === undefined) return null;
   return checksumOf(`tp_${id}_${secret}`) === checksum ? { id, secret } : null;
 }
 
-/** All that is stored of a secret. It is random, so it needs neither salt nor a slow hash. */
+/** The only form in which the service stores a secret. Secrets are random, so they need no salt and no slow hash. */
 export const hashOf = (secret: string): Buffer => createHash('sha256').update(secret).digest();
 
-/** Whether there is something in a text that looks like a key, whole or not. */
+/** Whether a text contains something that looks like a key, complete or truncated. */
 export const containsKey = (text: string): boolean => text.includes('tp_') && text.search(KEY_LIKE) >= 0;
 
-/** The text, fit to be shown. */
+/** The text without anything that looks like a key. */
 export const withoutKeys = (text: string): string =>
   text.includes('tp_') ? text.replaceAll(KEY_LIKE, 'tp_(not shown)') : text;
 
 /**
- * What a program was given, fit for its messages: somebody may have given a key, or a URL with a password, where something
- * else belongs.
+ * A program's argument in a form that its messages may repeat. A user may have passed a key, or a URL with a password,
+ * in the place of something else.
  */
 export const withoutSecrets = (text: string): string =>
   text.replaceAll(/tp_[\w-]*/gi, 'tp_(not shown)').replaceAll(/\/\/[^\s/]*@/g, '//(not shown)@');

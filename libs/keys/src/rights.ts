@@ -1,29 +1,29 @@
-// What a key may do, and whether that is no more than what another one may.
+// The rights of a key, and their comparison with those of another key.
 
 import type { Scope } from './scope.js';
 
 export interface Rights {
   readonly scopes: readonly Scope[];
-  /** Null: all pools, also those to come. */
+  /** Null: all pools, also future ones. */
   readonly pools: readonly string[] | null;
   /** RFC 3339 in UTC; null: never. */
   readonly expires_at: string | null;
 }
 
-/** A key that was shown and is good. */
+/** A valid key that a request has sent. */
 export interface LiveKey extends Omit<Rights, 'pools'> {
   readonly id: string;
-  /** Null: all pools, also those to come. */
+  /** Null: all pools, also future ones. */
   readonly pools: ReadonlySet<string> | null;
 }
 
-/** How much somebody who gives keys, or looks at them, may do himself. */
+/** The rights of a key that issues or lists others, which bound the rights of those. */
 export type Bounds = Omit<LiveKey, 'id'>;
 
 export const mayUse = ({ pools }: Pick<LiveKey, 'pools'>, poolName: string): boolean =>
   pools === null || pools.has(poolName);
 
-/** What of `asked` goes beyond what the issuer has, in words; null when nothing does. */
+/** The first right in `asked` that the issuer lacks, in words; null if it has all of them. */
 export function excess(asked: Rights, issuer: Bounds): string | null {
   const scope = asked.scopes.find((one) => !issuer.scopes.includes(one));
   if (scope !== undefined) return `the scope ${scope}`;

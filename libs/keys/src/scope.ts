@@ -1,8 +1,12 @@
-// What a key may be used for.
+// The scopes of keys.
 
 /**
- * `read`: see; `use`: take a token, and release and keep alive what this key took; `operate`: release and keep alive
- * anything, and clean up, make, delete and audit; `pools`: make and change pools; `keys`: give and take keys; `metrics`.
+ * - `read`: read pools, tokens and events.
+ * - `use`: allocate tokens, and release and renew the leases of this key.
+ * - `operate`: release and renew any lease; clean up a pool; generate, delete and audit tokens.
+ * - `pools`: create and change pools.
+ * - `keys`: issue, rotate and revoke keys.
+ * - `metrics`: read the metrics.
  */
 export const SCOPES = ['read', 'use', 'operate', 'pools', 'keys', 'metrics'] as const;
 export type Scope = (typeof SCOPES)[number];

@@ -1,4 +1,4 @@
-// The store of keys in memory, with a clock that the test moves.
+// A store of keys in memory, with a clock that the test sets.
 
 import type { ApiKeyPage, ApiKeyView } from '../api-key.js';
 import { ApiKeyStore, type KeyQuery, type NewKey, type Rotation, type StoredKey } from '../api-key-store.js';
@@ -12,14 +12,14 @@ interface Row {
 
 export class InMemoryApiKeyStore extends ApiKeyStore {
   readonly #rows = new Map<string, Row>();
-  /** How often it was asked for a key. */
+  /** The number of calls of `find`. */
   found = 0;
-  /** The ids of each note of use. */
+  /** The ids of each call of `noteUse`. */
   readonly noted: string[][] = [];
-  /** What it throws instead of answering. */
+  /** What most methods throw; null if they work. */
   failure: Error | null = null;
 
-  /** @param clock milliseconds since the epoch */
+  /** @param clock in milliseconds since the epoch */
   constructor(private readonly clock: () => number) {
     super();
   }
@@ -47,9 +47,9 @@ export class InMemoryApiKeyStore extends ApiKeyStore {
 
   async list({ within, limit, cursor = '' }: KeyQuery): Promise<ApiKeyPage> {
     const all = [...this.#rows.values()].map(({ view }) => view).sort((a, b) => (a.id < b.id ? -1 : 1));
-    const shown = all.filter((view) => view.id > cursor && (within === null || excess(view, within) === null));
-    const keys = shown.slice(0, limit);
-    return { keys, next_cursor: shown.length > limit ? keys.at(-1)!.id : null };
+    const listed = all.filter((view) => view.id > cursor && (within === null || excess(view, within) === null));
+    const keys = listed.slice(0, limit);
+    return { keys, next_cursor: listed.length > limit ? keys.at(-1)!.id : null };
   }
 
   async rotate(id: string, { secretHash, oldGoodForSeconds, by }: Rotation): Promise<ApiKeyView | undefined> {

@@ -1,4 +1,4 @@
-// Where a page ended, as an opaque word. It names its list, so that a cursor of another list is refused.
+// Cursors: where a page ended, as opaque text. A cursor names its list, so that no other list accepts it.
 
 import { DomainError } from '@app/tokens';
 
@@ -6,7 +6,7 @@ export type CursorList = 'all' | 'active' | 'available' | 'events' | 'history' |
 
 const UUID = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
 
-/** What is let through is good for the statement that it is a parameter of: a cursor may be forged. */
+/** The forms that are valid parameters of each list's statement. A caller may forge a cursor. */
 const PART = {
   all: new RegExp(`^${UUID}$`),
   active: /^\d{1,16}$/,
@@ -19,7 +19,10 @@ const PART = {
 export const writeCursor = (list: CursorList, place: string | number): string =>
   Buffer.from(`${list}~${place}`).toString('base64url');
 
-/** The place, or undefined without a cursor: an empty one is none. @throws DomainError `invalid_request` */
+/**
+ * The place of a cursor, or undefined if the cursor is missing or empty.
+ * @throws DomainError `invalid_request` for a malformed cursor, or one of another list
+ */
 export function readCursor(list: CursorList, cursor: string | undefined): string | undefined {
   if (cursor === undefined || cursor === '') return undefined;
   const place = Buffer.from(cursor, 'base64url')

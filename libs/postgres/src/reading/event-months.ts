@@ -1,24 +1,24 @@
-// Where in time the events are that somebody asks for, so that a statement opens the partitions that hold them and not
-// those of all years: opening one costs as much as ten rows. Facts that never change are kept: which seq is the first of a month.
+// Finds the months of the requested events, so that a statement opens only their partitions and not those of all years.
+// To open a partition costs as much as ten rows. The first seq of a month never changes, so this keeps it in memory.
 
 import { texts } from '../connection/array-parameter.js';
 import type { DataSource } from 'typeorm';
 import { Database } from '../connection/database.js';
 import { FIRST_SEQS, MONTHS } from './feed-statements.js';
 
-/** So few partitions are opened as quickly as it is found out which ones are needed. */
+/** Up to this many partitions, opening all of them is as fast as finding out which ones a statement needs. */
 const FEW = 8;
-/** After which it is looked again whether there are new months, in milliseconds. */
+/** How often to look for new months. */
 const LOOK_AGAIN_MS = 3_600_000;
-/** Present months, and those ahead: what is asked for is mostly there. */
+/** The newest months, some of them ahead of now. Most requests ask for their events. */
 const RECENT = 5;
 
-/** Of time, as PostgreSQL has it. */
+/** PostgreSQL's beginning of time. */
 export const BEGINNING = '-infinity';
 const END = 'infinity';
 
 interface Month {
-  /** As PostgreSQL reads it. */
+  /** A timestamp in the form that PostgreSQL reads. */
   readonly begins: string;
   readonly firstSeq: number;
 }
@@ -30,22 +30,22 @@ export class EventMonths {
 
   constructor(private readonly database: Database) {}
 
-  /** What is known of them, by whichever reader of the same database. */
+  /** The one instance of a data source, so that all its readers share what they have learned. */
   static of(source: DataSource): EventMonths {
     const known = OF_SOURCES.get(source) ?? new EventMonths(new Database(source));
     OF_SOURCES.set(source, known);
     return known;
   }
 
-  /** From when on an event is recent; the beginning of time where everything is quickly read. */
+  /** The instant since when events count as recent; the beginning of time if there are few partitions. */
   async recent(): Promise<string> {
     const begins = await this.#months();
     return begins.length > FEW ? (begins.at(-RECENT) as string) : BEGINNING;
   }
 
   /**
-   * Between which instants the events of a pool after a seq were recorded, so many of them at most. The month in which the
-   * next ones begin is let in, too: where the pool was restored they are the first ones, however much further up.
+   * The instants between which PostgreSQL has recorded the first events of a pool after a seq, at most `most` of them.
+   * They include one later month: after a restore, the next event may have a much higher seq.
    */
   async between(pool: string, after: number, most: number): Promise<{ from: string; to: string }> {
     const months = (await this.#ofPool([pool])).get(pool) ?? [];
@@ -56,7 +56,7 @@ export class EventMonths {
     };
   }
 
-  /** Of each pool, the instant before which no event after its seq was recorded. */
+  /** For each pool, an instant before which it recorded no event after the given seq. */
   async since(places: ReadonlyMap<string, number>): Promise<string[]> {
     const months = await this.#ofPool([...places.keys()]);
     return [...places].map(

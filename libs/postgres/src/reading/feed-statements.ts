@@ -1,16 +1,17 @@
-// The SQL of the feeds of pools, and of where in time their events are.
+// The SQL of the pools' feeds, and of the months of their events.
 
 import { OPEN, SYSTEM } from '@app/tokens';
 import { named } from '../connection/pipeline.js';
 import { ACTOR, BEGINS, EVENT_VIEW, bounded, iso, lastSeq, restoresAfter } from '../schema/fragments.js';
 
-/** MATERIALIZED: what is said of the pool is looked up once, and not for each of its events. */
+/** MATERIALIZED makes PostgreSQL look up the pool's columns once, and not for each event. */
 const feed = (isAsked: string): string => `
-  WITH said AS MATERIALIZED (
-    SELECT p.last_seq::double precision AS seqs_given_of_pool, ${lastSeq('$1')} AS last_seq_of_pool, ${restoresAfter('$3::bigint')} AS restores_of_pool, ${BEGINS} AS begins_of_pool
+  WITH of_pool AS MATERIALIZED (
+    SELECT p.last_seq::double precision AS seqs_given_of_pool, ${lastSeq('$1')} AS last_seq_of_pool,
+      ${restoresAfter('$3::bigint')} AS restores_of_pool, ${BEGINS} AS begins_of_pool
     FROM pools p WHERE p.name = $1
   )
-  SELECT said.*, e.* FROM said LEFT JOIN LATERAL (
+  SELECT of_pool.*, e.* FROM of_pool LEFT JOIN LATERAL (
     SELECT ${EVENT_VIEW}, e.is_followed FROM (${bounded(`
       SELECT * FROM token_events e WHERE e.pool = $1 AND e.seq > $3
         AND e.recorded_at >= $4::timestamptz AND e.recorded_at < $5::timestamptz ${isAsked}
@@ -18,15 +19,15 @@ const feed = (isAsked: string): string => `
   ORDER BY e.seq`;
 
 /**
- * $1 pool, $2 page size, $3 after this seq, $4 and $5 when such events were recorded. One row at least when there is such
- * a pool.
+ * $1 pool, $2 page size, $3 after this seq, $4 and $5 the instants between which the events were recorded. At least one
+ * row if the pool exists.
  */
 export const FEED = named('feed', feed(''));
 
 /**
- * As FEED, of events up to seq $6, and of them only those with $7 actor and $8 request, each or null; $9 the key that
- * looks, which finds by its own leases and by nobody else's actor, or null. There is no index
- * for it, which every command would have to keep: $6 is near.
+ * FEED restricted to events up to seq $6, with actor $7 and request $8, each of which may be null. $9 is the key that
+ * reads, or null; it finds only events of its own leases, and no other key's actor. The search has no index, because
+ * every command would have to maintain that; $6 bounds its cost.
  */
 export const SEARCH = named(
   'search',
@@ -35,8 +36,9 @@ export const SEARCH = named(
 );
 
 /**
- * $1 pools, $2 seqs after which to begin and $4 since when such events are recorded, side by side; $3 events of a pool at most. Where nothing is new it is one
- * look at the end of an index a pool; the pools' own rows, which every change rewrites, are left alone.
+ * $1 pools, $2 the seq after which to begin for each pool, $4 the instant since when such events were recorded for each
+ * pool; $3 the most events of one pool. For a pool without new events it reads only the end of an index. It does not
+ * read the pools' own rows, because every change rewrites them.
  */
 export const NEWS = named(
   'news',
@@ -47,19 +49,19 @@ export const NEWS = named(
    ORDER BY e.pool, e.seq`,
 );
 
-/** $1 pools. Their counters: after a restore these are further up than the newest event. */
+/** $1 pools. Their counters of seqs, which after a restore are higher than the newest event's seq. */
 export const SEQS_GIVEN = named(
   'seqs_given',
   `SELECT name AS pool, last_seq::double precision AS seq FROM pools WHERE name = ANY ($1::text[])`,
 );
 
-/** The months that have a partition of their own, as texts that PostgreSQL reads again. */
+/** The beginnings of the months that have a partition, as text that PostgreSQL can read. */
 export const MONTHS = named(
   'months',
   `SELECT ${iso('begins_at')} AS begins FROM event_partitions WHERE begins_at IS NOT NULL ORDER BY begins_at`,
 );
 
-/** $1 pools. The first seq of each month in which there is one: an index's first entry a partition. */
+/** $1 pools. The first seq of each month with events. It reads the first entry of an index in each partition. */
 export const FIRST_SEQS = named(
   'first_seqs',
   `SELECT pool, coalesce(json_agg(${iso('begins_at')} ORDER BY begins_at) FILTER (WHERE seq IS NOT NULL), '[]') AS begins,

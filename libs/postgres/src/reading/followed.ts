@@ -1,8 +1,8 @@
-// An event as a statement gives it that looked for one more than it gives (`bounded` in schema/fragments.ts).
+// An event in a statement's result that also tells whether another one follows (`bounded` in schema/fragments.ts).
 
 import type { OwnedEvent } from '@app/tokens';
 
-/** An event, and whether another one follows that was looked for. */
+/** An event, and whether the query has found another one after it. */
 export type Followed = OwnedEvent & { is_followed: true | null };
 
 export const ofFollowed = ({ is_followed: _, ...event }: Followed): OwnedEvent => event;

@@ -1,11 +1,14 @@
-// The SQL of what was shown at an instant of the past. Events do not change, so several statements see the same past.
-// $1 is the pool, $2 the instant.
+// The SQL that reconstructs what the service showed at a past instant. Events never change, so several statements
+// outside a transaction see the same past. Unless a comment says otherwise, $1 is the pool and $2 the instant.
 
 import { named } from '../connection/pipeline.js';
 import { poolsNow } from '../schema/pool-clock.js';
 import { BEGINS, iso, POLICY_VIEW } from '../schema/fragments.js';
 
-/** $1 the instant: from when to when its partition goes. None for an instant for which there is no partition yet; an empty span for one whose partition was dropped. */
+/**
+ * $1 the instant. The bounds of its partition: no row if there is no partition for it yet, and equal bounds if its
+ * partition was dropped.
+ */
 export const PARTITION_THEN = named(
   'partition_then',
   `WITH p AS MATERIALIZED (SELECT begins_at, ends_at FROM event_partitions)
@@ -16,12 +19,13 @@ export const PARTITION_THEN = named(
    HAVING min(coalesce(begins_at, '-infinity')) > $1::timestamptz`,
 );
 
-/** Exactly a partition: within a part of one, the events beside it would be stepped over one by one. */
+/** Exactly one partition. With narrower bounds, PostgreSQL would step over the events outside them one by one. */
 const OF_PARTITION = `pool = $1 AND recorded_at >= $3::timestamptz AND recorded_at < $4::timestamptz`;
 
 /**
- * $3 and $4 the bounds of the instant's partition. The seq of the last event recorded by then, 0 before the first. An event's instant rises with its seq, so it is found by halving
- * (after a restore seqs are missing: then the next one there is counts): some twenty looks into the index of one partition for a month of a million events.
+ * $3 and $4 the bounds of the instant's partition. The seq of the last event recorded by the instant; 0 before the
+ * first. Instants rise with seqs, so a binary search finds it: some twenty reads of one partition's index for a month
+ * of a million events. Where a restore left out seqs, the search takes the next one that exists.
  */
 export const SEQ_THEN = named(
   'seq_then',
@@ -43,8 +47,8 @@ export const SEQ_THEN = named(
 );
 
 /**
- * $3 the seq of then. The counters are those of the event; overdue were the leases whose end was recorded later, and those that
- * are overdue to this day.
+ * $3 the last seq by the instant. The counters are those of its event. Overdue were the leases whose end was recorded
+ * after the instant, and those that are still overdue now.
  */
 export const POOL_THEN = named(
   'pool_then',
@@ -58,7 +62,10 @@ export const POOL_THEN = named(
    WHERE name = $1`,
 );
 
-/** $2 the seq of then: for events of a version that did not write the counters down. Those that were dropped are in the snapshot. */
+/**
+ * $2 the last seq by the instant. Counts events, for those of a version that did not store the counters. The snapshot
+ * stands for dropped events.
+ */
 export const COUNT_THEN = named(
   'count_then',
   `SELECT (coalesce(min(b.tokens), 0)
@@ -71,7 +78,7 @@ export const COUNT_THEN = named(
    WHERE pool = $1 AND seq <= $2`,
 );
 
-/** $3 token, $4 the seq of then: what happened to it last. */
+/** $3 token, $4 the last seq by the instant. The token's last event by then. */
 export const LAST_EVENT_THEN = named(
   'last_event_then',
   `SELECT event, user_id, fence::double precision AS fence, expires_at <= $2::timestamptz AS "isOverdue",
@@ -80,7 +87,7 @@ export const LAST_EVENT_THEN = named(
    WHERE token_id = $3 AND pool = $1 AND seq <= $4 AND recorded_at <= $2::timestamptz ORDER BY seq DESC LIMIT 1`,
 );
 
-/** $3 token, $4 the seq of then, $5 at most, $6 the fence of its last lease then: the uses that had ended. */
+/** $3 token, $4 the last seq by the instant, $5 the most rows, $6 the fence of its last lease by then. Ended uses. */
 export const USES_THEN = named(
   'uses_then',
   `SELECT user_id, fence::double precision AS fence, ${iso('activated_at')} AS started_at, ${iso('occurred_at')} AS ended_at,

@@ -1,4 +1,4 @@
-// The SQL of what is shown of pools: one statement an answer, so that it is one snapshot, and by the database's clock.
+// The SQL that reads pools. Each answer is one statement, so that it is one snapshot, and the database's clock judges.
 
 import { named } from '../connection/pipeline.js';
 import { CLOCK_BEHIND_SECONDS, POLICY_VIEW, lastSeq } from '../schema/fragments.js';
@@ -10,7 +10,7 @@ const poolView = (pool: string): string => `
     'active', lease_count - overdue) AS counts,
   ${lastSeq(pool)} AS last_seq`;
 
-/** The counters are of the same snapshot as the tokens; only the overdue leases have to be counted. */
+/** The pool's counters and its tokens are of one snapshot, so PostgreSQL only has to count the overdue leases. */
 const pools = (where: string, pool: string): string => `
   WITH p AS MATERIALIZED (${poolsNow(where)})
   SELECT ${poolView(pool)} FROM p, LATERAL (
@@ -19,7 +19,7 @@ const pools = (where: string, pool: string): string => `
   ORDER BY name`;
 
 export const POOLS = named('pools', pools('', 'p.name'));
-/** $1 names, as a JSON array: the tokens of others are not counted. */
+/** $1 names, as a JSON array. It counts no tokens of other pools. */
 export const POOLS_NAMED = named(
   'pools_named',
   pools('WHERE name = ANY (SELECT json_array_elements_text($1::json))', 'p.name'),
@@ -27,7 +27,7 @@ export const POOLS_NAMED = named(
 /** $1 pool. */
 export const POOL = named('pool', pools('WHERE name = $1', '$1'));
 
-/** How old the oldest lease of each pool is, and what no sweep has written down yet. */
+/** The age of each pool's oldest lease, and the leases that are overdue because no sweep has ended them yet. */
 export const LEASE_AGES = named(
   'lease_ages',
   `
@@ -36,7 +36,8 @@ export const LEASE_AGES = named(
   SELECT name AS pool,
     coalesce(date_part('epoch', now - (
       SELECT last_activated_at FROM tokens t
-      WHERE t.pool = p.name AND t.status = 'active' AND t.expires_at > p.now ORDER BY fence LIMIT 1)), 0) AS oldest_active_seconds,
+      WHERE t.pool = p.name AND t.status = 'active' AND t.expires_at > p.now ORDER BY fence LIMIT 1)), 0)
+      AS oldest_active_seconds,
     overdue, coalesce(date_part('epoch', now - since), 0) AS overdue_seconds, clock_behind_seconds
   FROM p, LATERAL (
     SELECT count(*)::int AS overdue, min(expires_at) AS since FROM tokens t

@@ -1,4 +1,4 @@
-// The port for reading feeds: each answer is one statement's rows, passed on as they come.
+// Reads the pools' feeds: each answer is the rows of one statement.
 
 import type { DataSource } from 'typeorm';
 import {
@@ -81,7 +81,7 @@ export class PostgresFeedReader extends FeedReader {
     return new Map(rows.map(({ pool, seq }) => [pool, seq]));
   }
 
-  /** @returns also whether the page ended before it was full, because of its bytes */
+  /** A page, and whether the limit on its bytes ended it early. */
   async #read(statement: Statement, values: Value[]): Promise<FeedPage<OwnedEvent> & { isCut: boolean }> {
     const rows = await this.#database.read<FeedRow>(statement, values);
     if (!rows[0]) throw poolNotFound(values[0] as string);
@@ -98,7 +98,7 @@ export class PostgresFeedReader extends FeedReader {
   }
 }
 
-/** What is said of the pool stands in each row, beside an event or alone. */
+/** A row with the pool's columns and an event, or with the pool's columns alone. */
 type FeedRow = Followed & {
   seqs_given_of_pool: number;
   last_seq_of_pool: number;

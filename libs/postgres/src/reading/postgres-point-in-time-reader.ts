@@ -1,4 +1,4 @@
-// The port for reading the past: what was shown at an instant, from the events.
+// Reconstructs from the events what the service showed at a past instant.
 
 import type { DataSource } from 'typeorm';
 import {
@@ -17,7 +17,7 @@ import { Database } from '../connection/database.js';
 import { COUNT_THEN, LAST_EVENT_THEN, PARTITION_THEN, POOL_THEN, SEQ_THEN, USES_THEN } from './past-statements.js';
 import { LOCATE, SHOWN_USES } from './token-statements.js';
 
-/** Events without the pool's counters that are counted instead: a second's work. */
+/** The most events to count where they hold no counters; that takes about a second. */
 const MOST_COUNTED = 1_000_000;
 
 interface LastEvent {
@@ -69,7 +69,7 @@ export class PostgresPointInTimeReader extends PointInTimeReader {
     const { pool } = found;
     const { seq, as_of, begins } = await this.#then(pool, at);
     const [last] = await this.#database.read<LastEvent>(LAST_EVENT_THEN, [pool, at, id, seq]);
-    // What had happened to it last was dropped; or it was not there, which cannot be told apart.
+    // Either the token's last event by then was dropped, or the token did not exist: nothing tells which.
     if (!last && begins !== null)
       throw historyDropped(pool, begins, `it cannot be told any more how token ${id} was at ${as_of}`);
     if (!last) throw new DomainError('token_not_found', `there was no token ${id} at ${as_of}`);
@@ -94,7 +94,7 @@ export class PostgresPointInTimeReader extends PointInTimeReader {
     };
   }
 
-  /** The pool's last event recorded by then. */
+  /** The pool's last event recorded by the instant. */
   async #then(pool: string, at: string): Promise<{ seq: number; as_of: string; begins: number | null }> {
     const [partition] = await this.#database.read<{ begins: string; ends: string }>(PARTITION_THEN, [at]);
     if (!partition) throw new DomainError('invalid_request', 'as_of must not be in the future');

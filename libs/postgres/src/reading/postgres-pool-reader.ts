@@ -1,4 +1,4 @@
-// The port for reading pools: each answer is one statement's rows, passed on as they come.
+// Reads pools: each answer is the rows of one statement.
 
 import type { DataSource } from 'typeorm';
 import { poolNotFound, PoolReader, type LeaseAgesView, type PoolView } from '@app/tokens';

@@ -1,4 +1,4 @@
-// The port for reading tokens: each answer is one statement's rows, passed on as they come.
+// Reads tokens: each answer is the rows of one statement.
 
 import type { DataSource } from 'typeorm';
 import {
@@ -80,7 +80,7 @@ export class PostgresTokenReader extends TokenReader {
 
   async tokens(query: TokenQuery): Promise<TokenPage<OwnedToken>> {
     const { tokens, next_cursor } = await this.#list(query);
-    // An empty page may be one of a pool that does not exist.
+    // An empty page may mean that the pool does not exist.
     if (tokens.length === 0) await this.#mustExist(query.poolName);
     return { tokens, next_cursor };
   }
@@ -124,7 +124,7 @@ export class PostgresTokenReader extends TokenReader {
     const place = readCursor(status, cursor);
     const user = userId ?? null;
     if (status === 'available') {
-      // Nobody holds an available token.
+      // No user holds an available token.
       if (user !== null) return { tokens: [], next_cursor: null };
       const [since = 0, id = NIL_UUID] = place?.split('~') ?? [];
       if (place !== undefined) await this.#mustBeGiven(poolName, { at: `${since}`, token: id });
@@ -154,7 +154,7 @@ export class PostgresTokenReader extends TokenReader {
     if ((await this.#database.read(IS_POOL, [poolName])).length === 0) throw poolNotFound(poolName);
   }
 
-  /** @throws DomainError `position_unknown` for a place that no list of this database can have ended at */
+  /** @throws DomainError `position_unknown` for a place at which no list of this database can have ended */
   async #mustBeGiven(
     poolName: string,
     { seq = null, fence = null, at = null, token = null }: { seq?: Place; fence?: Place; at?: Place; token?: Place },
@@ -165,7 +165,10 @@ export class PostgresTokenReader extends TokenReader {
     if (!found.isGiven) throw positionUnknown('the cursor', 'without it', { last_seq: found.last_seq });
   }
 
-  /** The statement's last value is since when: of late, and only if that is not enough, from the beginning. */
+  /**
+   * Runs a statement whose last value is the instant since when to read: first for the recent months, and then from the
+   * beginning if their rows are not enough.
+   */
   async #recentFirst<Row>(
     statement: Statement,
     values: Value[],
@@ -180,7 +183,7 @@ export class PostgresTokenReader extends TokenReader {
 
 type Place = string | null;
 
-/** A statement is asked for one row more than the page holds: that row says that there is a next page. */
+/** Cuts a page from rows that hold one more than the page: that row shows that there is a next page. */
 function paged<Row>(rows: Row[], limit: number, list: CursorList, place: (last: Row) => string | number) {
   const page = rows.slice(0, limit);
   const next_cursor = rows.length > limit ? writeCursor(list, place(page.at(-1) as Row)) : null;

@@ -1,14 +1,15 @@
-// The SQL of what is shown of tokens. One statement an answer, so that it is one snapshot; each lease judged by the database's
-// clock, so that an overdue one is available in every answer, swept or not.
+// The SQL that reads tokens. Each answer is one statement, so that it is one snapshot. The database's clock judges each
+// lease, so that the token of an overdue lease is available in every answer, whether or not a sweep has ended the
+// lease.
 
 import { named } from '../connection/pipeline.js';
 import { EVENT_VIEW, bounded, iso, lastSeq } from '../schema/fragments.js';
 import { poolsNow } from '../schema/pool-clock.js';
 
-/** Uses of a token that are shown with it. */
+/** How many uses a token's details include. */
 export const SHOWN_USES = 20;
 
-/** The pool's present instant, once for the whole statement: an index can be searched for it. $1 is the pool. */
+/** The instant in pool $1, computed once for the whole statement, so that PostgreSQL can search an index for it. */
 const HERE = `here AS MATERIALIZED (SELECT now FROM (${poolsNow('WHERE name = $1')}) p)`;
 
 const RUNS = `t.status = 'active' AND t.expires_at > here.now`;
@@ -20,8 +21,8 @@ const TOKEN_VIEW = `
   CASE WHEN ${RUNS} THEN t.fence::double precision END AS fence, t.key_id`;
 
 /**
- * Where a token is, or was before it was deleted: one question for both, so that its time tells as little as may be of tokens that
- * the caller may not know of. The events are looked at only where there is no such token. $1 token.
+ * $1 token. The pool of a token, or of a deleted one. One statement covers both, so that its duration tells little
+ * about tokens that the caller may not know of. It reads events only if the token does not exist.
  */
 export const LOCATE = named(
   'locate',
@@ -30,25 +31,27 @@ export const LOCATE = named(
   (SELECT pool, true FROM token_events WHERE token_id = $1 AND NOT EXISTS (SELECT FROM tokens WHERE id = $1) LIMIT 1)`,
 );
 
-/** $2 page size, $3 after this id, $4 user or null, $5 the key of whose leases only the user counts, or null. */
+/** $1 pool, $2 page size, $3 after this id, $4 user or null, $5 the key whose leases of that user to list, or null. */
 export const LIST_ALL = named(
   'list_all',
   `WITH ${HERE}
    SELECT ${TOKEN_VIEW} FROM here, tokens t
-   WHERE t.pool = $1 AND t.id > $3 AND ($4::uuid IS NULL OR (t.user_id = $4 AND ${RUNS} AND ($5::text IS NULL OR t.key_id = $5)))
+   WHERE t.pool = $1 AND t.id > $3
+     AND ($4::uuid IS NULL OR (t.user_id = $4 AND ${RUNS} AND ($5::text IS NULL OR t.key_id = $5)))
    ORDER BY t.id LIMIT $2`,
 );
 
-/** $2 page size, $3 after this fence, $4 user or null, $5 as above. */
+/** $1 pool, $2 page size, $3 after this fence, $4 user or null, $5 as in LIST_ALL. */
 export const LIST_ACTIVE = named(
   'list_active',
   `WITH ${HERE}
    SELECT ${TOKEN_VIEW} FROM here, tokens t
-   WHERE t.pool = $1 AND ${RUNS} AND t.fence > $3 AND ($4::uuid IS NULL OR (t.user_id = $4 AND ($5::text IS NULL OR t.key_id = $5)))
+   WHERE t.pool = $1 AND ${RUNS} AND t.fence > $3
+     AND ($4::uuid IS NULL OR (t.user_id = $4 AND ($5::text IS NULL OR t.key_id = $5)))
    ORDER BY t.fence LIMIT $2`,
 );
 
-/** $2 page size, after $3 (microseconds) and $4 (id): free tokens and those of overdue leases in one line. */
+/** $1 pool, $2 page size, after $3 (microseconds) and $4 (id). Merges free tokens and tokens of overdue leases. */
 export const LIST_AVAILABLE = named(
   'list_available',
   `WITH ${HERE}, after AS (SELECT timestamptz 'epoch' + $3::bigint * interval '1 microsecond' AS since)
@@ -67,8 +70,8 @@ export const LIST_AVAILABLE = named(
 );
 
 /**
- * Whether a cursor's place in a list of pool $1 can be of this database: $2 a seq, $3 a fence, $4 an instant in microseconds, $5 a
- * token, each or null. What was given before a restore and is lost is in a gap.
+ * Whether this database can have issued a cursor for a list of pool $1. The place is $2 a seq, $3 a fence, $4 an
+ * instant in microseconds or $5 a token; the others are null. A place that a restore has lost lies in a gap of numbers.
  */
 export const PLACE_GIVEN = named(
   'place_given',
@@ -83,8 +86,8 @@ export const PLACE_GIVEN = named(
 );
 
 /**
- * Uses of token $2 with a fence below $4, newest first, $3 at most: the open lease, then those whose end was recorded since
- * $5.
+ * At most $3 uses of token $2 with a fence below $4, newest first: the open lease, then those whose end was recorded
+ * since $5.
  */
 const USES = `
   SELECT t.user_id, t.fence::double precision AS fence, ${iso('t.last_activated_at')} AS started_at,
@@ -99,10 +102,10 @@ const USES = `
    ORDER BY token_events.fence DESC LIMIT $3)
   ORDER BY fence DESC LIMIT $3`;
 
-/** $1 pool, $2 token, $3 page size, $4 below this fence, $5 since. */
+/** $1 pool, $2 token, $3 page size, $4 below this fence, $5 the instant since when to read events. */
 export const HISTORY = named('history', `WITH ${HERE} ${USES}`);
 
-/** $1 pool, $2 token, $3 uses to show, $4 the largest fence there is, $5 since. */
+/** $1 pool, $2 token, $3 the most uses, $4 a number above all fences, $5 the instant since when to read events. */
 export const TOKEN_DETAILS = named(
   'token_details',
   `WITH ${HERE}, uses AS (${USES})
@@ -113,7 +116,7 @@ export const TOKEN_DETAILS = named(
    FROM here, tokens t WHERE t.pool = $1 AND t.id = $2`,
 );
 
-/** $1 token, $2 page size, $3 below this seq, $4 since. */
+/** $1 token, $2 page size, $3 below this seq, $4 the instant since when to read events. */
 export const TOKEN_EVENTS = named(
   'token_events',
   `SELECT ${EVENT_VIEW}, e.is_followed FROM (${bounded(
@@ -124,7 +127,7 @@ export const TOKEN_EVENTS = named(
    ORDER BY e.seq DESC`,
 );
 
-/** $1 pool, $2 token, $3 fence, $4 lease, $5 the key whose it must be, or null. */
+/** $1 pool, $2 token, $3 fence, $4 lease, $5 the key that must have taken the lease, or null. */
 export const END_OF_LEASE = named(
   'end_of_lease',
   `SELECT reason AS end_reason, ${iso('occurred_at')} AS ended_at FROM token_events
