@@ -1,4 +1,4 @@
-// The words of the API as types: those of openapi.json, by their names there.
+// The types of the API, under their names in openapi.json.
 
 import type { components } from './openapi-types.js';
 

@@ -1,13 +1,13 @@
-// What every call takes beside what it asks for.
+// The options that every call takes.
 
 export interface CallOptions {
-  /** Gives the call up: it rejects with the signal's reason. */
+  /** Aborts the call, which then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
-  /** How long the call may take in all, its retries included, in milliseconds. Default: the client's, or 30,000. */
+  /** How long the call and its retries may take together, in milliseconds. Default: the client's, or 30,000. */
   readonly timeoutMs?: number;
 }
 
 export interface RepeatableOptions extends CallOptions {
-  /** Of 1 to 255 visible characters. Default: a new one for each call, the same for its retries. */
+  /** 1 to 255 visible characters. By default each call has a new key, and its retries the same. */
   readonly idempotencyKey?: string;
 }

@@ -1,4 +1,4 @@
-// One request to the service and its answer: sent again where that can help, and with errors that say what happened.
+// Sends requests to the service and reads its responses, with retries and with errors that tell what happened.
 
 import createClient, { type Client } from 'openapi-fetch';
 import type { Problem } from './api-types.js';
@@ -12,25 +12,27 @@ import { TokenPoolConnectionError } from './token-pool-connection-error.js';
 import { TokenPoolError } from './token-pool-error.js';
 
 export interface ClientOptions {
-  /** An API key (`tp_…`), where the service wants one. Sent as a header; in no URL and no error. */
+  /**
+   * An API key (`tp_…`), if the service requires one. The client sends it as a header; no URL and no error shows it.
+   */
   readonly key?: string;
-  /** Sent with every request. */
+  /** Headers of every request. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Default for every call's `timeoutMs`: 30,000. */
+  /** The default of every call's `timeoutMs`, in milliseconds. Default: 30,000. */
   readonly timeoutMs?: number;
-  /** After how long without an answer a request is sent again, in milliseconds: 10,000. */
+  /** How long one attempt waits for a response, in milliseconds. Default: 10,000. */
   readonly attemptTimeoutMs?: number;
-  /** In place of the platform's. */
+  /** Replaces the platform's `fetch`. */
   readonly fetch?: (request: Request) => Promise<Response>;
 }
 
 /** Internal options of a call. */
 export interface Attempts extends CallOptions {
-  /** Goes with each attempt. */
+  /** A header of every attempt. */
   readonly idempotencyKey?: string;
-  /** At most for one attempt, in milliseconds. */
+  /** How long one attempt may take, in milliseconds. */
   readonly attemptMs?: number;
-  /** False: the request must not be sent twice. */
+  /** False: the client must not send the request twice. */
   readonly isRepeatable?: boolean;
 }
 
@@ -49,8 +51,8 @@ interface Received {
 export interface Timed<T> {
   readonly answer: T;
   /**
-   * By the clock of `now`: the service decided on this answer then or later. Of an answer that
-   * it gave to an earlier attempt, that is when the first one was sent.
+   * An instant by the clock of `now`, not after the service's decision: when the client sent this attempt, or the first
+   * attempt if the service repeats an earlier answer.
    */
   readonly sentAt: number;
 }
@@ -60,14 +62,14 @@ export class Calls {
   readonly #options: ClientOptions;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #url: string;
-  /** The URL as errors show it. */
-  readonly #shownUrl: string;
+  /** The URL in the form that errors show. */
+  readonly #redactedUrl: string;
 
-  /** @throws TypeError when the URL or a header can never work */
+  /** @throws TypeError if the URL or a header can never work */
   constructor(url: string, options: ClientOptions) {
-    const { base, shown } = checkedUrl(url);
+    const { base, redacted } = checkedUrl(url);
     this.#url = base;
-    this.#shownUrl = shown;
+    this.#redactedUrl = redacted;
     this.#options = options;
     this.#headers = checkedHeaders(options.headers ?? {}, options.key);
     this.#http = createClient<paths>({
@@ -77,7 +79,11 @@ export class Calls {
     });
   }
 
-  /** @throws TokenPoolError when it is refused, TokenPoolConnectionError when there is no answer in time, the signal's reason */
+  /**
+   * Sends a request and returns the body of the response.
+   * @throws TokenPoolError if the service refuses it; TokenPoolConnectionError if there is no response in time; the
+   *   signal's reason
+   */
   async answer<R extends Received>(
     send: (http: Client<paths>, init: Sent) => Promise<R>,
     options?: Attempts,
@@ -85,7 +91,7 @@ export class Calls {
     return (await this.timed(send, options)).answer;
   }
 
-  /** As `answer`, and from when the answer counts. */
+  /** As `answer`, but also tells since when the lengths in the response count. */
   timed<R extends Received>(
     send: (http: Client<paths>, init: Sent) => Promise<R>,
     options: Attempts = {},
@@ -102,13 +108,16 @@ export class Calls {
       const sentAt = now();
       firstSentAt ??= sentAt;
       const { data, error, response } = await this.#connected((fetch) => send(this.#http, { signal, headers, fetch }));
-      if (data === undefined || data === null) throw refusal(this.#shownUrl, response, error);
+      if (data === undefined || data === null) throw refusal(this.#redactedUrl, response, error);
       const isReplay = response.headers.get('idempotency-replayed') === 'true';
       return { answer: data, sentAt: isReplay ? firstSentAt : sentAt };
     });
   }
 
-  /** An answer that goes on: each call of the function gives the next piece, undefined after the last. @throws as `answer` */
+  /**
+   * Opens a stream. Each call of the returned function reads the next piece; undefined after the last one.
+   * @throws as `answer`
+   */
   async open(
     path: string,
     query: Readonly<Record<string, string | undefined>>,
@@ -120,14 +129,14 @@ export class Calls {
     const reader = await this.#connected(async (fetch) => {
       const response = await fetch(new Request(url, { headers, signal }));
       if (response.ok && response.body) return response.body.getReader();
-      throw refusal(this.#shownUrl, response, await response.json().catch(() => undefined));
+      throw refusal(this.#redactedUrl, response, await response.json().catch(() => undefined));
     });
     return () => this.#connected(async () => (await reader.read()).value as Uint8Array | undefined, true);
   }
 
   /**
-   * What goes wrong between sending and a whole answer is the connection's fault. What goes wrong before, such as a body
-   * that is no JSON, is the caller's, and no connection mends it.
+   * Makes errors of the connection out of errors after the request was sent. An error before that, such as a body that
+   * JSON cannot express, is the caller's, and no retry helps.
    */
   async #connected<T>(work: (fetch: Sent['fetch']) => Promise<T>, isSent = false): Promise<T> {
     try {
@@ -137,9 +146,9 @@ export class Calls {
       });
     } catch (error) {
       if (!isSent || error instanceof TokenPoolError || error instanceof TokenPoolConnectionError) throw error;
-      if (error instanceof SyntaxError) throw foreign(this.#shownUrl, 200, error);
+      if (error instanceof SyntaxError) throw foreign(this.#redactedUrl, 200, error);
       const { reason, isPermanent } = failureOf(error);
-      throw new TokenPoolConnectionError(`${this.#shownUrl} cannot be reached: ${reason}`, {
+      throw new TokenPoolConnectionError(`${this.#redactedUrl} cannot be reached: ${reason}`, {
         cause: error,
         isPermanent,
       });
@@ -162,12 +171,12 @@ const foreign = (url: string, foreignStatus: number, cause?: unknown): TokenPool
     cause,
   });
 
-/** TLS that does not fit, a server of another protocol: the codes of what is the same the next time. */
+/** Codes of errors that the next attempt would meet again: an invalid certificate, a server of another protocol. */
 const PERMANENT = /^(CERT_|DEPTH_ZERO_|EPROTO$|ERR_INVALID_|ERR_SSL_|ERR_TLS_|HPE_|SELF_SIGNED_|UNABLE_TO_)/;
 
 /**
- * Node's fetch hides what happened (ECONNREFUSED and the like) in the cause; browsers tell nobody. A cause without a
- * code is a refusal of Node's fetch itself: a port that it does not serve, a redirect to another protocol or in a circle.
+ * Node's fetch puts the reason (such as ECONNREFUSED) into the cause; browsers hide it. If the cause has no code,
+ * Node's fetch itself refuses: a port that it blocks, or a redirect to another protocol or in a circle.
  */
 function failureOf(error: unknown): { readonly reason: string; readonly isPermanent: boolean } {
   const { message, cause } = error as { message?: string; cause?: { code?: string; message?: string } };

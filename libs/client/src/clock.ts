@@ -1,15 +1,15 @@
-// Time that goes on while the machine is suspended.
+// A clock that includes the time for which the machine was suspended.
 
-/** What the wall clock may run ahead in between two looks without that counting, in milliseconds. */
+/** How far the wall clock may run ahead of the monotonic one between two calls before the difference counts. */
 const SLACK_MS = 100;
 
 let skippedMs = 0;
 let last = { monotonic: performance.now(), wall: Date.now() };
 
 /**
- * Milliseconds since some moment; never goes back. The monotonic clock stands still on a suspended machine, the wall
- * clock may be set: of the time since the last look, what is longer by either counts. A wall clock that is set ahead makes
- * leases end too early here, which is the safe side.
+ * Milliseconds since an arbitrary instant; never goes back. The monotonic clock stops while the machine is suspended,
+ * and the wall clock may be set. So the longer of the two times since the last call counts. If the wall clock is set
+ * ahead, leases end too early here, which is the safe side.
  */
 export function now(): number {
   const [monotonic, wall] = [performance.now(), Date.now()];

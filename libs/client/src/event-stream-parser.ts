@@ -1,9 +1,10 @@
-// Server-sent events out of text that comes in pieces: https://html.spec.whatwg.org/multipage/server-sent-events.html
+// Parses server-sent events from pieces of text.
+// https://html.spec.whatwg.org/multipage/server-sent-events.html
 
 export interface StreamMessage {
-  /** The latest `id` of the stream, of this message or an earlier one. */
+  /** The last `id` of the stream, from this message or an earlier one. */
   readonly id: string;
-  /** Null: the message only moves the id. */
+  /** Null if the message has no data and only changes the id. */
   readonly data: string | null;
 }
 
@@ -12,7 +13,7 @@ export class EventStreamParser {
   #id = '';
   #data: string[] = [];
 
-  /** The messages that are complete with this piece. */
+  /** Adds a piece of text, and returns the messages that it completes. */
   push(text: string): StreamMessage[] {
     // A piece may end between \r and \n.
     const lines = (this.#rest + text).split(/\r\n|\n|\r(?!$)/);

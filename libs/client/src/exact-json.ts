@@ -1,11 +1,11 @@
-// JSON that says what was meant. JSON.parse rounds numbers and keeps only one of two members of a name, and
-// JSON.stringify writes null for what it cannot say or leaves it out, all without a word. Here that is an error.
+// JSON without silent changes. JSON.parse rounds numbers and keeps only one of two members with the same name;
+// JSON.stringify writes null for a value that it cannot express, or leaves it out. Here each of these is an error.
 
 const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*|[{}:]/g;
 
 /**
- * Reads JSON that somebody has written.
- * @throws SyntaxError when the text is no JSON; RangeError when the value would not be what the text says
+ * Parses JSON.
+ * @throws SyntaxError if the text is no JSON; RangeError if the value would differ from the text
  */
 export function parseExactJson(text: string): unknown {
   const value: unknown = JSON.parse(text);
@@ -17,7 +17,7 @@ export function parseExactJson(text: string): unknown {
     else if (token.startsWith('"')) lastString = token;
     else if (token === ':') {
       const names = namesOfObjects.at(-1)!;
-      // Escapes spell the same name in several ways.
+      // With escapes, one name has several spellings.
       const name = JSON.parse(lastString) as string;
       if (names.has(name)) throw new RangeError(`${lastString} is there twice in one object: only one could be kept`);
       names.add(name);
@@ -28,7 +28,7 @@ export function parseExactJson(text: string): unknown {
   return value;
 }
 
-/** The value of a number, the same for each way to write it: 1.0, 1e0 and 1. */
+/** A canonical form of a number: the same for 1.0, 1e0 and 1. */
 function decimalOf(literal: string): string {
   const [, sign, whole, fraction = '', exponent = '0'] = /^(-?)(\d+)(?:\.(\d+))?(?:e([+-]?\d+))?$/i.exec(literal) ?? [];
   // JSON writes null for infinity.
@@ -40,12 +40,12 @@ function decimalOf(literal: string): string {
 }
 
 /**
- * Writes the body of a request. A property that is undefined counts as one that is not given.
- * @throws TypeError when JSON cannot say the value
+ * Serialises the body of a request, without properties that are undefined.
+ * @throws TypeError if JSON cannot express a value
  */
 export function stringifyExactJson(body: unknown): string {
   return JSON.stringify(body, function (this: Record<string, unknown>, name: string, value: unknown) {
-    // A date that is none says null of itself.
+    // `toJSON` of an invalid date returns null.
     const given = value === null ? this[name] : value;
     if (value === undefined && !Array.isArray(this)) return undefined;
     if (isJson(given)) return value;
@@ -64,5 +64,5 @@ function inWords(value: unknown): string {
   return value === undefined ? 'undefined' : `a ${typeof value === 'object' ? kindOf(value) : typeof value}`;
 }
 
-/** Also of an object from another window: `Map` for a map, of which JSON would say `{}`. */
+/** The kind of an object, also of one from another window: `Map` for a map, which JSON.stringify writes as `{}`. */
 const kindOf = (value: unknown): string => Object.prototype.toString.call(value).slice(8, -1);

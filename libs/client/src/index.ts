@@ -1,4 +1,4 @@
-// The client's door.
+// The public interface of the package.
 
 export type * from './api-types.js';
 export type { CallOptions, RepeatableOptions } from './call-options.js';

@@ -1,4 +1,4 @@
-// The requests of a lease's life: granted, renewed, released.
+// The requests that grant, renew and release a lease.
 
 import type { Grant, Release, Renewal } from './api-types.js';
 import type { CallOptions, RepeatableOptions } from './call-options.js';
@@ -7,15 +7,15 @@ import { limited } from './limited.js';
 import { TokenPoolError } from './token-pool-error.js';
 
 export interface AllocateRequest {
-  /** A UUID: who will hold the token. Default: a new one. */
+  /** The user that will hold the token, as a UUID. Default: a new one. */
   readonly user_id?: string;
-  /** Length of the lease, capped to the pool's. Default: the pool's. */
+  /** The length of the lease, at most the pool's. Default: the pool's. */
   readonly ttl_seconds?: number;
-  /** Kept with the `activated` event; at most 4096 bytes of JSON. */
+  /** Data that the service stores with the `activated` event; at most 4096 bytes of JSON. */
   readonly metadata?: Readonly<Record<string, unknown>>;
 }
 
-/** Which lease is meant: what is given of it must be that of the token's open one. A `Grant` will do as it is. */
+/** Names a lease. Every field must match the token's open lease. A `Grant` is a valid reference. */
 export interface LeaseRef {
   readonly token_id: string;
   readonly lease_id?: string;
@@ -24,20 +24,22 @@ export interface LeaseRef {
 }
 
 export interface ReleaseRequest {
-  /** With the scope `operate`: also where the pool asks for `lease_id` and none is given. What is given must match all the same. */
+  /** Releases without `lease_id` even if the pool requires one; takes the scope `operate`. Other fields must match. */
   readonly force?: boolean;
 }
 
-/** How long giving back may take in all, in milliseconds: what is not given back expires. */
+/** How long a release at the end may take. A lease that is not released expires. */
 export const FAREWELL_MS = 10_000;
 
-/** A proxy gave up: what the service did is unknown. */
+/** A proxy got no response from the service, so what the service did is unknown. */
 const GATEWAY_STATUSES: readonly number[] = [502, 504];
 
-/** Nobody got the request. */
+/** The request never left this machine, or never reached a server. */
 const NOT_SENT = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT)$/;
 
-/** A lease that may have been granted without its caller hearing of it is given back in the background. */
+/**
+ * Allocates a token. If the call fails although the service may have granted a lease, releases that in the background.
+ */
 export async function allocate(
   calls: Calls,
   pool: string,
@@ -45,14 +47,14 @@ export async function allocate(
   { idempotencyKey = newKey(), ...options }: RepeatableOptions,
 ): Promise<Timed<Grant>> {
   const body = { pool, user_id, ttl_seconds, metadata };
-  /** Requests that may have been granted a lease, for all that is known. */
+  /** Requests for which the service may have granted a lease without our knowledge. */
   const unheard = new Set<AbortController>();
   let last: Promise<Grant | undefined> = Promise.resolve(undefined);
   const ask = (limits: Attempts): Promise<Timed<Grant>> =>
     calls.timed(
       (http, init) => {
         for (const earlier of unheard) earlier.abort();
-        // The request outlives its caller: an answer that is on its way can still be heard.
+        // The request outlives the call, so that a late response can still be read.
         const request = new AbortController();
         unheard.add(request);
         const answer = http.POST('/api/tokens/allocate', { body, ...init, signal: request.signal });
@@ -79,7 +81,7 @@ export async function allocate(
     throw error;
   }
 
-  /** Best effort: hears the answer that is on its way, or asks once more with the same key, and releases. */
+  /** Waits for the late response, or sends the request once more with the same key, and then releases. Best effort. */
   async function giveBack(): Promise<void> {
     try {
       await limited(FAREWELL_MS, undefined, async (signal) => {
@@ -89,14 +91,17 @@ export async function allocate(
         await release(calls, grant, { signal });
       });
     } catch {
-      // If there is a lease, it expires.
+      // If the service has granted a lease, that expires.
     } finally {
       for (const request of unheard) request.abort();
     }
   }
 }
 
-/** Without an idempotency key: to renew twice does no harm, and a repeated answer would tell of time that has passed. */
+/**
+ * Renews a lease. It takes no idempotency key: a second renewal does no harm, and a repeated answer would name an end
+ * that counts from the first attempt.
+ */
 export function keepAlive(
   calls: Calls,
   lease: LeaseRef,
@@ -123,6 +128,6 @@ export function release(
 
 const claimOf = ({ lease_id, user_id, fence }: LeaseRef) => ({ lease_id, user_id, fence });
 
-/** Not `randomUUID`, which browsers have only on pages that came by TLS. */
+/** A new idempotency key. Browsers have `randomUUID` only on pages that came over TLS, so this does not use it. */
 export const newKey = (): string =>
   Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');

@@ -1,5 +1,6 @@
-// Keeps one lease: renews it, or looks after it where it cannot be renewed, and aborts its signal before it ends.
-// Time is a clock that goes on while the machine is suspended, and each length that the service grants counts from when it was asked for.
+// Keeps one lease: it renews the lease, or checks on it if the pool allows no renewals, and aborts a signal before the
+// lease ends. Its clock includes the time for which the machine was suspended, and each length that the service grants
+// counts from the sending of the request.
 
 import type { Grant, Pool, TokenDetails, TokenUse } from './api-types.js';
 import type { CallOptions } from './call-options.js';
@@ -11,35 +12,35 @@ import { limited, LONGEST_TIMER_MS } from './limited.js';
 import { LOOK_MS, pause } from './pause.js';
 import { TokenPoolError } from './token-pool-error.js';
 
-/** How long a loss that the service told of may be kept back to ask how it came about, in milliseconds. */
+/** How long the keeper may delay the report of a loss to ask the service how the lease ended. */
 const ENQUIRY_MS = 2000;
 
 const DEFAULT_MARGIN = 0.05;
 const MAX_DEFAULT_MARGIN_MS = 1000;
 
-/** For one attempt to renew there is at least so much, in milliseconds, even of a short lease. */
+/** The least time for one attempt to renew, even for a short lease. */
 const MIN_ATTEMPT_MS = 2000;
 
-/** What the service says of a lease that is over. */
+/** The codes with which the service reports that a lease has ended. */
 const OVER = ['lease_ended', 'stale_lease', 'token_not_active', 'token_deleted', 'token_not_found'] as const;
 
 export interface Lease extends Grant {
-  /** Until `signal` aborts unless the lease is renewed, in milliseconds; 0 when it is lost. */
+  /** Milliseconds until `signal` aborts unless a renewal succeeds; 0 after the loss of the lease. */
   readonly remainingMs: number;
 }
 
-/** What is asked about a lease, beside renewing it. */
+/** The queries about a lease. */
 export interface LeaseSource {
   pool(options: CallOptions): Promise<Pool>;
   token(tokenId: string, options: CallOptions): Promise<TokenDetails>;
-  /** Newest first. */
+  /** The uses of a token, newest first. */
   history(tokenId: string, options: CallOptions): AsyncIterable<TokenUse>;
 }
 
 interface KeeperOptions {
   readonly ttlSeconds?: number;
   readonly marginMs?: number;
-  /** Aborts the lease's signal, too. */
+  /** The caller's signal, which aborts the lease's signal, too. */
   readonly signal?: AbortSignal;
 }
 
@@ -56,7 +57,7 @@ export class LeaseKeeper {
   #abortsAt = 0;
   #intervalMs = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** Why the lease was not renewed the last time. */
+  /** The error of the last attempt to renew, if that failed. */
   #trouble: unknown;
 
   constructor(
@@ -65,7 +66,7 @@ export class LeaseKeeper {
     { answer: grant, sentAt }: Timed<Grant>,
     private readonly options: KeeperOptions,
   ) {
-    // Getters that follow the renewals.
+    // The getters follow the renewals.
     const expiresAt = (): string => this.#expiresAt;
     const remainingMs = (): number => (this.#loss ? 0 : Math.max(0, this.#abortsAt - now()));
     this.lease = {
@@ -83,14 +84,15 @@ export class LeaseKeeper {
     this.#kept = this.#keep(this.#keeping.signal);
   }
 
-  /** Aborts in time before the lease ends, with a LeaseLostError; or with the caller's signal. */
+  /** Aborts with a LeaseLostError before the lease ends, or with the reason of the caller's signal. */
   get signal(): AbortSignal {
     return this.#work.signal;
   }
 
   /**
-   * Stops keeping and gives the lease back. Never throws: a lease that cannot be given back expires. A loss by time is
-   * told at once, and what is left of the lease is given back meanwhile: the service may be away.
+   * Stops renewing, releases the lease and returns its loss, if any. Never throws: a lease that cannot be released
+   * expires. It returns a loss by time at once, and releases the rest of the lease in the background, because the
+   * service may be unreachable.
    */
   async end(): Promise<LeaseLostError | undefined> {
     clearTimeout(this.#timer);
@@ -106,9 +108,9 @@ export class LeaseKeeper {
 
   readonly #follow = (): void => this.#work.abort(this.options.signal?.reason);
 
-  /** The lease is granted from one instant to another, and that was asked for at `sentAt`. */
+  /** Notes the lease's new end. `from` and `to` are instants of the service; `sentAt` is when the request was sent. */
   #lasts(sentAt: number, from: string, to: string): void {
-    // At the maximum lifetime renewals do not move the end any more.
+    // At the maximum lifetime, renewals no longer move the end.
     if (to === this.#expiresAt) return;
     this.#expiresAt = to;
     const lengthMs = Date.parse(to) - Date.parse(from);
@@ -136,7 +138,8 @@ export class LeaseKeeper {
   async #keep(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
-        // A third of the time, more or less by chance, so that leases that were taken together are not renewed together.
+        // A third of the length, with some randomness, so that leases with the same start do not renew at the same
+        // time.
         await pause(this.#intervalMs * (0.9 + 0.2 * Math.random()), signal);
         this.#isRenewable ??= (await this.source.pool(this.#inTime())).renewable;
         if (this.#isRenewable) await this.#renew();
@@ -145,10 +148,10 @@ export class LeaseKeeper {
       } catch (error) {
         if (signal.aborted) return;
         this.#trouble = error;
-        // Says that the lease is there, too.
+        // This refusal also shows that the lease still runs.
         if (TokenPoolError.is(error, 'not_renewable')) this.#isRenewable = false;
         else if (TokenPoolError.is(error, ...OVER)) this.#lose(endAccordingTo(error), error);
-        // Of all other troubles the next attempt knows more, or the clock ends them.
+        // After any other error the keeper tries again, until the clock ends the lease.
       }
     }
   }
@@ -158,13 +161,13 @@ export class LeaseKeeper {
     this.#lasts(sentAt, answer.renewed_at, answer.expires_at);
   }
 
-  /** What cannot be renewed can still be evicted or released by others. */
+  /** Checks on a lease that cannot be renewed: another request may have evicted or released it. */
   async #look(): Promise<void> {
     const token = await this.source.token(this.lease.token_id, this.#inTime());
     if (token.fence !== this.lease.fence) this.#lose(await endOf(this.lease, token.history), undefined);
   }
 
-  /** Tries again while that can help: as long as the lease lasts, and without spending all of it on one attempt. */
+  /** Limits a call to the rest of the lease, and each attempt to a part of that. */
   #inTime(): CallOptions & { readonly attemptMs: number } {
     const signal = this.#keeping.signal;
     return {
@@ -186,7 +189,7 @@ export class LeaseKeeper {
 
   async #howItEnded(refusal: TokenPoolError, signal: AbortSignal): Promise<LeaseEnd | null> {
     const end = endAccordingTo(refusal);
-    // Who came next is in the history only.
+    // Only the history names the next user.
     if (end?.ended_at && !isEviction(end.end_reason)) return end;
     return endOf(this.lease, this.source.history(this.lease.token_id, { signal })).catch(() => end);
   }

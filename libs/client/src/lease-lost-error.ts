@@ -1,8 +1,11 @@
-// A lease was over before its holder was done with it.
+// The error for a lease that ended before its work did.
 
 import type { EndReason, Grant, TokenUse } from './api-types.js';
 
-/** `expired`: its time was up, or would have been. `released`: somebody ended it. */
+/**
+ * `expired`: its time was up, or nearly. `evicted`: the pool gave the token to another user. `released`: a request
+ * ended it.
+ */
 export type LossReason = 'expired' | 'evicted' | 'released';
 
 const REASONS: Readonly<Record<EndReason, LossReason>> = {
@@ -16,23 +19,23 @@ const REASONS: Readonly<Record<EndReason, LossReason>> = {
 
 export const isEviction = (reason: EndReason): boolean => REASONS[reason] === 'evicted';
 
-/** How the service says that a lease ended. */
+/** How a lease ended, according to the service. */
 export interface LeaseEnd {
   readonly end_reason: EndReason;
   readonly ended_at: string | null;
-  /** The use of the token that came next, if it was looked up and there is one. */
+  /** The next use of the token, if it is known. */
   readonly next?: TokenUse;
 }
 
 export class LeaseLostError extends Error {
   override readonly name = 'LeaseLostError';
-  /** `expired` where nothing is known but that the time was up. */
+  /** `expired` also if the service could not be asked. */
   readonly reason: LossReason;
-  /** The exact reason, if the service could be asked. */
+  /** The exact reason; null if the service could not be asked. */
   readonly endReason: EndReason | null;
-  /** When the lease ended by the service's clock, if the service could be asked. */
+  /** When the lease ended by the service's clock; null if the service could not be asked. */
   readonly endedAt: string | null;
-  /** Whose lease took the place of an evicted one, if the service could be asked. */
+  /** The lease that replaced an evicted one; null if there is none, or the service could not be asked. */
   readonly evictedBy: { readonly user_id: string; readonly fence: number } | null;
 
   constructor(
@@ -56,7 +59,7 @@ export class LeaseLostError extends Error {
   }
 }
 
-/** How a lease ended, out of its token's uses, newest first; null when they do not tell. */
+/** Finds how a lease ended in its token's uses, newest first; null if they do not contain that. */
 export async function endOf(
   { fence }: Grant,
   uses: Iterable<TokenUse> | AsyncIterable<TokenUse>,

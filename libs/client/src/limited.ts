@@ -1,13 +1,14 @@
-// Work with an end: by the clock, or because the caller says so.
+// Limits work by time and by the caller's signal.
 
 import { TokenPoolConnectionError } from './token-pool-connection-error.js';
 
-/** Timers cannot wait for longer. */
+/** The longest time for which a timer can wait. */
 export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * Gives `work` a signal that aborts with `signal`, or after `ms`, and waits no longer, whether or not `work` heeds it.
- * Leaves neither timer nor listener behind.
+ * Runs `work` with a signal that aborts with `signal`, or after `ms`. It stops waiting then, whether or not `work`
+ * reacts. It leaves neither a timer nor a listener behind.
+ * @throws what `work` throws; the signal's reason; TokenPoolConnectionError after `ms`
  */
 export async function limited<T>(
   ms: number,

@@ -1,14 +1,14 @@
-// A list that the service gives page by page: all of it with `for await`, or one page at a time.
+// A list that the service returns in pages. `for await` reads all of it; `page` reads one page.
 
 export class Listing<Item, Page, Cursor extends string | number> implements AsyncIterable<Item> {
   constructor(
     private readonly load: (cursor?: Cursor) => Promise<Page>,
     private readonly itemsOf: (page: Page) => readonly Item[],
-    /** Where the next page begins; null on the last one. */
+    /** The cursor of the next page; null on the last page. */
     private readonly next: (page: Page) => Cursor | null,
   ) {}
 
-  /** One page as the service answers it: the first, or the one at `cursor`. */
+  /** One page as the service returns it: the first, or the one at `cursor`. */
   page(cursor?: Cursor): Promise<Page> {
     return this.load(cursor);
   }

@@ -1,9 +1,9 @@
 import { now } from './clock.js';
 
-/** Timers stand still on a suspended machine: so long after it wakes, at the latest, the clock is looked at, in milliseconds. */
+/** How often to check the clock. Timers stop on a suspended machine; this bounds the delay after it wakes up. */
 export const LOOK_MS = 1000;
 
-/** Resolves after `ms`; rejects with the signal's reason when that comes first. */
+/** Resolves after `ms`; rejects with the signal's reason if the signal aborts first. */
 export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   const end = now() + ms;
   return new Promise((resolve, reject) => {

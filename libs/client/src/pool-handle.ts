@@ -1,4 +1,4 @@
-// One pool: its leases, its tokens, what happened in it, and what happens now.
+// The calls for one pool: leases, tokens, and events of the past and the present.
 
 import type {
   Deletion,
@@ -51,11 +51,14 @@ export interface FeedRequest extends PageRequest {
   readonly after?: number;
 }
 
-/** Every call @throws TokenPoolError when it is refused, TokenPoolConnectionError when there is no answer in time. */
+/**
+ * One pool. Every call throws TokenPoolError if the service refuses it, TokenPoolConnectionError if there is no
+ * response in time, and the reason of its `signal`. The docstrings name the usual codes of TokenPoolError.
+ */
 export class PoolHandle {
   readonly #calls: Calls;
 
-  /** Made by `TokenPoolClient.pool`. */
+  /** Use `TokenPoolClient.pool` to get a handle. */
   constructor(
     calls: Calls,
     readonly name: string,
@@ -63,20 +66,23 @@ export class PoolHandle {
     this.#calls = calls;
   }
 
-  /** Grants the token that is free for the longest. Codes: `pool_not_found`, `pool_exhausted`, `quota_exceeded`. */
+  /** Allocates the token that has been free longest. Codes: `pool_not_found`, `pool_exhausted`, `quota_exceeded`. */
   async allocate(request: AllocateRequest = {}, options: RepeatableOptions = {}): Promise<Grant> {
     return (await allocate(this.#calls, this.name, request, options)).answer;
   }
 
   /**
-   * Ends a lease. Codes: `lease_ended`, `stale_lease`, `token_not_active`, `lease_handle_required`, `insufficient_scope`, and
-   * of `show`.
+   * Releases a lease. Codes: `lease_ended`, `stale_lease`, `token_not_active`, `lease_handle_required`,
+   * `insufficient_scope`, and those of `show`.
    */
   release(lease: LeaseRef, options: RepeatableOptions & ReleaseRequest = {}): Promise<Release> {
     return release(this.#calls, lease, options);
   }
 
-  /** Renews a lease. The new time counts from now; the end is never earlier than it was. Codes: `not_renewable`, and of `release`. */
+  /**
+   * Renews a lease. Its new length counts from now, and its end never moves to an earlier instant. Codes:
+   * `not_renewable`, and those of `release`.
+   */
   async keepAlive(
     lease: LeaseRef,
     request: { readonly ttl_seconds?: number } = {},
@@ -86,10 +92,10 @@ export class PoolHandle {
   }
 
   /**
-   * Does `work` under a lease and answers what it answers. The lease is renewed at a third of its time where the pool
-   * allows that, and given back at the end. When it is lost, `signal` aborts, before the service ends the lease if it
-   * is a matter of time, and the loss is thrown when `work` has ended: also when it shows only then, so that what is
-   * answered was done under the lease from beginning to end. There is never a second lease.
+   * Runs `work` under a lease and returns its result. The client renews the lease after a third of its length if the
+   * pool allows renewals, and releases it at the end. If the lease is lost, `signal` aborts; if time is up, it aborts
+   * before the service ends the lease. After `work` has ended, the call throws the loss, even if it shows only then: a
+   * result means that the lease lasted from the beginning of `work` to its end. There is never a second lease.
    * @throws what `work` throws; LeaseLostError; what `allocate` throws
    */
   withLease<T>(work: LeasedWork<T>, options: LeaseOptions = {}): Promise<T> {
@@ -101,7 +107,7 @@ export class PoolHandle {
     return withLease(this.#calls, this.name, source, work, options);
   }
 
-  /** `active`: oldest lease first; `available`: in the order they will be handed out; `all`: by id. */
+  /** Lists tokens. `active`: oldest lease first; `available`: in the order of their allocation; `all`: by id. */
   list(request: TokensRequest = {}, options: CallOptions = {}): Listing<Token, TokenList, string> {
     const load = (cursor?: string): Promise<TokenList> => {
       const params = { query: { pool: this.name, ...request, cursor } };
@@ -110,13 +116,13 @@ export class PoolHandle {
     return new Listing(load, ({ tokens }) => tokens, nextCursor);
   }
 
-  /** A token, who holds it, and its latest uses. Codes: `token_not_found`, `token_deleted`. */
+  /** Reads a token, its holder, and its latest uses. Codes: `token_not_found`, `token_deleted`. */
   show(tokenId: string, options: CallOptions = {}): Promise<TokenDetails> {
     const params = { path: { id: tokenId } };
     return this.#calls.answer((http, init) => http.GET('/api/tokens/{id}', { params, ...init }), options);
   }
 
-  /** What happened to a token, newest first; also of a deleted one. Codes: `token_not_found`. */
+  /** Lists the events of a token, newest first; a deleted token has them, too. Codes: `token_not_found`. */
   events(
     tokenId: string,
     request: PageRequest = {},
@@ -129,7 +135,7 @@ export class PoolHandle {
     return new Listing(load, ({ events }) => events, nextCursor);
   }
 
-  /** Who used a token and when, newest first; also of a deleted one. Codes: `token_not_found`. */
+  /** Lists the uses of a token, newest first; a deleted token has them, too. Codes: `token_not_found`. */
   history(
     tokenId: string,
     request: PageRequest = {},
@@ -143,9 +149,10 @@ export class PoolHandle {
   }
 
   /**
-   * What happened in the pool, oldest first, without gaps; folding all of it gives the state of the tokens. Code:
-   * `history_dropped` when events after `after` are not kept any more, `position_unknown` when the service has never given `after`, as its
-   * database was restored or replaced; `problem.begins_after` says where to begin.
+   * Lists the events of the pool, oldest first and without gaps. Folding all of them gives the state of the tokens.
+   * Codes: `history_dropped` if the service no longer has the events after `after`; `position_unknown` if the service
+   * has never reached `after`, because its database was restored or replaced. `problem.begins_after` tells where to
+   * begin then.
    */
   feed(
     { after: first = 0, limit }: FeedRequest = {},
@@ -163,21 +170,22 @@ export class PoolHandle {
   }
 
   /**
-   * What happens in the pool, as it happens: every event once, in order, over whatever breaks in between. Goes on until
-   * the loop is left or `signal` aborts, with which it rejects. Begins when its first event is asked for. Where the service has
-   * another history by now, it begins with that anew, and tells `onOtherHistory`. Code: `history_dropped` as of `feed`.
+   * Yields the events of the pool as they happen: every event once and in order, across lost connections. It starts
+   * with the first `next`, and goes on until the loop ends, or until `signal` aborts and the loop rejects with its
+   * reason. If the service's history was replaced, it calls `onOtherHistory` and starts from the beginning of the new
+   * history. Codes: `history_dropped`, as for `feed`.
    */
   watch(request: WatchRequest = {}, options: WatchOptions = {}): AsyncGenerator<TokenEvent, void, void> {
     return watch(this.#calls, (options) => this.details(options), request, options);
   }
 
-  /** Its policy, and its counts at this moment. */
+  /** Reads the pool's policy, and its present counts. */
   details(options: CallOptions = {}): Promise<Pool> {
     const params = { path: { name: this.name } };
     return this.#calls.answer((http, init) => http.GET('/api/pools/{name}', { params, ...init }), options);
   }
 
-  /** Makes a token in an elastic pool. Codes: `pool_is_fixed`, `pool_limit_reached`. */
+  /** Generates a token in an elastic pool. Codes: `pool_is_fixed`, `pool_limit_reached`. */
   generate({ idempotencyKey = newKey(), ...options }: RepeatableOptions = {}): Promise<Token> {
     const body = { pool: this.name };
     return this.#calls.answer((http, init) => http.POST('/api/tokens', { body, ...init }), {
@@ -186,7 +194,10 @@ export class PoolHandle {
     });
   }
 
-  /** Deletes a token of an elastic pool; with `force`, a held one too. Codes: `pool_is_fixed`, `token_in_use`, and of `show`. */
+  /**
+   * Deletes a token of an elastic pool; with `force`, also one that a user holds. Codes: `pool_is_fixed`,
+   * `token_in_use`, and those of `show`.
+   */
   async delete(
     tokenId: string,
     request: { readonly force?: boolean } = {},
@@ -200,7 +211,7 @@ export class PoolHandle {
         return http.DELETE('/api/tokens/{id}', { params, ...init });
       }, options);
     } catch (error) {
-      // It was there at the first attempt, of which no answer came.
+      // The token existed at the first attempt, whose response was lost.
       if (attempts > 1 && TokenPoolError.is(error, 'token_deleted')) return { deleted: true, token_id: tokenId };
       throw error;
     }

@@ -1,4 +1,4 @@
-// Asking again where that can help: after lost connections, and when the service says that it is not able just now.
+// Retries requests after failures that may pass: lost connections, and a service that is unavailable for a while.
 
 import { now } from './clock.js';
 import { limited } from './limited.js';
@@ -9,20 +9,20 @@ import { TokenPoolError } from './token-pool-error.js';
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5000;
 
-/** Of these the service, or a proxy before it, says that nobody could serve the request at the time. */
+/** Statuses with which the service, or a proxy before it, reports that no process could serve the request. */
 const TRANSIENT_STATUSES: readonly number[] = [408, 502, 503, 504];
 
 export interface Limits {
   readonly signal?: AbortSignal;
-  /** For all attempts and the pauses between them, in milliseconds. */
+  /** How long all attempts and the pauses between them may take, in milliseconds. */
   readonly timeoutMs: number;
-  /** For one attempt, in milliseconds. */
+  /** How long one attempt may take, in milliseconds. */
   readonly attemptMs: number;
-  /** False: there is one attempt. */
+  /** False: makes only one attempt. */
   readonly isRepeatable?: boolean;
 }
 
-/** @throws what the last attempt threw; the signal's reason once that is aborted */
+/** @throws what the last attempt threw; the signal's reason after it has aborted */
 export async function retrying<T>(limits: Limits, attempt: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const { signal, timeoutMs, attemptMs, isRepeatable = true } = limits;
   const end = now() + timeoutMs;
@@ -38,10 +38,13 @@ export async function retrying<T>(limits: Limits, attempt: (signal: AbortSignal)
   }
 }
 
-/** How long to wait, in milliseconds, before trying again after the n-th failure in a row (from 0); null: trying again is no use. */
+/**
+ * The pause before the next attempt, in milliseconds; null if another attempt would not help.
+ * @param failures in a row before this one
+ */
 export function pauseAfter(error: unknown, failures: number, longestMs = LONGEST_PAUSE_MS): number | null {
   if (!isTransient(error)) return null;
-  // Half of it by chance, so that those who failed together do not come back together.
+  // Half of the pause is random, so that clients that failed at the same time do not retry at the same time.
   const backoff = Math.min(FIRST_PAUSE_MS * 2 ** failures, longestMs, LONGEST_PAUSE_MS) * (0.5 + Math.random() / 2);
   const asked = error instanceof TokenPoolError ? (error.retryAfter ?? 0) * 1000 : 0;
   return asked + backoff;

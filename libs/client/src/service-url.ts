@@ -1,21 +1,27 @@
-// The URL and the headers of a client, checked before anything is sent. What is wrong with them can never work, and what
-// the platform says of it repeats them: passwords in URLs, keys in headers. So no message here repeats what was given.
+// Checks a client's URL and headers before it sends anything, because wrong ones never work. The platform's own errors
+// repeat them, with passwords in URLs and keys in headers. No message here repeats any of that.
 
 const ALLOWED = 'allowed is one such as https://tokens.example.org, without user, password, query and fragment';
 
-/** @throws TypeError */
-export function checkedUrl(given: string): { readonly base: string; readonly shown: string } {
-  // In a browser a path alone is of the page's origin.
+/**
+ * The base of all URLs, and the URL in the form that errors show.
+ * @throws TypeError
+ */
+export function checkedUrl(given: string): { readonly base: string; readonly redacted: string } {
+  // In a browser, a path without an origin belongs to the page's origin.
   const { location } = globalThis as { readonly location?: { readonly href?: string } };
   if (!URL.canParse(given, location?.href)) throw new TypeError(`the URL of the service is malformed; ${ALLOWED}`);
   const { protocol, origin, username, password, search, hash } = new URL(given, location?.href);
   const isAllowed = /^https?:$/.test(protocol) && (username || password || search || hash) === '';
   if (!isAllowed) throw new TypeError(`the URL of the service cannot be used; ${ALLOWED}`);
-  // Errors show the origin: a path may be a secret, and so may a host that is a key in the wrong place.
-  return { base: given.replace(/\/+$/, ''), shown: origin.replace(/tp_\w*/gi, 'tp_(not shown)') };
+  // Errors show only the origin, because a path may be a secret. Even the host may be a key in the wrong place.
+  return { base: given.replace(/\/+$/, ''), redacted: origin.replace(/tp_\w*/gi, 'tp_(not shown)') };
 }
 
-/** @throws TypeError */
+/**
+ * The headers of every request, the key among them.
+ * @throws TypeError
+ */
 export function checkedHeaders(
   given: Readonly<Record<string, string>>,
   key: string | undefined,

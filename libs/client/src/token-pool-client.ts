@@ -1,4 +1,4 @@
-// The way in: a service by its URL, and its pools.
+// The client of one service.
 
 import type { ChangePoolBody, CreatePoolBody, Pool } from './api-types.js';
 import type { CallOptions } from './call-options.js';
@@ -8,22 +8,25 @@ import { PoolHandle } from './pool-handle.js';
 export class TokenPoolClient {
   readonly #calls: Calls;
 
-  /** @param url of the service, such as `https://tokens.example.org`; what comes before `/api`. @throws TypeError when it, or a header, can never work */
+  /**
+   * @param url the service's URL up to `/api`, such as `https://tokens.example.org`
+   * @throws TypeError if the URL or a header can never work
+   */
   constructor(url: string | URL, options: ClientOptions = {}) {
     this.#calls = new Calls(String(url), options);
   }
 
-  /** Asks nothing yet: whether there is such a pool shows with the first call. */
+  /** A handle for a pool. It sends no request; only the first call shows whether the pool exists. */
   pool(name = 'default'): PoolHandle {
     return new PoolHandle(this.#calls, name);
   }
 
-  /** All pools with their policies and counts. */
+  /** Lists all pools with their policies and counts. */
   async pools(options: CallOptions = {}): Promise<Pool[]> {
     return (await this.#calls.answer((http, init) => http.GET('/api/pools', { ...init }), options)).pools;
   }
 
-  /** Sent once only, since it takes no idempotency key. Codes: `pool_exists`. */
+  /** Creates a pool. The client never retries this, because it takes no idempotency key. Codes: `pool_exists`. */
   createPool(body: CreatePoolBody, options: CallOptions = {}): Promise<Pool> {
     return this.#calls.answer((http, init) => http.POST('/api/pools', { body, ...init }), {
       ...options,
@@ -31,7 +34,7 @@ export class TokenPoolClient {
     });
   }
 
-  /** Changes the policy, or makes the pool larger. Running leases keep what they were promised. Codes: `pool_not_found`. */
+  /** Changes a pool's policy, or makes it larger. Running leases keep their ends. Codes: `pool_not_found`. */
   changePool(name: string, body: ChangePoolBody, options: CallOptions = {}): Promise<Pool> {
     const params = { path: { name } };
     return this.#calls.answer((http, init) => http.PATCH('/api/pools/{name}', { params, body, ...init }), options);

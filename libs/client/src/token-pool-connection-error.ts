@@ -1,5 +1,5 @@
-// No answer of the service was had: it is not there, the connection was lost, time was up, or somebody else answered.
-// Whether a request that changes something had its effect is then unknown.
+// The error for a request without a response of the service: the connection failed, time was up, or another server
+// responded. Whether the request had its effect is unknown then.
 
 export interface ConnectionErrorOptions extends ErrorOptions {
   readonly foreignStatus?: number;
@@ -8,9 +8,11 @@ export interface ConnectionErrorOptions extends ErrorOptions {
 
 export class TokenPoolConnectionError extends Error {
   override readonly name = 'TokenPoolConnectionError';
-  /** The HTTP status of an answer that is not the service's: a proxy's, or that of whatever is at this URL. */
+  /** The HTTP status of a response that is not the service's, but a proxy's or another server's. */
   readonly foreignStatus?: number;
-  /** The next attempt fails in the same way: a certificate that does not fit, a port that is no web server's. */
+  /**
+   * Whether the next attempt would fail in the same way: an invalid certificate, say, or a port without a web server.
+   */
   readonly isPermanent: boolean;
 
   constructor(message: string, { foreignStatus, isPermanent = false, ...options }: ConnectionErrorOptions = {}) {

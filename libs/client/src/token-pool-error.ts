@@ -1,22 +1,22 @@
-// What the service refused, and why.
+// The error for a request that the service has refused.
 
 import type { ErrorCode, Problem } from './api-types.js';
 
 export class TokenPoolError extends Error {
   override readonly name = 'TokenPoolError';
-  /** The stable code: what programs decide by. */
+  /** The stable code, for programs. */
   readonly code: ErrorCode;
-  /** Of HTTP. */
+  /** The HTTP status. */
   readonly status: number;
-  /** What was wrong, and with which field: for people. */
+  /** What was wrong, and with which field, for people. */
   readonly detail: string;
-  /** Names the request in the log of the service. */
+  /** The request's id in the service's log. */
   readonly requestId: string;
 
   constructor(
-    /** All that the service answered. */
+    /** The whole body of the response. */
     readonly problem: Problem,
-    /** Seconds after which asking again makes sense, if the service said so. */
+    /** Seconds to wait before another attempt, if the service has sent them. */
     readonly retryAfter?: number,
   ) {
     super(`${problem.error}: ${problem.detail}`);

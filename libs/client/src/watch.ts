@@ -1,4 +1,4 @@
-// A pool's events as they happen: the stream, taken up again after the last event that was had whenever it breaks off.
+// Yields a pool's events as they happen. When the stream breaks off, it resumes after the last event that it received.
 
 import type { Pool, TokenEvent } from './api-types.js';
 import type { CallOptions } from './call-options.js';
@@ -9,11 +9,11 @@ import { pauseAfter } from './retrying.js';
 import { TokenPoolConnectionError } from './token-pool-connection-error.js';
 import { TokenPoolError } from './token-pool-error.js';
 
-/** The service sends a heartbeat every 15 s: after missing two of them the connection counts as dead. */
+/** The service sends a heartbeat every 15 s. After two missing ones the connection counts as dead. */
 const SILENCE_MS = 40_000;
 
 export interface WatchRequest {
-  /** The `seq` after which to begin; `latest`: what happens from now on. Default: `latest`. */
+  /** The `seq` after which to begin; `latest` begins with the next event. Default: `latest`. */
   readonly after?: number | 'latest';
   /** Only events of this token. */
   readonly token_id?: string;
@@ -22,18 +22,19 @@ export interface WatchRequest {
 }
 
 export interface WatchOptions extends CallOptions {
-  /** Told each time that the stream is there, and each time that it broke off, with what happened. */
+  /** Called each time that the stream is open, and each time that it breaks off, with the error. */
   readonly onState?: (state: 'connected' | 'reconnecting', error?: unknown) => void;
   /**
-   * Told when the service does not know the place any more, as its database was restored or replaced: the events so far are of
-   * another history. Those that come are of the one there is now, from its beginning on.
+   * Called when the service does not know the position, because its database was restored or replaced. The events so
+   * far belong to another history. The next ones are those of the present history, from its beginning.
    */
   readonly onOtherHistory?: (error: TokenPoolError) => void;
 }
 
 /**
- * @param pool asked once at the beginning: says where `latest` is, and fails where there is no such pool or service
- * @throws what `pool` throws, TokenPoolError when the stream is refused, the signal's reason
+ * @param pool reads the pool once, at the beginning: it tells the position of `latest`, and fails if the pool or the
+ *   service does not exist
+ * @throws what `pool` throws; TokenPoolError if the service refuses the stream; the signal's reason
  */
 export async function* watch(
   calls: Calls,
@@ -72,11 +73,11 @@ export async function* watch(
   }
 }
 
-/** The seq after which the events begin of a service that does not know the place that was asked for. */
+/** The seq after which the events of another history begin, if the error shows that there is one. */
 const beginningOfAnother = (error: unknown): number | undefined =>
   TokenPoolError.is(error, 'position_unknown') ? (error.problem.begins_after ?? 0) : undefined;
 
-/** Those of one connection, until that ends. */
+/** The messages of one connection, until that ends. */
 async function* messages(
   calls: Calls,
   pool: string,

@@ -1,4 +1,5 @@
-// Work under a lease: kept alive while the work goes on, given back when it is done, and stopped in time when it is lost.
+// Runs work under a lease: it renews the lease during the work, releases it afterwards, and stops the work in time if
+// the lease is lost.
 
 import type { CallOptions } from './call-options.js';
 import type { Calls } from './calls.js';
@@ -7,7 +8,7 @@ import { LeaseKeeper, type Lease, type LeaseSource } from './lease-keeper.js';
 
 export interface LeaseOptions extends CallOptions {
   readonly request?: AllocateRequest;
-  /** How long before the end of the lease `signal` aborts, in milliseconds. Default: 5 % of the lease, at most 1,000. */
+  /** How long before the lease's end `signal` aborts, in milliseconds. Default: 5 % of the lease, at most 1,000. */
   readonly marginMs?: number;
 }
 
@@ -29,7 +30,8 @@ export async function withLease<T>(
     value = await work(keeper.lease, keeper.signal);
   } catch (error) {
     const loss = await keeper.end();
-    // The loss itself, which says more by now. Every other error is the work's own, and stays what it is.
+    // If the work throws the signal's reason, throw the loss, which has more details by now. Any other error is the
+    // work's.
     throw loss && error === keeper.signal.reason ? loss : error;
   }
   const loss = await keeper.end();

@@ -1,5 +1,5 @@
-// A service in memory, with one pool and time that a test moves: what a lease's keeper sees of a real one, and a network
-// that is as slow or as broken as the test wants it. That it behaves as the real one is for test/client to show.
+// A service in memory with one pool, under a clock that the test moves. It implements what a lease's keeper uses,
+// behind a network as slow or as broken as the test needs. The tests in test/client run against the real service.
 
 import type { EndReason, ErrorCode, TokenUse } from '../api-types.js';
 
@@ -8,7 +8,7 @@ export interface PretendedLease {
   readonly user_id: string;
   readonly lease_id: string;
   readonly fence: number;
-  /** Milliseconds of `performance.now()`, as all times inside. */
+  /** In milliseconds of `performance.now()`, like all times in this file. */
   readonly from: number;
   to: number;
   endedAt: number | null;
@@ -36,13 +36,16 @@ type Body = Record<string, unknown>;
 export class PretendedService {
   readonly policy: Policy;
   readonly leases: PretendedLease[] = [];
-  /** `POST /api/tokens/allocate` and so on, and when each arrived. */
+  /** Each request, such as `POST /api/tokens/allocate`, and when it arrived. */
   readonly requests: { readonly what: string; readonly at: number; readonly key: string | null }[] = [];
-  /** Milliseconds of a request's way there, and of its answer's way back. */
+  /** How long a request and its response travel, in milliseconds. */
   latency: () => readonly [there: number, back: number] = () => [0, 0];
-  /** `refuses`: nobody listens. `silent`: nothing ever comes back. `mute`: it does what it is asked and cannot say so. */
+  /**
+   * `refuses`: no server listens. `silent`: requests get lost. `mute`: requests have their effect, but
+   * responses get lost. `busy`: the service responds 503.
+   */
   network: 'up' | 'refuses' | 'silent' | 'mute' | 'busy' = 'up';
-  /** Told when a lease's time is up: it is over from this instant on. */
+  /** Called at the instant when a lease expires. */
   onExpiry: (lease: PretendedLease) => void = () => undefined;
 
   readonly #kept = new Map<string, Response>();
@@ -67,18 +70,18 @@ export class PretendedService {
     return answer;
   };
 
-  /** Requests of one kind so far. */
+  /** When the requests of one kind have arrived. */
   asked(what: RegExp): number[] {
     return this.requests.filter((request) => what.test(request.what)).map(({ at }) => at);
   }
 
-  /** As somebody else's request does it. */
+  /** Ends a lease, as another client's request does. */
   end(lease: PretendedLease, reason: EndReason): void {
     this.#settle();
     if (lease.endedAt === null) Object.assign(lease, { endedAt: performance.now(), endReason: reason });
   }
 
-  /** Somebody else's allocate: evicts. */
+  /** Allocates the token for another user, which evicts the present lease. */
   take(userId = '99999999-9999-4999-8999-999999999999'): PretendedLease {
     const open = this.leases.find((lease) => lease.endedAt === null);
     if (open) this.end(open, 'lru_eviction');
@@ -104,7 +107,7 @@ export class PretendedService {
   }
 
   #decide(method: string, path: string, body: Body): object {
-    if (path === '/api/tokens/allocate') return shown(this.#grant(body));
+    if (path === '/api/tokens/allocate') return grantView(this.#grant(body));
     if (path === '/api/pools/p') return { name: 'p', renewable: this.policy.renewable, last_seq: 0 };
     const open = this.leases.find(({ endedAt }) => endedAt === null);
     if (method === 'GET' && path.endsWith('/history')) return { history: this.#uses(), next_cursor: null };
@@ -181,10 +184,10 @@ export class PretendedService {
 
 const TOKEN = '22222222-2222-4222-8222-222222222222';
 
-/** Its wall clock is some hours ahead of everybody else's. */
+/** An instant by the service's wall clock, which differs from the client's. */
 const iso = (at: number): string => new Date(Date.UTC(2030, 0, 1) + at).toISOString();
 
-const shown = ({ token_id, user_id, lease_id, fence, from, to }: PretendedLease): object => ({
+const grantView = ({ token_id, user_id, lease_id, fence, from, to }: PretendedLease): object => ({
   token_id,
   user_id,
   pool: 'p',
