@@ -146,7 +146,7 @@ describe('a hundred readers', () => {
     for (const reader of readers) reader.leave();
     expect(delays).toHaveLength(100 * seconds * 250);
     delays.sort((a, b) => a - b);
-    // 250 ms is the aim, which `npm run bench -- --only stream` measures; here client, both processes and other tests share.
+    // 250 ms is the aim on a machine that does nothing else; here client, both processes and other tests share.
     expect(delays[Math.floor(delays.length * 0.99)]).toBeLessThan(3000);
     expect(await audit(direct.readers, 'p')).toEqual([]);
     await direct.close();

@@ -6,8 +6,6 @@ import type { Cluster } from './cluster.js';
 export interface Bench {
   readonly isShort: boolean;
   readonly rounds: number;
-  /** Of events, in the audits of the section `rows`. */
-  readonly millions: readonly number[];
   readonly cluster: Cluster;
   readonly belongings: Belongings;
   /** A line about how far it is. */

@@ -13,35 +13,21 @@ import { printed } from './report/printed.js';
 import { isGross, reach } from './reach.js';
 import { about, beginning, type BenchResult, type Results, type SectionName } from './result.js';
 import { measureAudit } from './sections/audit.js';
-import { measureChain } from './sections/chain.js';
-import { measureExpiry } from './sections/expiry.js';
 import { measureHttp } from './sections/http.js';
-import { measureKeys } from './sections/keys.js';
-import { measurePolicies } from './sections/policies.js';
 import { measureProcess } from './sections/process.js';
 import { measureRelease } from './sections/release.js';
-import { measureRows } from './sections/rows.js';
 import { measureScale } from './sections/scale.js';
 import { measureSoak } from './sections/soak.js';
-import { measureStream } from './sections/stream.js';
 import { measureSweep } from './sections/sweep.js';
-import { measureTelemetry } from './sections/telemetry.js';
 import { serve } from './serve.js';
 
 const MEASURE: { [Name in SectionName]: (bench: Bench) => Promise<Results[Name]> } = {
   http: measureHttp,
   process: measureProcess,
   release: measureRelease,
-  keys: measureKeys,
-  policies: measurePolicies,
-  chain: measureChain,
   scale: measureScale,
   sweep: measureSweep,
-  expiry: measureExpiry,
   audit: measureAudit,
-  rows: measureRows,
-  stream: measureStream,
-  telemetry: measureTelemetry,
   soak: measureSoak,
 };
 
@@ -71,7 +57,7 @@ async function run(options: Options): Promise<void> {
 }
 
 async function measured(options: Options, belongings: Belongings, say: (what: string) => void): Promise<BenchResult> {
-  const { isShort, only, rounds, millions } = options;
+  const { isShort, only, rounds } = options;
   const cluster = await openCluster(process.env['DATABASE_URL'], belongings);
   const folder = mkdtempSync(join(tmpdir(), 'token-pool-bench-logs-'));
   belongings.add(() => rmSync(folder, { recursive: true, force: true }));
@@ -80,7 +66,7 @@ async function measured(options: Options, belongings: Belongings, say: (what: st
   for (const name of only) {
     say(`— ${name} —`);
     const start = beginning();
-    const bench = { isShort, rounds, millions, cluster, belongings, say, logFile };
+    const bench = { isShort, rounds, cluster, belongings, say, logFile };
     result[name] = { result: await MEASURE[name](bench), about: about(start, cluster, rounds, isShort) };
   }
   return result;

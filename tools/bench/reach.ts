@@ -5,11 +5,8 @@ import type { Quantiles } from '../harness/numbers.js';
 import type { BenchResult } from './result.js';
 import { ratio, ratioOf } from './rounds.js';
 import * as http from './sections/http.js';
-import * as keys from './sections/keys.js';
 import * as inProcess from './sections/process.js';
 import * as release from './sections/release.js';
-import { BY_REQUEST, type RowsResult } from './sections/rows.js';
-import { AIMED_AT } from './sections/stream.js';
 import type { SweepRow } from './sections/sweep.js';
 
 export interface Reached {
@@ -27,14 +24,8 @@ export interface Reached {
 }
 
 export function reach(result: BenchResult): Reached[] {
-  const { scale, sweep, soak, expiry, audit, rows: years, stream } = result;
-  const ofYears = years && growthOf(years.result);
-  const streamed = stream?.result.rows.find(
-    ({ streams, processes }) => streams === AIMED_AT.streams && processes === AIMED_AT.processes,
-  );
+  const { scale, sweep, soak, audit } = result;
   const ofHttp = (below: string, at: number) => result.http && ratio(result.http.result.rows, http.SERVICE, below, at);
-  const timeOf = (asked: string): number =>
-    result.keys?.result.rows.find(({ what, at }) => what === asked && at === 64)?.cpu?.server ?? NaN;
   const ofProcess = result.process?.result;
   const rateAt100 = ofProcess?.rows.find(({ what, at }) => what === inProcess.ALLOCATE && at === 100)?.rate;
   const pages = scale?.result.pages.filter(({ what, limit }) => what !== 'feed' && limit === 100) ?? [];
@@ -113,12 +104,6 @@ export function reach(result: BenchResult): Reached[] {
       gross: 0.5,
     })),
     {
-      what: 'processor time of the service for an HTTP allocate at 64 connections, with a key / without',
-      value: timeOf(keys.KEYS) / timeOf(keys.OPEN),
-      bound: 'at most',
-      gross: 2.5,
-    },
-    {
       what: `pool of ${named(largestPool?.at)} / pool of 100, allocate throughput`,
       value: ofSizes,
       bound: 'at least',
@@ -151,37 +136,12 @@ export function reach(result: BenchResult): Reached[] {
       typical: slowest.p50,
     },
     {
-      what: `any page or instant of ${named(ofYears?.most)} events in ${years?.result.months} months / of ${named(ofYears?.fewest)}, p50 in the database`,
-      value: ofYears?.ratio,
-      bound: 'at most',
-      aim: 1.5,
-      gross: 10,
-    },
-    {
-      what: `the slowest of them at ${named(ofYears?.most)} but a search by request, p99 in the database`,
-      value: ofYears?.slowest.p99,
-      bound: 'at most',
-      aim: 10,
-      unit: ' ms',
-      gross: 200,
-      typical: ofYears?.slowest.p50,
-    },
-    {
       what: 'audit of a million events, at the rate of the slowest',
       value: audit && Math.max(...audit.result.pools.map(({ events, seconds }) => (seconds / events) * 1e6)),
       bound: 'at most',
       aim: 10,
       unit: ' s',
       gross: 100,
-    },
-    {
-      what: 'from asking for a grant to its event with each of 100 streams, 500 events a second, p99',
-      value: streamed?.p99,
-      bound: 'at most',
-      aim: 250,
-      unit: ' ms',
-      gross: 5000,
-      typical: streamed?.p50,
     },
     {
       what: 'RSS under load after the soak',
@@ -201,22 +161,8 @@ export function reach(result: BenchResult): Reached[] {
     },
     // No aims but promises: one is too many.
     {
-      what: 'reads that showed a lease after its deadline',
-      value: expiry?.result.lateReads,
-      bound: 'at most',
-      aim: 0,
-      gross: 0,
-    },
-    {
       what: 'grants of a full pool of 100 that evicted nobody, beyond the first 100',
       value: result.http && result.http.result.grantsWithoutEviction - 100,
-      bound: 'at most',
-      aim: 0,
-      gross: 0,
-    },
-    {
-      what: 'events that a stream left out, repeated or put in another place',
-      value: stream?.result.rows.reduce((sum, { misplaced }) => sum + misplaced, 0),
       bound: 'at most',
       aim: 0,
       gross: 0,
@@ -239,22 +185,6 @@ export const isGross = ({ value = NaN, typical = value, bound, gross }: Reached)
   gross !== undefined && (bound === 'at least' ? typical < gross : typical > gross);
 
 const slowedDown = (row: SweepRow | undefined): number | undefined => row && row.meanwhile.p50 / row.quiet.p50;
-
-/** Of the largest audit to the smallest: the read that grew most, and the slowest one. */
-function growthOf({ reads }: RowsResult): { fewest: number; most: number; ratio: number; slowest: Quantiles } {
-  const counts = reads.map(({ events }) => events);
-  const [fewest, most] = [Math.min(...counts), Math.max(...counts)];
-  const first = new Map(
-    reads.filter(({ events }) => events === fewest).map((read) => [read.what, read.inDatabase.p50]),
-  );
-  const last = reads.filter(({ events }) => events === most);
-  return {
-    fewest,
-    most,
-    ratio: Math.max(...last.map(({ what, inDatabase }) => inDatabase.p50 / (first.get(what) ?? NaN))),
-    slowest: slowestOf(last.filter(({ what }) => what !== BY_REQUEST)),
-  };
-}
 
 const slowestOf = (reads: readonly { readonly inDatabase: Quantiles }[]): Quantiles => ({
   p50: Math.max(...reads.map(({ inDatabase }) => inDatabase.p50)),

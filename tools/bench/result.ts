@@ -4,34 +4,20 @@ import { loadavg } from 'node:os';
 import type { Cluster } from './cluster.js';
 import { commit, machine } from '../harness/surroundings.js';
 import type { AuditResult } from './sections/audit.js';
-import type { ChainResult } from './sections/chain.js';
-import type { ExpiryResult } from './sections/expiry.js';
 import type { HttpResult } from './sections/http.js';
-import type { KeysResult } from './sections/keys.js';
-import type { PoliciesResult } from './sections/policies.js';
 import type { ProcessResult } from './sections/process.js';
 import type { ReleaseResult } from './sections/release.js';
-import type { RowsResult } from './sections/rows.js';
 import type { ScaleResult } from './sections/scale.js';
 import type { SoakResult } from './sections/soak.js';
-import type { StreamResult } from './sections/stream.js';
 import type { SweepResult } from './sections/sweep.js';
-import type { TelemetryResult } from './sections/telemetry.js';
 
 export interface Results {
   http: HttpResult;
   process: ProcessResult;
   release: ReleaseResult;
-  keys: KeysResult;
-  policies: PoliciesResult;
-  chain: ChainResult;
   scale: ScaleResult;
   sweep: SweepResult;
-  expiry: ExpiryResult;
   audit: AuditResult;
-  rows: RowsResult;
-  stream: StreamResult;
-  telemetry: TelemetryResult;
   soak: SoakResult;
 }
 

@@ -10,7 +10,6 @@ const SERVERS = {
   released: () => import(pathToFileURL(process.env['RELEASED_MAIN'] as string).href),
   'no-op': async () => (await import('./servers/no-op.app.js')).listen(),
   'batches-of-one': async () => (await import('./servers/batches-of-one.app.js')).listen(),
-  collector: async () => (await import('./servers/collector.js')).listen(),
   express: async () => (await import('./servers/bare-express.js')).listen(),
 };
 

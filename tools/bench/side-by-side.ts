@@ -1,7 +1,6 @@
 // What is compared by rate and by processor time: some services that are asked for the same.
 
 import type { Bench } from './bench.js';
-import { call } from './callers.js';
 import { load } from './http-load.js';
 import type { Measured } from './measured.js';
 import { withProcessorTime } from './processor-time.js';
@@ -23,13 +22,6 @@ export const overHttp = (what: string, server: ServerProcess, headers: Record<st
   what,
   server,
   ask: (connections, seconds) => load({ ...ALLOCATE, urls: [server.url], headers }, connections, seconds),
-});
-
-/** @param work of so many callers at once */
-export const inProcess = (what: string, work: (caller: number) => Promise<unknown>): Contender => ({
-  what,
-  server: null,
-  ask: (callers, seconds) => call(callers, seconds, work),
 });
 
 /** Warm first, each at the last of the numbers `ats`. In many short rounds, since what a machine can do changes within seconds. */

@@ -34,8 +34,6 @@ export function buffersOf({ 'QUERY PLAN': [{ Plan }] }: Explained): number {
   return hit + read;
 }
 
-const PLAN = 'EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF)';
-
 export class TimedReader {
   readonly #asked: Asked[] = [];
   readonly #prepared = new Set<string>();
@@ -71,18 +69,6 @@ export class TimedReader {
       total.buffers += buffersOf(explained);
     }
     return total;
-  }
-
-  /** Of each statement, with what it touched. */
-  async plans(read: (readers: Readers) => Promise<unknown>): Promise<string[]> {
-    this.#asked.length = 0;
-    await read(this.#readers);
-    const plans: string[] = [];
-    for (const statement of [...this.#asked]) {
-      const lines = await this.#explained<{ 'QUERY PLAN': string }[]>(statement, PLAN);
-      plans.push([`${statement.name}:`, ...lines.map((line) => line['QUERY PLAN'])].join('\n'));
-    }
-    return plans;
   }
 
   async close(): Promise<void> {

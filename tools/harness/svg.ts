@@ -1,4 +1,4 @@
-// Two plain plots as SVG, readable on light and on dark pages: bars in groups, and lines over time.
+// A plain plot as SVG, readable on light and on dark pages: lines over time.
 
 const WIDTH = 820;
 const HEIGHT = 340;
@@ -19,38 +19,8 @@ const STYLE = `
   .title { font-size: 15px; font-weight: 600 }
   .small { font-size: 10px }
   .grid { stroke: #d0d7de; stroke-width: 1 }
-  .band { fill: #8c8c8c; opacity: 0.18 }
   .line { fill: none; stroke-width: 2; stroke-linejoin: round }
   @media (prefers-color-scheme: dark) { text { fill: #e6edf3 } .grid { stroke: #3d444d } }`;
-
-export interface Bars {
-  readonly title: string;
-  readonly unit: string;
-  readonly groups: readonly string[];
-  /** A value for each group; NaN where there is none. */
-  readonly series: readonly { readonly name: string; readonly values: readonly number[] }[];
-}
-
-export function bars({ title, unit, groups, series }: Bars): string {
-  const scale = scaleTo(series.flatMap(({ values }) => values));
-  const groupWidth = INNER.width / groups.length;
-  const width = Math.min(54, (groupWidth * 0.86) / series.length);
-  const marks = groups.flatMap((group, g) => {
-    const middle = BOX.left + (g + 0.5) * groupWidth;
-    const left = middle - (width * series.length) / 2;
-    const drawn = series.map(({ values }, s) => {
-      const value = values[g] as number;
-      if (Number.isNaN(value)) return '';
-      const [x, y] = [left + s * width, scale.y(value)];
-      return (
-        `<rect x="${n(x + 1)}" y="${n(y)}" width="${n(width - 2)}" height="${n(BOX.top + INNER.height - y)}" fill="${colour(s)}"/>` +
-        text(x + width / 2, y - 4, short(value), 'small', 'middle')
-      );
-    });
-    return [...drawn, text(middle, HEIGHT - BOX.bottom + 18, group, '', 'middle')];
-  });
-  return plot(title, unit, series, scale, marks);
-}
 
 export interface Lines {
   readonly title: string;
@@ -61,8 +31,6 @@ export interface Lines {
     readonly name: string;
     readonly points: readonly { readonly x: number; readonly y: number }[];
   }[];
-  /** A time to set off. */
-  readonly band?: { readonly from: number; readonly to: number; readonly name: string };
   /** What happened meanwhile, below the axis: a line for each kind. Its colour is that of its group. */
   readonly lanes?: readonly {
     readonly name: string;
@@ -71,7 +39,7 @@ export interface Lines {
   }[];
 }
 
-export function lines({ title, unit, timeUnit, series, band, lanes = [] }: Lines): string {
+export function lines({ title, unit, timeUnit, series, lanes = [] }: Lines): string {
   const points = series.flatMap((one) => one.points);
   const scale = scaleTo(points.map(({ y }) => y));
   const end = Math.max(...points.map(({ x }) => x));
@@ -80,12 +48,6 @@ export function lines({ title, unit, timeUnit, series, band, lanes = [] }: Lines
     ({ points: own }, s) =>
       `<polyline class="line" stroke="${colour(s)}" points="${own.map((p) => `${n(x(p.x))},${n(scale.y(p.y))}`).join(' ')}"/>`,
   );
-  if (band) {
-    marks.unshift(
-      `<rect class="band" x="${n(x(band.from))}" y="${BOX.top}" width="${n(x(band.to) - x(band.from))}" height="${INNER.height}"/>`,
-      text((x(band.from) + x(band.to)) / 2, BOX.top + 14, band.name, '', 'middle'),
-    );
-  }
   for (let step = 0; step <= 6; step++) {
     const time = (end * step) / 6;
     marks.push(text(x(time), HEIGHT - BOX.bottom + 18, short(time), '', 'middle'));

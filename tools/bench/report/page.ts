@@ -2,9 +2,7 @@
 
 import { SECTIONS } from '../options.js';
 import type { About, BenchResult } from '../result.js';
-import type { Plan } from '../sections/rows.js';
 import { KeptPage } from '../../harness/kept-page.js';
-import { PLOTS, type Plot } from './plots.js';
 import { asMarkdown, type Table } from '../../harness/table.js';
 import { reachTable, TABLES } from './tables.js';
 
@@ -14,16 +12,9 @@ const HEADINGS = {
   http: 'Over HTTP',
   process: 'In the process',
   release: 'Since the last release',
-  keys: 'API keys',
-  policies: 'Fair pools',
-  chain: 'The chain of hashes',
   scale: 'When there is more of everything',
   sweep: 'Ten thousand leases at once',
-  expiry: 'Ends that nobody asks for',
   audit: 'The auditor',
-  rows: 'Years of audit',
-  stream: 'Streams',
-  telemetry: 'OpenTelemetry',
   soak: 'For long',
 };
 
@@ -34,17 +25,10 @@ export async function writePage(result: BenchResult): Promise<void> {
     const section = result[name];
     if (!section) return [];
     const tables = (TABLES[name] as (of: unknown) => Table[])(section.result);
-    const plots = (PLOTS[name] as ((of: unknown) => Plot[]) | undefined)?.(section.result) ?? [];
-    const images = plots.map(({ file, svg, alt }) => PAGE.picture(file, svg, alt));
-    const plans = 'plans' in section.result ? section.result.plans.map(asDetails) : [];
-    return [`## ${HEADINGS[name]}`, told(section.about), ...images, ...tables.map(asMarkdown), ...plans];
+    return [`## ${HEADINGS[name]}`, told(section.about), ...tables.map(asMarkdown)];
   });
   await PAGE.write(result, ['## Aims and what was reached', asMarkdown(reachTable(result)), ...sections]);
 }
-
-/** Of the largest audit. */
-const asDetails = ({ what, statements }: Plan): string =>
-  `<details><summary>Plan: ${what}</summary>\n\n\`\`\`text\n${statements.join('\n\n')}\n\`\`\`\n\n</details>`;
 
 function told({
   begun,

@@ -4,14 +4,9 @@ import type { BenchResult, Results } from '../result.js';
 import { isReached, named, reach } from '../reach.js';
 import { ratio, ratioOf, type Row } from '../rounds.js';
 import * as http from '../sections/http.js';
-import * as chain from '../sections/chain.js';
-import * as keys from '../sections/keys.js';
-import * as policies from '../sections/policies.js';
 import * as inProcess from '../sections/process.js';
 import * as release from '../sections/release.js';
-import { levelsOf, type AuditSize } from '../sections/rows.js';
 import type { Sample } from '../sections/soak.js';
-import { WITHOUT } from '../sections/telemetry.js';
 import { number, percent, type Table } from '../../harness/table.js';
 
 export const reachTable = (result: BenchResult): Table => ({
@@ -89,27 +84,6 @@ export const TABLES: { [Name in keyof Results]: (result: Results[Name]) => Table
     times(rows, 'connections'),
   ],
 
-  keys: ({ rows }) => [
-    shares('Allocate over HTTP with a key, as a share of open use', rows, keys.OPEN, 'connections'),
-    rates('Answers a second (p50 / p99 in ms)', rows, 'connections'),
-    times(rows, 'connections'),
-  ],
-
-  policies: ({ rows }) => [
-    shares('In the process, 100 callers on a full pool: as a share of the default', rows, policies.DEFAULT, 'tokens'),
-    rates('Allocations a second (p50 / p99 in ms)', rows, 'tokens'),
-    times(rows, 'tokens'),
-  ],
-
-  chain: ({ rows, hashMicros }) => [
-    shares('In the process: as a share of what it would be without the chain', rows, chain.WITHOUT_CHAIN, 'callers'),
-    rates('Allocations a second (p50 / p99 in ms)', rows, 'callers'),
-    {
-      ...times(rows, 'callers'),
-      note: `The hash alone takes ${number(hashMicros)} µs an event; on a full pool an allocation is two.`,
-    },
-  ],
-
   scale: ({ poolSizes, auditSizes, pages, manyPools, processes }) => [
     growth('Allocations a second, 100 callers', 'tokens in the pool', poolSizes),
     growth('Allocations a second, 100 callers, a pool of 100', 'events in the audit', auditSizes),
@@ -147,21 +121,6 @@ export const TABLES: { [Name in keyof Results]: (result: Results[Name]) => Table
     },
   ],
 
-  expiry: ({ leases, lateness, reads, lateReads, sweepIntervalMs }) => [
-    {
-      title: `How late an end is written down in a pool nobody asks for, sweep every ${sweepIntervalMs / 1000} s`,
-      head: ['leases', 'p50', 'p99', 'latest', 'reads meanwhile', 'late reads'],
-      rows: [
-        [
-          number(leases),
-          ...[lateness.p50, lateness.p99, lateness.max].map((seconds) => `${number(seconds)} s`),
-          number(reads),
-          number(lateReads),
-        ],
-      ],
-    },
-  ],
-
   audit: ({ pools }) => [
     {
       title: 'A pool audited: all events read, every rule checked, the fold compared with the tables',
@@ -172,75 +131,6 @@ export const TABLES: { [Name in keyof Results]: (result: Results[Name]) => Table
         number(seconds),
         number(events / seconds),
         number(secondsWithoutChain),
-      ]),
-    },
-  ],
-
-  rows: ({ tokens, months, limit, sizes, reads, partition }) => [
-    {
-      title: `Anywhere in ${months} months of a pool of ${tokens}, pages of ${limit}, in ms`,
-      head: ['what', 'events', 'p50 in the database', 'p99', 'p50 for the caller', 'p99', 'buffers, p50', 'p99'],
-      rows: [...new Set(reads.map(({ what }) => what))].flatMap((name) =>
-        reads
-          .filter(({ what }) => what === name)
-          .map(({ what, events, inDatabase, forCaller, buffers }) => [
-            what,
-            named(events),
-            ...[inDatabase.p50, inDatabase.p99, forCaller.p50, forCaller.p99, buffers.p50, buffers.p99].map(number),
-          ]),
-      ),
-    },
-    {
-      title: 'What they lie in',
-      head: [
-        'events',
-        'partitions',
-        'GB',
-        'bytes an event: table',
-        'indexes',
-        'fullest partition: rows',
-        'pages of its key',
-        'of them read for a row',
-      ],
-      rows: [
-        ...sizes.map((size) => [named(size.events), ...sizeCells(size), String(size.levels)]),
-        [
-          '100 million, reckoned',
-          ...sizeCells(grown(sizes.at(-1)!, 1e8)),
-          String(levelsOf(grown(sizes.at(-1)!, 1e8).keyPages)),
-        ],
-      ],
-      note: `The next month's partition was made in ${number(partition.made)} ms, and the fullest one, of ${number(partition.droppedEvents)} events, dropped in ${number(partition.dropped)} ms.`,
-    },
-  ],
-
-  telemetry: ({ rows }) => [
-    shares('Allocations over HTTP, as a share of those without telemetry', rows, WITHOUT, 'connections'),
-    rates('Answers a second (p50 / p99 in ms)', rows, 'connections'),
-    times(rows, 'connections'),
-  ],
-
-  stream: ({ eventsASecond, rows }) => [
-    {
-      title: `From asking for a grant until its event is with a reader, ${eventsASecond} events a second`,
-      head: [
-        'streams',
-        'API processes',
-        'p50, ms',
-        'p99, ms',
-        'latest, ms',
-        'grant answered, p99, ms',
-        'events made a second',
-        'missing or misplaced',
-        'processor',
-        'transactions a second when nothing happens',
-      ],
-      rows: rows.map(({ streams, processes, p50, p99, max, rate, misplaced, cpu, answeredP99, quietTransactions }) => [
-        String(streams),
-        String(processes),
-        ...[p50, p99, max, answeredP99, rate, misplaced].map(number),
-        percent(cpu),
-        number(quietTransactions),
       ]),
     },
   ],
@@ -260,26 +150,6 @@ export const TABLES: { [Name in keyof Results]: (result: Results[Name]) => Table
   ],
 };
 
-const sizeCells = ({ events, partitions, tableBytes, indexBytes, rows, keyPages }: AuditSize): string[] => [
-  String(partitions),
-  number((tableBytes + indexBytes) / 1e9),
-  ...[tableBytes / events, indexBytes / events, rows, keyPages].map((value) => number(Math.round(value))),
-];
-
-/** The same months with more events in each. */
-function grown(size: AuditSize, events: number): AuditSize {
-  const times = events / size.events;
-  const { tableBytes, indexBytes, rows, keyPages } = size;
-  return {
-    ...size,
-    events,
-    tableBytes: tableBytes * times,
-    indexBytes: indexBytes * times,
-    rows: rows * times,
-    keyPages: Math.ceil(keyPages * times),
-  };
-}
-
 function ratios(title: string, rows: readonly Row[], what: string, unit: string): Table {
   const ats = atsOf(rows);
   const others = whatsOf(rows).filter((other) => other !== what);
@@ -289,15 +159,6 @@ function ratios(title: string, rows: readonly Row[], what: string, unit: string)
     rows: others.map((other) => [other, ...ats.map((at) => number(ratio(rows, what, other, at)))]),
   };
 }
-
-/** The other way round: each to one. */
-const shares = (title: string, rows: readonly Row[], one: string, unit: string): Table => ({
-  title,
-  head: ['', ...atsOf(rows).map((at) => counted(at, unit))],
-  rows: whatsOf(rows)
-    .filter((what) => what !== one)
-    .map((what) => [what, ...atsOf(rows).map((at) => number(ratio(rows, what, one, at)))]),
-});
 
 const times = (rows: readonly Row[], unit: string): Table => ({
   title: 'Processor time of an allocation, µs: Node / PostgreSQL',
