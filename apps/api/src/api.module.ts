@@ -1,4 +1,4 @@
-// The routes, and the use cases behind them, on whatever keeps the pools.
+// The routes and the use cases behind them, independent of the storage adapter.
 
 import { Module } from '@nestjs/common';
 import {
@@ -26,7 +26,7 @@ import { LeasesController } from './tokens/leases.controller.js';
 import { TokensController } from './tokens/tokens.controller.js';
 
 @Module({
-  // The busiest first: Express asks the routes in this order.
+  // The busiest first, because Express tries the routes in this order.
   controllers: [
     LeasesController,
     TokensController,

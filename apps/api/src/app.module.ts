@@ -1,4 +1,4 @@
-// The whole service: routes, sweep, first pools and the database under them.
+// The whole service: routes, sweep, first pools, and the database.
 
 import { Global, Module, type DynamicModule } from '@nestjs/common';
 import type { Logger } from 'pino';

@@ -1,4 +1,4 @@
-// How the app is put together: the same for the process and for the tests.
+// Assembles the app, identically for the process and for the tests.
 
 import type { DynamicModule, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -28,7 +28,7 @@ import { operationsOf, serveDocument } from './openapi/openapi.js';
 import { SHORT_ROUTES } from './short-routes/short-routes.controller.js';
 import { OFF, type Telemetry } from './telemetry/telemetry.js';
 
-/** Connected, with its pools opened; not listening yet. Whoever calls it closes it. */
+/** Connects to the database and opens the first pools; does not listen. The caller closes the app. */
 export async function createApp(
   config: Config,
   databaseUrl: string,
@@ -47,6 +47,7 @@ export async function createApp(
   }
 }
 
+/** Creates the app with its middleware, guards, pipes and filters; does not initialise it. */
 export async function assembleApp(
   module: DynamicModule | Type,
   config: Config,

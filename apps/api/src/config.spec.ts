@@ -35,7 +35,7 @@ test('the configuration does not change', () => {
   expect(Object.isFrozen(readConfig({}))).toBe(true);
 });
 
-test('what is given is taken', () => {
+test('every variable sets its field', () => {
   const config = readConfig({
     PORT: '0',
     HOST: '0.0.0.0',
@@ -91,10 +91,13 @@ test('what is given is taken', () => {
   });
 });
 
-test.each(['127.0.0.1', '127.8.9.1', 'localhost', '::1'])('on %s nobody else comes in: open without a word', (HOST) => {
-  expect(readConfig({ HOST }).auth).toBe('open');
-  expect(readConfig({ HOST, AUTH: 'keys' }).auth).toBe('keys');
-});
+test.each(['127.0.0.1', '127.8.9.1', 'localhost', '::1'])(
+  'AUTH defaults to open on %s, which other machines cannot reach',
+  (HOST) => {
+    expect(readConfig({ HOST }).auth).toBe('open');
+    expect(readConfig({ HOST, AUTH: 'keys' }).auth).toBe('keys');
+  },
+);
 
 test.each(['0.0.0.0', '::', '192.168.1.7', 'tokens.example.org', '127.example.org', 'localhost.example.org'])(
   'on %s somebody has to say whether it is open',
@@ -107,16 +110,16 @@ test.each(['0.0.0.0', '::', '192.168.1.7', 'tokens.example.org', '127.example.or
   },
 );
 
-test('proxies are counted or named', () => {
+test('TRUST_PROXY takes a number of proxies or their addresses', () => {
   expect(readConfig({ TRUST_PROXY: '2' }).trustProxy).toBe(2);
   expect(readConfig({ TRUST_PROXY: '10.1.2.3' }).trustProxy).toEqual(['10.1.2.3']);
 });
 
-test('a pool size that happens to be the default is still one that was given', () => {
+test('a POOL_SIZE that equals the default still counts as set', () => {
   expect(readConfig({ POOL_SIZE: '100' }).growPoolTo).toBe(100);
 });
 
-test('logs are pretty on a terminal, unless in production or told otherwise', () => {
+test('logs are pretty on a terminal, unless NODE_ENV or LOG_FORMAT says otherwise', () => {
   expect(readConfig({}, true).logFormat).toBe('pretty');
   expect(readConfig({ NODE_ENV: 'production' }, true).logFormat).toBe('json');
   expect(readConfig({ LOG_FORMAT: 'json' }, true).logFormat).toBe('json');
@@ -167,7 +170,7 @@ const BAD: [name: string, values: string[]][] = [
 ];
 
 test.each(BAD.flatMap(([name, values]) => values.map((value) => [name, value])))(
-  '%s of %j stops the start with its name, its value and what is allowed',
+  'the error of %s=%j names the variable, its value and the allowed values',
   (name, value) => {
     const read = (): unknown => readConfig({ [name]: value });
     expect(read).toThrow(ConfigError);
@@ -184,17 +187,17 @@ test.each([
   'postgres://me:secret@db:port/tokens',
   'postgres://me:secret%zz@db/tokens',
   'postgres://me:secret@db/%E0%A4%A',
-])('a database URL of %j stops the start without telling its password', (url) => {
+])('the error of the database URL %j does not quote its password', (url) => {
   expect(() => readConfig({ DATABASE_URL: url })).toThrow(/^DATABASE_URL is \(not shown\); allowed is postgres:/);
 });
 
-test('behind a pooler it must be said by which other way migrations run', () => {
+test('a pooler requires MIGRATION_DATABASE_URL, which leads past it', () => {
   expect(() => readConfig({ DATABASE_POOLER: 'transaction' })).toThrow(
     /^MIGRATION_DATABASE_URL is missing; .* past the pooler$/,
   );
 });
 
-test('an empty variable of OpenTelemetry is the same as none', () => {
+test('an empty OTEL_* variable counts as unset', () => {
   const { hasTelemetry } = readConfig({ OTEL_EXPORTER_OTLP_ENDPOINT: '', OTEL_SDK_DISABLED: '' });
   expect(hasTelemetry).toBe(false);
 });

@@ -1,4 +1,4 @@
-// The configuration: read from the environment once, checked, and frozen. docs/configuration.md lists all variables.
+// The configuration: read from the environment once, validated, and frozen. docs/configuration.md lists all variables.
 
 import { isIP } from 'node:net';
 import { MAX_POOL_SIZE, MAX_TTL_SECONDS } from '@app/tokens';
@@ -6,59 +6,61 @@ import { MAX_POOL_SIZE, MAX_TTL_SECONDS } from '@app/tokens';
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** As the adapter knows them. */
+/** The adapter's modes for a pooler between the service and PostgreSQL. */
 export const DATABASE_POOLERS = ['none', 'transaction', 'transaction-prepared'] as const;
 export const AUTHS = ['open', 'keys'] as const;
 
 export interface Config {
   readonly port: number;
   readonly host: string;
-  /** `open`: whoever reaches the service may do everything; `keys`: what the API key allows that comes with the request. */
+  /** `open`: every client may do everything; `keys`: a request needs an API key, and may do what the key allows. */
   readonly auth: (typeof AUTHS)[number];
-  /** Requests a second of one key, or without one of one address, in this process; 0: no limit. */
+  /** The requests a second of one key, or of one address without a key, in this process; 0: no limit. */
   readonly rateLimit: number;
-  /** How long a connection may be idle. */
+  /** How long a connection may be idle. Longer than a proxy in front keeps it, so that the proxy closes first. */
   readonly keepAliveTimeoutMs: number;
-  /** Whose pages may ask from a browser. */
+  /** The origins whose pages may call the API from a browser. */
   readonly corsOrigins: readonly string[];
-  /** By which names it is asked with AUTH=open, beside its own. */
+  /** The `Host` names that AUTH=open accepts beside the service's own. */
   readonly allowedHosts: readonly string[];
-  /** How many proxies stand before the service, or which; they tell the address that a request comes from. */
+  /** The number of trusted proxies in front of the service, or their addresses; they report the client address. */
   readonly trustProxy: number | readonly string[];
-  /** For how long browsers are told to come by TLS only; 0: they are not. */
+  /** `max-age` of Strict-Transport-Security, in seconds; 0: no such header. */
   readonly hstsSeconds: number;
-  /** None: the embedded database. */
+  /** Undefined: the service starts its embedded database. */
   readonly databaseUrl: string | undefined;
-  /** Where migrations run; none: at `databaseUrl`. */
+  /** Where migrations run; undefined: at `databaseUrl`. */
   readonly migrationDatabaseUrl: string | undefined;
-  /** Connections of this process. */
+  /** The most connections of this process. */
   readonly databasePoolSize: number;
-  /** What stands between this process and the database. */
+  /** The pooler between this process and the database. */
   readonly databasePooler: (typeof DATABASE_POOLERS)[number];
   readonly poolSize: number;
-  /** POOL_SIZE, when it was given: what an existing pool `default` must reach. */
+  /** POOL_SIZE when it is set: an existing pool `default` grows to it. Undefined when it is not. */
   readonly growPoolTo: number | undefined;
   readonly tokenTtlSeconds: number;
   readonly elasticPoolSize: number;
   readonly elasticTtlSeconds: number;
   readonly elasticIdleTtlSeconds: number;
-  /** 0: no sweep. */
+  /** The pause between two sweeps; 0: no sweep. */
   readonly sweepIntervalMs: number;
-  /** For how many days events are kept at least, as the role that migrates says it; null: for ever. */
+  /** The least days that the database keeps events. Only the role that migrates can change it. Null: for ever. */
   readonly eventRetentionDays: number | null;
-  /** The most streams of this process at a time. */
+  /** The most open streams of this process. */
   readonly streamLimit: number;
-  /** Whether traces and figures are sent to a collector of OpenTelemetry; the SDK reads for itself to which, and how. */
+  /**
+   * Whether the service exports traces and metrics by OpenTelemetry; the SDK reads the other OTEL_* variables itself.
+   */
   readonly hasTelemetry: boolean;
   readonly logLevel: LogLevel;
   readonly logFormat: 'json' | 'pretty';
   readonly isProduction: boolean;
 }
 
-/** Where it is injected. */
+/** The injection token. */
 export const CONFIG = Symbol('CONFIG');
 
-/** The message is one line: the variable, its value and what is allowed. */
+/** Its message is one line with the variable, its value, and the allowed values. */
 export class ConfigError extends Error {
   override name = 'ConfigError';
 }
@@ -66,12 +68,13 @@ export class ConfigError extends Error {
 interface Variable<T> {
   readonly fallback: T;
   readonly allowed: string;
-  /** The value, or undefined when the text is not allowed. */
+  /** Parses the text; undefined when it is not allowed. */
   readonly read: (text: string) => T | undefined;
+  /** An error message does not quote the value. */
   readonly isSecret?: boolean;
 }
 
-/** More than a key needs, and less than a process can serve. */
+/** The default with AUTH=keys: more than a client needs, and less than a process can serve. */
 const RATE_LIMIT_OF_KEYS = 1000;
 
 /** Two years. */
@@ -167,7 +170,10 @@ export function readConfig(env: Environment, isTerminal = false): Config {
   });
 }
 
-/** @throws ConfigError where migrations would run through a pooler: their lock belongs to a session, which it does not keep */
+/**
+ * @throws ConfigError when migrations would run through a pooler: their advisory lock needs a session, which a
+ * transaction pooler does not keep
+ */
 function migrationDatabaseUrl(env: Environment): string | undefined {
   const url = valueOf(env, 'MIGRATION_DATABASE_URL');
   const pooler = valueOf(env, 'DATABASE_POOLER');
@@ -177,7 +183,10 @@ function migrationDatabaseUrl(env: Environment): string | undefined {
   );
 }
 
-/** Nothing is open by accident: where others can reach it, somebody has to say so. */
+/**
+ * The default of AUTH: `open` on a loopback address. Elsewhere the operator must choose, so that nothing is open by
+ * accident.
+ */
 function openOn(host: string): 'open' {
   if (isLoopback(host)) return 'open';
   throw new ConfigError(
@@ -194,12 +203,12 @@ type Values = { [Name in keyof typeof VARIABLES]: (typeof VARIABLES)[Name] exten
 function valueOf<Name extends keyof Values>(env: Environment, name: Name): Values[Name] {
   const { fallback, allowed, read, isSecret } = VARIABLES[name] as Variable<Values[Name]>;
   const text = env[name];
-  // OpenTelemetry's specification: an empty value is the same as none.
+  // OpenTelemetry's specification treats an empty value as unset.
   if (text === undefined || (text === '' && name.startsWith('OTEL_'))) return fallback;
   const value = read(text);
   if (value !== undefined) return value;
-  const shown = isSecret ? '(not shown)' : JSON.stringify(text);
-  throw new ConfigError(`${name} is ${shown}; allowed is ${allowed}`);
+  const quoted = isSecret ? '(not shown)' : JSON.stringify(text);
+  throw new ConfigError(`${name} is ${quoted}; allowed is ${allowed}`);
 }
 
 function postgresUrl(): Variable<string | undefined> {
@@ -240,7 +249,7 @@ function inRange(pattern: RegExp, text: string, least: number, most: number): nu
   return value >= least && value <= most ? value : undefined;
 }
 
-/** All parts between commas, if each is allowed. */
+/** The parts between commas, trimmed; undefined when one is not allowed. */
 function every(text: string, isAllowed: (part: string) => boolean): string[] | undefined {
   const parts = text.split(',').map((part) => part.trim());
   return parts.every(isAllowed) ? parts : undefined;
@@ -263,7 +272,7 @@ function isPostgresUrl(text: string): boolean {
   return /^postgres(ql)?:\/\/\S+$/.test(text) && URL.canParse(text) && isDecodable(text);
 }
 
-/** The driver decodes each part, and would complain of one that it cannot read without saying where it stands. */
+/** The driver decodes each part of a URL, and its error would not name the variable. */
 function isDecodable(url: string): boolean {
   try {
     return decodeURIComponent(url) !== '';

@@ -1,4 +1,4 @@
-// The pools `default` and `elastic`, before the first request is served.
+// Creates the pools `default` and `elastic`, or brings them to the configured policy, before the first request.
 
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { DEFAULT_POOL, DomainError, ELASTIC_POOL, openPool, PoolReader, TokenPoolService } from '@app/tokens';
@@ -12,7 +12,7 @@ export class FirstPools implements OnModuleInit {
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
-  /** @throws ConfigError when the pool has more tokens than POOL_SIZE says */
+  /** @throws ConfigError when the pool `default` has more tokens than POOL_SIZE */
   async onModuleInit(): Promise<void> {
     await this.#openDefault();
     const { elasticPoolSize: size, elasticTtlSeconds: ttlSeconds, elasticIdleTtlSeconds: idleTtlSeconds } = this.config;

@@ -1,28 +1,29 @@
-// The life of the process: what is started is stopped in the opposite order, also when a signal comes amid the start.
+// The life of the process: at its end it stops what it started, in the reverse order, even if a signal arrives amid the
+// start.
 
-/** An orderly end takes no longer than this; then the process ends as it is, with exit code 1. */
+/** The most that an orderly shutdown takes; after it the process exits with code 1. */
 const PATIENCE_MS = 10_000;
-/** How long a signal lets the step of the start that is under way go on. */
+/** How long a signal waits for the current step of the start. */
 const START_STEP_MS = 4_000;
 
-/** Every signal that would end the process at once, and leave behind what it has started. */
+/** All signals whose default action would end the process at once, and leave an embedded database behind. */
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2', 'SIGALRM', 'SIGXCPU', 'SIGVTALRM'] as const;
 
 export class Lifetime {
   readonly #stops: (() => Promise<unknown>)[] = [];
   #isEnding = false;
 
-  /** Asked by the start between its steps. */
+  /** The start checks it between its steps. */
   get isEnding(): boolean {
     return this.#isEnding;
   }
 
-  /** How to stop what was just started. */
+  /** Registers how to stop what was just started. */
   onEnd(stop: () => Promise<unknown>): void {
     this.#stops.push(stop);
   }
 
-  /** Runs the start, and ends the process with 0 at a signal, with 1 when the start fails. */
+  /** Runs the start. A signal ends the process with exit code 0, a failed start or stop with 1. */
   run(start: () => Promise<void>, onFailure: (error: unknown) => void): void {
     const starting = new Promise(setImmediate).then(start);
     const settled = starting.catch(() => undefined);

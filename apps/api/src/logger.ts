@@ -1,5 +1,5 @@
-// Logs: one JSON object a line on stdout, or pretty ones for people. Lines are written together, at most
-// 100 ms late, so that logging costs a request next to nothing; whoever exits flushes first.
+// Logs to stdout: one JSON object a line, or a readable form for people. The logger buffers lines for at most 100 ms,
+// so that a request hardly pays for its line, and flushes them when the process exits.
 
 import type { LoggerService } from '@nestjs/common';
 import { destination, pino, type DestinationStream, type Logger } from 'pino';
@@ -8,7 +8,7 @@ import type { Config } from './config.js';
 
 export { type Logger } from 'pino';
 
-/** Where it is injected. */
+/** The injection token. */
 export const LOGGER = Symbol('LOGGER');
 
 export type LogConfig = Pick<Config, 'logLevel' | 'logFormat'>;
@@ -32,7 +32,7 @@ function bufferedStdout(): DestinationStream {
   return stdout;
 }
 
-/** A development dependency: without it the lines stay JSON. */
+/** pino-pretty is a development dependency; without it the log stays JSON. */
 async function prettyStream(): Promise<DestinationStream | undefined> {
   try {
     const { default: pretty } = await import('pino-pretty');
@@ -42,11 +42,13 @@ async function prettyStream(): Promise<DestinationStream | undefined> {
   }
 }
 
-/** The log fields of an error. A `DomainError` (the database is out of reach, for one) explains itself without a stack. */
+/**
+ * The log fields of an error. A `DomainError` (the database is out of reach, for one) explains itself without a stack.
+ */
 export const logFields = (error: unknown): object =>
   error instanceof DomainError ? { reason: error.message } : { err: error };
 
-/** Nest's own words. What it tells about its start is for debugging; its complaints are for everybody. */
+/** Nest's own messages: those about its start at the level `debug`, warnings and errors at theirs. */
 export class NestLogger implements LoggerService {
   constructor(private readonly logger: Logger) {}
 
@@ -67,7 +69,7 @@ export class NestLogger implements LoggerService {
   }
 
   error(message: unknown, ...context: unknown[]): void {
-    // What these two throw on, too, is told by whoever catches it.
+    // These two rethrow the error, and its catcher logs it.
     if (context.at(-1) === 'ExceptionHandler' || context.at(-1) === 'NestApplication') this.log(message, ...context);
     else if (message instanceof Error) this.logger.error({ err: message }, message.message);
     else this.logger.error({ context: context.at(-1) }, String(message));

@@ -1,4 +1,4 @@
-// The process: reads the configuration, starts the database if it has to, then the service; ends both in order.
+// The process: reads the configuration, starts the embedded database if no other is configured, then the service.
 
 import type { AddressInfo } from 'node:net';
 import { relative } from 'node:path';
@@ -15,14 +15,14 @@ const DATA = '.data/postgres';
 
 interface Database {
   readonly url: string;
-  /** For people; without the password. */
+  /** For people; contains no password. */
   readonly name: string;
 }
 
-// Otherwise the heap may grow to four times what is needed before it is tidied up; this costs hardly any time.
+// By default the heap may grow to four times its live size between collections; this limit costs hardly any time.
 setFlagsFromString('--heap-growing-percent=50');
 
-// The framework is loaded when signals are heeded already, and while the database starts.
+// A dynamic import, so that signal handlers exist before the framework loads, and the database starts meanwhile.
 const loadApp = () => import('./app.setup.js');
 
 const lifetime = new Lifetime();
@@ -63,7 +63,7 @@ async function telemetryOf({ hasTelemetry }: Config, logger: Logger): Promise<Te
 }
 
 async function startDatabase({ isProduction }: Config): Promise<Database> {
-  // The driver heeds them; they are meant for a server of the caller's, and this one does not know of it.
+  // The driver reads PG* variables, which would redirect it from the embedded database to another server.
   for (const name of Object.keys(process.env)) if (name.startsWith('PG')) delete process.env[name];
   const server = await startLocalPostgres({ directory: DATA, production: isProduction });
   lifetime.onEnd(() => server.stop());
@@ -86,7 +86,7 @@ const described = ({ name, kind, counts, size }: PoolView): string =>
 const urlOf = ({ address, family, port }: AddressInfo): string =>
   `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
 
-/** Some errors say what happened only in their code, in their cause, or in the errors they are made of. */
+/** The message of an error with its causes: some errors explain themselves only by their code, cause or parts. */
 function oneLine(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(oneLine).join('; ');
   const { message, code, cause } = error as NodeJS.ErrnoException;

@@ -1,4 +1,4 @@
-// The joint: the one place that knows that the domain's ports are served by PostgreSQL.
+// Binds the domain's ports to PostgreSQL. No other file of the API knows the adapter.
 
 import { Global, Inject, Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
 import { ApiKeyStore } from '@app/keys';
@@ -44,7 +44,7 @@ type Database = ReturnType<typeof createDataSource>;
 
 const DATABASE = Symbol('DATABASE');
 
-/** A step of this length is gone within two minutes. */
+/** A smaller step back is worth no warning: the clock soon catches up with the pools. */
 const CLOCK_BEHIND_SECONDS = 1;
 
 class PostgresReadiness extends Readiness {
@@ -85,9 +85,9 @@ class PostgresConnections extends Connections {
 }
 
 export interface DatabaseOptions extends DataSourceOptions {
-  /** The database by a way on which sessions are kept, and as whoever may change its schema. Default: the same. */
+  /** The URL for migrations: past any pooler, as the role that owns the schema. Default: the same URL. */
   readonly migrationUrl?: string;
-  /** For how many days events are kept, said as whoever may; null: for ever. */
+  /** The days that the database keeps events, set as the role that migrates; null: for ever. */
   readonly eventRetentionDays?: number | null;
 }
 
@@ -96,7 +96,7 @@ export interface DatabaseOptions extends DataSourceOptions {
 export class PersistenceModule implements OnApplicationShutdown {
   constructor(@Inject(DATABASE) private readonly database: Database) {}
 
-  /** Connects, and brings the schema up to date, before anything else is built. */
+  /** Connects and migrates before Nest creates any provider that uses the database. */
   static register(url: string, options: DatabaseOptions): DynamicModule {
     return {
       module: PersistenceModule,
@@ -144,7 +144,7 @@ export class PersistenceModule implements OnApplicationShutdown {
     };
   }
 
-  /** After the last request was answered and the sweep has stopped. */
+  /** Nest calls this when the last request has been answered and the sweep has stopped. */
   async onApplicationShutdown(): Promise<void> {
     await this.database.destroy();
   }
@@ -157,9 +157,9 @@ async function connect(
   const database = createDataSource(url, options);
   try {
     await database.initialize();
-    // Not where it is the case already: the way for migrations may be another, and is not needed then.
+    // A migrated database needs no connection to the migration URL, which may be out of reach from here.
     if (!(await isMigrated(database))) await migrate(migrationUrl, { serviceUrl: url });
-    // Nor where it is said already.
+    // The same holds for retention that is already as configured.
     if ((await new PostgresEventRetention(database).days()) !== eventRetentionDays) {
       await keepEventsFor(migrationUrl, eventRetentionDays);
     }

@@ -1,13 +1,13 @@
-// UUIDs as callers write them, and the one that a name stands for.
+// Recognises UUIDs, and derives one from a name.
 
 import { createHash } from 'node:crypto';
 
-/** Any version and variant: whoever made it has told nobody how. */
+/** Any version and variant, because callers bring ids of any origin. */
 export const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 export const isUuid = (value: unknown): value is string => typeof value === 'string' && UUID.test(value);
 
-/** Version 5 (RFC 9562, section 5.5): the same name in the same namespace is always the same UUID. */
+/** The UUID of version 5 (RFC 9562, section 5.5) of a name in a namespace, which is itself a UUID. */
 export function uuidOfName(namespace: string, name: string): string {
   const hash = createHash('sha1')
     .update(Buffer.from(namespace.replaceAll('-', ''), 'hex'))

@@ -29,7 +29,7 @@ const GIVEN = [
   LOGGER,
 ];
 
-/** The document says what is asked and answered; nobody asks here. */
+/** Stands in for everything that the controllers inject: building the document calls none of it. */
 @Global()
 @Module({
   providers: [...GIVEN.map((provide) => ({ provide, useValue: {} })), { provide: TELEMETRY, useValue: OFF }],

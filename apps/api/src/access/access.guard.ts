@@ -1,5 +1,5 @@
-// With AUTH=keys: whether the key that came with a request is for its route and its pool. What a key is not for is, for
-// it, as if it were not there.
+// With AUTH=keys, checks that a request's key has a scope of its route and may use its pool. A pool or token outside
+// the key's pools gets the same answer as one that does not exist, so that a key cannot probe for names.
 
 import type { CanActivate, ExecutionContext } from '@nestjs/common';
 import { mayUse, type LiveKey } from '@app/keys';
@@ -28,7 +28,7 @@ export class AccessGuard implements CanActivate {
   }
 
   async #isForToken(key: LiveKey, { params }: Request): Promise<boolean> {
-    // What is no id is refused with that behind the guard.
+    // The route's pipe refuses a malformed id, with the right error.
     const id = params['id'];
     if (!isUuid(id)) return true;
     if (key.pools !== null) await this.service.mustBeOf(key.pools, id.toLowerCase());
@@ -57,7 +57,7 @@ function isForPool(key: LiveKey, req: Request, place: Exclude<PoolPlace, 'its to
   }
 }
 
-/** What is no name is refused with that behind the guard. */
+/** Lets a malformed name pass: validation, which runs after guards, refuses it with the right error. */
 function mustSee(key: LiveKey, poolName: unknown): boolean {
   if (typeof poolName === 'string' && !mayUse(key, poolName)) {
     throw new HttpProblem('pool_not_found', `there is no pool ${poolName}`);

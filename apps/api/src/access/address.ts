@@ -1,4 +1,4 @@
-// Where a request comes from, for limits and for the log: as the socket says, or as proxies say that are trusted.
+// The client address of a request, for limits and for the log: the socket's, or the one that trusted proxies report.
 
 import { isIP, isIPv6 } from 'node:net';
 import type { Request } from 'express';
@@ -6,13 +6,19 @@ import type { Request } from 'express';
 export const addressOf = (req: Request): string =>
   withoutMapping(withoutPort(req.ip) ?? req.socket.remoteAddress ?? 'unknown');
 
-/** Some gateways write the port, too. Each connection has another one: kept, it would pass by every limit. Undefined for what is no address. */
+/**
+ * Some gateways append the port. Each connection has another port, so an address with its port would evade every limit.
+ * @returns undefined when the text is not an address
+ */
 function withoutPort(text = ''): string | undefined {
   const address = /^\[(.+)\](?::\d+)?$/.exec(text)?.[1] ?? /^([\d.]+):\d+$/.exec(text)?.[1] ?? text;
   return isIP(address) === 0 ? undefined : address;
 }
 
-/** Whoever has one address of IPv6 has all of its network. */
+/**
+ * The unit that limits count: an IPv4 address, or the /64 network of an IPv6 address, because one client usually owns
+ * the whole /64.
+ */
 export function networkOf(address: string): string {
   if (!isIPv6(address)) return address;
   const [before = '', after] = (address.split('%')[0] as string).split('::');
@@ -26,5 +32,5 @@ export function networkOf(address: string): string {
     .join(':')}::/64`;
 }
 
-/** An address of IPv4 on a socket of IPv6. */
+/** Turns an IPv4-mapped IPv6 address (`::ffff:10.0.0.1`), as a dual-stack socket reports it, into IPv4. */
 const withoutMapping = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, '');

@@ -1,4 +1,4 @@
-// Middleware, before the body is read: who asks. Finds the key that comes with a request, and counts the request.
+// Middleware that runs before the body is read: authenticates the request's key and counts the request for rate limits.
 
 import { containsKey, type KeyRing, type LiveKey } from '@app/keys';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
@@ -10,23 +10,27 @@ import { unauthenticated } from './unauthenticated.js';
 
 declare module 'node:http' {
   interface IncomingMessage {
-    /** The key that came with it, null without one. Undefined where none is asked for. */
+    /** The request's key; null without a valid one; undefined with AUTH=open. */
     key?: LiveKey | null;
-    /** Where it came from, where that is asked for. */
+    /** The client address, where a limit or a key check needed it. */
     address?: string;
   }
 }
 
 /**
- * What is served to everybody, without a key; the address counts for it. There is no route yet, whose mark would tell: `@Public` says
- * it again, and where the two differ nobody gets in, which test/http/access.spec.ts sees for every route.
+ * The paths that need no key; their requests count for the client's address. This middleware runs before routing, so it
+ * cannot read `@Public`, which repeats the list. Where the two differ, the request is refused; test/http/access.spec.ts
+ * checks every route.
  */
 const FOR_EVERYBODY = /^\/(?:|health\/.*|console(?:\/.*)?|docs(?:\/.*)?|openapi(?:-3\.0)?\.json)$/;
-/** Whoever asks whether the process lives must hear that it does, also amid a flood. */
+/**
+ * An orchestrator restarts a process whose liveness probe fails, so a flood of requests must not use up the probe's
+ * limit.
+ */
 const WITHOUT_LIMIT = '/health/live';
 const BEARER = /^bearer +(\S+) *$/i;
 
-/** Undefined where there is nothing to find out. */
+/** @returns undefined when the configuration asks for neither keys nor limits */
 export function identify(
   config: Pick<Config, 'auth' | 'rateLimit'>,
   ringOf: () => KeyRing,
@@ -52,10 +56,13 @@ export function identify(
     next();
   };
 
-  /** A key that has to be looked up, or none. A good one gets in whatever else came from its address: that counts for bad ones. */
+  /**
+   * Handles a request without a key, or with one that the ring does not remember. Bad attempts slow down their network
+   * but never refuse a valid key.
+   */
   async function stranger(text: string | undefined, req: Request, res: Response): Promise<void> {
     const network = networkOf(req.address as string);
-    // Nobody waits any more for the answer to a request that was given up: whether its key is good stays open.
+    // A client that has hung up needs no look-up: the key's validity stays unknown.
     const look = async (one: string): Promise<LiveKey | null | undefined> => (res.closed ? undefined : ring.check(one));
     const looked = (one: string): ReturnType<typeof look> =>
       ring.wasGood(one) ? look(one) : attempts.look(network, one, () => look(one));

@@ -1,17 +1,17 @@
-// How often may be asked, and how often in vain. Each process counts for itself.
+// Limits on requests, and on attempts with invalid keys. Each process counts for itself.
 
 import type { ServerResponse } from 'node:http';
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { restAfter } from '../http/admission.js';
 import { HttpProblem } from '../http/problem.js';
 
-/** Keys that were no good, from one network within a minute, before the next ones are looked up one at a time. */
+/** Invalid keys from one network within a minute, after which its next keys are looked up one at a time. */
 const FAILURES = 10;
 const FAILURE_SECONDS = 60;
-/** Keys of one network that wait for their turn to be looked up; more are told to wait elsewhere. */
+/** The most look-ups of one network that wait for their turn; the service refuses more with 429. */
 const WAITING = 100;
 
-/** So many requests a second for each key, or for each network where no key is shown. */
+/** Limits the requests a second of each key, or of each network for requests without a key. */
 export class RateLimit {
   readonly #limiter: RateLimiterMemory;
   readonly #policies: { key: string; address: string };
@@ -22,7 +22,11 @@ export class RateLimit {
     this.#policies = { key: `"key"${quota}`, address: `"address"${quota}` };
   }
 
-  /** Counts a request, and tells its sender what is left (draft-ietf-httpapi-ratelimit-headers-10). @throws HttpProblem `rate_limited` */
+  /**
+   * Counts a request, and sets the headers that tell its sender what is left (draft-ietf-httpapi-ratelimit-headers-10).
+   * @param who the id of the key, or the network
+   * @throws HttpProblem `rate_limited`
+   */
   async count(by: 'key' | 'address', who: string, res: ServerResponse): Promise<void> {
     const left = await taken(this.#limiter, `${by} ${who}`);
     const retryAfterSeconds = seconds(left.msBeforeNext);
@@ -36,20 +40,21 @@ export class RateLimit {
 }
 
 /**
- * Slows down whoever tries keys. Beyond so many bad ones a network's keys are looked up one after the other, and the bad ones are
- * told to wait; a good key gets in all the same, so that a neighbour locks out nobody.
+ * Slows down guessing. After `FAILURES` invalid keys a minute, the keys of a network are looked up one after the other,
+ * and the invalid ones get 429. A valid key always gets in, so that no client can lock out another one of its network.
  */
 export class FailedAttempts {
   readonly #limiter = new RateLimiterMemory({ points: FAILURES, duration: FAILURE_SECONDS });
-  /** Of each network that is slowed down, the end of the line, which never rejects, and how many stand in it. */
+  /** For each slowed network, the end of its queue of look-ups, which never rejects, and the queue's length. */
   readonly #lines = new Map<string, { end: Promise<unknown>; length: number }>();
-  /** The looks that are under way or in a line, by network and key. */
+  /** The look-ups that run or wait, by network and key. */
   readonly #inHand = new Map<string, Promise<unknown>>();
 
   /**
-   * Counts the attempt before the look, so that many at once are counted too, and takes back what was no failure. Requests
-   * with the same key share a look: those of a good key that come first after a start would stand in each other's way.
-   * @param look null: the key is no good; undefined: nobody looked
+   * Counts the attempt before the look-up, so that concurrent attempts count too, and takes the count back unless the
+   * attempt failed. Requests with the same key share a look-up: otherwise the first requests with a valid key after a
+   * start would queue behind each other.
+   * @param look resolves to null when the key is invalid, and to undefined when it did not look
    * @throws HttpProblem `rate_limited`
    */
   async look<T>(

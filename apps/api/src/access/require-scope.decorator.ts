@@ -1,26 +1,26 @@
-// Who may use a route: a mark that every route carries. What carries none is for nobody.
+// The access rule of a route, which every route declares. The guard refuses all requests to a route without one.
 
 import { applyDecorators, SetMetadata } from '@nestjs/common';
 import { ApiExtension, ApiSecurity } from '@nestjs/swagger';
 import type { Scope } from '@app/keys';
 import { Problems } from '../openapi/problems.decorator.js';
 
-/** Where a request names the pool that its key must be for. */
+/** Where a request names the pool that its key must have access to. */
 export type PoolPlace =
   | 'the path'
   | 'the body'
   | 'the query'
-  /** That of the token in the path. */
+  /** The pool of the token in the path. */
   | 'its token'
-  /** The short routes. */
+  /** The pool `elastic`, which the short routes use. */
   | 'elastic'
-  /** The name of the pool that is to be made. */
+  /** `name` in the body: the pool to create. */
   | 'its name'
-  /** None: the answer leaves out what the key is not for. */
+  /** The request names no pool: the answer leaves out what the key has no access to. */
   | 'the answer';
 
 export interface Access {
-  /** One of them will do. */
+  /** The key needs one of them. */
   readonly scopes: readonly Scope[];
   readonly pool: PoolPlace;
 }
@@ -28,7 +28,10 @@ export interface Access {
 const ACCESS = Symbol('ACCESS');
 const PUBLIC = 'public';
 
-/** For keys with one of the scopes, each for its pools. */
+/**
+ * Restricts a route to keys that have one of the scopes, and access to the pool that the request names. Declares the
+ * scopes and the errors 401, 403 and 429 in the OpenAPI document.
+ */
 export const RequireScope = (scope: Scope | readonly Scope[], pool: PoolPlace): MethodDecorator => {
   const scopes = typeof scope === 'string' ? [scope] : scope;
   return applyDecorators(
@@ -39,9 +42,9 @@ export const RequireScope = (scope: Scope | readonly Scope[], pool: PoolPlace): 
   );
 };
 
-/** For everybody, with or without a key. */
+/** Opens a route to everybody, with or without a key. */
 export const Public = (): MethodDecorator & ClassDecorator => SetMetadata(ACCESS, PUBLIC);
 
-/** What a route carries; undefined when nobody has said it. */
+/** The access rule of a route; undefined when neither the handler nor its controller declares one. */
 export const accessOf = (handler: object, controller: object): Access | typeof PUBLIC | undefined =>
   (Reflect.getMetadata(ACCESS, handler) ?? Reflect.getMetadata(ACCESS, controller)) as ReturnType<typeof accessOf>;

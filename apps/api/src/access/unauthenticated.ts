@@ -1,4 +1,5 @@
-// What is answered to who shows no key that is good. Which of several reasons it is, is told to nobody.
+// The 401 for a missing, malformed, unknown, expired or revoked key. It does not say which, so that it helps no
+// guessing.
 
 import { HttpProblem } from '../http/problem.js';
 

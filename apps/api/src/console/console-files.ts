@@ -1,4 +1,4 @@
-// What `npm run build` made of apps/console, read once and kept: some hundred kilobytes. No path of a request ever
+// The built files of apps/console, read once and kept in memory (some hundred kilobytes). The path of a request never
 // reaches the file system.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 const PAGE = 'index.html';
-/** No page of the console is that far down. */
+/** Deeper than every page of the console: the limit bounds the memory that `page` can fill. */
 const MOST_DEPTH = 10;
 
 @Injectable()
@@ -24,15 +24,19 @@ export class ConsoleFiles {
   #files: ReadonlyMap<string, KeptFile> | undefined;
   readonly #pages = new Map<number, KeptFile | undefined>();
 
-  /** @param name with `/` between folders; undefined when the build has made no such file */
+  /**
+   * @param name path below dist/console, with `/` between folders
+   * @returns undefined when the build contains no such file
+   */
   find(name: string): KeptFile | undefined {
     return (this.#files ??= readFiles(join(projectFolder(), 'dist/console'))).get(name);
   }
 
   /**
-   * The one page, which names its files relative to the address that the browser has: so a proxy may serve the console
-   * below a path of its own. One a depth is kept.
-   * @param depth how many slashes come after "/console"
+   * The page, which refers to its files relative to the browser's address, so that a proxy can serve the console below
+   * a prefix. Keeps one copy for each depth.
+   * @param depth the number of slashes in the path
+   * @returns undefined when the console is not built, or the path is deeper than any page
    */
   page(depth: number): KeptFile | undefined {
     if (depth > MOST_DEPTH) return undefined;
@@ -58,7 +62,7 @@ function readFiles(folder: string): Map<string, KeptFile> {
   );
 }
 
-/** Where package.json is, above this file, compiled or not. */
+/** The nearest folder above this file that contains package.json, for the source and the built file alike. */
 function projectFolder(from = dirname(fileURLToPath(import.meta.url))): string {
   return existsSync(join(from, 'package.json')) ? from : projectFolder(dirname(from));
 }

@@ -1,4 +1,4 @@
-// The console: its files, and its one page at every other address below /console.
+// Serves the console: its files below /console/assets, and its single page at every other path below /console.
 
 import { Controller, Get, Redirect, Req, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
@@ -16,7 +16,7 @@ export class ConsoleController {
   constructor(private readonly files: ConsoleFiles) {}
 
   @Get()
-  // Relative, as all that the console is told: a proxy may serve it below a path of its own.
+  // Relative, so that it also works behind a proxy that serves the console below a prefix.
   @Redirect('console', 302)
   home(): void {}
 
@@ -24,13 +24,13 @@ export class ConsoleController {
   asset(@Req() req: Request, @Res() res: Response): void {
     const file = this.files.find(`assets/${req.params['name'] as string}`);
     if (!file) throw new HttpProblem('route_not_found', 'the console has no such file');
-    // Its name changes with its content.
+    // Its name contains a hash of its content.
     send(req, res, file, 'public, max-age=31536000, immutable');
   }
 
   @Get(['console', 'console/*path'])
   page(@Req() req: Request, @Res() res: Response): void {
-    // As the browser has it: what is routed by may have been put into another form.
+    // The depth must match the browser's URL; the adapter may have normalised the one that is routed.
     const { sentUrl = req.originalUrl } = req as Request & { readonly sentUrl?: string };
     const file = this.files.page(sentUrl.split('?', 1)[0]!.split('/').length - 2);
     if (!file) throw new HttpProblem('route_not_found', 'the console is not built: npm run build');

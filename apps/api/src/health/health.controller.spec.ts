@@ -18,7 +18,7 @@ class Looks extends Readiness {
 beforeEach(() => jest.useFakeTimers());
 afterEach(() => jest.useRealTimers());
 
-test('who asks whether the service is ready shares a look at the database with all others of the second', async () => {
+test('all readiness requests within a second share one look at the database', async () => {
   const looks = new Looks();
   const health = new HealthController(looks);
   await Promise.all(Array.from({ length: 100 }, () => health.ready()));

@@ -1,4 +1,4 @@
-// For whoever watches the process: is it alive, and can it serve.
+// Liveness and readiness, for orchestrators and load balancers.
 
 import { Controller, Get } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
@@ -8,14 +8,16 @@ import { Problems } from '../openapi/problems.decorator.js';
 import { Health, ReadyHealth } from './health.response.js';
 import { Readiness } from './readiness.js';
 
-/** Everybody may ask, and each look costs the database three statements. */
+/**
+ * Anybody may ask without a key, and each look costs the database three statements, so requests of a second share one.
+ */
 const REMEMBERED_MS = 1000;
 
 @Public()
 @ApiTags('health')
 @Controller('health')
 export class HealthController {
-  /** The last one, or the one that is under way: all who ask meanwhile share it. */
+  /** The look that is under way or younger than `REMEMBERED_MS`. */
   #look: Promise<ReadyHealth> | undefined;
 
   constructor(private readonly readiness: Readiness) {}

@@ -1,9 +1,12 @@
-// What stands in the way of serving; whoever keeps the pools knows.
+// The port that tells whether the service can serve. The storage adapter implements it.
 
 export abstract class Readiness {
-  /** In a few words that everybody may read; null when nothing does. Answers within seconds and never throws. */
+  /**
+   * What prevents the service from serving, in a few words without secrets; null when nothing does. Answers within
+   * seconds and never throws.
+   */
   abstract obstacle(): Promise<string | null>;
 
-  /** What will stand in the way one day if nobody does anything; null when nothing will. Never throws. */
+  /** What will prevent it unless an operator acts, in the same form; null when nothing will. Never throws. */
   abstract warning(): Promise<string | null>;
 }

@@ -1,11 +1,12 @@
-// The key that asks for something about keys. Where none is asked for there is nobody who could give one away: keys that
-// anybody made would be good later, when keys are asked for.
+// The key that authorises a request about keys. With AUTH=open there is none, so the routes refuse: a key that anybody
+// created now would stay valid when the service runs with AUTH=keys later.
 
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { LiveKey } from '@app/keys';
 import type { Request } from 'express';
 import { HttpProblem } from '../http/problem.js';
 
+/** @throws HttpProblem `insufficient_scope` with AUTH=open */
 export const Issuer = createParamDecorator((_: unknown, context: ExecutionContext): LiveKey => {
   const { key } = context.switchToHttp().getRequest<Request>();
   if (key) return key;

@@ -1,4 +1,4 @@
-// The id of a key in a path.
+// The id of a key in a path: 12 letters and digits.
 
 import { Param, type PipeTransform } from '@nestjs/common';
 import { KEY_ID } from '@app/keys';
@@ -13,7 +13,7 @@ class KeyIdPipe implements PipeTransform<string, string> {
 
 export const KeyId = (): ParameterDecorator => Param('id', new KeyIdPipe());
 
-/** Its entry in the OpenAPI document. */
+/** Declares the path parameter in the OpenAPI document. */
 export const KEY_ID_PARAM = {
   name: 'id',
   schema: { type: 'string', pattern: KEY_ID.source },

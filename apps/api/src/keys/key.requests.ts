@@ -1,4 +1,4 @@
-// What the routes of keys take.
+// The bodies and queries of the key routes.
 
 import { MAX_OLD_SECRET_SECONDS, OLD_SECRET_SECONDS, SCOPES, type Scope } from '@app/keys';
 import { POOL_NAME } from '@app/tokens';

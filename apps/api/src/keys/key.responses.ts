@@ -1,4 +1,4 @@
-// What the routes of keys answer.
+// The answers of the key routes.
 
 import { ApiProperty, ApiSchema } from '@nestjs/swagger';
 import { SCOPES, type ApiKeyPage, type ApiKeyView, type IssuedKey, type Scope } from '@app/keys';

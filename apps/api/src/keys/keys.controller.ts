@@ -1,4 +1,4 @@
-// The routes of keys: given, listed, rotated and revoked by a key that may do as much.
+// The key routes: create, list, rotate and revoke keys, within the rights of the key that asks.
 
 import { Body, Controller, Delete, Get, Post, Query, UseGuards } from '@nestjs/common';
 import { ApiBody, ApiParam, ApiTags } from '@nestjs/swagger';

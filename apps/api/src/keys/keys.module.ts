@@ -1,4 +1,4 @@
-// Keys: their routes, and what tells whether one is good.
+// API keys: their routes, and the ring that checks them.
 
 import { Module } from '@nestjs/common';
 import { ApiKeys, ApiKeyStore, KeyRing } from '@app/keys';

@@ -1,4 +1,4 @@
-// Writes down now and then which keys were used, all at once: no request waits for it.
+// Saves when each key was last used: every 10 s, all keys in one statement, so that no request waits for it.
 
 import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { KeyRing } from '@app/keys';
@@ -20,7 +20,7 @@ export class LastUse implements OnApplicationBootstrap, BeforeApplicationShutdow
     this.#arm();
   }
 
-  /** After the last request was answered. */
+  /** Saves the rest: Nest calls this when the last request has been answered. */
   async beforeApplicationShutdown(): Promise<void> {
     clearTimeout(this.#timer);
     await this.#note();

@@ -1,4 +1,4 @@
-// The page to read the document and to try it, made of Swagger UI's files. They are read and packed once.
+// The documentation page: Swagger UI's own files. Each is read and compressed once.
 
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -15,7 +15,7 @@ const TYPES: Readonly<Record<string, string>> = {
   '.png': 'image/png',
 };
 
-/** @param folder of its files, as seen from its own address */
+/** @param folder the URL of the folder of its files, relative to the page's own */
 const page = (folder: string): string => `<!doctype html>
 <html lang="en">
   <head>
@@ -32,7 +32,7 @@ const page = (folder: string): string => `<!doctype html>
 </html>
 `;
 
-/** Relative to itself, so that it is found below a prefix, too. */
+/** Finds the document relative to the script's own URL, so that it also works behind a proxy's prefix. */
 const INIT = `SwaggerUIBundle({
   url: new URL('../openapi.json', document.currentScript.src).href,
   dom_id: '#swagger-ui',
@@ -40,7 +40,7 @@ const INIT = `SwaggerUIBundle({
 });
 `;
 
-/** `/docs`, and below it what the page needs. */
+/** Serves the page at `/docs` and its files below it. */
 export function serveDocs(http: HttpServer): void {
   const files = new Map<string, KeptFile>();
   const html = 'text/html; charset=utf-8';
@@ -60,7 +60,7 @@ export function serveDocs(http: HttpServer): void {
 function read(name: string): KeptFile | undefined {
   if (name === 'swagger-ui-init.js') return new KeptFile(TYPES['.js']!, INIT);
   if (!FILES.includes(name)) return undefined;
-  // A dependency of the library that makes the document.
+  // swagger-ui-dist is a dependency of @nestjs/swagger, not of ours.
   const { resolve } = createRequire(createRequire(import.meta.url).resolve('@nestjs/swagger'));
   const folder = dirname(resolve('swagger-ui-dist/package.json'));
   return new KeptFile(TYPES[extname(name)]!, readFileSync(join(folder, name)));

@@ -1,5 +1,5 @@
-// The document in the words of OpenAPI 3.0, for tools that do not know 3.1. Only what our document uses is put over;
-// the linters find what is left.
+// Translates the document to OpenAPI 3.0, for tools that do not support 3.1. It translates only the features that our
+// document uses; the linters in the tests find any other.
 
 import type { OpenAPIObject } from '@nestjs/swagger';
 
@@ -26,10 +26,10 @@ interface Node {
   readonly exclusiveMinimum?: unknown;
 }
 
-/** Under these stand values, not schemas. */
+/** Fields that contain values, not schemas. */
 const DATA: ReadonlySet<string> = new Set(['example', 'examples', 'enum', 'default']);
 
-/** 3.1 has `null` as a type, 3.0 a mark beside another one. */
+/** 3.1 has the type `null`; 3.0 has `nullable: true` beside another type. */
 function withoutNull(node: Node, typeOf: (schema: Node) => unknown): Node {
   const { type, anyOf, ...rest } = node;
   if (Array.isArray(type) && type.includes('null')) {
@@ -40,13 +40,13 @@ function withoutNull(node: Node, typeOf: (schema: Node) => unknown): Node {
   return { ...rest, type: typeOf(other), nullable: true, allOf: [other] } as Node;
 }
 
-/** Beside a reference 3.0 reads nothing. */
+/** 3.0 ignores all fields beside `$ref`. */
 function withBareReference(node: Node): Node {
   const { $ref, ...rest } = node;
   return $ref === undefined || Object.keys(rest).length === 0 ? node : ({ ...rest, allOf: [{ $ref }] } as Node);
 }
 
-/** 3.1 says what must be exceeded, 3.0 whether the minimum must be. */
+/** In 3.1 `exclusiveMinimum` is a number; in 3.0 it is a flag beside `minimum`. */
 function withLeastExcluded(node: Node): Node {
   const { exclusiveMinimum } = node;
   return typeof exclusiveMinimum === 'number'

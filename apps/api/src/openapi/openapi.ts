@@ -1,5 +1,5 @@
-// The OpenAPI document: made from the marks on controllers and classes, served beside the API and kept in openapi.json;
-// in the words of 3.0, too.
+// The OpenAPI document: built from the decorators of controllers and DTOs, served beside the API, and written to
+// openapi.json. A second form follows OpenAPI 3.0.
 
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
@@ -66,8 +66,9 @@ export function buildDocument(app: INestApplication): OpenAPIObject {
 }
 
 /**
- * The document at `/openapi.json` and `/openapi-3.0.json`, a page to read it and to try it at `/docs`. It is made when
- * it is first asked for.
+ * Serves the document at `/openapi.json` and `/openapi-3.0.json`, and a page to read and try it at `/docs`. The first
+ * use builds it, so that it does not delay the start.
+ * @returns the document, built at most once
  */
 export function serveDocument(app: INestApplication): () => OpenAPIObject {
   let document: OpenAPIObject | undefined;
@@ -86,7 +87,7 @@ export function serveDocument(app: INestApplication): () => OpenAPIObject {
   return documentOnce;
 }
 
-/** What may be asked and answered, the paths as routers write them. */
+/** Every method and route with its statuses; paths in Express form (`:id` for `{id}`). */
 export const operationsOf = ({ paths }: OpenAPIObject): MeasuredOperation[] =>
   Object.entries(paths).flatMap(([path, operations]) =>
     Object.entries(operations as Record<string, Operation>).map(([method, { responses }]) => ({
@@ -105,7 +106,7 @@ interface Operation {
   readonly responses: Record<string, { headers?: Record<string, unknown> }>;
 }
 
-/** What holds for every operation and cannot be said by a mark. */
+/** Adds what holds for every operation and no decorator can declare. */
 function complete(document: OpenAPIObject): void {
   const schemas = document.components?.schemas ?? {};
   for (const path of Object.values(document.paths)) {
@@ -114,7 +115,7 @@ function complete(document: OpenAPIObject): void {
       if (scopes) {
         const words = scopes.map((scope) => `\`${scope}\``).join(' or ');
         operation.description = `${operation.description} Scope of the key: ${words}.`;
-        // With AUTH=open none is asked for.
+        // With AUTH=open a request needs no key, so the second alternative is empty.
         operation.security = [{ key: [] }, {}];
       }
       const isIdempotent = parameters.some(({ name }) => name === 'Idempotency-Key');
@@ -127,7 +128,7 @@ function complete(document: OpenAPIObject): void {
           ...response.headers,
         };
       }
-      // Unknown fields are refused.
+      // The API refuses unknown fields.
       const name = requestBody?.content['application/json']?.schema.$ref.split('/').at(-1) ?? '';
       if (name in schemas) Object.assign(schemas[name] as object, { additionalProperties: false });
     }
@@ -136,7 +137,7 @@ function complete(document: OpenAPIObject): void {
   document.components = { ...document.components, headers };
 }
 
-/** `allOf` of a single schema, as the library wraps references to enums, says no more than the schema itself. */
+/** Replaces `allOf` of a single schema, in which the library wraps references to enums, by the schema itself. */
 function unwrapped(node: unknown): unknown {
   if (Array.isArray(node)) return node.map(unwrapped);
   if (typeof node !== 'object' || node === null) return node;

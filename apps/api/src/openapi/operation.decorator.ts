@@ -1,4 +1,4 @@
-// A route's entry in the OpenAPI document, and the status that goes with it.
+// Declares a route in the OpenAPI document, and sets the status of its successful answer.
 
 import { applyDecorators, HttpCode, type Type } from '@nestjs/common';
 import { ApiOperation, ApiResponse } from '@nestjs/swagger';
@@ -9,24 +9,24 @@ interface Operation {
   readonly summary: string;
   readonly description: string;
   readonly answer: Type;
-  /** 200 when left out. */
+  /** Default: 200. */
   readonly status?: 200 | 201;
-  /** What may go wrong, beside what may happen to every request: a bug, and a database out of reach. */
+  /** The errors of the route, beside those of every request (`ALWAYS`). */
   readonly problems?: readonly Declared[];
 }
 
 const ALWAYS: readonly ProblemCode[] = ['invalid_request', 'internal_error', 'unavailable'];
 
-/** What may happen to every request with a body. */
+/** The errors of every request with a body. */
 export const BODY: readonly ProblemCode[] = ['body_too_large', 'unsupported_media_type'];
 
-/** … with a token in its path. */
+/** The errors of every request with a token in its path. */
 export const OF_TOKEN: readonly ProblemCode[] = ['invalid_token_id', 'token_not_found'];
 
-/** … that lists the tokens of a pool. */
+/** The errors of every request that lists the tokens of a pool. */
 export const OF_LIST: readonly ProblemCode[] = ['pool_not_found', 'position_unknown'];
 
-/** … that is about the open lease of a token. */
+/** The errors of every request that renews or ends the open lease of a token. */
 export const OF_LEASE: readonly ProblemCode[] = [
   ...OF_TOKEN,
   'token_deleted',
@@ -36,7 +36,7 @@ export const OF_LEASE: readonly ProblemCode[] = [
   'lease_ended',
 ];
 
-/** @param operationId becomes the method name of generated clients: never changed */
+/** @param operationId the method name in generated clients; a change breaks them */
 export function Operation(
   operationId: string,
   { summary, description, answer, status = 200, problems = [] }: Operation,

@@ -14,13 +14,13 @@ const FACTS: { readonly [Code in ProblemCode]?: DomainErrorFacts } = {
   lease_ended: { fields: { end_reason: 'ttl_expired', ended_at: '2026-11-21T09:32:00.123456Z' } },
 };
 
-/** A code, or a status under which a route answers codes that have another one elsewhere. */
+/** A code; or codes that this route answers with another status than the usual one. */
 export type Declared = ProblemCode | { readonly status: number; readonly codes: readonly ProblemCode[] };
 
-/** What several marks on one route declare, together. */
+/** All errors that the decorators of one route declare together. */
 const declaredBy = new WeakMap<object, readonly Declared[]>();
 
-/** The library's own: it would add to what is there for a status, and repeat it. */
+/** The metadata key of @nestjs/swagger. Its own decorator would repeat an entry when a status is declared twice. */
 const RESPONSES = 'swagger/apiResponse';
 
 export function Problems(...declared: Declared[]): MethodDecorator & ClassDecorator {

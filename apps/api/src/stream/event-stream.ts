@@ -1,19 +1,20 @@
-// One stream of server-sent events to one reader. The reader sets the pace: the next events are taken when the last
-// ones are out, and who does not take them in time is cut off, to come back with the id of the last one it has.
+// One stream of server-sent events to one reader. The reader sets the pace: the stream takes the next events when the
+// socket has accepted the last ones, and cuts off a reader that does not take them in time. That reader can reconnect
+// with the id of its last event.
 
 import type { ServerResponse } from 'node:http';
 import type { Follower, OwnedEvent, Viewer } from '@app/tokens';
 import { messageOf, positionOf, retry } from './message.js';
 
-/** How it ended. */
+/** Why a stream ended: the reader left, was too slow, or the service stopped the stream. */
 export type Ending = 'left' | 'cut_off' | 'stopped';
 
 export interface StreamPace {
-  /** Between two signs of life. */
+  /** Time between two heartbeats. */
   readonly heartbeatMs: number;
-  /** How long what was sent may wait for its reader. */
+  /** How long sent bytes may wait for the reader. */
   readonly patienceMs: number;
-  /** How much is sent at once, and so may wait: the message that goes beyond it is the last one. */
+  /** The most bytes in one write, plus the message that exceeds them. So many may wait in memory for the reader. */
   readonly bytesAtOnce: number;
 }
 
@@ -22,14 +23,14 @@ export const PACE: StreamPace = { heartbeatMs: 15_000, patienceMs: 10_000, bytes
 const HEADERS = {
   'content-type': 'text/event-stream; charset=utf-8',
   'cache-control': 'no-store, no-transform',
-  // It is the last answer on its connection: when it ends, nobody waits for another.
+  // The connection closes with the stream, so that a stopping server does not wait for it.
   connection: 'close',
-  // nginx would collect it.
+  // nginx would buffer the stream.
   'x-accel-buffering': 'no',
 };
 
 export class EventStream {
-  /** Everything up to this seq was sent, or is not wanted. */
+  /** The stream has sent or filtered out every event up to this seq. */
   #position: number;
   #ending: Ending | undefined;
 
@@ -39,14 +40,14 @@ export class EventStream {
     private readonly viewer: Viewer,
     private readonly isWanted: (event: OwnedEvent) => boolean,
     private readonly onSent: (events: number) => void,
-    /** Resolves when it is this stream's turn to use the thread. */
+    /** Resolves when this stream may use the thread. */
     private readonly turn: () => Promise<void>,
     private readonly pace: StreamPace = PACE,
   ) {
     this.#position = follower.reaches;
   }
 
-  /** Resolves when it is over. */
+  /** Resolves when the stream is over. Writes the head first. */
   async run(): Promise<Ending> {
     const { res, follower } = this;
     res.once('close', () => this.#end('left'));
@@ -64,7 +65,7 @@ export class EventStream {
     }
   }
 
-  /** Ends it in order, after what was sent; its reader comes back to whoever serves then. */
+  /** Ends the stream after the bytes that were sent. The reader then reconnects, maybe to another process. */
   stop(): void {
     this.#end('stopped');
     this.res.end();
@@ -101,7 +102,7 @@ export class EventStream {
     if (!this.res.write(Buffer.concat(messages))) await this.#taken();
   }
 
-  /** Until its reader has taken what was sent, or is gone. */
+  /** Resolves when the reader has taken what was sent, has left, or was cut off. */
   #taken(): Promise<void> {
     const { res } = this;
     return new Promise((resolve) => {
@@ -118,7 +119,7 @@ export class EventStream {
     });
   }
 
-  /** Where nothing was wanted for long, its reader has yet to know how far it is. */
+  /** Sends the position too, so that a reader whose filter matches nothing still knows where to resume. */
   #beat(): void {
     if (this.#ending === undefined && !this.res.writableNeedDrain)
       this.res.write(`: alive\n${positionOf(this.#position)}`);

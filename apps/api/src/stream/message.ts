@@ -1,23 +1,31 @@
-// The words of a stream of server-sent events (WHATWG HTML, section 9.2).
+// The messages of a stream of server-sent events (WHATWG HTML, section 9.2).
 
 import { eventFor, maySee, maySeeActor, type OwnedEvent, type Viewer } from '@app/tokens';
 
-/** How long a reader waits before it comes back: not all for the same time, for they may all have been sent away at once. */
+/**
+ * How long a reader waits before it reconnects: random, so that readers that lost one process do not return all at
+ * once.
+ */
 const RETRY_MS = { least: 1000, most: 3000 };
 
-/** Not a message yet: what follows belongs to the same one. */
+/** The beginning of a message: the next field completes it. */
 export const retry = (): string =>
   `retry: ${Math.round(RETRY_MS.least + Math.random() * (RETRY_MS.most - RETRY_MS.least))}\n`;
 
-/** Tells nothing but how far it is: a reader that comes back goes on from there. */
+/** A message without data: a reader that reconnects resumes after this seq. */
 export const positionOf = (seq: number): string => `id: ${seq}\n\n`;
 
+/** The messages of events, by what the viewer may see of them: everything. */
 const whole = new WeakMap<OwnedEvent, Buffer>();
-/** For the key of the lease, when another ended it. */
+/** Everything but the actor: for the key of the lease, when another key ended it. */
 const unsigned = new WeakMap<OwnedEvent, Buffer>();
+/** Neither the holder nor the actor. */
 const masked = new WeakMap<OwnedEvent, Buffer>();
 
-/** The event as in the feed. Streams share the events that are new, and so each is written once for all who see as much of it. */
+/**
+ * The event as the feed shows it to this viewer. Streams share new events, so each is serialised once for all viewers
+ * with the same view of it.
+ */
 export function messageOf(event: OwnedEvent, viewer: Viewer): Buffer {
   const seen = maySeeActor(viewer, event) ? whole : unsigned;
   const written = maySee(viewer, event.key_id) ? seen : masked;

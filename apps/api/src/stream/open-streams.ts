@@ -1,5 +1,5 @@
-// The streams that this process has open: no more than it may have, none when it stops, and none longer than its key is
-// good.
+// The open streams of this process: at most STREAM_LIMIT, at most half of them for one key. A stream ends when the
+// process stops or its key loses its validity.
 
 import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,29 +12,29 @@ import { HttpProblem } from '../http/problem.js';
 import { StreamMetrics } from '../metrics/stream-metrics.js';
 import { EventStream } from './event-stream.js';
 
-/** Those of one key that write as soon as there is something. */
+/** Up to so many streams of one key write each event at once, even while other keys ask. */
 const UNPACED_STREAMS = 100;
-/** When a stream may have ended somewhere. */
+/** By then another stream may have ended, here or in another process. */
 const RETRY_AFTER_SECONDS = 5;
-/** From one look at the keys of streams to the next. With what the ring remembers, less than 5 s from when one is revoked. */
+/** Time between two checks of the streams' keys. With the ring's cache, a stream ends within 5 s of the revocation. */
 const KEY_LOOK_MS = 1000;
 
 export interface StreamRequest {
   readonly poolName: string;
   readonly after: number | 'latest';
   readonly isWanted: (event: OwnedEvent) => boolean;
-  /** Who opened it; with a key, or without where none is asked for. */
+  /** The caller that opened it. */
   readonly viewer: Viewer;
-  /** Its reader has left. */
+  /** Aborts when the reader leaves. */
   readonly gone: AbortSignal;
 }
 
 @Injectable()
 export class OpenStreams implements OnModuleDestroy {
-  /** Each with the id of its key. */
+  /** Each stream with the id of its key. */
   readonly #streams = new Map<EventStream, string | null>();
   #keyLook: NodeJS.Timeout | undefined;
-  /** Those that are about to be opened among them. */
+  /** Includes the streams that are being opened. */
   #count = 0;
   readonly #countOfKey = new Map<string, number>();
   #isStopping = false;
@@ -47,8 +47,8 @@ export class OpenStreams implements OnModuleDestroy {
   ) {}
 
   /**
-   * Answers with a stream. Resolves when it is over.
-   * @throws HttpProblem, DomainError as long as nothing is sent
+   * Answers with a stream. Resolves when the stream is over.
+   * @throws HttpProblem, DomainError before the first byte of the answer
    */
   async serve(res: ServerResponse, { poolName, after, isWanted, viewer, gone }: StreamRequest): Promise<void> {
     const { streamLimit } = this.config;
@@ -65,7 +65,7 @@ export class OpenStreams implements OnModuleDestroy {
         retryAfterSeconds: RETRY_AFTER_SECONDS,
       });
     }
-    // Behind another answer nothing that is written goes anywhere, and nobody is told when the reader has left.
+    // Behind an unfinished answer Node buffers all writes, and emits no event when the reader leaves.
     if (res.socket === null) throw new HttpProblem('invalid_request', 'a stream cannot be pipelined');
     this.#count++;
     this.#countFor(keyId, 1);
@@ -80,7 +80,10 @@ export class OpenStreams implements OnModuleDestroy {
     }
   }
 
-  /** While other keys ask, the streams of one write a thousand times a second, and what has happened meanwhile together. */
+  /**
+   * Paces the streams of a busy key while other keys ask: together they write a thousand times a second, and each write
+   * carries all events since the last one.
+   */
   async #turn(keyId: string | null): Promise<void> {
     const ofKey = keyId === null ? 0 : (this.#countOfKey.get(keyId) ?? 0);
     if (ofKey > UNPACED_STREAMS && FAIR_QUEUE.isShared) await sleep(ofKey);
@@ -94,7 +97,7 @@ export class OpenStreams implements OnModuleDestroy {
     else this.#countOfKey.set(keyId, left);
   }
 
-  /** Before the server is closed: that waits for the answers that are under way. */
+  /** Nest calls this before it closes the server, which waits for all open answers. */
   async onModuleDestroy(): Promise<void> {
     this.#isStopping = true;
     clearTimeout(this.#keyLook);
@@ -108,7 +111,7 @@ export class OpenStreams implements OnModuleDestroy {
     this.metrics.opened();
     try {
       const over = stream.run();
-      // Whoever asks for the head has it with the stream that ends at once.
+      // A HEAD request gets the head of a stream that ends at once.
       if (this.#isStopping || method === 'HEAD') stream.stop();
       this.metrics.ended(await over);
     } catch (error) {
@@ -128,10 +131,10 @@ export class OpenStreams implements OnModuleDestroy {
     }, KEY_LOOK_MS).unref();
   }
 
-  /** Ends the streams whose key is not good any more; says whether there are others with a key. */
+  /** Ends the streams whose key is no longer valid. @returns whether streams with a key remain */
   async #lookAtKeys(): Promise<boolean> {
     for (const keyId of new Set(this.#streams.values())) {
-      // While that cannot be told there is nothing to stream either.
+      // While the database is out of reach no events arrive either, so the stream may stay.
       if (keyId === null || (await this.ring.isGood(keyId).catch(() => true))) continue;
       for (const [stream, ofKey] of this.#streams) if (ofKey === keyId) stream.stop();
     }

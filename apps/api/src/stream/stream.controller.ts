@@ -1,4 +1,4 @@
-// The route of the stream.
+// The route of the event stream.
 
 import { Controller, Get, Query, Res, UseGuards } from '@nestjs/common';
 import { ApiParam, ApiProduces, ApiTags } from '@nestjs/swagger';

@@ -1,4 +1,4 @@
-// The stream, and what it follows the feeds with.
+// The event stream, and the live feed that supplies it.
 
 import { Module } from '@nestjs/common';
 import { FeedReader, LiveFeed, PoolReader } from '@app/tokens';

@@ -1,4 +1,4 @@
-// What a stream is asked for.
+// The query and header of the event stream.
 
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { ApiHeader } from '@nestjs/swagger';
@@ -23,7 +23,11 @@ export class StreamQuery {
   user_id?: string;
 }
 
-/** The id of the last message that a reader has when it comes back. An empty one, which some send before the first message, is none. */
+/**
+ * The id of the last message of a reader that reconnects. An empty one, which some readers send before the first
+ * message, counts as none.
+ * @throws HttpProblem `invalid_request`
+ */
 export const LastEventId = createParamDecorator((_: unknown, context: ExecutionContext): string | undefined => {
   const given = context.switchToHttp().getRequest<Request>().headers['last-event-id'];
   if (given === undefined || given === '') return undefined;
@@ -31,7 +35,7 @@ export const LastEventId = createParamDecorator((_: unknown, context: ExecutionC
   throw new HttpProblem('invalid_request', 'Last-Event-ID must be the id of a message of this stream');
 });
 
-/** Its entry in the OpenAPI document. */
+/** Declares the header in the OpenAPI document. */
 export const LAST_EVENT_ID = ApiHeader({
   name: 'Last-Event-ID',
   required: false,

@@ -1,5 +1,5 @@
-// Keeps the partitions of events: makes those of the months to come, and drops what is older than events are kept. At the
-// start, and then every hour; beside the sweep, which does not wait for it.
+// Maintains the partitions of events: creates those of the coming months, and drops those past retention. Runs at the
+// start and then every hour, beside the sweep, which does not wait for it.
 
 import { Inject, Injectable } from '@nestjs/common';
 import { SchedulerRegistry } from '@nestjs/schedule';
@@ -10,7 +10,7 @@ import { LOGGER, logFields } from '../logger.js';
 import { RecurringRun } from './recurring-run.js';
 import { SWEEP_INTERVAL_MS } from './sweep.scheduler.js';
 
-/** A month comes to its end once a month; what went wrong need not be tried more often either. */
+/** Months change rarely, and partitions exist months ahead, so an hourly retry of a failed run is soon enough. */
 const INTERVAL_MS = 3_600_000;
 
 @Injectable()

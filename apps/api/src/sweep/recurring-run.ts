@@ -1,5 +1,5 @@
-// What is done again and again: the next run is armed when the last one has ended, so that runs never overlap, and
-// the end of the app waits for the run in hand.
+// Work that recurs. The end of a run arms the next one, so that runs never overlap, and the app's shutdown waits for
+// the current run.
 
 import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
 import type { SchedulerRegistry } from '@nestjs/schedule';
@@ -9,8 +9,8 @@ export abstract class RecurringRun implements OnApplicationBootstrap, BeforeAppl
   #isStopping = false;
 
   /**
-   * @param name of its timer
-   * @param pauseMs between two runs, in milliseconds; 0: it is never done
+   * @param name the name of its timer in the registry
+   * @param pauseMs the pause between two runs, in milliseconds; 0: it never runs
    */
   constructor(
     private readonly timers: SchedulerRegistry,
@@ -18,7 +18,7 @@ export abstract class RecurringRun implements OnApplicationBootstrap, BeforeAppl
     private readonly pauseMs: number,
   ) {}
 
-  /** Never throws. */
+  /** Must not throw. @param isStopping whether the app shuts down: then the run ends at its next opportunity */
   protected abstract run(isStopping: () => boolean): Promise<void>;
 
   onApplicationBootstrap(): void {

@@ -1,4 +1,4 @@
-// Runs the sweep.
+// Runs the sweep every SWEEP_INTERVAL_MS, and logs what failed.
 
 import { Inject, Injectable } from '@nestjs/common';
 import { SchedulerRegistry } from '@nestjs/schedule';

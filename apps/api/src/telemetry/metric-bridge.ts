@@ -1,4 +1,4 @@
-// The figures of /metrics as OpenTelemetry has them, under the same names, whenever a reader asks.
+// Translates the metrics of /metrics to OpenTelemetry, under the same names, whenever a metric reader collects.
 
 import { api, core, metrics, resources } from '@opentelemetry/sdk-node';
 import type { Family, Sample } from '../metrics/family.js';
@@ -23,11 +23,11 @@ export class MetricBridge implements metrics.MetricProducer {
 
   async collect(): Promise<metrics.CollectionResult> {
     const families = await this.#families(this.#hasDatabase);
-    const told = families.map((family) => this.#metricOf(family));
+    const collected = families.map((family) => this.#metricOf(family));
     return {
       resourceMetrics: {
         resource: resources.emptyResource(),
-        scopeMetrics: [{ scope: { name: this.name }, metrics: told }],
+        scopeMetrics: [{ scope: { name: this.name }, metrics: collected }],
       },
       errors: [],
     };
@@ -53,12 +53,15 @@ export class MetricBridge implements metrics.MetricProducer {
 interface Collected {
   readonly attributes: Sample['labels'];
   readonly boundaries: number[];
-  /** How many values are at most as large as each boundary, and how many there are. */
+  /** For each boundary the number of values up to it; then the number of all values. */
   readonly upTo: number[];
   sum: number;
 }
 
-/** Prometheus has a sample for each bucket, with all smaller ones in it; here they are one point, and each bucket its own. */
+/**
+ * Prometheus has one cumulative sample a bucket. OpenTelemetry has one point with all buckets, each of which counts its
+ * own values only.
+ */
 function histograms(
   name: string,
   samples: readonly Sample[],

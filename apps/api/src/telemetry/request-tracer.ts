@@ -1,5 +1,5 @@
-// A span for each request, and in it whatever the request waited for. It takes in W3C's `traceparent`. Neither its path nor
-// anything that users have sent is written down: whoever knows the id of a token may release it.
+// A span for each request, the parent of the spans of its work. It continues the trace of a W3C `traceparent` header. A
+// span contains neither the path nor any input: a token's id alone may suffice to release the token.
 // https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server
 
 import { api } from '@opentelemetry/sdk-node';
@@ -7,12 +7,12 @@ import type { NextFunction, Request, Response } from 'express';
 import { pathOf } from '../http/request-log.js';
 import { routeOf } from '../http/route-of.js';
 
-/** Asked every few seconds for ever. */
-const UNTOLD = /^\/(health\/|metrics$)/;
+/** Probes and scrapers request these every few seconds; their spans would only cost. */
+const UNTRACED = /^\/(health\/|metrics$)/;
 
 export function traceRequests(tracer: api.Tracer): (req: Request, res: Response, next: NextFunction) => void {
   return (req, res, next) => {
-    if (UNTOLD.test(pathOf(req.url))) return next();
+    if (UNTRACED.test(pathOf(req.url))) return next();
     const { method, httpVersion } = req;
     const sender = api.propagation.extract(api.ROOT_CONTEXT, req.headers);
     const attributes = {

@@ -1,9 +1,9 @@
-// Starts the OpenTelemetry SDK, which reads the rest of its configuration from the OTEL_* variables. The one way in to what
-// imports it: loading that takes half a second and 30 MB.
+// Starts the OpenTelemetry SDK, which reads the rest of its configuration from the OTEL_* variables. Only a dynamic
+// import loads this file, because the SDK costs half a second and 30 MB.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { api, core, metrics, NodeSDK, resources } from '@opentelemetry/sdk-node';
-// Not exported by name; it reads OTEL_EXPORTER_OTLP_PROTOCOL, and what else there is for exporters.
+// The package does not export this function, which reads OTEL_EXPORTER_OTLP_PROTOCOL and all other exporter variables.
 import { getOtlpMetricExporterFromEnv } from '@opentelemetry/sdk-node/build/src/utils.js';
 import { DEFAULT_LIMITS, type Observer } from '@app/tokens';
 import type { Logger } from 'pino';
@@ -16,8 +16,8 @@ import { TracedTransactions } from './traced-transactions.js';
 
 const NAME = 'token-pool-service';
 
-/** How long the end of the process waits for a collector, in milliseconds: within what an orderly end may take. */
-const LAST_WORDS_MS = 1500;
+/** How long the shutdown waits for a collector, in milliseconds; well below the limit of an orderly shutdown. */
+const SHUTDOWN_EXPORT_MS = 1500;
 const EXPORT_INTERVAL_MS = 60_000;
 const EXPORT_TIMEOUT_MS = 30_000;
 
@@ -30,17 +30,17 @@ export function startTelemetry(logger: Logger): Telemetry {
         'service.version': VERSION,
       }),
     ),
-    // Not the process: its owner and its arguments are nobody's business.
+    // No process detector: it would send the process's owner and arguments to the collector.
     resourceDetectors: [resources.envDetector, resources.hostDetector, resources.serviceInstanceIdDetector],
     metricReaders: readersOf(bridge),
     logRecordProcessors: [],
-    // Spans are handed on by the requests and commands themselves.
+    // Requests and commands pass their spans on as values, which costs less than asynchronous context.
     contextManager: null as never,
-    // A batch points to each of its requests.
+    // The span of a batch links to each of its requests.
     spanLimits: { linkCountLimit: DEFAULT_LIMITS.batch },
   });
   sdk.start();
-  complainTo(logger);
+  logDiagnosticsTo(logger);
   const tracer = api.trace.getTracer(NAME);
   const batches = new BatchTracer(tracer);
   return {
@@ -51,7 +51,7 @@ export function startTelemetry(logger: Logger): Telemetry {
     end: async () => {
       bridge.disconnectDatabase();
       const failed = (error: unknown): void => logger.warn({ reason: reasonOf(error) }, 'telemetry was not sent');
-      await Promise.race([sdk.shutdown().catch(failed), sleep(LAST_WORDS_MS, undefined, { ref: false })]);
+      await Promise.race([sdk.shutdown().catch(failed), sleep(SHUTDOWN_EXPORT_MS, undefined, { ref: false })]);
     },
   };
 }
@@ -70,8 +70,8 @@ function readersOf(bridge: MetricBridge): metrics.IMetricReader[] {
   ];
 }
 
-/** What the SDK has to say goes where everything goes; of errors their first line. */
-function complainTo(logger: Logger): void {
+/** Sends the SDK's own warnings and errors to the log, each as its first line. */
+function logDiagnosticsTo(logger: Logger): void {
   const warn = (message: string): void => logger.warn({ reason: reasonOf(message) }, 'telemetry');
   const quiet = (): void => undefined;
   const options = { logLevel: api.DiagLogLevel.WARN, suppressOverrideMessage: true };

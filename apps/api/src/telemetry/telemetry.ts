@@ -1,23 +1,23 @@
-// What the service tells OpenTelemetry. Off unless it is asked for; then nothing of it is even loaded.
+// The hooks for OpenTelemetry. By default they do nothing, and the process does not load the SDK.
 
 import type { Observer, Transactions } from '@app/tokens';
 import type { NextFunction, Request, Response } from 'express';
 import type { Family } from '../metrics/family.js';
 
 export interface Telemetry {
-  /** Before all other handlers of requests. */
+  /** Middleware that runs before all other request handlers. */
   readonly handlers: readonly ((req: Request, res: Response, next: NextFunction) => void)[];
   /** Whoever watches the command queue, and the traces beside him. */
   beside(observer: Observer): Observer;
   /** For what does not go through the queue. */
   traced(transactions: Transactions): Transactions;
-  /** @param families all figures, as of now; without those of the database when it is gone already */
+  /** @param families collects all current metrics; without those of the database once it is closed */
   measure(families: (withDatabase: boolean) => Promise<Family[]>): void;
-  /** Sends what is left, and waits for that no longer than there is time. Never throws. */
+  /** Sends what is left, within 1.5 s. Never throws. */
   end(): Promise<void>;
 }
 
-/** Where it is injected. */
+/** The injection token. */
 export const TELEMETRY = Symbol('TELEMETRY');
 
 export const OFF: Telemetry = {
