@@ -1,6 +1,6 @@
 import { abreast } from './abreast.js';
 
-test('everything is done once, twenty at a time', async () => {
+test('does everything once, twenty at a time', async () => {
   const done: number[] = [];
   let [underWay, most] = [0, 0];
   await abreast(50, async (index) => {
@@ -13,7 +13,7 @@ test('everything is done once, twenty at a time', async () => {
   expect(most).toBe(20);
 });
 
-test('after a stop nothing more is begun, and what is under way is waited for', async () => {
+test('after a stop begins no more work and waits for the rest', async () => {
   const stop = new AbortController();
   let [begun, done] = [0, 0];
   await abreast(
@@ -29,7 +29,7 @@ test('after a stop nothing more is begun, and what is under way is waited for', 
   expect(done).toBe(begun);
 });
 
-test('after the first failure nothing more is begun', async () => {
+test('after the first failure begins no more work', async () => {
   let begun = 0;
   const work = (): Promise<void> => (++begun === 3 ? Promise.reject(new Error('refused')) : Promise.resolve());
   await expect(abreast(300, work)).rejects.toThrow('refused');

@@ -1,11 +1,11 @@
-// Many requests, some at once: with a progress that can be shown, and an end before all of them are sent.
+// Runs many requests with bounded concurrency, with progress, and with a way to stop before all are sent.
 
-/** Asked at once: more than a browser has connections for, and few enough that a stop is felt. */
+/** Concurrent requests: more than a browser has connections for, and few enough that a stop takes effect soon. */
 const ABREAST = 20;
 
 /**
- * Does `work` for 0 to `howMany` - 1. No more is begun after the first failure, nor once `signal` is aborted; what is
- * under way is waited for.
+ * Does `work` for 0 to `howMany` - 1. After the first failure, or once `signal` aborts, it begins no more, and waits
+ * for the work that is under way.
  * @throws the first failure
  */
 export async function abreast(

@@ -1,4 +1,4 @@
-// The API as the console uses it: what it reads of the answers, and one function a route.
+// The API as the console uses it: the fields that it reads, and one function for each route.
 
 import type {
   AllocateBody,
@@ -19,20 +19,20 @@ export type { EndReason, Grant, Pool, Token, TokenEvent };
 export type Use = TokenUse;
 export type Policy = Required<ChangePoolBody>;
 
-/** Of the pool that is looked at. */
+/** An event without the name of its pool, which the URL of the request contains. */
 export type PoolEvent = Omit<TokenEvent, 'pool'>;
 
 export type AllocateRequest = AllocateBody & { readonly pool: string };
-/** What must be true of the lease that is meant. */
+/** Conditions on the lease: the service refuses when the token has another one. */
 export type Claim = ReleaseBody;
 
-/** A refusal of the service, or that it could not be asked. Its message is for people. */
+/** The service refused a request, or could not be reached. The message is for people. */
 export class ApiError extends Error {
-  /** @param code the stable word of the refusal; `unreachable` when there was no answer */
+  /** @param code the stable error code; `unreachable` when there was no answer */
   constructor(
     readonly code: string,
     detail: string,
-    /** Of `history_dropped`: the seq after which there are events. */
+    /** With `history_dropped`: the seq after which the service still has events. */
     readonly beginsAfter?: number,
   ) {
     super(detail);
@@ -43,7 +43,7 @@ export const UNREACHABLE = 'unreachable';
 
 const BROKEN_OFF = 'the answer broke off or is not of the service: whether it did what was asked is not known';
 
-/** Beyond it a request counts as lost. */
+/** After this time the console treats a request as lost. */
 const PATIENCE_MS = 15_000;
 
 const inPool = (name: string): string => `/api/pools/${encodeURIComponent(name)}`;
@@ -56,7 +56,7 @@ export const api = {
   changePool: (name: string, change: Partial<Policy>) => ask<Pool>('PATCH', inPool(name), change),
   feed: (name: string, after: number, limit: number) =>
     get<{ events: PoolEvent[]; last_seq: number }>(`${inPool(name)}/events?after=${after}&limit=${limit}`),
-  /** Where the events of a pool are streamed, from the one after this `seq` on. */
+  /** The URL of the stream of a pool's events after this `seq`. */
   streamOf: (name: string, after: number) => serviceUrl(`${inPool(name)}/events/stream?after=${after}`),
 
   tokens: (query: { pool: string; cursor?: string; user_id?: string; limit?: number }) =>
@@ -80,7 +80,8 @@ export const api = {
 const get = <T>(path: string): Promise<T> => ask<T>('GET', path);
 
 /**
- * @param madeAt of answers that say when, by the database's clock, they were made
+ * Sends a request, and reads the server's clock from the answer.
+ * @param madeAt extracts the instant of the answer by the database's clock, where the answer has it
  * @throws ApiError
  */
 async function ask<T>(method: string, path: string, body?: object, madeAt?: (answer: T) => string): Promise<T> {
@@ -97,7 +98,7 @@ async function ask<T>(method: string, path: string, body?: object, madeAt?: (ans
   const answer: unknown = await response.json().catch(() => null);
   if (response.status === 401) keyRefused();
   if (!response.ok) throw refusal(response, answer);
-  // Every answer is an object. One that was cut off, or is of something in between, says nothing that could be kept.
+  // Every answer of the service is an object. Anything else is truncated, or comes from a proxy.
   if (typeof answer !== 'object' || answer === null) throw new ApiError(UNREACHABLE, BROKEN_OFF);
   if (madeAt) serverClock.readAnswer(madeAt(answer as T), sent, received);
   return answer as T;

@@ -1,4 +1,4 @@
-// What concerns the whole page, above everything else.
+// A message about the whole page, above its content.
 
 import type { ComponentChildren } from 'preact';
 import { Icon } from './ui/icon.js';

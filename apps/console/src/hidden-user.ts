@@ -1,7 +1,7 @@
-// How an answer says that a user is not shown to this key.
+// How an answer hides a user from this key.
 
-/** Stands for a user who is not shown, where there must be one. */
+/** The placeholder for a hidden user, in fields that cannot be null. */
 const HIDDEN_USER = '00000000-0000-0000-0000-000000000000';
 
-/** Null for a user who is not shown to this key, however an answer says that. */
+/** The user's id; null for a hidden user, whether the answer has null or the placeholder. */
 export const shownUser = (id: string | null): string | null => (id === HIDDEN_USER ? null : id);

@@ -1,5 +1,5 @@
-// The API key that everything is asked with where the service wants one. Kept until the tab is closed, and never in an
-// address.
+// The API key of all requests, if the service requires one. The tab keeps it until it closes; it never appears in a
+// URL.
 
 import { signal, type ReadonlySignal } from '@preact/signals';
 import { recall, remember } from './storage.js';
@@ -10,19 +10,19 @@ const key = signal(recall('sessionStorage', PLACE));
 const need = signal<'none' | 'asked' | 'declined'>('none');
 const changes = signal(0);
 
-/** Null while none was given. */
+/** Null until the reader enters one. */
 export const givenKey: ReadonlySignal<string | null> = key;
 
-/** Whether the service refused to answer without another key, and whether the reader does not want to give one. */
+/** Whether the service refused the current key, and whether the reader has declined to enter another one. */
 export const keyNeed: ReadonlySignal<'none' | 'asked' | 'declined'> = need;
 
-/** Rises with each change of the key: what was read with another one is to be read again. */
+/** Rises with each change of the key, so that pages reload what they read with another key. */
 export const keyChanges: ReadonlySignal<number> = changes;
 
 export const authorization = (): Record<string, string> =>
   key.peek() === null ? {} : { authorization: `Bearer ${key.peek()}` };
 
-/** The service wants one; who has declined is not asked again and again. */
+/** Opens the key dialog, unless the reader has already declined. */
 export function keyRefused(): void {
   if (need.peek() === 'none') need.value = 'asked';
 }
@@ -35,7 +35,7 @@ export function declineKey(): void {
   need.value = 'declined';
 }
 
-/** @param text null: goes on without */
+/** @param text null continues without a key */
 export function useKey(text: string | null): void {
   remember('sessionStorage', PLACE, text);
   key.value = text;

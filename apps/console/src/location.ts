@@ -1,13 +1,13 @@
-// Where the reader is: the path below /console, and the query, in which every choice of a view stands, so that a
-// view can be shared by its address.
+// The reader's location: the path below /console, and the query, which contains every choice of a view, so that its URL
+// can be shared.
 
 import { computed, signal } from '@preact/signals';
 
-// The page may be below any path of a proxy. Its files say where: they are one folder below /console, built or not.
+// A proxy may serve the page below a prefix. The URL of this script shows it: scripts are one folder below /console.
 const FILE = import.meta.url;
 const BASE = new URL('..', FILE).pathname.replace(/\/$/, '');
 
-/** @param to a path of the service: "/api/pools" */
+/** @param to a path of the service, such as "/api/pools" */
 export const serviceUrl = (to: string): string => new URL(`../..${to}`, FILE).pathname + new URL(to, FILE).search;
 
 const address = signal(new URL(location.href));
@@ -24,13 +24,15 @@ export function go(to: string): void {
   address.value = new URL(location.href);
 }
 
-/** As `go`, without a step back to here. */
+/** Like `go`, but replaces the current entry of the browser's history. */
 export function goInstead(to: string): void {
   history.replaceState(null, '', BASE + to);
   address.value = new URL(location.href);
 }
 
-/** Changes what is named, leaves the rest; null takes a choice back. Typing makes no steps back, choosing does. */
+/**
+ * Changes the named parameters and keeps the others; null removes one. A choice adds a history entry, typing does not.
+ */
 export function choose(choices: Readonly<Record<string, string | null>>, step: 'push' | 'replace' = 'push'): void {
   const url = new URL(address.value);
   for (const [key, value] of Object.entries(choices)) {

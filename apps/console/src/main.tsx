@@ -1,4 +1,4 @@
-// The page begins.
+// The entry point of the console.
 
 import { render } from 'preact';
 import { App } from './app.js';

@@ -1,5 +1,5 @@
-// The leases that were allocated in this tab, with their handles: nobody else is ever shown those. They outlive a
-// reload, not the tab.
+// The leases that this tab allocated, with their handles, which the service shows only once. They survive a reload, but
+// not the tab.
 
 import { effect, signal } from '@preact/signals';
 import type { EndReason, Grant, PoolEvent } from './api.js';
@@ -7,12 +7,12 @@ import { serverClock } from './server-clock.js';
 import { recall, remember } from './storage.js';
 
 export interface MyLease extends Grant {
-  /** When and how it ended, as far as it is known to have. */
+  /** When and how the lease ended, where this tab knows. */
   readonly ended: { readonly at: string; readonly reason: EndReason | null } | null;
 }
 
 const KEY = 'token-pool.leases';
-/** Ended ones are kept for a look back, newest first. */
+/** How many ended leases the list keeps, the newest ones. */
 const MOST_ENDED = 20;
 
 export const myLeases = signal<readonly MyLease[]>(stored());
@@ -38,7 +38,7 @@ export function endLease(pool: string, fence: number, ended: MyLease['ended']): 
   if (lease && lease.ended === null) set(myLeases.peek().map((each) => (each === lease ? { ...each, ended } : each)));
 }
 
-/** What an event tells of a lease of ours. */
+/** Updates a lease of this tab by an event of its token. */
 export function heed(pool: string, { event, fence, reason, occurred_at, expires_at }: PoolEvent): void {
   if (fence === null) return;
   if (event === 'renewed' && expires_at !== null) renewLease(pool, fence, expires_at);
@@ -51,7 +51,7 @@ export function forgetEnded(pool: string): void {
   set(myLeases.peek().filter((lease) => lease.pool !== pool || !isOver(lease)));
 }
 
-/** By its end on record, or by the clock. */
+/** Whether the lease has ended, by a recorded end or by the clock. */
 export const isOver = ({ ended, expires_at }: MyLease): boolean =>
   ended !== null || Date.parse(expires_at) <= serverClock.now();
 

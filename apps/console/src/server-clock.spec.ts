@@ -11,12 +11,12 @@ function clockAt(page: { now: number }): ServerClock {
   );
 }
 
-test('before anything is known, the reader’s clock has to do', () => {
+test('before the first answer, the estimate is the reader’s clock', () => {
   const page = { now: 500 };
   expect(clockAt(page).now()).toBe(NOON - 3_600_000 + 500);
 });
 
-test('a Date header tells the second, several tell more', () => {
+test('one Date header gives the second, several narrow it', () => {
   const page = { now: 0 };
   const clock = clockAt(page);
   // The server is at noon plus 300 ms when the page is at 0, and answers at once.
@@ -30,7 +30,7 @@ test('a Date header tells the second, several tell more', () => {
   expect(Math.abs(clock.now() - (NOON + 300 + page.now))).toBeLessThanOrEqual(30);
 });
 
-test('the time of a grant, between sending and receiving, beats the header', () => {
+test('the database time of an answer beats its Date header', () => {
   const page = { now: 1000 };
   const clock = clockAt(page);
   clock.readDateHeader(new Date(NOON).toUTCString(), 980, 1000);
@@ -38,7 +38,7 @@ test('the time of a grant, between sending and receiving, beats the header', () 
   expect(Math.abs(clock.now() - (NOON + 705))).toBeLessThanOrEqual(6);
 });
 
-test('where the process and the database disagree, the database is right', () => {
+test('if the process and the database disagree, the database wins', () => {
   const page = { now: 1000 };
   const clock = clockAt(page);
   clock.readDateHeader(new Date(NOON + 60_000).toUTCString(), 990, 1000);
@@ -46,15 +46,15 @@ test('where the process and the database disagree, the database is right', () =>
   expect(Math.abs(clock.now() - NOON)).toBeLessThanOrEqual(11);
 });
 
-test('an event that comes by itself shows that it is at least that late', () => {
+test('an event of the stream gives a lower bound', () => {
   const page = { now: 1000 };
   const clock = clockAt(page);
   clock.readEvent(iso(NOON), 1000);
-  clock.readEvent(iso(NOON - 400), 1000); // one that was long on its way
+  clock.readEvent(iso(NOON - 400), 1000); // an event that was delayed
   expect(clock.now()).toBe(NOON);
 });
 
-test('a clock that was set is believed', () => {
+test('the estimate follows a server clock that was set', () => {
   const page = { now: 1000 };
   const clock = clockAt(page);
   clock.readAnswer(iso(NOON), 990, 1000);
@@ -62,7 +62,7 @@ test('a clock that was set is believed', () => {
   expect(Math.abs(clock.now() - (NOON - 30_000))).toBeLessThanOrEqual(11);
 });
 
-test('after the machine has slept the time that passed is known, though the monotonic clock stood still', () => {
+test('the estimate includes sleep, though the monotonic clock stood still', () => {
   const page = { now: 1000, slept: 0 };
   const clock = new ServerClock(
     () => page.now,
@@ -72,7 +72,7 @@ test('after the machine has slept the time that passed is known, though the mono
   page.slept = 600_000;
   page.now += 500;
   expect(Math.abs(clock.now() - (NOON + 600_500))).toBeLessThanOrEqual(11);
-  // A reader's clock that was set looks the same, until the next answer.
+  // Setting the reader's clock looks the same as sleep, until the next answer.
   page.slept += 86_400_000;
   expect(clock.now()).toBeGreaterThan(NOON + 86_400_000);
   clock.readAnswer(iso(NOON + 600_600), clock.steady() - 10, clock.steady());
@@ -81,14 +81,14 @@ test('after the machine has slept the time that passed is known, though the mono
   expect(Math.abs(clock.now() - (NOON + 600_600))).toBeLessThanOrEqual(11);
 });
 
-test('an answer without a time tells nothing', () => {
+test('an answer without a time changes nothing', () => {
   const clock = clockAt({ now: 0 });
   clock.readAnswer('', 0, 0);
   clock.readEvent('soon', 0);
   expect(clock.now()).toBe(NOON - 3_600_000);
 });
 
-test('a missing or odd Date header tells nothing', () => {
+test('a missing or malformed Date header changes nothing', () => {
   const page = { now: 0 };
   const clock = clockAt(page);
   clock.readDateHeader(null, 0, 0);

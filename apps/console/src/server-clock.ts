@@ -1,33 +1,34 @@
-// The server's clock, as well as it can be known from here. Leases end by it; the reader's clock plays no part.
+// An estimate of the server's clock. Leases end by that clock, so the reader's own clock must not matter.
 //
-// Each answer tells that the server's clock showed some time at a moment between sending and receiving: an interval
-// for the difference to the steady clock of this page. Intervals that agree make each other smaller.
+// Each answer shows the server's time at some moment between sending and receiving. This gives an interval for the
+// difference to the steady clock of this page; intersecting the intervals narrows the estimate.
 //
-// A browser's monotonic clock may stand still while the machine sleeps, the reader's own goes on but may be set. So the
-// steady clock follows the monotonic one, and leaps with the reader's: if that was set, the next answer puts it right.
+// A browser's monotonic clock may stop while the machine sleeps; the reader's clock goes on but can be set. So the
+// steady clock follows the monotonic one, and leaps with the reader's. If somebody set the reader's clock, the next
+// answer corrects the estimate.
 
 interface Interval {
   readonly least: number;
   readonly most: number;
 }
 
-/** What the reader's clock is ahead of the monotonic one between two looks that are no sleep: a clock that is adjusted. */
+/** A smaller gain of the reader's clock over the monotonic one is an adjustment of the clock, not sleep. */
 const LEAP_MS = 1_000;
 
 const UNKNOWN: Interval = { least: -Infinity, most: Infinity };
 
 export class ServerClock {
-  /** By the process that answers; whole seconds. */
+  /** The offset of the answering process's clock, from headers that show whole seconds. */
   #process = UNKNOWN;
-  /** By the database, which is the one that decides. */
+  /** The offset of the database's clock, which decides when leases end. */
   #database = UNKNOWN;
 
-  /** How long the machine has slept. */
+  /** How long the machine has slept, in milliseconds. */
   #slept = 0;
-  /** Of the reader's clock to the monotonic one, when last looked at. */
+  /** The reader's clock minus the monotonic one, at the last look. */
   #ahead: number;
 
-  /** @param monotonic milliseconds since some moment; may stand still while the machine sleeps */
+  /** @param monotonic milliseconds since some moment; may stop while the machine sleeps */
   constructor(
     private readonly monotonic: () => number,
     private readonly readersClock: () => number,
@@ -35,7 +36,7 @@ export class ServerClock {
     this.#ahead = readersClock() - monotonic();
   }
 
-  /** Milliseconds since some moment, those that the machine slept included. For `sent` and `received`. */
+  /** Milliseconds since some moment, including sleep. The clock for `sent` and `received`. */
   steady(): number {
     const monotonic = this.monotonic();
     const ahead = this.readersClock() - monotonic;
@@ -44,7 +45,7 @@ export class ServerClock {
     return monotonic + this.#slept;
   }
 
-  /** Milliseconds since the epoch. */
+  /** The server's time, in milliseconds since the epoch. */
   now(): number {
     const both = common(this.#process, this.#database);
     const { least, most } = both ?? this.#database;
@@ -52,20 +53,20 @@ export class ServerClock {
     return this.steady() + (most === Infinity ? least : (least + most) / 2);
   }
 
-  /** Of any answer. Header `Date` is cut to the second. */
+  /** Learns from the header `Date` of an answer, which is cut to the second. */
   readDateHeader(date: string | null, sent: number, received: number): void {
     const at = date === null ? NaN : Date.parse(date);
     if (!Number.isNaN(at)) this.#process = narrowed(this.#process, { least: at - received, most: at + 999 - sent });
   }
 
-  /** Of an answer that was made at this time of the database. */
+  /** Learns from an answer that contains the database's time. */
   readAnswer(madeAt: string, sent: number, received: number): void {
     const at = Date.parse(madeAt);
     if (Number.isNaN(at)) return;
     this.#database = narrowed(this.#database, { least: at - received, most: at + 1 - sent });
   }
 
-  /** Of an event that came by itself: the database's clock shows at least this much. */
+  /** Learns from an event of the stream: the database's clock shows at least the event's time. */
   readEvent(recordedAt: string, received: number): void {
     const at = Date.parse(recordedAt);
     if (Number.isNaN(at)) return;
@@ -73,8 +74,8 @@ export class ServerClock {
   }
 }
 
-/** Where two tellings contradict each other a clock was set, or drifts: the newer one is right. */
-const narrowed = (known: Interval, told: Interval): Interval => common(known, told) ?? told;
+/** If two intervals contradict each other, a clock was set or drifts, so the newer interval replaces the older. */
+const narrowed = (known: Interval, newer: Interval): Interval => common(known, newer) ?? newer;
 
 function common(a: Interval, b: Interval): Interval | null {
   const least = Math.max(a.least, b.least);

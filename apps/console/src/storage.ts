@@ -1,9 +1,9 @@
-// What is remembered beyond the life of the page, where the browser lets it: it may refuse the storage itself, each
-// reading, or each writing. Then the page remembers as long as it lives.
+// Values that outlive the page, if the browser permits. It may refuse the storage itself, a read or a write; then the
+// values live as long as the page.
 
 type Area = 'localStorage' | 'sessionStorage';
 
-/** Null where nothing is remembered. */
+/** @returns null when nothing is stored */
 export function recall(area: Area, key: string): string | null {
   try {
     return globalThis[area].getItem(key);
@@ -12,12 +12,12 @@ export function recall(area: Area, key: string): string | null {
   }
 }
 
-/** @param value null: forgets it */
+/** @param value null deletes the stored value */
 export function remember(area: Area, key: string, value: string | null): void {
   try {
     if (value === null) globalThis[area].removeItem(key);
     else globalThis[area].setItem(key, value);
   } catch {
-    // Blocked or full.
+    // The storage is blocked or full.
   }
 }

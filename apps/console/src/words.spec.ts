@@ -73,12 +73,12 @@ test.each<[string, number]>([
   expect(numberIn(text, 'en')).toBe(value);
 });
 
-test('a single point groups where the reader’s language groups by points', () => {
+test('a single point separates groups only in a language that groups by points', () => {
   expect(numberIn('1.000', 'de')).toBe(1_000);
   expect(numberIn('1.5', 'de')).toBe(1.5);
 });
 
-test('every number is read as it is written here', () => {
+test('numberIn reads every number that number writes', () => {
   for (const n of [0, 7, 999, 1_000, 12_345, 1_000_000]) expect(numberIn(number(n))).toBe(n);
 });
 
@@ -87,9 +87,9 @@ test.each(['abc', '1,00,000', '1e3', '0x10', 'Infinity', '1.2.3', '1,000,00', '9
   (text) => expect(numberIn(text, 'en')).toBe(text),
 );
 
-test('nothing is no number at all', () => expect(numberIn('  ')).toBeUndefined());
+test('an empty text is undefined', () => expect(numberIn('  ')).toBeUndefined());
 
-test('one is one, and an elastic pool that refused says what would help', () => {
+test('counts have a singular, and an elastic pool that refuses gives advice', () => {
   expect(count(1, 'token')).toBe('1 token');
   expect(generateFirst({ kind: 'fixed', size: 5 }, 0)).toBe('');
   expect(generateFirst({ kind: 'elastic', size: 5 }, 5)).toBe('');
@@ -136,18 +136,18 @@ test.each<[Partial<Pool>, string]>([
   expect(policyInWords({ ...POOL, ...policy })).toContain(sentence);
 });
 
-test('a pool that refuses says nothing of whom it would evict', () => {
+test('the policy of a pool that refuses names no eviction order', () => {
   const words = policyInWords({ ...POOL, on_exhausted: 'reject', protect_seconds: 10, evict: 'over_share_first' });
   expect(words).toContain('When none is free, the request is refused.');
 });
 
-test('a lease that may not get as old as it is long is said to be shorter', () => {
+test('a maximum age below the length of a lease shortens the stated length', () => {
   expect(policyInWords({ ...POOL, max_lifetime_seconds: 30 })).toContain(
     'A lease lasts 30 s and cannot be kept alive.',
   );
 });
 
-test('the same reason reads differently of a token and of its lease', () => {
+test('the same reason has different words for a token and for its lease', () => {
   expect(reasonInWords({ event: 'deleted', reason: 'deleted_by_client' })).toBe('by a client');
   expect(reasonInWords({ event: 'released', reason: 'deleted_by_client' })).toBe('the token was deleted');
 });
@@ -163,6 +163,6 @@ test.each([
   [599, 60, '599 a minute'],
   [600, 60, '10 a second'],
   [1_000_000, 60, '16,667 a second'],
-])('%d grants in the %d s that were read are %j', (granted, seconds, words) => {
+])('%d grants in %d s read are %j', (granted, seconds, words) => {
   expect(rate(granted, seconds)).toBe(words);
 });

@@ -1,4 +1,4 @@
-// What the console says about pools, leases and events: the vocabulary of the API in whole sentences.
+// The texts of the console about pools, leases and events: the vocabulary of the API in whole sentences.
 
 import type { EndReason, Policy, Pool, PoolEvent } from './api.js';
 import type { Kind } from './live/pool-state.js';
@@ -10,7 +10,7 @@ const UNITS = [
   ['s', 1],
 ] as const;
 
-/** "2 min", "1 h 30 min", "0.5 s": the two largest units that say something. */
+/** "2 min", "1 h 30 min", "0.5 s": the two largest units that are not zero. */
 export function duration(seconds: number): string {
   if (seconds < 10) return `${Math.round(seconds * 10) / 10} s`;
   let rest = Math.round(seconds);
@@ -25,7 +25,7 @@ export function duration(seconds: number): string {
   return parts.filter((part) => part !== '').join(' ');
 }
 
-/** Time left as a clock shows it: "1:32", "0:09", "2:03:00"; days as "3 d 4 h". Started seconds count. */
+/** Time left as a clock shows it: "1:32", "0:09", "2:03:00"; days as "3 d 4 h". Rounds up to whole seconds. */
 export function countdown(ms: number): string {
   const seconds = Math.max(Math.ceil(ms / 1000), 0);
   if (seconds >= 86_400) return duration(seconds);
@@ -34,7 +34,7 @@ export function countdown(ms: number): string {
   return h > 0 ? `${h}:${two(min)}:${two(s)}` : `${min}:${two(s)}`;
 }
 
-/** "12 a minute", "20 a second". Nothing where less than a minute was read, which says nothing of one. */
+/** "12 a minute", "20 a second". Empty when the log covers less than a minute, too little for a rate. */
 export function rate(granted: number, overSeconds: number): string {
   if (!(overSeconds >= 60)) return '';
   const perMinute = (granted / overSeconds) * 60;
@@ -42,7 +42,7 @@ export function rate(granted: number, overSeconds: number): string {
   return perMinute >= 10 ? `${Math.round(perMinute)} a minute` : `${Math.round(perMinute * 10) / 10} a minute`;
 }
 
-/** What the policy means, a sentence a rule. */
+/** Explains the policy: one sentence for each rule. */
 export function policyInWords(pool: Policy & Pick<Pool, 'kind'>): string[] {
   const length = duration(pool.ttl_seconds);
   const most = pool.max_lifetime_seconds;
@@ -80,7 +80,7 @@ function quotas({ max_per_user, max_per_key }: Policy): string[] {
   return limits.length === 0 ? [] : [`At a time ${limits.join(' and ')} at most.`];
 }
 
-/** What an elastic pool that refused has to offer: a token is generated before it can be allocated. */
+/** The advice when an elastic pool refuses: an allocation needs a token that was generated before. */
 export function generateFirst({ kind, size }: Pick<Pool, 'kind' | 'size'>, total: number): string {
   if (kind === 'fixed' || total >= size) return '';
   return total === 0
@@ -93,19 +93,19 @@ export const count = (n: number, thing: string): string => `${number(n)} ${thing
 const NUMBER = new Intl.NumberFormat('en');
 export const number = (n: number): string => NUMBER.format(n);
 
-/** Groups of three after commas, points, apostrophes or spaces, then perhaps a decimal sign that is another one. */
+/** Groups of three digits with one separator, then optionally a decimal sign that differs from the separator. */
 const GROUPED = /^(-?\d{1,3})(?:([,.'’_\s])(\d{3}(?:\2\d{3})*))(?:([,.])(\d+))?$/u;
 
 /**
- * The number that was typed, in the form in which this page or the reader's language writes it; undefined for nothing,
- * the text itself for what is none, so that the service refuses it. "1,000" is a thousand, as it is written here; "1.000"
- * is one only where points group.
+ * Parses a number in the form of this page or of the reader's language. "1,000" is a thousand, as this page writes it;
+ * "1.000" is a thousand only in a language that groups by points.
+ * @returns undefined for an empty text; the text itself when it is not a number, so that the service refuses it
  */
 export function numberIn(text: string, language?: string): number | undefined {
   const typed = text.trim();
   if (typed === '') return undefined;
   const value = Number(plain(typed, language));
-  // What a double rounds would be another number than the one typed.
+  // Beyond the safe integers a double rounds, and the form would send another number than the typed one.
   return Number.isFinite(value) && Math.abs(value) <= Number.MAX_SAFE_INTEGER ? value : (text as unknown as number);
 }
 
@@ -121,10 +121,10 @@ function plain(typed: string, language?: string): string {
 const pointsGroup = (language?: string): boolean =>
   new Intl.NumberFormat(language).formatToParts(1e6).some(({ type, value }) => type === 'group' && value === '.');
 
-/** Enough of a UUID to tell it from its neighbours. */
+/** The first eight digits, which distinguish the UUIDs on one page. */
 export const shortId = (id: string): string => id.slice(0, 8);
 
-/** A user who is not shown. */
+/** Stands for a user that this key may not see. */
 export const SOMEBODY = 'somebody';
 
 export const END_WORDS: Readonly<Record<EndReason, string>> = {
@@ -148,7 +148,7 @@ export const KIND_WORDS: Readonly<Record<Kind, string>> = {
   deleted: 'Deleted',
 };
 
-/** Why it happened, in the words after the kind. */
+/** The reason of an event, as the text behind its kind. */
 export function reasonInWords({ event, reason }: Pick<PoolEvent, 'event' | 'reason'>): string {
   switch (reason) {
     case 'allocated':

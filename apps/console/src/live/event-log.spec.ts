@@ -41,7 +41,7 @@ function logOf(...events: PoolEvent[]): EventLog {
   return log;
 }
 
-test('median and p99 of how long leases were held', () => {
+test('the summary has the median and p99 of how long leases were held', () => {
   const log = new EventLog();
   for (let i = 1; i <= 100; i++) {
     log.append(granted(0, i), null);
@@ -56,12 +56,12 @@ test('without an end there is no median', () => {
   expect(quantile(new Float64Array(), 0.5)).toBeNull();
 });
 
-test('evictions of leases younger than a minute are told from others', () => {
+test('the summary counts evictions of leases younger than a minute separately', () => {
   const log = logOf(granted(0, 1), granted(0, 2), granted(0, 3), evicted(7, 1), expired(8, 2), evicted(60, 3));
   expect(log.summary(NOON)).toMatchObject({ youngEvictions: 1, youngest: 7_000, counts: { evicted: 2, expired: 1 } });
 });
 
-test('the beginning of a lease may be known from its token, or be told later by older events', () => {
+test('the beginning of a lease comes from its token, or from older events that are read later', () => {
   const log = new EventLog();
   log.append(evicted(50, 1), { fence: 1, userId: 'u', activatedAt: NOON + 20_000, expiresAt: NOON + 90_000 });
   log.append(expired(60, 2), null);
@@ -71,7 +71,7 @@ test('the beginning of a lease may be known from its token, or be told later by 
   expect(log.since).toBe(NOON + 10_000);
 });
 
-test('counts over time are derived backwards from how the pool is now', () => {
+test('the series computes counts backwards from the current state of the pool', () => {
   const log = logOf(
     event(1, 'generated', null),
     granted(11, 1),
@@ -79,7 +79,7 @@ test('counts over time are derived backwards from how the pool is now', () => {
     expired(25, 1),
     event(35, 'deleted', null, 'idle_ttl'),
   );
-  // Lease 2 is overdue since 38, and no event tells it yet.
+  // Lease 2 has been overdue since 38, and its expired event has not arrived.
   const series = log.series(NOON, NOON + 40_000, 4, { held: 0, total: 5, lapsed: [NOON + 38_000] });
   expect(series.times).toEqual([10, 20, 30, 40].map((s) => NOON + s * 1000));
   expect(series.held).toEqual([0, 2, 1, 0]);
@@ -95,13 +95,13 @@ test('an event at the end of a bucket belongs to it, one before the first bucket
   expect(counts.granted).toEqual([1, 1]);
 });
 
-test('a hundred thousand events are kept, the newest ones', () => {
+test('the log keeps the newest hundred thousand events', () => {
   const log = new EventLog();
   for (let i = 0; i < 120_000; i++) log.append(granted(i, i + 1), null);
   const { counts } = log.summary(0);
   expect(counts.granted).toBeLessThanOrEqual(110_000);
   expect(counts.granted).toBeGreaterThanOrEqual(100_000);
   expect(log.since).toBeGreaterThan(NOON);
-  log.prepend([granted(0, 1)]); // what is let go does not come back
+  log.prepend([granted(0, 1)]); // dropped events do not return
   expect(log.summary(0).counts).toEqual(counts);
 });

@@ -1,26 +1,26 @@
-// What happened lately, kept small: for counts over time, for grants and ends by reason, and for how long leases were held.
+// A compact log of recent events: for counts over time, grants and ends by reason, and how long users held leases.
 
 import type { PoolEvent } from '../api.js';
 import { kindOf, type Kind, type Lease } from './pool-state.js';
 
-/** A lease that was evicted before this age shows that the pool is too small. */
+/** An eviction before this age shows that the pool is too small. */
 export const YOUNG_MS = 60_000;
 
-/** How many events are kept. */
+/** The most events that the log keeps. */
 const MOST = 100_000;
 
 interface Entry {
   readonly kind: Kind;
   readonly fence: number | null;
-  /** When it happened, in milliseconds since the epoch; of an expiry, the deadline. */
+  /** When it happened, in milliseconds since the epoch; for an expiry, the deadline. */
   readonly at: number;
-  /** Of an end: how long the lease was held, in milliseconds; null where its beginning is not known. */
+  /** For an end, how long the lease was held, in milliseconds; null when its beginning is unknown. */
   held: number | null;
 }
 
 export interface Summary {
   readonly counts: Readonly<Record<Kind, number>>;
-  /** Milliseconds; null without any end of a lease whose beginning is known. */
+  /** In milliseconds; null when the log has no end of a lease whose beginning is known. */
   readonly medianHeld: number | null;
   readonly p99Held: number | null;
   /** Evictions of leases younger than `YOUNG_MS`. */
@@ -28,11 +28,11 @@ export interface Summary {
   readonly youngest: number | null;
 }
 
-/** Columns of the same length, one row a bucket. */
+/** Columns of equal length, with one row for each bucket. */
 export interface Series {
-  /** Ends of the buckets, in milliseconds since the epoch. */
+  /** The ends of the buckets, in milliseconds since the epoch. */
   readonly times: readonly number[];
-  /** At the end of the bucket. */
+  /** The value at the end of each bucket. */
   readonly held: readonly number[];
   readonly total: readonly number[];
   readonly counts: Readonly<Record<Kind, readonly number[]>>;
@@ -40,11 +40,11 @@ export interface Series {
   readonly p99Held: readonly (number | null)[];
 }
 
-/** How the pool is at the end of the series. */
+/** The state of the pool at the end of the series. */
 export interface Present {
   readonly held: number;
   readonly total: number;
-  /** Deadlines of leases that are over and of which no event tells yet. */
+  /** The deadlines of overdue leases whose end no event has reported yet. */
   readonly lapsed: readonly number[];
 }
 
@@ -66,17 +66,17 @@ export const isEnd = (kind: Kind): boolean => ENDS.has(kind);
 
 export class EventLog {
   #entries: Entry[] = [];
-  /** Of the leases that the log saw begin, by fence. */
+  /** When leases began, by fence, for those whose grant is in the log. */
   readonly #beginnings = new Map<number, number>();
   #isCut = false;
 
-  /** When the oldest event known was recorded; Infinity without any. What was before it is not known. */
+  /** When the oldest known event was recorded, the start of the time that the log covers; Infinity without events. */
   since = Infinity;
 
   /**
-   * The newest event.
+   * Appends the newest event.
    * @param ended the lease that it ended, where that is known
-   * @returns how long that was held, in milliseconds
+   * @returns how long that lease was held, in milliseconds
    */
   append(event: PoolEvent, ended: Lease | null): number | null {
     const entry = this.#entryOf(event);
@@ -87,7 +87,7 @@ export class EventLog {
     return entry.held;
   }
 
-  /** Events before those known, oldest first. */
+  /** Adds events from before the known ones, oldest first. */
   prepend(events: readonly PoolEvent[]): void {
     if (events.length === 0 || this.#isCut) return;
     const older = events.map((event) => this.#entryOf(event));
@@ -96,12 +96,12 @@ export class EventLog {
     this.since = Date.parse(events[0]!.recorded_at);
   }
 
-  /** How long the lease was held that an event ended, in milliseconds; null where that is not known. */
+  /** How long the lease that an event ended was held, in milliseconds; null when its beginning is unknown. */
   heldUntil(event: PoolEvent): number | null {
     return this.#lengthAt({ kind: kindOf(event), fence: event.fence, at: Date.parse(event.occurred_at) });
   }
 
-  /** Of the time from `from` on. */
+  /** Summarises the time from `from` on. */
   summary(from: number): Summary {
     const counts = zeros();
     const held: number[] = [];
@@ -120,7 +120,7 @@ export class EventLog {
     return { counts, medianHeld: quantile(sorted, 0.5), p99Held: quantile(sorted, 0.99), youngEvictions, youngest };
   }
 
-  /** `buckets` of equal length from `from` to `to`, which is now. */
+  /** Divides the time from `from` to `to`, which is now, into equal buckets. */
   series(from: number, to: number, buckets: number, { held, total, lapsed }: Present): Series {
     const width = (to - from) / buckets;
     const column = (): number[] => Array<number>(buckets).fill(0);
@@ -167,25 +167,25 @@ export class EventLog {
     return begun === undefined ? null : at - begun;
   }
 
-  /** Memory ends somewhere: the oldest go. */
+  /** Drops the oldest events beyond the limit. */
   #cut(): void {
     this.#isCut = true;
     this.#entries.splice(0, this.#entries.length - MOST);
     const { at, fence } = this.#entries.find(({ kind }) => kind === 'granted') ?? this.#entries[0]!;
     this.since = at;
-    // A lease that is still open keeps its beginning with its token.
+    // The token of an open lease also knows its beginning.
     for (const known of this.#beginnings.keys()) if (fence !== null && known < fence) this.#beginnings.delete(known);
   }
 }
 
-/** The smallest value that a part `q` of all do not exceed. */
+/** The smallest value that is not less than a share `q` of all values. */
 export function quantile(sorted: Float64Array, q: number): number | null {
   return sorted.length === 0 ? null : sorted[Math.max(Math.ceil(sorted.length * q) - 1, 0)]!;
 }
 
 const zeros = (): Record<Kind, number> => Object.fromEntries(KINDS.map((kind) => [kind, 0])) as Record<Kind, number>;
 
-/** The values at the end of each bucket, from the last one and the changes within each. */
+/** The value at the end of each bucket, computed backwards from the last value and the change within each bucket. */
 function backwards(last: number, changes: readonly number[]): number[] {
   const values = Array<number>(changes.length);
   let value = last;

@@ -1,5 +1,5 @@
-// A pool's events as they happen, from a seq on. One connection: whoever uses it decides when to open the next.
-// Read by fetch: the browser's EventSource cannot send a key.
+// Follows a pool's events from a seq on, over one connection; the caller decides when to open the next. It uses fetch,
+// because the browser's EventSource cannot send a key.
 
 import { EventStreamParser } from '../../../../libs/client/src/index.js';
 import type { PoolEvent } from '../api.js';
@@ -8,11 +8,11 @@ import { authorization } from '../key.js';
 export interface Follower {
   opened(): void;
   happened(event: PoolEvent): void;
-  /** The last call. @param isGone the events after that seq are not kept any more */
+  /** The last call. @param isGone whether the service no longer has the events after that seq */
   lost(isGone: boolean): void;
 }
 
-/** Ends the stream; nothing is called any more. */
+/** Ends the stream; the handlers get no more calls. */
 export type Close = () => void;
 
 export function followEvents(url: string, follower: Follower): Close {

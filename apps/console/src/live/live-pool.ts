@@ -1,5 +1,5 @@
-// A pool as it is at this moment: a snapshot, then its events as they come. Says when the connection is lost, and
-// catches up by itself.
+// The live state of a pool: a snapshot, then the events after it. It reports a lost connection, reconnects by itself,
+// and catches up on the missed events.
 
 import { signal, type ReadonlySignal } from '@preact/signals';
 import { api, ApiError, UNREACHABLE, type Pool, type PoolEvent, type Token } from '../api.js';
@@ -10,47 +10,50 @@ import { countHeld, PoolState, type Kind, type Lease } from './pool-state.js';
 
 export type Connection =
   | { readonly is: 'loading' }
-  /** @param isAnew events were dropped before they were seen here: all that is shown is of a new snapshot */
+  /** @param isAnew whether a new snapshot replaced the state, because missed events are no longer available */
   | { readonly is: 'live'; readonly isAnew: boolean }
-  /** @param since, retryAt of the monotonic clock, in milliseconds; `retryAt` null while it is being tried */
+  /** @param since, retryAt on the monotonic clock, in milliseconds; `retryAt` is null during an attempt */
   | { readonly is: 'lost'; readonly since: number; readonly retryAt: number | null }
   | { readonly is: 'refused'; readonly error: ApiError };
 
 export interface Happening {
   readonly event: PoolEvent;
-  /** Of an end: how long the lease was held, in milliseconds, where that is known. */
+  /** For an end, how long the lease was held, in milliseconds; null when unknown. */
   readonly held: number | null;
 }
 
 export interface Listener {
-  /** A snapshot was taken: nothing is known of what was before it. */
+  /** A new snapshot replaces all earlier state. */
   begun?(state: PoolState): void;
   happened?(event: PoolEvent): void;
 }
 
-/** What just happened to a token. */
+/** The latest change of a token, for the board to highlight. */
 export interface Flash {
   readonly kind: Kind;
-  /** Of the monotonic clock, in milliseconds. */
+  /** On the monotonic clock, in milliseconds. */
   readonly at: number;
 }
 
-/** Beyond it a pool is shown in part. */
+/** The page shows only so many tokens of a larger pool. */
 export const MOST_TOKENS = 20_000;
 const PAGE = 1_000;
-/** Of the feed, read back from the newest event on. */
+/** The most pages of the feed to read back from the newest event. */
 const MOST_PAGES_BACK = 20;
-/** Where more was missed, a new snapshot is quicker. */
+/** After more missed events, a new snapshot is quicker. */
 const MOST_TO_CATCH_UP = 5_000;
 const RETRIES_MS = [500, 1_000, 2_000, 4_000, 8_000];
-/** A browser has six connections for all pages of a service, and a stream takes one: pages that nobody sees give it back. */
+/**
+ * How long a hidden page keeps its stream. A browser has six connections for all pages of a service, and each stream
+ * takes one.
+ */
 const UNSEEN_MS = 30_000;
-/** How often the pool itself is looked at: its policy is in no event, and a dead connection may look alive. */
+/** How often the page reads the pool itself: no event contains the policy, and a dead connection may look alive. */
 const LOOK_MS = 10_000;
 const SHOWN_EVENTS = 200;
-/** What is older is no news. */
+/** The page does not highlight older events. */
 const FRESH_MS = 3_000;
-/** Pause between two changes of the page, in milliseconds. */
+/** The least time between two updates of the page, in milliseconds. */
 const BREATH_MS = 150;
 
 export class LivePool {
@@ -65,7 +68,7 @@ export class LivePool {
   #log = new EventLog();
   #pagesBack = 0;
   #firstSeqRead = Infinity;
-  /** Events up to this seq are not kept any more. */
+  /** The service no longer has events up to this seq. */
   #beginsAfter = 0;
   #isReadingBack = false;
   #wantedSince = Infinity;
@@ -91,12 +94,12 @@ export class LivePool {
     return this.#connection;
   }
 
-  /** Rises when anything below has changed; a few times a second at most. */
+  /** Rises when anything below has changed, at most a few times a second. */
   get version(): ReadonlySignal<number> {
     return this.#version;
   }
 
-  /** Null until the first snapshot is there. */
+  /** Null until the first snapshot. */
   get state(): PoolState | null {
     return this.#state;
   }
@@ -110,7 +113,7 @@ export class LivePool {
     return this.#recent;
   }
 
-  /** By token; for whoever draws them, who also drops what is over. */
+  /** The highlights by token. The board paints them, and removes those that are over. */
   get flashes(): Map<string, Flash> {
     return this.#flashes;
   }
@@ -122,7 +125,7 @@ export class LivePool {
     addEventListener('online', this.retry);
     document.addEventListener('visibilitychange', this.#seen);
     void this.#connect();
-    // It may have been opened behind another page.
+    // The page may have opened in a background tab.
     this.#seen();
   }
 
@@ -138,24 +141,24 @@ export class LivePool {
     document.removeEventListener('visibilitychange', this.#seen);
   }
 
-  /** @returns what ends it */
+  /** @returns a function that removes the listener */
   listen(listener: Listener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** Tries at once to get a lost connection back. */
+  /** Reconnects at once instead of at `retryAt`. */
   retry = (): void => {
     const connection = this.#connection.peek();
     if (connection.is === 'lost' && connection.retryAt !== null) void this.#connect();
   };
 
-  /** That what is shown begins anew has been read. */
+  /** The reader has dismissed the notice about the new snapshot. */
   acknowledge = (): void => {
     if (this.#connection.peek().is === 'live') this.#connection.value = { is: 'live', isAnew: false };
   };
 
-  /** How the pool is now; leases whose time is up are over. */
+  /** The current state of the pool, in which overdue leases do not count as held. */
   present(): Present {
     const now = serverClock.now();
     const tokens = this.#state?.tokens ?? [];
@@ -165,7 +168,7 @@ export class LivePool {
     return { held: active, total, lapsed: [] };
   }
 
-  /** Leases that end by the clock do so here, too: the end is shown at once. */
+  /** Shows the end of an overdue lease at once, before its expired event arrives. */
   lapse(): void {
     const now = serverClock.now();
     for (const { id, lease } of this.#state?.tokens ?? []) {
@@ -176,22 +179,22 @@ export class LivePool {
     }
   }
 
-  /** Reads the feed back to this time of the server, in milliseconds, as far as that goes. */
+  /** Reads the feed back to a server time, in milliseconds since the epoch, as far as the feed and the limit permit. */
   readBackTo(since: number): void {
     this.#wantedSince = Math.min(this.#wantedSince, since);
     void this.#readBack();
   }
 
-  /** Looks at the pool itself. */
+  /** Reads the pool itself, and reconnects if the stream has fallen silent. */
   look = async (): Promise<void> => {
     if (this.#connection.peek().is !== 'live' || document.hidden) return;
-    const asked = performance.now();
+    const sent = performance.now();
     try {
       const pool = await api.pool(this.name);
       if (this.#isStopped) return;
       this.#pool.value = pool;
       const isBehind = this.#state !== null && pool.last_seq > this.#state.seq;
-      if (isBehind && this.#lastEventAt < asked - LOOK_MS / 2) this.#lose();
+      if (isBehind && this.#lastEventAt < sent - LOOK_MS / 2) this.#lose();
     } catch (error) {
       if (!this.#isStopped) this.#failed(error);
     }
@@ -205,7 +208,7 @@ export class LivePool {
     try {
       const pool = await api.pool(this.name);
       const missed = pool.last_seq - (this.#state?.seq ?? -Infinity);
-      // A pool that went back in time is another one: its database was replaced.
+      // If the seq went back, the database was restored or replaced.
       const tokens = missed < 0 || missed > MOST_TO_CATCH_UP ? await this.#readTokens() : null;
       if (this.#isStopped) return;
       if (tokens) this.#begin(pool, tokens);
@@ -270,19 +273,22 @@ export class LivePool {
       this.#recent.unshift({ event, held });
       this.#recent.length = Math.min(this.#recent.length, SHOWN_EVENTS);
       const isNews = serverClock.now() - Date.parse(event.recorded_at) < FRESH_MS;
-      // The end of a lease whose time was up has been shown when it was.
+      // The page has already shown the end of an overdue lease.
       const wasSeen = applied.ended !== null && this.#lapsed.has(applied.ended);
       if (isNews && !wasSeen) this.#flash(event.token_id, applied.kind);
       this.#changed();
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
-      // Events are missing: only a new snapshot helps.
+      // Events are missing, so the page needs a new snapshot.
       this.#state = null;
       this.#lose();
     }
   }
 
-  /** What was missed is not kept any more, or what is shown is of another history: only a new snapshot helps, and that is said. */
+  /**
+   * The missed events are no longer available, or the state belongs to another history. The page takes a new snapshot
+   * and tells the reader.
+   */
   #loseAll(): void {
     this.#state = null;
     this.#isAnew = true;
@@ -290,7 +296,7 @@ export class LivePool {
   }
 
   #flash(id: string, kind: Kind): void {
-    // What shows why is not painted over by what follows from it: an evicted token is granted in the same moment.
+    // An evicted token is granted in the same moment; the grant must not hide the eviction, which is its cause.
     const at = performance.now();
     const before = this.#flashes.get(id);
     if (kind === 'granted' && before?.kind === 'evicted' && at - before.at < 100) return;
@@ -298,7 +304,7 @@ export class LivePool {
   }
 
   #failed(error: unknown): void {
-    // The database was restored or replaced meanwhile.
+    // The database was restored or replaced in the meantime.
     if (error instanceof ApiError && error.code === 'position_unknown') return this.#loseAll();
     if (error instanceof ApiError && error.code !== UNREACHABLE && error.code !== 'unavailable') {
       this.#closeStream?.();
@@ -339,7 +345,7 @@ export class LivePool {
     void this.look();
   };
 
-  /** The events after a seq, up to another one. A page of the service ends early where its events are large. */
+  /** Reads the events after a seq, up to another one. A page may be short when its events are large. */
   async #between(after: number, last: number): Promise<PoolEvent[]> {
     const all: PoolEvent[] = [];
     for (let reached = after; reached < last;) {
@@ -372,7 +378,7 @@ export class LivePool {
         this.#changed();
       }
     } catch (error) {
-      // The stream says that the connection is lost; what is missing is read with the next snapshot or wish.
+      // The stream reports the lost connection; the next snapshot or request reads what is missing.
       if (!(error instanceof ApiError)) throw error;
       if (error.code === 'position_unknown') return this.#loseAll();
       this.#beginsAfter = Math.max(error.beginsAfter ?? 0, this.#beginsAfter);
@@ -380,7 +386,7 @@ export class LivePool {
     } finally {
       this.#isReadingBack = false;
     }
-    // What is shown begins where the events begin.
+    // The charts begin where the available events begin.
     if (isToTryAgain) await this.#readBack();
   }
 

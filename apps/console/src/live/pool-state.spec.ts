@@ -68,7 +68,7 @@ test('grants, renewals and ends change the lease of their token', () => {
   expect(state.seq).toBe(5);
 });
 
-test('an event that is known already changes nothing', () => {
+test('an already known event changes nothing', () => {
   const state = new PoolState([free('a')], 1);
   state.apply(activated(2, 'a', 1));
   state.apply(released(3, 'a', 1));
@@ -76,12 +76,12 @@ test('an event that is known already changes nothing', () => {
   expect(state.find('a')!.lease).toBeNull();
 });
 
-test('a missing event is noticed', () => {
+test('apply throws when an event is missing', () => {
   const state = new PoolState([free('a')], 1);
   expect(() => state.apply(activated(3, 'a', 1))).toThrow(RangeError);
 });
 
-test('a snapshot that is newer than its seq stays as it is while what it knows is told again', () => {
+test('events that a newer snapshot already contains change nothing', () => {
   const truth = new PoolState([free('a'), free('b')], 2);
   const events = [
     activated(3, 'a', 1),
@@ -92,7 +92,7 @@ test('a snapshot that is newer than its seq stays as it is while what it knows i
     event(8, 'a', { event: 'renewed', fence: 3, expires_at: iso(100) }),
   ];
   for (const each of events) truth.apply(each);
-  // Token by token, read at any moment: whatever the page said of it, the fold ends with the truth.
+  // Reads each token at every possible moment: the fold must always end in the same state.
   const moments: Token[][] = [
     [free('a'), held('a', 1, 3, 63), free('a'), held('a', 3, 6, 66), { ...held('a', 3, 6, 100) }],
     [free('b'), held('b', 2, 4, 64), free('b')],
@@ -122,7 +122,7 @@ test('tokens come and go in the order of their ids', () => {
   expect(state.find('c')).toBeUndefined();
 });
 
-test('a token that was generated before its page was read is there once, a deleted one not again', () => {
+test('a token generated before its page was read appears once, a deleted one does not return', () => {
   const state = new PoolState([free('a')], 0);
   state.apply(event(1, 'a', { event: 'generated' }));
   state.apply(event(2, 'z', { event: 'generated' }));
@@ -131,24 +131,24 @@ test('a token that was generated before its page was read is there once, a delet
   expect(state.tokens.map(({ id }) => id)).toEqual(['a']);
 });
 
-test('of a pool that is shown in part, unknown tokens stay unknown', () => {
+test('in a pool that is shown in part, unknown tokens stay unknown', () => {
   const state = new PoolState([free('a')], 0, false);
   expect(state.apply(event(1, 'b', { event: 'generated' }))).toMatchObject({ kind: 'generated' });
   expect(state.apply(activated(2, 'b', 1))).toMatchObject({ kind: 'granted' });
   expect(state.tokens).toHaveLength(1);
 });
 
-test('from its deadline on a lease is over, whether or not an event says so', () => {
+test('a lease is over from its deadline on, even before its expired event', () => {
   const state = new PoolState([held('a', 1, 0, 60), free('b')], 5);
   expect(countHeld(state.tokens, NOON + 59_999)).toBe(1);
   expect(countHeld(state.tokens, NOON + 60_000)).toBe(0);
   expect(isHeld(state.find('a')!, NOON + 60_000)).toBe(false);
-  // A renewal that was made in time and told late counts.
+  // A renewal that was made in time counts, even if its event arrives late.
   state.apply(event(6, 'a', { event: 'renewed', fence: 1, expires_at: iso(120) }));
   expect(countHeld(state.tokens, NOON + 60_000)).toBe(1);
 });
 
-test('the smallest fence is next to be evicted, but only where no token is free', () => {
+test('the smallest fence is next to be evicted, but only when no token is free', () => {
   const state = new PoolState([held('a', 12), held('b', 11), held('c', 13, 0, 30)], 20);
   const oldest = { evict: 'oldest', protect_seconds: null } as const;
   expect(nextToBeEvicted(state.tokens, oldest, NOON)!.id).toBe('b');
@@ -156,7 +156,7 @@ test('the smallest fence is next to be evicted, but only where no token is free'
   expect(nextToBeEvicted([], oldest, NOON)).toBeNull();
 });
 
-test('who holds the most is next, with his oldest lease, once that is not protected any more', () => {
+test('in a fair pool, the oldest lease of the user with the most leases is next, once its protection ends', () => {
   const of = (user: string, token: Token): Token => ({ ...token, active_user_id: user });
   const tokens = [held('a', 1), of('greedy', held('b', 3, 10)), of('greedy', held('c', 2, 5))];
   const next = (protect_seconds: number | null, seconds: number): string | undefined =>
@@ -167,11 +167,11 @@ test('who holds the most is next, with his oldest lease, once that is not protec
     )?.id;
   expect(next(null, 20)).toBe('c');
   expect(next(15, 20)).toBe('c');
-  // Nobody loses one in its place.
+  // The pool does not evict another lease instead.
   expect(next(16, 20)).toBeUndefined();
 });
 
-test('a token is held by its status and deadline, whether or not its user is shown', () => {
+test('status and deadline decide whether a token is held, even if its user is hidden', () => {
   const hidden = (token: Token): Token => ({ ...token, active_user_id: null });
   const state = new PoolState([hidden(held('a', 2)), hidden(held('b', 1, 0, 30)), free('c')], 5);
   expect(countHeld(state.tokens, NOON)).toBe(2);
@@ -180,13 +180,13 @@ test('a token is held by its status and deadline, whether or not its user is sho
   state.apply({ ...activated(6, 'c', 3), user_id: null });
   expect(countHeld(state.tokens, NOON + 1_000)).toBe(3);
   expect(nextToBeEvicted(state.tokens, { evict: 'oldest', protect_seconds: null }, NOON)!.id).toBe('b');
-  // Who holds the most is not known.
+  // The page does not know which user holds the most.
   expect(nextToBeEvicted(state.tokens, { evict: 'over_share_first', protect_seconds: null }, NOON)).toBeNull();
   state.apply({ ...released(7, 'c', 3), user_id: null });
   expect(countHeld(state.tokens, NOON + 1_000)).toBe(2);
 });
 
-test('a user who is hidden behind zeros is nobody that could be told from others', () => {
+test('a user id of zeros counts as hidden', () => {
   const zeros = { ...held('a', 1), active_user_id: '00000000-0000-0000-0000-000000000000' };
   expect(new PoolState([zeros], 1).find('a')!.lease!.userId).toBeNull();
 });

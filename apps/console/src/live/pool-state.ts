@@ -1,25 +1,25 @@
-// The tokens of a pool, folded from a snapshot and the events after it. Pages of the snapshot may be newer than the
-// seq that it is said to have: what an event tells of a lease that is over by now, or known already, changes nothing.
+// The tokens of a pool, folded from a snapshot and the events after it. Pages of the snapshot may be newer than its
+// seq, so an event changes nothing when its lease is over or already known.
 
 import type { Policy, PoolEvent, Token } from '../api.js';
 import { shownUser } from '../hidden-user.js';
 
 export interface Lease {
   readonly fence: number;
-  /** Null: somebody, who is not shown to this key. */
+  /** Null when this key may not see the user. */
   readonly userId: string | null;
-  /** Milliseconds since the epoch, as all times here. */
+  /** In milliseconds since the epoch, as all times here. */
   readonly activatedAt: number;
   readonly expiresAt: number;
 }
 
 export interface TokenState {
   readonly id: string;
-  /** The newest lease that has no end on record; over all the same once `expiresAt` has passed. */
+  /** The newest lease without a recorded end. It is over once `expiresAt` has passed. */
   lease: Lease | null;
 }
 
-/** What a person would call it. */
+/** What happened, in the terms of the page. */
 export type Kind =
   | 'granted'
   | 'renewed'
@@ -34,16 +34,16 @@ export type Kind =
 export interface Applied {
   readonly kind: Kind;
   readonly token: TokenState;
-  /** The lease that an end ended, where it is known. */
+  /** The lease that the event ended, where it is known. */
   readonly ended: Lease | null;
 }
 
 export class PoolState {
-  /** In the order of their ids, so that a token keeps its neighbours. */
+  /** Ordered by id, so that a token keeps its neighbours. */
   readonly tokens: TokenState[];
   readonly #byId: Map<string, TokenState>;
 
-  /** @param isWhole whether every token of the pool is among them: of an unknown one nothing is learned otherwise */
+  /** @param isWhole whether `tokens` are all tokens of the pool; if not, events do not add unknown tokens */
   constructor(
     tokens: readonly Token[],
     public seq: number,
@@ -58,7 +58,11 @@ export class PoolState {
     return this.#byId.get(id);
   }
 
-  /** Null when it is known already. @throws RangeError when events before it are missing */
+  /**
+   * Applies the next event.
+   * @returns null when the state already contains it
+   * @throws RangeError when events before it are missing
+   */
   apply(event: PoolEvent): Applied | null {
     if (event.seq <= this.seq) return null;
     if (event.seq > this.seq + 1) throw new RangeError(`after event ${this.seq} came ${event.seq}`);
@@ -88,7 +92,7 @@ export class PoolState {
 
   #add({ token_id, event }: PoolEvent): TokenState {
     const token: TokenState = { id: token_id, lease: null };
-    // Anything else is of a token that was deleted before its page of the snapshot was read.
+    // Any other event is about a token that was deleted before its page of the snapshot was read.
     if (event !== 'generated' || !this.isWhole) return token;
     this.#byId.set(token_id, token);
     this.tokens.splice(this.#placeOf(token_id), 0, token);
@@ -99,7 +103,7 @@ export class PoolState {
     if (this.#byId.delete(token.id)) this.tokens.splice(this.#placeOf(token.id), 1);
   }
 
-  /** Of the first token whose id is not smaller. */
+  /** The index of the first token whose id is not smaller. */
   #placeOf(id: string): number {
     let [from, to] = [0, this.tokens.length];
     while (from < to) {
@@ -120,8 +124,9 @@ export function countHeld(tokens: readonly TokenState[], now: number): number {
 }
 
 /**
- * The token that the next allocate takes from its user, when no token is free: that of the oldest lease, or of the oldest
- * of the user who holds the most. Null while that is protected, and where it depends on users who are not shown.
+ * The token that the next allocation evicts when no token is free: the one with the oldest lease, or in a fair pool
+ * with the oldest lease of the user that holds the most.
+ * @returns null while that lease is protected, or when the choice depends on hidden users
  */
 export function nextToBeEvicted(
   tokens: readonly TokenState[],
@@ -154,7 +159,7 @@ export function kindOf({ event, reason }: PoolEvent): Kind {
   return reason === 'deleted_by_client' ? 'ended-by-deletion' : 'released';
 }
 
-/** By its status alone: a user who is not shown holds the token all the same. */
+/** Decides by status alone, because a hidden user holds a token, too. */
 function leaseOf({ status, fence, active_user_id, last_activated_at, expires_at }: Token): Lease | null {
   if (status !== 'active' || fence === null || last_activated_at === null || expires_at === null) return null;
   return {

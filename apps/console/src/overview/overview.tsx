@@ -13,7 +13,7 @@ import { Problem } from '../ui/problem.js';
 import { count, number, policyInWords } from '../words.js';
 import './overview.css';
 
-/** There is no stream of all pools. */
+/** The overview polls, because the API has no stream of all pools. */
 const LOOK_MS = 2_000;
 
 export function Overview() {

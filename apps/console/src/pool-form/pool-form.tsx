@@ -1,4 +1,4 @@
-// Making a pool, or changing one, with each rule explained where it is chosen and all of them read back in words.
+// The form that creates or changes a pool. It explains each rule beside its field, and sums up the policy in sentences.
 
 import { useSignal } from '@preact/signals';
 import { api, type Policy, type Pool } from '../api.js';
@@ -11,13 +11,13 @@ import { duration, number, numberIn, policyInWords } from '../words.js';
 import './pool-form.css';
 
 interface Props {
-  /** The one to be changed; a new one is made without. */
+  /** The pool to change; without it the form creates one. */
   readonly pool?: Pool;
   readonly onDone: (pool: Pool) => void;
   readonly onClose: () => void;
 }
 
-/** As typed. */
+/** The fields as typed. */
 interface Draft {
   readonly name: string;
   readonly kind: Pool['kind'];
@@ -293,7 +293,7 @@ export function PoolForm({ pool, onDone, onClose }: Props) {
   );
 }
 
-/** "120" reads better with "2 min" beside it. */
+/** Shows "2 min" beside "120". */
 function inWords(seconds: string): string {
   const value = Number(numberIn(seconds));
   return value >= 60 ? `${duration(value)}. ` : '';
@@ -315,7 +315,7 @@ const draftOf = (pool: Pool): Draft => ({
   maxPerKey: String(pool.max_per_key ?? ''),
 });
 
-/** What was left empty is not sent, but where empty means that there is no limit. */
+/** Omits empty fields, except those in which empty means no limit. */
 function policyOf(draft: Draft): Partial<Policy> {
   const [size, ttl] = [numberIn(draft.size), numberIn(draft.ttl)];
   return {
@@ -339,13 +339,13 @@ const newPool = (draft: Draft): Parameters<typeof api.createPool>[0] => ({
   ...policyOf(draft),
 });
 
-/** Only what is another: so that two who change different rules at once do not undo each other's. */
+/** Only the changed fields, so that two people who change different rules at once do not undo each other's change. */
 function changeOf(pool: Pool, draft: Draft): Partial<Policy> {
   const wanted = Object.entries(policyOf(draft));
   return Object.fromEntries(wanted.filter(([key, value]) => pool[key as keyof Policy] !== value));
 }
 
-/** The draft as a policy, whatever state it is in. */
+/** The draft as a policy for the summary, even while it is invalid. */
 function spoken(draft: Draft): Policy & Pick<Pool, 'kind'> {
   const value = (text: string): number => Number(numberIn(text)) || 0;
   const orNone = (text: string): number | null => (text.trim() === '' ? null : value(text));

@@ -1,4 +1,4 @@
-// What just happened, newest first, in words.
+// The latest events in words, newest first.
 
 import { useSignal } from '@preact/signals';
 import { useRef } from 'preact/hooks';
@@ -19,7 +19,7 @@ interface Props {
 const SHOWN = 60;
 
 export function Activity({ live, matches, onSelect }: Props) {
-  // Nothing moves away under the reader's pointer or focus.
+  // The list pauses under the reader's pointer or focus, so that no row moves away.
   const isRead = useSignal(false);
   const kept = useRef<readonly Happening[]>([]);
   void live.version.value;

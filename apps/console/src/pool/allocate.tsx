@@ -1,4 +1,4 @@
-// Allocating: one token, ten, or with all that may be said of the lease.
+// Allocates one token, ten, or any number with all options of a lease.
 
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
@@ -14,7 +14,7 @@ import { Problem } from '../ui/problem.js';
 import { useAction, type Action } from '../ui/use-action.js';
 import { count, duration, generateFirst, number, numberIn, shortId } from '../words.js';
 
-/** At a time, in the dialog. */
+/** The most tokens that the dialog allocates at once. */
 const MOST = 500;
 
 interface Props {
@@ -22,7 +22,7 @@ interface Props {
   /** How many tokens there are now. */
   readonly total: number;
   readonly action: Action;
-  /** What was done, for whoever does not see it. */
+  /** Announces the result to screen readers. */
   readonly say: (words: string) => void;
 }
 
@@ -82,7 +82,7 @@ function AllocateDialog({ pool, total, say, onClose }: DialogProps) {
   const metadata = useSignal('');
   const ownProblem = useSignal<{ readonly field: string; readonly words: string } | null>(null);
   const taken = useSignal(0);
-  /** Of how many, while it is under way. */
+  /** The number of requested tokens, while the work is under way. */
   const wanted = useSignal(0);
   const stopped = useSignal('');
   const stop = useRef<AbortController | null>(null);
@@ -202,7 +202,10 @@ function AllocateDialog({ pool, total, say, onClose }: DialogProps) {
   );
 }
 
-/** What is not JSON, or would be changed on the way, is not sent; what is none that the service takes, it refuses itself. */
+/**
+ * @returns an Error for text that is not JSON, or that JavaScript would change by parsing. The service validates the
+ * rest.
+ */
 function parsed(text: string): unknown {
   if (text.trim() === '') return undefined;
   try {
@@ -217,7 +220,11 @@ interface Progress {
   readonly took: () => void;
 }
 
-/** Those that were granted are kept; fewer than asked for after a stop. @throws ApiError of the first that was not */
+/**
+ * Remembers each granted lease.
+ * @returns the granted leases; after a stop fewer than requested
+ * @throws ApiError of the first refused request
+ */
 async function allocateMany(
   request: AllocateRequest,
   howMany: number,

@@ -34,7 +34,7 @@ test.each([
   }
 });
 
-test('a hundred cells are large enough for words', () => {
+test('a hundred cells are large enough for text', () => {
   expect(layoutOf(100, 760).size).toBeGreaterThanOrEqual(44);
 });
 
@@ -47,7 +47,7 @@ test('the cell at a point is the one that is drawn there', () => {
   }
 });
 
-test('beside the cells there is none', () => {
+test('a point outside of the cells has none', () => {
   const layout = layoutOf(10, 700);
   expect(cellAt(layout, -1, 5)).toBe(-1);
   expect(cellAt(layout, 5, -1)).toBe(-1);
@@ -56,7 +56,7 @@ test('beside the cells there is none', () => {
   expect(cellAt(layoutOf(0, 700), 5, 5)).toBe(-1);
 });
 
-test('keys lead to neighbours and stay on the board', () => {
+test('keys move to neighbours and stay on the board', () => {
   const layout = layoutOf(100, 760);
   const { columns } = layout;
   expect(stepFrom(layout, 5, 'ArrowRight')).toBe(6);

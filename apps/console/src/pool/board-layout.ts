@@ -1,20 +1,20 @@
-// Where the cells of a board are: as large as their number allows, in rows that fill the width.
+// The layout of the board: cells as large as their number permits, in rows that fill the width.
 
 export interface BoardLayout {
   readonly count: number;
   readonly columns: number;
   readonly rows: number;
-  /** Device pixels a pixel. Cells begin and end with one: what lies between two leaves lines behind. */
+  /** Device pixels per CSS pixel. Cells align to device pixels; otherwise painting a cell leaves lines behind. */
   readonly ratio: number;
-  /** From one cell to the next, in pixels. */
+  /** The distance from one cell to the next, in CSS pixels. */
   readonly pitch: number;
-  /** Of a cell without the gap after it, in pixels. */
+  /** The size of a cell without the gap after it, in CSS pixels. */
   readonly size: number;
   readonly width: number;
   readonly height: number;
 }
 
-/** The height that a board takes when its cells need not be the smallest, in pixels. */
+/** The height that the board aims at, in CSS pixels. It exceeds it only when its cells have the smallest size. */
 const COMFORTABLE = 430;
 const LEAST = 10;
 const MOST = 92;
@@ -24,14 +24,14 @@ export function layoutOf(count: number, width: number, ratio = 1): BoardLayout {
   const wanted = Math.min(Math.max(ideal, LEAST), MOST);
   const snapped = (pixels: number): number => Math.floor(pixels * ratio) / ratio;
   const pitch = Math.min(snapped(width / Math.max(Math.ceil(width / wanted), 1)), snapped(MOST));
-  // What was cut off makes room for more columns.
+  // Rounding the size down may make room for more columns.
   const columns = Math.max(Math.floor(width / pitch), 1);
   const rows = Math.ceil(count / columns);
   const gap = snapped(pitch >= 32 ? 6 : pitch >= 18 ? 3 : 2);
   return { count, columns, rows, ratio, pitch, size: pitch - gap, width, height: Math.max(rows * pitch, pitch) };
 }
 
-/** The index of the cell at this point of the board; -1 beside all cells. */
+/** The index of the cell at a point of the board; -1 outside of all cells. */
 export function cellAt({ columns, pitch, count }: BoardLayout, x: number, y: number): number {
   const column = Math.floor(x / pitch);
   const index = Math.floor(y / pitch) * columns + column;
@@ -42,7 +42,7 @@ export function placeOf({ columns, pitch }: BoardLayout, index: number): { reado
   return { x: (index % columns) * pitch, y: Math.floor(index / columns) * pitch };
 }
 
-/** Where a key leads from a cell; the same index where it leads nowhere. */
+/** The index that a key moves the cursor to; the same index for any other key. */
 export function stepFrom({ columns, count }: BoardLayout, index: number, key: string): number | null {
   const steps: Readonly<Record<string, number>> = {
     ArrowLeft: index - 1,

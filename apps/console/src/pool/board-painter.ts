@@ -1,5 +1,5 @@
-// Paints the board. A cell is painted when it would look different from the last time, and then alone: so a board of
-// ten thousand costs ten thousand comparisons a frame, and a few cells.
+// Paints the board. A frame paints only the cells whose look has changed, so a board of ten thousand tokens costs ten
+// thousand comparisons and a few painted cells.
 
 import type { Flash } from '../live/live-pool.js';
 import type { Kind, PoolState, TokenState } from '../live/pool-state.js';
@@ -9,12 +9,12 @@ import { placeOf, type BoardLayout } from './board-layout.js';
 
 export interface BoardView {
   readonly state: PoolState;
-  /** By the server's clock, in milliseconds since the epoch. */
+  /** The server's time, in milliseconds since the epoch. */
   readonly now: number;
-  /** What counts as a full cell, in milliseconds. */
+  /** The lease length that fills a cell, in milliseconds. */
   readonly fullMs: number;
   readonly nextOut: TokenState | null;
-  /** Null: all of them. */
+  /** The tokens that match the filter; null: all. */
   readonly matches: ((token: TokenState) => boolean) | null;
   readonly flashes: Map<string, Flash>;
   readonly selected: string | null;
@@ -22,9 +22,9 @@ export interface BoardView {
 }
 
 export const FLASH_MS = 1_600;
-/** The part of a flash before it fades. */
+/** The share of a flash before it fades. */
 const STAYS = 0.55;
-/** The part of a lease that counts as its end. */
+/** The last share of a lease, which the board marks as ending. */
 const SOON = 0.2;
 
 const PROPERTIES = {
@@ -86,7 +86,7 @@ export class BoardPainter {
   #ratio = 1;
   #stillness = matchMedia('(prefers-reduced-motion: reduce)');
 
-  /** How many cells the last frame painted. */
+  /** The number of cells that the last frame painted. */
   painted = 0;
 
   constructor(private readonly canvas: HTMLCanvasElement) {
@@ -94,20 +94,20 @@ export class BoardPainter {
     this.#colours = coloursOf(PROPERTIES);
   }
 
-  /** Everything is painted anew. */
+  /** The next frame paints all cells. */
   resize(layout: BoardLayout): void {
     this.#ratio = layout.ratio;
     this.#layout = layout;
     this.canvas.width = Math.round(layout.width * this.#ratio);
     this.canvas.height = Math.round(layout.height * this.#ratio);
-    // Of whole device pixels: a canvas that is stretched by half a pixel blurs all of them.
+    // A whole number of device pixels: stretching by half a pixel would blur the whole canvas.
     this.canvas.style.width = `${this.canvas.width / this.#ratio}px`;
     this.canvas.style.height = `${this.canvas.height / this.#ratio}px`;
     this.#context.setTransform(this.#ratio, 0, 0, this.#ratio, 0, 0);
     this.#looks = [];
   }
 
-  /** The style sheet says other colours now. */
+  /** Reads the colours again after a change of theme. */
   recolour(): void {
     this.#colours = coloursOf(PROPERTIES);
     this.#looks = [];
@@ -134,7 +134,7 @@ export class BoardPainter {
       const isNext = token === view.nextOut;
       const isChosen = token.id === view.selected ? 2 : index === view.cursor ? 1 : 0;
       const step = progress >= 1 ? 0 : this.#stillness.matches ? 1 : 1 + Math.floor(progress * 32);
-      // How it looks, as short as it can be told. Another token in the same place looks different by its id.
+      // A short key of the cell's look. Large cells contain text, so their key contains the seconds left and the id.
       const fill = left > 0 ? Math.max(Math.round(part * pixels), 1) : 0;
       const words = isWorded && left > 0 ? Math.ceil(left / 1000) : 0;
       const marks = (isDim ? 1 : 0) + (isNext ? 2 : 0) + isChosen * 4;
@@ -247,10 +247,10 @@ interface Cell {
   readonly part: number;
   readonly isDim: boolean;
   readonly isNext: boolean;
-  /** 0 no, 1 by the cursor, 2 by selection. */
+  /** 0: none, 1: by the cursor, 2: by selection. */
   readonly isChosen: number;
   readonly flash: Flash | undefined;
-  /** Of the flash; 0 when there is none. */
+  /** The strength of the flash; 0 without one. */
   readonly step: number;
   readonly progress: number;
 }

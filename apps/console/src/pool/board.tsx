@@ -1,5 +1,5 @@
-// The pool as a board: a cell a token. Painted; for the keyboard and for screen readers it is a list box of which the
-// option under the cursor is there in words.
+// The pool as a board on a canvas, with one cell for each token. For the keyboard and for screen readers it is a list
+// box that renders only the option under the cursor.
 
 import { useSignal, useSignalEffect } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
@@ -30,7 +30,7 @@ export function Board({ live, pool, matches, selected, onSelect }: Props) {
   const pointed = useSignal(-1);
   const tokens = live.state?.tokens ?? [];
 
-  // What the painter reads each frame, whether or not this component was rendered since.
+  // The painter reads this each frame, even if the component has not rendered since.
   const view = useRef({ pool, matches, selected });
   view.current = { pool, matches, selected };
 
@@ -74,7 +74,7 @@ export function Board({ live, pool, matches, selected, onSelect }: Props) {
     };
   }, [live]);
 
-  // A board that shrinks takes its cursor along.
+  // If the board shrinks, the cursor stays within it.
   useSignalEffect(() => {
     const { count = 0 } = layout.value ?? {};
     if (cursor.value >= count) cursor.value = count - 1;
@@ -138,11 +138,11 @@ interface AtCell {
   readonly index: number;
 }
 
-/** Of tens of thousands of options the one that matters. */
+/** The option under the cursor: rendering all of tens of thousands would be too slow. */
 function CursorOption({ live, pool, index, selected }: AtCell & { readonly selected: string | null }) {
   const tokens = live.state?.tokens ?? [];
   const token = tokens[index];
-  // Told when it is reached, not each second anew.
+  // The text stays the same while the cursor rests, so that screen readers do not repeat it each second.
   const words = useMemo(() => token && describe(token, pool, live), [token, token?.lease?.fence, selected]);
   if (token === undefined) return null;
   return (
@@ -193,7 +193,7 @@ function Tip({ live, pool, layout, index }: AtCell & { readonly layout: BoardLay
   );
 }
 
-/** In a pool that evicts, and where no token is free. */
+/** The token that the next allocation would evict, when the pool evicts and none is free. */
 export function nextOut(pool: Pool, { state }: LivePool, at: number): TokenState | null {
   return pool.on_exhausted === 'evict_oldest' && state?.isWhole ? nextToBeEvicted(state.tokens, pool, at) : null;
 }

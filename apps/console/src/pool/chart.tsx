@@ -1,5 +1,5 @@
-// A chart over time: uPlot in the colours of the page, a legend that tells the values under the pointer, and the same as
-// a table for whoever does not see it.
+// A chart over time: uPlot in the colours of the page, a legend with the values under the pointer, and the same data as
+// a table for screen readers.
 
 import { useSignal } from '@preact/signals';
 import { useEffect, useId, useRef } from 'preact/hooks';
@@ -14,21 +14,21 @@ export interface ChartSeries {
   /** The name of a colour in the style sheet. */
   readonly colour: string;
   readonly shape: 'area' | 'line' | 'bars';
-  /** What is drawn: of stacked bars, the sum so far. */
+  /** The drawn values; for stacked bars, the cumulative sums. */
   readonly drawn: readonly (number | null)[];
-  /** What it means. */
+  /** The values themselves, for the legend and the table. */
   readonly values: readonly (number | null)[];
 }
 
 interface Props {
   readonly title: string;
-  /** What is seen at a glance, in words. */
+  /** A summary of the chart in words, for screen readers. */
   readonly summary: string;
-  /** Milliseconds since the epoch, the ends of the buckets. */
+  /** The ends of the buckets, in milliseconds since the epoch. */
   readonly times: readonly number[];
-  /** Those that are drawn later cover those before. */
+  /** In drawing order: later series cover earlier ones. */
   readonly series: readonly ChartSeries[];
-  /** A value, or a mark at the axis. */
+  /** Formats a value, and a mark of the axis. */
   readonly format: (value: number) => string;
   readonly empty?: string | null;
 }
@@ -163,7 +163,7 @@ function options(
       },
       {
         ...axis,
-        // As wide as what is written at it.
+        // As wide as its widest label.
         size: (_plot, marks) => 22 + 6.5 * Math.max(...(marks ?? []).map((mark) => mark.length), 2),
         space: 34,
         incrs: [0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1_200, 1_800, 3_600, 7_200, 36_000, 86_400],
@@ -190,7 +190,7 @@ function lineOf(label: string, colour: string, shape: ChartSeries['shape']): uPl
   return { ...line, fill: `color-mix(in srgb, ${colour} 18%, transparent)`, points: { show: false } };
 }
 
-/** From zero; on both sides of it where there is something below. */
+/** The range includes zero, and extends below it if a series does. */
 function rangeOf(least: number | null, most: number | null): [number, number] {
   const top = Math.max(most ?? 0, 1) * 1.08;
   return [least !== null && least < 0 ? Math.min(least * 1.08, -1) : 0, top];

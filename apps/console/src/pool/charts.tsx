@@ -1,4 +1,4 @@
-// The pool over time: how full it was, what was granted and how leases ended, and how long they were held.
+// The charts of a pool: utilisation, grants and ends by reason, and how long users held leases.
 
 import type { Pool } from '../api.js';
 import type { Series } from '../live/event-log.js';
@@ -14,7 +14,7 @@ interface Props {
   readonly since: number;
 }
 
-/** From the axis down. */
+/** The series that are drawn below the axis. */
 const ENDS: readonly { readonly kind: Kind; readonly label: string }[] = [
   { kind: 'released', label: 'Released' },
   { kind: 'expired', label: 'Expired' },
@@ -78,7 +78,9 @@ const line = (
 const seconds = (column: readonly (number | null)[]): (number | null)[] =>
   column.map((value) => (value === null ? null : value / 1000));
 
-/** Grants above the axis, ends below it, stacked: the deepest is drawn first, and those above it cover the rest. */
+/**
+ * Grants above the axis, ends stacked below it. The deepest bar comes first, and the next ones cover its upper part.
+ */
 function flows(pool: Pool, { counts, times }: Series): ChartSeries[] {
   const depth = times.map(() => 0);
   const ends = ENDS.filter(({ kind }) => isUsual(pool, kind) || counts[kind].some((n) => n > 0)).map(
@@ -90,7 +92,7 @@ function flows(pool: Pool, { counts, times }: Series): ChartSeries[] {
   return [line('Granted', '--kind-granted', 'bars', counts.granted), ...ends.reverse()];
 }
 
-/** What a pool of this policy has in its legend even before it happened. */
+/** Whether the legend lists this kind even when its count is zero. */
 const isUsual = ({ on_exhausted }: Pool, kind: Kind): boolean =>
   kind === 'released' || kind === 'expired' || (kind === 'evicted' && on_exhausted === 'evict_oldest');
 

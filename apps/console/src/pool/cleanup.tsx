@@ -1,4 +1,4 @@
-// Ending all leases of a pool: asks first, says how many.
+// Ends all leases of a pool, after a confirmation that shows their number.
 
 import { api, type Pool } from '../api.js';
 import type { LivePool } from '../live/live-pool.js';

@@ -1,4 +1,4 @@
-// Says when what is shown is no longer what is, since when, and when it is tried again; and when something is missing.
+// Warns when the page is out of date: since when, and when it retries. Also tells when events are missing.
 
 import { Banner } from '../banner.js';
 import type { LivePool } from '../live/live-pool.js';
@@ -30,7 +30,7 @@ export function ConnectionBanner({ live }: { readonly live: LivePool }) {
   );
 }
 
-/** Not told by the alert each second anew. */
+/** Hidden from screen readers, which would otherwise announce it each second. */
 function Waiting({ since, retryAt }: { readonly since: number; readonly retryAt: number | null }) {
   void now.value;
   const at = performance.now();

@@ -1,4 +1,4 @@
-// The pool in a few numbers: how full it is, and how it is used lately.
+// The pool in a few numbers: its utilisation and its recent use.
 
 import type { ComponentChildren } from 'preact';
 import type { Pool } from '../api.js';
@@ -13,9 +13,9 @@ interface Props {
   readonly live: LivePool;
   readonly pool: Pool;
   readonly summary: Summary;
-  /** Of the summary, in words: "15 min". */
+  /** The range of the summary in words: "15 min". */
   readonly period: string;
-  /** Of the summary, in seconds; less where less was read. */
+  /** The range of the summary in seconds; less when the log covers less. */
   readonly periodSeconds: number;
 }
 

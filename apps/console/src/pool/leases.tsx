@@ -1,4 +1,4 @@
-// The leases that were allocated here: time left, handle, and what can be done with them.
+// The leases that this tab allocated: their time left, handle and actions.
 
 import { useComputed, useSignal } from '@preact/signals';
 import { api, type Pool } from '../api.js';
@@ -128,7 +128,7 @@ function Ending({ lease: { ended, expires_at } }: { readonly lease: MyLease }) {
   );
 }
 
-/** The time that is left, as part of a circle. */
+/** The time left as a share of a circle. */
 function Ring({ lease, fullMs }: { readonly lease: MyLease; readonly fullMs: number }) {
   const until = Date.parse(lease.expires_at);
   const part = useComputed(() =>

@@ -1,4 +1,4 @@
-// What the colours of the board mean.
+// The legend of the board's colours.
 
 import type { Pool } from '../api.js';
 import { duration } from '../words.js';

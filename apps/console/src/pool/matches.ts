@@ -1,4 +1,4 @@
-// Which tokens of a pool the reader wants to see.
+// The filter of a pool's tokens.
 
 import { isHeld, type TokenState } from '../live/pool-state.js';
 
@@ -7,13 +7,13 @@ export type Shown = (typeof SHOWN)[number];
 
 export interface Filter {
   readonly shown: Shown;
-  /** Part of the id of a token, or of the user who holds it. */
+  /** A part of the id of a token or of its holder. */
   readonly text: string;
 }
 
 export const isEmpty = ({ shown, text }: Filter): boolean => shown === 'all' && text === '';
 
-/** @param mine fences of the leases that were allocated here */
+/** @param mine the fences of the leases that this tab allocated */
 export function matcher({ shown, text }: Filter, now: number, mine: ReadonlySet<number>) {
   const part = text.trim().toLowerCase();
   return (token: TokenState): boolean => {

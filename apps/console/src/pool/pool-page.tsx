@@ -1,4 +1,4 @@
-// A pool: how it is, what happens in it, and what can be done with it.
+// The page of a pool: its state, its events and its actions.
 
 import { useSignal } from '@preact/signals';
 import { useEffect, useMemo } from 'preact/hooks';
@@ -31,7 +31,7 @@ import { TokenList } from './token-list.js';
 import { TooSmall } from './too-small.js';
 import './pool-page.css';
 
-/** Seconds that charts and figures reach back, and of how many each bucket is. */
+/** The ranges of charts and figures, and the length of a bucket in each, in seconds. */
 const PERIODS = [
   { seconds: 300, bucket: 5 },
   { seconds: 900, bucket: 10 },
@@ -88,11 +88,11 @@ function LoadedPool({ live, pool }: { readonly live: LivePool; readonly pool: Po
   const allocating = useAction();
   const generating = useAction();
   const dialog = useSignal<'change' | 'cleanup' | null>(null);
-  const said = useSignal('');
+  const announcement = useSignal('');
   const { filter, period, view, selected } = readQuery();
-  const say = (words: string): void => void (said.value = words);
+  const say = (words: string): void => void (announcement.value = words);
 
-  // Once a second, and whenever something happened.
+  // Recomputes once a second, and after each event.
   const second = seconds.value;
   const version = live.version.value;
   const from = serverClock.now() - period.seconds * 1000;
@@ -103,7 +103,7 @@ function LoadedPool({ live, pool }: { readonly live: LivePool; readonly pool: Po
     [second, version, period, log],
   );
   useEffect(() => live.readBackTo(from - pool.ttl_seconds * 1000), [period, log]);
-  // What was not read is not counted, so it is not spoken of either.
+  // The figures name only the time that the log covers.
   const knownSeconds = Number.isFinite(known) ? Math.max((serverClock.now() - known) / 1000, 0) : 0;
   const periodSeconds = Math.min(period.seconds, knownSeconds);
   const periodWords = duration(periodSeconds);
@@ -161,7 +161,7 @@ function LoadedPool({ live, pool }: { readonly live: LivePool; readonly pool: Po
           </div>
         </header>
         <p class="unseen" role="status">
-          {said.value}
+          {announcement.value}
         </p>
 
         <TooSmall
@@ -313,14 +313,14 @@ function readQuery() {
   };
 }
 
-/** Buckets stay where they are, and the last one fills up: nothing trembles as time goes on. */
+/** Aligns the buckets to multiples of their length, so that bars stand still and only the last one grows. */
 function seriesOf(live: LivePool, log: EventLog, { seconds: length, bucket }: (typeof PERIODS)[number]) {
   const width = bucket * 1000;
   const to = Math.ceil(serverClock.now() / width) * width;
   return log.series(to - length * 1000, to, length / bucket, live.present());
 }
 
-/** Leases of this tab that ended while nobody looked: how, is asked of their tokens. */
+/** Reads from their tokens how leases of this tab ended while no page followed the pool. */
 async function settle(pool: string, state: PoolState): Promise<void> {
   const now = serverClock.now();
   const gone = myLeases

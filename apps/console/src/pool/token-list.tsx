@@ -1,4 +1,4 @@
-// The tokens of a pool as a table: the same as the board in words. Of thousands of rows those in sight are there.
+// The tokens of a pool as a table, the text form of the board. It renders only the rows in sight.
 
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
@@ -22,7 +22,7 @@ interface Props {
 }
 
 const ROW = 44;
-/** Rows beyond the edge, so that scrolling finds them ready. */
+/** The number of rows rendered beyond each edge, so that scrolling shows no gap. */
 const MARGIN = 8;
 
 export function TokenList({ live, pool, matches, selected, onSelect }: Props) {
@@ -134,7 +134,7 @@ function Row({ token, index, isHeld, isNext, isSelected, fullMs, at, onSelect }:
   );
 }
 
-/** What is scrolled out of sight takes its room. */
+/** Takes the room of the rows out of sight. */
 function Gap({ rows }: { readonly rows: number }) {
   if (rows <= 0) return null;
   return (
@@ -144,7 +144,7 @@ function Gap({ rows }: { readonly rows: number }) {
   );
 }
 
-/** Oldest lease first: in the order in which a full pool takes them back. Then those that are free. */
+/** Oldest lease first, the order of eviction; then the free tokens. */
 function inOrder(tokens: readonly TokenState[], matches: Props['matches'], now: number): TokenState[] {
   const shown = matches === null ? [...tokens] : tokens.filter(matches);
   const rank = (token: TokenState): number => (isHeld(token, now) ? token.lease!.fence : Infinity);

@@ -1,4 +1,4 @@
-// Leases that are evicted before they are a minute old: more users want tokens than there are.
+// A warning about leases that were evicted younger than a minute: the pool is too small for its users.
 
 import type { Pool } from '../api.js';
 import { Banner } from '../banner.js';

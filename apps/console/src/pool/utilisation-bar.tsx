@@ -1,4 +1,4 @@
-// How much of a pool is held.
+// A bar that shows the held share of a pool.
 
 interface Props {
   readonly held: number;

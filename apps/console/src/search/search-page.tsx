@@ -1,4 +1,4 @@
-// What an id belongs to: a token, or a user who holds tokens of some pools.
+// Finds what an id belongs to: a token, or a user that holds tokens.
 
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
@@ -14,9 +14,9 @@ import { count, number, shortId } from '../words.js';
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 interface Found {
-  /** The newest event of a token of this id; null when there is none. */
+  /** The newest event of the token with this id; null when no token has it. */
   readonly token: TokenEvent | null;
-  /** The tokens that a user of this id holds. */
+  /** The tokens that the user with this id holds. */
   readonly held: readonly Token[];
 }
 
@@ -127,7 +127,7 @@ async function find(id: string, signal: AbortSignal, looked: (pools: number, of:
   return { token, held: held.flat() };
 }
 
-/** Also of a deleted token. */
+/** Finds a deleted token, too. */
 export async function newestEvent(id: string): Promise<TokenEvent | null> {
   try {
     const { events } = await api.tokenEvents(id);

@@ -1,4 +1,4 @@
-// What can be done with a token: each refusal is shown below the button that met it.
+// The actions on a token. An error appears below the button that caused it.
 
 import { useSignal } from '@preact/signals';
 import { api, type Claim, type Pool } from '../api.js';
@@ -15,9 +15,9 @@ import { duration, numberIn, shortId } from '../words.js';
 interface Props {
   readonly pool: Pool;
   readonly id: string;
-  /** The open one. */
+  /** The open lease. */
   readonly lease: Lease | null;
-  /** Of that lease, where it was granted here. */
+  /** The handle of that lease, if this tab allocated it. */
   readonly handle: string | null;
 }
 
@@ -28,7 +28,7 @@ export function TokenActions({ pool, id, lease, handle }: Props) {
   const isDeleting = useSignal(false);
   const wantsHandle = lease !== null && pool.release_authority === 'holder' && handle === null;
 
-  /** Never the successor of the lease that is seen here. */
+  /** Names the lease that the reader sees, so that a release never ends its successor. */
   const claim = (): Claim => {
     const lease_id = handle ?? typedHandle.value.trim();
     return lease_id === '' ? { fence: lease!.fence } : { lease_id };
@@ -104,7 +104,7 @@ interface DeleteProps {
 
 function DeleteDialog({ id, lease, onClose }: DeleteProps) {
   const action = useAction();
-  // Forced only when the reader was told who loses the token.
+  // The request forces the deletion only after the dialog has shown who loses the token.
   const remove = async (): Promise<void> => {
     if (await action.run(() => api.delete(id, lease !== null))) onClose();
   };

@@ -1,4 +1,4 @@
-// One token: who holds it and for how long, what can be done with it, who had it before, and all that happened to it.
+// One token: its holder, the time left, the actions on it, its earlier uses and its events.
 
 import { useSignal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
@@ -27,7 +27,7 @@ interface Props {
   readonly onClose: () => void;
 }
 
-/** What came page by page, newest first. */
+/** A list that loads page by page, newest first. */
 interface Past<T> {
   readonly all: readonly T[];
   readonly cursor: string | null;
@@ -67,8 +67,8 @@ export function TokenPanel({ live, pool, id, onClose }: Props) {
     };
   }, [id, live]);
 
-  // Whoever opened it by keyboard is in it, and back where it was opened when it is closed: in the same breath, or keys
-  // that are pressed before the next paint would go nowhere.
+  // A keyboard user starts inside the panel, and returns to where it was opened when it closes. A layout effect moves
+  // the focus before the next paint, so that no key press gets lost.
   useLayoutEffect(() => {
     const opener = document.activeElement;
     panel.current?.focus({ preventScroll: true });

@@ -1,4 +1,4 @@
-// Who had a token, and when: drawn along the time, and one by one.
+// The uses of a token, as a drawing over time and as a list.
 
 import type { EndReason, Use } from '../api.js';
 import { UserId } from '../ui/id.js';
@@ -64,7 +64,7 @@ export function Uses({ uses, now }: Props) {
   );
 }
 
-/** The uses side by side, free time between them. */
+/** The uses along the time axis, with free time between them. */
 function Strip({ uses, now }: Props) {
   const from = Date.parse(uses.at(-1)!.started_at);
   const span = Math.max(now - from, 1000);

@@ -1,6 +1,6 @@
-// The colours of the style sheet for what is painted: resolved, as a canvas wants them.
+// Resolves the colours of the style sheet for a canvas, which does not understand custom properties.
 
-/** @param names of custom properties, each a colour */
+/** @param names custom properties that contain colours */
 export function coloursOf<Name extends string>(names: Readonly<Record<Name, string>>): Readonly<Record<Name, string>> {
   const probe = document.body.appendChild(document.createElement('span'));
   const entries = Object.entries<string>(names).map(([key, property]) => {

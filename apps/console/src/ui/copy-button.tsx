@@ -1,11 +1,11 @@
-// Puts a text on the clipboard, and says so.
+// Copies a text to the clipboard, and confirms it.
 
 import { useSignal } from '@preact/signals';
 import { Icon } from './icon.js';
 
 interface Props {
   readonly text: string;
-  /** What it is: "the handle". */
+  /** Names the text for the label: "the handle". */
   readonly what: string;
 }
 
@@ -16,7 +16,7 @@ export function CopyButton({ text, what }: Props) {
       await navigator.clipboard.writeText(text);
       outcome.value = 'copied';
     } catch {
-      // Only secure pages have a clipboard; the text can be marked by hand.
+      // Only secure pages have a clipboard; elsewhere the reader can select the text.
       outcome.value = 'failed';
     }
     setTimeout(() => (outcome.value = null), 2_000);

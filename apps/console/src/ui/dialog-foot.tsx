@@ -1,10 +1,10 @@
-// How a dialog ends: without anything done, or by the one button that does it.
+// The foot of a dialog: one button that leaves it, and one that does its work.
 
 import type { ComponentChildren } from 'preact';
 import { useLeave } from './dialog.js';
 
 interface Props {
-  /** What leaving does: "Cancel", "Stop", "Close". */
+  /** The label of the button that leaves: "Cancel", "Stop", "Close". */
   readonly leave?: string;
   readonly children?: ComponentChildren;
 }

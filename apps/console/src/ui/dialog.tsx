@@ -1,5 +1,5 @@
-// A question or a form before everything else: the browser's own dialog, which keeps the focus. It asks before it throws
-// away what was typed, and stays while its request is under way.
+// A modal question or form: the browser's own dialog element, which traps the focus. It asks before it discards input,
+// and stays open while its request is under way.
 
 import { createContext, type ComponentChildren } from 'preact';
 import { useSignal } from '@preact/signals';
@@ -10,26 +10,26 @@ interface Props {
   readonly title: string;
   readonly onClose: () => void;
   readonly wide?: boolean;
-  /** While it is, the dialog cannot be left: what was sent cannot be taken back. */
+  /** A request is under way. The dialog then stays open, because nothing can recall the request. */
   readonly isBusy?: boolean;
-  /** Leaving a busy dialog stops its work, where that can be stopped. */
+  /** Stops the work; set when leaving a busy dialog can do so. */
   readonly onStop?: () => void;
-  /** The work is over: nothing that was typed is lost any more. */
+  /** The work is done, so that closing the dialog loses no input. */
   readonly isDone?: boolean;
-  /** Another value than the last one, not null: the first field that was refused gets the focus. */
+  /** A new value other than null moves the focus to the first refused field. */
   readonly refusal?: unknown;
   readonly children: ComponentChildren;
 }
 
 const Leave = createContext<() => void>(() => undefined);
 
-/** Leaves the dialog around it, as Escape does. */
+/** Closes the surrounding dialog, as Escape does. */
 export const useLeave = (): (() => void) => useContext(Leave);
 
 const FIELD = 'form :is(input:not([type="radio"]), textarea)';
 const REFUSED = '.field:has(.field-problem) :is(input, textarea), .problem';
 
-/** Open as long as it is rendered. */
+/** The dialog is open while it is rendered. */
 export function Dialog({ title, onClose, wide = false, isBusy, onStop, isDone, refusal = null, children }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   const isPressedOutside = useRef(false);
@@ -40,7 +40,7 @@ export function Dialog({ title, onClose, wide = false, isBusy, onStop, isDone, r
   useLayoutEffect(() => {
     const opener = document.activeElement;
     dialog.current?.showModal();
-    // A form begins at its first field, a question at the answer that does nothing.
+    // A form focuses its first field, a question its harmless answer.
     dialog.current?.querySelector<HTMLElement>(`${FIELD}, .dialog-foot button`)?.focus();
     return () => {
       if (opener instanceof HTMLElement) opener.focus();
@@ -86,7 +86,7 @@ export function Dialog({ title, onClose, wide = false, isBusy, onStop, isDone, r
       onClose={onClose}
       onPointerDown={({ target }) => (isPressedOutside.current = target === dialog.current)}
       onClick={({ target }) => {
-        // A text that is marked out of the dialog ends on the backdrop, and is no wish to leave.
+        // Selecting text with the mouse may end on the backdrop; that click must not close the dialog.
         if (target === dialog.current && isPressedOutside.current) leave();
       }}
     >

@@ -1,4 +1,4 @@
-// A field of a form: its name, what it is for, and why its value was refused.
+// A form field: its label, its explanation, and the error of its value.
 
 import type { ComponentChildren } from 'preact';
 import { useId } from 'preact/hooks';
@@ -8,7 +8,7 @@ interface FieldProps {
   readonly label: string;
   readonly help?: ComponentChildren;
   readonly problem?: string | null;
-  /** Gets the id, and those of the texts that describe it. */
+  /** Renders the control, with its id and the ids of the texts that describe it. */
   readonly children: (ids: { id: string; describedBy: string; isInvalid: boolean }) => ComponentChildren;
 }
 
@@ -84,7 +84,7 @@ interface ChoiceProps<T extends string> {
   readonly problem?: string | null;
 }
 
-/** One of a few, each explained. */
+/** A choice of a few options, each with an explanation. */
 export function ChoiceField<T extends string>({
   label,
   name,
@@ -117,7 +117,7 @@ export function ChoiceField<T extends string>({
   );
 }
 
-/** Why this field was refused: the details of the service begin with the name of the field. */
+/** The error of one field: the `detail` of an API error begins with the name of the field. */
 export function problemOf(error: ApiError | null, field: string): string | null {
   return error !== null && new RegExp(`^${field}\\b`).test(error.message) ? error.message : null;
 }

@@ -1,4 +1,4 @@
-// The icons: strokes on a grid of 16. They say nothing that words beside them do not.
+// The icons: strokes on a grid of 16. Screen readers skip them, because a text stands beside each.
 
 const STROKES = {
   alert: 'M8 2 15 14H1zM8 6.5v3.5M8 12v.01',

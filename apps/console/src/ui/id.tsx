@@ -1,17 +1,18 @@
-// Ids that people can tell apart: the first part, a small picture made of all of it, the whole on hover.
+// Ids that people can distinguish: the first digits, a small picture derived from the whole id, and the whole id on
+// hover.
 
 import { shownUser } from '../hidden-user.js';
 import { shortId, SOMEBODY } from '../words.js';
 import { CopyButton } from './copy-button.js';
 
 interface Props {
-  /** Null, or as the API hides it: somebody. */
+  /** Null or the API's placeholder: the id of a user that this key may not see. */
   readonly id: string | null;
   readonly copy?: boolean;
 }
 
-export function UserId({ id: told, copy = false }: Props) {
-  const id = shownUser(told);
+export function UserId({ id: received, copy = false }: Props) {
+  const id = shownUser(received);
   if (id === null)
     return <span title="Only the key of a lease and keys that may operate see its user">{SOMEBODY}</span>;
   return (
@@ -23,7 +24,7 @@ export function UserId({ id: told, copy = false }: Props) {
   );
 }
 
-/** The same id always has the same colour. */
+/** Deterministic: the same id always gets the same colour. */
 function hueOf(id: string): number {
   let sum = 0;
   for (let i = 0; i < id.length; i++) sum = (sum * 31 + id.charCodeAt(i)) % 360;

@@ -1,4 +1,4 @@
-// Asks for the API key, when the service will not answer without.
+// Asks for the API key when the service refuses a request without one.
 
 import { useSignal } from '@preact/signals';
 import { declineKey, givenKey, useKey } from '../key.js';

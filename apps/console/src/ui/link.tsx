@@ -1,4 +1,4 @@
-// A way within the console, without loading it again.
+// A link within the console that does not reload the page.
 
 import type { ComponentChildren } from 'preact';
 import { go, hrefOf } from '../location.js';
@@ -14,7 +14,7 @@ interface Props {
 
 export function Link({ to, class: className, title, current = false, children }: Props) {
   const follow = (event: MouseEvent): void => {
-    // Whoever wants another tab or window gets it.
+    // A modifier key opens another tab or window, as with any link.
     if (event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
     go(to);

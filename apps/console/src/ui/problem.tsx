@@ -1,4 +1,4 @@
-// Why something did not work, in the words of the service, where it was tried.
+// Shows the service's own message of an error, beside the control that caused it.
 
 import type { ComponentChildren } from 'preact';
 import { Icon } from './icon.js';

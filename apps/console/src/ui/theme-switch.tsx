@@ -1,4 +1,4 @@
-// Light, dark, or as the system has it; remembered on this machine.
+// Switches between light, dark and the system's theme. The browser remembers the choice.
 
 import { effect, signal } from '@preact/signals';
 import { recall, remember } from '../storage.js';
@@ -11,12 +11,12 @@ const KEY = 'token-pool.theme';
 
 export const theme = signal<Theme>(stored());
 
-/** Whether what is seen is dark; for what is painted and does not follow the style sheet. */
+/** Whether the system's theme is dark. */
 const systemIsDark = matchMedia('(prefers-color-scheme: dark)');
 const systemDark = signal(systemIsDark.matches);
 systemIsDark.addEventListener('change', ({ matches }) => (systemDark.value = matches));
 
-/** Changes whenever colours do. */
+/** A value that changes with every change of colours, for canvases, which do not follow the style sheet. */
 export const paint = (): string => `${theme.value} ${systemDark.value}`;
 
 effect(() => {

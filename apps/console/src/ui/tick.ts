@@ -1,4 +1,4 @@
-// The server's time, for everything on the page that passes with it: four times a second.
+// The server's time as a signal that changes four times a second, for everything that runs with the clock.
 
 import { signal, type ReadonlySignal } from '@preact/signals';
 import { serverClock } from '../server-clock.js';

@@ -1,4 +1,4 @@
-// Times in the reader's zone, with the exact value on hover; and the time that is left, or has passed, as it does.
+// Times in the reader's zone, with the exact value on hover, and running displays of time left or passed.
 
 import { useComputed } from '@preact/signals';
 import { countdown, duration } from '../words.js';
@@ -14,7 +14,7 @@ const DAY = new Intl.DateTimeFormat(undefined, {
 });
 const EXACT = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'long' });
 
-/** @param at RFC 3339, as the API tells it */
+/** @param at RFC 3339, as in the API's answers */
 export function Time({ at }: { readonly at: string }) {
   const date = new Date(at);
   const isToday = date.toDateString() === new Date(now.peek()).toDateString();
@@ -25,7 +25,7 @@ export function Time({ at }: { readonly at: string }) {
   );
 }
 
-/** "12 s ago"; the time itself on hover. */
+/** "12 s ago", with the exact time on hover. */
 export function Ago({ at }: { readonly at: string }) {
   const since = Date.parse(at);
   const text = useComputed(() => {
@@ -55,5 +55,5 @@ export function TimePassed({ since }: { readonly since: number }) {
   return <span class="digits">{text}</span>;
 }
 
-/** Long ago, seconds do not matter. */
+/** Drops the seconds when they no longer matter. */
 const coarse = (seconds: number): number => (seconds < 60 ? seconds : seconds - (seconds % 60));

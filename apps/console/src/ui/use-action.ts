@@ -1,4 +1,4 @@
-// Something that is asked of the service: whether it is under way, and why it failed.
+// A request that the reader triggers: whether it is under way, and why it failed.
 
 import { useSignal, type ReadonlySignal } from '@preact/signals';
 import { ApiError } from '../api.js';
@@ -6,7 +6,7 @@ import { ApiError } from '../api.js';
 export interface Action {
   readonly isBusy: ReadonlySignal<boolean>;
   readonly problem: ReadonlySignal<ApiError | null>;
-  /** Resolves to whether it worked. One at a time. */
+  /** Resolves to whether the work succeeded. Ignores a call while another one is under way. */
   readonly run: (work: () => Promise<unknown>) => Promise<boolean>;
   readonly forget: () => void;
 }
