@@ -22,7 +22,7 @@ const DOMINANT = 0.5;
 /** What counts of the steps before the last look. */
 const MEMORY = 0.7;
 /** Between two steps of the dominant key while the thread is busy, in milliseconds. */
-const PAUSE_MS = 1;
+const PAUSE_MS = 2;
 
 /** A read that took less is followed by no rest, in milliseconds. */
 const SHORT_READ_MS = 5;
