@@ -40,17 +40,16 @@ export { ObservedTokenPoolRepository } from './commands/observed-token-pool-repo
 export type { Batch, DecidedBatch, Observer } from './commands/observer.js';
 export { Phases } from './commands/phases.js';
 export {
+  fromWire,
   MAX_POOL_SIZE,
   MAX_TTL_SECONDS,
-  POOL_NAME,
-  countsHoldings,
-  type Evict,
-  type OnExhausted,
-  type PolicyChange,
+  policyFields,
+  POOL_KINDS,
+  type PolicyField,
   type PoolKind,
-  type PoolPolicy,
-  type ReleaseAuthority,
-} from './pool/pool-policy.js';
+  type WirePolicy,
+} from './pool/policy-fields.js';
+export { POOL_NAME, countsHoldings, type PolicyChange, type PoolPolicy } from './pool/pool-policy.js';
 export { sweep } from './commands/sweep.js';
 export {
   isEviction,

@@ -43,14 +43,14 @@ export const PoolNameField = (options: FieldOptions): PropertyDecorator =>
     must(`match ${POOL_NAME.source}`, (value) => typeof value === 'string' && POOL_NAME.test(value)),
   );
 
-export const SecondsField = (options: FieldOptions): PropertyDecorator =>
+export const SecondsField = (options: FieldOptions, most = MAX_TTL_SECONDS): PropertyDecorator =>
   field(
     options,
     // A number here is OpenAPI 3.1; the library's types know only 3.0.
-    { type: 'number', exclusiveMinimum: 0 as never, maximum: MAX_TTL_SECONDS },
+    { type: 'number', exclusiveMinimum: 0 as never, maximum: most },
     must(
-      `be a number of seconds of more than 0 and at most ${MAX_TTL_SECONDS}`,
-      (value) => typeof value === 'number' && value > 0 && value <= MAX_TTL_SECONDS,
+      `be a number of seconds of more than 0 and at most ${most}`,
+      (value) => typeof value === 'number' && value > 0 && value <= most,
     ),
   );
 

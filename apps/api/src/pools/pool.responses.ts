@@ -3,17 +3,16 @@
 import { ApiProperty, ApiPropertyOptional, ApiSchema } from '@nestjs/swagger';
 import {
   FINDINGS_KEPT,
+  POOL_KINDS,
   type AuditReport,
-  type Evict,
   type FeedPage,
-  type OnExhausted,
   type PoolKind,
   type PoolView,
-  type ReleaseAuthority,
   type RestoreView,
+  type WirePolicy,
 } from '@app/tokens';
 import { TokenEvent } from '../tokens/token.responses.js';
-import { EVICT, ON_EXHAUSTED, POOL_KINDS, RELEASE_AUTHORITIES } from './pool.requests.js';
+import { answered, withPolicy } from './policy-fields.js';
 
 const TIME = { type: String, format: 'date-time', example: '2026-11-21T09:30:00.123456Z' };
 const COUNT = { type: 'integer', minimum: 0 } as const;
@@ -30,47 +29,16 @@ export class PoolCounts {
   readonly active: number;
 }
 
-@ApiSchema({ name: 'Pool' })
-export class Pool implements PoolView {
+class PoolIdentity {
   @ApiProperty({ example: 'default' })
   readonly name: string;
 
   @ApiProperty({ enum: POOL_KINDS, enumName: 'PoolKind' })
   readonly kind: PoolKind;
+}
 
-  @ApiProperty({ type: 'integer', minimum: 1, example: 100 })
-  readonly size: number;
-
-  @ApiProperty({ type: 'number', example: 120 })
-  readonly ttl_seconds: number;
-
-  @ApiProperty()
-  readonly renewable: boolean;
-
-  @ApiProperty({ type: 'number', nullable: true })
-  readonly max_lifetime_seconds: number | null;
-
-  @ApiProperty({ type: 'number', nullable: true })
-  readonly idle_ttl_seconds: number | null;
-
-  @ApiProperty({ enum: ON_EXHAUSTED, enumName: 'OnExhausted' })
-  readonly on_exhausted: OnExhausted;
-
-  @ApiProperty({ enum: RELEASE_AUTHORITIES, enumName: 'ReleaseAuthority' })
-  readonly release_authority: ReleaseAuthority;
-
-  @ApiProperty({ type: 'integer', nullable: true })
-  readonly max_per_user: number | null;
-
-  @ApiProperty({ type: 'integer', nullable: true })
-  readonly max_per_key: number | null;
-
-  @ApiProperty({ type: 'number', nullable: true })
-  readonly protect_seconds: number | null;
-
-  @ApiProperty({ enum: EVICT, enumName: 'Evict' })
-  readonly evict: Evict;
-
+@ApiSchema({ name: 'Pool' })
+export class Pool extends withPolicy<WirePolicy, PoolIdentity>(answered, PoolIdentity) implements PoolView {
   @ApiProperty({ type: PoolCounts, description: 'At this moment: an overdue lease counts as over.' })
   readonly counts: PoolCounts;
 

@@ -5,13 +5,13 @@ import { ApiBody, ApiParam, ApiTags } from '@nestjs/swagger';
 import {
   eventFor,
   FeedReader,
+  fromWire,
   PointInTimeReader,
   PoolReader,
   TokenPoolService,
   type AuditReport,
   type Caller,
   type FeedPage,
-  type PolicyChange,
   type PoolView,
 } from '@app/tokens';
 import { RequireScope } from '../access/require-scope.decorator.js';
@@ -76,7 +76,7 @@ export class PoolsController {
     problems: [...BODY, 'pool_exists'],
   })
   create(@Body() { name, kind, ...policy }: CreatePoolBody, @CurrentCaller() caller: Caller): Promise<PoolView> {
-    return this.service.createPool(name, kind, changeOf(policy), caller);
+    return this.service.createPool(name, kind, fromWire(policy), caller);
   }
 
   @Patch(':name')
@@ -90,7 +90,7 @@ export class PoolsController {
     problems: [...BODY, 'pool_not_found'],
   })
   change(@PoolName() name: string, @Body() policy: ChangePoolBody, @CurrentCaller() caller: Caller): Promise<PoolView> {
-    return this.service.changePool(name, changeOf(policy), caller);
+    return this.service.changePool(name, fromWire(policy), caller);
   }
 
   @Get(':name/events')
@@ -135,17 +135,3 @@ export class PoolsController {
     return this.audits.audit(name, gone);
   }
 }
-
-const changeOf = (body: ChangePoolBody): PolicyChange => ({
-  size: body.size,
-  ttlSeconds: body.ttl_seconds,
-  renewable: body.renewable,
-  maxLifetimeSeconds: body.max_lifetime_seconds,
-  idleTtlSeconds: body.idle_ttl_seconds,
-  onExhausted: body.on_exhausted,
-  releaseAuthority: body.release_authority,
-  maxPerUser: body.max_per_user,
-  maxPerKey: body.max_per_key,
-  protectSeconds: body.protect_seconds,
-  evict: body.evict,
-});

@@ -17,77 +17,54 @@ interface Props {
   readonly onClose: () => void;
 }
 
+type Field = keyof Policy;
+
+/** How a field is typed: a limit may be left empty, which means that there is none. */
+type Typing<Value> = Value extends boolean
+  ? 'flag'
+  : Value extends string
+    ? 'word'
+    : null extends Value
+      ? 'limit'
+      : 'number';
+
 /** The fields as typed. */
-interface Draft {
-  readonly name: string;
-  readonly kind: Pool['kind'];
-  readonly size: string;
-  readonly ttl: string;
-  readonly renewable: 'yes' | 'no';
-  readonly maxLifetime: string;
-  readonly idleTtl: string;
-  readonly onExhausted: Policy['on_exhausted'];
-  readonly authority: Policy['release_authority'];
-  readonly evict: Policy['evict'];
-  readonly protect: string;
-  readonly maxPerUser: string;
-  readonly maxPerKey: string;
-}
-
-const FREE_FOR_ALL = { evict: 'oldest', protect: '', maxPerUser: '', maxPerKey: '' } as const;
-
-const NEW: Readonly<Record<Pool['kind'], Draft>> = {
-  fixed: {
-    name: '',
-    kind: 'fixed',
-    size: '100',
-    ttl: '120',
-    renewable: 'no',
-    maxLifetime: '',
-    idleTtl: '',
-    onExhausted: 'evict_oldest',
-    authority: 'anyone',
-    ...FREE_FOR_ALL,
-  },
-  elastic: {
-    name: '',
-    kind: 'elastic',
-    size: '10',
-    ttl: '60',
-    renewable: 'yes',
-    maxLifetime: '',
-    idleTtl: '300',
-    onExhausted: 'reject',
-    authority: 'anyone',
-    ...FREE_FOR_ALL,
-  },
+type Draft = { readonly name: string; readonly kind: Pool['kind'] } & {
+  readonly [F in Field]: Policy[F] extends boolean ? 'yes' | 'no' : Policy[F] extends string ? Policy[F] : string;
 };
 
-const FIELDS = [
-  'name',
-  'size',
-  'ttl_seconds',
-  'renewable',
-  'max_lifetime_seconds',
-  'idle_ttl_seconds',
-  'on_exhausted',
-  'release_authority',
-  'evict',
-  'protect_seconds',
-  'max_per_user',
-  'max_per_key',
-];
+/** Each field of a policy: how it is typed, and what the form of a new pool begins with. */
+const FIELDS: { readonly [F in Field]: { readonly as: Typing<Policy[F]> } & Record<Pool['kind'], Draft[F]> } = {
+  size: { as: 'number', fixed: '100', elastic: '10' },
+  ttl_seconds: { as: 'number', fixed: '120', elastic: '60' },
+  renewable: { as: 'flag', fixed: 'no', elastic: 'yes' },
+  max_lifetime_seconds: { as: 'limit', fixed: '', elastic: '' },
+  idle_ttl_seconds: { as: 'limit', fixed: '', elastic: '300' },
+  on_exhausted: { as: 'word', fixed: 'evict_oldest', elastic: 'reject' },
+  release_authority: { as: 'word', fixed: 'anyone', elastic: 'anyone' },
+  max_per_user: { as: 'limit', fixed: '', elastic: '' },
+  max_per_key: { as: 'limit', fixed: '', elastic: '' },
+  protect_seconds: { as: 'limit', fixed: '', elastic: '' },
+  evict: { as: 'word', fixed: 'oldest', elastic: 'oldest' },
+};
+
+const fields = Object.keys(FIELDS) as Field[];
 
 export function PoolForm({ pool, onDone, onClose }: Props) {
   const action = useAction();
-  const draft = useSignal<Draft>(pool ? draftOf(pool) : NEW.fixed);
+  const draft = useSignal<Draft>(pool ? draftOf(pool) : newDraft('fixed'));
   const set = (change: Partial<Draft>): void => {
     draft.value = { ...draft.value, ...change };
   };
-  const { name, kind, size, ttl, renewable, maxLifetime, idleTtl, onExhausted, authority } = draft.value;
-  const { evict, protect, maxPerUser, maxPerKey } = draft.value;
+  const { name, kind } = draft.value;
   const problem = action.problem.value;
-  const isElsewhere = problem !== null && !FIELDS.some((field) => problemOf(problem, field));
+  const isElsewhere = problem !== null && !['name', ...fields].some((field) => problemOf(problem, field));
+  /** What the input of a field needs. */
+  const input = <F extends Field>(field: F) => ({
+    value: draft.value[field],
+    onValue: (value: Draft[F]): void => set({ [field]: value }),
+    problem: problemOf(problem, field),
+  });
 
   const submit = async (event: Event): Promise<void> => {
     event.preventDefault();
@@ -125,7 +102,7 @@ export function PoolForm({ pool, onDone, onClose }: Props) {
             label="Kind"
             name="kind"
             value={kind}
-            onValue={(value) => (draft.value = { ...NEW[value], name })}
+            onValue={(value) => (draft.value = newDraft(value, name))}
             choices={[
               { value: 'fixed', label: 'Fixed', help: 'All tokens are made now and stay: seats, devices, numbers.' },
               {
@@ -140,9 +117,7 @@ export function PoolForm({ pool, onDone, onClose }: Props) {
           <InputField
             label={kind === 'fixed' ? 'Tokens' : 'Tokens at most'}
             type="number"
-            value={size}
-            onValue={(value) => set({ size: value })}
-            problem={problemOf(problem, 'size')}
+            {...input('size')}
             help={
               pool
                 ? `Now ${number(pool.size)}. A pool only grows.`
@@ -153,18 +128,14 @@ export function PoolForm({ pool, onDone, onClose }: Props) {
             label="Length of a lease"
             type="number"
             unit="seconds"
-            value={ttl}
-            onValue={(value) => set({ ttl: value })}
-            problem={problemOf(problem, 'ttl_seconds')}
-            help={`${inWords(ttl)}Then the token is free again, whatever its user does. Requests may ask for less.`}
+            {...input('ttl_seconds')}
+            help={`${inWords(draft.value.ttl_seconds)}Then the token is free again, whatever its user does. Requests may ask for less.`}
           />
         </div>
         <ChoiceField
           label="When no token is free"
           name="on_exhausted"
-          value={onExhausted}
-          onValue={(value) => set({ onExhausted: value })}
-          problem={problemOf(problem, 'on_exhausted')}
+          {...input('on_exhausted')}
           choices={[
             {
               value: 'evict_oldest',
@@ -178,14 +149,12 @@ export function PoolForm({ pool, onDone, onClose }: Props) {
             },
           ]}
         />
-        {onExhausted === 'evict_oldest' && (
+        {draft.value.on_exhausted === 'evict_oldest' && (
           <>
             <ChoiceField
               label="Whose lease is evicted"
               name="evict"
-              value={evict}
-              onValue={(value) => set({ evict: value })}
-              problem={problemOf(problem, 'evict')}
+              {...input('evict')}
               choices={[
                 { value: 'oldest', label: 'The oldest', help: 'Who has held a token the longest loses it.' },
                 {
@@ -200,10 +169,8 @@ export function PoolForm({ pool, onDone, onClose }: Props) {
               type="number"
               unit="seconds"
               placeholder="not at all"
-              value={protect}
-              onValue={(value) => set({ protect: value })}
-              problem={problemOf(problem, 'protect_seconds')}
-              help={`${inWords(protect)}While it is the turn of a younger one, requests are refused. Empty: any may be evicted.`}
+              {...input('protect_seconds')}
+              help={`${inWords(draft.value.protect_seconds)}While it is the turn of a younger one, requests are refused. Empty: any may be evicted.`}
             />
           </>
         )}
@@ -212,27 +179,21 @@ export function PoolForm({ pool, onDone, onClose }: Props) {
             label="Leases a user at most"
             type="number"
             placeholder="no limit"
-            value={maxPerUser}
-            onValue={(value) => set({ maxPerUser: value })}
-            problem={problemOf(problem, 'max_per_user')}
+            {...input('max_per_user')}
             help="Open at a time. One more is refused. Empty: no limit."
           />
           <InputField
             label="Leases an API key at most"
             type="number"
             placeholder="no limit"
-            value={maxPerKey}
-            onValue={(value) => set({ maxPerKey: value })}
-            problem={problemOf(problem, 'max_per_key')}
+            {...input('max_per_key')}
             help="Of all users who came with the key. Empty: no limit."
           />
         </div>
         <ChoiceField
           label="Keeping alive"
           name="renewable"
-          value={renewable}
-          onValue={(value) => set({ renewable: value })}
-          problem={problemOf(problem, 'renewable')}
+          {...input('renewable')}
           choices={[
             { value: 'no', label: 'No', help: 'A lease ends when its time is up.' },
             { value: 'yes', label: 'Yes', help: 'A user who keeps asking keeps the token; one who vanishes loses it.' },
@@ -244,10 +205,8 @@ export function PoolForm({ pool, onDone, onClose }: Props) {
             type="number"
             unit="seconds"
             placeholder="no limit"
-            value={maxLifetime}
-            onValue={(value) => set({ maxLifetime: value })}
-            problem={problemOf(problem, 'max_lifetime_seconds')}
-            help={`${inWords(maxLifetime)}However often it is kept alive. Empty: no limit.`}
+            {...input('max_lifetime_seconds')}
+            help={`${inWords(draft.value.max_lifetime_seconds)}However often it is kept alive. Empty: no limit.`}
           />
           {kind === 'elastic' && (
             <InputField
@@ -255,19 +214,15 @@ export function PoolForm({ pool, onDone, onClose }: Props) {
               type="number"
               unit="seconds"
               placeholder="never"
-              value={idleTtl}
-              onValue={(value) => set({ idleTtl: value })}
-              problem={problemOf(problem, 'idle_ttl_seconds')}
-              help={`${inWords(idleTtl)}So that a pool that was busy shrinks. Empty: never.`}
+              {...input('idle_ttl_seconds')}
+              help={`${inWords(draft.value.idle_ttl_seconds)}So that a pool that was busy shrinks. Empty: never.`}
             />
           )}
         </div>
         <ChoiceField
           label="Who may release and keep alive"
           name="release_authority"
-          value={authority}
-          onValue={(value) => set({ authority: value })}
-          problem={problemOf(problem, 'release_authority')}
+          {...input('release_authority')}
           choices={[
             { value: 'anyone', label: 'Whoever knows the token', help: 'Simple: the id of the token will do.' },
             {
@@ -299,38 +254,40 @@ function inWords(seconds: string): string {
   return value >= 60 ? `${duration(value)}. ` : '';
 }
 
-const draftOf = (pool: Pool): Draft => ({
-  name: pool.name,
-  kind: pool.kind,
-  size: String(pool.size),
-  ttl: String(pool.ttl_seconds),
-  renewable: pool.renewable ? 'yes' : 'no',
-  maxLifetime: String(pool.max_lifetime_seconds ?? ''),
-  idleTtl: String(pool.idle_ttl_seconds ?? ''),
-  onExhausted: pool.on_exhausted,
-  authority: pool.release_authority,
-  evict: pool.evict,
-  protect: String(pool.protect_seconds ?? ''),
-  maxPerUser: String(pool.max_per_user ?? ''),
-  maxPerKey: String(pool.max_per_key ?? ''),
-});
+/** What `valueOf` answers for each field, under the name of the field. */
+const eachField = (valueOf: (field: Field) => unknown): object =>
+  Object.fromEntries(fields.map((field) => [field, valueOf(field)]));
+
+const newDraft = (kind: Pool['kind'], name = ''): Draft =>
+  ({ name, kind, ...eachField((field) => FIELDS[field][kind]) }) as Draft;
+
+const draftOf = (pool: Pool): Draft =>
+  ({ name: pool.name, kind: pool.kind, ...eachField((field) => asTyped(pool[field])) }) as Draft;
+
+function asTyped(value: Policy[Field]): string {
+  if (typeof value === 'boolean') return value ? 'yes' : 'no';
+  return String(value ?? '');
+}
 
 /** Omits empty fields, except those in which empty means no limit. */
 function policyOf(draft: Draft): Partial<Policy> {
-  const [size, ttl] = [numberIn(draft.size), numberIn(draft.ttl)];
-  return {
-    ...(size !== undefined && { size }),
-    ...(ttl !== undefined && { ttl_seconds: ttl }),
-    renewable: draft.renewable === 'yes',
-    max_lifetime_seconds: numberIn(draft.maxLifetime) ?? null,
-    ...(draft.kind === 'elastic' && { idle_ttl_seconds: numberIn(draft.idleTtl) ?? null }),
-    on_exhausted: draft.onExhausted,
-    release_authority: draft.authority,
-    evict: draft.evict,
-    protect_seconds: numberIn(draft.protect) ?? null,
-    max_per_user: numberIn(draft.maxPerUser) ?? null,
-    max_per_key: numberIn(draft.maxPerKey) ?? null,
-  };
+  const { idle_ttl_seconds, ...policy } = eachField((field) => valueIn(draft, field)) as Policy;
+  return draft.kind === 'elastic' ? { ...policy, idle_ttl_seconds } : policy;
+}
+
+/** Undefined for a number that was left empty. */
+function valueIn(draft: Draft, field: Field): Policy[Field] | undefined {
+  const typed = draft[field];
+  switch (FIELDS[field].as) {
+    case 'number':
+      return numberIn(typed);
+    case 'limit':
+      return numberIn(typed) ?? null;
+    case 'flag':
+      return typed === 'yes';
+    case 'word':
+      return typed as Policy[Field];
+  }
 }
 
 const newPool = (draft: Draft): Parameters<typeof api.createPool>[0] => ({
@@ -342,25 +299,15 @@ const newPool = (draft: Draft): Parameters<typeof api.createPool>[0] => ({
 /** Only the changed fields, so that two people who change different rules at once do not undo each other's change. */
 function changeOf(pool: Pool, draft: Draft): Partial<Policy> {
   const wanted = Object.entries(policyOf(draft));
-  return Object.fromEntries(wanted.filter(([key, value]) => pool[key as keyof Policy] !== value));
+  return Object.fromEntries(wanted.filter(([key, value]) => pool[key as Field] !== value));
 }
 
-/** The draft as a policy for the summary, even while it is invalid. */
+/** The draft as a policy for the summary, even while it is invalid: what is no number is 0. */
 function spoken(draft: Draft): Policy & Pick<Pool, 'kind'> {
-  const value = (text: string): number => Number(numberIn(text)) || 0;
-  const orNone = (text: string): number | null => (text.trim() === '' ? null : value(text));
-  return {
-    kind: draft.kind,
-    size: value(draft.size),
-    ttl_seconds: value(draft.ttl),
-    renewable: draft.renewable === 'yes',
-    max_lifetime_seconds: orNone(draft.maxLifetime),
-    idle_ttl_seconds: draft.kind === 'fixed' ? null : orNone(draft.idleTtl),
-    on_exhausted: draft.onExhausted,
-    release_authority: draft.authority,
-    evict: draft.evict,
-    protect_seconds: orNone(draft.protect),
-    max_per_user: orNone(draft.maxPerUser),
-    max_per_key: orNone(draft.maxPerKey),
-  };
+  const policy = eachField((field) => {
+    const value = valueIn(draft, field);
+    if (FIELDS[field].as === 'number') return Number(value) || 0;
+    return FIELDS[field].as === 'limit' && value !== null ? Number(value) || 0 : value;
+  }) as Policy;
+  return { ...policy, kind: draft.kind, ...(draft.kind === 'fixed' && { idle_ttl_seconds: null }) };
 }

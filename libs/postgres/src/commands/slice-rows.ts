@@ -1,39 +1,26 @@
 // A pool's slice between rows and domain. Instants are seconds in a double on the way in, microseconds on the way out.
 
 import { randomUUID } from 'node:crypto';
-import { nextHash, OPEN } from '@app/tokens';
+import { fromWire, nextHash, OPEN, policyFields } from '@app/tokens';
 import type {
-  Evict,
   Holding,
   Instant,
   KeptAnswer,
   Needs,
-  OnExhausted,
   PoolKind,
   PoolPolicy,
   PoolSlice,
-  ReleaseAuthority,
   Token,
   TokenEvent,
   TokenPool,
+  WirePolicy,
 } from '@app/tokens';
 import { bigints, booleans, jsons, texts, uuids, words } from '../connection/array-parameter.js';
 import type { Value } from '../connection/pipeline.js';
 
 /** A row of LOAD_SLICE. */
-export interface SliceRow {
+export interface SliceRow extends WirePolicy {
   kind: PoolKind;
-  size: number;
-  ttl_seconds: number;
-  renewable: boolean;
-  max_lifetime_seconds: number | null;
-  idle_ttl_seconds: number | null;
-  on_exhausted: OnExhausted;
-  release_authority: ReleaseAuthority;
-  max_per_user: number | null;
-  max_per_key: number | null;
-  protect_seconds: number | null;
-  evict: Evict;
   last_seq: string;
   last_fence: string;
   token_count: number;
@@ -94,21 +81,7 @@ export function toSlice(
     nextExpiryAt: row.next_expiry === null ? null : micros(row.next_expiry),
     tokens: (row.tokens ?? []).map(toToken),
     state: {
-      policy: {
-        name,
-        kind: row.kind,
-        size: row.size,
-        ttlSeconds: row.ttl_seconds,
-        renewable: row.renewable,
-        maxLifetimeSeconds: row.max_lifetime_seconds,
-        idleTtlSeconds: row.idle_ttl_seconds,
-        onExhausted: row.on_exhausted,
-        releaseAuthority: row.release_authority,
-        maxPerUser: row.max_per_user,
-        maxPerKey: row.max_per_key,
-        protectSeconds: row.protect_seconds,
-        evict: row.evict,
-      },
+      policy: { name, kind: row.kind, ...fromWire(row) },
       lastSeq: Number(row.last_seq),
       lastFence: Number(row.last_fence),
       tokenCount: row.token_count,
@@ -257,17 +230,7 @@ export const answerParameters = (name: string, answers: readonly KeptAnswer[], n
 export const policyParameters = (policy: PoolPolicy): Value[] => [
   policy.name,
   policy.kind,
-  policy.size,
-  policy.ttlSeconds,
-  policy.renewable,
-  policy.maxLifetimeSeconds,
-  policy.idleTtlSeconds,
-  policy.onExhausted,
-  policy.releaseAuthority,
-  policy.maxPerUser,
-  policy.maxPerKey,
-  policy.protectSeconds,
-  policy.evict,
+  ...policyFields.map((field) => policy[field.name]),
 ];
 
 const micros = (seconds: number): Instant => Math.round(seconds * 1_000_000);

@@ -1,9 +1,9 @@
 // The SQL of everything that writes, each statement prepared once per connection. The order of locks is the
 // same for all of them, without exception: pool row → tokens → events → pool counters.
 
-import { ANSWERS_ARE_KEPT_HOURS } from '@app/tokens';
+import { ANSWERS_ARE_KEPT_HOURS, policyFields } from '@app/tokens';
 import { named } from '../connection/pipeline.js';
-import { instant } from '../schema/fragments.js';
+import { instant, POLICY_COLUMNS, POLICY_VIEW } from '../schema/fragments.js';
 import { poolsNow } from '../schema/pool-clock.js';
 
 /**
@@ -90,8 +90,7 @@ const loadSlice = (counts: boolean): string => `
   )${counts ? LOSING : ''}, slice AS (
     ${['named', 'due', 'free', 'oldest', ...(counts ? ['losing', 'rising'] : [])].map(list).join(' UNION ALL ')}
   )
-  SELECT kind, size, ttl_seconds, renewable, max_lifetime_seconds, idle_ttl_seconds, on_exhausted,
-    release_authority, max_per_user, max_per_key, protect_seconds, evict, last_seq, last_fence, token_count, lease_count,
+  SELECT kind, ${POLICY_COLUMNS}, last_seq, last_fence, token_count, lease_count,
     encode(last_hash, 'hex') AS last_hash, hashed_seq,
     date_part('epoch', now) AS now, must_note_clock,
     (SELECT json_agg(json_build_array(id, user_id, lease_id, key_id, fence, date_part('epoch', last_activated_at),
@@ -201,19 +200,18 @@ export const FORGET_ANSWERS = named(
      ORDER BY kept_at LIMIT $2)`,
 );
 
+/** $1 name, $2 kind, and the fields in the order of their table: policyParameters. */
 export const INSERT_POOL = named(
   'insert_pool',
-  `INSERT INTO pools (name, kind, size, ttl_seconds, renewable, max_lifetime_seconds, idle_ttl_seconds,
-     on_exhausted, release_authority, max_per_user, max_per_key, protect_seconds, evict)
-   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING RETURNING name`,
+  `INSERT INTO pools (${POLICY_VIEW})
+   VALUES ($1, $2, ${policyFields.map((_, place) => `$${place + 3}`).join(', ')})
+   ON CONFLICT DO NOTHING RETURNING name`,
 );
 
-/** Under the pool's lock, like everything else. */
+/** The same parameters. Under the pool's lock, like everything else. */
 export const UPDATE_POLICY = named(
   'update_policy',
-  `UPDATE pools SET kind = $2, size = $3, ttl_seconds = $4, renewable = $5, max_lifetime_seconds = $6,
-     idle_ttl_seconds = $7, on_exhausted = $8, release_authority = $9, max_per_user = $10, max_per_key = $11,
-     protect_seconds = $12, evict = $13
+  `UPDATE pools SET kind = $2, ${policyFields.map(({ wire }, place) => `${wire} = $${place + 3}`).join(', ')}
    WHERE name = $1`,
 );
 

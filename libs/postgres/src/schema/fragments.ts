@@ -1,7 +1,7 @@
 // Pieces of SQL that several statements share. They cast bigint to double precision, which holds whole numbers up to
 // 2^53, because the driver returns bigint as a string.
 
-import { OPEN, SYSTEM } from '@app/tokens';
+import { OPEN, policyFields, SYSTEM } from '@app/tokens';
 
 /** An instant as RFC 3339 in UTC, with microseconds. */
 export const iso = (at: string): string => `to_char(${at} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
@@ -14,9 +14,9 @@ export const micros = (at: string): string => `round(date_part('epoch', ${at}) *
 /** A timestamp from microseconds since the epoch. The multiplication is exact; a division would not be. */
 export const instant = (micros: string): string => `timestamptz 'epoch' + ${micros} * interval '1 microsecond'`;
 
-export const POLICY_VIEW = `
-  name, kind, size, ttl_seconds, renewable, max_lifetime_seconds, idle_ttl_seconds, on_exhausted, release_authority,
-  max_per_user, max_per_key, protect_seconds, evict`;
+/** In the order of the domain's table. */
+export const POLICY_COLUMNS = policyFields.map(({ wire }) => wire).join(', ');
+export const POLICY_VIEW = `name, kind, ${POLICY_COLUMNS}`;
 
 /** The actor of an event. Events from before there were keys have none stored. */
 export const ACTOR = `coalesce(e.actor, CASE WHEN e.reason IN ('ttl_expired', 'idle_ttl') THEN '${SYSTEM}' ELSE '${OPEN}' END)`;

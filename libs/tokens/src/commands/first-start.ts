@@ -1,7 +1,8 @@
 // The two pools that every installation has, made at the first start and kept by every later one.
 
 import { DomainError } from '../kernel/domain-error.js';
-import type { PolicyChange, PoolKind } from '../pool/pool-policy.js';
+import type { PoolKind } from '../pool/policy-fields.js';
+import type { PolicyChange } from '../pool/pool-policy.js';
 import type { TokenPoolService } from './token-pool-service.js';
 import type { PoolReader } from '../reading/pool-reader.js';
 

@@ -1,5 +1,6 @@
 import { needs, type Needs } from './needs.js';
-import type { PolicyChange, PoolKind } from '../pool/pool-policy.js';
+import type { PoolKind } from '../pool/policy-fields.js';
+import type { PolicyChange } from '../pool/pool-policy.js';
 import { newPolicy } from '../pool/pool-policy.js';
 import { sweep } from './sweep.js';
 import { NOW, SECOND, user } from '../testing/given.js';

@@ -1,75 +1,23 @@
-// A pool's policy: its rules, their limits, and what happens to them when they are changed.
+// A pool's policy: what it may be, and what it says about deadlines and evictions.
 
 import { DomainError } from '../kernel/domain-error.js';
 import { fromSeconds, type Instant } from '../kernel/instant.js';
+import { defaultPolicy, policyFields, type PolicyField, type PolicyValues, type PoolKind } from './policy-fields.js';
 import type { Lease } from './token.js';
 
-export type PoolKind = 'fixed' | 'elastic';
-export type OnExhausted = 'evict_oldest' | 'reject';
-export type ReleaseAuthority = 'anyone' | 'holder';
-export type Evict = 'oldest' | 'over_share_first';
-
-export interface PoolPolicy {
+export interface PoolPolicy extends PolicyValues {
   readonly name: string;
   readonly kind: PoolKind;
-  /** Tokens of a fixed pool; the most tokens an elastic pool may have. */
-  readonly size: number;
-  /** Length of a lease, and the most that a request may ask for. */
-  readonly ttlSeconds: number;
-  readonly renewable: boolean;
-  /** No lease outlives `activatedAt` by more; null: no limit. */
-  readonly maxLifetimeSeconds: number | null;
-  /** After how long a free token of an elastic pool is deleted; null: never. */
-  readonly idleTtlSeconds: number | null;
-  readonly onExhausted: OnExhausted;
-  readonly releaseAuthority: ReleaseAuthority;
-  /** Open leases that a user may hold; null: no limit. */
-  readonly maxPerUser: number | null;
-  /** Open leases that were taken with one API key; null: no limit. Without keys it limits nobody. */
-  readonly maxPerKey: number | null;
-  /** A lease younger than this is not evicted, nor another in its place; null: any may be. */
-  readonly protectSeconds: number | null;
-  /** Whose lease goes when a full pool evicts: the oldest of all, or the oldest of the user who holds the most. */
-  readonly evict: Evict;
 }
 
 /** What may be changed later. Running leases keep their deadline. */
-export type PolicyChange = Partial<Omit<PoolPolicy, 'name' | 'kind'>>;
+export type PolicyChange = Partial<PolicyValues>;
 
 export const POOL_NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
-export const MAX_POOL_SIZE = 1_000_000;
-/** A year. */
-export const MAX_TTL_SECONDS = 31_536_000;
-
-/** Any number of leases, and the oldest goes first. */
-const FREE_FOR_ALL = { maxPerUser: null, maxPerKey: null, protectSeconds: null, evict: 'oldest' } as const;
-
-const DEFAULTS: Record<PoolKind, Omit<PoolPolicy, 'name' | 'kind'>> = {
-  fixed: {
-    size: 100,
-    ttlSeconds: 120,
-    renewable: false,
-    maxLifetimeSeconds: null,
-    idleTtlSeconds: null,
-    onExhausted: 'evict_oldest',
-    releaseAuthority: 'anyone',
-    ...FREE_FOR_ALL,
-  },
-  elastic: {
-    size: 10,
-    ttlSeconds: 60,
-    renewable: true,
-    maxLifetimeSeconds: null,
-    idleTtlSeconds: 300,
-    onExhausted: 'reject',
-    releaseAuthority: 'anyone',
-    ...FREE_FOR_ALL,
-  },
-};
 
 /** The policy of a new pool; what is not given is as in the two pools made at the first start. */
 export function newPolicy(name: string, kind: PoolKind, given: PolicyChange = {}): PoolPolicy {
-  return checked({ name, kind, ...DEFAULTS[kind], ...definedOnly(given) });
+  return checked({ name, kind, ...defaultPolicy(kind), ...definedOnly(given) });
 }
 
 /** @throws DomainError `invalid_request` when a rule is broken or the pool would shrink. */
@@ -118,30 +66,38 @@ const latestEnd = ({ maxLifetimeSeconds }: PoolPolicy, activatedAt: Instant): In
 
 function checked(policy: PoolPolicy): PoolPolicy {
   if (!POOL_NAME.test(policy.name)) refuse(`name must match ${POOL_NAME.source}`);
-  checkNumber('size', policy.size);
-  checkDuration('ttl_seconds', policy.ttlSeconds);
-  if (policy.maxLifetimeSeconds !== null) checkDuration('max_lifetime_seconds', policy.maxLifetimeSeconds);
-  if (policy.idleTtlSeconds !== null) checkDuration('idle_ttl_seconds', policy.idleTtlSeconds);
-  if (policy.maxPerUser !== null) checkNumber('max_per_user', policy.maxPerUser);
-  if (policy.maxPerKey !== null) checkNumber('max_per_key', policy.maxPerKey);
-  if (policy.protectSeconds !== null) checkDuration('protect_seconds', policy.protectSeconds);
-  if (policy.kind === 'fixed' && policy.idleTtlSeconds !== null) {
-    refuse('idle_ttl_seconds must be null in a fixed pool: its tokens are never deleted');
-  }
+  for (const field of policyFields) checkField(field, policy);
   return policy;
 }
 
-function checkNumber(field: string, value: number): void {
-  if (!Number.isInteger(value) || value < 1 || value > MAX_POOL_SIZE) {
-    refuse(`${field} must be a whole number from 1 to ${MAX_POOL_SIZE}`);
+function checkField(field: PolicyField, policy: PoolPolicy): void {
+  const value = policy[field.name];
+  if (value === null && field.nullable) return;
+  const rule = broken(field, value);
+  if (rule !== null) refuse(`${field.wire} must ${rule}`);
+  if (field.elasticOnly && policy.kind === 'fixed') {
+    refuse(`${field.wire} must be null in a fixed pool: its tokens are never deleted`);
   }
 }
 
-function checkDuration(field: string, seconds: number): void {
-  if (!(seconds > 0 && seconds <= MAX_TTL_SECONDS)) {
-    refuse(`${field} must be more than 0 and at most ${MAX_TTL_SECONDS} seconds`);
+/** The rule that the value breaks. Words and flags have types, and the wire checks them. */
+function broken(field: PolicyField, value: unknown): string | null {
+  switch (field.type) {
+    case 'whole':
+      return isWhole(value) && value >= field.least && value <= field.most
+        ? null
+        : `be a whole number from ${field.least} to ${field.most}`;
+    case 'seconds':
+      return typeof value === 'number' && value > 0 && value <= field.most
+        ? null
+        : `be more than 0 and at most ${field.most} seconds`;
+    case 'boolean':
+    case 'word':
+      return null;
   }
 }
+
+const isWhole = (value: unknown): value is number => Number.isInteger(value);
 
 function refuse(detail: string): never {
   throw new DomainError('invalid_request', detail);

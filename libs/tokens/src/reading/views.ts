@@ -1,7 +1,7 @@
 // What is shown. Views come straight from the store and are named as on the wire; times are RFC 3339 in UTC.
 
 import type { Instant } from '../kernel/instant.js';
-import type { Evict, OnExhausted, PoolKind, ReleaseAuthority } from '../pool/pool-policy.js';
+import type { PoolKind, WirePolicy } from '../pool/policy-fields.js';
 import type { EndReason, Metadata, TokenEvent, TokenEventKind } from '../pool/token-event.js';
 
 export interface TokenView {
@@ -64,20 +64,9 @@ export type OwnedUse = Owned<UseView>;
 export type OwnedDetails = Owned<Omit<TokenDetailsView, 'history'>> & { readonly history: readonly OwnedUse[] };
 export type OwnedEvent = Owned<EventView>;
 
-export interface PoolView {
+export interface PoolView extends WirePolicy {
   readonly name: string;
   readonly kind: PoolKind;
-  readonly size: number;
-  readonly ttl_seconds: number;
-  readonly renewable: boolean;
-  readonly max_lifetime_seconds: number | null;
-  readonly idle_ttl_seconds: number | null;
-  readonly on_exhausted: OnExhausted;
-  readonly release_authority: ReleaseAuthority;
-  readonly max_per_user: number | null;
-  readonly max_per_key: number | null;
-  readonly protect_seconds: number | null;
-  readonly evict: Evict;
   readonly counts: { readonly total: number; readonly available: number; readonly active: number };
   readonly last_seq: number;
   /** Of which instant counts and last_seq are, where one was asked for. */

@@ -1,6 +1,7 @@
 // The port for reading pools in memory. It sits the same exam as the PostgreSQL one (test/readers.spec.ts), so it does not lie.
 
 import { callerGone, poolNotFound } from '../kernel/domain-error.js';
+import { toWire } from '../pool/policy-fields.js';
 import { isOverdue } from '../pool/token.js';
 import { PoolReader } from '../reading/pool-reader.js';
 import type { LeaseAgesView, PoolView } from '../reading/views.js';
@@ -57,17 +58,7 @@ export class InMemoryPoolReader extends PoolReader {
     return {
       name: policy.name,
       kind: policy.kind,
-      size: policy.size,
-      ttl_seconds: policy.ttlSeconds,
-      renewable: policy.renewable,
-      max_lifetime_seconds: policy.maxLifetimeSeconds,
-      idle_ttl_seconds: policy.idleTtlSeconds,
-      on_exhausted: policy.onExhausted,
-      release_authority: policy.releaseAuthority,
-      max_per_user: policy.maxPerUser,
-      max_per_key: policy.maxPerKey,
-      protect_seconds: policy.protectSeconds,
-      evict: policy.evict,
+      ...toWire(policy),
       counts: { total: tokens.size, available: tokens.size - active, active },
       last_seq: state.lastSeq,
     };

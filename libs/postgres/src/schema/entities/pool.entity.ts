@@ -1,20 +1,12 @@
 // A pool's row: its policy and its counters. Every command locks this row before anything else.
 
-import { Check, Column, Entity, PrimaryColumn } from 'typeorm';
+import { policyFields, type PolicyField } from '@app/tokens';
+import { Check, Column, Entity, PrimaryColumn, type ColumnType } from 'typeorm';
 
+/** Its policy has a column for each field of the domain's table, added below. */
 @Entity('pools')
 @Check('pools_name', `name ~ '^[a-z0-9][a-z0-9-]{0,62}$'`)
 @Check('pools_kind', `kind IN ('fixed', 'elastic')`)
-@Check('pools_size', `size BETWEEN 1 AND 1000000`)
-@Check('pools_ttl', `ttl_seconds > 0 AND ttl_seconds <= 31536000`)
-@Check('pools_max_lifetime', `max_lifetime_seconds > 0`)
-@Check('pools_idle_ttl', `idle_ttl_seconds IS NULL OR (idle_ttl_seconds > 0 AND kind = 'elastic')`)
-@Check('pools_on_exhausted', `on_exhausted IN ('evict_oldest', 'reject')`)
-@Check('pools_release_authority', `release_authority IN ('anyone', 'holder')`)
-@Check('pools_max_per_user', `max_per_user BETWEEN 1 AND 1000000`)
-@Check('pools_max_per_key', `max_per_key BETWEEN 1 AND 1000000`)
-@Check('pools_protect', `protect_seconds > 0 AND protect_seconds <= 31536000`)
-@Check('pools_evict', `evict IN ('oldest', 'over_share_first')`)
 @Check('pools_clock_offset', `clock_offset_us >= 0 AND (clock_offset_us = 0 OR clock_offset_at IS NOT NULL)`)
 @Check('pools_counts', `token_count BETWEEN 0 AND size AND lease_count BETWEEN 0 AND token_count`)
 export class PoolEntity {
@@ -23,27 +15,6 @@ export class PoolEntity {
 
   @Column({ type: 'text' })
   kind: string;
-
-  @Column({ type: 'integer' })
-  size: number;
-
-  @Column({ name: 'ttl_seconds', type: 'double precision' })
-  ttlSeconds: number;
-
-  @Column({ type: 'boolean' })
-  renewable: boolean;
-
-  @Column({ name: 'max_lifetime_seconds', type: 'double precision', nullable: true })
-  maxLifetimeSeconds: number | null;
-
-  @Column({ name: 'idle_ttl_seconds', type: 'double precision', nullable: true })
-  idleTtlSeconds: number | null;
-
-  @Column({ name: 'on_exhausted', type: 'text' })
-  onExhausted: string;
-
-  @Column({ name: 'release_authority', type: 'text' })
-  releaseAuthority: string;
 
   /** Commands increment it under the row's lock, so seqs have no gaps and events commit in their order. */
   @Column({ name: 'last_seq', type: 'bigint', default: 0 })
@@ -61,18 +32,6 @@ export class PoolEntity {
 
   @Column({ name: 'lease_count', type: 'integer', default: 0 })
   leaseCount: number;
-
-  @Column({ name: 'max_per_user', type: 'integer', nullable: true })
-  maxPerUser: number | null;
-
-  @Column({ name: 'max_per_key', type: 'integer', nullable: true })
-  maxPerKey: number | null;
-
-  @Column({ name: 'protect_seconds', type: 'double precision', nullable: true })
-  protectSeconds: number | null;
-
-  @Column({ type: 'text', default: 'oldest' })
-  evict: string;
 
   /**
    * The hash of the event `hashed_seq`, the newest in the chain. A version without hashes may have added later ones.
@@ -93,4 +52,33 @@ export class PoolEntity {
 
   @Column({ name: 'clock_offset_at', type: 'timestamptz', nullable: true })
   clockOffsetAt: Date | null;
+}
+
+const COLUMN_TYPES: Readonly<Record<PolicyField['type'], ColumnType>> = {
+  whole: 'integer',
+  seconds: 'double precision',
+  boolean: 'boolean',
+  word: 'text',
+};
+
+function condition(field: PolicyField): string | null {
+  switch (field.type) {
+    case 'whole':
+      return `${field.wire} BETWEEN ${field.least} AND ${field.most}`;
+    case 'seconds':
+      return `${field.wire} > 0 AND ${field.wire} <= ${field.most}`;
+    case 'word':
+      return `${field.wire} IN (${field.words.map((word) => `'${word}'`).join(', ')})`;
+    case 'boolean':
+      return null;
+  }
+}
+
+for (const field of policyFields) {
+  const { name, wire, type, nullable = false, elasticOnly, columnDefault } = field;
+  Column({ name: wire, type: COLUMN_TYPES[type], nullable, default: columnDefault })(PoolEntity.prototype, name);
+  const check = condition(field);
+  if (check === null) continue;
+  const always = elasticOnly ? `${wire} IS NULL OR (${check} AND kind = 'elastic')` : check;
+  Check(`pools_${wire.replace(/_seconds$/, '')}`, always)(PoolEntity);
 }

@@ -1,0 +1,155 @@
+// The fields of a pool's policy, one row each. Their types, columns, statements, bodies, answers and documents come from
+// this table, in its order (CONTRIBUTING.md, "A field of the policy").
+
+export type PoolKind = 'fixed' | 'elastic';
+export const POOL_KINDS: readonly PoolKind[] = ['fixed', 'elastic'];
+
+export const MAX_POOL_SIZE = 1_000_000;
+/** A year. */
+export const MAX_TTL_SECONDS = 31_536_000;
+
+type ByKind<Value> = Readonly<Record<PoolKind, Value>>;
+
+/** What a field may hold, and what a new pool has in it when nothing is given. */
+type Values =
+  | {
+      readonly type: 'whole';
+      readonly least: number;
+      readonly most: number;
+      readonly defaults: ByKind<number | null>;
+    }
+  /** Durations are more than 0. */
+  | { readonly type: 'seconds'; readonly most: number; readonly defaults: ByKind<number | null> }
+  | { readonly type: 'boolean'; readonly defaults: ByKind<boolean> }
+  | { readonly type: 'word'; readonly words: readonly string[]; readonly defaults: ByKind<string> };
+
+type Row = Values & {
+  /** The name in requests and answers, and that of the column. */
+  readonly wire: string;
+  readonly nullable?: true;
+  /** It must be null in a fixed pool. */
+  readonly elasticOnly?: true;
+  /** What the last release writes without knowing the column: a field that comes later needs it, or is nullable. */
+  readonly columnDefault?: string | number | boolean;
+  /** For the OpenAPI document. */
+  readonly description: string;
+};
+
+const COUNT = { type: 'whole', least: 1, most: MAX_POOL_SIZE } as const;
+const DURATION = { type: 'seconds', most: MAX_TTL_SECONDS } as const;
+const NO_LIMIT = { nullable: true, defaults: { fixed: null, elastic: null } } as const;
+
+const POLICY_FIELDS = {
+  size: {
+    wire: 'size',
+    ...COUNT,
+    defaults: { fixed: 100, elastic: 10 },
+    description: 'Tokens of a fixed pool; the most that an elastic one may have. It only grows',
+  },
+  ttlSeconds: {
+    wire: 'ttl_seconds',
+    ...DURATION,
+    defaults: { fixed: 120, elastic: 60 },
+    description: 'Length of a lease, and the most that may be asked for',
+  },
+  renewable: {
+    wire: 'renewable',
+    type: 'boolean',
+    defaults: { fixed: false, elastic: true },
+    description: 'Whether a lease can be kept alive',
+  },
+  maxLifetimeSeconds: {
+    wire: 'max_lifetime_seconds',
+    ...DURATION,
+    ...NO_LIMIT,
+    description: 'No lease gets older, however often it is kept alive; null: no limit',
+  },
+  idleTtlSeconds: {
+    wire: 'idle_ttl_seconds',
+    ...DURATION,
+    nullable: true,
+    elasticOnly: true,
+    defaults: { fixed: null, elastic: 300 },
+    description: 'After how long a free token of an elastic pool is deleted; null: never',
+  },
+  onExhausted: {
+    wire: 'on_exhausted',
+    type: 'word',
+    words: ['evict_oldest', 'reject'],
+    defaults: { fixed: 'evict_oldest', elastic: 'reject' },
+    description: 'What happens when no token is free',
+  },
+  releaseAuthority: {
+    wire: 'release_authority',
+    type: 'word',
+    words: ['anyone', 'holder'],
+    defaults: { fixed: 'anyone', elastic: 'anyone' },
+    description: 'Who may release and renew: whoever knows the token, or only who has the `lease_id`',
+  },
+  maxPerUser: {
+    wire: 'max_per_user',
+    ...COUNT,
+    ...NO_LIMIT,
+    description: 'Open leases that a user may hold; one more is refused with 429 `quota_exceeded`. null: no limit',
+  },
+  maxPerKey: {
+    wire: 'max_per_key',
+    ...COUNT,
+    ...NO_LIMIT,
+    description: 'The same for the leases that were taken with one API key, whoever their users are. null: no limit',
+  },
+  protectSeconds: {
+    wire: 'protect_seconds',
+    ...DURATION,
+    ...NO_LIMIT,
+    description:
+      'A lease younger than this is never evicted: while it is the turn of such a one, a full pool answers 409 ' +
+      '`pool_exhausted`. null: any may be evicted. Counts only with `on_exhausted: evict_oldest`',
+  },
+  evict: {
+    wire: 'evict',
+    type: 'word',
+    words: ['oldest', 'over_share_first'],
+    defaults: { fixed: 'oldest', elastic: 'oldest' },
+    columnDefault: 'oldest',
+    description:
+      'Whose lease a full pool evicts: the oldest of all, or the oldest of the user who holds the most. ' +
+      'Counts only with `on_exhausted: evict_oldest`',
+  },
+} as const satisfies Record<string, Row>;
+
+type Fields = typeof POLICY_FIELDS;
+
+type ValueOf<Field> =
+  | (Field extends { type: 'whole' | 'seconds' } ? number : never)
+  | (Field extends { type: 'boolean' } ? boolean : never)
+  | (Field extends { words: readonly (infer Word)[] } ? Word : never)
+  | (Field extends { nullable: true } ? null : never);
+
+/** A policy under the names of the domain. */
+export type PolicyValues = { readonly [Name in keyof Fields]: ValueOf<Fields[Name]> };
+
+/** A policy under the names of requests, answers and columns. */
+export type WirePolicy = { readonly [Name in keyof Fields as Fields[Name]['wire']]: ValueOf<Fields[Name]> };
+
+export type PolicyField = Row & { readonly name: keyof PolicyValues; readonly wire: keyof WirePolicy };
+
+export const policyFields: readonly PolicyField[] = Object.entries(POLICY_FIELDS).map(([name, row]) => ({
+  ...row,
+  name: name as keyof PolicyValues,
+}));
+
+export const defaultPolicy = (kind: PoolKind): PolicyValues => policyOf(({ defaults }) => defaults[kind]);
+
+export const toWire = (policy: PolicyValues): WirePolicy =>
+  Object.fromEntries(policyFields.map(({ name, wire }) => [wire, policy[name]])) as WirePolicy;
+
+/** What a change does not give stays undefined. */
+export function fromWire(policy: WirePolicy): PolicyValues;
+export function fromWire(change: Partial<WirePolicy>): Partial<PolicyValues>;
+export function fromWire(given: Partial<WirePolicy>): Partial<PolicyValues> {
+  return policyOf(({ wire }) => given[wire]);
+}
+
+const policyOf = (valueOf: (field: PolicyField) => unknown): PolicyValues =>
+  Object.fromEntries(policyFields.map((field) => [field.name, valueOf(field)])) as PolicyValues;
