@@ -29,6 +29,9 @@ RUN npm ci --omit=dev --omit=optional --ignore-scripts
 FROM base AS production
 # A container is reached by others: keys are asked for, unless whoever starts it says AUTH=open. The first one is made by
 # node dist/admin/main.js keys create --name admin --scopes all
+LABEL org.opencontainers.image.title=token-pool-service \
+  org.opencontainers.image.version=0.2.0 \
+  org.opencontainers.image.licenses=MIT
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=4000 AUTH=keys
 # package.json says that the compiled files are ES modules.
 COPY package.json ./

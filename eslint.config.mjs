@@ -21,8 +21,8 @@ const OTHER_MODULES = builtinModules.filter((name) => name !== 'crypto').flatMap
 
 export default defineConfig(
   { ignores: ['**/dist/', 'coverage/', '.data/', 'libs/client/src/openapi-types.ts'] },
-  // Made by generators, and what only makes sense with that; test/clients/check.mjs compiles both strictly.
-  { ignores: ['test/clients/generated/', 'test/clients/scenarios/'] },
+  // Made by generators, and what only makes sense with that; test/clients/generators/check.mjs compiles both strictly.
+  { ignores: ['test/clients/generators/generated/', 'test/clients/generators/scenarios/'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   eslint.configs.recommended,
   {

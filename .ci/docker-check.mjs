@@ -1,5 +1,4 @@
-// What can be said about the Docker files without an engine: `npm run docker:check [folder]`.
-// What only a real build shows is in .ci/docker-build.
+// Checks the Dockerfile and the compose file without a Docker engine: `npm run docker:check [folder]`.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,7 @@
 -- Distributes the tables by pool over the nodes of a Citus cluster (12 or later): once, on a migrated database, as the
--- owner, while the service is stopped, by `psql -v ON_ERROR_STOP=1 -f`. It was not run on Citus: test/citus.spec.ts runs
--- it against stand-ins of Citus' functions that refuse what Citus' sources refuse. Read docs/scaling.md first.
+-- owner, while the service is stopped, by `psql -v ON_ERROR_STOP=1 -f`. It was not run on Citus:
+-- test/deploy/citus.spec.ts runs it against stand-ins of the functions of Citus, which refuse what its sources refuse.
+-- Read docs/scaling.md first.
 
 -- Citus refuses triggers on distributed tables unless told that they look at nothing beyond their own table: ours only
 -- refuse. On every node and for later sessions too, for each month's partition has one.

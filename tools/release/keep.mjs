@@ -1,8 +1,9 @@
-// Keeps the compiled API of this version in test/released, so that later versions are tried beside it without git and
-// without network. Only our own code: what it imports is found in node_modules. Usage: npm run release:keep
+// Keeps the compiled API of this version and its document in test/released, so that later versions are tried beside it
+// without git and without network. Only our own code: what it imports is found in node_modules. The version is read from
+// the package.json beside it. Usage: npm run release:keep
 
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 const BUILT = 'dist/api';
@@ -16,5 +17,14 @@ const files = readdirSync(BUILT, { recursive: true }).filter((file) => file.ends
 mkdirSync('test/released', { recursive: true });
 // The same bytes whoever makes it.
 const anonymous = ['--owner=0', '--group=0', '--numeric-owner', '--mtime=2020-01-01', '--mode=u=rw,go=r'];
-execFileSync('tar', ['-czf', archive, ...anonymous, '-C', join(process.cwd(), BUILT), ...files.sort()]);
+execFileSync('tar', [
+  '-czf',
+  archive,
+  ...anonymous,
+  '-C',
+  join(process.cwd(), BUILT),
+  ...files.sort(),
+  ...['-C', process.cwd(), 'package.json'],
+]);
+copyFileSync('openapi.json', `test/released/openapi-${version}.json`);
 console.log(`${archive}: ${files.length} files, ${Math.round(statSync(archive).size / 1000)} kB`);

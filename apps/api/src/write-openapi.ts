@@ -1,4 +1,4 @@
-// Writes openapi.json and openapi-3.0.json, without a database.
+// Writes openapi.json, without a database.
 
 import { writeFile } from 'node:fs/promises';
 import { Global, Module } from '@nestjs/common';
@@ -11,7 +11,6 @@ import { CONFIG, readConfig } from './config.js';
 import { Readiness } from './health/readiness.js';
 import { LOGGER } from './logger.js';
 import { Connections } from './metrics/connections.js';
-import { inOpenApi30 } from './openapi/openapi-3.0.js';
 import { OFF, TELEMETRY } from './telemetry/telemetry.js';
 import { buildDocument } from './openapi/openapi.js';
 
@@ -41,7 +40,5 @@ class NoPersistence {}
 class DocumentedApp {}
 
 const app = await assembleApp(DocumentedApp, readConfig({}), pino({ level: 'silent' }));
-const document = buildDocument(app);
-const files = { 'openapi.json': document, 'openapi-3.0.json': inOpenApi30(document) };
-for (const [file, content] of Object.entries(files)) await writeFile(file, `${JSON.stringify(content, null, 2)}\n`);
+await writeFile('openapi.json', `${JSON.stringify(buildDocument(app), null, 2)}\n`);
 await app.close();

@@ -2,10 +2,10 @@
 // reaches the file system.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, extname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { extname, join } from 'node:path';
 import { Injectable } from '@nestjs/common';
 import { KeptFile } from '../http/kept-file.js';
+import { PROJECT } from '../version.js';
 
 const TYPES: Readonly<Record<string, string>> = {
   '.css': 'text/css; charset=utf-8',
@@ -29,7 +29,7 @@ export class ConsoleFiles {
    * @returns undefined when the build contains no such file
    */
   find(name: string): KeptFile | undefined {
-    return (this.#files ??= readFiles(join(projectFolder(), 'dist/console'))).get(name);
+    return (this.#files ??= readFiles(join(PROJECT, 'dist/console'))).get(name);
   }
 
   /**
@@ -60,9 +60,4 @@ function readFiles(folder: string): Map<string, KeptFile> {
       return [path.slice(folder.length + 1).replaceAll('\\', '/'), new KeptFile(type, readFileSync(path))];
     }),
   );
-}
-
-/** The nearest folder above this file that contains package.json, for the source and the built file alike. */
-function projectFolder(from = dirname(fileURLToPath(import.meta.url))): string {
-  return existsSync(join(from, 'package.json')) ? from : projectFolder(dirname(from));
 }

@@ -7,10 +7,9 @@ import { KEY_FORMAT } from '@app/keys';
 import type { Request, Response } from 'express';
 import { KeptFile } from '../http/kept-file.js';
 import type { Operation as MeasuredOperation } from '../metrics/http-metrics.js';
+import { VERSION } from '../version.js';
 import { serveDocs } from './docs.js';
 import { inOpenApi30 } from './openapi-3.0.js';
-
-export const VERSION = '0.1.0';
 
 const DESCRIPTION =
   'Hands out tokens of pools, each to one user at a time, for a limited time, with an audit of all that happened.';

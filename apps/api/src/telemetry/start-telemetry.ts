@@ -7,7 +7,7 @@ import { api, core, metrics, NodeSDK, resources } from '@opentelemetry/sdk-node'
 import { getOtlpMetricExporterFromEnv } from '@opentelemetry/sdk-node/build/src/utils.js';
 import { DEFAULT_LIMITS, type Observer } from '@app/tokens';
 import type { Logger } from 'pino';
-import { VERSION } from '../openapi/openapi.js';
+import { VERSION } from '../version.js';
 import { BatchTracer } from './batch-tracer.js';
 import { MetricBridge } from './metric-bridge.js';
 import { traceRequests } from './request-tracer.js';

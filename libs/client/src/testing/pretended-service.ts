@@ -1,5 +1,5 @@
 // A service in memory with one pool, under a clock that the test moves. It implements what a lease's keeper uses,
-// behind a network as slow or as broken as the test needs. The tests in test/client run against the real service.
+// behind a network as slow or as broken as the test needs. The tests in test/clients run against the real service.
 
 import type { EndReason, ErrorCode, TokenUse } from '../api-types.js';
 

@@ -1,4 +1,4 @@
-// The port for reading feeds in memory. It sits the same exam as the PostgreSQL one (test/readers.spec.ts), so it does not lie.
+// Reads feeds in memory; test/database/readers.spec.ts holds it to the same exam as the PostgreSQL one.
 
 import { FeedReader, SCANNED, type EventFilter } from '../feed/feed-reader.js';
 import { callerGone, poolNotFound, seqUnknown } from '../kernel/domain-error.js';

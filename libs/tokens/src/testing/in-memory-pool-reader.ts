@@ -1,4 +1,4 @@
-// The port for reading pools in memory. It sits the same exam as the PostgreSQL one (test/readers.spec.ts), so it does not lie.
+// Reads pools in memory; test/database/readers.spec.ts holds it to the same exam as the PostgreSQL one.
 
 import { callerGone, poolNotFound } from '../kernel/domain-error.js';
 import { toWire } from '../pool/policy-fields.js';

@@ -1,6 +1,6 @@
 // The audit. A trigger keeps the table append-only, and no foreign key ties it to another table, so events outlive
 // tokens. The table is partitioned by recorded_at, and each partition has its own keys. TypeORM cannot describe that,
-// so this entity describes the first partition, and test/schema.spec.ts compares all others with it.
+// so this entity describes the first partition, and test/database/schema.spec.ts compares all others with it.
 
 import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
 

@@ -1,0 +1,468 @@
+// The command line as people and programs use it: a process of its own, on the real app.
+
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { TokenPoolClient, type PoolHandle, type TokenEvent } from '../../libs/client/src/index.js';
+import { A_TIME, A_UUID, type Json } from '../http/client.js';
+import { startApp, type TestApp } from '../support/app.js';
+
+const ROOT = join(__dirname, '../..');
+const MAIN = join(ROOT, 'apps/cli/dist/apps/cli/src/main.js');
+const NOBODY = '99999999-9999-4999-8999-999999999999';
+/** Nobody listens there. */
+let nowhere: string;
+const UUIDS = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
+const TIMES = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g;
+
+let app: TestApp;
+let client: TokenPoolClient;
+beforeAll(async () => {
+  const compiler = join(ROOT, 'node_modules/typescript/bin/tsc');
+  await promisify(execFile)(process.execPath, [compiler, '-b', 'apps/cli/tsconfig.app.json'], { cwd: ROOT });
+  const gone = await startApp();
+  nowhere = gone.url;
+  await gone.close();
+  app = await startApp();
+  client = new TokenPoolClient(app.url);
+}, 60_000);
+afterAll(async () => {
+  for (const child of running) child.kill('SIGKILL');
+  await app.close();
+});
+
+const running = new Set<ChildProcess>();
+
+interface Program {
+  readonly child: ChildProcess;
+  out(): string;
+  err(): string;
+  /** Resolves when it has printed that. */
+  said(what: RegExp): Promise<void>;
+  /** Resolves when it, and all that it has started, is gone. */
+  readonly over: Promise<{ code: number | NodeJS.Signals; out: string; err: string }>;
+}
+
+function start(args: readonly string[], env: Record<string, string> = {}): Program {
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    env: { PATH: process.env['PATH'], TOKEN_POOL_URL: app.url, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  running.add(child);
+  let [out, err] = ['', ''];
+  child.stdout.on('data', (bytes) => (out += String(bytes)));
+  child.stderr.on('data', (bytes) => (err += String(bytes)));
+  return {
+    child,
+    out: () => out,
+    err: () => err,
+    said: async (what) => {
+      while (!what.test(out + err)) await Promise.race([once(child.stdout, 'data'), once(child.stderr, 'data')]);
+    },
+    over: once(child, 'close').then(([code, signal]) => {
+      running.delete(child);
+      return { code: (code ?? signal) as number | NodeJS.Signals, out, err };
+    }),
+  };
+}
+
+const tokenpool = (...args: string[]): Program['over'] => start(args).over;
+
+/** What it answers a program. */
+async function json(...args: string[]): Promise<Json[]> {
+  const { code, out, err } = await tokenpool(...args, '--json');
+  expect([code, err]).toEqual([0, '']);
+  return out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+}
+
+/** What it shows people, without what differs from run to run. */
+async function shown(...args: string[]): Promise<string[]> {
+  const { code, out, err } = await tokenpool(...args);
+  expect([code, err]).toEqual([0, '']);
+  return out.trim().split('\n').map(alike);
+}
+
+const alike = (line: string): string => line.replace(UUIDS, '<id>').replace(TIMES, '<time>').replace(/ {2,}/g, '  ');
+
+let pools = 0;
+async function pool(policy: Partial<Parameters<TokenPoolClient['createPool']>[0]> = {}): Promise<PoolHandle> {
+  const name = `cli-${++pools}`;
+  await client.createPool({ name, kind: 'fixed', size: 1, ttl_seconds: 60, on_exhausted: 'reject', ...policy });
+  return client.pool(name);
+}
+
+async function feedOf(pool: PoolHandle): Promise<TokenEvent[]> {
+  const events: TokenEvent[] = [];
+  for await (const event of pool.feed()) events.push(event);
+  return events;
+}
+
+const happened = async (pool: PoolHandle): Promise<string[]> =>
+  (await feedOf(pool)).map(({ event, reason }) => (reason ? `${event} ${reason}` : event)).slice(1);
+
+describe('for people', () => {
+  test('a lease, from its beginning to its end', async () => {
+    const { name } = await pool({ renewable: true });
+    expect(await shown('allocate', '--pool', name, '--user', NOBODY, '--ttl', '30')).toEqual([
+      'token  <id>',
+      'user  <id>',
+      'lease  <id>',
+      'fence  1',
+      'since  <time>',
+      'until  <time>',
+    ]);
+    const [{ id }] = (await json('list', '--pool', name)) as [Json];
+    expect(await shown('show', id)).toEqual([
+      'token  <id>',
+      `pool  ${name}`,
+      'status  active',
+      'fence  1',
+      'user  <id>',
+      'since  <time>',
+      'until  <time>',
+      'last use  <time>',
+    ]);
+    expect(await shown('keep-alive', id, '--user', NOBODY)).toEqual(['token <id> is held until <time>']);
+    expect(await shown('list', '--pool', name, '--status', 'active')).toEqual([
+      'TOKEN  STATUS  FENCE  USER  UNTIL',
+      '<id>  active  1  <id>  <time>',
+    ]);
+    expect(await shown('release', id, '--fence', '1')).toEqual(['token <id> is available']);
+    expect(await shown('history', id)).toEqual([
+      'FENCE  USER  SINCE  UNTIL  ENDED BY',
+      '1  <id>  <time>  <time>  released_by_client',
+    ]);
+    expect(await shown('events', id, '--limit', '2')).toEqual([
+      'SEQ  WHEN  EVENT  REASON  FENCE  TOKEN  USER',
+      '4  <time>  released  released_by_client  1  <id>  <id>',
+      expect.stringMatching(/^3 {2}<time> {2}renewed /),
+    ]);
+    expect((await shown('events', '--pool', name, '--after', '1')).slice(1)).toEqual([
+      '2  <time>  activated  allocated  1  <id>  <id>',
+      expect.stringMatching(/^3 /),
+      expect.stringMatching(/^4 /),
+    ]);
+    expect((await shown('pools', name)).slice(1)).toEqual([`${name}  fixed  1  0  1  60 s, renewable  reject  4`]);
+    expect(await shown('allocate', '--pool', name)).toHaveLength(6);
+    expect(await shown('cleanup', '--pool', name)).toEqual([`1 lease of ${name} ended`]);
+  });
+
+  test('an eviction says whose lease had to go', async () => {
+    const { name } = await pool({ on_exhausted: 'evict_oldest' });
+    await client.pool(name).allocate();
+    expect(await shown('allocate', '--pool', name)).toContain('evicted  user <id> (fence 1)');
+  });
+
+  test('tokens of an elastic pool come and go', async () => {
+    const { name } = await pool({ kind: 'elastic', size: 2 });
+    expect(await shown('generate', '--pool', name)).toEqual(['token <id> is available']);
+    const { token_id } = await client.pool(name).allocate();
+    expect(await tokenpool('delete', token_id)).toMatchObject({ code: 1, err: expect.stringMatching(/token_in_use/) });
+    expect(await shown('delete', token_id, '--force')).toEqual(['token <id> is deleted']);
+  });
+
+  test('columns stand below their titles', async () => {
+    const { out } = await tokenpool('list', '--limit', '3');
+    const lines = out.trimEnd().split('\n');
+    expect(lines).toHaveLength(4);
+    const at = lines[0]!.indexOf('STATUS');
+    expect(lines.slice(1).map((line) => line.slice(at - 2, at + 9))).toEqual(Array(3).fill('  available'));
+  });
+});
+
+describe('for programs', () => {
+  test('answers are those of the API, of lists one a line', async () => {
+    const { name } = await pool({ size: 3 });
+    const [grant] = (await json('allocate', '--pool', name, '--metadata', '{"ticket":"A-1"}')) as [Json];
+    expect(grant).toMatchObject({ token_id: A_UUID, lease_id: A_UUID, fence: 1, expires_at: A_TIME, evicted: null });
+    expect(await json('list', '--pool', name, '--limit', '2')).toHaveLength(2);
+    const events = await json('events', '--pool', name);
+    expect(events.map(({ seq }) => seq)).toEqual([1, 2, 3, 4]);
+    expect(events[3]).toMatchObject({ metadata: { ticket: 'A-1' } });
+    expect(await json('release', grant.token_id, '--lease', grant.lease_id)).toEqual([
+      { ok: true, token_id: grant.token_id, status: 'available' },
+    ]);
+    expect(await json('cleanup', '--pool', name)).toEqual([{ released: 0 }]);
+    expect((await json('pools')).map((one) => one.name)).toEqual(expect.arrayContaining(['default', 'elastic', name]));
+  });
+
+  test('a refusal is the problem document on stderr, and exit code 1', async () => {
+    const { code, out, err } = await tokenpool('show', NOBODY, '--json');
+    expect([code, out]).toEqual([1, '']);
+    expect(JSON.parse(err)).toMatchObject({ error: 'token_not_found', status: 404 });
+  });
+
+  test('who reads no further is no error', async () => {
+    const program = start(['list']);
+    program.child.stdout!.destroy();
+    expect(await program.over).toMatchObject({ code: 0, err: '' });
+  });
+});
+
+describe('what is wrong', () => {
+  test('with the service is said in a line, and is exit code 1', async () => {
+    expect(await tokenpool('allocate', '--pool', 'nowhere')).toEqual({
+      code: 1,
+      out: '',
+      err: expect.stringMatching(/^tokenpool: pool_not_found: .*nowhere.*\n$/),
+    });
+  });
+
+  test('with the way to it is exit code 3', async () => {
+    expect(await tokenpool('pools', '--url', nowhere, '--timeout', '0.2')).toEqual({
+      code: 3,
+      out: '',
+      err: `tokenpool: ${nowhere} cannot be reached: ECONNREFUSED\n`,
+    });
+  });
+
+  test.each([
+    [['allocate', '--ttl', 'soon'], /--ttl is "soon"; allowed is a number of seconds/],
+    [['allocate', '--metadata', '[1]'], /--metadata is .*; allowed is a JSON object/],
+    [
+      ['allocate', '--metadata', '{"id":9007199254740993}'],
+      /--metadata .*the number 9007199254740993 would be changed/,
+    ],
+    [['allocate', '--metadata', '{"a":1,"a":2}'], /--metadata .*"a" is there twice/],
+    [['allocate', 'seat'], /"seat" is not an option/],
+    [['release'], /TOKEN is missing/],
+    [['release', 'a', 'b'], /"b" is too much/],
+    [['release', 'a', '--fence', '0'], /--fence is "0"; allowed is a whole number from 1/],
+    [['keep-alive', 'a'], /--lease or --user is missing/],
+    [['list', '--status', 'free'], /--status is "free"; allowed are all, available, active/],
+    [['list', '--colour'], /--colour/],
+    [['events', 'a', '--after', '3'], /--after is of a pool/],
+    [['list', '--', 'x'], /-- is for run only/],
+    [['list', '--url', 'localhost:4000'], /the URL of the service .*; allowed is one such as .*--url/],
+    [['frobnicate'], /"frobnicate" is not a command/],
+  ])('with the command line (%j) is exit code 2, and nothing is asked', async (args, message) => {
+    const { code, out, err } = await start(args, { TOKEN_POOL_URL: nowhere }).over;
+    expect([code, out]).toEqual([2, '']);
+    expect(err).toMatch(message);
+  });
+
+  test.each<[string, string[], Record<string, string>]>([
+    ['a URL that is malformed', ['pools'], { TOKEN_POOL_URL: 'http://user:secret@host:port' }],
+    ['a URL with a password', ['pools', '--url', 'https://user:secret@host'], {}],
+    ['a key for a URL', ['pools'], { TOKEN_POOL_URL: 'tp_secret' }],
+    ['a key with a line break', ['pools'], { TOKEN_POOL_KEY: 'tp_secret\nrest' }],
+    ['a key for a command', ['tp_secret'], {}],
+    ['a key for an option', ['pools', '--tp_secret'], {}],
+    ['a key for a number', ['events', '--limit', 'tp_secret'], {}],
+    ['a key too much', ['pools', 'a', 'tp_secret'], {}],
+    ['a URL with a password too much', ['list', 'https://user:secret@host'], {}],
+    ['metadata that is no JSON', ['allocate', '--metadata', '{secret}'], {}],
+  ])('%s is not repeated, and is exit code 2', async (_, args, env) => {
+    for (const format of [[], ['--json']]) {
+      const { code, out, err } = await start([...args, ...format], env).over;
+      expect([code, out]).toEqual([2, '']);
+      expect(err).not.toContain('secret');
+    }
+  });
+
+  test('without a command is the help on stderr', async () => {
+    const { code, out, err } = await tokenpool();
+    expect([code, out]).toEqual([2, '']);
+    expect(err).toMatch(/Usage: tokenpool COMMAND/);
+  });
+});
+
+test('the help names every command, and each says its options and shows examples', async () => {
+  const { code, out } = await tokenpool('--help');
+  expect(code).toBe(0);
+  const wanted = 'allocate release keep-alive list show history events watch pools cleanup generate delete run';
+  for (const name of wanted.split(' ')) {
+    expect(out).toMatch(new RegExp(`^ {2}${name} `, 'm'));
+    const own = await start([name, '--help'], { TOKEN_POOL_URL: nowhere }).over;
+    expect([own.code, own.err]).toEqual([0, '']);
+    expect(own.out).toMatch(
+      new RegExp(`^Usage: tokenpool ${name}[^]*--json [^]*Examples:\n {2}tokenpool ${name}`, 'm'),
+    );
+  }
+});
+
+describe('watch', () => {
+  test('shows what happens when it happens', async () => {
+    const seat = await pool();
+    const program = start(['watch', '--pool', seat.name, '--after', '0', '--json']);
+    await program.said(/"generated"/);
+    const lease = await seat.allocate();
+    await program.said(/"activated"/);
+    await seat.release(lease);
+    await program.said(/"released"/);
+    program.child.kill('SIGINT');
+    const { code, out } = await program.over;
+    expect(code).toBe('SIGINT');
+    expect(
+      out
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line).seq),
+    ).toEqual([1, 2, 3]);
+  });
+
+  test('ends after as many as were wanted', async () => {
+    const seat = await pool();
+    await seat.release(await seat.allocate());
+    expect(await shown('watch', '--pool', seat.name, '--after', '1', '--limit', '2')).toEqual([
+      'SEQ  WHEN  EVENT  REASON  FENCE  TOKEN  USER',
+      '2  <time>  activated  allocated  1  <id>  <id>',
+      '3  <time>  released  released_by_client  1  <id>  <id>',
+    ]);
+  });
+});
+
+describe('run', () => {
+  const sh = (pool: PoolHandle, script: string, ...options: string[]): Program =>
+    start(['run', '--pool', pool.name, ...options, '--', 'sh', '-c', script]);
+
+  test('tells the command of its lease, passes its exit code on, and gives the lease back', async () => {
+    const seat = await pool();
+    const { code, out, err } = await sh(seat, 'echo "$TOKEN_ID $LEASE_ID $FENCE"; exit 7', '--user', NOBODY).over;
+    expect([code, err]).toEqual([7, '']);
+    const [, activated] = await feedOf(seat);
+    expect(out.split(' ')).toEqual([activated!.token_id, A_UUID, '1\n']);
+    expect(activated).toMatchObject({ user_id: NOBODY });
+    expect(await happened(seat)).toEqual(['activated allocated', 'released released_by_client']);
+  });
+
+  test('does so through npm, too', async () => {
+    const seat = await pool();
+    const args = [
+      'run',
+      '-s',
+      'tokenpool',
+      '--',
+      'run',
+      '--pool',
+      seat.name,
+      '--url',
+      app.url,
+      '--',
+      'sh',
+      '-c',
+      'exit 9',
+    ];
+    const error: unknown = await promisify(execFile)('npm', args, { cwd: ROOT }).catch((caught: unknown) => caught);
+    expect(error).toMatchObject({ code: 9 });
+    expect(await happened(seat)).toEqual(['activated allocated', 'released released_by_client']);
+  });
+
+  test('keeps the lease alive for as long as the command takes', async () => {
+    // Renewed each second: only who is late by two of them loses it.
+    const seat = await pool({ ttl_seconds: 3, renewable: true });
+    const { code, err } = await sh(seat, 'sleep 3.5').over;
+    expect([code, err]).toEqual([0, '']);
+    const events = await happened(seat);
+    expect(events.filter((event) => event.startsWith('renewed')).length).toBeGreaterThanOrEqual(2);
+    expect(events.at(-1)).toBe('released released_by_client');
+  });
+
+  test('stops the command, and all it has started, before the lease ends by time', async () => {
+    const seat = await pool({ ttl_seconds: 2, renewable: false });
+    // The shell ends when it is asked to; what it has started does not.
+    const program = sh(seat, '(trap "" TERM; echo started; sleep 300; sleep 300) & wait');
+    await program.said(/started/);
+    const { code, err } = await program.over;
+    expect(code).toBe(124);
+    expect(err).toMatch(/^tokenpool: the lease of token .* was lost: /);
+    const [, activated] = await feedOf(seat);
+    expect(Date.now()).toBeLessThan(Date.parse(activated!.occurred_at) + 2000 + 1000);
+  });
+
+  test('asks the command to end before it is killed', async () => {
+    const seat = await pool({ ttl_seconds: 4, renewable: false });
+    const { code, out } = await sh(seat, 'trap "echo tidied up; exit 0" TERM; sleep 300 & wait', '--grace', '2').over;
+    expect([code, out]).toEqual([124, 'tidied up\n']);
+    const [, activated, released] = await feedOf(seat);
+    expect(released).toMatchObject({ event: 'released', reason: 'released_by_client' });
+    expect(Date.parse(released!.occurred_at) - Date.parse(activated!.occurred_at)).toBeLessThan(3500);
+  });
+
+  test('stops the command when its lease is evicted, and says by whom', async () => {
+    const seat = await pool({ ttl_seconds: 3, renewable: true, on_exhausted: 'evict_oldest' });
+    const program = sh(seat, 'echo started; exec sleep 300');
+    await program.said(/started/);
+    await seat.allocate({ user_id: NOBODY });
+    const { code, err } = await program.over;
+    expect(code).toBe(124);
+    expect(err).toMatch(new RegExp(`was lost: lru_eviction at .* by user ${NOBODY} \\(fence 2\\)\n$`));
+    expect(await happened(seat)).toEqual([
+      'activated allocated',
+      'released lru_eviction',
+      'activated allocated_after_eviction',
+    ]);
+  });
+
+  test('passes signals on, and gives the lease back when the command has ended', async () => {
+    const seat = await pool();
+    // What says so is a program of its own by then: a shell that was just forked may still swallow the signal.
+    const program = sh(seat, 'trap "echo bye; exit 5" TERM; sh -c "echo started; exec sleep 300" & wait; wait');
+    await program.said(/started/);
+    program.child.kill('SIGTERM');
+    // The sleep that was left holds nothing of the test's: it got the signal, too.
+    expect(await program.over).toEqual({ code: 5, out: 'started\nbye\n', err: '' });
+    expect(await happened(seat)).toEqual(['activated allocated', 'released released_by_client']);
+  });
+
+  test.each<NodeJS.Signals>(['SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGXCPU', 'SIGVTALRM', 'SIGPROF', 'SIGIO'])(
+    'passes %s on, and ends with the command',
+    async (signal) => {
+      const seat = await pool();
+      const program = sh(seat, 'echo started; exec sleep 300');
+      await program.said(/started/);
+      program.child.kill(signal);
+      expect(await program.over).toMatchObject({ code: 128 + constants.signals[signal], err: '' });
+      expect(await happened(seat)).toEqual(['activated allocated', 'released released_by_client']);
+    },
+  );
+
+  test('stops the command when it is stopped, and ends it when the lease is over by the time they go on', async () => {
+    const seat = await pool({ ttl_seconds: 4, renewable: true });
+    const program = sh(seat, 'echo "pid $$"; exec sleep 300');
+    await program.said(/pid \d+\n/);
+    const [, pid] = /pid (\d+)/.exec(program.out())!;
+    const state = async (id: unknown): Promise<string> =>
+      /\) (.)/.exec(await readFile(`/proc/${String(id)}/stat`, 'utf8'))![1]!;
+    program.child.kill('SIGTSTP');
+    for (const id of [pid, program.child.pid]) while ((await state(id)) !== 'T') await pause(20);
+    // Nobody renews it: the service ends it.
+    while ((await seat.details()).counts.active > 0) await pause(100);
+    program.child.kill('SIGCONT');
+    const { code, err } = await program.over;
+    expect([code, err]).toEqual([124, expect.stringMatching(/was lost: /)]);
+  });
+
+  test('of a command that a signal ended tells as shells do', async () => {
+    expect(await sh(await pool(), 'kill -KILL $$').over).toMatchObject({ code: 137 });
+  });
+
+  test('starts nothing without a lease', async () => {
+    const seat = await pool();
+    await seat.allocate();
+    expect(await sh(seat, 'echo started').over).toEqual({
+      code: 125,
+      out: '',
+      err: expect.stringMatching(/^tokenpool: pool_exhausted: /),
+    });
+    const usage = await tokenpool('run', 'echo', 'started');
+    expect(usage).toMatchObject({ code: 125, out: '', err: expect.stringMatching(/"echo" is not an option/) });
+  });
+
+  test.each([
+    ['there-is-no-such-command', 127],
+    [ROOT, 126],
+  ])('of %j, which cannot be started, tells apart why, and gives the lease back', async (command, code) => {
+    const seat = await pool();
+    const over = await tokenpool('run', '--pool', seat.name, '--', command);
+    expect(over).toEqual({ code, out: '', err: expect.stringMatching(/^tokenpool: the command was not started: /) });
+    expect(await happened(seat)).toEqual(['activated allocated', 'released released_by_client']);
+  });
+});

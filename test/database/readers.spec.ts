@@ -1,0 +1,516 @@
+// What is shown: judged by the store's clock, in the promised order, page by page. Every implementation of the readers' ports
+// sits the exam; what only PostgreSQL has follows it.
+
+import {
+  asStored,
+  auditPool,
+  CommandQueue,
+  DomainError,
+  sweep,
+  TokenPoolService,
+  type Caller,
+  type StoredEventView,
+  type TokenPoolRepository,
+} from '@app/tokens';
+import { Client } from 'pg';
+import { InMemoryFeedReader } from '../../libs/tokens/src/testing/in-memory-feed-reader.js';
+import { InMemoryPoolReader } from '../../libs/tokens/src/testing/in-memory-pool-reader.js';
+import { InMemoryTokenPoolRepository } from '../../libs/tokens/src/testing/in-memory-token-pool-repository.js';
+import { InMemoryTokenReader } from '../../libs/tokens/src/testing/in-memory-token-reader.js';
+import { installClock } from '../support/clock.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { audit, openService, type Readers, type Service } from '../support/service.js';
+
+const ANN = 'c0ffee00-0000-4000-8000-000000000001';
+const BEN = 'c0ffee00-0000-4000-8000-000000000002';
+const NOBODY = 'c0ffee00-0000-4000-8000-000000000003';
+const START = Date.UTC(2026, 10, 21, 9, 30) * 1000;
+
+interface Candidate {
+  readonly service: TokenPoolService;
+  readonly repository: TokenPoolRepository;
+  readonly readers: Readers;
+  advance(seconds: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+async function inMemory(): Promise<Candidate> {
+  let now = START;
+  const repository = new InMemoryTokenPoolRepository(() => now);
+  const readers = {
+    tokens: new InMemoryTokenReader(repository),
+    pools: new InMemoryPoolReader(repository),
+    feed: new InMemoryFeedReader(repository),
+  };
+  const service = new TokenPoolService(new CommandQueue(repository), repository, readers.tokens, readers.pools);
+  const advance = async (seconds: number): Promise<void> => void (now += seconds * 1_000_000);
+  return { service, repository, readers, advance, close: async () => undefined };
+}
+
+async function onPostgres(): Promise<Candidate> {
+  const database = await createTestDatabase();
+  const clock = await installClock(database.url);
+  const process = await openService(database.url);
+  const close = async (): Promise<void> => {
+    await process.close();
+    await database.drop();
+  };
+  return { ...process, advance: (seconds) => clock.advance(seconds), close };
+}
+
+const code = async (work: Promise<unknown>): Promise<string> => {
+  const error: unknown = await work.then(
+    () => 'no error',
+    (reason: unknown) => reason,
+  );
+  return error instanceof DomainError ? error.code : String(error);
+};
+
+describe.each<[string, () => Promise<Candidate>]>([
+  ['in memory', inMemory],
+  ['of PostgreSQL', onPostgres],
+])('the readers %s', (_name, start) => {
+  let candidate: Candidate;
+  let service: TokenPoolService;
+  let repository: TokenPoolRepository;
+  let readers: Readers;
+  let pools = 0;
+  let pool: string;
+
+  beforeAll(async () => {
+    candidate = await start();
+    ({ service, repository, readers } = candidate);
+  });
+  afterAll(() => candidate.close());
+  beforeEach(async () => {
+    pool = `pool-${++pools}`;
+    await service.createPool(pool, 'fixed', { size: 5, ttlSeconds: 60 });
+  });
+
+  const allocate = (userId = ANN, ttlSeconds?: number) => service.allocate(pool, { userId, ttlSeconds });
+
+  async function everyPage(status: 'all' | 'available' | 'active', limit: number): Promise<string[]> {
+    const ids: string[] = [];
+    for (let cursor: string | undefined; ;) {
+      const page = await readers.tokens.tokens({ poolName: pool, status, limit, cursor });
+      expect(page.tokens.length).toBeLessThanOrEqual(limit);
+      ids.push(...page.tokens.map(({ id }) => id));
+      if (page.next_cursor === null) return ids;
+      cursor = page.next_cursor;
+    }
+  }
+
+  test('active tokens are listed by lease, the oldest first, whatever the size of the page', async () => {
+    const grants = [];
+    for (let i = 0; i < 5; i++) grants.push((await allocate()).tokenId);
+    for (const limit of [1, 2, 4, 5, 100]) expect(await everyPage('active', limit)).toEqual(grants);
+  });
+
+  test('available tokens are listed in the order in which they are handed out, overdue ones in their place', async () => {
+    const grants = [];
+    for (const ttl of [60, 10, 40, 20, 60]) grants.push((await allocate(ANN, ttl)).tokenId);
+    await candidate.advance(30);
+    await service.release(grants[4]!, {});
+    await candidate.advance(15);
+    const line = [grants[1], grants[3], grants[4], grants[2]];
+    for (const limit of [1, 3, 100]) expect(await everyPage('available', limit)).toEqual(line);
+    const next = [];
+    for (let i = 0; i < 4; i++) next.push((await allocate()).tokenId);
+    expect(next).toEqual(line);
+  });
+
+  test('all tokens are listed once, page by page, and a full last page has no next one', async () => {
+    await allocate();
+    const whole = await everyPage('all', 100);
+    expect(new Set(whole).size).toBe(5);
+    for (const limit of [1, 2, 5]) expect(await everyPage('all', limit)).toEqual(whole);
+  });
+
+  test('a user’s tokens are those that the user holds now', async () => {
+    const { tokenId } = await allocate(BEN);
+    await allocate(ANN);
+    for (const status of ['all', 'active'] as const) {
+      const { tokens } = await readers.tokens.tokens({ poolName: pool, status, limit: 10, userId: BEN });
+      expect(tokens).toMatchObject([{ id: tokenId, active_user_id: BEN, status: 'active' }]);
+    }
+    const none = { tokens: [], next_cursor: null };
+    expect(await readers.tokens.tokens({ poolName: pool, status: 'available', limit: 10, userId: BEN })).toEqual(none);
+    expect(await readers.tokens.tokens({ poolName: pool, status: 'all', limit: 10, userId: NOBODY })).toEqual(none);
+    await candidate.advance(61);
+    expect(await readers.tokens.tokens({ poolName: pool, status: 'all', limit: 10, userId: BEN })).toEqual(none);
+  });
+
+  test('from its deadline on a lease is over in every answer, before the sweep has seen it and after', async () => {
+    const { tokenId, expiresAt } = await allocate();
+    const look = async () => ({
+      token: await readers.tokens.token(tokenId),
+      all: (await readers.tokens.tokens({ poolName: pool, status: 'all', limit: 10 })).tokens,
+      active: (await readers.tokens.tokens({ poolName: pool, status: 'active', limit: 10 })).tokens,
+      available: (await readers.tokens.tokens({ poolName: pool, status: 'available', limit: 10 })).tokens,
+      history: (await readers.tokens.history(tokenId, { limit: 10 })).history,
+      counts: (await readers.pools.pool(pool)).counts,
+    });
+    const held = await look();
+    expect(held.token).toMatchObject({
+      status: 'active',
+      active_user_id: ANN,
+      fence: 1,
+      current_user: { user_id: ANN },
+    });
+    expect(held.history).toMatchObject([{ user_id: ANN, fence: 1, ended_at: null, end_reason: null }]);
+    expect(held.counts).toEqual({ total: 5, available: 4, active: 1 });
+    await candidate.advance(60);
+    const unswept = await look();
+    expect((await readers.tokens.events(tokenId, { limit: 10 })).events.map(({ event }) => event)).toEqual([
+      'activated',
+      'generated',
+    ]);
+    expect(await sweep(repository)).toMatchObject({ events: expect.any(Number) as number, failures: [] });
+    const swept = await look();
+    expect((await readers.tokens.events(tokenId, { limit: 1 })).events).toMatchObject([
+      { event: 'expired', reason: 'ttl_expired' },
+    ]);
+    expect(unswept).toEqual(swept);
+    expect(swept.token).toMatchObject({ status: 'available', active_user_id: null, fence: null, current_user: null });
+    expect(swept.history).toEqual([
+      { ...held.history[0], ended_at: expect.stringContaining('Z') as string, end_reason: 'ttl_expired' },
+    ]);
+    expect(Date.parse(swept.history[0]!.ended_at!)).toBe(Math.floor(expiresAt / 1000));
+    expect(swept.counts).toEqual({ total: 5, available: 5, active: 0 });
+  });
+
+  test('the history of a token shows each use once, newest first, with how it ended', async () => {
+    await service.createPool(`${pool}-one`, 'fixed', { size: 1, ttlSeconds: 60 });
+    const ask = (userId: string) => service.allocate(`${pool}-one`, { userId });
+    const { tokenId } = await ask(ANN);
+    await ask(BEN);
+    await service.release(tokenId, { userId: BEN });
+    await ask(ANN);
+    await service.cleanup(`${pool}-one`);
+    await ask(BEN);
+    await candidate.advance(60);
+    await ask(ANN);
+    const { history, next_cursor } = await readers.tokens.history(tokenId, { limit: 10 });
+    expect(history.map(({ fence, user_id, end_reason }) => [fence, user_id, end_reason])).toEqual([
+      [5, ANN, null],
+      [4, BEN, 'ttl_expired'],
+      [3, ANN, 'cleanup'],
+      [2, BEN, 'released_by_client'],
+      [1, ANN, 'lru_eviction'],
+    ]);
+    expect(next_cursor).toBeNull();
+    const second = await readers.tokens.history(tokenId, {
+      limit: 2,
+      cursor: (await readers.tokens.history(tokenId, { limit: 2 })).next_cursor!,
+    });
+    expect(second.history).toEqual(history.slice(2, 4));
+    expect((await readers.tokens.token(tokenId)).history).toEqual(history);
+    expect(await audit(readers, `${pool}-one`)).toEqual([]);
+  });
+
+  test('the events of a token come newest first, page by page, with the metadata of its lease', async () => {
+    const { tokenId } = await service.allocate(pool, {
+      userId: ANN,
+      metadata: { ticket: 'A-1', reason: 'mine' },
+    });
+    await service.release(tokenId, {});
+    const first = await readers.tokens.events(tokenId, { limit: 2 });
+    expect(first.events).toMatchObject([
+      { event: 'released', reason: 'released_by_client', metadata: { user_id: ANN, reason: 'released_by_client' } },
+      { event: 'activated', metadata: { ticket: 'A-1', user_id: ANN, reason: 'allocated' } },
+    ]);
+    const last = await readers.tokens.events(tokenId, { limit: 2, cursor: first.next_cursor! });
+    expect(last).toMatchObject({ events: [{ event: 'generated', user_id: null, reason: null }], next_cursor: null });
+    expect(JSON.stringify(first)).not.toContain('lease_id');
+  });
+
+  test('the feed goes on after any seq, without gaps, and says how far it reaches', async () => {
+    for (let i = 0; i < 4; i++) await allocate();
+    const page = await readers.feed.page(pool, 3, 4);
+    expect(page.events.map(({ seq }) => seq)).toEqual([4, 5, 6, 7]);
+    expect(page.last_seq).toBe(9);
+    expect(await readers.feed.page(pool, 9, 4)).toEqual({ pool, events: [], last_seq: 9, restores: [] });
+    expect(await code(readers.feed.page(pool, 10, 4))).toBe('position_unknown');
+  });
+
+  test('the news of several pools are the first events after a seq of each', async () => {
+    const other = `${pool}-other`;
+    await service.createPool(other, 'fixed', { size: 3 });
+    await allocate();
+    await candidate.advance(2);
+    const news = await readers.feed.news(
+      new Map([
+        [other, 1],
+        [pool, 5],
+        ['nowhere', 0],
+        ['default', 1_000_000],
+      ]),
+      2,
+    );
+    const [ofPool, ofOther] = [
+      (await readers.feed.page(pool, 5, 1)).events,
+      (await readers.feed.page(other, 1, 2)).events,
+    ];
+    expect(news).toEqual([
+      { pool, events: ofPool, delay_seconds: expect.any(Number) as number },
+      { pool: other, events: ofOther, delay_seconds: expect.any(Number) as number },
+    ]);
+    for (const { delay_seconds } of news) expect(Math.floor(delay_seconds)).toBe(2);
+    expect(await readers.feed.news(new Map([[pool, 6]]), 2)).toEqual([]);
+  });
+
+  test('a deleted token is gone, but not its events and its history', async () => {
+    const elastic = `${pool}-elastic`;
+    await service.createPool(elastic, 'elastic', {});
+    const { id } = await service.generate(elastic);
+    await service.allocate(elastic, { userId: ANN });
+    await service.delete(id, true);
+    expect(await code(readers.tokens.token(id))).toBe('token_deleted');
+    expect(await readers.tokens.locate(id)).toEqual({ pool: elastic, isDeleted: true });
+    expect((await readers.tokens.events(id, { limit: 10 })).events.map(({ event, reason }) => [event, reason])).toEqual(
+      [
+        ['deleted', 'deleted_by_client'],
+        ['released', 'deleted_by_client'],
+        ['activated', 'allocated'],
+        ['generated', null],
+      ],
+    );
+    expect((await readers.tokens.history(id, { limit: 10 })).history).toMatchObject([
+      { user_id: ANN, end_reason: 'deleted_by_client' },
+    ]);
+    expect((await readers.tokens.tokens({ poolName: elastic, status: 'all', limit: 10 })).tokens).toEqual([]);
+  });
+
+  test('what does not exist is said to be unknown', async () => {
+    const page = { limit: 1 };
+    expect(await code(readers.tokens.token(NOBODY))).toBe('token_not_found');
+    expect(await code(readers.tokens.events(NOBODY, page))).toBe('token_not_found');
+    expect(await code(readers.tokens.history(NOBODY, page))).toBe('token_not_found');
+    expect(await code(readers.pools.pool('nowhere'))).toBe('pool_not_found');
+    expect(await code(readers.feed.page('nowhere', 0, 1))).toBe('pool_not_found');
+    for (const status of ['all', 'available', 'active'] as const) {
+      expect(await code(readers.tokens.tokens({ poolName: 'nowhere', status, limit: 1 }))).toBe('pool_not_found');
+    }
+  });
+
+  test('a cursor is good for the list that gave it, and for no other', async () => {
+    await allocate();
+    await allocate();
+    const { next_cursor } = await readers.tokens.tokens({ poolName: pool, status: 'active', limit: 1 });
+    const list = (status: 'all' | 'available' | 'active', cursor: string) =>
+      readers.tokens.tokens({ poolName: pool, status, limit: 1, cursor });
+    expect((await list('active', next_cursor!)).tokens).toMatchObject([{ fence: 2 }]);
+    for (const bad of ['x', '~', next_cursor!.slice(1), `${next_cursor}=`, `${next_cursor}A`, 'YWN0aXZlfic7']) {
+      expect([bad, await code(list('active', bad))]).toEqual([bad, 'invalid_request']);
+    }
+    expect(await code(list('all', next_cursor!))).toBe('invalid_request');
+    expect(await code(list('available', next_cursor!))).toBe('invalid_request');
+  });
+
+  test('an ended lease is known by its id, on its own token only', async () => {
+    const one = await allocate();
+    const two = await allocate();
+    await service.release(one.tokenId, {});
+    expect(await readers.tokens.endOf(one.tokenId, one.leaseId)).toMatchObject({ end_reason: 'released_by_client' });
+    expect(await readers.tokens.endOf(two.tokenId, two.leaseId)).toBeNull();
+    expect(await readers.tokens.endOf(two.tokenId, one.leaseId)).toBeNull();
+    expect(
+      await readers.tokens.endOf(one.tokenId, `${one.leaseId.slice(0, -1)}${one.leaseId.endsWith('0') ? 1 : 0}`),
+    ).toBeNull();
+    expect(await readers.tokens.endOf(one.tokenId, 'ffffffff-ffff-ffff-ffff-ffffffffffff')).toBeNull();
+  });
+
+  test('counts add up in every snapshot while others take and give back', async () => {
+    let isDone = false;
+    const workers = Promise.all(
+      Array.from({ length: 8 }, async (_, worker) => {
+        for (let i = 0; i < 30; i++) {
+          const { tokenId, leaseId } = await allocate(ANN, 0.001 + (worker % 3) / 100);
+          await code(service.release(tokenId, { leaseId }));
+        }
+      }),
+    ).finally(() => (isDone = true));
+    for (let looks = 0; !isDone || looks < 5; looks++) {
+      // In memory an answer is there at once: the workers must have their turn.
+      await new Promise(setImmediate);
+      const { counts } = await readers.pools.pool(pool);
+      expect(counts.available + counts.active).toBe(counts.total);
+      expect(counts.total).toBe(5);
+      expect((await readers.tokens.tokens({ poolName: pool, status: 'all', limit: 10 })).tokens).toHaveLength(5);
+    }
+    await workers;
+    await candidate.advance(1);
+    await sweep(repository);
+    expect(await audit(readers, pool)).toEqual([]);
+  });
+
+  test('a search finds the events of an actor or a request, and says how far it has looked', async () => {
+    const ofKey = (keyId: string, requestId: string): { caller: Caller } => ({
+      caller: { keyId, requestId, pools: null, mayOperate: true },
+    });
+    const { tokenId } = await service.allocate(pool, { userId: ANN }, ofKey('key-a', 'request-1'));
+    await service.allocate(pool, { userId: BEN }, ofKey('key-b', 'request-2'));
+    await service.release(tokenId, {}, ofKey('key-b', 'request-3'));
+    const found = async (filter: { actor?: string; requestId?: string; keyId?: string }, after = 0, limit = 10) => {
+      const page = await readers.feed.search(pool, after, limit, filter);
+      return [page.events.map(({ seq }) => seq), page.scanned_to, page.last_seq];
+    };
+    expect(await found({ actor: 'key-b' })).toEqual([[7, 8], 8, 8]);
+    expect(await found({ actor: 'key-b' }, 0, 1)).toEqual([[7], 7, 8]);
+    expect(await found({ actor: 'key-b' }, 7)).toEqual([[8], 8, 8]);
+    expect(await found({ requestId: 'request-1' })).toEqual([[6], 8, 8]);
+    // The end of its lease was another key's doing, which it is not told.
+    expect(await found({ keyId: 'key-a' })).toEqual([[6], 8, 8]);
+    expect(await code(readers.feed.search(pool, 9, 1, {}))).toBe('position_unknown');
+    expect(await code(readers.feed.search('nowhere', 0, 1, {}))).toBe('pool_not_found');
+  });
+
+  test('where a feed begins and how many seqs were given is known of the pools that there are', async () => {
+    expect(await readers.feed.begins(pool)).toBe(0);
+    expect(await readers.feed.begins('nowhere')).toBe(0);
+    expect(await readers.feed.seqsGiven([pool, 'nowhere'])).toEqual(new Map([[pool, 5]]));
+  });
+
+  test('the ages of leases tell those that run from those that are overdue', async () => {
+    await allocate(ANN, 10);
+    await candidate.advance(5);
+    await allocate(BEN);
+    await candidate.advance(8);
+    const ages = await readers.pools.leaseAges();
+    const { oldest_active_seconds, overdue_seconds, ...rest } = ages.find((of) => of.pool === pool)!;
+    expect(Math.floor(oldest_active_seconds)).toBe(8);
+    expect(Math.floor(overdue_seconds)).toBe(3);
+    expect(rest).toEqual({ pool, overdue: 1, clock_behind_seconds: expect.any(Number) as number });
+  });
+
+  test('pools are listed by name, all of them or those that are asked for', async () => {
+    const names = (await readers.pools.pools()).map(({ name }) => name);
+    expect(names).toContain(pool);
+    expect(await readers.pools.pools(new Set([pool, 'nowhere']))).toEqual([await readers.pools.pool(pool)]);
+  });
+
+  test('nothing is read for a caller who has hung up', async () => {
+    const gone = AbortSignal.abort();
+    const { tokenId } = await allocate();
+    expect(await code(readers.tokens.until(gone).token(tokenId))).toBe('unavailable');
+    expect(await code(readers.pools.until(gone).pool(pool))).toBe('unavailable');
+    expect(await code(readers.feed.until(gone).page(pool, 0, 1))).toBe('unavailable');
+  });
+});
+
+describe('on PostgreSQL', () => {
+  let database: TestDatabase;
+  let process: Service;
+  let readers: Service['readers'];
+  let pools = 0;
+  let pool: string;
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    process = await openService(database.url);
+    ({ readers } = process);
+  });
+  afterAll(async () => {
+    await process.close();
+    await database.drop();
+  });
+  beforeEach(async () => {
+    pool = `pool-${++pools}`;
+    await process.service.createPool(pool, 'fixed', { size: 5, ttlSeconds: 60 });
+  });
+
+  const allocate = (userId = ANN) => process.service.allocate(pool, { userId });
+
+  test('the audit is told the same events as the feed, after any seq, to the microsecond', async () => {
+    await process.service.changePool(pool, { renewable: true });
+    const { tokenId } = await allocate();
+    await process.service.keepAlive(tokenId, { userId: ANN });
+    await process.service.release(tokenId, {});
+    await allocate(BEN);
+    const { events } = await readers.feed.page(pool, 0, 100);
+    const stored = await readers.audit.events(pool, 0, 100);
+    expect(stored).toHaveLength(9);
+    const ofFeed = ({ seq, token_id, event, user_id, fence, reason, occurred_at, recorded_at }: StoredEventView) => {
+      return { seq, token_id, event, user_id, fence, reason, occurred_at, recorded_at };
+    };
+    expect(stored.map(ofFeed)).toEqual(events.map(asStored).map(ofFeed));
+    expect(await readers.audit.events(pool, 5, 2)).toEqual(stored.slice(5, 7));
+    expect(await readers.audit.events(pool, 9, 100)).toEqual([]);
+  });
+
+  test('the audit of a pool in use raises no false alarm: it goes as far as the tokens it is compared with', async () => {
+    let isDone = false;
+    const workers = Promise.all(
+      Array.from({ length: 8 }, async () => {
+        for (let i = 0; i < 30; i++) await allocate();
+      }),
+    ).finally(() => (isDone = true));
+    const seen = new Set<number>();
+    for (let looks = 0; !isDone || looks < 5; looks++) {
+      const { findings, last_seq } = await auditPool(readers.audit, pool);
+      expect(findings).toEqual([]);
+      seen.add(last_seq);
+    }
+    await workers;
+    expect(seen.size).toBeGreaterThan(1);
+  });
+
+  test('a page ends early where its events are large, and all of them are read page by page', async () => {
+    const { tokenId } = await allocate();
+    // As a version before has stored them: 4 kB that was sent, 178 kB each that PostgreSQL gives out.
+    const client = new Client(database.url);
+    await client.connect();
+    await client.query(
+      `INSERT INTO token_events (pool, seq, id, token_id, event, reason, occurred_at, recorded_at, user_id, fence, lease_id,
+         activated_at, expires_at, metadata)
+       SELECT e.pool, n, gen_random_uuid(), token_id, event, e.reason, occurred_at, recorded_at, user_id, n, lease_id, activated_at,
+         expires_at, ('{"n":[' || repeat('1e308,', 575) || '1e308]}')::jsonb
+       FROM token_events e, generate_series(7, 156) n WHERE pool = $1 AND e.event = 'activated'`,
+      [pool],
+    );
+    await client.query('UPDATE pools SET last_seq = 156 WHERE name = $1', [pool]);
+    await client.end();
+
+    const read: Record<string, number[]> = { feed: [], stored: [], news: [], search: [], events: [] };
+    const largest = Object.fromEntries(Object.keys(read).map((name) => [name, 0]));
+    const take = (name: string, page: readonly { readonly seq: number }[]): number => {
+      largest[name] = Math.max(largest[name]!, page.length);
+      read[name]!.push(...page.map(({ seq }) => seq));
+      return page.length;
+    };
+    const last = (name: string): number => read[name]!.at(-1) ?? 0;
+    while (take('feed', (await readers.feed.page(pool, last('feed'), 1000)).events) > 0);
+    while (take('stored', await readers.audit.events(pool, last('stored'), 1000)) > 0);
+    while (take('news', (await readers.feed.news(new Map([[pool, last('news')]]), 1000))[0]?.events ?? []) > 0);
+    for (let after = 0; after < 156;) {
+      const page = await readers.feed.search(pool, after, 1000, { actor: 'open' });
+      take('search', page.events);
+      after = page.scanned_to!;
+    }
+    for (let cursor: string | undefined | null; cursor !== null;) {
+      const page = await readers.tokens.events(tokenId, { limit: 1000, cursor });
+      take('events', page.events);
+      cursor = page.next_cursor;
+    }
+    const all = Array.from({ length: 156 }, (_, n) => n + 1);
+    for (const name of ['feed', 'stored', 'news']) expect([name, read[name]]).toEqual([name, all]);
+    // The tokens were made by the system.
+    expect(read['search']).toEqual(all.slice(5));
+    expect(read['events']).toEqual(all.filter((seq) => seq > 5 || read['events']!.includes(seq)).toReversed());
+    // Fifty large ones, the one that goes beyond the bound, and the six small ones before them.
+    for (const most of Object.values(largest)) expect(most).toBeLessThanOrEqual(57);
+  });
+
+  test('an audit ends between two pages when its caller has gone, and takes no page more', async () => {
+    await process.service.createPool('long', 'fixed', { size: 3000 });
+    const gone = new AbortController();
+    const progress: number[] = [];
+    const audit = auditPool(readers.audit.until(gone.signal), 'long', (events) => {
+      progress.push(events);
+      gone.abort();
+    });
+    expect(await code(audit)).toBe('unavailable');
+    expect(progress).toEqual([1000]);
+    expect(await code(readers.audit.until(gone.signal).look('long', (stored) => stored))).toBe('unavailable');
+  });
+});
