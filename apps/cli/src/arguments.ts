@@ -1,11 +1,11 @@
-// What was given on the command line, each as what it is to be. @throws UsageError with what is allowed
+// Parses the command line into typed values.
 
 import { parseArgs } from 'node:util';
 import { parseExactJson } from '../../../libs/client/src/index.js';
 import type { Options } from './option.js';
 import { UsageError } from './usage-error.js';
 
-/** Every command has them. */
+/** The options of every command. */
 export const COMMON_OPTIONS: Options = {
   pool: { value: 'NAME', help: 'the pool; default: $TOKEN_POOL, or `default`' },
   url: { value: 'URL', help: 'the service; default: $TOKEN_POOL_URL, or http://127.0.0.1:4000' },
@@ -14,11 +14,12 @@ export const COMMON_OPTIONS: Options = {
   help: { help: 'this' },
 };
 
+/** The arguments of one call. Its methods throw UsageError for a value that is not allowed. */
 export class Arguments {
   private constructor(
     private readonly values: Readonly<Record<string, string | boolean | undefined>>,
     private readonly operands: readonly string[],
-    /** What came after `--`. */
+    /** The arguments after `--`. */
     readonly rest: readonly string[],
   ) {}
 
@@ -46,7 +47,7 @@ export class Arguments {
     return this.values[name] as string | undefined;
   }
 
-  /** In seconds, fractions too. */
+  /** A number of seconds, which may have a fraction. */
   seconds(name: string): number | undefined {
     return this.#number(name, 'a number of seconds', (value) => value >= 0);
   }
@@ -63,13 +64,13 @@ export class Arguments {
       if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
     } catch (error) {
       if (error instanceof RangeError) throw new UsageError(`--${name} would not arrive as it is: ${error.message}`);
-      // Said below.
+      // The error below covers invalid JSON, too.
     }
-    // It is not repeated: of all that is given, this is the likeliest to hold what others must not see.
+    // The message does not repeat the value, because this option is the likeliest to hold a secret.
     throw new UsageError(`--${name} is something else; allowed is a JSON object, such as '{"ticket":"A-1"}'`);
   }
 
-  /** The only thing that stands beside the options. */
+  /** The only operand. */
   operand(what: string): string {
     const found = this.optionalOperand(what);
     if (found === undefined) throw new UsageError(`${what} is missing`);

@@ -1,4 +1,4 @@
-// What a command is: what it says of itself, and what it does.
+// The interface of a command: its help, and its implementation.
 
 import type { PoolHandle, TokenPoolClient } from '../../../libs/client/src/index.js';
 import type { Arguments } from './arguments.js';
@@ -7,23 +7,23 @@ import type { Output } from './output.js';
 
 export interface Command {
   readonly name: string;
-  /** What it needs beside options, as the help shows it. */
+  /** The operands, as the help shows them. */
   readonly operands?: string;
   readonly summary: string;
   readonly options?: Options;
-  /** What there is to know beyond that. */
+  /** More text for the command's own help. */
   readonly notes?: string;
-  /** Command lines, without the program, that do something sensible. */
+  /** Useful command lines, without the program's name. */
   readonly examples: readonly string[];
-  /** What it ends with when it fails, in place of what others end with. */
+  /** The exit code of a failure, in place of the usual ones. */
   readonly failureCode?: number;
-  /** Answers the exit code, if that is not 0. */
+  /** Returns the exit code, or nothing for 0. */
   run(call: Call): Promise<number | void>;
 }
 
 export interface Call {
   readonly client: TokenPoolClient;
-  /** The pool that is meant. */
+  /** The pool that the options name. */
   readonly pool: PoolHandle;
   readonly given: Arguments;
   readonly output: Output;

@@ -1,24 +1,24 @@
-// What the program ends with. Those of `run` are those of timeout(1) and env(1), out of the way of the command's own.
+// The exit codes. `run` uses those of timeout(1) and env(1), which differ from the usual codes of commands.
 
 import { constants } from 'node:os';
 
 export const EXIT = {
   done: 0,
-  /** The service said no. */
+  /** The service refused. */
   refused: 1,
-  /** Nothing was asked: the command line is wrong. */
+  /** The command line is wrong, and the program sent no request. */
   usage: 2,
-  /** There was no answer in time: whether it was done is unknown. */
+  /** There was no response in time; whether the request had its effect is unknown. */
   noAnswer: 3,
   /** `run`: the lease was lost. */
   lost: 124,
-  /** `run`: there was no lease, and so the command was not started. */
+  /** `run`: there was no lease, so the command did not start. */
   noLease: 125,
   /** `run`: the command cannot be started. */
   notStarted: 126,
-  /** `run`: there is no such command. */
+  /** `run`: the command does not exist. */
   notFound: 127,
 } as const;
 
-/** Of a program that a signal ended, as shells have it. */
+/** The exit code that shells use for a program that a signal has ended. */
 export const exitCodeOf = (signal: NodeJS.Signals): number => 128 + constants.signals[signal];

@@ -1,11 +1,14 @@
-// A failure in words, and as an exit code.
+// Prints a failure, and chooses its exit code.
 
 import { TokenPoolConnectionError, TokenPoolError } from '../../../libs/client/src/index.js';
 import { EXIT } from './exit-code.js';
 import { UsageError } from './usage-error.js';
 
-/** On stderr: a line for people, the problem document for programs. Answers the exit code. @throws what is no failure but a mistake */
-export function tell(error: unknown, isJson: boolean): number {
+/**
+ * Prints a line for people, or the problem document for programs, on stderr. Returns the exit code.
+ * @throws `error` itself if it is a bug
+ */
+export function printFailure(error: unknown, isJson: boolean): number {
   const { code, message, problem } = known(error);
   console.error(isJson ? JSON.stringify(problem) : `tokenpool: ${message}`);
   return code;

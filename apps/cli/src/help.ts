@@ -1,4 +1,4 @@
-// The help: of the program, and of each command.
+// The help of the program and of each command.
 
 import { COMMON_OPTIONS } from './arguments.js';
 import type { Command } from './command.js';

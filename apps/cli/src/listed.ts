@@ -1,11 +1,11 @@
-// A list, page by page, up to as many as were asked for.
+// Prints a list page by page, up to the requested number of items.
 
 import type { Listing } from '../../../libs/client/src/index.js';
 
-/** The most on a page. */
+/** The most items on a page. */
 const PAGE = 1000;
 
-/** How many to ask for at once when no more than `count` are wanted. */
+/** The size of a page for a list of at most `count` items. */
 export const pageFor = (count: number | undefined): number => Math.min(count ?? PAGE, PAGE);
 
 export async function listed<Item, Page, Cursor extends string | number>(

@@ -4,10 +4,10 @@
 import { readFileSync } from 'node:fs';
 import { runCli } from './cli.js';
 
-// Who reads no further (`tokenpool events | head`) has had enough.
+// A reader that closes the pipe (`tokenpool events | head`) ends the program without an error.
 process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 0 : 1));
 
-// From where it is compiled to.
+// The path is relative to the compiled file.
 const { version } = JSON.parse(readFileSync(new URL('../../../../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };

@@ -1,10 +1,10 @@
 // An option of a command, as the help shows it.
 
 export interface Option {
-  /** What stands for its value in the help; none: it has no value. */
+  /** The placeholder of its value in the help; undefined if it takes no value. */
   readonly value?: string;
   readonly help: string;
 }
 
-/** By their names, without the dashes. */
+/** Options by their names, without dashes. */
 export type Options = Readonly<Record<string, Option>>;

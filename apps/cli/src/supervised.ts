@@ -1,5 +1,6 @@
-// A command that is running: signals go on to it, and it can be stopped with all that it has started.
-// What ends this program, or stops it, does the same to the command: it never goes on alone with a lease that nobody keeps.
+// Runs a command: passes signals on to it, and ends it with all processes that it has started. A signal that ends or
+// stops this program does the same to the command, so that the command never runs without a process that renews its
+// lease.
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
@@ -8,8 +9,8 @@ import { EXIT, exitCodeOf } from './exit-code.js';
 const known = (names: readonly NodeJS.Signals[]): NodeJS.Signals[] => names.filter((name) => name in constants.signals);
 
 /**
- * Signals that would end this program. Those of a fault in it (SIGSEGV and the like) cannot be handled, SIGKILL cannot be
- * caught, and Node ignores SIGPIPE.
+ * Signals that would end this program. A program cannot handle the signals of its own faults (SIGSEGV and the like),
+ * nor catch SIGKILL, and Node ignores SIGPIPE.
  */
 export const ENDING_SIGNALS = known(
   process.platform === 'win32'
@@ -33,14 +34,14 @@ export const ENDING_SIGNALS = known(
 /** Signals that would stop this program until SIGCONT. */
 export const STOPPING_SIGNALS = known(process.platform === 'win32' ? [] : ['SIGTSTP', 'SIGTTIN', 'SIGTTOU']);
 
-/** What a terminal sends to its whole group by itself. */
+/** Signals that a terminal sends to its whole process group by itself. */
 const TYPED: readonly NodeJS.Signals[] = ['SIGINT', 'SIGHUP', 'SIGQUIT'];
 
 export class Supervised {
   readonly #child: ChildProcess;
   /**
-   * A process group of its own can be stopped as a whole. At a terminal it stays in that of the terminal, where it can
-   * ask questions, and gets what is typed (Ctrl-C) from there.
+   * With a process group of its own, signals reach all processes of the command. At a terminal the command stays in the
+   * terminal's group, where it can ask questions and gets the signals of the keyboard (Ctrl-C).
    */
   readonly #hasOwnGroup = !process.stdin.isTTY && process.platform !== 'win32';
 
@@ -53,7 +54,7 @@ export class Supervised {
     if (this.#hasOwnGroup || !TYPED.includes(signal)) this.#send(signal);
   }
 
-  /** Not by the signal that came: a group without a terminal ignores all but this one. */
+  /** Stops the command with SIGSTOP, because a group without a terminal ignores the other stopping signals. */
   suspend(): void {
     this.#send('SIGSTOP');
   }
@@ -62,13 +63,13 @@ export class Supervised {
     this.#send('SIGCONT');
   }
 
-  /** Resolves with the exit code. When `stop` aborts, it is ended: at first in good manner, after `graceMs` in any case. */
+  /** Resolves with the exit code. When `stop` aborts, the command gets SIGTERM, and SIGKILL after `graceMs`. */
   end(stop: AbortSignal, graceMs: number): Promise<number> {
     return new Promise((resolve) => {
       let patience: NodeJS.Timeout | undefined;
       const ask = (): void => {
         this.#send('SIGTERM');
-        // A command that is stopped hears of it only when it goes on.
+        // A stopped command handles SIGTERM only after it resumes.
         this.#send('SIGCONT');
         patience = setTimeout(() => this.#send('SIGKILL'), graceMs);
       };
@@ -76,7 +77,7 @@ export class Supervised {
         clearTimeout(patience);
         process.off('exit', this.#kill);
         stop.removeEventListener('abort', ask);
-        // What it has left behind must not go on without the lease.
+        // Processes that the command has left behind must not run on without the lease.
         if (stop.aborted) this.#send('SIGKILL');
         resolve(code);
       };
@@ -99,7 +100,7 @@ export class Supervised {
       if (this.#hasOwnGroup) process.kill(-pid, signal);
       else this.#child.kill(signal);
     } catch {
-      // Nobody of it is left.
+      // No process of the command is left.
     }
   }
 }

@@ -1,8 +1,8 @@
-/** The command line is wrong: nothing was asked of the service. */
+/** The error for a wrong command line: the program has sent no request. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 
-  /** @param message may repeat what was given: no message shows a key, or a password in a URL */
+  /** @param message may repeat an argument; the error redacts keys and passwords in URLs */
   constructor(message: string) {
     super(withoutSecrets(message));
   }

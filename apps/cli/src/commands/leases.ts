@@ -1,4 +1,4 @@
-// allocate, release, keep-alive
+// The commands `allocate`, `release` and `keep-alive`.
 
 import type { Command } from '../command.js';
 import type { Options } from '../option.js';
@@ -49,7 +49,7 @@ export const release: Command = {
     ...CLAIM_OPTIONS,
     force: { help: 'also where the pool asks for --lease; for a key that may operate' },
   },
-  notes: 'What is given of the lease must be that of the open one: so only the lease that is meant is ended.',
+  notes: 'The given options must match the open lease, so that the command ends no other lease.',
   examples: ['release "$TOKEN_ID" --lease "$LEASE_ID"', 'release 0078105e-843b-4a32-812c-f5cca618c749 --fence 17'],
   async run({ pool, given, output }) {
     const lease = {
@@ -59,7 +59,7 @@ export const release: Command = {
       fence: given.whole('fence', 1),
     };
     const answer = await pool.release(lease, { force: given.flag('force') || undefined });
-    await output.said(answer, `token ${answer.token_id} is ${answer.status}`);
+    await output.message(answer, `token ${answer.token_id} is ${answer.status}`);
   },
 };
 
@@ -75,13 +75,13 @@ export const keepAlive: Command = {
       help: 'how long it is to last from now on, if that is longer; default, and at most: the pool’s',
     },
   },
-  notes: '--lease or --user says which lease is meant.',
+  notes: '--lease or --user names the lease.',
   examples: ['keep-alive "$TOKEN_ID" --lease "$LEASE_ID"'],
   async run({ pool, given, output }) {
     const token_id = given.operand('TOKEN');
     const [lease_id, user_id] = [given.text('lease'), given.text('user')];
     if (lease_id === undefined && user_id === undefined) throw new UsageError('--lease or --user is missing');
     const renewal = await pool.keepAlive({ token_id, lease_id, user_id }, { ttl_seconds: given.seconds('ttl') });
-    await output.said(renewal, `token ${renewal.token_id} is held until ${time(renewal.expires_at)}`);
+    await output.message(renewal, `token ${renewal.token_id} is held until ${time(renewal.expires_at)}`);
   },
 };

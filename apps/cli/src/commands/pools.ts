@@ -1,4 +1,4 @@
-// pools, cleanup
+// The commands `pools` and `cleanup`.
 
 import type { Pool } from '../../../../libs/client/src/index.js';
 import type { Command } from '../command.js';
@@ -49,6 +49,9 @@ export const cleanup: Command = {
   async run({ pool, given, output }) {
     given.noOperand();
     const answer = await pool.cleanup();
-    await output.said(answer, `${answer.released} ${answer.released === 1 ? 'lease' : 'leases'} of ${pool.name} ended`);
+    await output.message(
+      answer,
+      `${answer.released} ${answer.released === 1 ? 'lease' : 'leases'} of ${pool.name} ended`,
+    );
   },
 };

@@ -1,4 +1,4 @@
-// run: a command under a lease.
+// The command `run`, which runs another command under a lease.
 
 import { LeaseLostError, type Lease } from '../../../../libs/client/src/index.js';
 import type { Command } from '../command.js';
@@ -9,7 +9,7 @@ import { LEASE_REQUEST_OPTIONS } from './leases.js';
 
 const DEFAULT_GRACE_SECONDS = 5;
 
-/** A signal came before there was a command to pass it on to. */
+/** A signal arrived before the command was started. */
 class Interruption extends Error {
   constructor(readonly by: NodeJS.Signals) {
     super(by);
@@ -27,12 +27,12 @@ export const run: Command = {
       help: `between SIGTERM and SIGKILL, at most half of the lease; default: ${DEFAULT_GRACE_SECONDS}`,
     },
   },
-  notes: `The command finds TOKEN_ID, LEASE_ID and FENCE in its environment. Its lease is kept alive where the pool allows
-that, and given back at the end. When the lease is lost, the command gets SIGTERM, and SIGKILL after the grace: where a
-lease ends by time, it gets SIGTERM so long before. Signals that end a program are passed on; those that stop one (SIGTSTP)
-stop the command with it, and when the lease is over by the time they go on, the command is ended. Nothing can be done
-about SIGKILL and SIGSTOP, which no program can catch: sent to tokenpool alone, they leave the command running without
-anybody who keeps its lease. Send them to the process group of the command as well.
+  notes: `The command finds TOKEN_ID, LEASE_ID and FENCE in its environment. tokenpool renews its lease if the pool allows that,
+and releases it at the end. If the lease is lost, the command gets SIGTERM, and SIGKILL after the grace. If time ends
+the lease, it gets SIGTERM that long before. tokenpool passes on signals that end a program. Signals that stop one
+(SIGTSTP) stop the command with it; if the lease is over when both go on, tokenpool ends the command. Nothing can be
+done about SIGKILL and SIGSTOP, which no program can catch: sent to tokenpool alone, they leave the command running
+while no process renews its lease. Send them to the process group of the command as well.
 
 Exit codes: the command's own; 128 + n when signal n ended it; ${EXIT.lost} the lease was lost; ${EXIT.noLease} no lease, not started;
 ${EXIT.notStarted} cannot be started; ${EXIT.notFound} no such command.`,
@@ -57,7 +57,7 @@ ${EXIT.notStarted} cannot be started; ${EXIT.notFound} no such command.`,
       command?.suspend();
       process.kill(process.pid, 'SIGSTOP');
     };
-    // Where the lease is over by now, the command is ended instead, as soon as the clock is looked at.
+    // If the lease has ended meanwhile, the command stays stopped until the lease's signal ends it.
     const onContinue = (): void => {
       if (held && held.remainingMs > 0) command?.resume();
     };

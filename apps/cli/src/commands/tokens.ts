@@ -1,4 +1,4 @@
-// list, show, history, generate, delete
+// The commands `list`, `show`, `history`, `generate` and `delete`.
 
 import type { Token, TokenUse } from '../../../../libs/client/src/index.js';
 import type { Command } from '../command.js';
@@ -87,7 +87,7 @@ export const generate: Command = {
   async run({ pool, given, output }) {
     given.noOperand();
     const token = await pool.generate();
-    await output.said(token, `token ${token.id} is ${token.status}`);
+    await output.message(token, `token ${token.id} is ${token.status}`);
   },
 };
 
@@ -99,6 +99,6 @@ export const deleteToken: Command = {
   examples: ['delete 0078105e-843b-4a32-812c-f5cca618c749 --force'],
   async run({ pool, given, output }) {
     const answer = await pool.delete(given.operand('TOKEN'), given.flag('force') ? { force: true } : {});
-    await output.said(answer, `token ${answer.token_id} is deleted`);
+    await output.message(answer, `token ${answer.token_id} is deleted`);
   },
 };
