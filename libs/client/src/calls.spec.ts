@@ -1,4 +1,4 @@
-// Requests and answers over a network that the tests make good or bad, under a clock that they move.
+// Requests and responses over a network that the tests control, under a clock that they move.
 
 import { inspect } from 'node:util';
 import { TokenPoolClient, TokenPoolConnectionError, TokenPoolError } from './index.js';
@@ -16,7 +16,7 @@ const problem = (status: number, error: string, headers?: Record<string, string>
 const foreign = (status: number): Response => new Response('<html>', { status });
 const ok = (body: object = {}): Response => Response.json(body);
 
-/** A network that gives these answers, one after the other, and the last one for ever. */
+/** A network that returns these answers one after the other, and then repeats the last one. */
 function network(...answers: Answer[]) {
   const sent: { readonly request: Request; readonly at: number }[] = [];
   const fetch = async (request: Request): Promise<Response> => {
@@ -28,10 +28,10 @@ function network(...answers: Answer[]) {
       request.signal.addEventListener('abort', () => reject(request.signal.reason as Error)),
     );
   };
-  return { sent, fetch, client: new TokenPoolClient('http://pretended/', { fetch }) };
+  return { sent, fetch, client: new TokenPoolClient('http://fake/', { fetch }) };
 }
 
-/** What becomes of a call within a minute and a half. */
+/** How a call settles within 90 s. */
 async function outcome(call: Promise<unknown>): Promise<unknown> {
   const settled = call.catch((error: unknown) => error);
   await jest.advanceTimersByTimeAsync(90_000);
@@ -39,7 +39,7 @@ async function outcome(call: Promise<unknown>): Promise<unknown> {
 }
 
 describe('a request', () => {
-  test('that changes something is sent with one key for all its attempts, another one for each call', async () => {
+  test('that changes something has one key for all its attempts, and another key for each call', async () => {
     const { client, sent } = network(refused(), refused(), ok(), refused(), ok());
     const pool = client.pool('p');
     await outcome(pool.allocate());
@@ -59,7 +59,7 @@ describe('a request', () => {
     ],
     ['release', (client: TokenPoolClient) => client.pool().release({ token_id: 't', fence: NaN }), '"fence" is'],
     ['changePool', (client: TokenPoolClient) => client.changePool('p', { max_lifetime_seconds: Infinity }), '"max_l'],
-  ])('of %s is not sent with what JSON would make null', async (_, call, message) => {
+  ])('of %s is not sent with a value that JSON would replace by null', async (_, call, message) => {
     const { client, sent } = network(ok());
     const error = await outcome(call(client));
     expect(error).toBeInstanceOf(TypeError);
@@ -67,7 +67,7 @@ describe('a request', () => {
     expect(sent).toEqual([]);
   });
 
-  test('takes the key of a caller who has one', async () => {
+  test('has the idempotency key that the caller gives', async () => {
     const { client, sent } = network(ok());
     const pool = client.pool('p');
     const options = { idempotencyKey: 'mine' };
@@ -76,17 +76,17 @@ describe('a request', () => {
     expect(sent.map(({ request }) => request.headers.get('idempotency-key'))).toEqual(Array(4).fill('mine'));
   });
 
-  test('is sent as the API has it', async () => {
+  test('has the method, path and body of the API', async () => {
     const { client, sent } = network(ok());
     await outcome(client.pool('p').release({ token_id: 'a/b', lease_id: 'l', user_id: 'u', fence: 3 }));
     const { url, method } = sent[0]!.request;
-    expect({ url, method }).toEqual({ url: 'http://pretended/api/tokens/a%2Fb/release', method: 'POST' });
+    expect({ url, method }).toEqual({ url: 'http://fake/api/tokens/a%2Fb/release', method: 'POST' });
     expect(await sent[0]!.request.json()).toEqual({ lease_id: 'l', user_id: 'u', fence: 3 });
   });
 
-  test('sends the key as a header, to the stream, too, and no error tells it', async () => {
+  test('has the API key as a header, for the stream too, and no error shows that key', async () => {
     const { fetch, sent } = network(ok({ name: 'p', last_seq: 0 }), problem(401, 'unauthenticated'));
-    const pool = new TokenPoolClient('http://pretended', { fetch, key: 'tp_secret' }).pool('p');
+    const pool = new TokenPoolClient('http://fake', { fetch, key: 'tp_secret' }).pool('p');
     const unwatched = await outcome(pool.watch().next());
     const refusal = await outcome(pool.details());
     expect(sent.map(({ request }) => request.headers.get('authorization'))).toEqual(Array(3).fill('Bearer tp_secret'));
@@ -98,25 +98,25 @@ describe('a request', () => {
 
   test('carries the headers of the client', async () => {
     const { fetch, sent } = network(ok());
-    const client = new TokenPoolClient('http://pretended', { fetch, headers: { authorization: 'Bearer x' } });
+    const client = new TokenPoolClient('http://fake', { fetch, headers: { authorization: 'Bearer x' } });
     await outcome(client.pool('p').allocate());
     expect(sent[0]!.request.headers.get('authorization')).toBe('Bearer x');
   });
 });
 
-describe('what can never work fails at once, and no error repeats it', () => {
+describe('an argument that can never work fails at once, and no error repeats it', () => {
   const LINE_BREAK = 'tp_secret\nrest';
 
   test.each([
-    ['a URL that is malformed', 'http://user:secret@host:port', {}],
+    ['a malformed URL', 'http://user:secret@host:port', {}],
     ['a URL with a password', 'https://user:secret@host', {}],
     ['a key in the place of the URL', 'tp_secret', {}],
-    ['a key behind the URL', 'https://host/?key=tp_secret', {}],
+    ['a key in the query of the URL', 'https://host/?key=tp_secret', {}],
     ['another protocol', 'postgres://user:secret@host/', {}],
-    ['a key that no header may hold', 'https://host', { key: LINE_BREAK }],
-    ['a header that may not be', 'https://host', { headers: { authorization: `Bearer ${LINE_BREAK}` } }],
-    ['the name of a header that may not be', 'https://host', { headers: { [LINE_BREAK]: 'x' } }],
-  ])('%s: when the client is made', (_, url, options) => {
+    ['a key with characters that no header may hold', 'https://host', { key: LINE_BREAK }],
+    ['an invalid header', 'https://host', { headers: { authorization: `Bearer ${LINE_BREAK}` } }],
+    ['an invalid name of a header', 'https://host', { headers: { [LINE_BREAK]: 'x' } }],
+  ])('%s: in the constructor of the client', (_, url, options) => {
     const made = (): unknown => new TokenPoolClient(url, options);
     expect(made).toThrow(TypeError);
     try {
@@ -129,7 +129,7 @@ describe('what can never work fails at once, and no error repeats it', () => {
   test.each([
     ['an idempotency key', { user_id: 'u' }, 'secret\nrest'],
     ['a body', { metadata: { count: 1n } }, 'k'],
-  ])('%s: when the call is made', async (_, request, idempotencyKey) => {
+  ])('%s: in the call', async (_, request, idempotencyKey) => {
     const { client, sent } = network(ok());
     const before = performance.now();
     const error = await client
@@ -141,7 +141,7 @@ describe('what can never work fails at once, and no error repeats it', () => {
     expect([sent.length, performance.now()]).toEqual([0, before]);
   });
 
-  test('a key in the place of the host is in no error', async () => {
+  test('no error shows a key in the place of the host', async () => {
     const { fetch } = network(refused());
     const pool = new TokenPoolClient('https://tp_secret/', { fetch }).pool('p');
     expect(inspect(await outcome(pool.details()))).not.toContain('secret');
@@ -154,22 +154,22 @@ describe('what can never work fails at once, and no error repeats it', () => {
     ['UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
     ['HPE_INVALID_CONSTANT'],
     [undefined],
-  ])('a connection of no use (%s): with the first attempt', async (code) => {
+  ])('a connection that can never work (%s): with the first attempt', async (code) => {
     const cause = Object.assign(new Error('bad port'), { code });
     const { client, sent } = network(new TypeError('fetch failed', { cause }));
     const error = await outcome(client.pool('p').details());
     expect(error).toMatchObject({ name: 'TokenPoolConnectionError', isPermanent: true });
-    expect((error as Error).message).toBe(`http://pretended cannot be reached: ${code ?? 'bad port'}`);
+    expect((error as Error).message).toBe(`http://fake cannot be reached: ${code ?? 'bad port'}`);
     expect(sent).toHaveLength(1);
   });
 });
 
-describe('asking again', () => {
-  test('comes later and later, more or less by chance, at most every 5 s', async () => {
+describe('a retry', () => {
+  test('waits longer each time, with some randomness, up to 5 s', async () => {
     const { client, sent } = network(refused());
     const error = await outcome(client.pool('p').details());
     expect(error).toBeInstanceOf(TokenPoolConnectionError);
-    expect((error as Error).message).toContain('http://pretended cannot be reached: ECONNREFUSED');
+    expect((error as Error).message).toContain('http://fake cannot be reached: ECONNREFUSED');
     const pauses = sent.slice(1).map(({ at }, i) => at - sent[i]!.at);
     expect(pauses.some((pause, i) => pause < 0.95 * Math.min(100 * 2 ** i, 5000))).toBe(true);
     for (const [i, pause] of pauses.entries()) {
@@ -183,10 +183,10 @@ describe('asking again', () => {
 
   test.each([
     ['a refused connection', refused()],
-    ['an answer that breaks off', new TypeError('terminated')],
+    ['a response that breaks off', new TypeError('terminated')],
     ['503', problem(503, 'unavailable')],
     ['a proxy without a service behind it', foreign(502)],
-    ['a proxy that waited in vain', foreign(504)],
+    ['a proxy whose service did not respond', foreign(504)],
   ])('follows %s', async (_, answer) => {
     const { client, sent } = network(answer, ok({ name: 'p' }));
     expect(await outcome(client.pool('p').details())).toEqual({ name: 'p' });
@@ -200,14 +200,14 @@ describe('asking again', () => {
     expect(sent[1]!.at).toBeLessThan(8000);
   });
 
-  test('does not follow when that is later than the caller wants to wait', async () => {
+  test('does not follow if Retry-After is longer than the timeout', async () => {
     const { client, sent } = network(problem(503, 'unavailable', { 'retry-after': '7' }));
     const error = await outcome(client.pool('p').allocate({}, { timeoutMs: 5000 }));
     expect(error).toMatchObject({ code: 'unavailable', retryAfter: 7 });
     expect(sent).toHaveLength(1);
   });
 
-  test('follows after ten seconds without an answer, until the time is up', async () => {
+  test('follows after ten seconds without a response, until the timeout', async () => {
     const { client, sent } = network('never');
     const error = await outcome(client.pool('p').generate());
     expect(error).toBeInstanceOf(TokenPoolConnectionError);
@@ -218,9 +218,9 @@ describe('asking again', () => {
   test.each([
     ['a refusal', problem(409, 'pool_exhausted'), TokenPoolError],
     ['a bug of the service', problem(500, 'internal_error'), TokenPoolError],
-    ['an answer of somebody else', foreign(404), TokenPoolConnectionError],
-    ['a page where JSON should be', foreign(200), TokenPoolConnectionError],
-    ['nothing where an answer should be', new Response(null, { status: 204 }), TokenPoolConnectionError],
+    ['a response of another server', foreign(404), TokenPoolConnectionError],
+    ['a page in the place of JSON', foreign(200), TokenPoolConnectionError],
+    ['a response without a body', new Response(null, { status: 204 }), TokenPoolConnectionError],
   ])('does not follow %s', async (_, answer, kind) => {
     const { client, sent } = network(answer);
     expect(await outcome(client.pool('p').allocate())).toBeInstanceOf(kind);
@@ -234,14 +234,14 @@ describe('asking again', () => {
   });
 });
 
-test('a token that is deleted when the deletion is sent again was deleted by it', async () => {
+test('delete succeeds if its retry finds that the token is deleted', async () => {
   const { client } = network(refused(), problem(410, 'token_deleted'));
   expect(await outcome(client.pool('p').delete('t'))).toEqual({ deleted: true, token_id: 't' });
   const second = network(problem(410, 'token_deleted'));
   expect(await outcome(second.client.pool('p').delete('t'))).toMatchObject({ code: 'token_deleted' });
 });
 
-test('a refusal says all that the service said', async () => {
+test('a refusal has all fields of the problem document', async () => {
   const { client } = network(problem(409, 'pool_exhausted', { 'retry-after': '3' }));
   const error = await outcome(client.pool('p').allocate());
   expect(error).toMatchObject({
@@ -255,13 +255,13 @@ test('a refusal says all that the service said', async () => {
   });
 });
 
-describe('a caller who has had enough', () => {
+describe("the caller's signal", () => {
   const enough = new Error('enough');
 
   test.each([
-    ['while an answer is awaited', ['never' as const], 5000],
+    ['while the call waits for a response', ['never' as const], 5000],
     ['between two attempts', [refused()], 3000],
-  ])('is heard %s', async (_, answers, ms) => {
+  ])('ends the call %s', async (_, answers, ms) => {
     const { client, sent } = network(...answers);
     const caller = new AbortController();
     const call = client
@@ -277,7 +277,7 @@ describe('a caller who has had enough', () => {
     expect(sent).toHaveLength(attempts);
   });
 
-  test('before the call asks nothing', async () => {
+  test('prevents any request if it has aborted before the call', async () => {
     const { client, sent } = network(ok());
     const signal = AbortSignal.abort(enough);
     expect(await outcome(client.pool('p').allocate({}, { signal }))).toBe(enough);

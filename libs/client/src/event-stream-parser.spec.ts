@@ -6,12 +6,12 @@ const parse = (...pieces: string[]): StreamMessage[] => {
   return pieces.flatMap((piece) => parser.push(piece));
 };
 
-test('a message is its id and its data, ended by an empty line', () => {
+test('a message consists of its id and its data, and ends with an empty line', () => {
   expect(parse('id: 7\ndata: {"a":1}\n\n')).toEqual([{ id: '7', data: '{"a":1}' }]);
   expect(parse('id: 7\ndata: {"a":1}\n')).toEqual([]);
 });
 
-test('a message without data moves the id; one without an id keeps it', () => {
+test('a message without data changes the id, and one without an id keeps it', () => {
   expect(parse('id: 7\n\n', 'data: x\n\n')).toEqual([
     { id: '7', data: null },
     { id: '7', data: 'x' },
@@ -23,16 +23,16 @@ test.each([
   ['one space after the colon belongs to the format, a second one to the data', 'data:  a\ndata:b\n\n', ' a\nb'],
   ['colons in the data are data', 'data: {"a":"b:c"}\n\n', '{"a":"b:c"}'],
   ['a field without a colon has an empty value', 'data\n\n', ''],
-  ['comments and unknown fields are passed over', ': heartbeat\nevent: x\nretry: 9\ndata: a\n\n', 'a'],
+  ['the parser skips comments and unknown fields', ': heartbeat\nevent: x\nretry: 9\ndata: a\n\n', 'a'],
 ])('%s', (_, text, data) => {
   expect(parse(text)).toEqual([{ id: '', data }]);
 });
 
-test('a heartbeat alone is no message with data', () => {
+test('a heartbeat alone is a message without data', () => {
   expect(parse(': heartbeat\n\n').filter(({ data }) => data !== null)).toEqual([]);
 });
 
-test('wherever the text is cut into pieces, and however its lines end, the messages are the same', () => {
+test('the messages do not depend on how the text is cut into pieces and how its lines end', () => {
   const text = 'id: 1\ndata: a\n\n: heartbeat\n\nid: 2\n\nid: 3\ndata: b\ndata: c\n\n';
   const whole = parse(text);
   fc.assert(

@@ -2,7 +2,7 @@ import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { parseExactJson, stringifyExactJson } from './exact-json.js';
 
-describe('JSON that is read', () => {
+describe('parseExactJson', () => {
   test.each([
     ['12345678901234567890', '12345678901234567000'],
     ['9007199254740993', '9007199254740992'],
@@ -11,17 +11,17 @@ describe('JSON that is read', () => {
     ['-1e400', '-Infinity'],
     ['1e-400', '0'],
     ['-0', '0'],
-  ])('is refused where a number would be changed, which is named: %s', (number, changed) => {
+  ])('refuses and names a number that would change: %s', (number, changed) => {
     const message = `the number ${number} would be changed to ${changed}: write it as a string`;
     expect(() => parseExactJson(`{"a":[1, {"b":${number}}]}`)).toThrow(new RangeError(message));
   });
 
   test.each(['{"a":1,"b":{},"a":2}', '[{"b":{"c":[], "a" : {"a":1},"\\u0061":2}}]', '{"a":"}","a":1}'])(
-    'is refused where one object has a name twice: %s',
+    'refuses an object that has one name twice: %s',
     (text) => expect(() => parseExactJson(text)).toThrow(/^"(a|\\u0061)" is there twice in one object/),
   );
 
-  test.each(['', '{', '{"a":}', '[01]', '{a:1}', '"\n"'])('is JSON: not %j', (text) => {
+  test.each(['', '{', '{"a":}', '[01]', '{a:1}', '"\n"'])('refuses text that is no JSON: %j', (text) => {
     expect(() => parseExactJson(text)).toThrow(SyntaxError);
   });
 
@@ -35,11 +35,11 @@ describe('JSON that is read', () => {
     '"1e400"',
     '"\\"a\\":1e400"',
     '{"a":{"a":1}}',
-  ])('may be written in any way that keeps its value: %s', (text) =>
+  ])('accepts every notation that keeps the value: %s', (text) =>
     expect(parseExactJson(text)).toEqual(JSON.parse(text)),
   );
 
-  test('is anything that JSON.stringify has written', () => {
+  test('accepts everything that JSON.stringify writes', () => {
     fc.assert(
       fc.property(fc.json({ noUnicodeString: false }), (text) => {
         expect(parseExactJson(text)).toEqual(JSON.parse(text));
@@ -47,13 +47,13 @@ describe('JSON that is read', () => {
     );
   });
 
-  test('is read in a time that grows with its length', () => {
+  test('takes time in proportion to the length of the text', () => {
     const text = JSON.stringify({ names: Array(200_000).fill('a"b'), long: '\\'.repeat(2_000_000) });
     expect(parseExactJson(text)).toEqual(JSON.parse(text));
   });
 });
 
-describe('JSON that is written', () => {
+describe('stringifyExactJson', () => {
   const circle: Record<string, unknown> = {};
   circle.self = circle;
 
@@ -78,7 +78,7 @@ describe('JSON that is written', () => {
     expect(attempt).toThrow(message);
   });
 
-  test('is as JSON.stringify writes it, without what is undefined, and with what objects say of themselves', () => {
+  test('writes what JSON.stringify writes: no undefined properties, and the result of toJSON', () => {
     class Seat {
       row = 7;
     }

@@ -29,7 +29,7 @@ export interface ReleaseRequest {
 }
 
 /** How long a release at the end may take. A lease that is not released expires. */
-export const FAREWELL_MS = 10_000;
+export const RELEASE_TIMEOUT_MS = 10_000;
 
 /** A proxy got no response from the service, so what the service did is unknown. */
 const GATEWAY_STATUSES: readonly number[] = [502, 504];
@@ -48,24 +48,24 @@ export async function allocate(
 ): Promise<Timed<Grant>> {
   const body = { pool, user_id, ttl_seconds, metadata };
   /** Requests for which the service may have granted a lease without our knowledge. */
-  const unheard = new Set<AbortController>();
+  const pending = new Set<AbortController>();
   let last: Promise<Grant | undefined> = Promise.resolve(undefined);
   const ask = (limits: Attempts): Promise<Timed<Grant>> =>
     calls.timed(
       (http, init) => {
-        for (const earlier of unheard) earlier.abort();
+        for (const earlier of pending) earlier.abort();
         // The request outlives the call, so that a late response can still be read.
         const request = new AbortController();
-        unheard.add(request);
+        pending.add(request);
         const answer = http.POST('/api/tokens/allocate', { body, ...init, signal: request.signal });
         last = answer.then(
           ({ data, response }) => {
-            if (!GATEWAY_STATUSES.includes(response.status)) unheard.delete(request);
+            if (!GATEWAY_STATUSES.includes(response.status)) pending.delete(request);
             return data;
           },
           (error: unknown) => {
             const { code } = ((error as Error).cause ?? {}) as { code?: string };
-            if (error instanceof SyntaxError || NOT_SENT.test(code ?? '')) unheard.delete(request);
+            if (error instanceof SyntaxError || NOT_SENT.test(code ?? '')) pending.delete(request);
             return undefined;
           },
         );
@@ -77,23 +77,23 @@ export async function allocate(
     return await ask(options);
   } catch (error) {
     const isKnown = error instanceof TokenPoolError && error.status !== 503;
-    if (unheard.size > 0 && !isKnown) void giveBack();
+    if (pending.size > 0 && !isKnown) void releaseGranted();
     throw error;
   }
 
   /** Waits for the late response, or sends the request once more with the same key, and then releases. Best effort. */
-  async function giveBack(): Promise<void> {
+  async function releaseGranted(): Promise<void> {
     try {
-      await limited(FAREWELL_MS, undefined, async (signal) => {
-        const heard = await limited(FAREWELL_MS / 2, signal, () => last).catch(() => undefined);
-        if (!heard && unheard.size === 0) return;
-        const grant = heard ?? (await ask({ signal, isRepeatable: false })).answer;
+      await limited(RELEASE_TIMEOUT_MS, undefined, async (signal) => {
+        const received = await limited(RELEASE_TIMEOUT_MS / 2, signal, () => last).catch(() => undefined);
+        if (!received && pending.size === 0) return;
+        const grant = received ?? (await ask({ signal, isRepeatable: false })).answer;
         await release(calls, grant, { signal });
       });
     } catch {
       // If the service has granted a lease, that expires.
     } finally {
-      for (const request of unheard) request.abort();
+      for (const request of pending) request.abort();
     }
   }
 }

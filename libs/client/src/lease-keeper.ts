@@ -6,14 +6,14 @@ import type { Grant, Pool, TokenDetails, TokenUse } from './api-types.js';
 import type { CallOptions } from './call-options.js';
 import type { Calls, Timed } from './calls.js';
 import { now } from './clock.js';
-import { FAREWELL_MS, keepAlive, release } from './lease-calls.js';
+import { RELEASE_TIMEOUT_MS, keepAlive, release } from './lease-calls.js';
 import { endOf, isEviction, LeaseLostError, type LeaseEnd } from './lease-lost-error.js';
 import { limited, LONGEST_TIMER_MS } from './limited.js';
-import { LOOK_MS, pause } from './pause.js';
+import { CHECK_MS, pause } from './pause.js';
 import { TokenPoolError } from './token-pool-error.js';
 
 /** How long the keeper may delay the report of a loss to ask the service how the lease ended. */
-const ENQUIRY_MS = 2000;
+const QUERY_TIMEOUT_MS = 2000;
 
 const DEFAULT_MARGIN = 0.05;
 const MAX_DEFAULT_MARGIN_MS = 1000;
@@ -58,7 +58,7 @@ export class LeaseKeeper {
   #intervalMs = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** The error of the last attempt to renew, if that failed. */
-  #trouble: unknown;
+  #lastError: unknown;
 
   constructor(
     private readonly calls: Calls,
@@ -80,7 +80,7 @@ export class LeaseKeeper {
     };
     if (options.signal?.aborted) this.#follow();
     options.signal?.addEventListener('abort', this.#follow);
-    this.#lasts(sentAt, grant.activated_at, grant.expires_at);
+    this.#noteEnd(sentAt, grant.activated_at, grant.expires_at);
     this.#kept = this.#keep(this.#keeping.signal);
   }
 
@@ -100,16 +100,16 @@ export class LeaseKeeper {
     this.#keeping.abort();
     await this.#kept;
     const loss = this.#loss;
-    const farewell = limited(loss?.endReason ? ENQUIRY_MS : FAREWELL_MS, undefined, (signal) =>
-      this.#giveBack(signal),
+    const released = limited(loss?.endReason ? QUERY_TIMEOUT_MS : RELEASE_TIMEOUT_MS, undefined, (signal) =>
+      this.#release(signal),
     ).catch(() => loss);
-    return loss?.endReason === null ? loss : farewell;
+    return loss?.endReason === null ? loss : released;
   }
 
   readonly #follow = (): void => this.#work.abort(this.options.signal?.reason);
 
   /** Notes the lease's new end. `from` and `to` are instants of the service; `sentAt` is when the request was sent. */
-  #lasts(sentAt: number, from: string, to: string): void {
+  #noteEnd(sentAt: number, from: string, to: string): void {
     // At the maximum lifetime, renewals no longer move the end.
     if (to === this.#expiresAt) return;
     this.#expiresAt = to;
@@ -117,14 +117,14 @@ export class LeaseKeeper {
     const marginMs = this.options.marginMs ?? Math.min(DEFAULT_MARGIN * lengthMs, MAX_DEFAULT_MARGIN_MS);
     this.#abortsAt = sentAt + lengthMs - Math.min(Math.max(marginMs, 0), lengthMs / 2);
     this.#intervalMs = Math.min(lengthMs, LONGEST_TIMER_MS) / 3;
-    this.#watchTheClock();
+    this.#checkClock();
   }
 
-  #watchTheClock(): void {
+  #checkClock(): void {
     clearTimeout(this.#timer);
     const ms = this.#abortsAt - now();
-    if (ms <= 0) this.#lose(null, this.#trouble);
-    else this.#timer = setTimeout(() => this.#watchTheClock(), Math.min(ms, LOOK_MS));
+    if (ms <= 0) this.#lose(null, this.#lastError);
+    else this.#timer = setTimeout(() => this.#checkClock(), Math.min(ms, CHECK_MS));
   }
 
   #lose(end: LeaseEnd | null, cause: unknown): void {
@@ -143,11 +143,11 @@ export class LeaseKeeper {
         await pause(this.#intervalMs * (0.9 + 0.2 * Math.random()), signal);
         this.#isRenewable ??= (await this.source.pool(this.#inTime())).renewable;
         if (this.#isRenewable) await this.#renew();
-        else await this.#look();
-        this.#trouble = undefined;
+        else await this.#check();
+        this.#lastError = undefined;
       } catch (error) {
         if (signal.aborted) return;
-        this.#trouble = error;
+        this.#lastError = error;
         // This refusal also shows that the lease still runs.
         if (TokenPoolError.is(error, 'not_renewable')) this.#isRenewable = false;
         else if (TokenPoolError.is(error, ...OVER)) this.#lose(endAccordingTo(error), error);
@@ -158,11 +158,11 @@ export class LeaseKeeper {
 
   async #renew(): Promise<void> {
     const { answer, sentAt } = await keepAlive(this.calls, this.lease, this.options.ttlSeconds, this.#inTime());
-    this.#lasts(sentAt, answer.renewed_at, answer.expires_at);
+    this.#noteEnd(sentAt, answer.renewed_at, answer.expires_at);
   }
 
   /** Checks on a lease that cannot be renewed: another request may have evicted or released it. */
-  async #look(): Promise<void> {
+  async #check(): Promise<void> {
     const token = await this.source.token(this.lease.token_id, this.#inTime());
     if (token.fence !== this.lease.fence) this.#lose(await endOf(this.lease, token.history), undefined);
   }
@@ -177,17 +177,17 @@ export class LeaseKeeper {
     };
   }
 
-  async #giveBack(signal: AbortSignal): Promise<LeaseLostError | undefined> {
+  async #release(signal: AbortSignal): Promise<LeaseLostError | undefined> {
     try {
       await release(this.calls, this.lease, { signal });
       return this.#loss;
     } catch (error) {
       if (!TokenPoolError.is(error, ...OVER)) return this.#loss;
-      return new LeaseLostError(this.lease, await this.#howItEnded(error, signal), { cause: this.#loss ?? error });
+      return new LeaseLostError(this.lease, await this.#endAfter(error, signal), { cause: this.#loss ?? error });
     }
   }
 
-  async #howItEnded(refusal: TokenPoolError, signal: AbortSignal): Promise<LeaseEnd | null> {
+  async #endAfter(refusal: TokenPoolError, signal: AbortSignal): Promise<LeaseEnd | null> {
     const end = endAccordingTo(refusal);
     // Only the history names the next user.
     if (end?.ended_at && !isEviction(end.end_reason)) return end;

@@ -1,7 +1,7 @@
 import { now } from './clock.js';
 
 /** How often to check the clock. Timers stop on a suspended machine; this bounds the delay after it wakes up. */
-export const LOOK_MS = 1000;
+export const CHECK_MS = 1000;
 
 /** Resolves after `ms`; rejects with the signal's reason if the signal aborts first. */
 export function pause(ms: number, signal?: AbortSignal): Promise<void> {
@@ -13,15 +13,15 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
       clearTimeout(timer);
       reject(signal?.reason as Error);
     };
-    const look = (): void => {
+    const check = (): void => {
       const leftMs = end - now();
-      if (leftMs > 0) timer = setTimeout(look, Math.min(leftMs, LOOK_MS));
+      if (leftMs > 0) timer = setTimeout(check, Math.min(leftMs, CHECK_MS));
       else {
         signal?.removeEventListener('abort', stop);
         resolve();
       }
     };
-    timer = setTimeout(look, Math.min(ms, LOOK_MS));
+    timer = setTimeout(check, Math.min(ms, CHECK_MS));
     signal?.addEventListener('abort', stop, { once: true });
   });
 }

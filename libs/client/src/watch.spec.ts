@@ -1,4 +1,4 @@
-// The stream as a real connection to a small server that speaks its protocol, and breaks it off as the tests want it.
+// The stream over a real connection to a small server that speaks its protocol, and breaks off where a test wants it.
 
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -9,7 +9,7 @@ type Serve = (res: ServerResponse, after: number, url: URL) => void;
 
 let server: Server;
 let client: TokenPoolClient;
-/** What to do with the n-th stream, and with every one after the last. */
+/** How the server handles the n-th stream; the last entry handles all later ones, too. */
 let serve: Serve[];
 /** The queries of the streams so far. */
 let asked: Record<string, string>[];
@@ -42,13 +42,13 @@ const message = (seq: number): string => `id: ${seq}\ndata: {"seq":${seq},"event
 const messages = (from: number, to: number): string =>
   Array.from({ length: Math.max(0, to - from + 1) }, (_, i) => message(from + i)).join('');
 
-/** Sends it, and lets the connection be. */
+/** Sends the text, and leaves the connection open. */
 const sends =
   (text: (after: number) => string): Serve =>
   (res, after) =>
     void res.writeHead(200, { 'content-type': 'text/event-stream' }).write(text(after));
 
-/** … and cuts the connection, without its proper end. */
+/** Sends the text, and cuts the connection without a proper end. */
 const sendsAndBreaks =
   (text: (after: number) => string): Serve =>
   (res, after) =>
@@ -61,7 +61,7 @@ const refuses =
       .writeHead(status, { 'content-type': 'application/problem+json' })
       .end(JSON.stringify({ status, error, detail: 'in words', request_id: 'r' }));
 
-/** The numbers of the first events that come. */
+/** The seqs of the first events that arrive. */
 async function first(count: number, request: WatchRequest = {}, options: WatchOptions = {}): Promise<number[]> {
   const seqs: number[] = [];
   for await (const { seq } of client.pool('p').watch(request, options)) {
@@ -73,7 +73,7 @@ async function first(count: number, request: WatchRequest = {}, options: WatchOp
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i + 1);
 
-test('events come as they are in the feed', async () => {
+test('watch yields events as they are in the feed', async () => {
   serve = [sends(() => message(1))];
   const events: TokenEvent[] = [];
   for await (const event of client.pool('p').watch({ after: 0 })) {
@@ -83,9 +83,9 @@ test('events come as they are in the feed', async () => {
   expect(events).toEqual([{ seq: 1, event: 'activated' }]);
 });
 
-test('wherever the stream breaks off, every event comes once and in order', async () => {
+test('watch yields every event once and in order, wherever the stream breaks off', async () => {
   const size = message(10).length;
-  // One byte more each time, so that every place within a message has its turn.
+  // Each stream sends one byte more, so that one of them breaks off at every place within a message.
   const breaks = Array.from({ length: 40 }, (_, i) =>
     sendsAndBreaks((after) => messages(after + 1, 40).slice(0, size + i)),
   );
@@ -94,7 +94,7 @@ test('wherever the stream breaks off, every event comes once and in order', asyn
   expect(asked.length).toBeGreaterThan(10);
 }, 60_000);
 
-test('it goes on after a refused connection, a busy service, a proper end, and events that come again', async () => {
+test('watch resumes after a refused connection, a busy service, a proper end, and repeated events', async () => {
   serve = [
     (res, after) => void res.writeHead(200).end(messages(after + 1, 2)),
     refuses(503, 'unavailable'),
@@ -106,13 +106,13 @@ test('it goes on after a refused connection, a busy service, a proper end, and e
   expect(asked.map(({ after }) => after)).toEqual(['0', '2', '2', '2', '4']);
 });
 
-test('who is told that it broke off hears why, and when it is there again', async () => {
-  const told: string[] = [];
+test('onState gets the reason when the stream breaks off, and a call when it is open again', async () => {
+  const states: string[] = [];
   const onState: WatchOptions['onState'] = (state, error) =>
-    told.push(error instanceof Error ? `${state}: ${error.name}: ${error.message}` : state);
+    states.push(error instanceof Error ? `${state}: ${error.name}: ${error.message}` : state);
   serve = [sendsAndBreaks(() => message(1)), refuses(503, 'unavailable'), sends(() => message(2))];
   await first(2, { after: 0 }, { onState });
-  expect(told).toEqual([
+  expect(states).toEqual([
     'connected',
     expect.stringMatching(/^reconnecting: TokenPoolConnectionError: /),
     'reconnecting: TokenPoolError: unavailable: in words',
@@ -120,14 +120,14 @@ test('who is told that it broke off hears why, and when it is there again', asyn
   ]);
 });
 
-test('`latest` begins where the pool is at the beginning, also when the first connections fail', async () => {
+test('`latest` begins after the newest event at the start, even if the first connections fail', async () => {
   lastSeq = 7;
   serve = [(res) => void res.destroy(), sends((after) => messages(after + 1, 9))];
   expect(await first(2)).toEqual([8, 9]);
   expect(asked).toEqual([{ after: '7' }, { after: '7' }]);
 });
 
-test('filters are passed on, and a place without an event is where it goes on', async () => {
+test('watch sends its filters, and resumes after an id without an event', async () => {
   serve = [sendsAndBreaks(() => 'id: 3\n\nid: 5\n\n: alive\n'), sends(() => message(9))];
   expect(await first(1, { after: 2, token_id: 't', user_id: 'u' })).toEqual([9]);
   expect(asked).toEqual([
@@ -136,7 +136,7 @@ test('filters are passed on, and a place without an event is where it goes on', 
   ]);
 });
 
-test('a connection on which nothing is heard for 40 s is given up for another; a sign of life keeps it', async () => {
+test('watch replaces a connection that is silent for 40 s, and keeps one with heartbeats', async () => {
   jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask', 'performance', 'Date'] });
   const timers = jest.spyOn(globalThis, 'setTimeout');
   let silent: ServerResponse | undefined;
@@ -155,7 +155,7 @@ test('a connection on which nothing is heard for 40 s is given up for another; a
   expect(asked).toHaveLength(1);
   let isThere = false;
   void next.finally(() => (isThere = true));
-  // And the pause before the next attempt, which ends by the real clock.
+  // The pause before the next attempt ends by the real clock.
   while (!isThere) await Promise.all([jest.advanceTimersByTimeAsync(100), new Promise(setImmediate)]);
   expect((await next).value).toMatchObject({ seq: 2 });
   expect(asked.map(({ after }) => after)).toEqual(['0', '1']);
@@ -169,7 +169,7 @@ describe('the connection ends', () => {
   });
   const isClosed = (): Promise<unknown> => (connection.closed ? Promise.resolve() : once(connection, 'close'));
 
-  test('when the caller has had enough, who is not kept waiting', async () => {
+  test('when the signal aborts, and the loop rejects at once', async () => {
     const caller = new AbortController();
     const events = client.pool('p').watch({ after: 0 }, { signal: caller.signal });
     await events.next();
@@ -180,13 +180,13 @@ describe('the connection ends', () => {
     await isClosed();
   });
 
-  test('when the loop is left', async () => {
+  test('when the loop ends', async () => {
     await first(1, { after: 0 });
     await isClosed();
   });
 });
 
-test('where the service has another history by now, it begins with that anew, and says so', async () => {
+test('if the history was replaced, watch starts with the new one and calls onOtherHistory', async () => {
   const unknown =
     (begins_after: number): Serve =>
     (res) =>
@@ -201,12 +201,12 @@ test('where the service has another history by now, it begins with that anew, an
         }),
       );
   serve = [sendsAndBreaks(() => message(500)), unknown(7), sends((after) => messages(after + 1, 9))];
-  const told: unknown[] = [];
-  const onOtherHistory = ({ code, problem }: TokenPoolError): void => void told.push([code, problem.last_seq]);
+  const replaced: unknown[] = [];
+  const onOtherHistory = ({ code, problem }: TokenPoolError): void => void replaced.push([code, problem.last_seq]);
   expect(await first(3, { after: 499 }, { onOtherHistory })).toEqual([500, 8, 9]);
   expect(asked.map(({ after }) => after)).toEqual(['499', '500', '7']);
-  expect(told).toEqual([['position_unknown', 9]]);
-  // A service that knows no place at all is not asked for ever.
+  expect(replaced).toEqual([['position_unknown', 9]]);
+  // If the service knows no position at all, watch gives up.
   serve = [unknown(0)];
   asked = [];
   const error: unknown = await first(1, { after: 5 }).catch((caught: unknown) => caught);
@@ -214,7 +214,7 @@ test('where the service has another history by now, it begins with that anew, an
   expect(asked.map(({ after }) => after)).toEqual(['5', '0']);
 });
 
-test('what the service refuses is thrown', async () => {
+test('watch throws a refusal of the service', async () => {
   serve = [refuses(404, 'pool_not_found')];
   const error: unknown = await first(1).catch((caught: unknown) => caught);
   expect(TokenPoolError.is(error, 'pool_not_found')).toBe(true);

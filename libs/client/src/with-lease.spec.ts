@@ -1,26 +1,26 @@
-// Leases kept under a clock that the tests move, against a service in memory.
+// withLease against a service in memory, under a clock that the tests move.
 
 import { getEventListeners } from 'node:events';
 import fc from 'fast-check';
 import { LeaseLostError, TokenPoolClient, TokenPoolConnectionError, TokenPoolError } from './index.js';
 import type { Lease, LeaseOptions } from './index.js';
-import { PretendedService } from './testing/pretended-service.js';
+import { FakeService } from './testing/fake-service.js';
 
 beforeEach(() => {
-  // What streams of the platform need to move on is left alone.
+  // The platform's streams need these to make progress.
   jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask'] });
 });
 afterEach(() => jest.useRealTimers());
 
 const seconds = (count: number): Promise<void> => jest.advanceTimersByTimeAsync(count * 1000);
 
-/** Work that goes on until the test ends it. */
-function start(service: PretendedService, options: LeaseOptions = {}) {
+/** Starts work that lasts until the test ends it. */
+function start(service: FakeService, options: LeaseOptions = {}) {
   let lease: Lease | undefined;
   let signal: AbortSignal | undefined;
   let finish: (value: string) => void = () => undefined;
   let fail: (error: unknown) => void = () => undefined;
-  const pool = new TokenPoolClient('http://pretended', { fetch: service.fetch }).pool('p');
+  const pool = new TokenPoolClient('http://fake', { fetch: service.fetch }).pool('p');
   const result = pool.withLease((given, its) => {
     lease = given;
     signal = its;
@@ -41,16 +41,16 @@ function start(service: PretendedService, options: LeaseOptions = {}) {
   };
 }
 
-/** What came of it, however long that takes. */
+/** How a promise settles, however long that takes. */
 async function outcome(result: Promise<unknown>): Promise<unknown> {
   const settled = result.catch((error: unknown) => error);
   await seconds(60);
   return settled;
 }
 
-describe('a lease that is renewable', () => {
-  test('is renewed at a third of its time, a little more or less by chance, and given back at the end', async () => {
-    const service = new PretendedService({ ttlSeconds: 60 });
+describe('a renewable lease', () => {
+  test('is renewed after about a third of its length, and released at the end', async () => {
+    const service = new FakeService({ ttlSeconds: 60 });
     const work = start(service);
     await seconds(3600);
     const renewals = service.asked(/keep-alive/);
@@ -62,12 +62,12 @@ describe('a lease that is renewable', () => {
     work.finish();
     expect(await work.result).toBe('done');
     expect(service.leases).toMatchObject([{ endReason: 'released_by_client' }]);
-    await seconds(60); // for the timers of the service itself
+    await seconds(60); // until the service's own timers end
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  test('shows its work the new end after each renewal, and how long it lasts', async () => {
-    const work = start(new PretendedService({ ttlSeconds: 60 }));
+  test('has the new end and the remaining time after each renewal', async () => {
+    const work = start(new FakeService({ ttlSeconds: 60 }));
     await seconds(10);
     expect(work.lease()).toMatchObject({ fence: 1, expires_at: '2030-01-01T00:01:00.000Z' });
     expect(work.lease().remainingMs).toBeCloseTo(49_000);
@@ -77,8 +77,8 @@ describe('a lease that is renewable', () => {
     work.finish();
   });
 
-  test('asks for the length that was asked for at first', async () => {
-    const service = new PretendedService({ ttlSeconds: 60 });
+  test('is renewed with the length of its request', async () => {
+    const service = new FakeService({ ttlSeconds: 60 });
     const work = start(service, { request: { ttl_seconds: 6 } });
     await seconds(10);
     expect(service.asked(/keep-alive/).length).toBeGreaterThanOrEqual(4);
@@ -86,8 +86,8 @@ describe('a lease that is renewable', () => {
     work.finish();
   });
 
-  test('is kept over an outage that is shorter than what is left of it', async () => {
-    const service = new PretendedService({ ttlSeconds: 60 });
+  test('survives an outage that is shorter than its remaining time', async () => {
+    const service = new FakeService({ ttlSeconds: 60 });
     const work = start(service);
     for (const network of ['refuses', 'silent', 'mute', 'busy'] as const) {
       await seconds(17);
@@ -102,8 +102,8 @@ describe('a lease that is renewable', () => {
     expect(service.leases).toHaveLength(1);
   });
 
-  test('is not lost for waiting too long for one answer that does not come', async () => {
-    const service = new PretendedService({ ttlSeconds: 24 });
+  test('survives one response that never comes', async () => {
+    const service = new FakeService({ ttlSeconds: 24 });
     const work = start(service);
     await seconds(5);
     service.network = 'silent';
@@ -114,8 +114,8 @@ describe('a lease that is renewable', () => {
     work.finish();
   });
 
-  test('is lost before its end when the service stays away, and the work is told why', async () => {
-    const service = new PretendedService({ ttlSeconds: 60 });
+  test('is lost before its end if the outage lasts, and its signal has the reason', async () => {
+    const service = new FakeService({ ttlSeconds: 60 });
     const work = start(service);
     await seconds(17);
     service.network = 'refuses';
@@ -132,8 +132,8 @@ describe('a lease that is renewable', () => {
     expect(await outcome(work.result)).toBe(work.lost());
   });
 
-  test('is lost at its maximum lifetime, and not renewed ever faster before', async () => {
-    const service = new PretendedService({ ttlSeconds: 60, maxLifetimeSeconds: 100 });
+  test('is lost at its maximum lifetime, without ever faster renewals before', async () => {
+    const service = new FakeService({ ttlSeconds: 60, maxLifetimeSeconds: 100 });
     const work = start(service);
     await seconds(98.9);
     expect(work.signal().aborted).toBe(false);
@@ -144,8 +144,8 @@ describe('a lease that is renewable', () => {
     work.finish();
   });
 
-  test('of a year waits for no timer that is too long for timers', async () => {
-    const service = new PretendedService({ ttlSeconds: 31_536_000 });
+  test('of a year sets no timer beyond the longest possible one', async () => {
+    const service = new FakeService({ ttlSeconds: 31_536_000 });
     const work = start(service);
     await seconds(3600);
     expect(work.signal().aborted).toBe(false);
@@ -155,11 +155,11 @@ describe('a lease that is renewable', () => {
   });
 });
 
-describe('a lease that is not renewable', () => {
+describe('a lease without renewals', () => {
   const policy = { ttlSeconds: 120, renewable: false };
 
-  test('is never renewed, and lost before its end', async () => {
-    const service = new PretendedService(policy);
+  test('is never renewed, and is lost before its end', async () => {
+    const service = new FakeService(policy);
     const work = start(service);
     await seconds(118.9);
     expect(work.signal().aborted).toBe(false);
@@ -171,8 +171,8 @@ describe('a lease that is not renewable', () => {
     expect(await outcome(work.result)).toMatchObject({ reason: 'expired' });
   });
 
-  test('is looked after all the same: its work is told when somebody else has the token', async () => {
-    const service = new PretendedService(policy);
+  test('is checked at the same pace, so its signal aborts when another user has the token', async () => {
+    const service = new FakeService(policy);
     const work = start(service);
     await seconds(5);
     const next = service.take();
@@ -187,8 +187,8 @@ describe('a lease that is not renewable', () => {
     work.finish();
   });
 
-  test('any more, because the pool was changed, is kept as long as it lasts', async () => {
-    const service = new PretendedService({ ttlSeconds: 60, renewable: true });
+  test('since a change of the pool lasts until its end', async () => {
+    const service = new FakeService({ ttlSeconds: 60, renewable: true });
     const work = start(service);
     await seconds(25);
     service.policy.renewable = false;
@@ -201,14 +201,14 @@ describe('a lease that is not renewable', () => {
   });
 });
 
-describe('a lease that others end', () => {
+describe('a lease that another request ends', () => {
   test.each([
     ['evicted', 'lru_eviction'],
     ['released', 'released_by_client'],
     ['released', 'cleanup'],
     ['expired', 'ttl_expired'],
-  ] as const)('is %s (%s) for its work with the next renewal, and none follows', async (reason, endReason) => {
-    const service = new PretendedService();
+  ] as const)('counts as %s (%s) with the next renewal, and is not renewed again', async (reason, endReason) => {
+    const service = new FakeService();
     const work = start(service);
     await seconds(25);
     if (endReason === 'lru_eviction') service.take();
@@ -229,8 +229,8 @@ describe('a lease that others end', () => {
     expect(service.asked(/allocate/)).toHaveLength(1);
   });
 
-  test('while nobody looked is told at the end: what was done without it is not passed off as done under it', async () => {
-    const service = new PretendedService();
+  test('between two renewals is reported at the end, even if the work has succeeded', async () => {
+    const service = new FakeService();
     const work = start(service);
     await seconds(1);
     service.take();
@@ -242,12 +242,12 @@ describe('a lease that others end', () => {
   });
 });
 
-describe('a machine that was suspended', () => {
-  /** Its monotonic clock stands still meanwhile, and so do its timers. */
+describe('a suspended machine', () => {
+  /** The monotonic clock and the timers stop meanwhile. */
   const suspend = (count: number): unknown => jest.setSystemTime(Date.now() + count * 1000);
 
-  test('for longer than the lease knows within a second of waking that it is lost', async () => {
-    const work = start(new PretendedService({ ttlSeconds: 60 }));
+  test('detects the loss within a second after it wakes up, if the lease has ended', async () => {
+    const work = start(new FakeService({ ttlSeconds: 60 }));
     await seconds(5);
     suspend(120);
     expect(work.lease().remainingMs).toBe(0);
@@ -257,8 +257,8 @@ describe('a machine that was suspended', () => {
     expect(await outcome(work.result)).toBeInstanceOf(LeaseLostError);
   });
 
-  test('for less renews the lease within a second of waking', async () => {
-    const service = new PretendedService({ ttlSeconds: 60 });
+  test('renews the lease within a second after it wakes up, if the lease still runs', async () => {
+    const service = new FakeService({ ttlSeconds: 60 });
     const work = start(service);
     await seconds(5);
     suspend(40);
@@ -269,8 +269,8 @@ describe('a machine that was suspended', () => {
     work.finish();
   });
 
-  test('knows it also when its clock was set back before', async () => {
-    const work = start(new PretendedService({ ttlSeconds: 60, renewable: false }));
+  test('detects the loss even if its clock was set back before', async () => {
+    const work = start(new FakeService({ ttlSeconds: 60, renewable: false }));
     await seconds(5);
     suspend(-86_400);
     await seconds(5);
@@ -282,8 +282,8 @@ describe('a machine that was suspended', () => {
     work.finish();
   });
 
-  test('while a renewal was under way takes its answer for as old as it is', async () => {
-    const service = new PretendedService({ ttlSeconds: 60 });
+  test('counts a renewal from the sending of its request, even if it slept in between', async () => {
+    const service = new FakeService({ ttlSeconds: 60 });
     service.latency = () => [0, 3000];
     const work = start(service);
     await seconds(27);
@@ -295,9 +295,9 @@ describe('a machine that was suspended', () => {
   });
 });
 
-describe('a loss is told when it happens', () => {
-  test.each(['refuses', 'silent', 'mute', 'busy'] as const)('while the network %s', async (network) => {
-    const service = new PretendedService({ ttlSeconds: 60 });
+describe('withLease throws a loss at once', () => {
+  test.each(['refuses', 'silent', 'mute', 'busy'] as const)('while the network is in the state %s', async (network) => {
+    const service = new FakeService({ ttlSeconds: 60 });
     const work = start(service);
     await seconds(1);
     service.network = network;
@@ -305,38 +305,37 @@ describe('a loss is told when it happens', () => {
     expect(work.signal().aborted).toBe(false);
     await seconds(0.2);
     expect(work.signal().aborted).toBe(true);
-    let told: unknown;
-    work.result.catch((error: unknown) => (told = error));
+    let thrown: unknown;
+    work.result.catch((error: unknown) => (thrown = error));
     work.fail(work.signal().reason);
     await seconds(0);
-    expect(told).toBe(work.lost());
+    expect(thrown).toBe(work.lost());
     await seconds(60);
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  test('while the service answers neither how it came about nor the release', async () => {
-    const service = new PretendedService({ ttlSeconds: 60 });
+  test('after 2 s while the service responds neither to the query for the reason nor to the release', async () => {
+    const service = new FakeService({ ttlSeconds: 60 });
     const work = start(service);
     await seconds(1);
     service.take();
     await seconds(22);
     expect(work.lost()).toMatchObject({ reason: 'evicted' });
     service.network = 'silent';
-    let told: unknown;
-    work.result.catch((error: unknown) => (told = error));
+    let thrown: unknown;
+    work.result.catch((error: unknown) => (thrown = error));
     work.finish();
     await seconds(2.1);
-    expect(told).toBe(work.lost());
+    expect(thrown).toBe(work.lost());
   });
 });
 
-describe('a lease of which nobody hears', () => {
-  const poolOf = (service: PretendedService) =>
-    new TokenPoolClient('http://pretended', { fetch: service.fetch }).pool('p');
+describe('a lease whose grant no caller receives', () => {
+  const poolOf = (service: FakeService) => new TokenPoolClient('http://fake', { fetch: service.fetch }).pool('p');
   const gone = new Error('gone');
 
-  test('is given back when its answer comes after its caller has gone', async () => {
-    const service = new PretendedService();
+  test('is released when the response comes after the abort of the call', async () => {
+    const service = new FakeService();
     service.latency = () => [1000, 1000];
     const caller = new AbortController();
     const call = outcome(poolOf(service).allocate({}, { signal: caller.signal }));
@@ -347,8 +346,8 @@ describe('a lease of which nobody hears', () => {
     expect(service.asked(/allocate/)).toHaveLength(1);
   });
 
-  test('is given back when it was granted and the call timed out', async () => {
-    const service = new PretendedService();
+  test('is released if the call has timed out', async () => {
+    const service = new FakeService();
     service.network = 'mute';
     const caller = poolOf(service).allocate({}, { timeoutMs: 3000 });
     const settled = caller.catch((error: unknown) => error).finally(() => (service.network = 'up'));
@@ -358,8 +357,8 @@ describe('a lease of which nobody hears', () => {
     expect(service.leases).toMatchObject([{ fence: 1, endReason: 'released_by_client' }]);
   });
 
-  test('is not asked for once more where nobody got the request', async () => {
-    const service = new PretendedService();
+  test('is not requested again if the request reached no server', async () => {
+    const service = new FakeService();
     service.network = 'refuses';
     const error = await outcome(poolOf(service).allocate({}, { timeoutMs: 3000 }));
     expect(error).toBeInstanceOf(TokenPoolConnectionError);
@@ -369,8 +368,8 @@ describe('a lease of which nobody hears', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  test('is given up after ten seconds, when nothing more is heard', async () => {
-    const service = new PretendedService();
+  test('is left to expire after ten seconds without a response', async () => {
+    const service = new FakeService();
     service.network = 'silent';
     const caller = new AbortController();
     const call = outcome(poolOf(service).allocate({}, { signal: caller.signal }));
@@ -382,8 +381,8 @@ describe('a lease of which nobody hears', () => {
 });
 
 describe('the work', () => {
-  test('that fails is heard, and its lease given back', async () => {
-    const service = new PretendedService();
+  test('that fails makes withLease throw its error, and release the lease', async () => {
+    const service = new FakeService();
     const work = start(service);
     await seconds(1);
     const error = new Error('of the work');
@@ -392,9 +391,9 @@ describe('the work', () => {
     expect(service.leases).toMatchObject([{ endReason: 'released_by_client' }]);
   });
 
-  test('that throws at once is no exception', async () => {
-    const service = new PretendedService();
-    const pool = new TokenPoolClient('http://pretended', { fetch: service.fetch }).pool('p');
+  test('that throws synchronously is treated in the same way', async () => {
+    const service = new FakeService();
+    const pool = new TokenPoolClient('http://fake', { fetch: service.fetch }).pool('p');
     const error = new Error('at once');
     const result = pool.withLease(() => {
       throw error;
@@ -403,8 +402,8 @@ describe('the work', () => {
     expect(service.leases).toMatchObject([{ endReason: 'released_by_client' }]);
   });
 
-  test('that fails in its own way after a loss is heard, not the loss', async () => {
-    const service = new PretendedService();
+  test('that fails with another error after a loss makes withLease throw that error', async () => {
+    const service = new FakeService();
     const work = start(service);
     await seconds(1);
     service.take();
@@ -415,8 +414,8 @@ describe('the work', () => {
     expect(await outcome(work.result)).toBe(error);
   });
 
-  test('that is done while the service is away has not been in vain: the lease ends by itself', async () => {
-    const service = new PretendedService();
+  test('that ends during an outage returns its result, and its lease expires', async () => {
+    const service = new FakeService();
     const work = start(service);
     await seconds(1);
     service.network = 'refuses';
@@ -425,8 +424,8 @@ describe('the work', () => {
     expect(service.leases).toMatchObject([{ endReason: 'ttl_expired' }]);
   });
 
-  test('that is done while answers get lost gives back once', async () => {
-    const service = new PretendedService();
+  test('that ends while responses get lost releases its lease once', async () => {
+    const service = new FakeService();
     const work = start(service);
     await seconds(1);
     service.network = 'mute';
@@ -437,8 +436,8 @@ describe('the work', () => {
     expect(service.leases).toMatchObject([{ endReason: 'released_by_client', endedAt: 1000 }]);
   });
 
-  test('is not begun with a lease whose answer came too late', async () => {
-    const service = new PretendedService({ ttlSeconds: 5 });
+  test('does not start with a lease whose grant arrived too late', async () => {
+    const service = new FakeService({ ttlSeconds: 5 });
     service.latency = () => [0, 6000];
     const work = start(service);
     expect(await outcome(work.result)).toMatchObject({ reason: 'expired' });
@@ -446,16 +445,16 @@ describe('the work', () => {
     expect(service.asked(/allocate/)).toHaveLength(1);
   });
 
-  test('is not begun without a lease', async () => {
-    const service = new PretendedService();
+  test('does not start without a lease', async () => {
+    const service = new FakeService();
     service.network = 'refuses';
     const work = start(service, { timeoutMs: 3000 });
     expect(await outcome(work.result)).toBeInstanceOf(TokenPoolConnectionError);
     expect(work.hasStarted()).toBe(false);
   });
 
-  test('is stopped when the caller says so, and its lease given back', async () => {
-    const service = new PretendedService();
+  test("is stopped by the caller's signal, and its lease is released", async () => {
+    const service = new FakeService();
     const caller = new AbortController();
     const work = start(service, { signal: caller.signal });
     await seconds(30);
@@ -463,15 +462,15 @@ describe('the work', () => {
     caller.abort(enough);
     expect(work.signal().reason).toBe(enough);
     await seconds(100);
-    expect(service.leases).toMatchObject([{ endedAt: null }]); // kept while the work winds up
+    expect(service.leases).toMatchObject([{ endedAt: null }]); // it lasts until the work has ended
     work.fail(work.signal().reason);
     expect(await outcome(work.result)).toBe(enough);
     expect(service.leases).toMatchObject([{ endReason: 'released_by_client' }]);
     expect(getEventListeners(caller.signal, 'abort')).toEqual([]);
   });
 
-  test('of a caller who has gone already is not begun, and no lease is asked for', async () => {
-    const service = new PretendedService();
+  test('does not start, and requests no lease, if the signal has aborted before', async () => {
+    const service = new FakeService();
     const work = start(service, { signal: AbortSignal.abort(new Error('gone')) });
     expect(await outcome(work.result)).toMatchObject({ message: 'gone' });
     expect(service.requests).toEqual([]);
@@ -479,8 +478,8 @@ describe('the work', () => {
 });
 
 describe('the end of a lease', () => {
-  test('counts from when it was asked for, not from when the answer came', async () => {
-    const service = new PretendedService({ ttlSeconds: 60, renewable: false });
+  test('counts from the sending of the request, not from the arrival of the response', async () => {
+    const service = new FakeService({ ttlSeconds: 60, renewable: false });
     service.latency = () => [0, 9000];
     const work = start(service, { marginMs: 0 });
     await seconds(10);
@@ -488,8 +487,8 @@ describe('the end of a lease', () => {
     work.finish();
   });
 
-  test('counts from the first attempt when the answer is that of the first attempt', async () => {
-    const service = new PretendedService({ ttlSeconds: 60, renewable: false });
+  test('counts from the first attempt if the service repeats the answer to that', async () => {
+    const service = new FakeService({ ttlSeconds: 60, renewable: false });
     service.network = 'mute';
     const work = start(service, { marginMs: 0 });
     await seconds(8);
@@ -501,8 +500,8 @@ describe('the end of a lease', () => {
     work.finish();
   });
 
-  test('counts from the last attempt when the earlier ones had no effect', async () => {
-    const service = new PretendedService({ ttlSeconds: 60, renewable: false });
+  test('counts from the last attempt if the earlier ones had no effect', async () => {
+    const service = new FakeService({ ttlSeconds: 60, renewable: false });
     service.network = 'refuses';
     const work = start(service, { marginMs: 0 });
     await seconds(8);
@@ -512,7 +511,7 @@ describe('the end of a lease', () => {
     work.finish();
   });
 
-  test('never comes before the signal, however slow or broken the way to the service is', async () => {
+  test('never comes before the signal aborts, however slow or broken the network is', async () => {
     const ms = fc.oneof({ weight: 5, arbitrary: fc.nat(300) }, fc.nat(9000), fc.nat(40_000));
     const network = fc.constantFrom('up', 'up', 'refuses', 'silent', 'mute', 'busy' as const);
     await fc.assert(
@@ -526,7 +525,7 @@ describe('the end of a lease', () => {
         fc.array(fc.tuple(network, fc.nat(30)), { maxLength: 8 }),
         fc.boolean(),
         async (policy, latencies, weather, isShortened) => {
-          const service = new PretendedService(policy);
+          const service = new FakeService(policy);
           let turn = 0;
           service.latency = () => latencies[turn++ % latencies.length]!;
           const work = start(service);
@@ -552,7 +551,7 @@ describe('the end of a lease', () => {
   }, 60_000);
 });
 
-test('errors are told apart by their code, by the compiler too', () => {
+test('TokenPoolError.is distinguishes errors by their code, for the compiler too', () => {
   const error: unknown = new TokenPoolError({
     type: 'urn:x',
     title: 'No token is free',
@@ -561,9 +560,9 @@ test('errors are told apart by their code, by the compiler too', () => {
     error: 'pool_exhausted',
     request_id: 'r',
   });
-  if (!TokenPoolError.is(error, 'pool_exhausted', 'pool_limit_reached')) throw new Error('not told apart');
+  if (!TokenPoolError.is(error, 'pool_exhausted', 'pool_limit_reached')) throw new Error('not recognised');
   const code: 'pool_exhausted' | 'pool_limit_reached' = error.code;
-  // @ts-expect-error -- the compiler knows that it cannot be this one.
+  // @ts-expect-error -- the compiler knows that the code cannot be this one.
   expect(code === 'lease_ended').toBe(false);
   expect(TokenPoolError.is(error, 'lease_ended')).toBe(false);
   expect(TokenPoolError.is(new Error('pool_exhausted'), 'pool_exhausted')).toBe(false);

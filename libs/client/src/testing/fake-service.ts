@@ -3,7 +3,7 @@
 
 import type { EndReason, ErrorCode, TokenUse } from '../api-types.js';
 
-export interface PretendedLease {
+export interface FakeLease {
   readonly token_id: string;
   readonly user_id: string;
   readonly lease_id: string;
@@ -33,9 +33,9 @@ class Refusal extends Error {
 
 type Body = Record<string, unknown>;
 
-export class PretendedService {
+export class FakeService {
   readonly policy: Policy;
-  readonly leases: PretendedLease[] = [];
+  readonly leases: FakeLease[] = [];
   /** Each request, such as `POST /api/tokens/allocate`, and when it arrived. */
   readonly requests: { readonly what: string; readonly at: number; readonly key: string | null }[] = [];
   /** How long a request and its response travel, in milliseconds. */
@@ -46,7 +46,7 @@ export class PretendedService {
    */
   network: 'up' | 'refuses' | 'silent' | 'mute' | 'busy' = 'up';
   /** Called at the instant when a lease expires. */
-  onExpiry: (lease: PretendedLease) => void = () => undefined;
+  onExpiry: (lease: FakeLease) => void = () => undefined;
 
   readonly #kept = new Map<string, Response>();
 
@@ -76,13 +76,13 @@ export class PretendedService {
   }
 
   /** Ends a lease, as another client's request does. */
-  end(lease: PretendedLease, reason: EndReason): void {
+  end(lease: FakeLease, reason: EndReason): void {
     this.#settle();
     if (lease.endedAt === null) Object.assign(lease, { endedAt: performance.now(), endReason: reason });
   }
 
   /** Allocates the token for another user, which evicts the present lease. */
-  take(userId = '99999999-9999-4999-8999-999999999999'): PretendedLease {
+  take(userId = '99999999-9999-4999-8999-999999999999'): FakeLease {
     const open = this.leases.find((lease) => lease.endedAt === null);
     if (open) this.end(open, 'lru_eviction');
     return this.#grant({ user_id: userId });
@@ -135,10 +135,10 @@ export class PretendedService {
     };
   }
 
-  #grant(body: Body): PretendedLease {
+  #grant(body: Body): FakeLease {
     const from = performance.now();
     const fence = this.leases.length + 1;
-    const lease: PretendedLease = {
+    const lease: FakeLease = {
       token_id: TOKEN,
       user_id: (body['user_id'] as string | undefined) ?? '11111111-1111-4111-8111-111111111111',
       lease_id: `00000000-0000-4000-8000-${String(fence).padStart(12, '0')}`,
@@ -157,7 +157,7 @@ export class PretendedService {
     return Math.min(Number(body['ttl_seconds'] ?? Infinity), this.policy.ttlSeconds) * 1000;
   }
 
-  #expireInTime(lease: PretendedLease): void {
+  #expireInTime(lease: FakeLease): void {
     const { to } = lease;
     if (to - performance.now() < 2 ** 31) setTimeout(() => lease.to === to && this.#settle(), to - performance.now());
   }
@@ -187,7 +187,7 @@ const TOKEN = '22222222-2222-4222-8222-222222222222';
 /** An instant by the service's wall clock, which differs from the client's. */
 const iso = (at: number): string => new Date(Date.UTC(2030, 0, 1) + at).toISOString();
 
-const grantView = ({ token_id, user_id, lease_id, fence, from, to }: PretendedLease): object => ({
+const grantView = ({ token_id, user_id, lease_id, fence, from, to }: FakeLease): object => ({
   token_id,
   user_id,
   pool: 'p',
