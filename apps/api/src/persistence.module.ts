@@ -18,7 +18,7 @@ import {
   createDataSource,
   isMigrated,
   keepEventsFor,
-  lookAt,
+  obstacleOf,
   migrate,
   PostgresApiKeyStore,
   PostgresAuditSource,
@@ -29,9 +29,9 @@ import {
   PostgresPoolReader,
   PostgresTokenPoolRepository,
   PostgresTokenReader,
-  clockBehind,
-  roomForEvents,
-  whyOf,
+  clockBehindSeconds,
+  partitionsUntil,
+  reasonOf,
   type DataSourceOptions,
 } from '@app/postgres';
 import { Readiness } from './health/readiness.js';
@@ -54,18 +54,18 @@ class PostgresReadiness extends Readiness {
 
   async obstacle(): Promise<string | null> {
     try {
-      const hindrance = await lookAt(this.database);
-      return hindrance && `the database ${hindrance}`;
+      const obstacle = await obstacleOf(this.database);
+      return obstacle && `the database ${obstacle}`;
     } catch (error) {
-      return whyOf(error);
+      return reasonOf(error);
     }
   }
 
   async warning(): Promise<string | null> {
     try {
-      const { until, isLow } = await roomForEvents(this.database);
+      const { until, isLow } = await partitionsUntil(this.database);
       if (isLow) return `there is room for events until ${until} only: is there a process that sweeps?`;
-      const behind = await clockBehind(this.database);
+      const behind = await clockBehindSeconds(this.database);
       if (behind <= CLOCK_BEHIND_SECONDS) return null;
       return `the database's clock is ${Math.round(behind)} s behind the time of a pool, as it was set back or was ahead: instants there are ahead by so much`;
     } catch {

@@ -3,14 +3,14 @@
 export { afterRestore } from './commands/after-restore.js';
 export { connectionsOf } from './connection/connections-of.js';
 export type { DataSourceOptions, Pooler } from './connection/session.js';
-export { whyOf } from './connection/database.js';
+export { reasonOf } from './connection/database.js';
 export { createDataSource } from './schema/data-source.js';
-export { isMigrated, lookAt, migrate } from './schema/migrate.js';
+export { isMigrated, obstacleOf, migrate } from './schema/migrate.js';
 export { PostgresApiKeyStore } from './keys/postgres-api-key-store.js';
 export { keepEventsFor } from './audit/keep-events-for.js';
 export { PostgresEventRetention } from './audit/postgres-event-retention.js';
 export { PostgresTokenPoolRepository } from './commands/postgres-token-pool-repository.js';
-export { clockBehind, roomForEvents } from './schema/room-for-events.js';
+export { clockBehindSeconds, partitionsUntil } from './schema/warnings.js';
 export { PostgresAuditSource } from './audit/postgres-audit-source.js';
 export { PostgresEventPartitions } from './audit/postgres-event-partitions.js';
 export { PostgresFeedReader } from './reading/postgres-feed-reader.js';

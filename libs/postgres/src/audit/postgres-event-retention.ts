@@ -13,7 +13,7 @@ import {
   RETENTION_DAYS,
   SAVE_SNAPSHOT,
   SAVE_SNAPSHOT_TOKENS,
-  SNAPSHOT_TURN,
+  LOCK_SNAPSHOT,
   UNCOVERED,
 } from './retention-statements.js';
 import { snapshotOf } from './snapshot-of.js';
@@ -57,9 +57,9 @@ export class PostgresEventRetention extends EventRetention {
       }
     }
     await send(client, BEGIN);
-    const [turn] = await ask<{ isHad: boolean }>(SNAPSHOT_TURN, [pool]);
-    const begins = turn?.isHad ? await snapshotOf(ask, pool, false) : null;
-    if (!turn?.isHad || (begins && begins.seq >= seq)) return turn?.isHad === true;
+    const [lock] = await ask<{ isLocked: boolean }>(LOCK_SNAPSHOT, [pool]);
+    const begins = lock?.isLocked ? await snapshotOf(ask, pool, false) : null;
+    if (!lock?.isLocked || (begins && begins.seq >= seq)) return lock?.isLocked === true;
     const [stored] = await ask<Omit<StoredPoolView, 'begins'>>(STORED_POOL, [pool]);
     if (!stored) throw new Error(`there are events of a pool ${pool}, which is not there`);
     const { parts, ...state } = await fold({ ...stored, begins }, pages(begins?.seq ?? 0));

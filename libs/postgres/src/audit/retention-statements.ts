@@ -23,9 +23,9 @@ export const DROP_EXPIRED = named('drop_expired', `SELECT drop_expired_events() 
  * $1 pool. The advisory lock lets one process at a time take the pool's snapshot, until its transaction ends. The
  * transaction holds no lock that a command needs, so it may be idle for as long as it takes to fold a million tokens.
  */
-export const SNAPSHOT_TURN = named(
-  'snapshot_turn',
-  `SELECT pg_try_advisory_xact_lock(hashtextextended('event_snapshot ' || $1, 0)) AS "isHad",
+export const LOCK_SNAPSHOT = named(
+  'lock_snapshot',
+  `SELECT pg_try_advisory_xact_lock(hashtextextended('event_snapshot ' || $1, 0)) AS "isLocked",
      set_config('idle_in_transaction_session_timeout', '60000', true)`,
 );
 

@@ -26,13 +26,13 @@ export class DatabaseFailure extends Error {
   /** PostgreSQL itself refused the statement, so it has changed nothing. */
   readonly isRefusal: boolean;
   /** The reason in words that may be shown to any caller. */
-  readonly why: string;
+  readonly reason: string;
   /** No partition exists for the month of an event. */
   readonly isMissingPartition: boolean;
   /** The disk of the database is full; reads still work. */
   readonly isFull: boolean;
   /** PostgreSQL cannot store a value of the caller. This catches what the checks of the request have missed. */
-  readonly isOfValue: boolean;
+  readonly isInvalidValue: boolean;
   /** The connection is lost. An error of a statement leaves its connection usable. */
   readonly isLoss: boolean;
 
@@ -41,20 +41,20 @@ export class DatabaseFailure extends Error {
     const code = (cause as { code?: unknown } | null)?.code;
     const sqlState = typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !code.startsWith('E') ? code : null;
     this.isLoss = sqlState === null || LOSS.some((start) => sqlState.startsWith(start));
-    this.isOfValue = sqlState !== null && OF_VALUE.includes(sqlState);
+    this.isInvalidValue = sqlState !== null && INVALID_VALUE.includes(sqlState);
     this.isRefusal = sqlState !== null && !sqlState.startsWith('08') && !sqlState.startsWith('57P');
     // The routine identifies the error; the message depends on the server's language.
     this.isMissingPartition = sqlState === '23514' && (cause as { routine?: unknown }).routine === 'ExecFindPartition';
     this.isPassing =
       sqlState === null || this.isMissingPartition || PASSING.some((start) => sqlState.startsWith(start));
     this.isFull = sqlState === '53100';
-    const [, why] = WHY.find(([start]) => sqlState?.startsWith(start)) ?? [];
-    this.why = why ?? (this.isMissingPartition ? 'there is no room for events of this month' : OUT_OF_REACH);
+    const [, reason] = REASONS.find(([start]) => sqlState?.startsWith(start)) ?? [];
+    this.reason = reason ?? (this.isMissingPartition ? 'there is no room for events of this month' : OUT_OF_REACH);
   }
 }
 
 /** Out of range, not a time, not in the form of its type, or not in the encoding of the database. */
-const OF_VALUE = ['22003', '22007', '22008', '22009', '22P02', '22P05', '22021'];
+const INVALID_VALUE = ['22003', '22007', '22008', '22009', '22P02', '22P05', '22021'];
 
 /**
  * The connection was lost (08), or an operator, a crash (57P) or a time limit on the transaction ended it (25P03,
@@ -63,7 +63,7 @@ const OF_VALUE = ['22003', '22007', '22008', '22009', '22P02', '22P05', '22021']
 const LOSS = ['08', '57P', '25P03', '25P04', '25006'];
 
 const OUT_OF_REACH = 'the database cannot be reached in time';
-const WHY: readonly (readonly [sqlState: string, why: string])[] = [
+const REASONS: readonly (readonly [sqlState: string, reason: string])[] = [
   ['25006', 'the database is read-only'],
   ['28', 'the database refuses to let the service in'],
   ['3D000', 'the database is not there'],
@@ -87,7 +87,7 @@ export const unavailable = (detail = `${OUT_OF_REACH}; ${UNCHANGED}`): DomainErr
   new DomainError('unavailable', detail, { retryAfterSeconds: 1 });
 
 /** The error after all attempts, when none of them has changed anything. */
-export const unchanged = ({ why }: DatabaseFailure): DomainError => unavailable(`${why}; ${UNCHANGED}`);
+export const unchanged = ({ reason }: DatabaseFailure): DomainError => unavailable(`${reason}; ${UNCHANGED}`);
 
 export class Database {
   readonly #pool: Pool;
@@ -108,7 +108,7 @@ export class Database {
    * @throws DomainError `unavailable`; the caller's error if the caller has disconnected
    */
   snapshot<T>(look: (ask: <Row>(statement: Statement, values: Value[]) => Promise<Row[]>) => Promise<T>): Promise<T> {
-    return this.#twice(async (client) => {
+    return this.#withRetry(async (client) => {
       await this.#ask(client, BEGIN_SNAPSHOT);
       const seen = await look(async (statement, values) => {
         return (await this.#ask(client, { ...statement, values })).rows as never;
@@ -168,7 +168,7 @@ export class Database {
    */
   run(statement: Statement, values: Value[]): Promise<QueryResult> {
     const writes = /\b(INSERT|UPDATE|DELETE)\b/.test(statement.text);
-    return this.#twice((client) => this.#ask(client, { ...statement, values }), writes);
+    return this.#withRetry((client) => this.#ask(client, { ...statement, values }), writes);
   }
 
   async #ask(client: PoolClient, query: Query): Promise<QueryResult> {
@@ -179,7 +179,7 @@ export class Database {
   }
 
   /** Makes a second attempt if the first one fails in a way that may pass, such as a lost connection. */
-  async #twice<T>(asking: (client: PoolClient) => Promise<T>, writes: boolean): Promise<T> {
+  async #withRetry<T>(attempt: (client: PoolClient) => Promise<T>, writes: boolean): Promise<T> {
     let isUnchanged = true;
     for (let triesLeft = 1; ; triesLeft--) {
       if (this.gone?.aborted) throw callerGone();
@@ -187,16 +187,16 @@ export class Database {
       try {
         return await this.use((client) => {
           isSent = true;
-          return asking(client);
+          return attempt(client);
         });
       } catch (error) {
         if (!(error instanceof DatabaseFailure)) throw error;
-        if (error.isOfValue)
+        if (error.isInvalidValue)
           throw new DomainError('invalid_request', 'a value that is given is beyond what can be stored');
         if (!error.isPassing) throw error;
         // A statement may have written although its result was lost.
         isUnchanged &&= error.isRefusal || !isSent || !writes;
-        if (triesLeft === 0) throw isUnchanged ? unchanged(error) : unavailable(error.why);
+        if (triesLeft === 0) throw isUnchanged ? unchanged(error) : unavailable(error.reason);
       }
     }
   }
@@ -213,7 +213,7 @@ export const isFull = (source: DataSource): boolean =>
   performance.now() - (fullAt.get(poolOf(source)) ?? -Infinity) < FULL_FOR_MS;
 
 /** The reason for an error of the database or of the connection, in words that may be shown to any caller. */
-export const whyOf = (error: unknown): string => new DatabaseFailure(error).why;
+export const reasonOf = (error: unknown): string => new DatabaseFailure(error).reason;
 
 /**
  * Tracks which connections still seem to work. After a loss, every connection that was last used before it is closed

@@ -42,7 +42,10 @@ const isWithin = (scopes: string, pools: string, end: string): string => `
      AND (${end}::timestamptz IS NULL OR expires_at <= ${end}::timestamptz)`;
 
 /** $1 id; $2 scopes, $3 pools or null, $4 end or null, which bound the key's rights. One row if the key exists. */
-export const KEY_GIVEN = named('key_given', `SELECT id FROM api_keys WHERE id = $1 AND ${isWithin('$2', '$3', '$4')}`);
+export const KEY_EXISTS = named(
+  'key_exists',
+  `SELECT id FROM api_keys WHERE id = $1 AND ${isWithin('$2', '$3', '$4')}`,
+);
 
 /** $1 page size, $2 after this id; $3 scopes, $4 pools or null, $5 end or null, which bound the rights of each key. */
 export const LIST_KEYS = named(

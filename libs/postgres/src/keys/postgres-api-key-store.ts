@@ -15,7 +15,7 @@ import { positionUnknown } from '@app/tokens';
 import { texts } from '../connection/array-parameter.js';
 import { readCursor, writeCursor } from '../reading/cursor.js';
 import { Database } from '../connection/database.js';
-import { ADD_KEY, FIND_KEY, KEY_GIVEN, LIST_KEYS, NOTE_USE, REVOKE_KEY, ROTATE_KEY } from './key-statements.js';
+import { ADD_KEY, FIND_KEY, KEY_EXISTS, LIST_KEYS, NOTE_USE, REVOKE_KEY, ROTATE_KEY } from './key-statements.js';
 
 interface FoundRow extends ApiKeyView {
   readonly secret_hash: Buffer;
@@ -51,7 +51,7 @@ export class PostgresApiKeyStore extends ApiKeyStore {
     const after = readCursor('keys', cursor);
     const bounds = [texts(scopes), pools && texts([...pools]), expires_at];
     // Keys are never deleted, so an id that does not exist comes from another database, or from before a restore.
-    if (after !== undefined && (await this.#database.read(KEY_GIVEN, [after, ...bounds])).length === 0)
+    if (after !== undefined && (await this.#database.read(KEY_EXISTS, [after, ...bounds])).length === 0)
       throw positionUnknown('the cursor', 'without it', {});
     const rows = await this.#database.read<ApiKeyView>(LIST_KEYS, [limit + 1, after ?? '', ...bounds]);
     const keys = rows.slice(0, limit);

@@ -33,7 +33,7 @@ import {
   LIST_ALL,
   LIST_AVAILABLE,
   LOCATE,
-  PLACE_GIVEN,
+  PLACE_ISSUED,
   SHOWN_USES,
   TOKEN_DETAILS,
   TOKEN_EVENTS,
@@ -94,7 +94,7 @@ export class PostgresTokenReader extends TokenReader {
       (rows) => rows.length > limit || rows.at(-1)?.is_followed === true,
     );
     const pool = rows[0]?.pool ?? (await this.locate(tokenId)).pool;
-    if (place !== undefined) await this.#mustBeGiven(pool, { seq: place });
+    if (place !== undefined) await this.#mustBeIssued(pool, { seq: place });
     const page = rows.slice(0, limit);
     const last = page.at(-1);
     return {
@@ -107,7 +107,7 @@ export class PostgresTokenReader extends TokenReader {
   async history(tokenId: string, { limit, cursor }: PageRequest): Promise<HistoryPage<OwnedUse>> {
     const { pool } = await this.locate(tokenId);
     const place = readCursor('history', cursor);
-    if (place !== undefined) await this.#mustBeGiven(pool, { fence: place });
+    if (place !== undefined) await this.#mustBeIssued(pool, { fence: place });
     const values = [pool, tokenId, limit + 1, place ?? BEYOND_ALL];
     const rows = await this.#recentFirst<OwnedUse>(HISTORY, values, ({ length }) => length > limit);
     const { page, next_cursor } = paged(rows, limit, 'history', ({ fence }) => fence);
@@ -127,7 +127,7 @@ export class PostgresTokenReader extends TokenReader {
       // No user holds an available token.
       if (user !== null) return { tokens: [], next_cursor: null };
       const [since = 0, id = NIL_UUID] = place?.split('~') ?? [];
-      if (place !== undefined) await this.#mustBeGiven(poolName, { at: `${since}`, token: id });
+      if (place !== undefined) await this.#mustBeIssued(poolName, { at: `${since}`, token: id });
       const rows = await this.#database.read<OwnedToken & { since: string }>(LIST_AVAILABLE, [
         poolName,
         limit + 1,
@@ -137,7 +137,7 @@ export class PostgresTokenReader extends TokenReader {
       const { page, next_cursor } = paged(rows, limit, status, (last) => `${last.since}~${last.id}`);
       return { tokens: page.map(({ since: _, ...token }) => token), next_cursor };
     }
-    if (place !== undefined) await this.#mustBeGiven(poolName, status === 'all' ? { token: place } : { fence: place });
+    if (place !== undefined) await this.#mustBeIssued(poolName, status === 'all' ? { token: place } : { fence: place });
     const [statement, start] = status === 'all' ? [LIST_ALL, NIL_UUID] : [LIST_ACTIVE, 0];
     const rows = await this.#database.read<OwnedToken>(statement, [
       poolName,
@@ -155,14 +155,14 @@ export class PostgresTokenReader extends TokenReader {
   }
 
   /** @throws DomainError `position_unknown` for a place at which no list of this database can have ended */
-  async #mustBeGiven(
+  async #mustBeIssued(
     poolName: string,
     { seq = null, fence = null, at = null, token = null }: { seq?: Place; fence?: Place; at?: Place; token?: Place },
   ): Promise<void> {
     const values = [poolName, seq, fence, at, token];
-    const [found] = await this.#database.read<{ last_seq: number; isGiven: boolean }>(PLACE_GIVEN, values);
+    const [found] = await this.#database.read<{ last_seq: number; isIssued: boolean }>(PLACE_ISSUED, values);
     if (!found) throw poolNotFound(poolName);
-    if (!found.isGiven) throw positionUnknown('the cursor', 'without it', { last_seq: found.last_seq });
+    if (!found.isIssued) throw positionUnknown('the cursor', 'without it', { last_seq: found.last_seq });
   }
 
   /**

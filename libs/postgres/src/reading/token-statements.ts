@@ -73,15 +73,15 @@ export const LIST_AVAILABLE = named(
  * Whether this database can have issued a cursor for a list of pool $1. The place is $2 a seq, $3 a fence, $4 an
  * instant in microseconds or $5 a token; the others are null. A place that a restore has lost lies in a gap of numbers.
  */
-export const PLACE_GIVEN = named(
-  'place_given',
+export const PLACE_ISSUED = named(
+  'place_issued',
   `SELECT ${lastSeq('$1')} AS last_seq,
      coalesce($2::bigint, 0) <= p.last_seq AND coalesce($3::bigint, 0) <= p.last_fence
      AND NOT EXISTS (SELECT FROM restores r WHERE r.pool = $1
        AND ($2::bigint > r.after_seq AND $2::bigint < r.next_seq OR $3::bigint > r.after_fence AND $3::bigint < r.next_fence))
      AND coalesce(timestamptz 'epoch' + $4::bigint * interval '1 microsecond', '-infinity') <= p.now
      AND ($5::uuid IS NULL OR EXISTS (SELECT FROM tokens WHERE pool = $1 AND id = $5)
-       OR EXISTS (SELECT FROM token_events WHERE pool = $1 AND token_id = $5)) AS "isGiven"
+       OR EXISTS (SELECT FROM token_events WHERE pool = $1 AND token_id = $5)) AS "isIssued"
    FROM (${poolsNow('WHERE name = $1')}) p`,
 );
 

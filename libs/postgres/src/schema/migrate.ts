@@ -107,14 +107,14 @@ function mustBeUtf8(encoding: string): void {
  * @throws if the database cannot be reached
  */
 export async function isMigrated(source: DataSource): Promise<boolean> {
-  return (await lookAt(source)) !== 'is not migrated';
+  return (await obstacleOf(source)) !== 'is not migrated';
 }
 
 /**
  * Why the service cannot work with the database at the moment, or null if it can.
  * @throws if the database cannot be reached, or has the wrong encoding
  */
-export async function lookAt(
+export async function obstacleOf(
   source: DataSource,
 ): Promise<'is not migrated' | 'is read-only' | 'has no room on its disk' | null> {
   const [look]: { isThere: boolean; isReadOnly: boolean; encoding: string }[] = await source.query(

@@ -29,8 +29,8 @@ export const STORED_EVENTS = named(
 export const FEED_BEGINS = named('feed_begins', `SELECT ${BEGINS} AS seq`);
 
 /** Until when partitions exist, and whether they cover fewer than two whole months after the present one. */
-export const ROOM = named(
-  'room',
+export const PARTITIONS_UNTIL = named(
+  'partitions_until',
   `SELECT ${iso('max(ends_at)')} AS until, max(ends_at) < (date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC')
      + interval '3 months') AT TIME ZONE 'UTC' AS "isLow"
    FROM event_partitions`,

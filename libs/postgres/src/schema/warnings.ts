@@ -2,23 +2,23 @@
 
 import type { DataSource } from 'typeorm';
 import { Database } from '../connection/database.js';
-import { CLOCK_BEHIND, ROOM } from './statements.js';
+import { CLOCK_BEHIND, PARTITIONS_UNTIL } from './statements.js';
 
 /**
  * Until when partitions exist, as RFC 3339 in UTC. They are low with fewer than two whole months after the present one,
  * which means that no process sweeps.
  * @throws DomainError `unavailable`
  */
-export async function roomForEvents(source: DataSource): Promise<{ until: string; isLow: boolean }> {
-  const [room] = await new Database(source).read<{ until: string; isLow: boolean }>(ROOM, []);
-  return room!;
+export async function partitionsUntil(source: DataSource): Promise<{ until: string; isLow: boolean }> {
+  const [partitions] = await new Database(source).read<{ until: string; isLow: boolean }>(PARTITIONS_UNTIL, []);
+  return partitions!;
 }
 
 /**
  * How many seconds the clock is behind the time of the pool that is furthest ahead; 0 if it is behind none.
  * @throws DomainError `unavailable`
  */
-export async function clockBehind(source: DataSource): Promise<number> {
+export async function clockBehindSeconds(source: DataSource): Promise<number> {
   const [behind] = await new Database(source).read<{ seconds: number }>(CLOCK_BEHIND, []);
   return behind!.seconds;
 }
