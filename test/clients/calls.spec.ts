@@ -1,4 +1,4 @@
-// The client's calls, its leases and its stream on the real app.
+// The client's calls, leases and streams against the real app.
 
 import {
   LeaseLostError,
@@ -21,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => app.close());
 
 let pools = 0;
-/** A pool of a test's own. */
+/** Creates a pool for one test. */
 async function pool(policy: Partial<Parameters<TokenPoolClient['createPool']>[0]> = {}): Promise<PoolHandle> {
   const { name } = await client.createPool({
     name: `p-${++pools}`,
@@ -43,12 +43,12 @@ async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
 
 const refusal = (work: Promise<unknown>): Promise<unknown> => work.catch((error: unknown) => error);
 
-/** Resolves with what the signal aborts with. */
+/** Resolves with the signal's reason when it aborts. */
 const aborted = (signal: AbortSignal): Promise<unknown> =>
   new Promise((resolve) => signal.addEventListener('abort', () => resolve(signal.reason)));
 
 describe('a call', () => {
-  test('for each thing that can be done with a lease does it', async () => {
+  test('exists for everything that the API does with a lease', async () => {
     const seats = await pool();
     const lease = await seats.allocate({ user_id: NOBODY, ttl_seconds: 30, metadata: { ticket: 'A-1' } });
     expect(lease).toMatchObject({ pool: seats.name, user_id: NOBODY, lease_id: A_UUID, fence: 1, evicted: null });
@@ -69,7 +69,7 @@ describe('a call', () => {
     expect(await seats.cleanup()).toEqual({ released: 2 });
   });
 
-  test('for each thing that can be done with a pool does it', async () => {
+  test('exists for everything that the API does with a pool', async () => {
     const rooms = await pool({ kind: 'elastic', size: 2, on_exhausted: 'reject' });
     const [free, held] = [await rooms.generate(), await rooms.generate()];
     expect(held).toMatchObject({ pool: rooms.name, status: 'available' });
@@ -82,7 +82,7 @@ describe('a call', () => {
     expect(await all(rooms.list())).toMatchObject([{ id: held.id }]);
   });
 
-  test('for a list answers all of it, in as many pages as it takes', async () => {
+  test('for a list returns all of it, in as many pages as it takes', async () => {
     const desks = await pool({ size: 7 });
     for (let i = 0; i < 4; i++) await desks.release(await desks.allocate({ user_id: NOBODY }));
     const pages = await all(desks.list({ limit: 3 }).pages());
@@ -94,7 +94,7 @@ describe('a call', () => {
     expect(second.events.map(({ seq }) => seq)).toEqual([5, 6, 7, 8]);
   });
 
-  test('of which the answer is lost has its effect once', async () => {
+  test('whose response is lost has its effect once', async () => {
     let lost = 0;
     const unlucky = new TokenPoolClient(app.url, {
       fetch: async (request) => {
@@ -125,7 +125,7 @@ describe('a call', () => {
   });
 });
 
-test('a lease is ended by force where the pool asks for its lease_id', async () => {
+test('force releases a lease without its lease_id in a pool that requires one', async () => {
   const seats = await pool({ release_authority: 'holder' });
   const { token_id, fence } = await seats.allocate();
   expect(await refusal(seats.release({ token_id }))).toMatchObject({ code: 'lease_handle_required' });
@@ -136,7 +136,7 @@ test('a lease is ended by force where the pool asks for its lease_id', async () 
 });
 
 describe('a refusal', () => {
-  test('has the code and all else that the service says', async () => {
+  test('has the code and all other fields of the problem document', async () => {
     const seats = await pool();
     const lease = await seats.allocate();
     await seats.release(lease);
@@ -162,7 +162,7 @@ describe('a refusal', () => {
     expect(TokenPoolError.is(await refusal(work()), code)).toBe(true);
   });
 
-  test('of a full pool says when asking again makes sense', async () => {
+  test('of a full pool has the seconds after which another attempt makes sense', async () => {
     const seat = await pool({ size: 1, on_exhausted: 'reject' });
     await seat.allocate();
     const error = await refusal(seat.allocate());
@@ -172,7 +172,7 @@ describe('a refusal', () => {
 });
 
 describe('work under a lease', () => {
-  test('has its lease renewed in the feed for as long as it goes on, and given back when it is done', async () => {
+  test('has its lease renewed in the feed until it ends, and released then', async () => {
     const seats = await pool({ ttl_seconds: 0.9 });
     const answer = await seats.withLease(async (lease, signal) => {
       let renewals = 0;
@@ -190,7 +190,7 @@ describe('work under a lease', () => {
     for (const pause of pauses) expect(pause).toBeGreaterThanOrEqual(260);
   });
 
-  test('that is evicted hears by whom and when', async () => {
+  test('whose lease is evicted gets the next user and the time', async () => {
     const seat = await pool({ size: 1, ttl_seconds: 1.5 });
     let by: { user_id: string; fence: number; activated_at: string } | undefined;
     const loss = await refusal(
@@ -215,7 +215,7 @@ describe('work under a lease', () => {
   test.each([
     ['released_by_client', (seat: PoolHandle, tokenId: string) => seat.release({ token_id: tokenId })],
     ['cleanup', (seat: PoolHandle) => seat.cleanup()],
-  ])('of which others end the lease (%s) is told so', async (endReason, end) => {
+  ])('whose lease another request ends (%s) gets the reason', async (endReason, end) => {
     const seat = await pool({ size: 1, ttl_seconds: 1.5 });
     const loss = await refusal(
       seat.withLease(async ({ token_id }, signal) => {
@@ -243,7 +243,7 @@ describe('work under a lease', () => {
     expect(loss).toMatchObject({ name: 'LeaseLostError', reason: 'expired' });
   });
 
-  test('that fails is heard as it is, and its lease given back', async () => {
+  test('that fails makes withLease throw its error, and release the lease', async () => {
     const seat = await pool({ size: 1 });
     const failure = new Error('of its own');
     expect(await refusal(seat.withLease(() => Promise.reject(failure)))).toBe(failure);
@@ -258,13 +258,13 @@ describe('watching', () => {
     return found;
   };
 
-  test('shows the events as they are in the feed', async () => {
+  test('yields the events as they are in the feed', async () => {
     const seats = await pool();
     for (let i = 0; i < 5; i++) await seats.release(await seats.allocate());
     expect(await first(13, seats.watch({ after: 0 }))).toEqual(await all(seats.feed()));
   });
 
-  test('begins with what happens next, and shows it when it happens', async () => {
+  test('begins with the next event by default, and yields events as they happen', async () => {
     const seats = await pool();
     await seats.allocate();
     const events = seats.watch();

@@ -1,4 +1,4 @@
-// The command line as people and programs use it: a process of its own, on the real app.
+// The command line as people and programs use it, as a process against the real app.
 
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,7 +14,7 @@ import { startApp, type TestApp } from '../support/app.js';
 const ROOT = join(__dirname, '../..');
 const MAIN = join(ROOT, 'apps/cli/dist/apps/cli/src/main.js');
 const NOBODY = '99999999-9999-4999-8999-999999999999';
-/** Nobody listens there. */
+/** A URL at which no server listens. */
 let nowhere: string;
 const UUIDS = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 const TIMES = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g;
@@ -41,9 +41,9 @@ interface Program {
   readonly child: ChildProcess;
   out(): string;
   err(): string;
-  /** Resolves when it has printed that. */
-  said(what: RegExp): Promise<void>;
-  /** Resolves when it, and all that it has started, is gone. */
+  /** Resolves when the program has printed text that matches. */
+  printed(what: RegExp): Promise<void>;
+  /** Resolves when the program and all processes that it has started have ended. */
   readonly over: Promise<{ code: number | NodeJS.Signals; out: string; err: string }>;
 }
 
@@ -60,7 +60,7 @@ function start(args: readonly string[], env: Record<string, string> = {}): Progr
     child,
     out: () => out,
     err: () => err,
-    said: async (what) => {
+    printed: async (what) => {
       while (!what.test(out + err)) await Promise.race([once(child.stdout, 'data'), once(child.stderr, 'data')]);
     },
     over: once(child, 'close').then(([code, signal]) => {
@@ -72,7 +72,7 @@ function start(args: readonly string[], env: Record<string, string> = {}): Progr
 
 const tokenpool = (...args: string[]): Program['over'] => start(args).over;
 
-/** What it answers a program. */
+/** The lines of JSON that a command prints. */
 async function json(...args: string[]): Promise<Json[]> {
   const { code, out, err } = await tokenpool(...args, '--json');
   expect([code, err]).toEqual([0, '']);
@@ -82,8 +82,8 @@ async function json(...args: string[]): Promise<Json[]> {
     .map((line) => JSON.parse(line));
 }
 
-/** What it shows people, without what differs from run to run. */
-async function shown(...args: string[]): Promise<string[]> {
+/** The lines that a command prints for people, without the parts that differ from run to run. */
+async function printedLines(...args: string[]): Promise<string[]> {
   const { code, out, err } = await tokenpool(...args);
   expect([code, err]).toEqual([0, '']);
   return out.trim().split('\n').map(alike);
@@ -108,9 +108,9 @@ const happened = async (pool: PoolHandle): Promise<string[]> =>
   (await feedOf(pool)).map(({ event, reason }) => (reason ? `${event} ${reason}` : event)).slice(1);
 
 describe('for people', () => {
-  test('a lease, from its beginning to its end', async () => {
+  test('allocate, show, keep-alive, release and history print a lease from its beginning to its end', async () => {
     const { name } = await pool({ renewable: true });
-    expect(await shown('allocate', '--pool', name, '--user', NOBODY, '--ttl', '30')).toEqual([
+    expect(await printedLines('allocate', '--pool', name, '--user', NOBODY, '--ttl', '30')).toEqual([
       'token  <id>',
       'user  <id>',
       'lease  <id>',
@@ -119,7 +119,7 @@ describe('for people', () => {
       'until  <time>',
     ]);
     const [{ id }] = (await json('list', '--pool', name)) as [Json];
-    expect(await shown('show', id)).toEqual([
+    expect(await printedLines('show', id)).toEqual([
       'token  <id>',
       `pool  ${name}`,
       'status  active',
@@ -129,46 +129,48 @@ describe('for people', () => {
       'until  <time>',
       'last use  <time>',
     ]);
-    expect(await shown('keep-alive', id, '--user', NOBODY)).toEqual(['token <id> is held until <time>']);
-    expect(await shown('list', '--pool', name, '--status', 'active')).toEqual([
+    expect(await printedLines('keep-alive', id, '--user', NOBODY)).toEqual(['token <id> is held until <time>']);
+    expect(await printedLines('list', '--pool', name, '--status', 'active')).toEqual([
       'TOKEN  STATUS  FENCE  USER  UNTIL',
       '<id>  active  1  <id>  <time>',
     ]);
-    expect(await shown('release', id, '--fence', '1')).toEqual(['token <id> is available']);
-    expect(await shown('history', id)).toEqual([
+    expect(await printedLines('release', id, '--fence', '1')).toEqual(['token <id> is available']);
+    expect(await printedLines('history', id)).toEqual([
       'FENCE  USER  SINCE  UNTIL  ENDED BY',
       '1  <id>  <time>  <time>  released_by_client',
     ]);
-    expect(await shown('events', id, '--limit', '2')).toEqual([
+    expect(await printedLines('events', id, '--limit', '2')).toEqual([
       'SEQ  WHEN  EVENT  REASON  FENCE  TOKEN  USER',
       '4  <time>  released  released_by_client  1  <id>  <id>',
       expect.stringMatching(/^3 {2}<time> {2}renewed /),
     ]);
-    expect((await shown('events', '--pool', name, '--after', '1')).slice(1)).toEqual([
+    expect((await printedLines('events', '--pool', name, '--after', '1')).slice(1)).toEqual([
       '2  <time>  activated  allocated  1  <id>  <id>',
       expect.stringMatching(/^3 /),
       expect.stringMatching(/^4 /),
     ]);
-    expect((await shown('pools', name)).slice(1)).toEqual([`${name}  fixed  1  0  1  60 s, renewable  reject  4`]);
-    expect(await shown('allocate', '--pool', name)).toHaveLength(6);
-    expect(await shown('cleanup', '--pool', name)).toEqual([`1 lease of ${name} ended`]);
+    expect((await printedLines('pools', name)).slice(1)).toEqual([
+      `${name}  fixed  1  0  1  60 s, renewable  reject  4`,
+    ]);
+    expect(await printedLines('allocate', '--pool', name)).toHaveLength(6);
+    expect(await printedLines('cleanup', '--pool', name)).toEqual([`1 lease of ${name} ended`]);
   });
 
-  test('an eviction says whose lease had to go', async () => {
+  test('allocate names the lease that it has evicted', async () => {
     const { name } = await pool({ on_exhausted: 'evict_oldest' });
     await client.pool(name).allocate();
-    expect(await shown('allocate', '--pool', name)).toContain('evicted  user <id> (fence 1)');
+    expect(await printedLines('allocate', '--pool', name)).toContain('evicted  user <id> (fence 1)');
   });
 
-  test('tokens of an elastic pool come and go', async () => {
+  test('generate and delete change the tokens of an elastic pool', async () => {
     const { name } = await pool({ kind: 'elastic', size: 2 });
-    expect(await shown('generate', '--pool', name)).toEqual(['token <id> is available']);
+    expect(await printedLines('generate', '--pool', name)).toEqual(['token <id> is available']);
     const { token_id } = await client.pool(name).allocate();
     expect(await tokenpool('delete', token_id)).toMatchObject({ code: 1, err: expect.stringMatching(/token_in_use/) });
-    expect(await shown('delete', token_id, '--force')).toEqual(['token <id> is deleted']);
+    expect(await printedLines('delete', token_id, '--force')).toEqual(['token <id> is deleted']);
   });
 
-  test('columns stand below their titles', async () => {
+  test('a table aligns its columns with their titles', async () => {
     const { out } = await tokenpool('list', '--limit', '3');
     const lines = out.trimEnd().split('\n');
     expect(lines).toHaveLength(4);
@@ -178,7 +180,7 @@ describe('for people', () => {
 });
 
 describe('for programs', () => {
-  test('answers are those of the API, of lists one a line', async () => {
+  test('--json prints the responses of the API, and a list as one object a line', async () => {
     const { name } = await pool({ size: 3 });
     const [grant] = (await json('allocate', '--pool', name, '--metadata', '{"ticket":"A-1"}')) as [Json];
     expect(grant).toMatchObject({ token_id: A_UUID, lease_id: A_UUID, fence: 1, expires_at: A_TIME, evicted: null });
@@ -193,21 +195,21 @@ describe('for programs', () => {
     expect((await json('pools')).map((one) => one.name)).toEqual(expect.arrayContaining(['default', 'elastic', name]));
   });
 
-  test('a refusal is the problem document on stderr, and exit code 1', async () => {
+  test('--json prints the problem document of a refusal on stderr, with exit code 1', async () => {
     const { code, out, err } = await tokenpool('show', NOBODY, '--json');
     expect([code, out]).toEqual([1, '']);
     expect(JSON.parse(err)).toMatchObject({ error: 'token_not_found', status: 404 });
   });
 
-  test('who reads no further is no error', async () => {
+  test('a reader that closes the pipe causes no error', async () => {
     const program = start(['list']);
     program.child.stdout!.destroy();
     expect(await program.over).toMatchObject({ code: 0, err: '' });
   });
 });
 
-describe('what is wrong', () => {
-  test('with the service is said in a line, and is exit code 1', async () => {
+describe('a failure', () => {
+  test('of the service is one line on stderr, with exit code 1', async () => {
     expect(await tokenpool('allocate', '--pool', 'nowhere')).toEqual({
       code: 1,
       out: '',
@@ -215,7 +217,7 @@ describe('what is wrong', () => {
     });
   });
 
-  test('with the way to it is exit code 3', async () => {
+  test('of the connection has exit code 3', async () => {
     expect(await tokenpool('pools', '--url', nowhere, '--timeout', '0.2')).toEqual({
       code: 3,
       out: '',
@@ -242,7 +244,7 @@ describe('what is wrong', () => {
     [['list', '--', 'x'], /-- is for run only/],
     [['list', '--url', 'localhost:4000'], /the URL of the service .*; allowed is one such as .*--url/],
     [['frobnicate'], /"frobnicate" is not a command/],
-  ])('with the command line (%j) is exit code 2, and nothing is asked', async (args, message) => {
+  ])('of the command line (%j) has exit code 2, and sends no request', async (args, message) => {
     const { code, out, err } = await start(args, { TOKEN_POOL_URL: nowhere }).over;
     expect([code, out]).toEqual([2, '']);
     expect(err).toMatch(message);
@@ -259,7 +261,7 @@ describe('what is wrong', () => {
     ['a key too much', ['pools', 'a', 'tp_secret'], {}],
     ['a URL with a password too much', ['list', 'https://user:secret@host'], {}],
     ['metadata that is no JSON', ['allocate', '--metadata', '{secret}'], {}],
-  ])('%s is not repeated, and is exit code 2', async (_, args, env) => {
+  ])('with %s has exit code 2, and the message does not repeat it', async (_, args, env) => {
     for (const format of [[], ['--json']]) {
       const { code, out, err } = await start([...args, ...format], env).over;
       expect([code, out]).toEqual([2, '']);
@@ -267,14 +269,14 @@ describe('what is wrong', () => {
     }
   });
 
-  test('without a command is the help on stderr', async () => {
+  test('for want of a command prints the help on stderr', async () => {
     const { code, out, err } = await tokenpool();
     expect([code, out]).toEqual([2, '']);
     expect(err).toMatch(/Usage: tokenpool COMMAND/);
   });
 });
 
-test('the help names every command, and each says its options and shows examples', async () => {
+test('the help names every command, and the help of each command has its options and examples', async () => {
   const { code, out } = await tokenpool('--help');
   expect(code).toBe(0);
   const wanted = 'allocate release keep-alive list show history events watch pools cleanup generate delete run';
@@ -289,14 +291,14 @@ test('the help names every command, and each says its options and shows examples
 });
 
 describe('watch', () => {
-  test('shows what happens when it happens', async () => {
+  test('prints events as they happen', async () => {
     const seat = await pool();
     const program = start(['watch', '--pool', seat.name, '--after', '0', '--json']);
-    await program.said(/"generated"/);
+    await program.printed(/"generated"/);
     const lease = await seat.allocate();
-    await program.said(/"activated"/);
+    await program.printed(/"activated"/);
     await seat.release(lease);
-    await program.said(/"released"/);
+    await program.printed(/"released"/);
     program.child.kill('SIGINT');
     const { code, out } = await program.over;
     expect(code).toBe('SIGINT');
@@ -308,10 +310,10 @@ describe('watch', () => {
     ).toEqual([1, 2, 3]);
   });
 
-  test('ends after as many as were wanted', async () => {
+  test('ends after --limit events', async () => {
     const seat = await pool();
     await seat.release(await seat.allocate());
-    expect(await shown('watch', '--pool', seat.name, '--after', '1', '--limit', '2')).toEqual([
+    expect(await printedLines('watch', '--pool', seat.name, '--after', '1', '--limit', '2')).toEqual([
       'SEQ  WHEN  EVENT  REASON  FENCE  TOKEN  USER',
       '2  <time>  activated  allocated  1  <id>  <id>',
       '3  <time>  released  released_by_client  1  <id>  <id>',
@@ -323,7 +325,7 @@ describe('run', () => {
   const sh = (pool: PoolHandle, script: string, ...options: string[]): Program =>
     start(['run', '--pool', pool.name, ...options, '--', 'sh', '-c', script]);
 
-  test('tells the command of its lease, passes its exit code on, and gives the lease back', async () => {
+  test('puts the lease into the environment, returns the exit code of the command, and releases the lease', async () => {
     const seat = await pool();
     const { code, out, err } = await sh(seat, 'echo "$TOKEN_ID $LEASE_ID $FENCE"; exit 7', '--user', NOBODY).over;
     expect([code, err]).toEqual([7, '']);
@@ -333,7 +335,7 @@ describe('run', () => {
     expect(await happened(seat)).toEqual(['activated allocated', 'released released_by_client']);
   });
 
-  test('does so through npm, too', async () => {
+  test('works through npm, too', async () => {
     const seat = await pool();
     const args = [
       'run',
@@ -355,7 +357,7 @@ describe('run', () => {
     expect(await happened(seat)).toEqual(['activated allocated', 'released released_by_client']);
   });
 
-  test('keeps the lease alive for as long as the command takes', async () => {
+  test('renews the lease until the command ends', async () => {
     // Renewed each second: only who is late by two of them loses it.
     const seat = await pool({ ttl_seconds: 3, renewable: true });
     const { code, err } = await sh(seat, 'sleep 3.5').over;
@@ -365,11 +367,11 @@ describe('run', () => {
     expect(events.at(-1)).toBe('released released_by_client');
   });
 
-  test('stops the command, and all it has started, before the lease ends by time', async () => {
+  test('ends the command and all its processes before time ends the lease', async () => {
     const seat = await pool({ ttl_seconds: 2, renewable: false });
     // The shell ends when it is asked to; what it has started does not.
     const program = sh(seat, '(trap "" TERM; echo started; sleep 300; sleep 300) & wait');
-    await program.said(/started/);
+    await program.printed(/started/);
     const { code, err } = await program.over;
     expect(code).toBe(124);
     expect(err).toMatch(/^tokenpool: the lease of token .* was lost: /);
@@ -377,7 +379,7 @@ describe('run', () => {
     expect(Date.now()).toBeLessThan(Date.parse(activated!.occurred_at) + 2000 + 1000);
   });
 
-  test('asks the command to end before it is killed', async () => {
+  test('sends SIGTERM to the command before SIGKILL', async () => {
     const seat = await pool({ ttl_seconds: 4, renewable: false });
     const { code, out } = await sh(seat, 'trap "echo tidied up; exit 0" TERM; sleep 300 & wait', '--grace', '2').over;
     expect([code, out]).toEqual([124, 'tidied up\n']);
@@ -386,10 +388,10 @@ describe('run', () => {
     expect(Date.parse(released!.occurred_at) - Date.parse(activated!.occurred_at)).toBeLessThan(3500);
   });
 
-  test('stops the command when its lease is evicted, and says by whom', async () => {
+  test('ends the command when its lease is evicted, and names the next user', async () => {
     const seat = await pool({ ttl_seconds: 3, renewable: true, on_exhausted: 'evict_oldest' });
     const program = sh(seat, 'echo started; exec sleep 300');
-    await program.said(/started/);
+    await program.printed(/started/);
     await seat.allocate({ user_id: NOBODY });
     const { code, err } = await program.over;
     expect(code).toBe(124);
@@ -401,11 +403,11 @@ describe('run', () => {
     ]);
   });
 
-  test('passes signals on, and gives the lease back when the command has ended', async () => {
+  test('passes signals on, and releases the lease when the command has ended', async () => {
     const seat = await pool();
     // What says so is a program of its own by then: a shell that was just forked may still swallow the signal.
     const program = sh(seat, 'trap "echo bye; exit 5" TERM; sh -c "echo started; exec sleep 300" & wait; wait');
-    await program.said(/started/);
+    await program.printed(/started/);
     program.child.kill('SIGTERM');
     // The sleep that was left holds nothing of the test's: it got the signal, too.
     expect(await program.over).toEqual({ code: 5, out: 'started\nbye\n', err: '' });
@@ -417,17 +419,17 @@ describe('run', () => {
     async (signal) => {
       const seat = await pool();
       const program = sh(seat, 'echo started; exec sleep 300');
-      await program.said(/started/);
+      await program.printed(/started/);
       program.child.kill(signal);
       expect(await program.over).toMatchObject({ code: 128 + constants.signals[signal], err: '' });
       expect(await happened(seat)).toEqual(['activated allocated', 'released released_by_client']);
     },
   );
 
-  test('stops the command when it is stopped, and ends it when the lease is over by the time they go on', async () => {
+  test('stops the command when it is stopped, and ends it if the lease is over when both go on', async () => {
     const seat = await pool({ ttl_seconds: 4, renewable: true });
     const program = sh(seat, 'echo "pid $$"; exec sleep 300');
-    await program.said(/pid \d+\n/);
+    await program.printed(/pid \d+\n/);
     const [, pid] = /pid (\d+)/.exec(program.out())!;
     const state = async (id: unknown): Promise<string> =>
       /\) (.)/.exec(await readFile(`/proc/${String(id)}/stat`, 'utf8'))![1]!;
@@ -440,11 +442,11 @@ describe('run', () => {
     expect([code, err]).toEqual([124, expect.stringMatching(/was lost: /)]);
   });
 
-  test('of a command that a signal ended tells as shells do', async () => {
+  test('returns the exit code of shells for a command that a signal has ended', async () => {
     expect(await sh(await pool(), 'kill -KILL $$').over).toMatchObject({ code: 137 });
   });
 
-  test('starts nothing without a lease', async () => {
+  test('does not start the command without a lease', async () => {
     const seat = await pool();
     await seat.allocate();
     expect(await sh(seat, 'echo started').over).toEqual({
@@ -459,7 +461,7 @@ describe('run', () => {
   test.each([
     ['there-is-no-such-command', 127],
     [ROOT, 126],
-  ])('of %j, which cannot be started, tells apart why, and gives the lease back', async (command, code) => {
+  ])('has an exit code for the reason why %j cannot start, and releases the lease', async (command, code) => {
     const seat = await pool();
     const over = await tokenpool('run', '--pool', seat.name, '--', command);
     expect(over).toEqual({ code, out: '', err: expect.stringMatching(/^tokenpool: the command was not started: /) });

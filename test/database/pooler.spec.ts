@@ -1,5 +1,5 @@
-// Behind a pooler that gives each transaction another session: what a process relies on is said in the transaction
-// itself, and nothing of it is left to whoever has the session next.
+// Behind a pooler that gives each transaction another session, the transaction itself sets what the process relies on,
+// and leaves nothing of it to the next client of the session.
 
 import { createDataSource, type Pooler } from '@app/postgres';
 import type { Pool, PoolClient } from 'pg';
@@ -17,7 +17,7 @@ const BEGIN = { name: 'begin', text: 'BEGIN' };
 const BEGIN_SNAPSHOT = { name: 'begin_snapshot', text: 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY' };
 const COMMIT = { name: 'commit', text: 'COMMIT' };
 
-/** Hands over a connection as the adapter has it. */
+/** Lends a connection with the adapter's settings. */
 async function connected<T>(pooler: Pooler, use: (client: PoolClient) => Promise<T>, session = ''): Promise<T> {
   const source: DataSource = await createDataSource(database.url + session, { poolSize: 1, pooler }).initialize();
   const client = await (source.driver as unknown as { master: Pool }).master.connect();
@@ -32,7 +32,7 @@ async function connected<T>(pooler: Pooler, use: (client: PoolClient) => Promise
 const limitOf = (answers: { rows: { limit: string }[] }[], place: number): string | undefined =>
   answers[place]?.rows[0]?.limit;
 
-/** As somebody else would find the session. */
+/** What the next client of the session finds in it. */
 const left = async (client: PoolClient): Promise<unknown> =>
   (
     await client.query(
@@ -60,14 +60,14 @@ test.each(['transaction', 'transaction-prepared'] as const)(
     }),
 );
 
-test('transaction: nothing is prepared', () =>
+test('transaction: the process prepares no statement', () =>
   connected('transaction', async (client) => {
     await pipeline(client, [BEGIN, LIMIT, COMMIT]);
     await pipeline(client, [BEGIN, LIMIT, COMMIT]);
     expect(await left(client)).toEqual({ limit: '0', prepared: 0 });
   }));
 
-test('transaction-prepared: each statement is prepared once', () =>
+test('transaction-prepared: the process prepares each statement once', () =>
   connected('transaction-prepared', async (client) => {
     await pipeline(client, [BEGIN, LIMIT, COMMIT]);
     await pipeline(client, [BEGIN, LIMIT, COMMIT]);
@@ -80,7 +80,7 @@ test('without a pooler the limits belong to the session', () =>
     expect(await left(client)).toEqual({ limit: '2s', prepared: 3 });
   }));
 
-test('what a URL says for the session comes beside the limits, and not in their place', () =>
+test("the options of a URL complement the session's limits, and do not replace them", () =>
   connected(
     'none',
     async (client) => {
@@ -96,7 +96,7 @@ test('a statement that fails in a pipeline rejects it, and earlier results are n
     await expect(failing).rejects.toMatchObject({ code: '22012' });
   }));
 
-test('a start on a database that is migrated needs no way for migrations', async () => {
+test('the service starts on a migrated database without a URL for migrations', async () => {
   const env = { DATABASE_POOLER: 'transaction', MIGRATION_DATABASE_URL: 'postgres://nobody@127.0.0.1:1/nowhere' };
   const app = await startAppOn(database.url, env);
   try {
