@@ -9,14 +9,11 @@ import { parseArgs } from 'node:util';
 import ts from 'typescript';
 
 const ROOT = join(import.meta.dirname, '..');
-/** The folder of each program, and the files in it that Node is started with. */
-const PROGRAMS = {
-  api: ['apps/api/src', 'main.ts', 'write-openapi.ts', '../../../ormconfig.ts'],
-  admin: ['apps/admin/src', 'main.ts'],
-  bench: ['tools/bench', 'main.ts'],
-  chaos: ['tools/chaos', 'main.ts', 'ha/main.ts'],
-  demo: ['tools/demo', 'main.ts'],
-};
+/** The programs, as Nest's own commands know them, too. */
+const { projects } = JSON.parse(readFileSync(join(ROOT, 'nest-cli.json'), 'utf8'));
+const PROGRAMS = Object.keys(projects).filter((name) => projects[name].type === 'application');
+/** What Node is started with beside a program's main file. */
+const MORE = { api: ['write-openapi.ts', '../../../ormconfig.ts'], chaos: ['ha/main.ts'] };
 
 const { config } = ts.readConfigFile(join(ROOT, 'tsconfig.json'), ts.sys.readFile);
 const { options } = ts.parseJsonConfigFileContent({ ...config, files: [], include: [] }, ts.sys, ROOT);
@@ -26,10 +23,13 @@ const CACHE = ts.createModuleResolutionCache(ROOT, (name) => name, options);
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { to: { type: 'string' } } });
 for (const name of positionals) {
-  if (!Object.hasOwn(PROGRAMS, name))
-    fail(`there is no program ${name}; there are ${Object.keys(PROGRAMS).join(', ')}`);
-  const [folder, ...entries] = PROGRAMS[name];
-  build(join(ROOT, folder), entries, resolve(values.to ?? join(ROOT, 'dist', name)));
+  if (!PROGRAMS.includes(name)) fail(`there is no program ${name}; there are ${PROGRAMS.join(', ')}`);
+  const { sourceRoot, entryFile } = projects[name];
+  build(
+    join(ROOT, sourceRoot),
+    [`${entryFile}.ts`, ...(MORE[name] ?? [])],
+    resolve(values.to ?? join(ROOT, 'dist', name)),
+  );
 }
 
 function build(folder, entries, out) {

@@ -2,7 +2,17 @@
 // A guard that cannot fire guards nothing: a sin is planted for each rule, in a house of its own, and exactly that rule must fire.
 
 import { execFile } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 
@@ -330,6 +340,19 @@ const textOf = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 const codeOf = (text: string): string => text.replace(/\/\*[^]*?\*\/|(?<!:)\/\/.*/g, '');
 
 describe('the names of the rooms', () => {
+  it.each([
+    'apps',
+    'libs',
+    'test',
+    'ormconfig.ts',
+    'nest-cli.json',
+    'docker-compose.yml',
+    'tsconfig.json',
+    'README.md',
+  ])('stand where everybody looks for them: %s', (name) => {
+    expect(existsSync(name)).toBe(true);
+  });
+
   const homeless = (path: string): boolean => /(^|\/)(common|shared|utils?|core|helpers?)(\/|$)/.test(path);
 
   it('say what is in them: none is called common, shared, utils or core', () => {
