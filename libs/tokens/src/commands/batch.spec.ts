@@ -1,5 +1,6 @@
 import { decideBatch, type Outcome } from './batch.js';
 import { allocate, deleteToken, generate, keepAlive, release, type Command } from './command.js';
+import { DomainError } from '../kernel/domain-error.js';
 import { elastic, fixed, freeToken, heldToken, poolOf, tokenId, user } from '../testing/given.js';
 import type { Grant, TokenPool } from '../pool/token-pool.js';
 
@@ -8,7 +9,7 @@ const NOBODY = user(1000);
 
 /** A refusal's code, a grant's user, or what else was answered. */
 const short = (outcome: Outcome | undefined): unknown => {
-  if (outcome === undefined || outcome === 'put off') return outcome;
+  if (outcome === undefined || outcome === 'deferred') return outcome;
   if ('error' in outcome) return outcome.error.code;
   return (outcome.value as Partial<Grant> | undefined)?.userId ?? outcome.value;
 };
@@ -102,6 +103,35 @@ describe('a command that is refused', () => {
     expect(outcomes.map(short)).toEqual(['token_deleted', user(7), undefined, user(8)]);
   });
 
+  test('at its last step has done none of the others: state, events, answers and policy are as before', () => {
+    const fair = { maxPerUser: 2, onExhausted: 'evict_oldest', evict: 'over_share_first' } as const;
+    const policy = elastic({ size: 5, idleTtlSeconds: null, ...fair });
+    const tokens = () => [heldToken(1, 1), heldToken(2, 2), freeToken(3)];
+    const several: Command<never> = {
+      ...ask(7),
+      decide: (pool) => {
+        pool.release(tokenId(1), {});
+        pool.allocate({ userId: user(7) });
+        pool.generate();
+        pool.delete(tokenId(2), true);
+        pool.changePolicy({ ttlSeconds: 7 });
+        const name = { useCase: 'several', key: 'k' };
+        pool.answers.keep(name, { key: 'k', fingerprint: 'f', onReplay: () => undefined }, 'done');
+        throw new DomainError('pool_exhausted', 'there are too few');
+      },
+    };
+    const askers = { users: [7, 8, 9].map(user) };
+    const [alone, among] = [poolOf(policy, tokens(), askers), poolOf(policy, tokens(), askers)];
+    expect(decideBatch(among, [several]).map(short)).toEqual(['pool_exhausted']);
+    expect(among).toMatchObject({ state: alone.state, events: [], answers: { added: [] } });
+    expect([...among.changed, ...among.generated, ...among.deleted]).toEqual([]);
+    const others = [ask(7), several, ask(8), ask(9)];
+    expect(decideBatch(among, others).map(short)).toEqual([user(7), 'pool_exhausted', user(8), user(9)]);
+    decideBatch(alone, [ask(7), ask(8), ask(9)]);
+    expect(kinds(among)).toEqual(kinds(alone));
+    expect(among.state).toEqual(alone.state);
+  });
+
   test('by a failure that is none of the domain fails the whole batch', () => {
     const bug: Command<never> = {
       ...release(tokenId(1), {}),
@@ -116,32 +146,32 @@ describe('a command that is refused', () => {
 describe('more callers than tokens', () => {
   const callers = Array.from({ length: 24 }, (_, n) => ask(n));
 
-  test('are put off as soon as each token is granted once, so that no grant is evicted by its own batch', () => {
+  test('are deferred as soon as each token is granted once, so that no grant is evicted by its own batch', () => {
     const pool = poolOf(fixed({ size: 3 }), [heldToken(1, 1), heldToken(2, 2), freeToken(3)]);
     const outcomes = decideBatch(pool, callers);
-    expect(outcomes.map(short)).toEqual([user(0), user(1), user(2), ...Array<string>(21).fill('put off')]);
+    expect(outcomes.map(short)).toEqual([user(0), user(1), user(2), ...Array<string>(21).fill('deferred')]);
     expect(kinds(pool)).toEqual(['activated 3', 'released 1', 'activated 4', 'released 2', 'activated 5']);
   });
 
-  test('are all refused, none put off, where nothing can be granted', () => {
+  test('are all refused, none deferred, where nothing can be granted', () => {
     const full = poolOf(fixed({ size: 2, onExhausted: 'reject' }), [heldToken(1, 1), heldToken(2, 2)]);
     expect(new Set(decideBatch(full, callers).map(short))).toEqual(new Set(['pool_exhausted']));
     const empty = poolOf(elastic({ onExhausted: 'evict_oldest' }), []);
     expect(new Set(decideBatch(empty, callers).map(short))).toEqual(new Set(['pool_exhausted']));
   });
 
-  test('are put off only where the batch has granted as many as there are tokens, not where it has made more', () => {
+  test('are deferred only where the batch has granted as many as there are tokens, not where it has made more', () => {
     const pool = poolOf(elastic({ size: 2, idleTtlSeconds: null }), [freeToken(1)]);
     expect(
       decideBatch(pool, [ask(1), ask(2), ask(3), generate()])
         .map(short)
         .slice(0, 3),
-    ).toEqual([user(1), user(2), 'put off']);
+    ).toEqual([user(1), user(2), 'deferred']);
   });
 
   test('leave the other commands of their batch alone', () => {
     const pool = poolOf(fixed({ size: 1 }), [heldToken(1, 1)]);
     const outcomes = decideBatch(pool, [ask(1), ask(2), release(tokenId(1), {})]);
-    expect(outcomes.map(short)).toEqual([user(1), 'put off', undefined]);
+    expect(outcomes.map(short)).toEqual([user(1), 'deferred', undefined]);
   });
 });

@@ -1,16 +1,17 @@
 // A batch: several commands decided one after the other on one pool, in one transaction.
-// A command that the domain refuses changes nothing and gets its error; its neighbours do not notice.
+// A command that the domain refuses gets its error and changes nothing, whatever steps it had done; its neighbours do not
+// notice.
 
 import { byOrder, type Command } from './command.js';
 import { callerGone, DomainError } from '../kernel/domain-error.js';
 import type { TokenPool } from '../pool/token-pool.js';
 
-export type Outcome = { readonly value: unknown } | { readonly error: DomainError } | 'put off';
+export type Outcome = { readonly value: unknown } | { readonly error: DomainError } | 'deferred';
 
 /**
  * Decides the commands in the fixed order (command.ts) and answers in the order they came in. At most as many
  * are granted as the pool has tokens, so that no grant is evicted by its own batch, unless its user has more than
- * his share and would lose it in the next one; the rest is put off.
+ * his share and would lose it in the next one; the rest is deferred.
  */
 export function decideBatch(pool: TokenPool, commands: readonly Command<unknown>[]): Outcome[] {
   const outcomes: Outcome[] = [];
@@ -23,12 +24,12 @@ export function decideBatch(pool: TokenPool, commands: readonly Command<unknown>
       continue;
     }
     if (command.kind === 'allocate' && grants > 0 && grants >= pool.state.tokenCount) {
-      outcomes[place] = 'put off';
+      outcomes[place] = 'deferred';
       continue;
     }
     pool.caller = command.caller;
     try {
-      outcomes[place] = { value: command.decide(pool) };
+      outcomes[place] = { value: pool.atomically(() => command.decide(pool)) };
       if (command.kind === 'allocate') grants++;
     } catch (error) {
       if (!(error instanceof DomainError)) throw error;

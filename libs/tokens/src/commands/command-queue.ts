@@ -84,9 +84,9 @@ export class CommandQueue {
         phases.deciding(() => decideBatch(pool, commands)),
       );
       phases.end();
-      const putOff = batch.filter((_, place) => outcomes[place] === 'put off');
+      const putOff = batch.filter((_, place) => outcomes[place] === 'deferred');
       const answer = (): void => {
-        const decided = putOff.length === 0 ? batch : batch.filter((_, place) => outcomes[place] !== 'put off');
+        const decided = putOff.length === 0 ? batch : batch.filter((_, place) => outcomes[place] !== 'deferred');
         this.observer.decided({ poolName, commands: decided, phases });
         settle(batch, outcomes);
       };
@@ -131,7 +131,7 @@ function settle(batch: readonly Waiting[], outcomes: readonly Outcome[], from = 
   for (let place = from; place < to; place++) {
     const { resolve, reject } = batch[place]!;
     const outcome = outcomes[place]!;
-    if (outcome === 'put off') continue;
+    if (outcome === 'deferred') continue;
     if ('error' in outcome) reject(outcome.error);
     else resolve(outcome.value);
   }

@@ -28,7 +28,7 @@ const decide = async (poolName: string, ...commands: Command<unknown>[]): Promis
   const needs = together(commands.map((command) => command.needs));
   const outcomes = await repository.change(poolName, needs, (pool) => decideBatch(pool, commands));
   return outcomes.map((outcome) =>
-    outcome === 'put off' ? outcome : 'error' in outcome ? outcome.error.code : outcome.value,
+    outcome === 'deferred' ? outcome : 'error' in outcome ? outcome.error.code : outcome.value,
   );
 };
 

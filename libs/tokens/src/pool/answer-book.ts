@@ -51,4 +51,12 @@ export class AnswerBook {
   keep(name: AnswerName, { fingerprint }: Idempotency, value: unknown): void {
     this.added.push({ ...name, fingerprint, value });
   }
+
+  /** Returns the function that forgets every answer added since. */
+  savepoint(): () => void {
+    const { length } = this.added;
+    return () => {
+      this.added.length = length;
+    };
+  }
 }

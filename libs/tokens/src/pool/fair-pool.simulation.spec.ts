@@ -40,7 +40,7 @@ async function simulate(given: PolicyChange): Promise<Outcome> {
     const [outcome] = await repository.change(policy.name, together([command.needs]), (pool) =>
       decideBatch(pool, [command]),
     );
-    return outcome && outcome !== 'put off' && 'value' in outcome ? (outcome.value as Grant) : null;
+    return outcome && outcome !== 'deferred' && 'value' in outcome ? (outcome.value as Grant) : null;
   };
   let [granted, refused, evicted, lasted, greedyHolds] = [0, 0, 0, 0, 0];
   const uses = new Map<number, Grant>();

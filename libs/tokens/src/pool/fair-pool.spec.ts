@@ -37,7 +37,7 @@ const withKey = (keyId: string): Partial<Lease> => ({ keyId });
 const askOf = (userId: string, keyId: string | null = null): Command<Grant> =>
   allocate({ userId }, { ...ANYBODY, keyId });
 const short = (outcome: Outcome | undefined): unknown => {
-  if (outcome === undefined || outcome === 'put off') return outcome;
+  if (outcome === undefined || outcome === 'deferred') return outcome;
   if ('error' in outcome) return outcome.error.code;
   return (outcome.value as Grant | undefined)?.evicted?.fence ?? 'granted';
 };
@@ -181,7 +181,7 @@ describe('where the user who holds the most loses first', () => {
   test('so does one who asks for more at once than he holds: what he is granted goes for what comes after it', () => {
     const tokens = [held(1, ANN), held(2, BOB), held(3, EVE)];
     const pool = poolOf(fair(), tokens, asking(EVE, NEW));
-    expect(decide(pool, askOf(EVE), askOf(EVE), askOf(EVE), askOf(NEW))).toEqual([1, 3, 4, 'put off']);
+    expect(decide(pool, askOf(EVE), askOf(EVE), askOf(EVE), askOf(NEW))).toEqual([1, 3, 4, 'deferred']);
     expect(tokens.map(({ lease }) => lease?.userId)).toEqual([EVE, BOB, EVE]);
   });
 

@@ -13,6 +13,8 @@ export interface Holding {
 
 export class Holdings {
   readonly #of: Map<string, Holding>;
+  /** Each holding that was replaced, in the order of the changes. */
+  readonly #replaced: Holding[] = [];
 
   constructor(
     loaded: readonly Holding[],
@@ -44,9 +46,19 @@ export class Holdings {
     this.#change(lease, ({ leases }) => ({ leases: leases - 1 }));
   }
 
+  /** Returns the function that takes back every change made since. */
+  savepoint(): () => void {
+    const changes = this.#replaced.length;
+    return () => {
+      for (const holding of this.#replaced.splice(changes).reverse()) this.#of.set(holding.holder, holding);
+    };
+  }
+
   #change(lease: Lease, change: (holding: Holding) => Partial<Holding>): void {
     const holder = this.holderOf(lease);
     const holding = holder === null ? undefined : this.#of.get(holder);
-    if (holding) this.#of.set(holding.holder, { ...holding, ...change(holding) });
+    if (!holding) return;
+    this.#replaced.push(holding);
+    this.#of.set(holding.holder, { ...holding, ...change(holding) });
   }
 }

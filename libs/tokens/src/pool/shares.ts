@@ -1,6 +1,7 @@
 // Whose turn it is to lose a lease where the user who holds the most loses first.
 
 import type { Holdings } from './holdings.js';
+import type { PoolTokens } from './pool-tokens.js';
 import type { Lease, Token } from './token.js';
 import type { LeasedToken } from './turns.js';
 import { WaitingLine } from './waiting-line.js';
@@ -11,11 +12,12 @@ export class Shares {
 
   constructor(
     private readonly holdings: Holdings,
-    tokens: readonly Token[],
+    tokens: PoolTokens,
   ) {
     const isOpen = ({ token, lease }: LeasedToken): boolean => token.lease?.fence === lease.fence;
     this.#lines = new Map(holdings.holders.map((user) => [user, new WaitingLine<LeasedToken>([], isOpen)]));
-    const leased = tokens.flatMap((token) => (token.lease === null ? [] : { token, lease: token.lease }));
+    if (this.#lines.size === 0) return;
+    const leased = tokens.all().flatMap((token) => (token.lease === null ? [] : { token, lease: token.lease }));
     for (const { token, lease } of leased.sort((a, b) => a.lease.fence - b.lease.fence)) this.granted(token, lease);
   }
 

@@ -6,6 +6,9 @@ import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { asStored, Auditor } from '../audit/auditor.js';
 import { decideBatch } from '../commands/batch.js';
+import type { Command } from '../commands/command.js';
+import { ANYBODY } from '../kernel/caller.js';
+import { DomainError } from '../kernel/domain-error.js';
 import type { Instant } from '../kernel/instant.js';
 import { together, type Needs } from '../commands/needs.js';
 import type { PoolPolicy } from './pool-policy.js';
@@ -19,9 +22,12 @@ import {
   answerOf,
   commandOf,
   expectedOf,
+  inOneGo,
   isCommand,
   workOf,
   type Answer,
+  type Before,
+  type SingleStep,
   type Step,
 } from '../testing/step.js';
 import { eventView, tokenView, type RecordedEvent } from '../testing/views.js';
@@ -78,7 +84,7 @@ const claim = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom(...WEAK_CLAIMS) },
   { weight: 2, arbitrary: fc.constantFrom(...WRONG_CLAIMS) },
 );
-const step: fc.Arbitrary<Step> = fc.oneof(
+const single: fc.Arbitrary<SingleStep> = fc.oneof(
   {
     weight: 8,
     arbitrary: fc.record({
@@ -122,6 +128,14 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
 );
+/** Changes of the policy last: what a new policy counts would have to be loaded. */
+const several = fc
+  .array(single, { minLength: 2, maxLength: 5, size: 'max' })
+  .map((all) => all.toSorted((a, b) => Number(a.kind === 'change') - Number(b.kind === 'change')));
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 5, arbitrary: single },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('several' as const), steps: several }) },
+);
 const wait: fc.Arbitrary<Wait> = fc.oneof(
   { weight: 6, arbitrary: fc.constant({ until: 'later' as const, seconds: 0 }) },
   // The clock of the database may be set back: the pool's own instant then stands still.
@@ -140,10 +154,17 @@ const wait: fc.Arbitrary<Wait> = fc.oneof(
 const steps = fc.array(fc.record({ wait, step }), { minLength: 1, maxLength: 100, size: 'max' });
 /** Mostly small ones: the fewer commands, the less of the pool is loaded. */
 const batch = fc.oneof(
-  { weight: 3, arbitrary: fc.array(step, { minLength: 1, maxLength: 4, size: 'max' }) },
-  { weight: 1, arbitrary: fc.array(step, { minLength: 1, maxLength: 12, size: 'max' }) },
+  { weight: 3, arbitrary: fc.array(single, { minLength: 1, maxLength: 4, size: 'max' }) },
+  { weight: 1, arbitrary: fc.array(single, { minLength: 1, maxLength: 12, size: 'max' }) },
 );
-const batches = fc.array(fc.record({ wait, steps: batch }), { minLength: 1, maxLength: 40, size: 'max' });
+const place = fc.nat({ max: 11 });
+/** Half of them with a command of several steps among the others, of which the last one is refused. */
+const batches = fc.array(fc.record({ wait, steps: batch, refused: fc.option(fc.record({ steps: several, place })) }), {
+  minLength: 1,
+  maxLength: 40,
+  size: 'max',
+});
+type Batches = typeof batches extends fc.Arbitrary<infer B> ? B : never;
 
 /** Where the pool is kept between two commands. */
 interface Store {
@@ -219,8 +240,11 @@ async function play(store: Store, clock: Clock, all: readonly { wait: Wait; step
     const before = { ...store.look(), ledger, now: clock.latest };
     const { needs, decide } = workOf(step, before);
     const expected = expectedOf(step, before);
-    mustBe(await store.run(needs, decide), expected, step);
+    const { length } = before.events;
+    const answer = await store.run(needs, decide);
+    mustBe(answer, expected, step);
     keepBooks();
+    if (step.kind === 'several' && answer !== 'done') mustBeUntouched(before, store.look(), length);
     if (store.isSettled && step.kind !== 'change') mustBeSettled([...store.look().tokens.values()], clock.latest);
   }
   audit(store, clock.latest);
@@ -230,6 +254,21 @@ async function play(store: Store, clock: Clock, all: readonly { wait: Wait; step
 function mustBe(answer: unknown, expected: unknown, asked: unknown): void {
   if (isDeepStrictEqual(answer, expected)) return;
   throw new Error([asked, answer, expected].map((part) => JSON.stringify(part)).join('\n answers, instead of\n '));
+}
+
+/** A refused command has left nothing but what the clock has decided. */
+function mustBeUntouched(
+  before: { state: PoolState },
+  { state, events }: ReturnType<Store['look']>,
+  from: number,
+): void {
+  const written = events.slice(from);
+  const isUntouched =
+    written.every(({ event }) => event === 'expired') &&
+    state.policy === before.state.policy &&
+    state.lastFence === before.state.lastFence &&
+    state.tokenCount === before.state.tokenCount;
+  if (!isUntouched) throw new Error(`a refused command has written ${JSON.stringify(written)}`);
 }
 
 function mustBeSettled(tokens: Token[], now: Instant): void {
@@ -282,32 +321,46 @@ describe.each(POLICIES)('a pool that is %s', (_, policy) => {
   });
 });
 
-/** Each batch on the whole pool, whose work is thrown away, and on the slice that its needs load. */
-async function decideTwice(
-  policy: PoolPolicy,
-  clock: Clock,
-  all: readonly { wait: Wait; steps: readonly Step[] }[],
-): Promise<void> {
+/**
+ * Each batch on the whole pool, whose work is thrown away, and on the slice that its needs load. There the command that is
+ * refused at its last step is among the others, who must not notice.
+ */
+async function decideTwice(policy: PoolPolicy, clock: Clock, all: Batches): Promise<void> {
   const repository = new InMemoryTokenPoolRepository(() => clock.now);
   await repository.create(policy, (pool) => pool.fill(200));
   const ledger = new Ledger();
   let booked = 0;
-  for (const { wait, steps } of all) {
+  for (const { wait, steps, refused } of all) {
     const { state, tokens, events } = repository.look(policy.name);
     clock.pass(wait, { state, tokens, events });
     for (const event of events.slice(booked)) ledger.record(event);
     booked = events.length;
-    const commands = steps
-      .filter(isCommand)
-      .map((step) => commandOf(step, { state, tokens, ledger, now: clock.latest }));
+    ledger.check(state, tokens);
+    const before: Before = { state, tokens, ledger, now: clock.latest };
+    const commands = steps.filter(isCommand).map((step) => commandOf(step, before));
     const copies = [...tokens.values()].map((token) => ({ ...token }));
-    const needs = together(commands.map((command) => command.needs));
-    const pool = TokenPool.restore({ ...wholeSlice(state.policy, copies, clock.latest, needs), state });
     const known = new Set(tokens.keys());
+    const place = refused ? refused.place % (commands.length + 1) : commands.length;
+    const troubled = refused
+      ? commands.toSpliced(place, 0, refusedAtLast(refused.steps, commands[place]?.kind ?? 'allocate', before))
+      : commands;
+    const needs = together(troubled.map((command) => command.needs));
+    const pool = TokenPool.restore({ ...wholeSlice(state.policy, copies, clock.latest, needs), state });
     const onWhole = answersOf(pool, commands, known);
-    const onSlice = await repository.change(policy.name, needs, (slice) => answersOf(slice, commands, known));
+    const onSlice = await repository.change(policy.name, needs, (slice) => answersOf(slice, troubled, known));
+    if (refused) onSlice.splice(place, 1);
     mustBe(onSlice, onWhole, steps);
   }
+}
+
+function refusedAtLast(steps: readonly SingleStep[], kind: Command<unknown>['kind'], before: Before): Command<unknown> {
+  const { needs, decide } = inOneGo(steps, before);
+  const refuse = (pool: TokenPool): never => {
+    decide(pool);
+    pool.answers.keep({ useCase: kind, key: 'k' }, { key: 'k', fingerprint: 'f', onReplay: () => undefined }, null);
+    throw new DomainError('invalid_request', 'the last step is refused');
+  };
+  return { kind, caller: ANYBODY, needs, decide: refuse };
 }
 
 /** Tokens made in the batch have other ids each time. */
@@ -315,9 +368,9 @@ function answersOf(
   pool: TokenPool,
   commands: Parameters<typeof decideBatch>[1],
   known: ReadonlySet<string>,
-): (Answer | 'put off')[] {
+): (Answer | 'deferred')[] {
   return decideBatch(pool, commands).map((outcome) => {
-    if (outcome === 'put off') return outcome;
+    if (outcome === 'deferred') return outcome;
     if ('error' in outcome) return { code: outcome.error.code, ...outcome.error.facts };
     const answer = answerOf(outcome.value);
     const isOfNewToken = typeof answer === 'object' && 'tokenId' in answer && !known.has(String(answer.tokenId));

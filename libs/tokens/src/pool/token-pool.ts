@@ -1,5 +1,5 @@
 // The aggregate: a pool, the tokens that a transaction loaded of it, and every rule about them.
-// Pure: (state, command, now) → (state', events, result). No clock, no I/O; a refusal changes nothing.
+// Pure: (state, command, now) → (state', events, result). No clock, no I/O; a refused command changes nothing.
 
 import { randomUUID } from 'node:crypto';
 import { AnswerBook } from './answer-book.js';
@@ -19,6 +19,7 @@ import {
   type PoolPolicy,
 } from './pool-policy.js';
 import type { PoolSlice, PoolState } from './pool-slice.js';
+import { PoolTokens } from './pool-tokens.js';
 import { Shares } from './shares.js';
 import type { EndReason, DeleteReason, GrantReason, Metadata, TokenEvent, TokenEventKind } from './token-event.js';
 import type { Lease, Token } from './token.js';
@@ -45,19 +46,16 @@ export interface Renewal extends Lease {
 export class TokenPool {
   readonly now: Instant;
   readonly events: TokenEvent[] = [];
-  readonly changed = new Set<Token>();
-  readonly generated = new Set<Token>();
-  readonly deleted = new Set<Token>();
   readonly answers: AnswerBook;
   /** Who asks for what is done next; null: the service itself. */
   caller: Caller | null = null;
 
   #state: PoolState;
-  readonly #tokens: Map<string, Token>;
+  readonly #tokens: PoolTokens;
   readonly #turns: Turns;
   readonly #users: Holdings;
   readonly #keys: Holdings;
-  readonly #shares: Shares;
+  #shares: Shares;
   #nextExpiryAt: Instant;
 
   private constructor(slice: PoolSlice) {
@@ -65,11 +63,11 @@ export class TokenPool {
     this.#state = slice.state;
     this.answers = new AnswerBook(slice.answers);
     this.#nextExpiryAt = slice.nextExpiryAt ?? Infinity;
-    this.#tokens = new Map(slice.tokens.map((token) => [token.id, token]));
-    this.#turns = new Turns([...this.#tokens.values()], this.now, (token) => this.#tokens.has(token.id));
+    this.#tokens = new PoolTokens(slice.tokens);
+    this.#turns = new Turns(this.#tokens.all(), this.now, (token) => this.#tokens.has(token));
     this.#users = new Holdings(slice.users ?? [], (lease) => lease.userId);
     this.#keys = new Holdings(slice.keys ?? [], (lease) => lease.keyId);
-    this.#shares = new Shares(this.#users, slice.users ? [...this.#tokens.values()] : []);
+    this.#shares = new Shares(this.#users, this.#tokens);
   }
 
   /** From stored rows: runs no rules and writes nothing. */
@@ -83,6 +81,33 @@ export class TokenPool {
 
   get policy(): PoolPolicy {
     return this.#state.policy;
+  }
+
+  get changed(): ReadonlySet<Token> {
+    return this.#tokens.changed;
+  }
+
+  get generated(): ReadonlySet<Token> {
+    return this.#tokens.generated;
+  }
+
+  get deleted(): ReadonlySet<Token> {
+    return this.#tokens.deleted;
+  }
+
+  /**
+   * All steps of `work` or none: when it throws, the pool is as it was before, but for the leases that were overdue, which
+   * the clock ended.
+   */
+  atomically<T>(work: () => T): T {
+    this.settle();
+    const goBack = this.#savepoint();
+    try {
+      return work();
+    } catch (error) {
+      goBack();
+      throw error;
+    }
   }
 
   /**
@@ -142,9 +167,8 @@ export class TokenPool {
       throw new DomainError('invalid_request', 'lease_id or user_id must be given to say whose lease to keep alive');
     }
     const renewed = { ...lease, expiresAt: renewedDeadline(this.policy, lease, this.now, ttlSeconds) };
-    token.lease = renewed;
+    this.#tokens.change(token, { lease: renewed });
     this.#nextExpiryAt = Math.min(this.#nextExpiryAt, renewed.expiresAt);
-    this.changed.add(token);
     this.#record(token.id, 'renewed', null, this.now, renewed);
     return { ...renewed, renewedAt: this.now };
   }
@@ -193,6 +217,20 @@ export class TokenPool {
     this.#state = { ...this.#state, policy: changedPolicy(this.policy, change) };
   }
 
+  /** Returns the function that takes back everything done since; to be made when nothing is overdue. */
+  #savepoint(): () => void {
+    const [state, nextExpiryAt, events] = [this.#state, this.#nextExpiryAt, this.events.length];
+    const tokens = this.#tokens.savepoint();
+    const parts = [this.#turns, this.#users, this.#keys, this.answers].map((part) => part.savepoint());
+    return () => {
+      this.#state = state;
+      this.#nextExpiryAt = nextExpiryAt;
+      this.events.length = events;
+      for (const goBack of parts) goBack();
+      if (tokens()) this.#shares = new Shares(this.#users, this.#tokens);
+    };
+  }
+
   #activate(token: Token, request: AllocateRequest, reason: GrantReason, evicted: Lease | null): Grant {
     const fence = this.#state.lastFence + 1;
     const expiresAt = firstDeadline(this.policy, this.now, request.ttlSeconds);
@@ -204,25 +242,21 @@ export class TokenPool {
       activatedAt: this.now,
       expiresAt,
     };
-    token.lease = lease;
-    token.lastActivatedAt = this.now;
+    this.#tokens.change(token, { lease, lastActivatedAt: this.now });
     this.#state = { ...this.#state, lastFence: fence, leaseCount: this.#state.leaseCount + 1 };
     this.#nextExpiryAt = Math.min(this.#nextExpiryAt, expiresAt);
     this.#turns.granted(token, lease);
     this.#users.granted(lease);
     this.#keys.granted(lease);
     this.#shares.granted(token, lease);
-    this.changed.add(token);
     this.#record(token.id, 'activated', reason, this.now, lease, request.metadata);
     return { ...lease, tokenId: token.id, evicted };
   }
 
   #end(token: Token, event: 'released' | 'expired', reason: EndReason, at: Instant = this.now): void {
     const lease = token.lease as Lease;
-    token.lease = null;
-    token.freeSince = at;
+    this.#tokens.change(token, { lease: null, freeSince: at });
     this.#state = { ...this.#state, leaseCount: this.#state.leaseCount - 1 };
-    this.changed.add(token);
     // An expired lease's place in the line was taken when the pool was restored: by its deadline.
     if (event === 'released') {
       this.#turns.freed(token, at);
@@ -234,19 +268,16 @@ export class TokenPool {
 
   #generate(): Token {
     const token: Token = { id: randomUUID(), lease: null, freeSince: this.now, lastActivatedAt: null };
-    this.#tokens.set(token.id, token);
+    this.#tokens.add(token);
     this.#state = { ...this.#state, tokenCount: this.#state.tokenCount + 1 };
     this.#turns.freed(token, this.now);
-    this.generated.add(token);
     this.#record(token.id, 'generated', null, this.now, null);
     return token;
   }
 
   #remove(token: Token, reason: DeleteReason): void {
-    this.#tokens.delete(token.id);
+    this.#tokens.remove(token);
     this.#state = { ...this.#state, tokenCount: this.#state.tokenCount - 1 };
-    this.changed.delete(token);
-    if (!this.generated.delete(token)) this.deleted.add(token);
     this.#record(token.id, 'deleted', reason, this.now, null);
   }
 

@@ -63,4 +63,10 @@ export class Turns {
   granted(token: Token, lease: Lease): void {
     this.#oldest.push({ token, lease });
   }
+
+  /** Returns the function that puts the lines back to what they are now; what was overdue stays taken. */
+  savepoint(): () => void {
+    const lines = [this.#free.savepoint(), this.#oldest.savepoint()];
+    return () => lines.forEach((goBack) => goBack());
+  }
 }

@@ -20,4 +20,13 @@ export class WaitingLine<T> {
     }
     return undefined;
   }
+
+  /** Returns the function that puts the line back to what it is now. Whether an entry still waits is not its to restore. */
+  savepoint(): () => void {
+    const [head, length] = [this.#head, this.entries.length];
+    return () => {
+      this.#head = head;
+      this.entries.length = length;
+    };
+  }
 }

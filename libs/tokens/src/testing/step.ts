@@ -5,12 +5,12 @@ import { ANYBODY } from '../kernel/caller.js';
 import { DomainError, type DomainErrorCode } from '../kernel/domain-error.js';
 import type { Instant } from '../kernel/instant.js';
 import type { LeaseClaim } from '../pool/lease-claim.js';
-import { needs, type Needs } from '../commands/needs.js';
+import { needs, together, type Needs } from '../commands/needs.js';
 import type { PolicyChange, PoolPolicy } from '../pool/pool-policy.js';
 import type { PoolState } from '../pool/pool-slice.js';
-import type { Grant, Renewal, TokenPool } from '../pool/token-pool.js';
+import { TokenPool, type Grant, type Renewal } from '../pool/token-pool.js';
 import type { Lease, Token } from '../pool/token.js';
-import { SECOND, user } from './given.js';
+import { SECOND, user, wholeSlice } from './given.js';
 import type { Ledger } from './ledger.js';
 
 export const RIGHT_CLAIMS = ['lease', 'user', 'lease and user', 'lease, user and fence'] as const;
@@ -19,7 +19,7 @@ export const WRONG_CLAIMS = ['former lease', 'strange lease', 'strange user', 's
 export type ClaimKind = (typeof RIGHT_CLAIMS | typeof WEAK_CLAIMS | typeof WRONG_CLAIMS)[number];
 
 /** `token` counts the tokens that there ever were, round and round. */
-export type Step =
+export type SingleStep =
   | {
       readonly kind: 'allocate';
       readonly user: number;
@@ -40,6 +40,9 @@ export type Step =
   | { readonly kind: 'sweep' }
   | { readonly kind: 'change'; readonly change: PolicyChange; readonly grow: number };
 
+/** One command of several steps: all are done, or none. */
+export type Step = SingleStep | { readonly kind: 'several'; readonly steps: readonly SingleStep[] };
+
 /** A pool just before a step. */
 export interface Before {
   readonly state: PoolState;
@@ -57,11 +60,17 @@ export interface Work {
 }
 
 export function workOf(step: Step, before: Before): Work {
+  const work = step.kind === 'several' ? inOneGo(step.steps, before) : singleWorkOf(step, before);
+  return { ...work, decide: (pool) => answered(() => pool.atomically(() => work.decide(pool))) };
+}
+
+/** As `workOf`, but a refusal is thrown. */
+function singleWorkOf(step: SingleStep, before: Before): Work {
   if (isCommand(step)) {
     const command = commandOf(step, before);
     const decide = (pool: TokenPool): Answer => {
       pool.caller = command.caller;
-      return answered(() => answerOf(command.decide(pool)));
+      return answerOf(command.decide(pool));
     };
     return { needs: command.needs, decide };
   }
@@ -75,13 +84,23 @@ export function workOf(step: Step, before: Before): Work {
       return { needs: needs({ due: 200, free: 200 }), decide: (pool) => (pool.deleteIdle(), pool.fill(200)) };
     case 'change': {
       const change = { ...step.change, size: before.state.policy.size + step.grow };
-      return { needs: needs({}), decide: (pool) => answered(() => (pool.changePolicy(change), 'done')) };
+      return { needs: needs({}), decide: (pool) => (pool.changePolicy(change), 'done') };
     }
   }
 }
 
-type CommandStep = Exclude<Step, { kind: 'cleanup' | 'sweep' | 'change' }>;
-export const isCommand = (step: Step): step is CommandStep => !['cleanup', 'sweep', 'change'].includes(step.kind);
+export function inOneGo(steps: readonly SingleStep[], before: Before): Work {
+  const works = steps.map((step) => singleWorkOf(step, before));
+  const decide = (pool: TokenPool): Answer => {
+    for (const work of works) work.decide(pool);
+    return 'done';
+  };
+  return { needs: together(works.map((work) => work.needs)), decide };
+}
+
+type CommandStep = Exclude<SingleStep, { kind: 'cleanup' | 'sweep' | 'change' }>;
+export const isCommand = (step: Step): step is CommandStep =>
+  !['cleanup', 'sweep', 'change', 'several'].includes(step.kind);
 
 export function commandOf(step: CommandStep, before: Before): Command<unknown> {
   if (step.kind === 'allocate') {
@@ -141,9 +160,16 @@ function claimOf(kind: ClaimKind, tokenId: string, ledger: Ledger): LeaseClaim {
 
 const WITHOUT_HANDLE: readonly ClaimKind[] = ['user', 'nothing', 'fence', 'strange user'];
 
-/** What the contract says; nothing where it leaves the answer open. */
+/** What the contract says. */
 export function expectedOf(step: Step, before: Before): Answer {
   const { state, now } = before;
+  if (step.kind === 'several') {
+    // That each step is right by itself is tried by the other cases: here they are done one after the other on a copy.
+    const tokens = [...before.tokens.values()].map((token) => ({ ...token }));
+    const { needs, decide } = inOneGo(step.steps, before);
+    const copy = TokenPool.restore({ ...wholeSlice(state.policy, tokens, now, needs), state });
+    return answered(() => decide(copy));
+  }
   const { policy } = state;
   const tokens = settled(before);
   const free = tokens.filter(({ lease }) => lease === null);

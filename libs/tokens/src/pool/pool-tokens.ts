@@ -1,0 +1,96 @@
+// The tokens that a transaction loaded, and which of them were changed, made and deleted since. It can take changes back,
+// so that a command of several steps is done as a whole or not at all.
+
+import type { Token } from './token.js';
+
+/** A token as it was before a change. */
+interface Before {
+  readonly token: Token;
+  readonly values: Pick<Token, 'lease' | 'freeSince' | 'lastActivatedAt'>;
+  readonly isHere: boolean;
+  readonly isChanged: boolean;
+  readonly isGenerated: boolean;
+  readonly isDeleted: boolean;
+}
+
+export class PoolTokens {
+  readonly changed = new Set<Token>();
+  readonly generated = new Set<Token>();
+  readonly deleted = new Set<Token>();
+  readonly #here: Map<string, Token>;
+  /** One entry for each change, in their order. */
+  readonly #undo: Before[] = [];
+
+  constructor(tokens: readonly Token[]) {
+    this.#here = new Map(tokens.map((token) => [token.id, token]));
+  }
+
+  get(id: string): Token | undefined {
+    return this.#here.get(id);
+  }
+
+  has({ id }: Token): boolean {
+    return this.#here.has(id);
+  }
+
+  all(): Token[] {
+    return [...this.#here.values()];
+  }
+
+  change(token: Token, { lease, freeSince, lastActivatedAt }: Partial<Before['values']>): void {
+    this.#remember(token);
+    if (lease !== undefined) token.lease = lease;
+    if (freeSince !== undefined) token.freeSince = freeSince;
+    if (lastActivatedAt !== undefined) token.lastActivatedAt = lastActivatedAt;
+    this.changed.add(token);
+  }
+
+  add(token: Token): void {
+    this.#remember(token);
+    this.#here.set(token.id, token);
+    this.generated.add(token);
+  }
+
+  remove(token: Token): void {
+    this.#remember(token);
+    this.#here.delete(token.id);
+    this.changed.delete(token);
+    if (!this.generated.delete(token)) this.deleted.add(token);
+  }
+
+  /** Returns the function that takes back every change made since; it says whether there was one. */
+  savepoint(): () => boolean {
+    const changes = this.#undo.length;
+    return () => {
+      const hasChanged = this.#undo.length > changes;
+      while (this.#undo.length > changes) this.#takeBack(this.#undo.pop() as Before);
+      return hasChanged;
+    };
+  }
+
+  #remember(token: Token): void {
+    const { lease, freeSince, lastActivatedAt } = token;
+    this.#undo.push({
+      token,
+      values: { lease, freeSince, lastActivatedAt },
+      isHere: this.#here.has(token.id),
+      isChanged: this.changed.has(token),
+      isGenerated: this.generated.has(token),
+      isDeleted: this.deleted.has(token),
+    });
+  }
+
+  #takeBack({ token, values, isHere, isChanged, isGenerated, isDeleted }: Before): void {
+    Object.assign(token, values);
+    if (isHere) this.#here.set(token.id, token);
+    else this.#here.delete(token.id);
+    put(this.changed, token, isChanged);
+    put(this.generated, token, isGenerated);
+    put(this.deleted, token, isDeleted);
+  }
+}
+
+function put(tokens: Set<Token>, token: Token, isIn: boolean): void {
+  if (isIn) tokens.add(token);
+  else tokens.delete(token);
+}
