@@ -80,7 +80,7 @@ test(`what was shown at random instants is told of them later (MODEL_SEED=${SEED
     else if (dice < 0.6) await service.service.release(token!, {}).catch(ignored);
     else if (dice < 0.7) await service.service.keepAlive(token!, { userId: user }).catch(ignored);
     else if (dice < 0.75) await service.service.delete(token!, true).catch(ignored);
-    else if (dice < 0.8) await sweep(service.repository);
+    else if (dice < 0.8) await sweep(service.repository, service.executor);
     // Months go by, too.
     else await clock.advance(dice > 0.99 ? 20 * 86_400 : next() * 25);
     await service.partitions.ensure();

@@ -35,7 +35,7 @@ beforeAll(async () => {
   await Promise.all([1, 2].map(() => service.service.allocate('p', { userId: ANN }).catch(() => undefined)));
   await service.service.release(first.tokenId, {});
   await clock.advance(600);
-  await sweep(service.repository);
+  await sweep(service.repository, service.executor);
 });
 afterAll(async () => {
   await client.end();

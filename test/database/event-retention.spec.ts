@@ -62,7 +62,7 @@ async function month(): Promise<number> {
   await service.service.release(tokenId, { leaseId });
   const { last_seq } = await service.readers.pools.pool('p');
   await clock.advance(31 * DAY);
-  await sweep(service.repository);
+  await sweep(service.repository, service.executor);
   return last_seq;
 }
 

@@ -141,11 +141,11 @@ test('a refusal is not kept: the same request may succeed later', async () => {
 test('the sweep forgets a key after a day, and not before', async () => {
   const first = await allocate(one, 'k');
   await clock.advance(23 * 3600);
-  await sweep(one.repository);
+  await sweep(one.repository, one.executor);
   expect((await allocate(one, 'k')).fence).toBe(first.fence);
   await clock.advance(2 * 3600);
   expect(await one.repository.poolsToSweep()).toEqual(['p']);
-  await sweep(one.repository);
+  await sweep(one.repository, one.executor);
   expect(await one.repository.poolsToSweep()).toEqual([]);
   expect((await allocate(one, 'k')).fence).toBe(first.fence + 1);
   expect(await activations()).toBe(2);

@@ -4,7 +4,7 @@
 import {
   asStored,
   auditPool,
-  CommandQueue,
+  Executor,
   DomainError,
   sweep,
   TokenPoolService,
@@ -42,7 +42,7 @@ async function inMemory(): Promise<Candidate> {
     pools: new InMemoryPoolReader(repository),
     feed: new InMemoryFeedReader(repository),
   };
-  const service = new TokenPoolService(new CommandQueue(repository), repository, readers.tokens, readers.pools);
+  const service = new TokenPoolService(new Executor(repository), readers.tokens, readers.pools);
   const advance = async (seconds: number): Promise<void> => void (now += seconds * 1_000_000);
   return { service, repository, readers, advance, close: async () => undefined };
 }
@@ -165,7 +165,10 @@ describe.each<[string, () => Promise<Candidate>]>([
       'activated',
       'generated',
     ]);
-    expect(await sweep(repository)).toMatchObject({ events: expect.any(Number) as number, failures: [] });
+    expect(await sweep(repository, new Executor(repository))).toMatchObject({
+      events: expect.any(Number) as number,
+      failures: [],
+    });
     const swept = await look();
     expect((await readers.tokens.events(tokenId, { limit: 1 })).events).toMatchObject([
       { event: 'expired', reason: 'ttl_expired' },
@@ -340,7 +343,7 @@ describe.each<[string, () => Promise<Candidate>]>([
     }
     await workers;
     await candidate.advance(1);
-    await sweep(repository);
+    await sweep(repository, new Executor(repository));
     expect(await audit(readers, pool)).toEqual([]);
   });
 

@@ -1,7 +1,7 @@
 // The exam that every implementation of the port sits: in memory, and PostgreSQL as one process and as two.
 
 import { randomUUID } from 'node:crypto';
-import { ANYBODY, Auditor, CommandQueue, DomainError, needs, toIso, type EventView, type TokenView } from '@app/tokens';
+import { ANYBODY, Auditor, Executor, DomainError, needs, toIso, type EventView, type TokenView } from '@app/tokens';
 import { asStored, type TokenPoolRepository, type PolicyChange, type PoolKind } from '@app/tokens';
 import type { Pooler } from '@app/postgres';
 import { allocate, deleteToken, generate, keepAlive, release } from '../../libs/tokens/src/commands/command.js';
@@ -31,13 +31,13 @@ describe.each<[string, () => Promise<Candidate>]>([
 ])('the repository %s', (_name, start) => {
   let candidate: Candidate;
   let first: TokenPoolRepository;
-  let queues: CommandQueue[];
+  let executors: Executor[];
   let pools = 0;
 
   beforeAll(async () => {
     candidate = await start();
     first = candidate.repositories[0] as TokenPoolRepository;
-    queues = candidate.repositories.map((repository) => new CommandQueue(repository));
+    executors = candidate.repositories.map((repository) => new Executor(repository));
   });
   afterAll(() => candidate.close());
 
@@ -47,9 +47,9 @@ describe.each<[string, () => Promise<Candidate>]>([
     return name;
   };
   /** Callers are spread over the processes. */
-  const queue = (caller = 0): CommandQueue => queues[caller % queues.length] as CommandQueue;
+  const executor = (caller = 0): Executor => executors[caller % executors.length] as Executor;
   const grant = (poolName: string, ttlSeconds?: number, caller = 0) =>
-    queue(caller).submit(poolName, allocate({ userId: USER, ttlSeconds }));
+    executor(caller).submit(poolName, allocate({ userId: USER, ttlSeconds }));
   const atOnce = <T>(callers: number, work: (caller: number) => Promise<T>) =>
     Promise.allSettled(Array.from({ length: callers }, (_, caller) => work(caller)));
 
@@ -94,12 +94,12 @@ describe.each<[string, () => Promise<Candidate>]>([
     const pool = await newPool('fixed', { size: 1 });
     const ann = { keyId: 'ann', requestId: 'NULL', pools: null, mayOperate: false };
     const ben = { ...ann, keyId: 'ben', requestId: null };
-    const { tokenId } = await queue().submit(pool, allocate({ userId: USER }, ann));
-    const foreign = await queue(1)
+    const { tokenId } = await executor().submit(pool, allocate({ userId: USER }, ann));
+    const foreign = await executor(1)
       .submit(pool, release(tokenId, {}, ben))
       .catch((error: DomainError) => error.code);
     expect(foreign).toBe('token_not_active');
-    await queue(1).submit(pool, release(tokenId, {}, ann));
+    await executor(1).submit(pool, release(tokenId, {}, ann));
     await grant(pool);
     expect((await expectSound(pool)).map(({ actor, request_id }) => [actor, request_id])).toEqual([
       ['system', null],
@@ -117,7 +117,7 @@ describe.each<[string, () => Promise<Candidate>]>([
       made.caller = ann;
       return made.allocate({ userId: USER });
     });
-    await queue().submit(pool, release(tokenId, {}, ann));
+    await executor().submit(pool, release(tokenId, {}, ann));
     expect((await expectSound(pool)).map(({ event }) => event)).toEqual(['generated', 'activated', 'released']);
   });
 
@@ -133,7 +133,7 @@ describe.each<[string, () => Promise<Candidate>]>([
   test('makes one pool when twenty callers make it at once', async () => {
     const policy = newPolicy(`pool-${++pools}`, 'fixed', { size: 5 });
     const results = await atOnce(20, (caller) =>
-      candidate.repositories[caller % queues.length]!.create(policy, (pool) => pool.fill(10)),
+      candidate.repositories[caller % executors.length]!.create(policy, (pool) => pool.fill(10)),
     );
     expect(codes(results)).toEqual({ ok: 1, pool_exists: 19 });
     expect(await candidate.tokens(policy.name)).toHaveLength(5);
@@ -200,7 +200,7 @@ describe.each<[string, () => Promise<Candidate>]>([
 
   test('makes exactly 10 tokens of 200 that are asked for at once', async () => {
     const name = await newPool('elastic', { size: 10 });
-    const results = await atOnce(200, (caller) => queue(caller).submit(name, generate()));
+    const results = await atOnce(200, (caller) => executor(caller).submit(name, generate()));
     expect(codes(results)).toEqual({ ok: 10, pool_limit_reached: 190 });
     expect(await candidate.tokens(name)).toHaveLength(10);
     await expectSound(name);
@@ -209,14 +209,14 @@ describe.each<[string, () => Promise<Candidate>]>([
   test('lets one of 30 callers release a lease, and tells the others that it is over', async () => {
     const name = await newPool('fixed', { size: 1 });
     const { tokenId, leaseId } = await grant(name);
-    const results = await atOnce(30, (caller) => queue(caller).submit(name, release(tokenId, { leaseId })));
+    const results = await atOnce(30, (caller) => executor(caller).submit(name, release(tokenId, { leaseId })));
     expect(codes(results)).toEqual({ ok: 1, stale_lease: 29 });
     await expectSound(name);
   });
 
   test('serves a mix of everything at once, and the audit tells one consistent story', async () => {
     const name = await newPool('elastic', { size: 8, onExhausted: 'evict_oldest', ttlSeconds: 5, idleTtlSeconds: 20 });
-    await atOnce(8, (caller) => queue(caller).submit(name, generate()));
+    await atOnce(8, (caller) => executor(caller).submit(name, generate()));
     for (let round = 0; round < 6; round++) {
       const held = (await atOnce(12, (caller) => grant(name, 1 + (caller % 5), caller))).flatMap((result) =>
         result.status === 'fulfilled' ? [result.value] : [],
@@ -230,7 +230,7 @@ describe.each<[string, () => Promise<Candidate>]>([
           deleteToken(tokenId, caller % 8 === 2),
           caller % 2 ? generate() : allocate({ userId: OTHER }),
         ][caller % 4]!;
-        return queue(caller).submit<unknown>(name, command);
+        return executor(caller).submit<unknown>(name, command);
       });
     }
     const feed = await expectSound(name);
@@ -241,12 +241,12 @@ describe.each<[string, () => Promise<Candidate>]>([
   test('gives the last place of a quota to one of 40 callers at once, for a user and for a key', async () => {
     const name = await newPool('fixed', { size: 100, maxPerUser: 3, maxPerKey: 5, ttlSeconds: 60 });
     const ask = (caller: number, userId: string, keyId: string | null) =>
-      queue(caller).submit(name, allocate({ userId }, { ...ANYBODY, keyId }));
+      executor(caller).submit(name, allocate({ userId }, { ...ANYBODY, keyId }));
     expect(codes(await atOnce(40, (caller) => ask(caller, USER, null)))).toEqual({ ok: 3, quota_exceeded: 37 });
     const ofKey = await atOnce(40, (caller) => ask(caller, randomUUID(), 'key'));
     expect(codes(ofKey)).toEqual({ ok: 5, quota_exceeded: 35 });
     const { tokenId } = await ask(0, OTHER, null);
-    await queue(1).submit(name, release(tokenId, {}));
+    await executor(1).submit(name, release(tokenId, {}));
     expect(codes(await atOnce(40, (caller) => ask(caller, OTHER, null)))).toEqual({ ok: 3, quota_exceeded: 37 });
     const { facts } = await failure(ask(1, USER, null));
     expect(facts.retryAfterSeconds).toBeGreaterThan(50);
@@ -276,7 +276,7 @@ describe.each<[string, () => Promise<Candidate>]>([
   test('evicts the oldest lease of whoever holds the most, in batches of every kind', async () => {
     const policy = { size: 30, onExhausted: 'evict_oldest', evict: 'over_share_first', idleTtlSeconds: null } as const;
     const name = await newPool('elastic', { ...policy, ttlSeconds: 50 });
-    await atOnce(30, (caller) => queue(caller).submit(name, generate()));
+    await atOnce(30, (caller) => executor(caller).submit(name, generate()));
     // A walk at random, the same each time: users one to nine, of whom the first ask the most.
     let seed = 7;
     const random = (below: number): number => (seed = (seed * 48_271) % 0x7fff_ffff) % below;
@@ -285,11 +285,11 @@ describe.each<[string, () => Promise<Candidate>]>([
       const held = (await candidate.tokens(name)).filter(({ status }) => status === 'active');
       await atOnce(5 + random(20), (caller) => {
         const lease = held[random(held.length)];
-        if (!lease || random(4) > 0) return queue(caller).submit<unknown>(name, allocate({ userId: someone() }));
+        if (!lease || random(4) > 0) return executor(caller).submit<unknown>(name, allocate({ userId: someone() }));
         const ending = random(3) > 0 ? release(lease.id, {}) : deleteToken(lease.id, true);
-        return queue(caller).submit<unknown>(name, ending);
+        return executor(caller).submit<unknown>(name, ending);
       });
-      await atOnce(random(3), (caller) => queue(caller).submit(name, generate()));
+      await atOnce(random(3), (caller) => executor(caller).submit(name, generate()));
       await candidate.advance(random(4));
     }
     // The auditor checks of each that nobody held more, and no older lease of as many.
@@ -318,11 +318,11 @@ describe.each<[string, () => Promise<Candidate>]>([
     const name = await newPool('fixed', { size: 1, ttlSeconds: 10, renewable: true });
     const { tokenId, leaseId, expiresAt } = await grant(name);
     await candidate.advance(9);
-    const { expiresAt: renewedTo } = await queue().submit(name, keepAlive(tokenId, { leaseId }));
+    const { expiresAt: renewedTo } = await executor().submit(name, keepAlive(tokenId, { leaseId }));
     expect(renewedTo).toBeGreaterThanOrEqual(expiresAt + 9_000_000);
     await candidate.advance(10);
-    expect((await failure(queue().submit(name, keepAlive(tokenId, { leaseId })))).code).toBe('stale_lease');
-    expect((await failure(queue().submit(name, release(tokenId, {})))).code).toBe('token_not_active');
+    expect((await failure(executor().submit(name, keepAlive(tokenId, { leaseId })))).code).toBe('stale_lease');
+    expect((await failure(executor().submit(name, release(tokenId, {})))).code).toBe('token_not_active');
     const feed = await expectSound(name);
     expect(feed.at(-1)).toMatchObject({ event: 'expired', occurred_at: toIso(renewedTo), reason: 'ttl_expired' });
   });
@@ -352,7 +352,7 @@ describe.each<[string, () => Promise<Candidate>]>([
     await first.create(newPolicy(lacking, 'fixed', { size: 5 }), (pool) => pool.fill(2));
     const quiet = await newPool('fixed', { size: 2 });
     await grant(due);
-    await queue().submit(idle, generate());
+    await executor().submit(idle, generate());
     await candidate.advance(6);
     const mine = (names: string[]): string[] => names.filter((name) => [due, idle, lacking, quiet].includes(name));
     expect(mine(await first.poolsToSweep())).toEqual([due, idle, lacking].sort());

@@ -3,11 +3,11 @@
 import {
   asStored,
   Auditor,
-  CommandQueue,
   DEFAULT_LIMITS,
+  Executor,
   fromIso,
   TokenPoolService,
-  type CommandQueueLimits,
+  type ExecutorLimits,
   type EventView,
   type FeedReader,
   type Instant,
@@ -49,13 +49,14 @@ export interface Service {
   readonly repository: PostgresTokenPoolRepository;
   readonly readers: ReturnType<typeof readersOf>;
   readonly partitions: PostgresEventPartitions;
+  readonly executor: Executor;
   readonly service: TokenPoolService;
   close(): Promise<void>;
 }
 
 export async function openService(
   url: string,
-  limits: CommandQueueLimits = DEFAULT_LIMITS,
+  limits: ExecutorLimits = DEFAULT_LIMITS,
   options: DataSourceOptions = {},
 ): Promise<Service> {
   const source = createDataSource(url, options);
@@ -63,8 +64,9 @@ export async function openService(
   const repository = new PostgresTokenPoolRepository(source);
   const readers = readersOf(source);
   const partitions = new PostgresEventPartitions(source);
-  const service = new TokenPoolService(new CommandQueue(repository, limits), repository, readers.tokens, readers.pools);
-  return { repository, readers, partitions, service, close: () => source.destroy() };
+  const executor = new Executor(repository, limits);
+  const service = new TokenPoolService(executor, readers.tokens, readers.pools);
+  return { repository, executor, readers, partitions, service, close: () => source.destroy() };
 }
 
 export async function wholeFeed(reader: FeedReader, poolName: string): Promise<EventView[]> {

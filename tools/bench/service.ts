@@ -1,6 +1,6 @@
 // The service without HTTP, in this process.
 
-import { CommandQueue, DEFAULT_LIMITS, TokenPoolService, type CommandQueueLimits } from '@app/tokens';
+import { DEFAULT_LIMITS, Executor, TokenPoolService, type ExecutorLimits } from '@app/tokens';
 import {
   createDataSource,
   PostgresAuditSource,
@@ -26,6 +26,7 @@ export type Readers = ReturnType<typeof readersOf>;
 
 export interface Service {
   readonly service: TokenPoolService;
+  readonly executor: Executor;
   readonly repository: PostgresTokenPoolRepository;
   readonly readers: Readers;
   close(): Promise<void>;
@@ -34,14 +35,15 @@ export interface Service {
 export const USER = '7d2f7a54-5b1c-4d0e-9c3a-1f2e3d4c5b6a';
 
 /** One transaction a command. */
-export const BATCHES_OF_ONE: CommandQueueLimits = { ...DEFAULT_LIMITS, batch: 1 };
+export const BATCHES_OF_ONE: ExecutorLimits = { ...DEFAULT_LIMITS, batch: 1 };
 
-export async function openService(url: string, limits: CommandQueueLimits = DEFAULT_LIMITS): Promise<Service> {
+export async function openService(url: string, limits: ExecutorLimits = DEFAULT_LIMITS): Promise<Service> {
   const source = await createDataSource(url).initialize();
   const repository = new PostgresTokenPoolRepository(source);
   const readers = readersOf(source);
-  const service = new TokenPoolService(new CommandQueue(repository, limits), repository, readers.tokens, readers.pools);
-  return { service, repository, readers, close: () => source.destroy() };
+  const executor = new Executor(repository, limits);
+  const service = new TokenPoolService(executor, readers.tokens, readers.pools);
+  return { service, executor, repository, readers, close: () => source.destroy() };
 }
 
 /** Leases that outlive the run: on a full pool every allocation evicts. */

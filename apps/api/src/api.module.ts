@@ -1,14 +1,7 @@
 // The routes and the use cases behind them, independent of the storage adapter.
 
 import { Module } from '@nestjs/common';
-import {
-  CommandQueue,
-  DEFAULT_LIMITS,
-  PoolReader,
-  TokenPoolRepository,
-  TokenPoolService,
-  TokenReader,
-} from '@app/tokens';
+import { DEFAULT_LIMITS, Executor, PoolReader, TokenPoolRepository, TokenPoolService, TokenReader } from '@app/tokens';
 import { ConsoleController } from './console/console.controller.js';
 import { ConsoleFiles } from './console/console-files.js';
 import { HealthController } from './health/health.controller.js';
@@ -42,23 +35,18 @@ import { TokensController } from './tokens/tokens.controller.js';
     ConsoleFiles,
     Exposition,
     {
-      provide: CommandQueue,
+      provide: Executor,
       useFactory: (repository: TokenPoolRepository, metrics: PoolMetrics, telemetry: Telemetry) =>
-        new CommandQueue(repository, DEFAULT_LIMITS, telemetry.beside(metrics)),
+        new Executor(repository, DEFAULT_LIMITS, [metrics, ...telemetry.observers]),
       inject: [TokenPoolRepository, PoolMetrics, TELEMETRY],
     },
     {
       provide: TokenPoolService,
-      useFactory: (
-        queue: CommandQueue,
-        repository: TokenPoolRepository,
-        tokens: TokenReader,
-        pools: PoolReader,
-        telemetry: Telemetry,
-      ) => new TokenPoolService(queue, telemetry.traced(repository), tokens, pools),
-      inject: [CommandQueue, TokenPoolRepository, TokenReader, PoolReader, TELEMETRY],
+      useFactory: (executor: Executor, tokens: TokenReader, pools: PoolReader) =>
+        new TokenPoolService(executor, tokens, pools),
+      inject: [Executor, TokenReader, PoolReader],
     },
   ],
-  exports: [TokenPoolService],
+  exports: [Executor, TokenPoolService],
 })
 export class ApiModule {}

@@ -7,7 +7,6 @@ import {
   EventPartitions,
   EventRetention,
   FeedReader,
-  ObservedTokenPoolRepository,
   PointInTimeReader,
   PoolReader,
   TokenPoolRepository,
@@ -37,8 +36,6 @@ import {
 import { Readiness } from './health/readiness.js';
 import { LOGGER, type Logger } from './logger.js';
 import { Connections } from './metrics/connections.js';
-import { MetricsModule } from './metrics/metrics.module.js';
-import { PoolMetrics } from './metrics/pool-metrics.js';
 
 type Database = ReturnType<typeof createDataSource>;
 
@@ -100,22 +97,18 @@ export class PersistenceModule implements OnApplicationShutdown {
   static register(url: string, options: DatabaseOptions): DynamicModule {
     return {
       module: PersistenceModule,
-      imports: [MetricsModule],
       providers: [
         { provide: DATABASE, useFactory: () => connect(url, options) },
         {
           provide: TokenPoolRepository,
-          useFactory: (database: Database, metrics: PoolMetrics, logger: Logger) =>
-            new ObservedTokenPoolRepository(
-              new PostgresTokenPoolRepository(database, (pool, seconds) =>
-                logger.warn(
-                  { pool, seconds },
-                  "the database's clock was set back, or was ahead: the pool's time goes on",
-                ),
+          useFactory: (database: Database, logger: Logger) =>
+            new PostgresTokenPoolRepository(database, (pool, seconds) =>
+              logger.warn(
+                { pool, seconds },
+                "the database's clock was set back, or was ahead: the pool's time goes on",
               ),
-              metrics,
             ),
-          inject: [DATABASE, PoolMetrics, LOGGER],
+          inject: [DATABASE, LOGGER],
         },
         adapter(TokenReader, (database) => new PostgresTokenReader(database)),
         adapter(PoolReader, (database) => new PostgresPoolReader(database)),

@@ -4,7 +4,6 @@ export { ANSWERS_ARE_KEPT_HOURS, type Idempotency, type KeptAnswer } from './poo
 export { auditPool, type AuditReport } from './audit/audit-pool.js';
 export { Auditor, asStored } from './audit/auditor.js';
 export { ANYBODY, OPEN, SYSTEM, type Caller } from './kernel/caller.js';
-export { DEFAULT_LIMITS, CommandQueue, type CommandQueueLimits } from './commands/command-queue.js';
 export { readCheckpoint, signCheckpoint, type ChainPoint } from './audit/checkpoint.js';
 export {
   callerGone,
@@ -18,6 +17,7 @@ export {
   type DomainErrorCode,
   type DomainErrorFacts,
 } from './kernel/domain-error.js';
+export { DEFAULT_LIMITS, Executor, type ExecutorLimits } from './commands/executor.js';
 export { DEFAULT_POOL, ELASTIC_POOL, openPool } from './commands/first-start.js';
 export { Gate } from './feed/gate.js';
 export { CHAIN_BEGINS, nextHash } from './audit/event-chain.js';
@@ -36,9 +36,7 @@ export { fenceOf } from './pool/lease-id.js';
 export { LiveFeed } from './feed/live-feed.js';
 export { MAX_METADATA_BYTES, whyNotMetadata } from './pool/metadata.js';
 export { needs, type Needs } from './commands/needs.js';
-export { ObservedTokenPoolRepository } from './commands/observed-token-pool-repository.js';
-export type { Batch, DecidedBatch, Observer } from './commands/observer.js';
-export { Phases } from './commands/phases.js';
+export type { ObservedCommand, Observer, TransactionReport } from './commands/observer.js';
 export {
   fromWire,
   MAX_POOL_SIZE,
@@ -61,7 +59,7 @@ export {
 } from './pool/token-event.js';
 export type { PoolSlice } from './pool/pool-slice.js';
 export { TokenPool, type Grant, type Renewal } from './pool/token-pool.js';
-export { TokenPoolRepository, type Transactions } from './commands/token-pool-repository.js';
+export { TokenPoolRepository } from './commands/token-pool-repository.js';
 export { TokenPoolService, type Asked } from './commands/token-pool-service.js';
 export { PointInTimeReader } from './reading/point-in-time-reader.js';
 export { PoolReader } from './reading/pool-reader.js';

@@ -102,9 +102,9 @@ async function oneSweep(service: Service, pool: string, url: string, quietMs: nu
   return { seconds: (end - dueAt - 50) / 1000, quiet, meanwhile, ratio: meanwhile.p99 / quiet.p99 };
 }
 
-async function sweepUntil({ repository }: Service, isOver: () => boolean): Promise<void> {
+async function sweepUntil({ repository, executor }: Service, isOver: () => boolean): Promise<void> {
   while (!isOver()) {
-    await sweep(repository, isOver);
+    await sweep(repository, executor, isOver);
     for (let waited = 0; waited < SWEEP_INTERVAL_MS && !isOver(); waited += 50) await sleep(50);
   }
 }

@@ -1,11 +1,12 @@
-// The service without group commit: the same routes on a queue that commits each command alone.
+// The service without group commit: the same routes with an executor that commits each command alone.
 
 import { Module, type DynamicModule } from '@nestjs/common';
-import { CommandQueue, PoolReader, TokenPoolRepository, TokenPoolService, TokenReader } from '@app/tokens';
+import { Executor, PoolReader, TokenPoolRepository, TokenPoolService, TokenReader } from '@app/tokens';
 import { assembleApp } from '../../../apps/api/src/app.setup.js';
 import { readConfig, CONFIG, type Config } from '../../../apps/api/src/config.js';
 import { FirstPools } from '../../../apps/api/src/first-pools.js';
 import { createLogger, LOGGER, type Logger } from '../../../apps/api/src/logger.js';
+import { MetricsModule } from '../../../apps/api/src/metrics/metrics.module.js';
 import { PersistenceModule } from '../../../apps/api/src/persistence.module.js';
 import { LeasesController } from '../../../apps/api/src/tokens/leases.controller.js';
 import { BATCHES_OF_ONE } from '../service.js';
@@ -17,7 +18,10 @@ class AppWithBatchesOfOne {
       module: AppWithBatchesOfOne,
       // The connection to the database asks for the logger, too.
       global: true,
-      imports: [PersistenceModule.register(config.databaseUrl as string, { poolSize: config.databasePoolSize })],
+      imports: [
+        MetricsModule,
+        PersistenceModule.register(config.databaseUrl as string, { poolSize: config.databasePoolSize }),
+      ],
       controllers: [LeasesController],
       providers: [
         FirstPools,
@@ -26,7 +30,7 @@ class AppWithBatchesOfOne {
         {
           provide: TokenPoolService,
           useFactory: (repository: TokenPoolRepository, tokens: TokenReader, pools: PoolReader) =>
-            new TokenPoolService(new CommandQueue(repository, BATCHES_OF_ONE), repository, tokens, pools),
+            new TokenPoolService(new Executor(repository, BATCHES_OF_ONE), tokens, pools),
           inject: [TokenPoolRepository, TokenReader, PoolReader],
         },
       ],

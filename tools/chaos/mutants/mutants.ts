@@ -147,19 +147,19 @@ const RECORD = { name: 'record', text: \`
       { file: SWEEP, from: 'of await repository.poolsToSweep()', to: "of ['rejecting', 'elastic']" },
       {
         file: SWEEP,
-        from: 'written = await repository.changeIfIdle(poolName, ',
+        from: 'written = await executor.tryRun(poolName, ',
         to: `const due = await repository.change(poolName, needs({ oldest: BATCH, due: BATCH }), (pool) => pool.dueSoon());
                 await new Promise((resolve) => setTimeout(resolve, 80));
                 if (due.length > 0)
                     await repository.change(poolName, needs({ tokenIds: due }), (pool) => pool.endBlindly(due));
-                written = await repository.changeIfIdle(poolName, `,
+                written = await executor.tryRun(poolName, `,
       },
       {
         file: POOL,
         from: '    settle() {',
         to: `    dueSoon() {
         const soon = this.now + 30_000;
-        return [...this.#tokens.values()].flatMap(({ id, lease }) => (lease && lease.expiresAt <= soon ? [id] : []));
+        return this.#tokens.all().flatMap(({ id, lease }) => (lease && lease.expiresAt <= soon ? [id] : []));
     }
     endBlindly(ids) {
         for (const id of ids) {

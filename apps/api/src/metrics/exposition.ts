@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
-import { CommandQueue, LiveFeed, PoolReader, type LeaseAgesView, type PoolView } from '@app/tokens';
+import { Executor, LiveFeed, PoolReader, type LeaseAgesView, type PoolView } from '@app/tokens';
 import { collectDefaultMetrics, Registry, type Histogram, type Metric } from 'prom-client';
 import { Connections } from './connections.js';
 import { by, type Family, type Sample } from './family.js';
@@ -31,7 +31,7 @@ export class Exposition {
   constructor(
     private readonly pools: PoolMetrics,
     private readonly http: HttpMetrics,
-    private readonly queue: CommandQueue,
+    private readonly executor: Executor,
     private readonly reader: PoolReader,
     private readonly connections: Connections,
     private readonly streams: StreamMetrics,
@@ -55,7 +55,7 @@ export class Exposition {
     const counted = new Registry();
     for (const family of [
       ...(withDatabase ? ofPools(sight) : []),
-      ...this.pools.families((poolName) => this.queue.waitingFor(poolName)),
+      ...this.pools.families((poolName) => this.executor.waitingFor(poolName)),
       ...(withDatabase ? this.#ofDatabase(sight !== null) : []),
       ...this.http.families(),
       ...this.streams.families(this.feed.furthestBehind),

@@ -4,12 +4,12 @@ import { Injectable } from '@nestjs/common';
 import {
   DomainError,
   isEviction,
-  type DecidedBatch,
   type DomainErrorCode,
   type EndReason,
   type GrantReason,
   type Observer,
   type TokenPool,
+  type TransactionReport,
 } from '@app/tokens';
 import { AGES, Distribution, LATENCIES } from './distribution.js';
 import { by, type Family, type Sample } from './family.js';
@@ -59,8 +59,18 @@ export class PoolMetrics implements Observer {
     for (const name of poolNames) this.#tallyOf(name);
   }
 
-  committed({ policy, events, now }: TokenPool, durationMs: number): void {
-    this.#transaction.add(durationMs / 1000);
+  observe({ poolName, commands, ...report }: TransactionReport): void {
+    if (report.outcome === 'violated') this.#tallyOf(poolName).violations.database++;
+    if (report.outcome !== 'committed') return;
+    const { pool, phases } = report;
+    this.#transaction.add((phases.ended - phases.began) / 1000);
+    this.#count(pool);
+    if (commands[0]?.command.isExclusive) return;
+    this.#batchSize.add(commands.length);
+    for (const { since } of commands) this.#wait.add((phases.began - since) / 1000);
+  }
+
+  #count({ policy, events, now }: TokenPool): void {
     const { grants, ends } = this.#tallyOf(policy.name);
     for (const { event, reason, occurredAt, lease } of events) {
       if (event === 'activated') grants[reason as GrantReason]++;
@@ -69,18 +79,6 @@ export class PoolMetrics implements Observer {
       if (event === 'expired') this.#expiryDelay.add((now - occurredAt) / 1_000_000);
       else if (isEviction(reason)) this.#victimAge.add((occurredAt - lease!.activatedAt) / 1_000_000);
     }
-  }
-
-  decided({ commands, phases }: DecidedBatch): void {
-    this.#batchSize.add(commands.length);
-    for (const { since } of commands) this.#wait.add((phases.began - since) / 1000);
-  }
-
-  /** Counted by the answers. */
-  failed(): void {}
-
-  violated(poolName: string): void {
-    this.#tallyOf(poolName).violations.database++;
   }
 
   /** What an audit found. */

@@ -1,5 +1,6 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { ScheduleModule } from '@nestjs/schedule';
+import { ApiModule } from '../api.module.js';
 import { PartitionsScheduler } from './partitions.scheduler.js';
 import { SWEEP_INTERVAL_MS, SweepScheduler } from './sweep.scheduler.js';
 
@@ -8,7 +9,7 @@ export class SweepModule {
   static register(intervalMs: number): DynamicModule {
     return {
       module: SweepModule,
-      imports: [ScheduleModule.forRoot()],
+      imports: [ApiModule, ScheduleModule.forRoot()],
       providers: [SweepScheduler, PartitionsScheduler, { provide: SWEEP_INTERVAL_MS, useValue: intervalMs }],
     };
   }

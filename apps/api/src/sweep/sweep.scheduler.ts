@@ -2,7 +2,7 @@
 
 import { Inject, Injectable } from '@nestjs/common';
 import { SchedulerRegistry } from '@nestjs/schedule';
-import { sweep, TokenPoolRepository } from '@app/tokens';
+import { Executor, sweep, TokenPoolRepository } from '@app/tokens';
 import type { Logger } from 'pino';
 import { LOGGER, logFields } from '../logger.js';
 import { RecurringRun } from './recurring-run.js';
@@ -13,6 +13,7 @@ export const SWEEP_INTERVAL_MS = Symbol('SWEEP_INTERVAL_MS');
 export class SweepScheduler extends RecurringRun {
   constructor(
     private readonly repository: TokenPoolRepository,
+    private readonly executor: Executor,
     timers: SchedulerRegistry,
     @Inject(SWEEP_INTERVAL_MS) intervalMs: number,
     @Inject(LOGGER) private readonly logger: Logger,
@@ -22,7 +23,7 @@ export class SweepScheduler extends RecurringRun {
 
   protected async run(isStopping: () => boolean): Promise<void> {
     try {
-      const { events, failures } = await sweep(this.repository, isStopping);
+      const { events, failures } = await sweep(this.repository, this.executor, isStopping);
       if (events > 0) this.logger.info({ events }, 'swept');
       for (const { poolName, error } of failures)
         this.logger.warn({ pool: poolName, ...logFields(error) }, 'sweep failed');

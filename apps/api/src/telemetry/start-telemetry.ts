@@ -5,14 +5,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { api, core, metrics, NodeSDK, resources } from '@opentelemetry/sdk-node';
 // The package does not export this function, which reads OTEL_EXPORTER_OTLP_PROTOCOL and all other exporter variables.
 import { getOtlpMetricExporterFromEnv } from '@opentelemetry/sdk-node/build/src/utils.js';
-import { DEFAULT_LIMITS, type Observer } from '@app/tokens';
+import { DEFAULT_LIMITS } from '@app/tokens';
 import type { Logger } from 'pino';
 import { VERSION } from '../version.js';
-import { BatchTracer } from './batch-tracer.js';
 import { MetricBridge } from './metric-bridge.js';
 import { traceRequests } from './request-tracer.js';
 import type { Telemetry } from './telemetry.js';
-import { TracedTransactions } from './traced-transactions.js';
+import { TransactionTracer } from './transaction-tracer.js';
 
 const NAME = 'token-pool-service';
 
@@ -42,11 +41,9 @@ export function startTelemetry(logger: Logger): Telemetry {
   sdk.start();
   logDiagnosticsTo(logger);
   const tracer = api.trace.getTracer(NAME);
-  const batches = new BatchTracer(tracer);
   return {
     handlers: [traceRequests(tracer)],
-    beside: (observer) => both(observer, batches),
-    traced: (transactions) => new TracedTransactions(transactions, tracer),
+    observers: [new TransactionTracer(tracer)],
     measure: (families) => bridge.connect(families),
     end: async () => {
       bridge.disconnectDatabase();
@@ -86,16 +83,3 @@ function reasonOf(error: unknown): string {
     return text.split('\n', 1)[0] as string;
   }
 }
-
-const both = (first: Observer, second: Pick<Observer, 'decided' | 'failed'>): Observer => ({
-  committed: (pool, durationMs) => first.committed(pool, durationMs),
-  violated: (poolName) => first.violated(poolName),
-  decided: (batch) => {
-    first.decided(batch);
-    second.decided(batch);
-  },
-  failed: (batch) => {
-    first.failed(batch);
-    second.failed(batch);
-  },
-});

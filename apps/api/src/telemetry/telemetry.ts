@@ -1,16 +1,14 @@
 // The hooks for OpenTelemetry. By default they do nothing, and the process does not load the SDK.
 
-import type { Observer, Transactions } from '@app/tokens';
+import type { Observer } from '@app/tokens';
 import type { NextFunction, Request, Response } from 'express';
 import type { Family } from '../metrics/family.js';
 
 export interface Telemetry {
   /** Middleware that runs before all other request handlers. */
   readonly handlers: readonly ((req: Request, res: Response, next: NextFunction) => void)[];
-  /** Whoever watches the command queue, and the traces beside him. */
-  beside(observer: Observer): Observer;
-  /** For what does not go through the queue. */
-  traced(transactions: Transactions): Transactions;
+  /** Those who trace the transactions. */
+  readonly observers: readonly Observer[];
   /** @param families collects all current metrics; without those of the database once it is closed */
   measure(families: (withDatabase: boolean) => Promise<Family[]>): void;
   /** Sends what is left, within 1.5 s. Never throws. */
@@ -22,8 +20,7 @@ export const TELEMETRY = Symbol('TELEMETRY');
 
 export const OFF: Telemetry = {
   handlers: [],
-  beside: (observer) => observer,
-  traced: (transactions) => transactions,
+  observers: [],
   measure: () => undefined,
   end: () => Promise.resolve(),
 };

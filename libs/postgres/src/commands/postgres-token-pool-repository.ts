@@ -19,7 +19,6 @@ import {
 } from '@app/tokens';
 import { BEGIN, COMMIT, Database, DatabaseFailure, send, unavailable, unchanged } from '../connection/database.js';
 import type { Query } from '../connection/pipeline.js';
-import { OneAtATime } from './one-at-a-time.js';
 import { ENSURE_PARTITIONS, IS_POOL, STORED_EVENTS } from '../schema/statements.js';
 import {
   answerParameters,
@@ -50,8 +49,6 @@ import {
 
 /** A transaction is tried a second time only within this time of the first, in milliseconds. */
 const RETRY_WITHIN_MS = 3000;
-/** A transaction that waited for longer for another of this process is not begun, in milliseconds. */
-const TURN_WITHIN_MS = 4000;
 /** How long it is asked whether a COMMIT that was not answered has happened, in milliseconds. */
 const RESOLVE_WITHIN_MS = 3000;
 
@@ -94,11 +91,6 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
   /** Pools that this process has seen. For any other name it is asked without a transaction and a lock whether there is one. */
   readonly #known = new Set<string>();
   readonly #names = new Gate(NAMES_AT_ONCE);
-  /**
-   * Of a process that is stopped, the database takes one lock a pool back, 2 s later. Were there more transactions, the
-   * next would be given the lock then, with nobody at work on it either.
-   */
-  readonly #perPool = new OneAtATime(TURN_WITHIN_MS, unavailable);
 
   /** @param onClockBehind told when the clock was set back, or was ahead and came back, as a pool finds out */
   constructor(
@@ -111,24 +103,20 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
 
   async change<T>(poolName: string, needed: Needs, decide: Decision<T>): Promise<T> {
     if (!this.#known.has(poolName)) await this.#names.pass(() => this.#mustExist(poolName));
-    const result = await this.#persistently(poolName, () => this.#transaction(LOCK_POOL, poolName, needed, decide));
+    const result = await this.#twice(poolName, () => this.#transaction(LOCK_POOL, poolName, needed, decide));
     if (result !== NOBODY_THERE) return result;
     this.#known.delete(poolName);
     throw poolNotFound(poolName);
   }
 
   async changeIfIdle<T>(poolName: string, needed: Needs, decide: Decision<T>): Promise<T | undefined> {
-    const result = await this.#persistently(poolName, () =>
-      this.#transaction(LOCK_POOL_IF_IDLE, poolName, needed, decide),
-    );
+    const result = await this.#twice(poolName, () => this.#transaction(LOCK_POOL_IF_IDLE, poolName, needed, decide));
     return result === NOBODY_THERE ? undefined : result;
   }
 
   async create<T>(policy: PoolPolicy, decide: Decision<T>): Promise<T> {
     const insert = { ...INSERT_POOL, values: policyParameters(policy) };
-    const result = await this.#persistently(policy.name, () =>
-      this.#transaction(insert, policy.name, needs({}), decide),
-    );
+    const result = await this.#twice(policy.name, () => this.#transaction(insert, policy.name, needs({}), decide));
     if (result === NOBODY_THERE) throw new DomainError('pool_exists', `there is a pool ${policy.name} already`);
     return result;
   }
@@ -144,10 +132,6 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
   async #mustExist(poolName: string): Promise<void> {
     if ((await this.#database.read(IS_POOL, [poolName])).length === 0) throw poolNotFound(poolName);
     this.#known.add(poolName);
-  }
-
-  #persistently<T>(poolName: string, attempt: () => Promise<T>): Promise<T> {
-    return this.#perPool.run(poolName, () => this.#twice(poolName, attempt));
   }
 
   /** A second try where the first is known to have changed nothing and failed of something that passes. */

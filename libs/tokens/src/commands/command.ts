@@ -1,9 +1,11 @@
-// A command is a value: what it needs, and the function that decides it. So commands can wait, and go together.
+// A command is a value: what it needs, and the function that decides it. So commands can wait, and go together. Every change
+// of a pool is one of these.
 
 import type { Idempotency } from '../pool/answer-book.js';
 import { ANYBODY, type Caller } from '../kernel/caller.js';
 import type { LeaseClaim } from '../pool/lease-claim.js';
 import { needs, type Needs } from './needs.js';
+import type { PolicyChange } from '../pool/pool-policy.js';
 import type { AllocateRequest, Grant, Renewal, TokenPool } from '../pool/token-pool.js';
 import type { Token } from '../pool/token.js';
 
@@ -14,11 +16,16 @@ import type { Token } from '../pool/token.js';
  */
 const ORDER = ['release', 'keep-alive', 'delete', 'generate', 'allocate'] as const;
 
+type Kind = (typeof ORDER)[number] | 'cleanup' | 'change' | 'fill' | 'sweep';
+
 export interface Command<T> {
-  readonly kind: (typeof ORDER)[number];
-  readonly caller: Caller;
+  readonly kind: Kind;
+  /** Null: the service itself. */
+  readonly caller: Caller | null;
   readonly needs: Needs;
-  readonly decide: (pool: TokenPool) => T;
+  readonly decide: (pool: TokenPool) => T | Next<T>;
+  /** It has a transaction of its own. Left out: it goes together with others. */
+  readonly isExclusive?: true;
   /**
    * Whether the caller has hung up, for a command that makes what only its caller would know of: it is not done then. Left out: it
    * is done all the same, as the end of a lease is wanted by the others, too.
@@ -26,8 +33,14 @@ export interface Command<T> {
   readonly isGone?: () => boolean;
 }
 
-export const byOrder = (a: Command<unknown>, b: Command<unknown>): number =>
-  ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind);
+/** The answer of a command that has done a part of its work: the command that goes on, after others had their turn. */
+export class Next<T> {
+  constructor(readonly command: Command<T>) {}
+}
+
+export const byOrder = (a: Command<unknown>, b: Command<unknown>): number => placeOf(a) - placeOf(b);
+
+const placeOf = ({ kind }: Command<unknown>): number => (ORDER as readonly Kind[]).indexOf(kind);
 
 /** What a use case answered, now or when the same request came before. */
 export interface Replayable<T> {
@@ -39,14 +52,13 @@ export interface Replayable<T> {
 export function once<T>(command: Command<T>, idempotency: Idempotency): Command<Replayable<T>> {
   const name = { useCase: command.kind, key: idempotency.key };
   return {
-    kind: command.kind,
-    caller: command.caller,
+    ...command,
     needs: { ...command.needs, answers: [name] },
-    isGone: command.isGone,
     decide: (pool) => {
       const earlier = pool.answers.find(name, idempotency);
       if (earlier) return { value: earlier.value as T, isReplay: true };
       const value = command.decide(pool);
+      if (value instanceof Next) return new Next(once(value.command, idempotency));
       pool.answers.keep(name, idempotency, value ?? null);
       return { value, isReplay: false };
     },
@@ -105,4 +117,40 @@ export const deleteToken = (tokenId: string, force: boolean, caller = ANYBODY): 
   caller,
   needs: needs({ tokenIds: [tokenId] }),
   decide: (pool) => pool.delete(tokenId, force),
+});
+
+/** Tokens made or leases ended in one transaction by what concerns a whole pool: a lock of some 100 ms. */
+const CHUNK = 5000;
+
+/** Ends every lease that is active when it begins; answers how many. */
+export const cleanup = (caller = ANYBODY, released = 0, lastFence = Infinity): Command<number> => ({
+  kind: 'cleanup',
+  isExclusive: true,
+  caller,
+  needs: needs({ oldest: CHUNK, due: CHUNK }),
+  decide: (pool) => {
+    const ended = pool.releaseOldest(CHUNK, lastFence);
+    if (ended < CHUNK) return released + ended;
+    return new Next(cleanup(caller, released + ended, Math.min(lastFence, pool.state.lastFence)));
+  },
+});
+
+/** Makes the tokens that a fixed pool lacks. What a crash interrupts, the sweep goes on with. */
+export const fill = (caller: Caller | null): Command<void> => ({
+  kind: 'fill',
+  isExclusive: true,
+  caller,
+  needs: needs({}),
+  decide: (pool) => {
+    if (pool.fill(CHUNK) > 0) return new Next(fill(caller));
+  },
+});
+
+export const changePolicy = (change: PolicyChange, caller: Caller | null): Command<void> => ({
+  ...fill(caller),
+  kind: 'change',
+  decide: (pool) => {
+    pool.changePolicy(change);
+    return fill(caller).decide(pool);
+  },
 });

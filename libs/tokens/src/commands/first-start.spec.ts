@@ -1,4 +1,4 @@
-import { CommandQueue } from './command-queue.js';
+import { Executor } from './executor.js';
 import { DEFAULT_POOL, ELASTIC_POOL, openPool, type FirstPool } from './first-start.js';
 import { needs } from './needs.js';
 import { NOW, refusalFrom, user } from '../testing/given.js';
@@ -18,7 +18,7 @@ beforeEach(() => {
 const start = (first: FirstPool): Promise<void> => {
   const pools = new InMemoryPoolReader(repository);
   return openPool(
-    new TokenPoolService(new CommandQueue(repository), repository, new InMemoryTokenReader(repository), pools),
+    new TokenPoolService(new Executor(repository), new InMemoryTokenReader(repository), pools),
     pools,
     first,
   );

@@ -1,34 +1,29 @@
-// Whoever watches the service at work. Told after the fact and on the way of every request: quick, and never throwing.
+// Those who watch the executor at work, as metrics and traces do. They are told after the fact and on the way of every
+// request: an observer is quick, and never throws.
 
 import type { Command } from './command.js';
 import type { Phases } from './phases.js';
 import type { TokenPool } from '../pool/token-pool.js';
 
-/** Commands of one pool that went together. */
-export interface Batch {
-  readonly poolName: string;
-  /** Each with the instant at which it came, by this process's monotonic clock, in milliseconds. */
-  readonly commands: readonly { readonly command: Command<unknown>; readonly since: number }[];
-  /** Of their transaction; null: none was begun for them. */
-  readonly phases: Phases | null;
+/** A command and when it came, by this process's monotonic clock, in milliseconds. */
+export interface ObservedCommand {
+  readonly command: Command<unknown>;
+  readonly since: number;
 }
 
-export interface DecidedBatch extends Batch {
-  readonly phases: Phases;
-}
+/** A transaction that is over, with the commands that it decided, or would have decided. */
+export type TransactionReport = {
+  readonly poolName: string;
+  readonly commands: readonly ObservedCommand[];
+} & (
+  | { readonly outcome: 'committed'; readonly phases: Phases; readonly pool: TokenPool }
+  /** Violated: the store refused what the domain had decided. */
+  | { readonly outcome: 'failed' | 'violated'; readonly phases: Phases }
+  /** The commands waited for too long, or nobody waited for them any more. */
+  | { readonly outcome: 'not begun'; readonly phases: null }
+);
 
 export interface Observer {
-  /** A transaction of this pool was committed, and what it decided with it; how long it took, waiting for the lock included. */
-  committed(pool: TokenPool, durationMs: number): void;
-
-  /** One transaction decided these commands. */
-  decided(batch: DecidedBatch): void;
-
-  /** These commands waited in vain: their transaction failed, or was not begun in time. */
-  failed(batch: Batch): void;
-
-  /** The store refused what the domain had decided. */
-  violated(poolName: string): void;
+  /** Each transaction is reported once, before its callers are answered. */
+  observe(report: TransactionReport): void;
 }
-
-export const NOBODY: Observer = { committed() {}, decided() {}, failed() {}, violated() {} };

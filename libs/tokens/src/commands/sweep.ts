@@ -1,6 +1,8 @@
 // Writes down what the clock has decided and nobody has asked about: expired leases, idle tokens, the rest of
 // a pool whose filling was interrupted; and forgets answers that need not be kept any more. It only writes history; no answer waits for it.
 
+import type { Command } from './command.js';
+import type { Executor } from './executor.js';
 import { needs } from './needs.js';
 import type { TokenPoolRepository } from './token-pool-repository.js';
 
@@ -16,12 +18,22 @@ export interface SweepResult {
   readonly failures: readonly { readonly poolName: string; readonly error: unknown }[];
 }
 
-/**
- * Any number of processes may sweep at once. A pool that is locked is left alone: whoever has it expires its
- * leases on the way.
- */
+const oneBatch: Command<number> = {
+  kind: 'sweep',
+  isExclusive: true,
+  caller: null,
+  needs: needs({ due: BATCH, free: BATCH }),
+  decide: (pool) => {
+    pool.deleteIdle();
+    pool.fill(BATCH);
+    return pool.events.length;
+  },
+};
+
+/** Any number of processes may sweep at once. A busy pool is left alone: its own commands expire its leases on the way. */
 export async function sweep(
   repository: TokenPoolRepository,
+  executor: Executor,
   isStopping: () => boolean = () => false,
 ): Promise<SweepResult> {
   const failures: { poolName: string; error: unknown }[] = [];
@@ -31,11 +43,7 @@ export async function sweep(
       let written: number | undefined;
       do {
         if (isStopping()) return { events, failures };
-        written = await repository.changeIfIdle(poolName, needs({ due: BATCH, free: BATCH }), (pool) => {
-          pool.deleteIdle();
-          pool.fill(BATCH);
-          return pool.events.length;
-        });
+        written = await executor.tryRun(poolName, oneBatch);
         events += written ?? 0;
       } while (written !== undefined && written >= BATCH);
       while (!isStopping() && (await repository.forgetAnswers(poolName, ANSWERS)) === ANSWERS);

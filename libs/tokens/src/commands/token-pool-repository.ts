@@ -1,5 +1,5 @@
 // The port to wherever pools are kept. The adapter owns the transaction, the pool's lock and the clock;
-// the function that is handed in owns the decision.
+// the function that is handed in owns the decision. Its one caller is the executor, but for what needs no lock of a pool.
 
 import type { Needs } from './needs.js';
 import type { PoolPolicy } from '../pool/pool-policy.js';
@@ -30,6 +30,3 @@ export abstract class TokenPoolRepository {
   /** Names of pools that have work for a sweep: overdue leases, idle tokens, tokens still to be made, old answers, a clock that was set back. */
   abstract poolsToSweep(): Promise<string[]>;
 }
-
-/** What a decision about a whole pool needs of it. */
-export type Transactions = Pick<TokenPoolRepository, 'change' | 'create'>;

@@ -1,4 +1,4 @@
-import { CommandQueue } from './command-queue.js';
+import { Executor } from './executor.js';
 import { toIso } from '../kernel/instant.js';
 import { newLeaseId } from '../pool/lease-id.js';
 import { needs } from './needs.js';
@@ -20,7 +20,7 @@ beforeEach(() => {
   now = NOW;
   repository = new InMemoryTokenPoolRepository(() => now);
   reader = new InMemoryTokenReader(repository);
-  service = new TokenPoolService(new CommandQueue(repository), repository, reader, new InMemoryPoolReader(repository));
+  service = new TokenPoolService(new Executor(repository), reader, new InMemoryPoolReader(repository));
 });
 
 const wait = (seconds: number): void => {
@@ -226,12 +226,7 @@ describe('a token', () => {
   test('that was deleted is told so, whether or not its pool is remembered', async () => {
     const { id } = await service.generate('elastic');
     await service.delete(id, false);
-    const fresh = new TokenPoolService(
-      new CommandQueue(repository),
-      repository,
-      reader,
-      new InMemoryPoolReader(repository),
-    );
+    const fresh = new TokenPoolService(new Executor(repository), reader, new InMemoryPoolReader(repository));
     for (const one of [service, fresh]) {
       const refusals = await Promise.all([
         refusalFrom(one.release(id, { leaseId: newLeaseId(1) })),

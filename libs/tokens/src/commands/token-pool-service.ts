@@ -1,24 +1,30 @@
-// The use cases: each is a command for the queue, or a decision under the pool's lock.
+// The use cases: each makes a command and hands it to the executor.
 
 import type { Idempotency } from '../pool/answer-book.js';
 import { ANYBODY, type Caller } from '../kernel/caller.js';
-import { allocate, deleteToken, generate, keepAlive, once, release, type Command } from './command.js';
-import type { CommandQueue } from './command-queue.js';
+import {
+  allocate,
+  changePolicy,
+  cleanup,
+  deleteToken,
+  fill,
+  generate,
+  keepAlive,
+  once,
+  release,
+  type Command,
+} from './command.js';
 import { DomainError, tokenDeleted, tokenNotFound } from '../kernel/domain-error.js';
+import { afterCommit, type Executor } from './executor.js';
 import type { LeaseClaim } from '../pool/lease-claim.js';
-import { needs } from './needs.js';
 import type { PoolKind } from '../pool/policy-fields.js';
 import { newPolicy, type PolicyChange } from '../pool/pool-policy.js';
-import type { AllocateRequest, Grant, Renewal, TokenPool } from '../pool/token-pool.js';
-import type { Transactions } from './token-pool-repository.js';
+import type { AllocateRequest, Grant, Renewal } from '../pool/token-pool.js';
 import type { PoolReader } from '../reading/pool-reader.js';
 import type { TokenReader, Whereabouts } from '../reading/token-reader.js';
 import type { Token } from '../pool/token.js';
 import type { PoolView } from '../reading/views.js';
 import { tokenFor } from '../reading/visibility.js';
-
-/** Tokens made or leases ended in one transaction by what concerns a whole pool: a lock of some 100 ms. */
-const CHUNK = 5000;
 
 /** A token never changes its pool, so where it lives is remembered. */
 const REMEMBERED_TOKENS = 100_000;
@@ -38,8 +44,7 @@ export class TokenPoolService {
   readonly #poolOf = new Map<string, string>();
 
   constructor(
-    private readonly queue: CommandQueue,
-    private readonly transactions: Transactions,
+    private readonly executor: Executor,
     private readonly tokens: TokenReader,
     private readonly pools: PoolReader,
   ) {}
@@ -66,51 +71,32 @@ export class TokenPoolService {
 
   /** @throws DomainError `token_not_found`, `token_deleted`, `pool_is_fixed`, `token_in_use`, `unavailable` */
   async delete(tokenId: string, force: boolean, asked: Asked = {}): Promise<void> {
-    return this.queue.submit(await this.#locate(tokenId, asked), deleteToken(tokenId, force, asked.caller));
+    return this.executor.submit(await this.#locate(tokenId, asked), deleteToken(tokenId, force, asked.caller));
   }
 
-  /** Ends every lease that is active when it begins; says how many. In chunks, so that others get their turn. */
-  async cleanup(poolName: string, { caller = ANYBODY, idempotency }: Asked = {}): Promise<number> {
-    const name = { useCase: 'cleanup', key: idempotency?.key ?? '' };
-    const chunk = needs({ oldest: CHUNK, due: CHUNK, answers: idempotency ? [name] : [] });
-    let released = 0;
-    for (let lastFence = Infinity; ;) {
-      const ending = this.transactions.change(poolName, chunk, (pool) => {
-        pool.caller = caller;
-        const earlier = idempotency && pool.answers.find(name, idempotency);
-        const ended = earlier ? 0 : pool.releaseOldest(CHUNK, lastFence);
-        if (idempotency && !earlier && ended < CHUNK) pool.answers.keep(name, idempotency, released + ended);
-        return { earlier, ended, newest: pool.state.lastFence };
-      });
-      const { earlier, ended, newest } = await (released === 0 ? ending : afterwards(ending));
-      if (earlier) {
-        idempotency?.onReplay();
-        return earlier.value as number;
-      }
-      released += ended;
-      lastFence = Math.min(lastFence, newest);
-      if (ended < CHUNK) return released;
-    }
+  /**
+   * Ends every lease that is active when it begins; says how many. In chunks, so that others get their turn.
+   * @throws DomainError `pool_not_found`, `unavailable`
+   */
+  cleanup(poolName: string, { caller, idempotency }: Asked = {}): Promise<number> {
+    return this.#submit(poolName, cleanup(caller), idempotency);
   }
 
   /** @throws DomainError `invalid_request`, `pool_exists`, `unavailable` */
   async createPool(name: string, kind: PoolKind, given: PolicyChange, caller: Caller | null = null): Promise<PoolView> {
-    const lacking = await this.transactions.create(newPolicy(name, kind, given), (pool) => filled(pool, caller));
-    return afterwards(this.#whole(name, lacking, caller));
+    await this.executor.create(newPolicy(name, kind, given), fill(caller));
+    return afterCommit(this.pools.pool(name));
   }
 
   /** @throws DomainError `pool_not_found`, `invalid_request`, `unavailable` */
   async changePool(poolName: string, change: PolicyChange, caller: Caller | null = null): Promise<PoolView> {
-    const lacking = await this.transactions.change(poolName, needs({}), (pool) => {
-      pool.changePolicy(change);
-      return filled(pool, caller);
-    });
-    return afterwards(this.#whole(poolName, lacking, caller));
+    await this.executor.submit(poolName, changePolicy(change, caller));
+    return afterCommit(this.pools.pool(poolName));
   }
 
-  /** Makes the tokens that a fixed pool lacks, in chunks. What a crash interrupts, the sweep goes on with. */
-  async fill(poolName: string, caller: Caller | null = null): Promise<void> {
-    while ((await this.transactions.change(poolName, needs({}), (pool) => filled(pool, caller))) > 0);
+  /** Makes the tokens that a fixed pool lacks, in chunks. @throws DomainError `pool_not_found`, `unavailable` */
+  fill(poolName: string, caller: Caller | null = null): Promise<void> {
+    return this.executor.submit(poolName, fill(caller));
   }
 
   /** Of a token that is, or was, in one of these pools. @throws DomainError `token_not_found` for any other, `unavailable` */
@@ -127,14 +113,9 @@ export class TokenPoolService {
     return tokenFor(asked.caller ?? ANYBODY, await this.tokens.token(tokenId)).active_user_id;
   }
 
-  async #whole(poolName: string, lacking: number, caller: Caller | null): Promise<PoolView> {
-    if (lacking > 0) await this.fill(poolName, caller);
-    return this.pools.pool(poolName);
-  }
-
   async #submit<T>(poolName: string, command: Command<T>, idempotency?: Idempotency): Promise<T> {
-    if (!idempotency) return this.queue.submit(poolName, command);
-    const { value, isReplay } = await this.queue.submit(poolName, once(command, idempotency));
+    if (!idempotency) return this.executor.submit(poolName, command);
+    const { value, isReplay } = await this.executor.submit(poolName, once(command, idempotency));
     if (isReplay) idempotency.onReplay();
     return value;
   }
@@ -177,22 +158,5 @@ export class TokenPoolService {
     const found = await this.tokens.locate(tokenId);
     if (!mayKnow(found.pool)) throw tokenNotFound(tokenId);
     return found;
-  }
-}
-
-/** Makes a part of the tokens that are lacking; says how many lack after that. */
-function filled(pool: TokenPool, caller: Caller | null): number {
-  pool.caller = caller;
-  return pool.fill(CHUNK);
-}
-
-/** What fails when a part is committed already must not say that nothing was changed. */
-async function afterwards<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    if (!(error instanceof DomainError) || error.code !== 'unavailable') throw error;
-    const detail = 'the database was lost after a part was done; whether the rest is done is unknown';
-    throw new DomainError('unavailable', detail, error.facts);
   }
 }

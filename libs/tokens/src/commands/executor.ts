@@ -1,0 +1,230 @@
+// The one door to a pool: every change of a pool is a command that this executes, one transaction a pool at a time. The
+// commands for one pool that arrive while a transaction is under way go together into the next one: no timer, so nothing
+// waits when the pool is idle. An exclusive command keeps its place among the others and has a transaction of its own.
+
+import { decideBatch, type Outcome } from './batch.js';
+import { Next, type Command } from './command.js';
+import { callerGone, DomainError } from '../kernel/domain-error.js';
+import { InvariantViolation } from '../kernel/invariant-violation.js';
+import { together, type Needs } from './needs.js';
+import type { Observer, TransactionReport } from './observer.js';
+import { Phases } from './phases.js';
+import type { PoolPolicy } from '../pool/pool-policy.js';
+import type { TokenPool } from '../pool/token-pool.js';
+import type { TokenPoolRepository } from './token-pool-repository.js';
+
+export interface ExecutorLimits {
+  /** Commands that may wait for one pool; one more is refused with `unavailable`. */
+  readonly waiting: number;
+  /** Commands in one transaction. */
+  readonly batch: number;
+  /** A command that waited for longer is refused with `unavailable`, in milliseconds. */
+  readonly patienceMs: number;
+}
+
+/** Bounded so that a pool that cannot keep up says so within seconds and holds a few megabytes at most. */
+export const DEFAULT_LIMITS: ExecutorLimits = { waiting: 2000, batch: 100, patienceMs: 4000 };
+
+const ANSWERS_PER_TURN = 16;
+/** How often commands are looked for that have waited for too long behind one transaction, in milliseconds. */
+const LATE_EVERY_MS = 250;
+
+type Transact = <T>(needs: Needs, decide: (pool: TokenPool) => T) => Promise<T | undefined>;
+
+interface Waiting {
+  readonly command: Command<unknown>;
+  readonly since: number;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+  /** The transaction that it needs, where that is not a change of the pool that waits for its lock. */
+  readonly transact: Transact | undefined;
+}
+
+export class Executor {
+  /**
+   * What waits for each pool that has a transaction under way, the oldest first. There is one transaction a pool and process:
+   * if the process is suspended, PostgreSQL takes the pool's lock back after 2 s. If there were more transactions, the next one
+   * would get the lock then, and the process would hold it for another 2 s without working on it.
+   */
+  readonly #lanes = new Map<string, Waiting[]>();
+
+  constructor(
+    private readonly pools: TokenPoolRepository,
+    private readonly limits: ExecutorLimits = DEFAULT_LIMITS,
+    private readonly observers: readonly Observer[] = [],
+  ) {}
+
+  /** How many commands wait for this pool, beside those of the transaction under way. */
+  waitingFor(poolName: string): number {
+    return this.#lanes.get(poolName)?.length ?? 0;
+  }
+
+  /**
+   * Answers when the command's transaction is committed, the last one if it needs several.
+   * @throws DomainError of the command; `pool_not_found`; `unavailable` when too many wait, or the pool is too slow
+   */
+  submit<T>(poolName: string, command: Command<T>): Promise<T> {
+    return this.#enqueue(poolName, command);
+  }
+
+  /**
+   * As `submit` of an exclusive command, but waits for nobody: undefined when another process has the pool's lock, when this
+   * one has a transaction of the pool under way or waiting, or when there is no such pool.
+   */
+  async tryRun<T>(poolName: string, command: Command<T>): Promise<T | undefined> {
+    if (this.#lanes.has(poolName)) return undefined;
+    return this.#enqueue(poolName, command, (needs, decide) => this.pools.changeIfIdle(poolName, needs, decide));
+  }
+
+  /**
+   * Makes a pool and executes the command on it, in one transaction; if the command is refused, there is no pool.
+   * @throws DomainError of the command; `pool_exists`; `unavailable`
+   */
+  create<T>(policy: PoolPolicy, command: Command<T>): Promise<T> {
+    return this.#enqueue(policy.name, command, (_, decide) => this.pools.create(policy, decide));
+  }
+
+  #enqueue<T>(poolName: string, command: Command<T>, transact?: Transact): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const since = performance.now();
+      const waiting = { command, since, resolve: resolve as (value: unknown) => void, reject, transact };
+      const lane = this.#lanes.get(poolName);
+      if (!lane) {
+        const lane = [waiting];
+        this.#lanes.set(poolName, lane);
+        void this.#serve(poolName, lane);
+      } else if (lane.length < this.limits.waiting) {
+        lane.push(waiting);
+      } else {
+        reject(overloaded(`${this.limits.waiting} commands are waiting for pool ${poolName}`));
+      }
+    });
+  }
+
+  async #serve(poolName: string, lane: Waiting[]): Promise<void> {
+    const timer = setInterval(() => this.#refuseLate(poolName, lane), LATE_EVERY_MS);
+    // Whatever this turn of the event loop has still to read joins the first batch.
+    if (!isAlone(lane[0]!)) await new Promise(setImmediate);
+    while (lane.length > 0) {
+      const batch = this.#take(poolName, lane);
+      const answer = batch.length === 0 ? () => undefined : await this.#execute(poolName, lane, batch);
+      // With more to do the next transaction is sent first: the database works while these are answered.
+      if (lane.length > 0) setImmediate(answer);
+      else {
+        this.#lanes.delete(poolName);
+        answer();
+      }
+    }
+    clearInterval(timer);
+  }
+
+  /** The next commands that go together, without those whose callers do not wait any more. */
+  #take(poolName: string, lane: Waiting[]): Waiting[] {
+    this.#refuseLate(poolName, lane);
+    let size = Math.min(1, lane.length);
+    const most = Math.min(this.limits.batch, lane.length);
+    while (size < most && !isAlone(lane[0]!) && !isAlone(lane[size]!)) size++;
+    const batch = lane.splice(0, size);
+    const gone = batch.filter(({ command }) => command.isGone?.());
+    if (gone.length === 0) return batch;
+    this.#refuse(poolName, gone, callerGone());
+    return batch.filter((waiting) => !gone.includes(waiting));
+  }
+
+  #refuseLate(poolName: string, lane: Waiting[]): void {
+    const { patienceMs } = this.limits;
+    const oldest = performance.now() - patienceMs;
+    const inTime = lane.findIndex(({ since }) => since >= oldest);
+    const late = lane.splice(0, inTime === -1 ? lane.length : inTime);
+    if (late.length > 0) this.#refuse(poolName, late, overloaded(`the command waited for more than ${patienceMs} ms`));
+  }
+
+  /** For these no transaction is begun. */
+  #refuse(poolName: string, commands: readonly Waiting[], error: DomainError): void {
+    this.#report({ poolName, commands, outcome: 'not begun', phases: null });
+    for (const { reject } of commands) reject(error);
+  }
+
+  /** Commits a batch and returns what answers its callers; those that were deferred come first in the next one. */
+  async #execute(poolName: string, lane: Waiting[], batch: readonly Waiting[]): Promise<() => void> {
+    const phases = new Phases();
+    try {
+      const decided = await this.#transact(poolName, batch, phases);
+      phases.end();
+      if (decided === undefined) return () => batch[0]!.resolve(undefined);
+      const { pool, outcomes } = decided;
+      const commands = batch.filter((_, place) => outcomes[place] !== 'deferred');
+      if (commands.length < batch.length) lane.unshift(...batch.filter((_, place) => outcomes[place] === 'deferred'));
+      return () => {
+        this.#report({ poolName, commands, outcome: 'committed', phases, pool });
+        this.#settle(poolName, batch, outcomes);
+      };
+    } catch (error) {
+      const outcome = error instanceof InvariantViolation ? 'violated' : 'failed';
+      this.#report({ poolName, commands: batch, outcome, phases: phases.end() });
+      if (batch.length > 1 && !(error instanceof DomainError)) return this.#executeEach(poolName, lane, batch);
+      return () => batch.forEach(({ reject }) => reject(error));
+    }
+  }
+
+  /** A transaction that failed for no reason of the domain's is rolled back; only the command to blame may fail for it. */
+  async #executeEach(poolName: string, lane: Waiting[], batch: readonly Waiting[]): Promise<() => void> {
+    for (const waiting of batch) (await this.#execute(poolName, lane, [waiting]))();
+    return () => undefined;
+  }
+
+  #transact(
+    poolName: string,
+    batch: readonly Waiting[],
+    phases: Phases,
+  ): Promise<{ pool: TokenPool; outcomes: Outcome[] } | undefined> {
+    const commands = batch.map(({ command }) => command);
+    const decide = (pool: TokenPool) => ({ pool, outcomes: phases.deciding(() => decideBatch(pool, commands)) });
+    const [{ command, transact }] = batch as [Waiting];
+    if (!isAlone(batch[0]!)) {
+      return this.pools.change(poolName, together(commands.map((one) => one.needs)), decide);
+    }
+    if (!transact) return this.pools.change(poolName, command.needs, decide);
+    return transact(command.needs, (pool) => {
+      const decided = decide(pool);
+      // A pool is not made for a command that is refused.
+      const [outcome] = decided.outcomes;
+      if (typeof outcome === 'object' && 'error' in outcome) throw outcome.error;
+      return decided;
+    });
+  }
+
+  /** Some in each turn of the event loop: what their callers do with the answers must not hold up everything else. */
+  #settle(poolName: string, batch: readonly Waiting[], outcomes: readonly Outcome[], from = 0): void {
+    const to = Math.min(from + ANSWERS_PER_TURN, batch.length);
+    for (let place = from; place < to; place++) {
+      const { resolve, reject } = batch[place]!;
+      const outcome = outcomes[place]!;
+      if (outcome === 'deferred') continue;
+      if ('error' in outcome) reject(outcome.error);
+      else if (outcome.value instanceof Next) resolve(afterCommit(this.#enqueue(poolName, outcome.value.command)));
+      else resolve(outcome.value);
+    }
+    if (to < batch.length) setImmediate(() => this.#settle(poolName, batch, outcomes, to));
+  }
+
+  #report(report: TransactionReport): void {
+    for (const observer of this.observers) observer.observe(report);
+  }
+}
+
+const isAlone = ({ command, transact }: Waiting): boolean => command.isExclusive === true || transact !== undefined;
+
+/** What fails when a part is committed already must not say that nothing was changed. */
+export async function afterCommit<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!(error instanceof DomainError) || error.code !== 'unavailable') throw error;
+    const detail = 'the database was lost after a part was done; whether the rest is done is unknown';
+    throw new DomainError('unavailable', detail, error.facts);
+  }
+}
+
+const overloaded = (why: string): DomainError =>
+  new DomainError('unavailable', `${why}; nothing was changed`, { retryAfterSeconds: 1 });
