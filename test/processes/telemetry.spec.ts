@@ -261,7 +261,7 @@ test.each([
     const [file] = await readdir(coverage);
     const scripts = await readFile(join(coverage, file as string), 'utf8');
     await rm(coverage, { recursive: true });
-    expect(scripts).toContain('apps/api/src/main.js');
+    expect(scripts).toContain('dist/api/main.js');
     expect(scripts.includes('@opentelemetry/sdk-node')).toBe(isLoaded);
   },
   60_000,
