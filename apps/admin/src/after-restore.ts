@@ -1,5 +1,5 @@
-// After the database was put back to an earlier state, and before any process uses it: no number of a grant or an event is
-// given a second time.
+// Run this after a restore of the database, before any process uses it. It raises the counters of fences and events, so
+// that no number is given twice.
 
 import { afterRestore as raiseNumbers, createDataSource } from '@app/postgres';
 import { readArguments, type Command } from './command.js';

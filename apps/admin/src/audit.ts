@@ -1,4 +1,4 @@
-// The auditor: reads every pool of a database, or those named, and says all that is wrong.
+// The auditor: reads all pools of a database, or the named ones, and reports every violation.
 
 import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -31,7 +31,7 @@ export const audit: Command = {
       throw new UsageError('--checkpoint and --verify need a --key');
     }
     const pem = options.key === undefined ? '' : readFileSync(options.key, 'utf8');
-    // Before anything is read: a key or file that will not do is told at once.
+    // Checks keys and files before it reads the database, so that a mistake shows at once.
     const privateKey = options.checkpoint === undefined ? undefined : createPrivateKey(pem);
     const expected =
       options.verify === undefined
@@ -67,7 +67,7 @@ export const audit: Command = {
   },
 };
 
-/** Whole, or not there. */
+/** Writes the file whole or not at all. */
 function writeCheckpoint(file: string, text: string): void {
   writeFileSync(`${file}.new`, text);
   renameSync(`${file}.new`, file);

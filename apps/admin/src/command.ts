@@ -1,17 +1,20 @@
-// A command of the program, and what all of them read their arguments with.
+// The interface of a command, and the argument parser that all commands share.
 
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { UsageError } from './usage-error.js';
 
 export interface Command {
-  /** For the list of commands. */
+  /** The line in the list of commands. */
   readonly summary: string;
   readonly help: string;
-  /** @returns the exit code @throws UsageError when the arguments are wrong, another Error when the work failed */
+  /**
+   * @returns the exit code
+   * @throws UsageError when the arguments are wrong, another Error when the work failed
+   */
   run(args: readonly string[]): Promise<number>;
 }
 
-/** @throws UsageError for an option that is not there, or lacks its value */
+/** @throws UsageError for an unknown option, or one without its value */
 export function readArguments<const Options extends NonNullable<ParseArgsConfig['options']>>(
   args: readonly string[],
   options: Options,

@@ -1,22 +1,28 @@
-// The variables of the service that its operator's commands read, too: docs/configuration.md.
+// The variables that the commands share with the service: docs/configuration.md.
 
 import { UsageError } from './usage-error.js';
 
 const MAX_RETENTION_DAYS = 36_500;
 
-/** An empty one is none. @throws UsageError for what is no URL of PostgreSQL; it is not shown, as it may hold a password */
+/**
+ * Reads a URL of PostgreSQL; an empty variable counts as unset.
+ * @throws UsageError for another text, which the message does not quote because it may contain a password
+ */
 export function databaseUrl(name: 'DATABASE_URL' | 'MIGRATION_DATABASE_URL'): string | undefined {
   const url = process.env[name] || undefined;
   if (url === undefined || (/^postgres(ql)?:\/\/\S+$/.test(url) && URL.canParse(url))) return url;
   throw new UsageError(`${name} is (not shown); allowed is postgres://user:password@host:port/name`);
 }
 
-/** Where the schema is changed: past a pooler, and as the role that owns it. @throws UsageError where nothing names it */
+/**
+ * The URL for changes of the schema: past any pooler, as the role that owns the schema.
+ * @throws UsageError when no variable names it
+ */
 export function ownersUrl(): string {
   const url = databaseUrl('MIGRATION_DATABASE_URL');
   if (url !== undefined) return url;
   const { DATABASE_POOLER = 'none' } = process.env;
-  // A migration's lock belongs to a session, which a pooler does not keep.
+  // The advisory lock of a migration needs a session, which a transaction pooler does not keep.
   if (DATABASE_POOLER !== 'none') {
     throw new UsageError(
       `MIGRATION_DATABASE_URL must name the database past the pooler, with DATABASE_POOLER=${DATABASE_POOLER}`,
@@ -27,7 +33,7 @@ export function ownersUrl(): string {
   throw new UsageError('MIGRATION_DATABASE_URL or DATABASE_URL must name the database');
 }
 
-/** For how many days events are kept at least; null: for ever. @throws UsageError */
+/** The least days that the database keeps events; null: for ever. @throws UsageError */
 export function eventRetentionDays(): number | null {
   const { EVENT_RETENTION_DAYS: text } = process.env;
   if (text === undefined) return null;

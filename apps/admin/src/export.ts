@@ -1,4 +1,4 @@
-// The audit as files: a pool's events as compressed lines of JSON, and the check of such files, with and without the database.
+// Exports a pool's events as compressed lines of JSON, and verifies such files, with or without the database.
 
 import { createReadStream, createWriteStream, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
@@ -50,7 +50,7 @@ async function areRight(files: readonly string[], source?: PostgresAuditSource):
   return isGood;
 }
 
-/** Under another name until it is whole. */
+/** Writes to a temporary name, and renames the file when it is complete. */
 async function write(source: PostgresAuditSource, pool: string, file: string): Promise<void> {
   const unfinished = `${file}.unfinished`;
   let last = 0;
@@ -70,7 +70,7 @@ async function write(source: PostgresAuditSource, pool: string, file: string): P
   console.log(`${file}: events up to seq ${last}`);
 }
 
-/** On the disk, before it has its name. */
+/** Flushes the file to the disk before the rename. */
 async function synced(file: string): Promise<void> {
   const handle = await open(file, 'r+');
   await handle.sync();
@@ -95,6 +95,6 @@ async function isRight(file: string, source?: PostgresAuditSource): Promise<bool
 
 function linesOf(file: string): AsyncIterable<string> {
   const unzipped = createGunzip();
-  pipeline(createReadStream(file), unzipped).catch(() => undefined); // whoever reads it hears of it
+  pipeline(createReadStream(file), unzipped).catch(() => undefined); // the reader of the stream gets the error
   return createInterface({ input: unzipped, crlfDelay: Infinity });
 }

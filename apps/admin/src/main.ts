@@ -1,5 +1,5 @@
-// What the operator of the service does to its database, one command at a time: npm run -s admin -- --help
-// An error is one line on stderr. Exit codes: 0 all is well, 1 findings or a failure, 2 the command line is wrong.
+// The operator's commands on the database of the service: npm run -s admin -- --help
+// An error is one line on stderr. Exit codes: 0 success, 1 findings or a failure, 2 a wrong command line.
 
 import { withoutSecrets } from '@app/keys';
 import { afterRestore } from './after-restore.js';

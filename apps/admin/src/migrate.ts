@@ -1,4 +1,4 @@
-// Brings the database to the schema of this version, before its processes start: then they need no right to change it.
+// Migrates the database to this version's schema before its processes start, so that they need no right to change it.
 
 import { keepEventsFor, migrate as migrateSchema } from '@app/postgres';
 import { readArguments, type Command } from './command.js';

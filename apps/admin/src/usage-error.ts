@@ -1,8 +1,8 @@
 import { withoutSecrets } from '@app/keys';
 
-/** The command line is wrong: nothing was asked. */
+/** The command line or environment is wrong, and the command has done nothing. Exit code 2. */
 export class UsageError extends Error {
-  /** @param message may repeat what was given: no message shows a key or a password */
+  /** @param message may quote the arguments, but no key or password */
   constructor(message: string) {
     super(withoutSecrets(message));
   }

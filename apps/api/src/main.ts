@@ -36,7 +36,8 @@ async function start(): Promise<void> {
     process.exit(1);
   });
   const loading = loadApp();
-  const database = config.databaseUrl === undefined ? await startDatabase(config) : given(config.databaseUrl);
+  const database =
+    config.databaseUrl === undefined ? await startDatabase(config) : externalDatabase(config.databaseUrl);
   const telemetry = await telemetryOf(config, logger);
   lifetime.onEnd(() => telemetry.end());
   const { createApp } = await loading;
@@ -72,7 +73,7 @@ async function startDatabase({ isProduction }: Config): Promise<Database> {
   return { url: server.url, name: `embedded PostgreSQL ${server.version} in ${directory}` };
 }
 
-function given(url: string): Database {
+function externalDatabase(url: string): Database {
   const { hostname, port, pathname } = new URL(url);
   return { url, name: `PostgreSQL at ${hostname}:${port || 5432}${pathname}` };
 }

@@ -14,7 +14,7 @@ import { Connections } from './metrics/connections.js';
 import { OFF, TELEMETRY } from './telemetry/telemetry.js';
 import { buildDocument } from './openapi/openapi.js';
 
-const GIVEN = [
+const STUBBED = [
   TokenPoolRepository,
   TokenReader,
   PoolReader,
@@ -31,8 +31,8 @@ const GIVEN = [
 /** Stands in for everything that the controllers inject: building the document calls none of it. */
 @Global()
 @Module({
-  providers: [...GIVEN.map((provide) => ({ provide, useValue: {} })), { provide: TELEMETRY, useValue: OFF }],
-  exports: [...GIVEN, TELEMETRY],
+  providers: [...STUBBED.map((provide) => ({ provide, useValue: {} })), { provide: TELEMETRY, useValue: OFF }],
+  exports: [...STUBBED, TELEMETRY],
 })
 class NoPersistence {}
 

@@ -39,7 +39,7 @@ export function endLease(pool: string, fence: number, ended: MyLease['ended']): 
 }
 
 /** Updates a lease of this tab by an event of its token. */
-export function heed(pool: string, { event, fence, reason, occurred_at, expires_at }: PoolEvent): void {
+export function updateLease(pool: string, { event, fence, reason, occurred_at, expires_at }: PoolEvent): void {
   if (fence === null) return;
   if (event === 'renewed' && expires_at !== null) renewLease(pool, fence, expires_at);
   if (event === 'released' || event === 'expired') {

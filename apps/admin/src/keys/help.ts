@@ -1,4 +1,4 @@
-// What `npm run -s admin -- keys` says of itself.
+// The help of `npm run -s admin -- keys`.
 
 import { SCOPES } from '@app/keys';
 

@@ -6,7 +6,7 @@ const ID = '0A1b2C3d4E5f';
 
 const read = (line: string) => readCommand(line.split(' ').filter(Boolean), NOW);
 
-test('what is given of a key is what is asked for', () => {
+test('create takes the name, scopes, pools and end of a key', () => {
   expect(read('create --name kiosk-7 --scopes use,read --pools seats,desks --expires 90d --json')).toEqual({
     command: {
       name: 'create',
@@ -21,7 +21,7 @@ test('what is given of a key is what is asked for', () => {
   });
 });
 
-test('what is left out means all pools, and no end', () => {
+test('without --pools and --expires a key is for all pools and has no end', () => {
   const { command } = read('create --name admin --scopes all');
   expect(command).toMatchObject({
     request: { scopes: ['read', 'use', 'operate', 'pools', 'keys', 'metrics'], pools: null, expires_at: null },
@@ -75,7 +75,7 @@ test.each([
   expect(() => read(line)).toThrow(words);
 });
 
-test('a key given in the place of something else is not repeated', () => {
+test('an error does not quote a key that stands in the place of another argument', () => {
   const key = `tp_${ID}_${'x'.repeat(43)}_000000`;
   const create = 'create --name a --scopes';
   const lines = [`revoke ${key}`, `list ${key}`, key, `list --${key}`, `list postgres://u:xxx@h/d`];

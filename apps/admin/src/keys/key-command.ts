@@ -1,4 +1,4 @@
-// The command line as a command: read and checked before anything is opened. @throws UsageError with what is allowed
+// Parses and validates the command line before the program opens the database.
 
 import { KEY_ID, MAX_OLD_SECRET_SECONDS, OLD_SECRET_SECONDS, SCOPES, type KeyRequest, type Scope } from '@app/keys';
 import { readArguments } from '../command.js';
@@ -11,7 +11,7 @@ export type KeyCommand =
   | { readonly name: 'rotate'; readonly id: string; readonly oldForSeconds: number }
   | { readonly name: 'revoke'; readonly id: string };
 
-/** Of each command, beside those of all. */
+/** The options of each command, beside those that all share. */
 const OPTIONS: Readonly<Record<string, readonly string[]>> = {
   create: ['name', 'scopes', 'pools', 'expires'],
   list: [],
@@ -21,7 +21,10 @@ const OPTIONS: Readonly<Record<string, readonly string[]>> = {
 
 const SECONDS = { d: 86_400, h: 3600, m: 60 } as const;
 
-/** @param now milliseconds since the epoch */
+/**
+ * @param now milliseconds since the epoch
+ * @throws UsageError that names the allowed values
+ */
 export function readCommand(args: readonly string[], now: number): { command: KeyCommand; isJson: boolean } {
   const text = { type: 'string' } as const;
   const flag = { type: 'boolean' } as const;
@@ -66,7 +69,7 @@ function scopesOf(text: string): readonly Scope[] {
   });
 }
 
-/** A time, or so long from now. */
+/** Reads an instant, or a duration from now. */
 function endOf(text: string, now: number): string {
   const [, count, unit] = /^(\d{1,5})([dhm])$/.exec(text) ?? [];
   const at = unit ? now + Number(count) * SECONDS[unit as keyof typeof SECONDS] * 1000 : instantOf(text);

@@ -1,4 +1,4 @@
-// Keys on the command line: npm run -s admin -- keys --help
+// The command `keys`: npm run -s admin -- keys --help
 
 import { startLocalPostgres } from '@app/local-postgres';
 import { ApiKeys, type ApiKeyView } from '@app/keys';
@@ -48,12 +48,12 @@ async function allKeys(keys: ApiKeys): Promise<ApiKeyView[]> {
 async function onDatabase<T>(work: (keys: ApiKeys) => Promise<T>): Promise<T> {
   const ofOwner = databaseUrl('MIGRATION_DATABASE_URL');
   const given = databaseUrl('DATABASE_URL') ?? ofOwner;
-  // Where the service runs on it, it is joined, and left running.
+  // If the service uses the embedded database, the command joins it and leaves it running.
   const isProduction = process.env['NODE_ENV'] === 'production';
   const local = given ? undefined : await startLocalPostgres({ directory: DATA, production: isProduction });
   try {
     const serviceUrl = given ?? local!.url;
-    // Past a pooler, and as the role that owns the schema, where there is one.
+    // The migration URL leads past a pooler, as the role that owns the schema.
     const url = ofOwner ?? serviceUrl;
     await migrate(url, { serviceUrl });
     const source = await createDataSource(url, { poolSize: 1 }).initialize();

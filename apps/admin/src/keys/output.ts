@@ -1,4 +1,4 @@
-// What is printed of keys.
+// The output of the command `keys`.
 
 import { withHiddenShown, type ApiKeyView, type IssuedKey } from '@app/keys';
 
@@ -42,7 +42,7 @@ function stateOf({ revoked_at, revoked_by, old_secret_until }: ApiKeyView): stri
   return old_secret_until ? `two secrets until ${time(old_secret_until)}` : 'good';
 }
 
-/** When a key was changed, and by which key; without one it was the command line. */
+/** When a key was changed, and by which key; no key means the command line. */
 const changed = (at: string | null, by: string | null): string | null => at && `${time(at)}${by ? ` by ${by}` : ''}`;
 
 function details(view: ApiKeyView): string {

@@ -22,12 +22,12 @@ declare module 'node:http' {
  * cannot read `@Public`, which repeats the list. Where the two differ, the request is refused; test/http/access.spec.ts
  * checks every route.
  */
-const FOR_EVERYBODY = /^\/(?:|health\/.*|console(?:\/.*)?|docs(?:\/.*)?|openapi(?:-3\.0)?\.json)$/;
+const PUBLIC_PATHS = /^\/(?:|health\/.*|console(?:\/.*)?|docs(?:\/.*)?|openapi(?:-3\.0)?\.json)$/;
 /**
  * An orchestrator restarts a process whose liveness probe fails, so a flood of requests must not use up the probe's
  * limit.
  */
-const WITHOUT_LIMIT = '/health/live';
+const UNLIMITED_PATH = '/health/live';
 const BEARER = /^bearer +(\S+) *$/i;
 
 /** @returns undefined when the configuration asks for neither keys nor limits */
@@ -46,11 +46,11 @@ export function identify(
       const detail = 'a key does not belong in a URL, which others keep: send it as Authorization: Bearer tp_…';
       return next(new HttpProblem('invalid_request', detail));
     }
-    if (req.method === 'OPTIONS' || FOR_EVERYBODY.test(req.path)) return settled(byAddress(req, res), next);
+    if (req.method === 'OPTIONS' || PUBLIC_PATHS.test(req.path)) return settled(byAddress(req, res), next);
     const text = BEARER.exec(req.headers.authorization ?? '')?.[1];
     const known = text === undefined ? null : ring.recall(text);
     req.address = addressOf(req);
-    if (known === null) return settled(stranger(text, req, res), next);
+    if (known === null) return settled(lookUp(text, req, res), next);
     req.key = known;
     if (limit) return settled(limit.count('key', known.id, res), next);
     next();
@@ -60,7 +60,7 @@ export function identify(
    * Handles a request without a key, or with one that the ring does not remember. Bad attempts slow down their network
    * but never refuse a valid key.
    */
-  async function stranger(text: string | undefined, req: Request, res: Response): Promise<void> {
+  async function lookUp(text: string | undefined, req: Request, res: Response): Promise<void> {
     const network = networkOf(req.address as string);
     // A client that has hung up needs no look-up: the key's validity stays unknown.
     const look = async (one: string): Promise<LiveKey | null | undefined> => (res.closed ? undefined : ring.check(one));
@@ -76,7 +76,7 @@ export function identify(
   }
 
   async function byAddress(req: Request, res: Response): Promise<void> {
-    if (req.path === WITHOUT_LIMIT) return;
+    if (req.path === UNLIMITED_PATH) return;
     req.address = addressOf(req);
     await limit?.count('address', networkOf(req.address), res);
   }

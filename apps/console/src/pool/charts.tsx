@@ -10,7 +10,7 @@ import './charts.css';
 interface Props {
   readonly pool: Pool;
   readonly series: Series;
-  /** Nothing is known of what was before; in milliseconds since the epoch. */
+  /** The log covers the time from here on; in milliseconds since the epoch. */
   readonly since: number;
 }
 

@@ -7,7 +7,7 @@ import type { EventLog } from '../live/event-log.js';
 import { LivePool, MOST_TOKENS } from '../live/live-pool.js';
 import type { PoolState } from '../live/pool-state.js';
 import { choose, query } from '../location.js';
-import { endLease, heed, isOver, myLeases } from '../my-leases.js';
+import { endLease, isOver, myLeases, updateLease } from '../my-leases.js';
 import { PoolForm } from '../pool-form/pool-form.js';
 import { serverClock } from '../server-clock.js';
 import { TokenPanel } from '../token/token-panel.js';
@@ -46,7 +46,7 @@ export function PoolPage({ name }: { readonly name: string }) {
   const live = useMemo(() => new LivePool(name), [name]);
   useEffect(() => {
     const stopListening = live.listen({
-      happened: (event) => heed(name, event),
+      happened: (event) => updateLease(name, event),
       begun: (state) => void settle(name, state),
     });
     live.start();
