@@ -1,4 +1,4 @@
-// The console as people use it: built, served by the real app, and looked at with a real Chromium.
+// The console as people use it: built, served by the real app, and opened in a real Chromium.
 
 import { readFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
@@ -27,7 +27,7 @@ async function ask(method: string, path: string, body?: object): Promise<any> {
 }
 
 describe('the files of the console', () => {
-  test('/ leads to console, below whatever path a proxy serves it', async () => {
+  test('/ redirects to the console, also below the prefix of a proxy', async () => {
     const response = await fetch(app.url, { redirect: 'manual' });
     expect(response.status).toBe(302);
     expect(response.headers.get('location')).toBe('console');
@@ -48,7 +48,7 @@ describe('the files of the console', () => {
     },
   );
 
-  test('what the page names is kept for a year, packed for whoever can unpack it', async () => {
+  test('browsers may keep the files of the page for a year, and get them compressed if they accept that', async () => {
     const namesAt = async (path: string): Promise<string[]> => {
       const page = await (await fetch(app.url + path)).text();
       const names = [...page.matchAll(/(?:src|href)="([^"/][^"]*)"/g)].map(([, name]) => name!);
@@ -80,7 +80,7 @@ describe('the files of the console', () => {
     expect(await response.json()).toMatchObject({ error: 'route_not_found' });
   });
 
-  test('the documentation has a policy of its own, answers in JSON allow nothing', async () => {
+  test('the documentation has its own content security policy, and that of JSON answers allows nothing', async () => {
     expect((await fetch(`${app.url}/docs`)).headers.get('content-security-policy')).toContain("script-src 'self'");
     const ofJson = (await fetch(`${app.url}/api/pools`)).headers.get('content-security-policy');
     expect(ofJson).toBe("default-src 'none';frame-ancestors 'none'");
@@ -94,7 +94,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
   let browser: Browser;
   let context: BrowserContext;
   let page: Page;
-  /** What the browser complained of: errors, and what the policy did not let happen. */
+  /** The errors that the browser reported, and the violations of the content security policy. */
   let complaints: string[];
 
   beforeAll(async () => {
@@ -109,7 +109,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
     complaints = [];
     page.on('pageerror', (error) => complaints.push(String(error.stack)));
     page.on('console', (message) => {
-      // That an answer was an error is told by the page itself.
+      // The page itself reports answers that are errors.
       const isAnswer = message.text().startsWith('Failed to load resource');
       if (message.type() === 'error' && !isAnswer) complaints.push(message.text());
     });
@@ -120,7 +120,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
   });
 
   let pools = 0;
-  /** A pool of a test's own. */
+  /** Creates a pool that only one test uses. */
   async function makePool(policy: object = {}): Promise<string> {
     const name = `pool-${++pools}`;
     const pool = { name, kind: 'fixed', size: 3, ttl_seconds: 100, ...policy };
@@ -152,7 +152,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
   const gone = (locator: Locator): Promise<void> => locator.first().waitFor({ state: 'detached' });
 
   describe('pools', () => {
-    test('are shown with their counts and their policy in words', async () => {
+    test('appear with their counts and their policy in words', async () => {
       const name = await makePool({ size: 4, on_exhausted: 'reject' });
       await allocate(name);
       await open('');
@@ -166,7 +166,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       await has(page.getByRole('heading', { level: 1 }), name);
     });
 
-    test('are created; what the service refuses is told at its field', async () => {
+    test('are created; a refusal appears at its field', async () => {
       await open('');
       await button('Create a pool').click();
       await dialog().getByLabel('Name').fill('No Such Name');
@@ -185,7 +185,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       expect(await ask('GET', '/api/pools/desks')).toMatchObject({ size: 7, on_exhausted: 'reject', ttl_seconds: 120 });
     });
 
-    test('are made fair, and say so', async () => {
+    test('can be made fair, and their policy says so', async () => {
       await open('');
       await button('Create a pool').click();
       await dialog().getByLabel('Name').fill('fair');
@@ -206,7 +206,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       });
     });
 
-    test('a name that is taken is told at the name', async () => {
+    test('the error of a taken name appears at the name', async () => {
       await open('');
       await button('Create a pool').click();
       await dialog().getByLabel('Name').fill('default');
@@ -217,7 +217,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       await gone(dialog());
     });
 
-    test('a form keeps what was typed, begins at its first field, and shows what was refused', async () => {
+    test('a form keeps its input, focuses its first field, and shows what the service refused', async () => {
       await page.setViewportSize({ width: 900, height: 420 });
       await open('');
       await button('Create a pool').click();
@@ -225,14 +225,14 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
         page.evaluate<string>('document.activeElement.labels?.[0]?.innerText ?? ""');
       expect(await focused()).toBe('Name');
       await page.keyboard.type('kept');
-      // A text is marked out of the dialog.
+      // Selecting text ends outside of the dialog.
       const name = (await dialog().getByLabel('Name').boundingBox())!;
       await page.mouse.move(name.x + 30, name.y + 10);
       await page.mouse.down();
       await page.mouse.move(5, 200);
       await page.mouse.up();
       expect(await dialog().getByLabel('Name').inputValue()).toBe('kept');
-      // A click beside it, and Escape, ask.
+      // A click beside the dialog asks, and so does Escape.
       await page.mouse.click(5, 200);
       await has(dialog(), 'What you typed will be lost.');
       await page.keyboard.press('Escape');
@@ -250,7 +250,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       await gone(dialog());
     });
 
-    test('are changed, by others too; a smaller size is refused at its field', async () => {
+    test('can be changed while others change them; the refusal of a smaller size appears at its field', async () => {
       const name = await makePool();
       await openPool(name);
       await button('Change…').click();
@@ -259,7 +259,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       await has(dialog().locator('.field', { hasText: 'Tokens' }), 'a pool only grows');
       await dialog().getByLabel('Tokens', { exact: true }).fill('5');
       await dialog().getByLabel('Yes').check();
-      // Somebody else changes another rule meanwhile: neither undoes the other's.
+      // Another person changes another rule in the meantime: neither change undoes the other.
       await ask('PATCH', `/api/pools/${name}`, { release_authority: 'holder' });
       await button('Change pool').click();
       await has(page.locator('.lead'), /can be kept alive.*Only the holder/);
@@ -271,7 +271,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       });
     });
 
-    test('one that does not exist is said not to', async () => {
+    test('the page of a missing pool says that there is none', async () => {
       await open('/pools/nowhere');
       await has(page.getByRole('alert'), 'nowhere');
       await page.getByRole('link', { name: 'All pools' }).click();
@@ -280,7 +280,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
   });
 
   describe('leases', () => {
-    test('are allocated until one is evicted, and who looks on understands it', async () => {
+    test('are allocated until one is evicted, and the page explains the eviction', async () => {
       const name = await makePool();
       const first = await allocate(name);
       await openPool(name);
@@ -290,7 +290,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       await button('Allocate').click();
       await has(held(), '3 of 3 tokens');
       expect(await leases().count()).toBe(2);
-      // No token is free: the board says who is next.
+      // No token is free: the board shows the token that is next to be evicted.
       await page.getByRole('listbox').focus();
       const described = page.locator('#board-option', { hasText: short(first.token_id) });
       for (const key of ['Home', 'ArrowRight', 'ArrowRight']) {
@@ -330,12 +330,12 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       await gone(leases());
     });
 
-    test('outlive a reload in their tab, and what happened to them meanwhile is found out', async () => {
+    test('survive a reload of their tab, which finds out what happened to them in the meantime', async () => {
       const name = await makePool();
       await openPool(name);
       await button('Allocate').click();
       await leases().first().waitFor();
-      // More than the five seconds within which a grant may be newer than the snapshot.
+      // Longer than the five seconds within which a grant may be newer than the snapshot.
       await page.evaluate(`
         const kept = JSON.parse(sessionStorage.getItem('token-pool.leases'));
         kept[0].activated_at = new Date(Date.parse(kept[0].activated_at) - 10_000).toISOString();
@@ -347,7 +347,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       await has(leases(), 'ended by a cleanup');
     });
 
-    test('are allocated with all that may be said of them, several at a time', async () => {
+    test('are allocated with all options, several at a time', async () => {
       const name = await makePool({ size: 5, on_exhausted: 'reject' });
       await openPool(name);
       await button('Allocate with options').click();
@@ -380,7 +380,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       await has(held(), '5 of 5 tokens');
     });
 
-    test('many are stopped on the way, and what was done is said', async () => {
+    test('allocating many can be stopped, and the page says how many were allocated', async () => {
       const name = await makePool({ size: 400 });
       let asked = 0;
       let go = (): void => undefined;
@@ -410,7 +410,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       await gone(dialog());
     });
 
-    test('an answer that breaks off is an error, and nothing of it is kept', async () => {
+    test('a truncated answer is an error, and the page keeps nothing of it', async () => {
       const name = await makePool();
       await openPool(name);
       await page.route('**/api/tokens/allocate', (route) =>
@@ -422,7 +422,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       expect(await leases().count()).toBe(0);
     });
 
-    test('a refusal is told in the words of the service, by the button that met it', async () => {
+    test('a refusal appears in the words of the service, at the button that caused it', async () => {
       const name = await makePool({ size: 1, on_exhausted: 'reject', release_authority: 'holder' });
       const { token_id } = await allocate(name);
       await openPool(name, `?token=${token_id}`);
@@ -437,7 +437,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       await has(held(), '1 of 1 token');
     });
 
-    test('cleanup asks first, says how many, and ends them', async () => {
+    test('cleanup asks first, shows the number of leases, and ends them', async () => {
       const name = await makePool();
       await allocate(name);
       await openPool(name);
@@ -455,7 +455,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       await has(leases(), 'ended by a cleanup');
     });
 
-    test('whose time is up are free at once, though no sweep has written it down', async () => {
+    test('are free at once when their lease is overdue, even before a sweep', async () => {
       const name = await makePool({ ttl_seconds: 1.2 });
       await openPool(name);
       await button('Allocate').click();
@@ -468,7 +468,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
   });
 
   describe('tokens of an elastic pool', () => {
-    test('are generated up to the limit, and deleted after a question', async () => {
+    test('are generated up to the limit, and deleted after a confirmation', async () => {
       const name = await makePool({ kind: 'elastic', size: 1, renewable: true });
       await openPool(name);
       await has(page.locator('.tokens'), 'This pool has no tokens yet');
@@ -491,11 +491,11 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       await gone(dialog());
       await has(panel(), 'deleted');
       await has(held(), 'No tokens yet');
-      // Its past stays readable.
+      // Its history stays readable.
       await has(panel().locator('.uses'), 'ended, as the token was deleted');
     });
 
-    test('a held one is kept alive by whoever looks at it, for a time of their choice', async () => {
+    test('any reader can keep a held token alive, for a chosen time', async () => {
       const name = await makePool({ kind: 'elastic', renewable: true });
       await ask('POST', '/api/tokens', { pool: name });
       const { token_id } = await allocate(name, { ttl_seconds: 20 });
@@ -513,7 +513,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
   });
 
   describe('live', () => {
-    test('what somebody else does appears by itself', async () => {
+    test('the changes of other clients appear by themselves', async () => {
       const name = await makePool({ kind: 'elastic', size: 5 });
       await openPool(name);
       const { id } = await ask('POST', '/api/tokens', { pool: name });
@@ -528,7 +528,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       await has(happenings(), `Deleted ${short(id)}`);
     });
 
-    test('the open token follows, with its history', async () => {
+    test('the open token panel follows them, with its history', async () => {
       const name = await makePool({ size: 1 });
       const one = await allocate(name);
       await openPool(name, `?token=${one.token_id}`);
@@ -541,7 +541,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       await has(panel().locator('.token-events li'), /Granted after a lease was evicted/);
     });
 
-    test('a lost connection is said, and what was missed is caught up with when the service is back', async () => {
+    test('the page reports a lost connection, and catches up when the service is back', async () => {
       const database = await createTestDatabase();
       const before = await startAppOn(database.url, { POOL_SIZE: '4' });
       await page.goto(`${before.url}/console/pools/default`);
@@ -562,7 +562,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       await database.drop();
     });
 
-    test('a page that nobody sees gives its connection back, and catches up once it is seen', async () => {
+    test('a hidden page closes its stream, and catches up once it is visible', async () => {
       const name = await makePool();
       await page.clock.install();
       await openPool(name);
@@ -582,7 +582,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       expect(await page.locator('.banner').count()).toBe(0);
     });
 
-    test('a page whose next events were dropped begins anew, and says so', async () => {
+    test('a page whose next events were dropped takes a new snapshot, and says so', async () => {
       const name = await makePool();
       const { last_seq } = await ask('GET', `/api/pools/${name}`);
       const isOld = (url: URL): boolean => url.href.endsWith(`/${name}/events/stream?after=${last_seq}`);
@@ -597,7 +597,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       await gone(page.locator('.banner'));
     });
 
-    test('time is left by the server’s clock, whatever the reader’s says', async () => {
+    test('the time left follows the server’s clock, whatever the reader’s clock shows', async () => {
       await page.addInitScript(() => {
         const now = Date.now;
         Date.now = () => now() - 3_600_000;
@@ -610,7 +610,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
   });
 
   describe('elsewhere', () => {
-    test('below a path of a proxy everything is found', async () => {
+    test('everything works below the prefix of a proxy', async () => {
       const name = await makePool();
       const proxy = createServer((from, to) => {
         if (!from.url!.startsWith('/tools/pools-of-ours/')) return void to.writeHead(404).end();
@@ -641,7 +641,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       await new Promise((resolve) => proxy.close(resolve));
     });
 
-    test('it works where storage is blocked', async () => {
+    test('everything works when the browser blocks storage', async () => {
       await page.addInitScript(() => {
         for (const area of ['localStorage', 'sessionStorage']) {
           Object.defineProperty(globalThis, area, {
@@ -659,7 +659,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       await button(/^Colours: light/).waitFor();
     });
 
-    test('numbers are read as they are written', async () => {
+    test('fields read numbers in the form in which the page writes them', async () => {
       const name = await makePool();
       await openPool(name);
       await button('Change…').click();
@@ -672,7 +672,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
   });
 
   describe('views', () => {
-    test('stand in the address: filters, list, period and token come back with it', async () => {
+    test('stand in the URL, which restores filters, list, period and token', async () => {
       const name = await makePool({ size: 6 });
       const one = await allocate(name);
       await allocate(name);
@@ -709,7 +709,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       await page.getByRole('listbox').waitFor();
     });
 
-    test('a token and a user are found by their ids, in whatever pool', async () => {
+    test('finds a token and a user by their ids, in any pool', async () => {
       const name = await makePool();
       const { token_id, user_id } = await allocate(name);
       await open('');
@@ -733,7 +733,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       await has(page.locator('main'), 'No token has the id');
     });
 
-    test('times are in the reader’s zone, with the exact value on hover', async () => {
+    test('times appear in the reader’s zone, with the exact value on hover', async () => {
       const name = await makePool();
       const { token_id, activated_at } = await allocate(name);
       await openPool(name, `?token=${token_id}`);
@@ -744,7 +744,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       expect((await time.textContent())!.replace(/^0/, '')).toBe(inTokyo.format(new Date(activated_at)));
     });
 
-    test('the charts tell in words and as a table what they draw', async () => {
+    test('the charts also show their data in words and as a table', async () => {
       const name = await makePool({ size: 1 });
       for (let i = 0; i < 3; i++) await allocate(name);
       await openPool(name);
@@ -757,7 +757,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       await has(chart.locator('tbody tr'), '3');
     });
 
-    test('are used by keyboard alone', async () => {
+    test('work by keyboard alone', async () => {
       const name = await makePool();
       await openPool(name);
       await page.getByRole('listbox').focus();
@@ -773,7 +773,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       expect(await page.evaluate<string>("document.activeElement.getAttribute('role')")).toBe('listbox');
     });
 
-    test('light and dark follow the system until the reader decides', async () => {
+    test('light and dark follow the system until the reader chooses', async () => {
       await page.emulateMedia({ colorScheme: 'dark' });
       await open('');
       const ground = () => page.evaluate<string>('getComputedStyle(document.body).backgroundColor');
@@ -809,7 +809,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       await button('Use this key').click();
     }
 
-    test('asks for one, shows what it is for, live, and keeps it in the tab alone', async () => {
+    test('asks for a key, shows its pools live, and keeps it only in the tab', async () => {
       const { key } = await keys.create({ pools: ['default'] });
       await page.goto(`${locked.url}/console/pools/default`);
       await give('nonsense');
@@ -830,7 +830,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       expect(await page.evaluate<string>('JSON.stringify({ ...sessionStorage })')).not.toContain('tp_');
     });
 
-    test('says that a key is no good, and does not ask again and again who has none', async () => {
+    test('says that a key is invalid, and does not ask again after the reader declines', async () => {
       const { id, key } = await keys.create();
       await keys.revoke(id);
       await page.goto(`${locked.url}/console`);
@@ -845,7 +845,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       await field().waitFor();
     });
 
-    test('shows a key that may not operate what is held, by somebody', async () => {
+    test('shows a key without the scope operate that tokens are held, but not by which user', async () => {
       const [mine, others] = [await keys.create(), await keys.create({ scopes: ['read', 'use'] })];
       const headers = { ...bearer(mine.key), 'content-type': 'application/json' };
       const post = async (path: string, body: object): Promise<Record<string, string>> => {
@@ -864,7 +864,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       await panel().getByRole('button', { name: 'All events' }).click();
       await has(panel().locator('.token-events li'), /Granted.*somebody/);
       await has(happenings(), /Granted.* to somebody/);
-      // What comes by the stream, too; and a lease of this key's own that evicts one of the other.
+      // The stream hides users, too; and a lease of this key evicts one of the other key.
       await post('/api/tokens/allocate', { pool: 'watched' });
       await has(held(), '2 of 3 tokens');
       await button('Allocate').click();
@@ -880,7 +880,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       expect(text).not.toContain(short(user_id!));
     });
 
-    test('tells what a key is not for where it was tried', async () => {
+    test('shows a missing scope at the button that needed it', async () => {
       const { key } = await keys.create({ scopes: ['read'] });
       await page.goto(`${locked.url}/console/pools/default`);
       await give(key);
@@ -893,7 +893,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
   describe('for everybody', () => {
     const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
-    /** Violations of what is on the page, each with what it is about. */
+    /** The accessibility violations of the page, each with its elements. */
     async function violations(): Promise<string[]> {
       await page.evaluate(axe);
       const { violations } = await page.evaluate(() =>
@@ -943,7 +943,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       expect(await violations()).toEqual([]);
     });
 
-    test('nothing is wider than a screen of 360 pixels, and nothing without a name', async () => {
+    test('the page fits a screen of 360 pixels, and every control has a name', async () => {
       await page.setViewportSize({ width: 360, height: 740 });
       const name = await pool();
       await open('');
@@ -968,7 +968,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
     });
   });
 
-  test('a board of ten thousand tokens, of which hundreds change a second, leaves time in each frame', async () => {
+  test('a board of ten thousand tokens, hundreds of which change each second, leaves time in each frame', async () => {
     const name = await makePool({ size: 10_000, ttl_seconds: 60 });
     await openPool(name);
     await has(held(), '0 of 10,000 tokens');

@@ -1,4 +1,4 @@
-// What the short routes take.
+// The bodies of the short routes.
 
 import { TextField, UuidField } from '../http/fields.js';
 

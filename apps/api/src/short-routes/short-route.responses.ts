@@ -1,4 +1,4 @@
-// What the short routes answer.
+// The answers of the short routes.
 
 import { ApiProperty, ApiSchema } from '@nestjs/swagger';
 

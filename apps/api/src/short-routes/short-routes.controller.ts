@@ -1,4 +1,4 @@
-// The pool `elastic` in five short words, with statuses of their own.
+// The pool `elastic` in five short routes, which have error statuses of their own.
 
 import { Body, Controller, Delete, Post, UseGuards } from '@nestjs/common';
 import { ApiBody, ApiTags } from '@nestjs/swagger';
@@ -21,7 +21,7 @@ import { userOfClient } from './client-id.js';
 import { AssignTokenBody, KeepTokenAliveBody, TokenBody } from './short-route.requests.js';
 import { Message, ShortToken } from './short-route.responses.js';
 
-/** Their errors carry a `message`, too. */
+/** The errors of these routes also contain `message`. */
 export const SHORT_ROUTES: ReadonlySet<string> = new Set([
   '/generate-token',
   '/assign-token',
@@ -147,7 +147,10 @@ export class ShortRoutesController {
     return this.delete(body, caller);
   }
 
-  /** Without a client, whoever has the token is meant: the domain wants to know whom, so that nobody renews a successor's lease. */
+  /**
+   * Without a client id, renews the lease of the current holder. The domain requires a user id, so that a late request
+   * cannot renew the lease of a successor.
+   */
   async #keepAlive({ token, client_id }: KeepTokenAliveBody, context: Asked): Promise<void> {
     const within = { ...context, within: ELASTIC_POOL };
     const userId = client_id === undefined ? await this.service.holderOf(token, within) : userOfClient(client_id);

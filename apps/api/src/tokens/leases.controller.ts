@@ -1,4 +1,4 @@
-// A token's way through its use: allocated, kept, released.
+// The routes of leases: allocate, keep alive, release.
 
 import { randomUUID } from 'node:crypto';
 import { Body, Controller, Post, UseGuards } from '@nestjs/common';

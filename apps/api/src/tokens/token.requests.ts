@@ -1,4 +1,4 @@
-// What the routes of tokens take.
+// The bodies and queries of the token routes.
 
 import type { Metadata } from '@app/tokens';
 import {

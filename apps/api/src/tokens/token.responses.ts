@@ -1,4 +1,4 @@
-// What the routes of tokens answer, for the OpenAPI document; the views themselves come as they are from the store.
+// The answers of the token routes, for the OpenAPI document only: the routes send the readers' views unchanged.
 
 import { ApiProperty, ApiSchema } from '@nestjs/swagger';
 import type {

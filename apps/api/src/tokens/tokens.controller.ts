@@ -1,4 +1,4 @@
-// Tokens seen and managed: lists, one token and its past, and what ends or makes many.
+// The routes of tokens: lists, one token and its history, generation, deletion and cleanup.
 
 import { Body, Controller, Delete, Get, Post, Query, UseGuards, UseInterceptors } from '@nestjs/common';
 import { ApiBody, ApiParam, ApiTags } from '@nestjs/swagger';
