@@ -64,8 +64,16 @@ export default defineConfig(
   },
   {
     // Prettier wraps code, but no comments. `code` is so long because the rule has no other way to leave code alone.
-    files: ['libs/{client,keys,local-postgres,postgres}/src/**/*.ts', 'apps/cli/src/**/*.ts'],
-    ignores: ['libs/postgres/src/schema/migrations/**', 'libs/postgres/src/commands/**'],
+    files: [
+      'libs/{client,keys,local-postgres,postgres}/src/**/*.ts',
+      'apps/{admin,api,cli,console}/src/**/*.ts',
+      'apps/console/src/**/*.tsx',
+    ],
+    ignores: [
+      'libs/postgres/src/schema/migrations/**',
+      'libs/postgres/src/commands/**',
+      'apps/api/src/{http,telemetry}/**',
+    ],
     rules: { 'max-len': ['error', { code: 1000, comments: 120, ignoreUrls: true }] },
   },
   {

@@ -1,10 +1,11 @@
-// The version of this program: that of the package.json which it stands under, compiled or not.
+// The version of this program, read from the nearest package.json above this file, for the source and the built file
+// alike.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** Where package.json is, above this file. */
+/** The nearest folder above this file that contains package.json. */
 export const PROJECT = projectFolder(dirname(fileURLToPath(import.meta.url)));
 
 export const { version: VERSION } = JSON.parse(readFileSync(join(PROJECT, 'package.json'), 'utf8')) as {

@@ -1,4 +1,4 @@
-// The audits that are asked for over HTTP: one at a time, beside which the service goes on.
+// Runs audits for HTTP requests: one at a time, at a pace that leaves the database to other requests.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
@@ -7,7 +7,7 @@ import { HttpProblem } from '../http/problem.js';
 import { PoolMetrics } from '../metrics/pool-metrics.js';
 
 const RETRY_AFTER_SECONDS = 5;
-/** A caller that hangs up again and again would otherwise keep the database at the first pages of audits. */
+/** Otherwise a client that repeatedly hangs up would keep the database busy with the first pages of audits. */
 const REST_AFTER_ABANDONED_MS = 1000;
 
 @Injectable()
@@ -20,8 +20,8 @@ export class Audits {
   ) {}
 
   /**
-   * Ends when its caller hangs up.
-   * @throws HttpProblem `unavailable` while there is another one; DomainError as auditPool
+   * Audits a pool; ends early when the client hangs up.
+   * @throws HttpProblem `unavailable` while another audit runs; DomainError as auditPool
    */
   async audit(poolName: string, gone: AbortSignal): Promise<AuditReport> {
     if (this.#isUnderWay) {
@@ -41,7 +41,7 @@ export class Audits {
   }
 }
 
-/** Rests after each page for as long as it took: half of the time stays with those who want tokens. */
+/** Rests after each page for as long as the page took, so that an audit takes at most half of the database's time. */
 function asLongAgain(): () => Promise<void> {
   let since = performance.now();
   return async () => {

@@ -1,4 +1,4 @@
-// The fields of a policy in bodies and answers: what the domain's table says of them, as decorators.
+// The fields of a policy in bodies and answers: turns the domain's table of fields into decorators.
 
 import { ApiProperty } from '@nestjs/swagger';
 import { policyFields, type PolicyField } from '@app/tokens';
@@ -6,7 +6,7 @@ import { BooleanField, SecondsField, WholeNumberField, WordField } from '../http
 
 type Class<T> = new () => T;
 
-/** A class with what `base` has, then a property for each field of a policy. `Policy` is the type of these properties. */
+/** Makes a class with the properties of `base`, then one for each policy field. `Policy` is the type of the latter. */
 export function withPolicy<Policy, Base extends object = object>(
   decorate: (field: PolicyField) => PropertyDecorator,
   base: Class<object> = Object,
@@ -16,7 +16,7 @@ export function withPolicy<Policy, Base extends object = object>(
   return WithPolicy as Class<Base & Policy>;
 }
 
-/** In a body, where each field may be left out. */
+/** Decorates a field of a body, in which each field is optional. */
 export function requested(field: PolicyField): PropertyDecorator {
   const { description, nullable, defaults } = field;
   const options = { optional: true, nullable, description, example: defaults.fixed };

@@ -1,4 +1,4 @@
-// The pool's name in a path.
+// The name of a pool in a path.
 
 import { Param, type PipeTransform } from '@nestjs/common';
 import { POOL_NAME } from '@app/tokens';
@@ -13,7 +13,7 @@ class PoolNamePipe implements PipeTransform<string, string> {
 
 export const PoolName = (): ParameterDecorator => Param('name', new PoolNamePipe());
 
-/** Its entry in the OpenAPI document. */
+/** Declares the path parameter in the OpenAPI document. */
 export const POOL_NAME_PARAM = {
   name: 'name',
   schema: { type: 'string', pattern: POOL_NAME.source },

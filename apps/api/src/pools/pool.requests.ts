@@ -1,4 +1,4 @@
-// What the routes of pools take.
+// The bodies and queries of the pool routes.
 
 import { POOL_KINDS, POOL_NAME, type PoolKind, type WirePolicy } from '@app/tokens';
 import { DigitsField, PoolNameField, SeqField, TextField, WordField } from '../http/fields.js';

@@ -1,4 +1,4 @@
-// What the routes of pools answer, for the OpenAPI document; the views themselves come as they are from the store.
+// The answers of the pool routes, for the OpenAPI document only: the routes send the readers' views unchanged.
 
 import { ApiProperty, ApiPropertyOptional, ApiSchema } from '@nestjs/swagger';
 import {

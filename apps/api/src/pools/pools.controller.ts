@@ -112,11 +112,11 @@ export class PoolsController {
     @Gone() gone: AbortSignal,
   ): Promise<FeedPage> {
     const feed = this.feed.until(gone);
-    const asked = [name, Number(after), Number(limit)] as const;
-    // Who did what is found by who may see it.
+    const place = [name, Number(after), Number(limit)] as const;
+    // Without the scope `operate`, a search finds only what the caller's key may see.
     const keyId = caller.mayOperate ? undefined : (caller.keyId ?? undefined);
     const isFiltered = actor !== undefined || requestId !== undefined;
-    const page = isFiltered ? await feed.search(...asked, { actor, requestId, keyId }) : await feed.page(...asked);
+    const page = isFiltered ? await feed.search(...place, { actor, requestId, keyId }) : await feed.page(...place);
     return { ...page, events: page.events.map((event) => eventFor(caller, event)) };
   }
 
