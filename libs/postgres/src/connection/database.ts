@@ -192,7 +192,7 @@ export class Database {
       } catch (error) {
         if (!(error instanceof DatabaseFailure)) throw error;
         if (error.isInvalidValue)
-          throw new DomainError('invalid_request', 'a value that is given is beyond what can be stored');
+          throw new DomainError('invalid_request', 'the database cannot store a value of the request');
         if (!error.isPassing) throw error;
         // A statement may have written although its result was lost.
         isUnchanged &&= error.isRefusal || !isSent || !writes;

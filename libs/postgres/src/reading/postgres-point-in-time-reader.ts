@@ -71,7 +71,7 @@ export class PostgresPointInTimeReader extends PointInTimeReader {
     const [last] = await this.#database.read<LastEvent>(LAST_EVENT_THEN, [pool, at, id, seq]);
     // Either the token's last event by then was dropped, or the token did not exist: nothing tells which.
     if (!last && begins !== null)
-      throw historyDropped(pool, begins, `it cannot be told any more how token ${id} was at ${as_of}`);
+      throw historyDropped(pool, begins, `the state of token ${id} at ${as_of} is no longer known`);
     if (!last) throw new DomainError('token_not_found', `there was no token ${id} at ${as_of}`);
     if (last.event === 'deleted') throw new DomainError('token_deleted', `token ${id} was deleted before ${as_of}`);
     const isOpen = last.event === 'activated' || last.event === 'renewed';
@@ -108,7 +108,7 @@ export class PostgresPointInTimeReader extends PointInTimeReader {
     if (!then) throw poolNotFound(pool);
     if (then.isFuture) throw new DomainError('invalid_request', 'as_of must not be in the future');
     if (then.seq === 0 && then.begins !== null)
-      throw historyDropped(pool, then.begins, `it cannot be told any more how it was at ${then.as_of}`);
+      throw historyDropped(pool, then.begins, `the state of the pool at ${then.as_of} is no longer known`);
     if (then.seq === 0) throw new DomainError('pool_not_found', `pool ${pool} had no token yet at ${then.as_of}`);
     return then;
   }

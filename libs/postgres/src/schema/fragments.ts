@@ -14,7 +14,7 @@ export const micros = (at: string): string => `round(date_part('epoch', ${at}) *
 /** A timestamp from microseconds since the epoch. The multiplication is exact; a division would not be. */
 export const instant = (micros: string): string => `timestamptz 'epoch' + ${micros} * interval '1 microsecond'`;
 
-/** In the order of the domain's table. */
+/** The columns of the policy, in the order of the domain's table of fields. */
 export const POLICY_COLUMNS = policyFields.map(({ wire }) => wire).join(', ');
 export const POLICY_VIEW = `name, kind, ${POLICY_COLUMNS}`;
 
