@@ -1,5 +1,6 @@
-// After the database was put back to an earlier state (a backup; a standby that had not received everything): numbers that
-// were given since are not known any more. All counters go up by so much that none of them is given again.
+// Raises all counters after an operator has restored the database to an earlier state: from a backup, or from a standby
+// that had not received everything. The restored state does not know which numbers were in use since, so the counters
+// go up by enough that no number is used twice.
 
 import type { DataSource } from 'typeorm';
 import { BEGIN, COMMIT, Database, send } from '../connection/database.js';
@@ -8,19 +9,20 @@ import { POOL_NAMES, LOCK_POOL, RAISE_COUNTERS } from './statements.js';
 
 export interface RaisedPool {
   readonly pool: string;
-  /** Of the newest event and grant that are left. */
+  /** The seq of the newest event and the fence of the newest grant that the restore left. */
   readonly after_seq: number;
   readonly after_fence: number;
-  /** Those that come next. */
+  /** The seq and the fence that come next. */
   readonly next_seq: number;
   readonly next_fence: number;
-  /** Nothing was written since they were raised the last time. It costs nothing but numbers to do it again. */
+  /** Whether this pool has written nothing since an earlier raise. To raise again costs nothing but numbers. */
   readonly isAgain: boolean;
 }
 
 /**
- * Each pool under its lock, one a transaction. May be repeated, also after it stopped half-way.
- * @param margin by how much; more than events were written in any pool since the state that is restored
+ * Raises the counters of each pool in a transaction of its own, under the pool's lock. A caller may repeat it, also
+ * after it failed half-way.
+ * @param margin more than the number of events that any pool has written since the restored state
  * @throws DomainError `unavailable`, DatabaseFailure
  */
 export async function afterRestore(source: DataSource, margin: number): Promise<RaisedPool[]> {

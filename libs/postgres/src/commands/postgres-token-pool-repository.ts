@@ -1,4 +1,5 @@
-// The port's implementation: BEGIN, the pool's lock, the clock and COMMIT are here; the decision is handed in.
+// Runs each decision about a pool in a transaction: BEGIN, the pool's lock and clock, the caller's decision, and
+// COMMIT.
 
 import type { PoolClient } from 'pg';
 import type { DataSource } from 'typeorm';
@@ -47,14 +48,14 @@ import {
   UPDATE_POLICY,
 } from './statements.js';
 
-/** A transaction is tried a second time only within this time of the first, in milliseconds. */
+/** How long after the first attempt a second one may begin. */
 const RETRY_WITHIN_MS = 3000;
-/** How long it is asked whether a COMMIT that was not answered has happened, in milliseconds. */
+/** How long to ask whether a COMMIT without a response has succeeded. */
 const RESOLVE_WITHIN_MS = 3000;
 
 type Decision<T> = (pool: TokenPool) => T;
 
-/** The connection was lost between sending COMMIT and its answer. */
+/** The connection was lost between the COMMIT and its response. */
 class CommitUnanswered<T> extends Error {
   constructor(
     readonly result: T,
@@ -75,24 +76,28 @@ const countedSlice = (poolName: string, needed: Needs): Query => ({
   values: countedParameters(poolName, needed),
 });
 
-/** Names that may be made up: so that many of them leave connections to the pools that there are. */
+/**
+ * How many unknown names to look up at once. Callers may invent names, and these must leave connections to real pools.
+ */
 const NAMES_AT_ONCE = 2;
 
-const NOBODY_THERE = Symbol('no row was locked');
-const AGAIN = Symbol('something was committed that comes before the decision');
+const NO_ROW = Symbol('no row was locked');
+const AGAIN = Symbol('a commit preceded the decision, which must start again');
 
-/** Events without a hash that one transaction chains on. */
+/** How many events without a hash one transaction adds to the chain. */
 const CHAINED_AT_ONCE = 5000;
 
 export class PostgresTokenPoolRepository extends TokenPoolRepository {
   readonly #database: Database;
-  /** Pools whose policy counted when it was last seen. Others do not pay for it; who guesses wrong asks a second time. */
+  /**
+   * Pools whose policy counted leases in the last transaction. Only they load the counts; a wrong guess loads twice.
+   */
   readonly #counted = new Set<string>();
-  /** Pools that this process has seen. For any other name it is asked without a transaction and a lock whether there is one. */
+  /** Pools that this process has seen. It looks up any other name first, without a transaction and a lock. */
   readonly #known = new Set<string>();
   readonly #names = new Gate(NAMES_AT_ONCE);
 
-  /** @param onClockBehind told when the clock was set back, or was ahead and came back, as a pool finds out */
+  /** @param onClockBehind called when a pool finds that the clock is behind its time, by a number of seconds */
   constructor(
     source: DataSource,
     private readonly onClockBehind: (poolName: string, seconds: number) => void = () => undefined,
@@ -103,21 +108,23 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
 
   async change<T>(poolName: string, needed: Needs, decide: Decision<T>): Promise<T> {
     if (!this.#known.has(poolName)) await this.#names.pass(() => this.#mustExist(poolName));
-    const result = await this.#twice(poolName, () => this.#transaction(LOCK_POOL, poolName, needed, decide));
-    if (result !== NOBODY_THERE) return result;
+    const result = await this.#withRetry(poolName, () => this.#transaction(LOCK_POOL, poolName, needed, decide));
+    if (result !== NO_ROW) return result;
     this.#known.delete(poolName);
     throw poolNotFound(poolName);
   }
 
   async changeIfIdle<T>(poolName: string, needed: Needs, decide: Decision<T>): Promise<T | undefined> {
-    const result = await this.#twice(poolName, () => this.#transaction(LOCK_POOL_IF_IDLE, poolName, needed, decide));
-    return result === NOBODY_THERE ? undefined : result;
+    const result = await this.#withRetry(poolName, () =>
+      this.#transaction(LOCK_POOL_IF_IDLE, poolName, needed, decide),
+    );
+    return result === NO_ROW ? undefined : result;
   }
 
   async create<T>(policy: PoolPolicy, decide: Decision<T>): Promise<T> {
     const insert = { ...INSERT_POOL, values: policyParameters(policy) };
-    const result = await this.#twice(policy.name, () => this.#transaction(insert, policy.name, needs({}), decide));
-    if (result === NOBODY_THERE) throw new DomainError('pool_exists', `there is a pool ${policy.name} already`);
+    const result = await this.#withRetry(policy.name, () => this.#transaction(insert, policy.name, needs({}), decide));
+    if (result === NO_ROW) throw new DomainError('pool_exists', `there is a pool ${policy.name} already`);
     return result;
   }
 
@@ -134,8 +141,8 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
     this.#known.add(poolName);
   }
 
-  /** A second try where the first is known to have changed nothing and failed of something that passes. */
-  async #twice<T>(poolName: string, attempt: () => Promise<T>): Promise<T> {
+  /** Makes a second attempt if the first one has changed nothing, and has failed in a way that may pass. */
+  async #withRetry<T>(poolName: string, attempt: () => Promise<T>): Promise<T> {
     const started = performance.now();
     for (let isRetry = false; ; isRetry = true) {
       try {
@@ -149,7 +156,7 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
         if (isRetry || performance.now() - started > RETRY_WITHIN_MS) {
           throw error instanceof DatabaseFailure ? unchanged(error) : unavailable();
         }
-        // Where that fails, too, the second try says what is missing.
+        // If that fails, too, the second attempt reports what is missing.
         if (error instanceof DatabaseFailure && error.isMissingPartition) {
           await this.#database.run(ENSURE_PARTITIONS, [poolName]).catch(() => undefined);
         }
@@ -157,33 +164,29 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
     }
   }
 
-  async #transaction<T>(
-    lock: Query,
-    poolName: string,
-    needed: Needs,
-    decide: Decision<T>,
-  ): Promise<T | typeof NOBODY_THERE> {
+  async #transaction<T>(lock: Query, poolName: string, needed: Needs, decide: Decision<T>): Promise<T | typeof NO_ROW> {
     for (;;) {
       const result = await this.#database.use((client) => this.#roundTrips(client, lock, poolName, needed, decide));
       if (result !== AGAIN) return result;
     }
   }
 
-  /** Two round trips: lock and look; write and commit. What is not committed is rolled back by whoever lent the connection. */
+  /** Two round trips: lock and load, then save and commit. `Database.use` rolls back what is not committed. */
   async #roundTrips<T>(
     client: PoolClient,
     lock: Query,
     poolName: string,
     needed: Needs,
     decide: Decision<T>,
-  ): Promise<T | typeof NOBODY_THERE | typeof AGAIN> {
+  ): Promise<T | typeof NO_ROW | typeof AGAIN> {
     const isCounted = this.#counted.has(poolName);
     const load = isCounted ? countedSlice(poolName, needed) : plainSlice(poolName, needed);
     const named = needed.answers.length === 0 ? [] : [{ ...LOAD_ANSWERS, values: namedParameters(poolName, needed) }];
     const [, locked, loaded, kept] = await send(client, BEGIN, { values: [poolName], ...lock }, load, ...named);
-    if (locked?.rowCount !== 1) return NOBODY_THERE;
+    if (locked?.rowCount !== 1) return NO_ROW;
     const row = loaded?.rows[0] as SliceRow;
-    // By a commit of its own: also where the command is refused, time goes on from here. A pool that is new here has no past.
+    // The clock has a commit of its own, so the pool's time continues even if the command is refused. A new pool needs
+    // none.
     if (row.must_note_clock && lock.name !== INSERT_POOL.name) {
       await this.#noteClock(client, poolName);
       return AGAIN;
@@ -203,7 +206,7 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
     return result;
   }
 
-  /** Under the pool's lock. */
+  /** Notes the clock under the pool's lock. */
   async #noteClock(client: PoolClient, poolName: string): Promise<void> {
     const [noted] = await send(client, { ...NOTE_CLOCK, values: [poolName] }, COMMIT);
     const { isStill, behindSeconds } = noted?.rows[0] as { isStill: boolean; behindSeconds: number };
@@ -211,8 +214,8 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
   }
 
   /**
-   * The hash that the next event follows. What a version without hashes has added is chained on first, under the pool's lock;
-   * null when that was so much that it was committed by itself, and there may be more.
+   * The hash that the next event follows. Under the pool's lock, it first adds events of a version without hashes to
+   * the chain. Null if there were so many that it has committed them by themselves; there may be more.
    */
   async #hashBefore(client: PoolClient, pool: string, row: SliceRow): Promise<string | null> {
     let hash = row.last_hash ?? CHAIN_BEGINS;
@@ -252,15 +255,15 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
       if (statements.length > 0) this.#database.noteRoom();
     } catch (error) {
       if (!(error instanceof DatabaseFailure)) throw error;
-      // Refused by the database: nothing is committed then. Anything else leaves open what became of it.
+      // If PostgreSQL has refused, nothing is committed. After any other error, the outcome is unknown.
       if (error.isRefusal) throw error.isPassing ? error : new InvariantViolation(error);
       throw lastEventId === '' ? error : new CommitUnanswered(result, lastSeq, lastEventId, error);
     }
   }
 
   /**
-   * Asks the audit. Under the pool's lock: the lost transaction is over then, one way or the other.
-   * @throws DomainError `unavailable` when nobody can tell in time
+   * Looks for the transaction's last event in the audit, under the pool's lock: the lost transaction has ended then.
+   * @throws DomainError `unavailable` if the database cannot tell in time
    */
   async #wasCommitted(poolName: string, { lastSeq, lastEventId }: CommitUnanswered<unknown>): Promise<boolean> {
     const started = performance.now();

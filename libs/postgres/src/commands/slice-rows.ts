@@ -1,4 +1,5 @@
-// A pool's slice between rows and domain. Instants are seconds in a double on the way in, microseconds on the way out.
+// Converts a pool's slice between rows and the domain. Rows hold instants as seconds in a double when PostgreSQL
+// returns them, and as microseconds when it stores them.
 
 import { randomUUID } from 'node:crypto';
 import { fromWire, nextHash, OPEN, policyFields } from '@app/tokens';
@@ -29,11 +30,11 @@ export interface SliceRow extends WirePolicy {
   last_hash: string | null;
   hashed_seq: string;
   now: number;
-  /** Time stands still in the pool, until the clock is noted. */
+  /** Whether NOTE_CLOCK must run. */
   must_note_clock: boolean;
   next_expiry: number | null;
   tokens: TokenTuple[] | null;
-  /** Only of LOAD_COUNTED_SLICE. */
+  /** Only LOAD_COUNTED_SLICE returns these. */
   users?: HoldingTuple[] | null;
   keys?: HoldingTuple[] | null;
 }
@@ -60,7 +61,7 @@ export const loadParameters = (name: string, needs: Needs): Value[] => [
   needs.grants,
 ];
 
-/** Of LOAD_COUNTED_SLICE. */
+/** The parameters of LOAD_COUNTED_SLICE. */
 export const countedParameters = (name: string, needs: Needs): Value[] => [
   ...loadParameters(name, needs),
   uuids(needs.users),
@@ -90,7 +91,7 @@ export function toSlice(
   };
 }
 
-/** Who holds nothing has no row. */
+/** The lease counts of all holders that ask, also of those without leases, which have no row. */
 function holdings(held: readonly HoldingTuple[] | null, asking: readonly string[]): Holding[] {
   const rows = (held ?? []).map(([holder, leases, nextExpiry]) => ({
     holder,
@@ -123,8 +124,8 @@ function toToken([id, userId, leaseId, keyId, fence, lastActivatedAt, expiresAt,
 }
 
 /**
- * The parameters of SAVE_SLICE, and the id of the last event, by which the transaction is known again.
- * @param hashBefore of the pool's last event
+ * The parameters of SAVE_SLICE, and the id of the last event, by which FIND_EVENT recognises the transaction.
+ * @param hashBefore the hash of the pool's last event, in hexadecimal digits
  */
 export function saveParameters(
   name: string,
@@ -176,7 +177,7 @@ export function saveParameters(
 
 const storedActor = ({ actor }: TokenEvent): string | null => (actor === OPEN ? null : actor);
 
-/** One after the other, 32 bytes each. */
+/** The hashes of the events one after the other, 32 bytes each. */
 function hashes(pool: string, { events, now }: TokenPool, ids: readonly string[], before: string): Buffer {
   let hash = before;
   let all = '';
@@ -208,7 +209,7 @@ function hashes(pool: string, { events, now }: TokenPool, ids: readonly string[]
   return Buffer.from(all, 'hex');
 }
 
-/** A list of nothing but null is left out: what is missing is NULL. */
+/** Writes an empty array for a list that holds only null: unnest fills missing items with NULL. */
 const unlessNone = (items: readonly (string | null)[]): string =>
   items.every((item) => item === null) ? '{}' : texts(items);
 

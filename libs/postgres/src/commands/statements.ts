@@ -1,5 +1,5 @@
-// The SQL of everything that writes, each statement prepared once per connection. The order of locks is the
-// same for all of them, without exception: pool row → tokens → events → pool counters.
+// The SQL of everything that writes. Each connection prepares a statement once. All statements take their locks in the
+// same order: pool row → tokens → events → pool counters.
 
 import { ANSWERS_ARE_KEPT_HOURS, policyFields } from '@app/tokens';
 import { named } from '../connection/pipeline.js';
@@ -7,30 +7,30 @@ import { instant, POLICY_COLUMNS, POLICY_VIEW } from '../schema/fragments.js';
 import { poolsNow } from '../schema/pool-clock.js';
 
 /**
- * A token looked up by its key, from within a row that names it. OFFSET 0 keeps the planner from starting at the
- * other end: with the statistics of an empty table it would go through the whole pool for each row.
+ * Looks up a token by its key, from within a row that names it. OFFSET 0 keeps the planner from starting at the other
+ * end: with the statistics of an empty table it would read the whole pool for each row.
  */
 const byId = (columns: string, id: string): string =>
   `(SELECT ${columns} FROM tokens WHERE pool = $1 AND id = ${id} OFFSET 0)`;
 
 /**
- * Takes the pool's lock: a statement of its own, because one that also chose a token would go on with the
- * snapshot from before the wait and choose what somebody else has just taken.
+ * $1 pool. Takes the pool's lock. It is a statement of its own: if it also chose a token, it would use the snapshot
+ * from before the wait, and choose a token that another command has just taken.
  */
 export const LOCK_POOL = named('lock_pool', `SELECT FROM pools WHERE name = $1 FOR NO KEY UPDATE`);
 
-/** The same for the sweep: whoever holds the lock of a busy pool expires its leases on the way. */
+/** $1 pool. The same for the sweep, which skips a busy pool: the command that holds its lock expires its leases. */
 export const LOCK_POOL_IF_IDLE = named(
   'lock_pool_if_idle',
   `SELECT FROM pools WHERE name = $1 FOR NO KEY UPDATE SKIP LOCKED`,
 );
 
-/** Of an open lease that is not overdue. */
+/** Whether a token has an open lease that is not overdue. */
 const RUNS = `status = 'active' AND expires_at > (SELECT now FROM here)`;
 
 /**
- * What some holders hold, in one look at the pool's leases however many they are: an index on users would be one more
- * for every grant to write, in every pool. IS TRUE keeps the list of holders a table of hashes for the planner.
+ * The lease counts of some holders, from one scan of the pool's leases. There is no index on users, because every grant
+ * in every pool would have to write it. IS TRUE makes the planner hash the list of holders.
  */
 const held = (holder: string, holders: string, isCounted: string): string => `(
     SELECT json_agg(json_build_array(holder, leases, date_part('epoch', next_expiry)))
@@ -41,10 +41,10 @@ const held = (holder: string, holders: string, isCounted: string): string => `(
       GROUP BY ${holder}) h)`;
 
 /**
- * Of a pool whose policy counts: who may lose a lease. $7 the user of each grant.
- * The share of a lease is the number of leases that its user holds from this one on; so where the user who holds the
- * most loses his oldest, leases go by their share, the greatest first, then by their fence. A grant of this batch raises
- * those of its user: so of the users who ask, also those leases are read that may have their turn then.
+ * The leases that a command may evict, in a pool whose policy counts. $7 the user of each grant. The share of a lease
+ * is the number of leases that its user holds from this one on. The user with the most leases loses the oldest first,
+ * so leases go in descending order of their share, and then by fence. A grant in this batch raises the shares of its
+ * user. So `rising` adds the leases of users that ask which may then be among the first.
  */
 const LOSING = `, asking AS MATERIALIZED (
     SELECT user_id, count(*) AS asks FROM unnest($7::uuid[]) AS a (user_id) GROUP BY user_id
@@ -68,10 +68,10 @@ const TOKENS = 'id, user_id, lease_id, key_id, fence, last_activated_at, expires
 const list = (table: string): string => `SELECT ${TOKENS} FROM ${table}`;
 
 /**
- * A slice of the pool, read under its lock and therefore after every change made before.
+ * Reads a slice of the pool under its lock, and so after every earlier change.
  * $1 pool, $2 token ids, $3 due, $4 free, $5 oldest, $6 grants (needs.ts).
- * The instant is by clock_timestamp(): now() is when the transaction began, so it would go back between two
- * transactions that waited for the lock. Instants leave as seconds in a double, which holds microseconds.
+ * The instant comes from clock_timestamp(). now() is the beginning of the transaction, so it would go back between two
+ * transactions that waited for the lock. Instants are seconds in a double, which is exact to the microsecond.
  */
 const loadSlice = (counts: boolean): string => `
   WITH here AS MATERIALIZED (${poolsNow('WHERE name = $1')}
@@ -103,12 +103,12 @@ const loadSlice = (counts: boolean): string => `
   FROM here`;
 
 export const LOAD_SLICE = named('load_slice', loadSlice(false));
-/** Of a pool whose policy counts. $7 users and $8 keys that ask. */
+/** For a pool whose policy counts leases. $7 the users and $8 the keys that ask. */
 export const LOAD_COUNTED_SLICE = named('load_counted_slice', loadSlice(true));
 
 /**
- * $1 pool. Under its lock: from here on time goes on at the clock's pace, by how much the clock is behind. last_at is raised too, as
- * what was shown meanwhile must not be later than what is shown next.
+ * $1 pool. Notes, under its lock, how far the clock is behind, so that the pool's time continues at the clock's pace.
+ * It raises last_at too, because readers may have seen the present instant, and time must not go back behind that.
  */
 export const NOTE_CLOCK = named(
   'note_clock',
@@ -120,15 +120,14 @@ export const NOTE_CLOCK = named(
 );
 
 /**
- * Everything a transaction changes, in one statement, however many commands it holds.
- * $1 pool; tokens: $2 is new, $3 id, $4 user, $5 lease, $6 fence, $7 last activated, $8 expires, $9 free since;
- * $10 deleted token ids; events: $11 id, $12 token, $13 event, $14 reason, $15 occurred, $16 user, $17 fence,
- * $18 lease, $19 activated, $20 expires, $21 metadata; pool: $22 last seq, $23 last fence, $24 tokens,
- * $25 leases, $26 now. Added: $27 the key of a token's lease; of an event $28 the key of its lease, $29 the actor and
- * $30 the request; $31 and $32 tokens and leases of the pool after it, and $33 all hashes in a row, 32 bytes each, the
- * last of which the pool goes on from. Where no key is asked for, the lists of keys and actors are empty: what is missing is NULL.
- * A token that is not there to be changed would make the audit lie: the count then turns last_seq into null,
- * which the column refuses.
+ * Saves everything that a transaction changes, in one statement for any number of commands. $1 pool; tokens: $2 is new,
+ * $3 id, $4 user, $5 lease, $6 fence, $7 last activated, $8 expires, $9 free since; $10 deleted token ids; events: $11
+ * id, $12 token, $13 event, $14 reason, $15 occurred, $16 user, $17 fence, $18 lease, $19 activated, $20 expires, $21
+ * metadata; pool: $22 last seq, $23 last fence, $24 tokens, $25 leases, $26 now. Added: $27 the key of a token's lease;
+ * of an event $28 the key of its lease, $29 the actor and $30 the request; $31 and $32 tokens and leases of the pool
+ * after it, and $33 all hashes in a row, 32 bytes each, the last of which the pool continues from. Without API keys,
+ * the lists of keys and actors are empty, and unnest fills them with NULL. If a changed token does not exist, the audit
+ * would be wrong. The count then makes last_seq null, which the column refuses.
  */
 export const SAVE_SLICE = named(
   'save_slice',
@@ -172,17 +171,17 @@ export const SAVE_SLICE = named(
   WHERE name = $1`,
 );
 
-/** $1 pool, $2 hash of the event $3. Of events that a version without hashes has added, under the pool's lock. */
+/** $1 pool, $2 hash of event $3. Under the pool's lock, it catches up on events of a version without hashes. */
 export const SAVE_HEAD = named('save_head', `UPDATE pools SET last_hash = $2::bytea, hashed_seq = $3 WHERE name = $1`);
 
-/** $1 pool, $2 use cases and $3 keys, side by side. */
+/** $1 pool, $2 the use case and $3 the key of each request. */
 export const LOAD_ANSWERS = named(
   'load_answers',
   `SELECT use_case AS "useCase", key, fingerprint, value FROM kept_answers
    WHERE pool = $1 AND (use_case, key) IN (SELECT * FROM unnest($2::text[], $3::text[]))`,
 );
 
-/** $1 pool, $2 use cases, $3 keys, $4 fingerprints, $5 values, $6 now. In the transaction of their effect. */
+/** $1 pool, $2 use cases, $3 keys, $4 fingerprints, $5 values, $6 now. It runs in the transaction of the effects. */
 export const SAVE_ANSWERS = named(
   'save_answers',
   `INSERT INTO kept_answers (pool, use_case, key, fingerprint, value, kept_at)
@@ -190,7 +189,7 @@ export const SAVE_ANSWERS = named(
    FROM unnest($2::text[], $3::text[], $4::text[], $5::jsonb[]) AS a (use_case, key, fingerprint, value)`,
 );
 
-/** $1 pool, $2 at most. Nobody waits for an answer that old, so no lock is needed. */
+/** $1 pool, $2 the most rows. It needs no lock, because no request waits for so old an answer. */
 export const FORGET_ANSWERS = named(
   'forget_answers',
   `DELETE FROM kept_answers WHERE pool = $1 AND (use_case, key) IN (
@@ -200,7 +199,7 @@ export const FORGET_ANSWERS = named(
      ORDER BY kept_at LIMIT $2)`,
 );
 
-/** $1 name, $2 kind, and the fields in the order of their table: policyParameters. */
+/** $1 name, $2 kind, then the policy's fields in the order of their table (policyParameters). */
 export const INSERT_POOL = named(
   'insert_pool',
   `INSERT INTO pools (${POLICY_VIEW})
@@ -208,17 +207,20 @@ export const INSERT_POOL = named(
    ON CONFLICT DO NOTHING RETURNING name`,
 );
 
-/** The same parameters. Under the pool's lock, like everything else. */
+/** The parameters of INSERT_POOL. It runs under the pool's lock, like every change. */
 export const UPDATE_POLICY = named(
   'update_policy',
   `UPDATE pools SET kind = $2, ${policyFields.map(({ wire }, place) => `${wire} = $${place + 3}`).join(', ')}
    WHERE name = $1`,
 );
 
-/** Whether a batch whose COMMIT was not answered was committed; asked under the pool's lock, so it is over. */
+/**
+ * $1 pool, $2 seq, $3 id. One row if a batch whose COMMIT had no response was committed. It runs under the pool's lock,
+ * so that transaction has ended.
+ */
 export const FIND_EVENT = named('find_event', `SELECT FROM token_events WHERE pool = $1 AND seq = $2 AND id = $3`);
 
-/** Without locks: what is done about a pool is decided again under its lock. */
+/** The pools that need a sweep. It takes no lock, because the sweep decides again under each pool's lock. */
 export const POOLS_TO_SWEEP = named(
   'pools_to_sweep',
   `
@@ -237,8 +239,9 @@ export const POOLS_TO_SWEEP = named(
 export const POOL_NAMES = named('pool_names', `SELECT name FROM pools ORDER BY name`);
 
 /**
- * $1 pool, $2 by how much. After a restore, under the pool's lock: the jump is written down, or the feed would have a gap
- * that nobody could tell from a loss. A jump that no event followed yet is made longer: it begins where that one does.
+ * $1 pool, $2 the margin. After a restore it raises the counters under the pool's lock, and records the jump: otherwise
+ * the feed would have a gap that looks like lost events. If no event has followed an earlier jump, the new one extends
+ * that.
  */
 export const RAISE_COUNTERS = named(
   'raise_counters',
