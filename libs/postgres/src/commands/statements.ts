@@ -120,14 +120,17 @@ export const NOTE_CLOCK = named(
 );
 
 /**
- * Saves everything that a transaction changes, in one statement for any number of commands. $1 pool; tokens: $2 is new,
- * $3 id, $4 user, $5 lease, $6 fence, $7 last activated, $8 expires, $9 free since; $10 deleted token ids; events: $11
- * id, $12 token, $13 event, $14 reason, $15 occurred, $16 user, $17 fence, $18 lease, $19 activated, $20 expires, $21
- * metadata; pool: $22 last seq, $23 last fence, $24 tokens, $25 leases, $26 now. Added: $27 the key of a token's lease;
- * of an event $28 the key of its lease, $29 the actor and $30 the request; $31 and $32 tokens and leases of the pool
- * after it, and $33 all hashes in a row, 32 bytes each, the last of which the pool continues from. Without API keys,
- * the lists of keys and actors are empty, and unnest fills them with NULL. If a changed token does not exist, the audit
- * would be wrong. The count then makes last_seq null, which the column refuses.
+ * Saves everything that a transaction changes, in one statement for any number of commands. $1 pool.
+ * - Tokens: $2 is new, $3 id, $4 user, $5 lease, $6 fence, $7 last activated, $8 expires, $9 free since, $27 the key
+ *   that took the lease; $10 deleted token ids.
+ * - Events: $11 id, $12 token, $13 event, $14 reason, $15 occurred, $16 user, $17 fence, $18 lease, $19 activated,
+ *   $20 expires, $21 metadata, $28 the key that took the lease, $29 actor, $30 request, $31 and $32 the pool's tokens
+ *   and leases after the event, $33 all hashes in a row, 32 bytes each, the last of which the pool continues from.
+ * - Pool: $22 last seq, $23 last fence, $24 tokens, $25 leases, $26 now.
+ *
+ * Without API keys, the lists of keys and actors are empty, and unnest fills them with NULL.
+ * If a changed token does not exist, the audit would be wrong. The count then makes last_seq null, which the column
+ * refuses.
  */
 export const SAVE_SLICE = named(
   'save_slice',
