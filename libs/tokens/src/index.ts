@@ -50,6 +50,7 @@ export {
 export { POOL_NAME, countsHoldings, type PolicyChange, type PoolPolicy } from './pool/pool-policy.js';
 export { sweep } from './commands/sweep.js';
 export {
+  END_REASONS,
   isEviction,
   type EndReason,
   type GrantReason,

@@ -1,7 +1,7 @@
 // The schema of every error.
 
 import { ApiProperty, ApiPropertyOptional, ApiSchema } from '@nestjs/swagger';
-import { END_REASONS } from '../tokens/token.responses.js';
+import { END_REASONS } from '@app/tokens';
 import { PROBLEMS, type ProblemCode, type ProblemDocument } from '../http/problem.js';
 
 @ApiSchema({ name: 'Problem' })

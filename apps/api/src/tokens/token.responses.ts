@@ -1,17 +1,18 @@
 // The answers of the token routes, for the OpenAPI document only: the routes send the readers' views unchanged.
 
 import { ApiProperty, ApiSchema } from '@nestjs/swagger';
-import type {
-  EndReason,
-  EventPage,
-  EventView,
-  HistoryPage,
-  Metadata,
-  TokenDetailsView,
-  TokenEventKind,
-  TokenPage,
-  TokenView,
-  UseView,
+import {
+  END_REASONS,
+  type EndReason,
+  type EventPage,
+  type EventView,
+  type HistoryPage,
+  type Metadata,
+  type TokenDetailsView,
+  type TokenEventKind,
+  type TokenPage,
+  type TokenView,
+  type UseView,
 } from '@app/tokens';
 
 const POOL = { description: 'Name of the pool.', example: 'default' };
@@ -22,14 +23,6 @@ const CURSOR = { type: String, nullable: true, description: '`cursor` of the nex
 
 const STATUSES = ['available', 'active'];
 const EVENTS: TokenEventKind[] = ['activated', 'renewed', 'released', 'expired', 'generated', 'deleted'];
-export const END_REASONS: EndReason[] = [
-  'released_by_client',
-  'lru_eviction',
-  'over_share_eviction',
-  'cleanup',
-  'ttl_expired',
-  'deleted_by_client',
-];
 const REASONS = ['allocated', 'allocated_after_eviction', ...END_REASONS, 'idle_ttl'];
 
 @ApiSchema({ name: 'Token' })

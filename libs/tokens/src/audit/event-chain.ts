@@ -26,7 +26,10 @@ const text = (value: string | null): string =>
   value !== null && PLAIN.test(value) ? `"${value}"` : JSON.stringify(value);
 const id = (uuid: string | null): string => (uuid === null ? 'null' : `"${uuid}"`);
 
-/** The same text for the same JSON, in whatever order a store gives the keys back. */
+/**
+ * The same text for the same JSON, in whatever order a store gives the keys back: the JSON Canonicalization Scheme.
+ * https://www.rfc-editor.org/rfc/rfc8785
+ */
 export function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);

@@ -10,7 +10,16 @@ export type Eviction = 'lru_eviction' | 'over_share_eviction';
 export const isEviction = (reason: TokenEvent['reason']): reason is Eviction =>
   reason === 'lru_eviction' || reason === 'over_share_eviction';
 
-export type EndReason = Eviction | 'released_by_client' | 'cleanup' | 'ttl_expired' | 'deleted_by_client';
+/** Why a lease ended, in the order in which the document lists them. */
+export const END_REASONS = [
+  'released_by_client',
+  'lru_eviction',
+  'over_share_eviction',
+  'cleanup',
+  'ttl_expired',
+  'deleted_by_client',
+] as const;
+export type EndReason = (typeof END_REASONS)[number];
 export type DeleteReason = 'idle_ttl' | 'deleted_by_client';
 
 export interface TokenEvent {
