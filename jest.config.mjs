@@ -35,7 +35,8 @@ const shared = {
 };
 
 export default {
-  testTimeout: 30_000,
+  // For a test that hangs. It judges no speed: on a busy machine a slow test is a good test.
+  testTimeout: 300_000,
   workerIdleMemoryLimit: '800MB',
   // Jest leaves one core to itself; of two that would be half, and many tests wait for other processes.
   maxWorkers: Math.max(2, availableParallelism() - 1),

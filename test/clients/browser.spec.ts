@@ -25,7 +25,7 @@ let packages: Packages;
 beforeAll(async () => {
   app = await startApp();
   packages = await publishedPackages();
-}, 120_000);
+});
 afterAll(async () => {
   await packages.remove();
   await app.close();

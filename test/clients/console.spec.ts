@@ -14,7 +14,7 @@ let app: TestApp;
 beforeAll(async () => {
   await buildConsole();
   app = await startApp({ POOL_SIZE: '100' });
-}, 120_000);
+});
 afterAll(() => app.close());
 
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the answers of many routes
@@ -105,7 +105,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
   beforeEach(async () => {
     context = await browser.newContext({ viewport: { width: 1280, height: 900 }, timezoneId: 'Asia/Tokyo' });
     page = await context.newPage();
-    page.setDefaultTimeout(10_000);
+    page.setDefaultTimeout(120_000);
     complaints = [];
     page.on('pageerror', (error) => complaints.push(String(error.stack)));
     page.on('console', (message) => {

@@ -20,7 +20,7 @@ beforeAll(async () => {
   app = await startApp();
   packages = await publishedPackages();
   ({ folder, modules } = packages);
-}, 120_000);
+});
 afterAll(async () => {
   await packages.remove();
   await app.close();

@@ -67,7 +67,7 @@ test('the feed has exactly the grants that callers have', async () => {
   const had = grants.map(({ fence }) => fence).sort((a, b) => a - b);
   expect(fences('activated')).toEqual(had);
   expect(fences('released')).toEqual(had);
-}, 60_000);
+});
 
 test('a lease survives a restart that is shorter than the lease', async () => {
   await client.createPool({ name: 'seat', kind: 'fixed', size: 1, ttl_seconds: 12, renewable: true });
@@ -80,7 +80,7 @@ test('a lease survives a restart that is shorter than the lease', async () => {
   });
   expect(fences).toEqual([1, 1, false]);
   expect((await feedOf('seat')).map(({ event }) => event)).toEqual(['generated', 'activated', 'renewed', 'released']);
-}, 60_000);
+});
 
 test('the client stops work before its lease ends if the service does not come back', async () => {
   await client.createPool({ name: 'seat', kind: 'fixed', size: 1, ttl_seconds: 2, renewable: true });
@@ -100,7 +100,7 @@ test('the client stops work before its lease ends if the service does not come b
   // The service has the same clock here.
   const deadlines = (await feedOf('seat')).map(({ expires_at }) => Date.parse(expires_at ?? '')).filter((at) => at > 0);
   expect(Math.max(...deadlines)).toBeGreaterThan(stoppedAt);
-}, 60_000);
+});
 
 test('watch survives kills, and yields what the feed has: no event twice, none missing', async () => {
   const pool = client.pool();
@@ -130,4 +130,4 @@ test('watch survives kills, and yields what the feed has: no event twice, none m
   await expect(watching).rejects.toBe(over.signal.reason);
   expect(seen).toEqual(feed);
   expect(states.filter((state) => state === 'connected')).toHaveLength(4);
-}, 60_000);
+});

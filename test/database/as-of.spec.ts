@@ -105,7 +105,7 @@ test(`what was shown at random instants is told of them later (MODEL_SEED=${SEED
       else expect(then).toEqual({ ...view, as_of: at });
     }
   }
-}, 60_000);
+});
 
 const ignored = (error: unknown): void => {
   if (!(error instanceof DomainError)) throw error;

@@ -18,4 +18,4 @@ test('a large pool is made and used at once on a fresh database', async () => {
   expect(await audit(readers, 'large')).toEqual([]);
   await process.close();
   await database.drop();
-}, 60_000);
+});

@@ -85,7 +85,7 @@ test('bodies that do not end hold no places', async () => {
   const answer = await fetch(`${guarded.url}/api/tokens/allocate`, { method: 'POST', headers: other });
   for (const socket of sockets) socket.destroy();
   expect(answer.status).toBe(200);
-}, 60_000);
+});
 
 test('one key has no more than its share of the places, and others find some', async () => {
   const [one, other] = [bearer((await keys.create()).key), bearer((await keys.create()).key)];
@@ -107,7 +107,7 @@ test('one key has no more than its share of the places, and others find some', a
   await holder.end();
   expect((await others).status).toBe(200);
   await Promise.all(all);
-}, 60_000);
+});
 
 test('the reads of one key take one connection of the database, however many there are', async () => {
   const [one, other] = [bearer((await keys.create()).key), bearer((await keys.create()).key)];
@@ -127,7 +127,7 @@ test('the reads of one key take one connection of the database, however many the
   await holder.end();
   expect(rowCount).toBe(1);
   expect(await Promise.all(reads)).toEqual(reads.map(() => 200));
-}, 60_000);
+});
 
 test('a name that no pool has costs no lock, and is known as soon as another process has made the pool', async () => {
   const body = JSON.stringify({ pool: 'made-elsewhere' });
@@ -146,7 +146,7 @@ test('a name that no pool has costs no lock, and is known as soon as another pro
   const made = { method: 'POST', headers: { 'content-type': 'application/json' }, body: pool };
   expect((await fetch(`${app.url}/api/pools`, made)).status).toBe(201);
   expect(await allocate()).toBe(200);
-}, 60_000);
+});
 
 test('requests that waited behind another one on a connection give their places back when it breaks', async () => {
   const { key } = await keys.create();
@@ -173,7 +173,7 @@ test('requests that waited behind another one on a connection give their places 
   expect((await ask('POST', '/api/tokens/allocate')).status).toBe(200);
   await holder.end();
   await unlimited.close();
-}, 60_000);
+});
 
 test('one key has half of the streams, and another finds some', async () => {
   const [one, other] = [bearer((await keys.create()).key), bearer((await keys.create()).key)];

@@ -45,7 +45,7 @@ test('what is too much is refused while the rest waits, a release is let in, and
   const { body: metrics } = await ask('GET', '/metrics');
   expect(metrics).toContain(`token_pool_http_turned_away_total{command="taking"} ${TOO_MANY + 1}\n`);
   expect(metrics).toContain(`token_pool_http_turned_away_total{command="other"} 0\n`);
-}, 30_000);
+});
 
 test('who comes back at once is not read for a while, but through a proxy, which has others to speak for', async () => {
   const { all } = await jam();
@@ -57,7 +57,7 @@ test('who comes back at once is not read for a while, but through a proxy, which
   await Promise.all(all);
   expect(alone).toBeGreaterThanOrEqual(REST_MS);
   expect(proxied).toBeLessThan(REST_MS);
-}, 30_000);
+});
 
 test.each([
   {
@@ -149,4 +149,4 @@ test('after an overload the service takes as many as before', async () => {
     const answers = await Promise.all(Array.from({ length: TAKING }, () => ask('POST', '/api/tokens/allocate')));
     expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
   }
-}, 30_000);
+});

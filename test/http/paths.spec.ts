@@ -91,7 +91,7 @@ test('what takes a token is turned away as such in every form, while a release i
   expect(await release).not.toBe(503);
   await Promise.all(all);
   expect(await metrics()).toContain('turned_away_total{command="other"} 0\n');
-}, 60_000);
+});
 
 test('with AUTH=keys what is for everybody is so in every form, and nothing else is', async () => {
   const guarded = await startAppOn(app.databaseUrl, { AUTH: 'keys' });

@@ -80,7 +80,7 @@ describe('a process', () => {
     await app.stop();
     expect(performance.now() - stopping).toBeLessThan(2500);
     for (const reader of [again, stuck, slowToo]) reader.leave();
-  }, 90_000);
+  });
 });
 
 describe('a database', () => {
@@ -150,7 +150,7 @@ describe('a hundred readers', () => {
     expect(delays[Math.floor(delays.length * 0.99)]).toBeLessThan(3000);
     expect(await audit(direct.readers, 'p')).toEqual([]);
     await direct.close();
-  }, 60_000);
+  });
 
   /** Notes for each grant when it was asked for, and does nothing else. */
   async function listen(app: TestApp, delays: number[]) {

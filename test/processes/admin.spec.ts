@@ -22,7 +22,7 @@ beforeAll(async () => {
   database = await createTestDatabase();
   await onServer(`CREATE DATABASE "keys-at-first"`);
   url = Object.assign(new URL(database.url), { pathname: '/keys-at-first' }).href;
-}, 120_000);
+});
 afterAll(async () => {
   await onServer(`DROP DATABASE "keys-at-first" WITH (FORCE)`);
   await database.drop();

@@ -25,7 +25,7 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'token-pool-mutants-'));
   await build();
   service = BuiltService.copyOf(BUILT);
-}, 120_000);
+});
 afterAll(async () => {
   service.remove();
   await rm(directory, { recursive: true, force: true });
@@ -39,7 +39,7 @@ describe('a good history', () => {
     file = run.file;
     expect(findings).toEqual([]);
     expect(history.operations.length).toBeGreaterThan(200);
-  }, 90_000);
+  });
 
   test.each<[Rule, string, (history: History) => History]>([
     ['audit', 'an event is missing', (history) => inPools(history, (pool) => pool.events.splice(20, 1))],

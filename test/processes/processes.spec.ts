@@ -283,7 +283,7 @@ describe('with a database of its own', () => {
     expect(await service.ended).toBe(0);
     await again.stop();
     await postgres.stop();
-  }, 60_000);
+  });
 
   test('without DATABASE_URL it brings its own, which outlives a kill of the service and ends with the next one', async () => {
     const first = await startService({ LOG_LEVEL: 'info' }, directory);
@@ -305,7 +305,7 @@ describe('with a database of its own', () => {
     expect(rows[0]!.fresh).toBe(true);
     await client.end();
     await postgres.stop();
-  }, 60_000);
+  });
 
   test("it takes its database with it at every signal that ends it, whatever the caller's variables of PostgreSQL", async () => {
     chmodSync(directory, 0o755); // otherwise root's server would have its data elsewhere
@@ -319,5 +319,5 @@ describe('with a database of its own', () => {
       expect(await service.ended).toBe(0);
       expect(existsSync(pidFile)).toBe(false);
     }
-  }, 120_000);
+  });
 });

@@ -20,7 +20,7 @@ let database: TestDatabase;
 
 beforeAll(async () => {
   [database] = await Promise.all([createTestDatabase(), build()]);
-}, 120_000);
+});
 afterAll(async () => {
   await killServices();
   await database.drop();
@@ -41,7 +41,7 @@ describe('with a collector', () => {
       OTEL_SERVICE_NAME: 'tokens-of-tests',
       OTEL_BSP_SCHEDULE_DELAY: '50',
     });
-  }, 60_000);
+  });
   afterAll(() => collector.close());
 
   async function ask(requestId: string, path: string, body: object, headers = {}): Promise<Record<string, unknown>> {
@@ -225,7 +225,7 @@ test('a collector that is not there, or never answers, holds up no request and n
   // It says so, in a line of its own log.
   expect(service.output()).toMatch(/"msg":"telemetry/);
   silent.close();
-}, 60_000);
+});
 
 test('a sampler that takes none leaves out the spans', async () => {
   const collector = await startCollector();
@@ -240,7 +240,7 @@ test('a sampler that takes none leaves out the spans', async () => {
   expect(await service.ended).toBe(0);
   expect(collector.received()).toBe('');
   collector.close();
-}, 60_000);
+});
 
 test.each([
   ['is not loaded unless it is asked for', {}, false],

@@ -13,7 +13,7 @@ let released: ReleasedService;
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'token-pool-upgrade-'));
   [released] = await Promise.all([ReleasedService.unpack(releases().at(-1) as string), build()]);
-}, 120_000);
+});
 afterAll(async () => {
   released.remove();
   await rm(directory, { recursive: true, force: true });
@@ -30,4 +30,4 @@ test('a rolling restart from the last release to this version, and back, fails n
   // Nobody waits for a migration for long; other tests may take the processor for some seconds.
   for (const { slowestMs } of steps) expect(slowestMs).toBeLessThan(8000);
   expect(requests).toBeGreaterThan(200);
-}, 120_000);
+});
