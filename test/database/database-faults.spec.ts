@@ -2,8 +2,8 @@
 
 import { Client } from 'pg';
 import { createDataSource } from '@app/postgres';
+import { Proxy } from '../../tools/harness/proxy.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
-import { openProxy, type Proxy } from '../support/proxy.js';
 import { audit, openService, wholeFeed, type Service } from '../support/service.js';
 import { untilWaiting } from '../support/waiting.js';
 
@@ -16,7 +16,7 @@ let admin: Client;
 
 beforeEach(async () => {
   database = await createTestDatabase();
-  proxy = await openProxy(database.url);
+  proxy = await Proxy.open(database.url);
   service = await openService(proxy.url);
   await service.service.createPool('p', 'fixed', { size: 2 });
   admin = new Client({ connectionString: database.url });
@@ -76,16 +76,16 @@ test('a session killed while it waits for the pool’s lock is not noticed', asy
 });
 
 test('a COMMIT that never arrived is made up for: one grant, once in the audit', async () => {
-  proxy.set('lose COMMIT');
+  proxy.set({ commit: 'is lost', commitsLeft: 1 });
   expect((await allocate()).fence).toBe(1);
-  expect(proxy.mode).toBe('open');
+  expect(proxy.takeCommitsLost()).toBe(1);
   expect(await grants()).toBe(1);
 });
 
 test('a COMMIT whose answer was lost is found in the audit: one grant, not a second one', async () => {
-  proxy.set('lose the answer to COMMIT');
+  proxy.set({ commit: 'is not answered', commitsLeft: 1 });
   const { fence, leaseId, tokenId } = await allocate();
-  expect(proxy.mode).toBe('open');
+  expect(proxy.takeCommitsLost()).toBe(1);
   expect(fence).toBe(1);
   expect(await grants()).toBe(1);
   await service.service.release(tokenId, { leaseId });
@@ -93,7 +93,7 @@ test('a COMMIT whose answer was lost is found in the audit: one grant, not a sec
 
 test('with no way to the database the answer is `unavailable` at once, and afterwards all is well by itself', async () => {
   await allocate();
-  proxy.set('closed');
+  proxy.set({ isClosed: true });
   const { result, seconds } = await elapsed(allocate());
   expect(result).toMatchObject({
     status: 'rejected',
@@ -101,13 +101,13 @@ test('with no way to the database the answer is `unavailable` at once, and after
   });
   expect(seconds).toBeLessThan(5);
   await expect(service.readers.pools.pools()).rejects.toMatchObject({ code: 'unavailable' });
-  proxy.set('open');
+  proxy.heal();
   expect((await allocate()).fence).toBe(2);
   expect(await grants()).toBe(2);
 });
 
 test('with a silent database every answer is `unavailable` within 10 s, also of those that wait in the queue', async () => {
-  proxy.set('silent');
+  proxy.set({ isSilent: true });
   const first = elapsed(allocate());
   const reading = elapsed(service.readers.pools.pool('p'));
   await new Promise(setImmediate);
@@ -116,7 +116,7 @@ test('with a silent database every answer is `unavailable` within 10 s, also of 
     expect(result).toMatchObject({ status: 'rejected', reason: { code: 'unavailable' } });
     expect(seconds).toBeLessThan(10);
   }
-  proxy.set('open');
+  proxy.heal();
   const { result } = await elapsed(allocate());
   expect(result.status).toBe('fulfilled');
   // What was answered is there; what was not was lost on the way before COMMIT.
@@ -126,7 +126,7 @@ test('with a silent database every answer is `unavailable` within 10 s, also of 
 test('when all connections have died unnoticed, one of them is waited for, not each in turn', async () => {
   await allocate();
   await Promise.all(Array.from({ length: 8 }, () => service.readers.pools.pools()));
-  proxy.set('half-open');
+  proxy.halfOpen();
   const first = await elapsed(allocate());
   expect(first.seconds).toBeLessThan(5);
   const next = await elapsed(allocate());

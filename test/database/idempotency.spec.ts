@@ -1,9 +1,9 @@
 // A request with an idempotency key may be sent again and again, to whatever process: it has one effect.
 
 import { sweep, type Grant, type Idempotency } from '@app/tokens';
+import { Proxy } from '../../tools/harness/proxy.js';
 import { installClock, type MovableClock } from '../support/clock.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
-import { openProxy } from '../support/proxy.js';
 import { audit, openService, wholeFeed, type Service } from '../support/service.js';
 
 const ANN = 'c0ffee00-0000-4000-8000-000000000001';
@@ -60,9 +60,9 @@ test('after a restart the answer is still the same', async () => {
 });
 
 test('a connection cut after COMMIT, then 50 retries and a restart in between: one grant', async () => {
-  const proxy = await openProxy(database.url);
+  const proxy = await Proxy.open(database.url);
   const cut = await openService(proxy.url);
-  proxy.set('lose the answer to COMMIT');
+  proxy.set({ commit: 'is not answered', commitsLeft: 1 });
   const first = cut.service.allocate('p', { userId: ANN }, { idempotency: keyed('k') });
   const retries = Promise.all(Array.from({ length: 25 }, () => allocate(other, 'k')));
   const { leaseId } = await first;

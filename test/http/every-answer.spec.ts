@@ -8,10 +8,10 @@ import { Client } from 'pg';
 import { pino } from 'pino';
 import { createApp } from '../../apps/api/src/app.setup.js';
 import { readConfig } from '../../apps/api/src/config.js';
+import { Proxy } from '../../tools/harness/proxy.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { startAppOn, type TestApp } from '../support/app.js';
 import { bearer, openKeys, type KeyMaker } from '../support/keys.js';
-import { openProxy, type Proxy } from '../support/proxy.js';
 import { mustBeDocumented } from '../support/documented.js';
 import { streamOf } from './stream-reader.js';
 import { clientOf, openapi, type Answer, type Ask, type Json } from './client.js';
@@ -42,7 +42,7 @@ let admin: string;
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  proxy = await openProxy(database.url);
+  proxy = await Proxy.open(database.url);
   const config = readConfig({ PORT: '0', SWEEP_INTERVAL_MS: '0', POOL_SIZE: '3' });
   service = await createApp(config, proxy.url, pino({ level: 'silent' }));
   const server = (await service.listen(0, config.host)) as { address(): AddressInfo };
@@ -383,14 +383,14 @@ const REFUSALS: Record<string, (request: Request, operationId: string) => Promis
   },
   internal_error: (request) => withTables(['', '_gone'], () => send(request)),
   unavailable: async (request) => {
-    proxy.set('closed');
+    proxy.set({ isClosed: true });
     try {
       let answer = await send(request);
       // What readiness has found is remembered for a second.
       while (request.path === '/health/ready' && answer.status === 200) answer = await send(request);
       return answer;
     } finally {
-      proxy.set('open');
+      proxy.heal();
     }
   },
 };

@@ -9,9 +9,9 @@ import { pino } from 'pino';
 import { createApp } from '../../apps/api/src/app.setup.js';
 import { readConfig } from '../../apps/api/src/config.js';
 import { jsonLogger } from '../../apps/api/src/logger.js';
+import { Proxy } from '../../tools/harness/proxy.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { createTestDatabase } from '../support/database.js';
-import { openProxy } from '../support/proxy.js';
 import { until, untilWaiting } from '../support/waiting.js';
 import { clientOf, openapi, type Ask, type Json } from './client.js';
 
@@ -485,7 +485,7 @@ test('the process tells of its memory, time and handles, and of an event loop th
 describe('a database that', () => {
   async function behindProxy(env: Record<string, string> = {}) {
     const database = await createTestDatabase();
-    const proxy = await openProxy(database.url);
+    const proxy = await Proxy.open(database.url);
     const config = readConfig({ PORT: '0', SWEEP_INTERVAL_MS: '0', POOL_SIZE: '2', ...env });
     const service = await createApp(config, proxy.url, pino({ level: 'silent' }));
     const server = (await service.listen(config.port, config.host)) as { address(): AddressInfo };
@@ -508,18 +508,21 @@ describe('a database that', () => {
   const granted = seriesOf('token_pool_grants_total', { pool: 'default', reason: 'allocated' });
   const DATABASES = /^token_pool_(tokens|sweep|oldest)/;
 
-  test.each(['closed', 'silent'] as const)('is %s leaves everything else to be told', async (mode) => {
+  test.each([
+    ['closed', { isClosed: true }],
+    ['silent', { isSilent: true }],
+  ])('is %s leaves everything else to be told', async (_, weather) => {
     const service = await behindProxy();
     expect((await clientOf(service)('POST', '/api/tokens/allocate')).status).toBe(200);
     expect((await scrape(service)).get('token_pool_database_up')).toBe(1);
-    service.proxy.set(mode);
+    service.proxy.set(weather);
     const [without] = await Promise.all([inTime(service), inTime(service)]);
     expect(without.get('token_pool_database_up')).toBe(0);
     expect([...without.keys()].filter((series) => DATABASES.test(series))).toEqual([]);
     expect(without.get(granted)).toBe(1);
     expect(without.get('process_resident_memory_bytes')).toBeGreaterThan(0);
     expect(without.has(seriesOf('token_pool_ends_total', { pool: 'elastic', reason: 'cleanup' }))).toBe(true);
-    service.proxy.set('open');
+    service.proxy.heal();
     let again: Scrape;
     do again = await inTime(service);
     while (again.get('token_pool_database_up') === 0);
@@ -527,11 +530,11 @@ describe('a database that', () => {
     await service.close();
   });
 
-  test.each(['lose COMMIT', 'lose the answer to COMMIT'] as const)(
-    'is lost in the middle of a commit (%s) has granted once',
-    async (mode) => {
+  test.each(['is lost', 'is not answered'] as const)(
+    'is lost in the middle of a commit (COMMIT %s) has granted once',
+    async (commit) => {
       const service = await behindProxy();
-      service.proxy.set(mode);
+      service.proxy.set({ commit, commitsLeft: 1 });
       expect((await clientOf(service)('POST', '/api/tokens/allocate')).status).toBe(200);
       expect((await scrape(service)).get(granted)).toBe(1);
       await service.close();
@@ -540,7 +543,7 @@ describe('a database that', () => {
 
   test('has no connection left is not up in time, and says who waits', async () => {
     const service = await behindProxy({ DATABASE_POOL_SIZE: '1' });
-    service.proxy.set('silent');
+    service.proxy.set({ isSilent: true });
     const asked = clientOf(service)('POST', '/api/tokens/allocate');
     let samples: Scrape;
     do samples = await inTime(service);
@@ -548,7 +551,7 @@ describe('a database that', () => {
     expect(samples.get('token_pool_database_up')).toBe(0);
     expect(samples.get('token_pool_database_connections')).toBe(1);
     expect(samples.get('token_pool_database_connections_idle')).toBe(0);
-    service.proxy.set('open');
+    service.proxy.heal();
     await asked;
     await service.close();
   });

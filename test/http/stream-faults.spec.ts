@@ -4,9 +4,9 @@ import { createServer, get, type IncomingMessage, type ServerResponse } from 'no
 import type { AddressInfo } from 'node:net';
 import { ANYBODY, type Follower, type OwnedEvent } from '@app/tokens';
 import { EventStream, type Ending, type StreamPace } from '../../apps/api/src/stream/event-stream.js';
+import { Proxy } from '../../tools/harness/proxy.js';
 import { startApp, startAppOn, type TestApp } from '../support/app.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
-import { openProxy } from '../support/proxy.js';
 import { audit, openService, type Service } from '../support/service.js';
 import { openStream, streamOf, type StreamReader } from './stream-reader.js';
 
@@ -84,23 +84,27 @@ describe('a process', () => {
 });
 
 describe('a database', () => {
-  test.each(['closed', 'silent', 'half-open'] as const)(
+  test.each([
+    ['closed', (proxy: Proxy) => proxy.set({ isClosed: true })],
+    ['silent', (proxy: Proxy) => proxy.set({ isSilent: true })],
+    ['half-open', (proxy: Proxy) => proxy.halfOpen()],
+  ])(
     'that is %s for a while delays events, and none is lost or told twice',
-    async (mode) => {
+    async (mode, breakWay) => {
       const database = await createTestDatabase();
-      const proxy = await openProxy(database.url);
+      const proxy = await Proxy.open(database.url);
       const app = await startAppOn(proxy.url);
       const direct = await openService(database.url);
       await direct.service.createPool('p', 'fixed', { size: 300 });
       const near = await openStream(app, streamOf('p', '?after=latest'));
       const far = await openStream(app, streamOf('p'));
       await far.until(() => far.events.length === 300);
-      proxy.set(mode);
+      breakWay(proxy);
       for (let n = 0; n < 5; n++) await direct.service.allocate('p', { userId: USER });
       expect((await fetch(`${app.url}/health/ready`)).status).toBe(503);
       // A half-open database is found again by the next connection.
       if (mode !== 'half-open') expect(far.events).toHaveLength(300);
-      proxy.set('open');
+      proxy.heal();
       for (let n = 0; n < 5; n++) await direct.service.allocate('p', { userId: USER });
       await Promise.all([near.until(() => near.events.length === 10), far.until(() => far.events.length === 310)]);
       expect(seqs(near)).toEqual(from(301, 310));

@@ -1,6 +1,7 @@
 // The command line.
 
 import { parseArgs } from 'node:util';
+import { wholeOption } from '../harness/options.js';
 import type { SectionName } from './result.js';
 
 export const SECTIONS: readonly SectionName[] = ['http', 'process', 'release', 'scale', 'sweep', 'audit', 'soak'];
@@ -37,7 +38,6 @@ export function readOptions(args: string[]): Options {
   const only = (values.only?.split(',') as SectionName[] | undefined) ?? SECTIONS;
   const unknown = only.find((name) => !SECTIONS.includes(name));
   if (unknown !== undefined) throw new Error(`there is no section ${unknown}; there are ${SECTIONS.join(', ')}`);
-  const rounds = Number(values.rounds ?? (values.short ? 2 : 5));
-  if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds must be a whole number of at least 1');
+  const rounds = wholeOption('rounds', values.rounds, values.short ? 2 : 5, 1, 1000);
   return { isShort: values.short, only, rounds, isPageOnly: values.page };
 }

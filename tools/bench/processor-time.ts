@@ -1,7 +1,7 @@
 // What an answer costs in processor time: unlike a rate, it does not count what else the machine does.
 
 import type { Cluster } from './cluster.js';
-import { cpuSeconds } from './cpu.js';
+import { cpuSeconds } from '../harness/cpu.js';
 import type { Measured, ProcessorTime } from './measured.js';
 import { median } from '../harness/numbers.js';
 import type { ServerProcess } from './server-process.js';

@@ -1,6 +1,7 @@
 // The command line.
 
 import { parseArgs } from 'node:util';
+import { seedOption, wholeOption } from '../harness/options.js';
 import { MUTANTS } from './mutants/mutants.js';
 import { ATTACKS } from './neighbours/attacks.js';
 import type { Auth } from './history.js';
@@ -71,7 +72,7 @@ export function readOptions(args: readonly string[]): Options {
     },
   });
   const { all, page, check = '' } = values;
-  const seed = whole('seed', values.seed, Math.floor(Math.random() * 1e9), 0, 2 ** 32 - 1);
+  const seed = seedOption(values.seed);
   const mutants = some('mutants', values.mutants ?? (all ? 'all' : 'none'), MUTANTS);
   const wanted = [
     check && 'check',
@@ -83,7 +84,7 @@ export function readOptions(args: readonly string[]): Options {
   const parts = all ? (['run', 'mutants', 'overload', 'neighbours'] as const) : wanted.filter((part) => !!part);
   const isPageOnly = page && args.length === 1;
   const seconds = (part: keyof typeof SECONDS, fallback = SECONDS[part]): number =>
-    whole('seconds', values.seconds, fallback, 1, 86_400);
+    wholeOption('seconds', values.seconds, fallback, 1, 86_400);
   return {
     parts: parts.length > 0 || isPageOnly ? parts : ['run'],
     seconds: all
@@ -98,8 +99,8 @@ export function readOptions(args: readonly string[]): Options {
     seed,
     nemeses: some('nemesis', values.nemesis ?? 'all', NEMESES),
     attacks: some('attack', values.attack ?? 'all', ATTACKS),
-    processes: whole('processes', values.processes, 3, 1, 20),
-    clients: whole('clients', values.clients, 24, 1, 1000),
+    processes: wholeOption('processes', values.processes, 3, 1, 20),
+    clients: wholeOption('clients', values.clients, 24, 1, 1000),
     auth: authOf(values.auth ?? (seed % 2 === 1 ? 'keys' : 'open')),
     check,
     mutants,
@@ -120,11 +121,4 @@ function some(option: string, text: string, all: readonly { readonly name: strin
   const unknown = wanted.filter((name) => !names.includes(name));
   if (unknown.length === 0) return wanted;
   throw new Error(`--${option} has ${unknown.join(', ')}; allowed are all, none, ${names.join(', ')}`);
-}
-
-function whole(name: string, text: string | undefined, fallback: number, least: number, most: number): number {
-  if (text === undefined) return fallback;
-  const value = /^\d{1,10}$/.test(text) ? Number(text) : NaN;
-  if (value >= least && value <= most) return value;
-  throw new Error(`--${name} is ${JSON.stringify(text)}; allowed is a whole number from ${least} to ${most}`);
 }

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startLocalPostgres, type LocalPostgres } from '@app/local-postgres';
 import { Client } from 'pg';
+import { signalIfThere, signalWithChildren } from './processes.js';
 
 export class DatabaseServer {
   readonly #handles: LocalPostgres[] = [];
@@ -34,15 +35,14 @@ export class DatabaseServer {
   /** SIGKILL to the server and each of its processes: nobody gets to write what is only in memory. */
   async kill(): Promise<void> {
     const { pid } = this.#handle;
-    // Together and first: what the server's end would let them do must not happen.
-    for (const victim of [...childrenOf(pid), pid]) kill(victim, 'SIGKILL');
+    signalWithChildren(pid, 'SIGKILL');
     await gone(pid);
   }
 
   /** `fast` rolls back what is open and writes a checkpoint; `immediate` is a crash in an orderly way. */
   async stop(how: 'fast' | 'immediate'): Promise<void> {
     const { pid } = this.#handle;
-    kill(pid, how === 'fast' ? 'SIGINT' : 'SIGQUIT');
+    signalIfThere(pid, how === 'fast' ? 'SIGINT' : 'SIGQUIT');
     await gone(pid);
   }
 
@@ -78,23 +78,6 @@ export class DatabaseServer {
 
   get #handle(): LocalPostgres {
     return this.#handles.at(-1) as LocalPostgres;
-  }
-}
-
-/** Empty where there is no /proc. */
-export function childrenOf(pid: number): number[] {
-  try {
-    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
-  } catch {
-    return []; // not Linux: they end by themselves when the server is gone
-  }
-}
-
-function kill(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
 

@@ -1,20 +1,22 @@
-// The way from one API process to the database, which can be made bad: slow, cut, silent, or deaf to COMMIT.
+// A proxy between an API process and PostgreSQL that can slow, cut or silence connections, or lose a COMMIT.
 
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
 interface Weather {
-  /** On the way there and on the way back, in milliseconds. */
+  /** Milliseconds, added in each direction. */
   delayMs: number;
-  /** Bytes that each connection still gets from the database before it is cut. */
+  /** Bytes that each connection still receives from the database before the proxy cuts it. */
   bytesLeft: number;
-  /** COMMIT never arrives, or its answer does not; the connection is cut instead. */
+  /** Whether COMMIT or its answer is lost; the proxy cuts the connection at that point. */
   commit: 'arrives' | 'is lost' | 'is not answered';
-  /** How often the above happens to a COMMIT. */
+  /** The share of COMMITs to which this happens. */
   probability: number;
-  /** Nothing arrives any more, and nobody is told. */
+  /** After this many such COMMITs the others arrive. */
+  commitsLeft: number;
+  /** The proxy drops every byte and keeps the connections open. */
   isSilent: boolean;
-  /** No new connections. */
+  /** The proxy cuts every connection and accepts no new one. */
   isClosed: boolean;
 }
 
@@ -23,6 +25,7 @@ const FAIR: Readonly<Weather> = {
   bytesLeft: Infinity,
   commit: 'arrives',
   probability: 1,
+  commitsLeft: Infinity,
   isSilent: false,
   isClosed: false,
 };
@@ -46,7 +49,7 @@ export class Proxy {
     return proxy;
   }
 
-  /** The database's URL by way of this proxy. */
+  /** The database's URL through this proxy. */
   get url(): string {
     const url = new URL(this.#target);
     url.hostname = '127.0.0.1';
@@ -54,38 +57,38 @@ export class Proxy {
     return url.href;
   }
 
-  /** The ports by which the database knows the connections that are open now. */
+  /** The client ports that the database sees for the open connections. */
   get ports(): number[] {
     return [...this.#connections].flatMap(({ port }) => port ?? []);
   }
 
-  /** COMMITs that did not arrive or were not answered, since it was asked last. */
+  /** @returns how many COMMITs or their answers were lost since the last call */
   takeCommitsLost(): number {
     const lost = this.#commitsLost;
     this.#commitsLost = 0;
     return lost;
   }
 
-  /** From now on, for connections old and new. */
+  /** Applies to open and to new connections; fields that are not given are back to normal. */
   set(weather: Partial<Weather>): void {
     this.#weather = { ...FAIR, ...weather };
     if (this.#weather.isClosed) this.#cutAll();
     for (const connection of this.#connections) connection.bytesLeft = this.#weather.bytesLeft;
   }
 
-  /** Good again. Connections that lost bytes in the silence can only be cut. */
+  /** Back to normal. Connections that lost bytes in the silence are out of step, so the proxy cuts them. */
   heal(): void {
     if (this.#weather.isSilent) this.#cutAll();
     this.#weather = { ...FAIR };
     for (const connection of this.#connections) connection.bytesLeft = Infinity;
   }
 
-  /** Those that are open now are dead for ever, and neither side is told; new ones are fine. */
+  /** Silences the open connections for good, as a failover does; new ones work. */
   halfOpen(): void {
     for (const connection of this.#connections) connection.isDead = true;
   }
 
-  /** The database hears that the other side of half-open connections is gone, as its keep-alive would find out. */
+  /** Closes the database's side of half-open connections, as its TCP keep-alive would in the end. */
   tellDatabase(): void {
     for (const connection of this.#connections) if (connection.isDead) connection.cutOffDatabase();
   }
@@ -102,7 +105,7 @@ export class Proxy {
   #accept(client: Socket): void {
     client.on('error', () => client.destroy());
     if (this.#weather.isClosed) return void client.destroy();
-    const database = connect(Number(this.#target.port), this.#target.hostname);
+    const database = connect(Number(this.#target.port || 5432), this.#target.hostname);
     const connection = new Connection(client, database, this.#weather.bytesLeft);
     this.#connections.add(connection);
     connection.onClose(() => this.#connections.delete(connection));
@@ -110,8 +113,10 @@ export class Proxy {
       const weather = this.#weather;
       if (weather.isSilent || connection.isDead) return;
       if (weather.commit !== 'arrives' && isCommit(bytes) && Math.random() < weather.probability) {
+        const isLost = weather.commit === 'is lost';
         this.#commitsLost++;
-        if (weather.commit === 'is lost') return connection.cut();
+        if (--weather.commitsLeft === 0) weather.commit = 'arrives';
+        if (isLost) return connection.cut();
         connection.isCommitting = true;
       }
       connection.there.send(bytes, weather.delayMs);
@@ -127,7 +132,7 @@ export class Proxy {
   }
 }
 
-/** As text, or as the name of a statement that was prepared before. */
+/** COMMIT comes as text or as the name of a prepared statement. */
 const isCommit = (bytes: Buffer): boolean => /commit/i.test(bytes.toString('latin1'));
 
 class Connection {
@@ -146,12 +151,12 @@ class Connection {
     client.setNoDelay();
     database.setNoDelay();
     database.on('error', () => this.cut());
-    // On a dead connection nobody hears that the other side has gone.
+    // On a half-open connection neither side learns that the other one has gone.
     client.on('close', () => this.isDead || database.end());
     database.on('close', () => this.isDead || client.destroy());
   }
 
-  /** undefined until the database has accepted it. */
+  /** undefined until the database accepts the connection. */
   get port(): number | undefined {
     return this.database.localPort;
   }
@@ -175,7 +180,7 @@ class Connection {
   }
 }
 
-/** Bytes arrive late, but in order. */
+/** Delays bytes and keeps their order. */
 class SlowPipe {
   readonly #waiting: { readonly bytes: Buffer; readonly due: number }[] = [];
 

@@ -5,6 +5,7 @@ import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { afterRestore, createDataSource } from '@app/postgres';
 import { BuiltService } from '../../harness/built-service.js';
+import { seedOption, wholeOption } from '../../harness/options.js';
 import { check } from '../check/check.js';
 import type { Finding } from '../check/finding.js';
 import { readHistory, type History } from '../history.js';
@@ -127,19 +128,12 @@ function readOptions(args: readonly string[]): {
       clients: { type: 'string' },
     },
   });
-  const whole = (name: 'seconds' | 'seed' | 'clients', fallback: number, least: number, most: number): number => {
-    const text = values[name];
-    if (text === undefined) return fallback;
-    const value = /^\d{1,10}$/.test(text) ? Number(text) : NaN;
-    if (value >= least && value <= most) return value;
-    throw new Error(`--${name} is ${JSON.stringify(text)}; allowed is a whole number from ${least} to ${most}`);
-  };
   return {
     short: values.short,
     async: values.async,
-    seconds: whole('seconds', values.short ? 3 : 5, 1, 3600),
-    seed: whole('seed', Math.floor(Math.random() * 1e9), 0, 2 ** 32 - 1),
-    clients: whole('clients', 24, 1, 1000),
+    seconds: wholeOption('seconds', values.seconds, values.short ? 3 : 5, 1, 3600),
+    seed: seedOption(values.seed),
+    clients: wholeOption('clients', values.clients, 24, 1, 1000),
   };
 }
 

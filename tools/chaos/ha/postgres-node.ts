@@ -4,7 +4,7 @@ import { appendFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
-import { childrenOf } from '../../harness/database-server.js';
+import { signalWithChildren } from '../../harness/processes.js';
 import { Proxy } from '../../harness/proxy.js';
 import { freePort } from '../../harness/port.js';
 import { Daemon, finish } from './daemon.js';
@@ -121,17 +121,10 @@ export class PostgresNode {
     }
   }
 
-  /** To the server and each of its processes, all at once: none gets to do anything about the end of another. */
+  /** Signals the server and each of its processes. */
   signal(signal: NodeJS.Signals): void {
     const pid = this.#daemon?.pid ?? 0;
-    if (pid === 0) return;
-    for (const one of [...childrenOf(pid), pid]) {
-      try {
-        process.kill(one, signal);
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-      }
-    }
+    if (pid !== 0) signalWithChildren(pid, signal);
   }
 
   async kill(): Promise<void> {

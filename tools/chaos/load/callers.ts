@@ -5,7 +5,7 @@ import { ApiKeys, type KeyRequest } from '@app/keys';
 import { createDataSource, PostgresApiKeyStore } from '@app/postgres';
 import type { KeyHolder, HistoryWriter } from '../history.js';
 import type { Random } from '../../harness/random.js';
-import { ask } from './ask.js';
+import { ask } from '../../harness/ask.js';
 import { WITHOUT_KEY, type Caller } from './caller.js';
 import { isOk, type Recorder, type Target } from './recorder.js';
 

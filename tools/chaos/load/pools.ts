@@ -1,7 +1,7 @@
 // The pools of a run: small and short, so that in every second each rule about them is needed.
 
 import type { PoolSetting } from '../history.js';
-import { ask } from './ask.js';
+import { ask } from '../../harness/ask.js';
 import { WITHOUT_KEY, type Caller } from './caller.js';
 
 /** Full all the time: most grants end another lease. */

@@ -1,7 +1,7 @@
 // Sends a call to a process and writes both down, with the instants before and after.
 
 import type { Call, HistoryWriter, Operation } from '../history.js';
-import { ask, type Request } from './ask.js';
+import { ask, type Request } from '../../harness/ask.js';
 import { WITHOUT_KEY, type Caller } from './caller.js';
 
 /** What the recorder needs to know of a process. */

@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { requestFor, requestTo, Wire } from '../overload/wire.js';
+import { requestFor, requestTo, Wire } from '../../harness/wire.js';
 
 /** Before a connection that was lost is opened again. */
 const AGAIN_MS = 50;

@@ -11,9 +11,9 @@ import { about, type About } from '../../harness/about.js';
 import { ApiProcess } from '../../harness/api-process.js';
 import { BuiltService } from '../../harness/built-service.js';
 import { DatabaseServer } from '../../harness/database-server.js';
-import { ask } from '../load/ask.js';
+import { ask } from '../../harness/ask.js';
 import { Tally } from '../overload/tally.js';
-import { requestTo, Wire } from '../overload/wire.js';
+import { requestTo, Wire } from '../../harness/wire.js';
 import { startAttack } from './attack-process.js';
 import { ATTACKS, LARGE, THEIRS, type Attack } from './attacks.js';
 

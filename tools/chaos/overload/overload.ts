@@ -9,11 +9,12 @@ import { about, type About } from '../../harness/about.js';
 import { ApiProcess } from '../../harness/api-process.js';
 import { BuiltService } from '../../harness/built-service.js';
 import { DatabaseServer } from '../../harness/database-server.js';
-import { ask } from '../load/ask.js';
+import { ask } from '../../harness/ask.js';
 import { hold } from './holders.js';
 import { startStorm, type Done, type StormProcess } from './storm-process.js';
 import type { Figures } from './tally.js';
-import { cpuSeconds, Memory } from './usage.js';
+import { cpuSeconds } from '../../harness/cpu.js';
+import { Memory } from './memory.js';
 
 const POOL = { name: 'busy', kind: 'fixed', size: 50_000, ttl_seconds: 3600, renewable: true };
 const PEAK_CONNECTIONS = [32, 64, 128];
@@ -174,9 +175,9 @@ class Overload {
 
   #cpu(): CpuShares {
     return {
-      service: cpuSeconds(this.api.pid),
-      database: cpuSeconds(this.database.pid),
-      generator: cpuSeconds(this.storm.pid),
+      service: cpuSeconds(this.api.pid) ?? 0,
+      database: cpuSeconds(this.database.pid) ?? 0,
+      generator: cpuSeconds(this.storm.pid) ?? 0,
     };
   }
 }

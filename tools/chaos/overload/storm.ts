@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Tally } from './tally.js';
-import { requestTo, Wire } from './wire.js';
+import { requestTo, Wire } from '../../harness/wire.js';
 
 const TICK_MS = 5;
 const OPENED_AT_ONCE = 100;

@@ -1,7 +1,7 @@
 // What came of the requests of one phase.
 
 import { median, quantile } from '../../harness/numbers.js';
-import type { Reply } from './wire.js';
+import type { Reply } from '../../harness/wire.js';
 
 export interface Figures {
   readonly goodputPerSecond: number;
