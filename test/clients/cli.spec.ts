@@ -13,7 +13,7 @@ import { startApp, type TestApp } from '../support/app.js';
 import { paced } from '../support/pace.js';
 
 const ROOT = join(__dirname, '../..');
-const MAIN = join(ROOT, 'apps/cli/dist/apps/cli/src/main.js');
+const MAIN = join(ROOT, 'apps/cli/dist/main.js');
 const NOBODY = '99999999-9999-4999-8999-999999999999';
 /** A URL at which no server listens. */
 let nowhere: string;
@@ -23,8 +23,8 @@ const TIMES = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g;
 let app: TestApp;
 let client: TokenPoolClient;
 beforeAll(async () => {
-  const compiler = join(ROOT, 'node_modules/typescript/bin/tsc');
-  await promisify(execFile)(process.execPath, [compiler, '-b', 'apps/cli/tsconfig.app.json'], { cwd: ROOT });
+  const build = ['tools/build.mjs', 'cli', '--to', 'apps/cli/dist'];
+  await promisify(execFile)(process.execPath, build, { cwd: ROOT });
   const gone = await startApp();
   nowhere = gone.url;
   await gone.close();

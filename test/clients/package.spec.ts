@@ -101,12 +101,12 @@ test('the packages hold what they need, and nothing else', async () => {
   const held = (
     await Promise.all(['@token-pool/client', 'tokenpool'].map((name) => filesOf(join(modules, name))))
   ).flat();
-  expect(held).toEqual(expect.arrayContaining(['dist/index.js', 'dist/index.d.ts', 'dist/apps/cli/src/main.js']));
+  expect(held).toEqual(expect.arrayContaining(['dist/index.js', 'dist/index.d.ts', 'dist/main.js']));
   expect(held.filter((file) => /spec|testing|tsbuildinfo|\.map$/.test(file))).toEqual([]);
 });
 
 test('the command line of the package works', async () => {
-  const main = join(modules, 'tokenpool/dist/apps/cli/src/main.js');
+  const main = join(modules, 'tokenpool/dist/main.js');
   expect((await readFile(main, 'utf8')).startsWith('#!/usr/bin/env node\n')).toBe(true);
   const { stdout: version } = await run(process.execPath, [main, '--version'], { cwd: folder });
   const { version: ofPackage } = JSON.parse(await readFile(join(ROOT, 'apps/cli/package.json'), 'utf8')) as {

@@ -33,7 +33,7 @@ export async function publishedPackages(): Promise<Packages> {
 /** What is compiled there is in nobody's way here. */
 async function checkoutIn(folder: string): Promise<string> {
   const isSource = (path: string): boolean => basename(path) !== 'dist';
-  for (const path of ['package.json', 'tsconfig.json', 'libs/client', 'apps/cli']) {
+  for (const path of ['package.json', 'tsconfig.json', 'nest-cli.json', 'tools/build.mjs', 'libs/client', 'apps/cli']) {
     await cp(join(ROOT, path), join(folder, path), { recursive: true, filter: isSource });
   }
   await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
