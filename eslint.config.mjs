@@ -69,7 +69,7 @@ export default defineConfig(
       'apps/{admin,api,cli,console}/src/**/*.ts',
       'apps/console/src/**/*.tsx',
     ],
-    ignores: ['libs/postgres/src/schema/migrations/**', 'apps/api/src/{http,telemetry}/**'],
+    ignores: ['libs/postgres/src/schema/migrations/**', 'apps/api/src/http/**'],
     rules: { 'max-len': ['error', { code: 1000, comments: 120, ignoreUrls: true }] },
   },
   {

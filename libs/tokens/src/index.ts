@@ -61,7 +61,7 @@ export {
 export type { PoolSlice } from './pool/pool-slice.js';
 export { TokenPool, type Grant, type Renewal } from './pool/token-pool.js';
 export { TokenPoolRepository } from './commands/token-pool-repository.js';
-export { TokenPoolService, type Asked } from './commands/token-pool-service.js';
+export { TokenPoolService, type CommandContext } from './commands/token-pool-service.js';
 export { PointInTimeReader } from './reading/point-in-time-reader.js';
 export { PoolReader } from './reading/pool-reader.js';
 export {

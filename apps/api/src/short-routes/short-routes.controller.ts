@@ -6,7 +6,7 @@ import {
   DomainError,
   ELASTIC_POOL,
   TokenPoolService,
-  type Asked,
+  type CommandContext,
   type Caller,
   type DomainErrorCode,
 } from '@app/tokens';
@@ -151,7 +151,7 @@ export class ShortRoutesController {
    * Without a client id, renews the lease of the current holder. The domain requires a user id, so that a late request
    * cannot renew the lease of a successor.
    */
-  async #keepAlive({ token, client_id }: KeepTokenAliveBody, context: Asked): Promise<void> {
+  async #keepAlive({ token, client_id }: KeepTokenAliveBody, context: CommandContext): Promise<void> {
     const within = { ...context, within: ELASTIC_POOL };
     const userId = client_id === undefined ? await this.service.holderOf(token, within) : userOfClient(client_id);
     if (userId === null) throw new DomainError('token_not_active', `token ${token} has no open lease`);

@@ -7,7 +7,7 @@ import type { Family } from '../metrics/family.js';
 export interface Telemetry {
   /** Middleware that runs before all other request handlers. */
   readonly handlers: readonly ((req: Request, res: Response, next: NextFunction) => void)[];
-  /** Those who trace the transactions. */
+  /** The observers that trace transactions. */
   readonly observers: readonly Observer[];
   /** @param families collects all current metrics; without those of the database once it is closed */
   measure(families: (withDatabase: boolean) => Promise<Family[]>): void;

@@ -1,6 +1,6 @@
-// Spans of transactions, made when they are over. Each request shows for how long it waited for its transaction, how long that
-// took to get the pool's lock, to decide, and to write. A batch stands in the trace of one of its requests and is linked with
-// all of them.
+// Creates the spans of a transaction when it is over: for each request the wait for its transaction, and the
+// transaction itself with its phases (lock, decide, commit). The span of a batch belongs to the trace of its first
+// traced request, and has links to all of them.
 
 import { api } from '@opentelemetry/sdk-node';
 import type { ObservedCommand, Observer, TransactionReport } from '@app/tokens';
@@ -62,7 +62,7 @@ export class TransactionTracer implements Observer {
     return this.tracer.startSpan('wait for batch', options, contextOf(one));
   }
 
-  /** As far as the transaction came. The lock is asked for, had, and the pool read, by one round trip. */
+  /** Creates a span for each phase that the transaction reached. One round trip takes the lock and reads the pool. */
   #tracePhases(parent: api.Span, { began, locked, decided, ended }: Phases): void {
     const phase = (name: string, startTime: number, endTime: number, kind = api.SpanKind.CLIENT): void => {
       const attributes = kind === api.SpanKind.CLIENT ? DATABASE : {};
@@ -75,17 +75,17 @@ export class TransactionTracer implements Observer {
   }
 }
 
-/** The phases in figures, in milliseconds, for those who do not see the spans. */
+/** The durations of the phases, in milliseconds, for tools that show a span's attributes but not its children. */
 const phaseAttributes = ({ began, locked, decided, ended, tries }: Phases): api.Attributes => ({
   'token_pool.lock_ms': rounded((locked ?? ended) - began),
   ...(decided === null ? {} : { 'token_pool.commit_ms': rounded(ended - decided) }),
   'token_pool.tries': tries,
 });
 
-/** To microseconds. */
+/** Rounds milliseconds to microseconds. */
 const rounded = (ms: number): number => Math.round(ms * 1000) / 1000;
 
-/** The request tracer puts it there, and nothing else does. */
+/** Only the request tracer sets `trace`, and always to a span. */
 const spanOf = ({ command }: ObservedCommand): api.Span => command.caller!.trace as api.Span;
 
 const within = (parent: api.Span): api.Context => api.trace.setSpan(api.ROOT_CONTEXT, parent);

@@ -29,14 +29,14 @@ import { tokenFor } from '../reading/visibility.js';
 /** A token never changes its pool, so where it lives is remembered. */
 const REMEMBERED_TOKENS = 100_000;
 
-/** How something is asked for. */
-export interface Asked {
-  /** Left out: anybody. */
+/** The circumstances of a command, beside what it does. */
+export interface CommandContext {
+  /** Default: a caller without a key, which may do everything. */
   readonly caller?: Caller;
-  /** The pool that the token must be of. */
+  /** The pool that must contain the token; otherwise the token counts as missing. */
   readonly within?: string;
   readonly idempotency?: Idempotency;
-  /** Whether the caller has hung up. What would be granted or made for it then, is not. */
+  /** Whether the client has hung up. The command then grants and generates nothing. */
   readonly isGone?: () => boolean;
 }
 
@@ -50,35 +50,39 @@ export class TokenPoolService {
   ) {}
 
   /** @throws DomainError `pool_not_found`, `pool_exhausted`, `unavailable` */
-  allocate(poolName: string, request: AllocateRequest, { caller, idempotency, isGone }: Asked = {}): Promise<Grant> {
+  allocate(
+    poolName: string,
+    request: AllocateRequest,
+    { caller, idempotency, isGone }: CommandContext = {},
+  ): Promise<Grant> {
     return this.#submit(poolName, allocate(request, caller, isGone), idempotency);
   }
 
   /** @throws DomainError `token_not_found`, `token_deleted`, `token_not_active`, `stale_lease`, `lease_ended`, `lease_handle_required`, `insufficient_scope`, `unavailable` */
-  release(tokenId: string, claim: LeaseClaim, asked: Asked = {}): Promise<void> {
-    return this.#ofLease(tokenId, claim, release(tokenId, claim, asked.caller), asked);
+  release(tokenId: string, claim: LeaseClaim, context: CommandContext = {}): Promise<void> {
+    return this.#ofLease(tokenId, claim, release(tokenId, claim, context.caller), context);
   }
 
   /** @throws DomainError as `release`, and `not_renewable`, `invalid_request` */
-  keepAlive(tokenId: string, claim: LeaseClaim, ttlSeconds?: number, asked: Asked = {}): Promise<Renewal> {
-    return this.#ofLease(tokenId, claim, keepAlive(tokenId, claim, ttlSeconds, asked.caller), asked);
+  keepAlive(tokenId: string, claim: LeaseClaim, ttlSeconds?: number, context: CommandContext = {}): Promise<Renewal> {
+    return this.#ofLease(tokenId, claim, keepAlive(tokenId, claim, ttlSeconds, context.caller), context);
   }
 
   /** @throws DomainError `pool_not_found`, `pool_is_fixed`, `pool_limit_reached`, `unavailable` */
-  generate(poolName: string, { caller, idempotency, isGone }: Asked = {}): Promise<Token> {
+  generate(poolName: string, { caller, idempotency, isGone }: CommandContext = {}): Promise<Token> {
     return this.#submit(poolName, generate(caller, isGone), idempotency);
   }
 
   /** @throws DomainError `token_not_found`, `token_deleted`, `pool_is_fixed`, `token_in_use`, `unavailable` */
-  async delete(tokenId: string, force: boolean, asked: Asked = {}): Promise<void> {
-    return this.executor.submit(await this.#locate(tokenId, asked), deleteToken(tokenId, force, asked.caller));
+  async delete(tokenId: string, force: boolean, context: CommandContext = {}): Promise<void> {
+    return this.executor.submit(await this.#locate(tokenId, context), deleteToken(tokenId, force, context.caller));
   }
 
   /**
    * Ends every lease that is active when it begins; says how many. In chunks, so that others get their turn.
    * @throws DomainError `pool_not_found`, `unavailable`
    */
-  cleanup(poolName: string, { caller, idempotency }: Asked = {}): Promise<number> {
+  cleanup(poolName: string, { caller, idempotency }: CommandContext = {}): Promise<number> {
     return this.#submit(poolName, cleanup(caller), idempotency);
   }
 
@@ -108,9 +112,9 @@ export class TokenPoolService {
    * The user who holds a token; null when it is free, and when a caller who may not operate is not who holds it.
    * @throws DomainError `token_not_found`, `token_deleted`, `unavailable`
    */
-  async holderOf(tokenId: string, asked: Asked): Promise<string | null> {
-    await this.#locate(tokenId, asked);
-    return tokenFor(asked.caller ?? ANYBODY, await this.tokens.token(tokenId)).active_user_id;
+  async holderOf(tokenId: string, context: CommandContext): Promise<string | null> {
+    await this.#locate(tokenId, context);
+    return tokenFor(context.caller ?? ANYBODY, await this.tokens.token(tokenId)).active_user_id;
   }
 
   async #submit<T>(poolName: string, command: Command<T>, idempotency?: Idempotency): Promise<T> {
@@ -120,11 +124,11 @@ export class TokenPoolService {
     return value;
   }
 
-  async #ofLease<T>(tokenId: string, claim: LeaseClaim, command: Command<T>, asked: Asked): Promise<T> {
+  async #ofLease<T>(tokenId: string, claim: LeaseClaim, command: Command<T>, context: CommandContext): Promise<T> {
     try {
-      return await this.#submit(await this.#locate(tokenId, asked), command, asked.idempotency);
+      return await this.#submit(await this.#locate(tokenId, context), command, context.idempotency);
     } catch (error) {
-      throw await this.#explained(error, tokenId, claim, asked.caller);
+      throw await this.#explained(error, tokenId, claim, context.caller);
     }
   }
 
@@ -138,7 +142,7 @@ export class TokenPoolService {
     });
   }
 
-  async #locate(tokenId: string, { within, caller }: Asked): Promise<string> {
+  async #locate(tokenId: string, { within, caller }: CommandContext): Promise<string> {
     const mayKnow = (pool: string): boolean =>
       (within === undefined || within === pool) && (!caller?.pools || caller.pools.has(pool));
     const { pool, isDeleted } = await this.#find(tokenId, mayKnow);
