@@ -1,6 +1,6 @@
-// Turns away what is more than can be served in time, before it costs anything: if a refusal took as long as an
-// answer, there would be no time left for answers. What gives a token back or keeps it is let in for longer than
-// what takes one; and one key never has all the places, so that others find some.
+// Refuses the requests that the service cannot answer in time, before they cost anything: if a refusal took as long as
+// an answer, no time would be left for answers. Requests that return or renew a token have a higher limit than requests
+// that take one. One key never has all places, so that other keys find some.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -13,12 +13,12 @@ import { pathOf, requestIdOf } from './request-log.js';
 /** Paths of the commands that take a token; each is the whole route. */
 const TAKING: ReadonlySet<string> = new Set(['/api/tokens/allocate', '/assign-token']);
 
-/** Under way, here and in the queues behind, when one more is turned away: some tenths of a second of work. */
+/** The most requests under way, those in the queues behind included: some tenths of a second of work. */
 const LIMITS: Record<Demand, number> = { taking: 1000, other: 2000, reading: 400 };
-/** Those of one key among them. */
+/** The most requests under way with one key. */
 const LIMITS_OF_KEY: Record<Demand, number> = { taking: 500, other: 1000, reading: 100 };
 
-/** For so many that were turned away within a second, the next are asked to stay away for a second more. */
+/** Per this many refusals within a second, `Retry-After` may be one second longer. */
 const A_SECOND_MORE = 300;
 const LONGEST_RETRY_AFTER = 10;
 
@@ -31,8 +31,8 @@ export class Admission {
   #onTurnedAway: (what: Demand) => void = () => undefined;
 
   /**
-   * @param saysMessage paths whose errors carry their detail as `message`, too
-   * @param headers of every answer to a page of this origin
+   * @param saysMessage paths whose errors also carry their detail as `message`
+   * @param headers the headers of every answer to a page of an origin
    */
   constructor(
     private readonly saysMessage: ReadonlySet<string>,
@@ -43,7 +43,10 @@ export class Admission {
     this.#onTurnedAway = listener;
   }
 
-  /** At the very front. False when the request was turned away, and so is answered: before it was read, or asked for its key. */
+  /**
+   * Runs before anything else reads the body or looks up the key.
+   * @returns false when it has answered the request with a refusal
+   */
   admits(req: IncomingMessage, res: ServerResponse): boolean {
     const path = pathOf(req.url as string);
     const what = demandOf(req.method, path);
@@ -60,8 +63,9 @@ export class Admission {
   }
 
   /**
-   * Middleware, when the whole body is there and it is known who asks: from now on the request has a place. A body that does not
-   * end has none. Without keys everybody may be behind one address, so that no share is taken of it.
+   * Middleware that gives the request a place. It runs when the whole body is there, so that a body that never ends takes
+   * no place, and when the key is known. A request without a key has no limit of its own: one address may stand for
+   * many callers.
    */
   readonly count: RequestHandler = (req, res, next) => {
     const what = demandOf(req.method, req.path);
@@ -84,14 +88,14 @@ export class Admission {
     return what === 'reading' ? this.#reads : this.#commands;
   }
 
-  /** In seconds; by lot, so that they do not come back all at once. */
+  /** @returns seconds, chosen at random so that the callers do not come back all at once */
   #retryAfter(): number {
     const longest = Math.min(1 + Math.floor(this.#lately.count() / A_SECOND_MORE), LONGEST_RETRY_AFTER);
     return 1 + Math.floor(Math.random() * longest);
   }
 }
 
-/** Null for what has no place: pages, health, and streams, which are counted for themselves. */
+/** @returns null for requests that need no place: pages, health, and streams, which have a limit of their own */
 function demandOf(method: string | undefined, path: string): Demand | null {
   if (method === 'POST' || method === 'PATCH' || method === 'DELETE') return TAKING.has(path) ? 'taking' : 'other';
   return path.startsWith('/api/') && !path.endsWith('/events/stream') ? 'reading' : null;
@@ -115,13 +119,13 @@ class UnderWay {
   }
 }
 
-/** How many in this second or in the one before, whichever is more. */
+/** Counts events in this second and in the one before. */
 class Lately {
   #second = 0;
   #now = 0;
   #before = 0;
 
-  /** One more. */
+  /** Adds one. @returns the larger of the two counts */
   count(): number {
     const second = Math.floor(performance.now() / 1000);
     if (second !== this.#second) {
@@ -133,12 +137,15 @@ class Lately {
   }
 }
 
-/** Once it is answered, nothing more is read from its connection for so long; a proxy's carries other people's requests, too. */
+/**
+ * Reads nothing from the request's connection for `ms` after the answer. Spares the connections of proxies, which carry
+ * the requests of other callers, too.
+ */
 export function restAfter(req: IncomingMessage, ms: number): void {
   if (!('x-forwarded-for' in req.headers || 'via' in req.headers)) req.once('close', () => rest(req.socket, ms));
 }
 
-/** Who comes back too soon would otherwise have all of the time there is. */
+/** Otherwise a client that comes back too soon would take all of the thread's time. */
 function rest(socket: Socket, ms: number): void {
   if (socket.destroyed) return;
   socket.pause();

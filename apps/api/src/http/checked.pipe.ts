@@ -1,6 +1,6 @@
-// Checks bodies and queries against the marks on their class (fields.ts). Not by Nest's ValidationPipe: that one
-// copies what it checks (and loses keys of `metadata` on the way), lets arrays through, and takes several times as long.
-// The rules of the marks are looked up once: class-validator's own functions would do it again for every request.
+// Checks bodies and queries against the decorators of their class (fields.ts). Nest's ValidationPipe is no choice: it
+// copies what it checks and so loses keys of `metadata`, lets arrays through, and takes several times as long. The pipe
+// looks the rules up once; class-validator's own functions would do that for every request.
 
 import { Injectable, type ArgumentMetadata, type PipeTransform, type Type } from '@nestjs/common';
 import { getMetadataStorage, type MetadataStorage, type ValidationArguments } from 'class-validator';
@@ -8,10 +8,10 @@ import { unknownField } from './declared-input.guard.js';
 import type { FieldContext } from './fields.js';
 import { HttpProblem } from './problem.js';
 
-/** Of a field. */
+/** The rule of a field. */
 interface Rule extends FieldContext {
   readonly isMet: (value: unknown) => boolean;
-  /** What is said where it is not met. */
+  /** The detail of the refusal. */
   readonly words: (value: unknown) => string;
 }
 

@@ -1,5 +1,5 @@
-// Whose pages may ask from a browser: those of the origins that are listed. Nothing is told to others, so browsers keep
-// the answer from them. https://fetch.spec.whatwg.org/#http-cors-protocol
+// Lets pages of the listed origins use the API from a browser. Other origins get no CORS headers, so browsers keep the
+// answer from their pages. https://fetch.spec.whatwg.org/#http-cors-protocol
 
 import type { RequestHandler } from 'express';
 import type { Headers } from './answer-headers.js';
@@ -9,14 +9,14 @@ const REQUEST_HEADERS =
   'authorization, content-type, idempotency-key, last-event-id, traceparent, tracestate, x-request-id';
 const ANSWER_HEADERS =
   'x-request-id, retry-after, idempotency-replayed, ratelimit, ratelimit-policy, www-authenticate, date';
-/** As long as browsers will remember it. */
+/** The longest time that browsers accept. */
 const PREFLIGHT_SECONDS = '7200';
 
-/** What an answer says to a page of an origin. */
+/** @returns a function that gives the headers of an answer to a page of an origin */
 export function corsHeaders(origins: readonly string[]): (origin: string | undefined) => Headers {
   if (origins.length === 0) return () => [];
   const listed = new Set(origins);
-  // What is kept of an answer on its way is for one origin.
+  // A cache must not give one origin's answer to another one.
   const vary = ['vary', 'origin'] as const;
   return (origin) =>
     origin === undefined || !listed.has(origin)
@@ -24,7 +24,7 @@ export function corsHeaders(origins: readonly string[]): (origin: string | undef
       : [vary, ['access-control-allow-origin', origin], ['access-control-expose-headers', ANSWER_HEADERS]];
 }
 
-/** `answerPreflight` ends it when the request was a question about another one. */
+/** Sets the headers; `answerPreflight` answers a preflight request. */
 export function cors(allow: ReturnType<typeof corsHeaders>): RequestHandler {
   return (req, res, next) => {
     for (const [name, value] of allow(req.headers.origin)) res.setHeader(name, value);
@@ -37,7 +37,7 @@ export function cors(allow: ReturnType<typeof corsHeaders>): RequestHandler {
   };
 }
 
-/** Behind the limits, which count it. */
+/** Runs after the limits, so that they count preflight requests, too. */
 export const answerPreflight: RequestHandler = (_req, res, next) => {
   if (!res.hasHeader('access-control-allow-methods')) return next();
   res.statusCode = 204;

@@ -1,4 +1,4 @@
-// Who asks, for whatever the audit will name it with.
+// The caller of a request: its rights, and the ids by which the audit names the request.
 
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { LiveKey } from '@app/keys';
@@ -15,7 +15,7 @@ export function callerOf({ key }: Request, { requestId, trace }: Response): Call
 }
 
 function rightsOf(key: LiveKey | null): Omit<Caller, 'requestId' | 'trace'> {
-  // Behind the guard there is always one; if ever there is not, nobody may do nothing.
+  // The guard lets no request pass without a key. If one did, it would have no rights.
   if (key === null) return { keyId: '', pools: new Set(), mayOperate: false };
   const { id: keyId, pools, scopes } = key;
   return { keyId, pools, mayOperate: scopes.includes('operate') };

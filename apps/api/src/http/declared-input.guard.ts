@@ -1,4 +1,4 @@
-// A route takes the body and the query that it declares; what it has not declared is refused, not ignored.
+// Refuses a body or a query that the route does not declare, so that no input is silently ignored.
 
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
@@ -29,7 +29,7 @@ export class DeclaredInputGuard implements CanActivate {
     let declared = this.#declared.get(handler);
     if (!declared) {
       const args = Reflect.getMetadata(ROUTE_ARGS_METADATA, context.getClass(), handler.name) as object | undefined;
-      // `3:0` is a body in the first place; marks of our own begin with a random word instead of a number.
+      // `3:0` is a body as the first parameter. Our own decorators have keys that begin with a random word.
       const types = Object.keys(args ?? {}).map((place) => Number(place.split(':')[0]));
       declared = { body: types.includes(RouteParamtypes.BODY), query: types.includes(RouteParamtypes.QUERY) };
       this.#declared.set(handler, declared);

@@ -1,28 +1,28 @@
-// What JSON.parse would change without a word: a number that a double cannot hold as it was written, and a name that an
-// object has twice, of which the first is lost. Node 20's parser does not show its source text, so the text is read again.
+// Finds what JSON.parse would silently change: a number that a double cannot hold as written, and a name that an object
+// has twice, of which the first is lost. Node 20's parser does not show its source text, so this reads the text again.
 
-/** Strings, numbers and what gives objects their shape. Each alternative is linear, as the text is known to be valid JSON. */
+/** Strings, numbers and punctuation. The text is valid JSON, so that each alternative takes linear time. */
 const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*|[{}[\]:,]/g;
 
-/** A double keeps up to 15 digits, unless the exponent is very large; -0 is the exception. */
+/** A double keeps up to 15 digits unless the exponent is very large. JSON.stringify writes -0 as 0. */
 const IS_SAFE = /^(?!-[0.]+(?:[eE]|$))-?[\d.]{1,15}(?:[eE][+-]?\d{1,2})?$/;
 
-/** What a number that is not safe may look like. A text within quotation marks may, too: then it is looked at closely. */
+/** Finds anything that may be an unsafe number. A string may match as well; the full check then decides. */
 const MAY_CHANGE = /(?:^|[:,[\s])(?:-0|-?[\d.]+[eE]|-?[\d.]{16})/;
 
 const MOST_SHOWN = 64;
 
 interface Level {
-  /** Those of an object so far; undefined in an array. */
+  /** The names of an object so far; undefined in an array. */
   readonly names: Set<string> | undefined;
-  /** Where it is read just now: a name, or a position in an array. */
+  /** The current name, or the position in an array. */
   at: string | number;
 }
 
 /**
- * Most bodies are flat, with small numbers: they are let through at a glance.
+ * Compares what JSON.parse made with the text. Most bodies are flat with small numbers; for them a quick look is enough.
  * @param json the text of `value`
- * @returns why the value is not what was written, and where; null when it is
+ * @returns where and why the value differs from the text; null when it does not
  */
 export function whyNotExact(json: string, value: unknown): string | null {
   const names = typeof value === 'object' && value !== null ? Object.keys(value).length : 0;
@@ -56,27 +56,27 @@ function whatChanged(json: string): string | null {
   return null;
 }
 
-/** Whether a number is the same after it was read and written. */
+/** Whether a number stays the same when it is parsed and written again. */
 function isExact(literal: string): boolean {
   if (IS_SAFE.test(literal)) return true;
   const written = JSON.stringify(Number(literal));
   return written === literal || decimalOf(literal) === decimalOf(written);
 }
 
-/** The value of a number as text, the same for each way to write it: 1.0, 1e0 and 1. `null` is what JSON makes of infinity. */
+/** One text for all spellings of a number, such as 1.0, 1e0 and 1. `null`, which JSON writes for infinity, stays `null`. */
 function decimalOf(literal: string): string {
   const [, sign, whole, fraction = '', exponent = '0'] =
     /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(literal) ?? [];
   if (whole === undefined) return literal;
   const digits = (whole + fraction).replace(/^0+/, '');
-  // Not by a pattern: to look for the zeros at the end takes the square of their number.
+  // A pattern such as /0+$/ would take quadratic time for many zeros.
   let end = digits.length;
   while (digits[end - 1] === '0') end--;
   if (end === 0) return `${sign}0`;
   return `${sign}${digits.slice(0, end)}e${Number(exponent) - fraction.length + digits.length - end}`;
 }
 
-/** `metadata.sizes[3]`; the end of it, where it is long. */
+/** A path such as `metadata.sizes[3]`; only its end when it is long. */
 function placeOf(levels: readonly Level[]): string {
   const place = levels.map(({ at }) => (typeof at === 'number' ? `[${at}]` : `.${at}`)).join('');
   const shown = place.startsWith('.') ? place.slice(1) : place;

@@ -1,38 +1,38 @@
-// Shares this process's only thread among keys. While several keys ask, requests begin, and are answered, in rounds: one of each key that
-// waits, and little in a turn of the event loop. While the thread is busy with one key above all, that key pauses between its steps, so that
-// what the others have asked the database is taken up at once.
+// Shares this process's only thread among keys. While several keys send requests, the requests begin and end in rounds:
+// one request of each waiting key, and few of them in a turn of the event loop. While one key dominates the busy thread,
+// that key pauses between its steps, so that the database's answers to the other keys are taken up at once.
 
 import { performance, type EventLoopUtilization } from 'node:perf_hooks';
 import { Gate } from '@app/tokens';
 import type { RequestHandler } from 'express';
 
-/** Steps in one turn of the event loop: so few that the next turn, with what the database has answered, is near. */
+/** The most steps in a turn of the event loop. The next turn takes up answers of the database, so it must come soon. */
 const STEPS_PER_TURN = 4;
-/** No step begins in a turn that has lasted for so long, in milliseconds. */
+/** No step begins in a turn that has lasted for this many milliseconds. */
 const TURN_MS = 4;
-/** For so long after the last request of another key the thread counts as shared, in milliseconds. */
+/** The thread counts as shared for this many milliseconds after the last request of another key. */
 const SHARED_MS = 1000;
 
-/** From one look at who uses the thread to the next, in milliseconds. */
+/** The interval between two measurements of the thread's use, in milliseconds. */
 const LOOK_MS = 100;
-/** Above this part of its time the thread counts as busy. */
+/** The thread counts as busy above this utilisation. */
 const BUSY = 0.7;
-/** A key with more than this part of the steps is the dominant one. */
+/** A key with more than this share of the steps dominates. */
 const DOMINANT = 0.5;
-/** What counts of the steps before the last look. */
+/** The weight of the steps before the last measurement. */
 const MEMORY = 0.7;
-/** Between two steps of the dominant key while the thread is busy, in milliseconds. */
+/** The pause between two steps of the dominant key while the thread is busy, in milliseconds. */
 const PAUSE_MS = 2;
 
-/** A read that took less is followed by no rest, in milliseconds. */
+/** After a read that took less than this many milliseconds, the key does not rest. */
 const SHORT_READ_MS = 5;
 
 type Step = () => void;
 
 export class FairQueue {
-  /** By key, in the order in which keys have their next step. A key is here only while it waits. */
+  /** The steps of the waiting keys, in the order in which the keys are next. */
   readonly #waiting = new Map<string, Step[]>();
-  /** Only a good key reads, so there are no more than there are keys. */
+  /** Only valid keys read, so that the map has at most one entry a key. */
   readonly #reading = new Map<string, Gate>();
   readonly #usage = new Usage();
   #lastKey = '';
@@ -41,7 +41,7 @@ export class FairQueue {
   #turnBegan = 0;
   #steps = 0;
 
-  /** Middleware for after it is known who asks. Without keys all callers are one, and nothing waits. */
+  /** Middleware; it runs when the key is known. Without keys all callers count as one, and nothing waits. */
   readonly handle: RequestHandler = (req, _res, next) => {
     const key = req.key?.id;
     if (key !== undefined && key !== this.#lastKey) {
@@ -51,12 +51,12 @@ export class FairQueue {
     this.enter(key, next);
   };
 
-  /** Whether more than one key has asked within the last second. */
+  /** Whether more than one key has sent a request within the last second. */
   get isShared(): boolean {
     return this.#sharedUntil > -Infinity && performance.now() < this.#sharedUntil;
   }
 
-  /** Calls back at once while the thread is not shared, or little is done in this turn; else when it is the key's turn. */
+  /** Runs the step at once while the thread is not shared or the turn has time left, otherwise when it is the key's turn. */
   enter(keyId: string | null | undefined, step: Step): void {
     if (this.#waiting.size === 0 && !this.isShared) return step();
     const key = keyId ?? '';
@@ -73,8 +73,8 @@ export class FairQueue {
   }
 
   /**
-   * Reads when it is the key's turn: one page at a time, as it costs the database a connection and this process its thread. While the
-   * thread is shared, the key rests after a long page: three quarters of the time are left to the others.
+   * Reads when it is the key's turn. A key reads one page at a time, since a page costs the database a connection and this
+   * process its thread. While the thread is shared, the key rests after a long page for three times as long as it took.
    */
   read<T>(keyId: string | null, read: () => Promise<T>): Promise<T> {
     if (keyId === null) return read();
@@ -105,7 +105,7 @@ export class FairQueue {
     else setImmediate(() => this.#nextTurn());
   }
 
-  /** A key that is held has one step, and a pause after it. */
+  /** A dominant key has one step and then a pause. */
   #nextTurn(): void {
     this.#isTurnArmed = false;
     this.#usage.look();
@@ -128,14 +128,14 @@ export class FairQueue {
   }
 }
 
-/** Who uses the thread, and how busy it is. */
+/** Measures which key uses the thread, and how busy the thread is. */
 class Usage {
   readonly #steps = new Map<string, number>();
   #lookedAt = 0;
   #before: EventLoopUtilization = performance.eventLoopUtilization();
   #dominant: string | null = null;
 
-  /** Whether this key has most of the steps, while the thread is busy. */
+  /** Whether the thread is busy and this key has most of its steps. */
   isHeld(key: string): boolean {
     return key === this.#dominant;
   }
@@ -163,5 +163,5 @@ class Usage {
   }
 }
 
-/** A process has one thread, and so one queue for it. */
+/** A process has one thread and so one queue. */
 export const FAIR_QUEUE = new FairQueue();

@@ -1,4 +1,4 @@
-// The marks on the fields of requests: each is a rule, its words, and its entry in the OpenAPI document in one.
+// Decorators for the fields of requests. Each holds a rule, the words of its refusal, and the OpenAPI schema.
 
 import { applyDecorators } from '@nestjs/common';
 import { ApiProperty, type ApiPropertyOptions } from '@nestjs/swagger';
@@ -10,20 +10,20 @@ import type { ProblemCode } from './problem.js';
 export interface FieldOptions {
   readonly description: string;
   readonly example?: unknown;
-  /** May be left out; null is something else. */
+  /** Whether the field may be absent; null is not the same. */
   readonly optional?: boolean;
   readonly nullable?: boolean;
 }
 
-/** What else the pipe must know of a field. */
+/** What else the pipe needs for a field. */
 export interface FieldContext {
-  /** Of the refusal; `invalid_request` without. */
+  /** The code of the refusal; `invalid_request` without it. */
   readonly code?: ProblemCode;
-  /** How a value that is allowed is handed on: one form for all that mean the same. */
+  /** Gives the one form for all spellings of an allowed value. */
   readonly normal?: (value: string) => string | null;
 }
 
-/** Says why a value is refused, or null when it is not. */
+/** @returns why it refuses the value, or null when the value is allowed */
 type Rule = (value: unknown) => string | null;
 
 const must = (words: string, isMet: (value: unknown) => boolean): Rule => {
@@ -32,7 +32,7 @@ const must = (words: string, isMet: (value: unknown) => boolean): Rule => {
 
 export const UuidField = (options: FieldOptions): PropertyDecorator =>
   field(options, { type: 'string', format: 'uuid' }, must('be a UUID', isUuid), {
-    // The same id in capitals is the same id.
+    // RFC 9562: UUIDs are case-insensitive on input.
     normal: (value) => value.toLowerCase(),
   });
 
@@ -46,7 +46,7 @@ export const PoolNameField = (options: FieldOptions): PropertyDecorator =>
 export const SecondsField = (options: FieldOptions, most = MAX_TTL_SECONDS): PropertyDecorator =>
   field(
     options,
-    // A number here is OpenAPI 3.1; the library's types know only 3.0.
+    // OpenAPI 3.1 has a number here; the library's types know only 3.0.
     { type: 'number', exclusiveMinimum: 0 as never, maximum: most },
     must(
       `be a number of seconds of more than 0 and at most ${most}`,
@@ -78,7 +78,7 @@ export const MetadataField = (options: FieldOptions): PropertyDecorator =>
     whyNotMetadata,
   );
 
-/** The length counts characters (code points). What PostgreSQL cannot keep is refused. */
+/** The length counts code points. Refuses text that PostgreSQL cannot store. */
 export const TextField = (most: number, options: FieldOptions): PropertyDecorator =>
   field(
     options,
@@ -107,7 +107,7 @@ export const WordField = (
     { code },
   );
 
-/** Words without a repeat: one at least, and so many at most. */
+/** A list of 1 to `most` different words. */
 export const ListField = (
   items: { readonly type: 'string'; readonly pattern: string } | { readonly enum: string[]; readonly enumName: string },
   most: number,
@@ -131,11 +131,11 @@ export const ListField = (
   );
 };
 
-/** A time to come, perhaps. What the pipe hands on is in UTC, with microseconds. */
+/** An instant that may lie in the future. The pipe gives it in UTC with microseconds. */
 export const TimeField = (options: FieldOptions): PropertyDecorator =>
   instantField(9, 'be a time such as 2027-01-01T00:00:00Z', options);
 
-/** An instant of the past or present, as the answers write it. */
+/** An instant of the past or present, in the form of the answers. */
 export const InstantField = (options: FieldOptions): PropertyDecorator =>
   instantField(6, 'be an instant in RFC 3339, such as 2026-11-21T09:30:00Z, given once', options);
 
@@ -149,7 +149,7 @@ function instantField(mostDecimals: number, words: string, options: FieldOptions
   );
 }
 
-/** Where a page begins: opaque to callers; what it must be says the reader. An empty one is the beginning, as for `PlaceField`. */
+/** A cursor, opaque to callers; the reader checks it. An empty one is the beginning, as for `PlaceField`. */
 export const CursorField = (): PropertyDecorator =>
   field(
     { optional: true, description: '`next_cursor` of the page before; the beginning when left out or empty' },
@@ -157,7 +157,7 @@ export const CursorField = (): PropertyDecorator =>
     must('be the next_cursor of the page before', (value) => typeof value === 'string' && value.length <= 200),
   );
 
-/** In a query everything is a string: digits stay digits until the route makes a number of them. */
+/** Digits of a query, which has only strings; the route makes a number of them. */
 export const DigitsField = (least: number, most: number, options: FieldOptions): PropertyDecorator =>
   field(
     options,
@@ -168,7 +168,7 @@ export const DigitsField = (least: number, most: number, options: FieldOptions):
     ),
   );
 
-/** A seq after which a feed begins. Some readers send an empty position as long as they have none. */
+/** The seq after which a feed begins. It may be empty: some readers send that until they have a position. */
 export const SeqField = (options: FieldOptions): PropertyDecorator =>
   field(
     options,
@@ -176,7 +176,7 @@ export const SeqField = (options: FieldOptions): PropertyDecorator =>
     must('be the seq of an event or 0, given once', (value) => value === '' || isSeq(value)),
   );
 
-/** The same, or from now on. */
+/** A seq as for `SeqField`, or `latest`. */
 export const PlaceField = (options: FieldOptions): PropertyDecorator =>
   field(
     options,

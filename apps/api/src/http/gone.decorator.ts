@@ -1,4 +1,4 @@
-// A signal that the client of a request hung up before it was answered: what is done for it alone ends then.
+// A signal that the client hung up before the answer, so that work for this request alone can end.
 
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { Response } from 'express';
@@ -9,11 +9,11 @@ export const Gone = createParamDecorator((_: unknown, context: ExecutionContext)
 
 function goneOf(res: Response): AbortSignal {
   const gone = new AbortController();
-  // Also emitted after the answer. A signal that nobody looks at any more is a cheap one.
+  // 'close' also follows an answer; by then nothing listens to the signal.
   if (isGone(res)) gone.abort();
   else res.once('close', () => gone.abort());
   return gone.signal;
 }
 
-/** Nobody can be answered on this connection any more: it was reset, or the client has closed its side of it. */
+/** Whether the connection cannot carry an answer: it was reset, or the client has closed its side. */
 export const isGone = (res: Response): boolean => !res.req.socket.writable;

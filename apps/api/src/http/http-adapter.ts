@@ -1,5 +1,5 @@
-// Express under Nest, with Node's HTTP server held to its limits: how long a request may take to arrive, what
-// is answered to one that is none, and how the server stops without losing what it has accepted.
+// Express under Nest, with limits for Node's HTTP server: how long a request may take to arrive, how the server answers
+// bytes that are no request, and how it stops without losing a request that it has accepted.
 
 import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { randomUUID } from 'node:crypto';
@@ -17,16 +17,16 @@ const LIMITS = {
   headersTimeout: 5_000,
   requestTimeout: 10_000,
   connectionsCheckingInterval: 1_000,
-  // A request without Host is refused by ourselves, with a document.
+  // We refuse a request without Host ourselves, with a problem document.
   requireHostHeader: false,
 };
 
-/** How long a caller who is refused has to read why, before the connection is closed on both sides. */
+/** How long a refused caller may read the answer before the server destroys the connection. */
 const LAST_WORD_MS = 1_000;
 
-/** How long a stopping server still serves what comes on open connections: their clients do not know yet. */
+/** How long a stopping server still accepts requests on open connections, whose clients do not know yet. */
 const GRACE_MS = 300;
-/** When it hangs up on everybody. */
+/** When a stopping server destroys the connections that are left. */
 const PATIENCE_MS = 6_000;
 
 export class HttpAdapter extends ExpressAdapter {
@@ -37,8 +37,8 @@ export class HttpAdapter extends ExpressAdapter {
   #isHangingUp = false;
 
   /**
-   * @param headersFor what every answer to a page of this origin says
-   * @param keepAliveTimeout longer than the idle time of load balancers, so that they are the ones that hang up; in milliseconds
+   * @param headersFor gives the headers of every answer to a page of an origin
+   * @param keepAliveTimeout in milliseconds; longer than the idle time of load balancers, so that they close connections
    */
   constructor(
     private readonly admission: Admission,
@@ -57,12 +57,12 @@ export class HttpAdapter extends ExpressAdapter {
       if (this.admission.admits(req, res)) express(req, res);
     });
     server.on('request', (_req, res) => this.#follow(res));
-    // `Expect: something` is not refused but ignored, as the standard allows.
+    // RFC 9110 section 10.1.1 allows a server to ignore an expectation that it does not know.
     server.on('checkExpectation', (req: IncomingMessage, res: ServerResponse) => server.emit('request', req, res));
     server.on('clientError', (error, socket) => this.#refuse(error, socket as Socket));
     server.on('connection', (socket) => {
       this.#sockets.add(socket);
-      // One for each answer that waits behind another (#follow).
+      // Each pipelined answer that waits for another one adds a listener (#follow).
       socket.setMaxListeners(0);
       socket.once('close', () => this.#sockets.delete(socket));
     });
@@ -70,8 +70,8 @@ export class HttpAdapter extends ExpressAdapter {
   }
 
   /**
-   * The answer as JSON, without what Express would do for it in general. A transaction ends for many callers at once: each is
-   * answered when it is the turn of its key.
+   * Sends JSON without Express' general code for answers. A transaction ends for many callers at once; each of them gets
+   * its answer when it is the turn of its key.
    */
   override reply(res: Response, body: unknown, statusCode?: number): unknown {
     if (typeof body !== 'object' || body === null || res.headersSent) return super.reply(res, body, statusCode);
@@ -88,7 +88,7 @@ export class HttpAdapter extends ExpressAdapter {
     res.end(json);
   }
 
-  /** What no route wants. A path that has other methods says which, and answers OPTIONS with them. */
+  /** For requests without a route. When the path has other methods, `Allow` names them, and OPTIONS gets 204. */
   override setNotFoundHandler(handler: (req: Request, res: Response, next: NextFunction) => unknown): void {
     this.use((req: Request, res: Response, next: NextFunction) => {
       const methods = this.#methodsOf(req.path);
@@ -98,22 +98,22 @@ export class HttpAdapter extends ExpressAdapter {
     });
   }
 
-  /** The first step of `app.close()`: no new connections, and every answer is the last one on its connection. */
+  /** The first step of `app.close()`: takes no new connection, and makes each answer the last one of its connection. */
   override beforeClose(): void {
     super.beforeClose();
     if (this.#isStopping || !this.httpServer.listening) return;
     this.#isStopping = true;
-    // Not the HTTP server's own `close`, which would hang up on a client that is just sending its next request.
+    // The HTTP server's own `close` would close a connection on which the client is just sending its next request.
     TcpServer.prototype.close.call(this.httpServer);
-    // Of several answers on one connection only the last may end it.
+    // With pipelined requests only the last answer may end the connection.
     const last = new Map([...this.#inFlight].map((res) => [res.req.socket, res]));
     for (const res of last.values()) if (!res.headersSent) res.setHeader('connection', 'close');
   }
 
-  /** Resolves when what was accepted is answered, and the last connection closed. */
+  /** Resolves when each accepted request has its answer and the last connection is closed. */
   override async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.httpServer.once('close', resolve));
-    // What has arrived by then is read before anybody is hung up on, however late it has become.
+    // The turn lets Node read the bytes that have arrived, even when a busy thread runs this late.
     if (this.#sockets.size > 0) await Promise.race([closed, sleep(GRACE_MS).then(() => turn())]);
     this.#isHangingUp = true;
     this.#hangUp(new Set([...this.#inFlight].map((res) => res.req.socket)));
@@ -132,7 +132,7 @@ export class HttpAdapter extends ExpressAdapter {
     });
   }
 
-  /** The answer that is still to be given on a connection, if any. */
+  /** The open answer of a connection, if any. */
   #openOn(socket: Socket): ServerResponse | undefined {
     return [...this.#inFlight].find((res) => res.req.socket === socket);
   }
@@ -141,7 +141,7 @@ export class HttpAdapter extends ExpressAdapter {
     for (const socket of this.#sockets) if (!except.has(socket)) socket.destroy();
   }
 
-  /** What Node cannot read as a request, or did not get in time. */
+  /** Answers bytes that Node cannot read as a request, or a request that did not arrive in time. */
   #refuse(error: UnreadableError, socket: Socket): void {
     const open = this.#openOn(socket);
     if (error.code === 'ECONNRESET' || !socket.writable || open?.headersSent) return void socket.destroy();
@@ -157,7 +157,7 @@ export class HttpAdapter extends ExpressAdapter {
       ...this.headersFor(origin).map((header) => header.join(': ')),
     ];
     socket.end(`${head.join('\r\n')}\r\n\r\n${json}`);
-    // Nothing of Node watches this connection any more: a caller who does not hang up in turn would keep it for ever.
+    // Node has no timeout for this connection any more: a caller that does not close its side would keep it for ever.
     setTimeout(() => socket.destroy(), LAST_WORD_MS).unref();
   }
 
@@ -169,11 +169,11 @@ export class HttpAdapter extends ExpressAdapter {
   }
 }
 
-/** Of an answer that waits behind another one on its connection Node does not say when that breaks. */
+/** Node emits no 'close' on a pipelined answer that still waits when its connection breaks, so this does. */
 function closeWithConnection(res: ServerResponse): void {
   const { socket } = res.req;
   const close = (): void => {
-    // By then it may be its turn.
+    // The answer has its turn by now, so Node emits the event.
     if (res.socket) return;
     res.destroyed = true;
     res.emit('close');

@@ -1,4 +1,4 @@
-// Requests that may be sent again: `Idempotency-Key` read from a request, and declared in the OpenAPI document.
+// Reads `Idempotency-Key` from a request, and declares it in the OpenAPI document.
 
 import { createHash } from 'node:crypto';
 import { applyDecorators, createParamDecorator, type ExecutionContext } from '@nestjs/common';
@@ -14,12 +14,12 @@ const KEY = /^[\x21-\x7e]{1,255}$/;
 
 export interface RequestContext {
   readonly caller: Caller;
-  /** Undefined when the request carries no key for it. */
+  /** undefined without an `Idempotency-Key` */
   readonly idempotency: Idempotency | undefined;
   readonly isGone: () => boolean;
 }
 
-/** Who asks, and whether the request is the same as an earlier one. In one parameter: each costs a request its time. */
+/** The caller and the idempotency of a request. One parameter for both, since each decorated parameter costs time. */
 export const CurrentRequest = createParamDecorator((_: unknown, context: ExecutionContext): RequestContext => {
   const http = context.switchToHttp();
   const [req, res] = [http.getRequest<Request>(), http.getResponse<Response>()];
@@ -33,7 +33,7 @@ function idempotencyOf(req: Request, res: Response): Idempotency | undefined {
     throw new HttpProblem('invalid_request', 'Idempotency-Key must be 1 to 255 visible ASCII characters');
   }
   const onReplay = (): unknown => res.setHeader('idempotency-replayed', 'true');
-  // Nobody gets what another key was granted.
+  // The key's id is part of it, so that no caller gets the answer of another key.
   const ofKey = req.key ? `${req.key.id} ${key}` : key;
   return { key: ofKey, fingerprint: fingerprintOf(req), onReplay };
 }
@@ -52,7 +52,7 @@ export const Idempotent = (): MethodDecorator =>
     Problems('idempotency_key_reused'),
   );
 
-/** Over what is asked for, wherever in the request it stands: a route and its alias ask for the same. */
+/** Hashes path parameters, query and body together, so that a route and its alias have the same fingerprint. */
 function fingerprintOf({ params, query, body }: Request): string {
   const asked = { ...params, ...query, ...(body as object | undefined) };
   try {
@@ -62,7 +62,7 @@ function fingerprintOf({ params, query, body }: Request): string {
   }
 }
 
-/** Objects with their keys in order: JSON has none. */
+/** Sorts the names of objects, since their order has no meaning in JSON. */
 const sorted = (_: string, value: unknown): unknown =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
     ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))

@@ -1,8 +1,8 @@
-// Middleware as one: the router's way from each to the next would take longer than most of them.
+// Joins several middlewares into one: the router's own steps between them would take longer than most of them.
 
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 
-/** One after the other; the first error ends it. */
+/** Runs one after the other, up to the first error. */
 export const inOrder = ([first, ...others]: readonly RequestHandler[]): RequestHandler => {
   if (first === undefined) return (_req, _res, next) => next();
   const rest = inOrder(others);

@@ -19,7 +19,7 @@ export function jsonBody(req: Request, _res: Response, next: NextFunction): void
   let size = 0;
   req.on('data', (chunk: Buffer) => {
     size += chunk.length;
-    // What is too large is read to its end, but not kept: a client that still sends would not hear the answer.
+    // Reads a body that is too large to its end without keeping it: a client that still sends might miss the answer.
     if (size <= MAX_BODY_BYTES) chunks.push(chunk);
     else chunks.length = 0;
   });
@@ -31,7 +31,7 @@ export function jsonBody(req: Request, _res: Response, next: NextFunction): void
     }
     next();
   });
-  // A client that goes away amid its body: nobody is left to be answered.
+  // A client that hangs up in the middle of its body can get no answer.
   req.on('error', ignored);
 }
 

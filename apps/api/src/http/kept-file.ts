@@ -1,4 +1,4 @@
-// What is the same for everybody, and is asked for without a key: made, packed and named by its hash once, so that an answer
+// A file that is the same for every client and needs no key. It is made, compressed and hashed once, so that an answer
 // costs no more than its bytes.
 
 import { createHash } from 'node:crypto';
@@ -15,16 +15,16 @@ export class KeptFile {
     content: Buffer | string,
   ) {
     this.#content = Buffer.from(content);
-    // Weak: the same for the packed form.
+    // A weak ETag also covers the compressed form.
     this.#etag = `W/"${createHash('sha256').update(this.#content).digest('base64url').slice(0, 22)}"`;
   }
 
-  /** Another one, kept for itself. */
+  /** @returns a new file with the edited text */
   edited(edit: (text: string) => string): KeptFile {
     return new KeptFile(this.type, edit(this.#content.toString()));
   }
 
-  /** Or says that the client has it already. @param caching `Cache-Control` */
+  /** Sends the file, or 304 when the client has it. @param caching the value of `Cache-Control` */
   send(req: Request, res: Response, caching: string): void {
     res.setHeader('cache-control', caching);
     res.setHeader('etag', this.#etag);
@@ -38,7 +38,7 @@ export class KeptFile {
     res.end(body);
   }
 
-  /** Not Express's `fresh`, which heeds `Cache-Control: no-cache`: `fetch` sends that with every `If-None-Match`. */
+  /** Express' `fresh` heeds `Cache-Control: no-cache`, which `fetch` sends with every `If-None-Match`, so it is no use. */
   #isNamedBy(etags = ''): boolean {
     return etags.split(',').some((etag) => ['*', this.#etag, this.#etag.slice(2)].includes(etag.trim()));
   }

@@ -1,6 +1,6 @@
-// With AUTH=open a browser on the same machine or network may do everything, whatever page it shows. So only pages of the
-// service itself, or of origins that are listed, may change anything; and the service has no names but its own, so that no
-// other site becomes its page by giving itself the service's address (DNS rebinding).
+// With AUTH=open any page in a browser on the same machine or network could change the pools. So only pages of the
+// service itself and of listed origins may change anything. The service also answers to its own names only, so that no
+// other site can point a name of its own at the service's address (DNS rebinding).
 
 import { isIP } from 'node:net';
 import type { Request, RequestHandler } from 'express';
@@ -13,13 +13,13 @@ const SAFE = ['GET', 'HEAD', 'OPTIONS'];
 export function ownPages(config: Pick<Config, 'host' | 'allowedHosts' | 'corsOrigins'>): RequestHandler {
   const { host, allowedHosts, corsOrigins } = config;
   const names = new Set(['localhost', host.toLowerCase(), ...allowedHosts]);
-  // Others than those of this machine reach it by names that only they know, unless these are listed.
+  // Only the operator knows the names of a service that listens beyond this machine; it checks them if they are listed.
   const isNamed = isLoopback(host) || allowedHosts.length > 0;
   const listed = new Set(corsOrigins);
 
   return (req, _res, next) => {
     const name = nameIn(req.headers.host ?? '');
-    // An address cannot be anybody else's name.
+    // DNS rebinding needs a name; an address is always the service's own.
     if (isNamed && name !== '' && isIP(name) === 0 && !names.has(name)) {
       const detail = 'the header Host names another service: names of this one are listed in ALLOWED_HOSTS';
       return next(new HttpProblem('invalid_request', detail));
@@ -32,10 +32,10 @@ export function ownPages(config: Pick<Config, 'host' | 'allowedHosts' | 'corsOri
   };
 }
 
-/** Without its port, and without the brackets of IPv6. */
+/** @returns the host without its port and without the brackets of IPv6 */
 const nameIn = (host: string): string => /^(?:\[([^\]]*)\]|([^:]*))/.exec(host.toLowerCase())!.slice(1).join('');
 
-/** As browsers say it; programs say nothing of the kind. */
+/** Whether a browser says that the request comes from another site; programs send none of these headers. */
 function isForeign({ headers: { origin, host, 'sec-fetch-site': site } }: Request): boolean {
   if (site !== undefined) return site !== 'same-origin' && site !== 'none';
   return origin !== undefined && origin.replace(/^https?:\/\//, '') !== host;

@@ -1,8 +1,8 @@
-// What a browser is told about pages, beside what it is told about every answer: constants, set where a page is served.
+// The headers of pages, in addition to those of every answer.
 
 import type { Headers } from './answer-headers.js';
 
-/** Those of helmet that mean something without TLS. */
+/** The headers of helmet that also have a meaning without TLS. */
 const COMMON: Headers = [
   ['cross-origin-opener-policy', 'same-origin'],
   ['cross-origin-resource-policy', 'same-origin'],
@@ -12,7 +12,7 @@ const COMMON: Headers = [
   ['x-permitted-cross-domain-policies', 'none'],
 ];
 
-/** Nothing but its own files and this service; no style or script within the page. */
+/** Allows the console's own files and this service only; no inline style or script. */
 const CONSOLE_POLICY = [
   "default-src 'none'",
   "base-uri 'none'",
@@ -26,7 +26,7 @@ const CONSOLE_POLICY = [
   "style-src 'self'",
 ];
 
-/** Helmet's default but for TLS: Swagger UI has pictures and styles within its page. */
+/** Helmet's default without TLS: Swagger UI has inline pictures and styles. */
 const DOCS_POLICY = [
   "default-src 'self'",
   "base-uri 'self'",

@@ -1,4 +1,4 @@
-// Every error ends here and leaves as a problem document: the domain's, HTTP's own, the framework's, and bugs.
+// Answers every error with a problem document: errors of the domain, of HTTP and of the framework, and bugs.
 
 import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { withoutKeys } from '@app/keys';
@@ -10,7 +10,7 @@ import { pathOf } from './request-log.js';
 
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
-  /** @param saysMessage paths whose errors carry their detail as `message`, too */
+  /** @param saysMessage paths whose errors also carry their detail as `message` */
   constructor(
     private readonly logger: Logger,
     private readonly saysMessage: ReadonlySet<string>,
@@ -31,7 +31,7 @@ function asProblem(error: unknown, req: Request): HttpProblem {
   if (error instanceof DomainError) return HttpProblem.of(error);
   const status = error instanceof HttpException ? error.getStatus() : 500;
   if (status >= 500) return new HttpProblem('internal_error', 'the cause is in the log, under the request_id');
-  // Of Express and Nest only these are left: paths that nobody serves, and paths that cannot be decoded.
+  // Express and Nest raise only two errors here: for a path without a route, and for a path that cannot be decoded.
   const path = withoutKeys(pathOf(req.originalUrl)).slice(0, 200);
   if (status === 404 || status === 403) return new HttpProblem('route_not_found', `there is no ${req.method} ${path}`);
   return new HttpProblem('invalid_request', `the path ${path} is not validly encoded`);

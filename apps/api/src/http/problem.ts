@@ -1,9 +1,9 @@
-// Every error that a client can get: its code, status and title, and the document that tells it (RFC 9457).
+// The errors of the API: code, status and title of each, and the problem document (RFC 9457).
 
 import type { ServerResponse } from 'node:http';
 import { type DomainError, type DomainErrorCode, type DomainErrorFacts } from '@app/tokens';
 
-/** Codes that only HTTP knows. */
+/** Codes of the HTTP layer. */
 type HttpErrorCode =
   | 'invalid_status'
   | 'invalid_token_id'
@@ -53,7 +53,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, { readonly status: number; r
   unavailable: { status: 503, title: 'Not possible at the moment' },
 };
 
-/** A refusal with a status: of HTTP's own, or of the domain's where a route answers it with another status. */
+/** An error of the HTTP layer, or one of the domain to which a route gives another status. */
 export class HttpProblem extends Error {
   constructor(
     readonly code: ProblemCode,
@@ -88,7 +88,7 @@ export const problemDocument = ({ code, status, message, facts }: HttpProblem, r
   ...facts.fields,
 });
 
-/** @param saysMessage its detail as `message`, too: the short routes have it so */
+/** @param saysMessage whether the document also has its detail as `message`, as on the short routes */
 export function sendProblem(res: ServerResponse, problem: HttpProblem, requestId: string, saysMessage: boolean): void {
   const document = problemDocument(problem, requestId);
   const json = JSON.stringify(saysMessage ? { ...document, message: problem.message } : document);

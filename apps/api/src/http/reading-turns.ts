@@ -1,4 +1,4 @@
-// The reads of one key take turns while other keys ask.
+// Lets the reads of a key take turns while other keys send requests.
 
 import { Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
 import type { Request } from 'express';
@@ -6,7 +6,7 @@ import { defer, lastValueFrom, type Observable } from 'rxjs';
 import { accessOf } from '../access/require-scope.decorator.js';
 import { FAIR_QUEUE } from './fair-queue.js';
 
-/** For controllers. Only what a `read` key may ask has turns: an audit has a limit of its own, and commands have their queue. */
+/** Only routes that the scope `read` opens take turns: audits have a limit of their own, and commands have a queue. */
 @Injectable()
 export class ReadingTurns implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {

@@ -1,5 +1,5 @@
-// The first thing a request meets: it gets its id and the headers of every answer, and when it is over one line in the
-// log, and is counted.
+// The first middleware: gives each request its id and the headers of every answer; at the end counts it and writes one
+// line to the log.
 
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
@@ -14,14 +14,14 @@ import { routeOf } from './route-of.js';
 declare module 'node:http' {
   interface ServerResponse {
     requestId: string;
-    /** What the request is traced by; undefined when it is not. */
+    /** The request's trace; undefined without tracing. */
     trace?: unknown;
   }
 }
 
 const ACCEPTED_ID = /^[A-Za-z0-9._-]{1,128}$/;
 
-/** Asked every few seconds for ever: at the usual level, nothing is said of it. */
+/** Prometheus reads it every few seconds, so the log has it at level debug only. */
 const METRICS = '/metrics';
 
 export function requestLog(
@@ -50,16 +50,16 @@ export function requestLog(
   };
 }
 
-/** The client's own, if it is one. */
+/** @returns the client's own id if it is valid, else a new one */
 export function requestIdOf({ headers }: IncomingMessage): string {
   const given = headers['x-request-id'];
   return typeof given === 'string' && ACCEPTED_ID.test(given) && !containsKey(given) ? given : randomUUID();
 }
 
-/** RFC 9112, section 3.2: HTTP/1.1 without Host is refused. Node would do it without a document. */
+/** RFC 9112 section 3.2 demands a refusal of HTTP/1.1 without Host. Node's own refusal has no problem document. */
 const lacksHost = ({ headers, httpVersion }: Request): boolean => headers.host === undefined && httpVersion === '1.1';
 
-/** Without the query: what users put there is not ours to log. */
+/** @returns the path without the query, which may hold private data and does not belong in a log */
 export function pathOf(url: string): string {
   const end = url.indexOf('?');
   return end < 0 ? url : url.slice(0, end);

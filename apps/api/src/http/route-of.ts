@@ -1,21 +1,21 @@
-// What the router would match, asked for before it is: the pattern of a request's route, and the one form of its URL.
+// Finds the pattern of a request's route and the one form of its URL before Express' router runs.
 
 import type { IncomingMessage } from 'node:http';
 import type { Express, Request } from 'express';
 
-/** Express's own, untyped. */
+/** Express' own object, for which it exports no type. */
 interface Route {
   readonly path: string;
   readonly methods: Record<string, true>;
 }
 
-/** With a route, or of middleware without one. */
+/** A layer of Express' router; a middleware's layer has no route. */
 interface Layer {
   readonly route?: Route;
   match(path: string): boolean;
 }
 
-/** The routes that match a path, by whatever method. None for a path that is not validly encoded. */
+/** @returns the routes of any method that match a path; none for a path with an invalid encoding */
 export function routesAt({ router }: Express, path: string): Route[] {
   const layers = router.stack as unknown as Layer[];
   try {
@@ -25,34 +25,34 @@ export function routesAt({ router }: Express, path: string): Route[] {
   }
 }
 
-/** Also of a request that was refused before it got there; undefined when there is no such route. */
+/** Also finds the route of a request that was refused before its route; undefined when there is no such route. */
 export function routeOf({ app, method, path, route }: Request): string | undefined {
   if (route) return (route as Route).path;
   const name = method === 'HEAD' ? 'get' : method.toLowerCase();
   return routesAt(app as Express, path).find(({ methods }) => methods[name])?.path;
 }
 
-/** In the normal form already, whatever its route: nearly every URL. */
+/** Matches URLs that are in the normal form for any route, which nearly all are. */
 const NORMAL = /^(?:\/|(?:\/[a-z0-9._~-]+)+)(?:\?[^#]*)?$/;
-/** Of a client that takes the service for a proxy, and so sends the whole URL (RFC 9112, section 3.2.2). */
+/** The origin in the whole URL that a client sends when it takes the service for a proxy (RFC 9112 section 3.2.2). */
 const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^/?#\\]*/i;
 
 /**
- * The URL as the route's pattern spells it. The router serves a path also in capitals, with a slash at its end and after an
- * origin; so this is decided once, before anybody looks at the path: limits, access, metrics and the log know one form. A path
- * that has no route stays as it is.
+ * The URL as the route's pattern spells it. The router also serves a path in capitals, with a slash at its end and after
+ * an origin. This runs before all code that looks at the path, so that limits, access, metrics and the log see one form.
+ * A path without a route stays as it is.
  */
 export function normalUrl(express: Express, { url = '/' }: IncomingMessage): string {
   if (NORMAL.test(url) || url === '*') return url;
   const [, given = '', query = ''] = /^([^?#]*)(\?[^#]*)?/.exec(url.replace(ORIGIN, '')) ?? [];
   const path = (given === '' ? '/' : given).replaceAll('\\', '/').replaceAll(/[^!-~]/g, encodeURIComponent);
   const patterns = routesAt(express, path).map(({ path }) => path);
-  // Where a pattern says the slash itself, it tells pages apart.
+  // A pattern that ends with a slash is another page than the one without it.
   const pattern = patterns.find((pattern) => path.endsWith('/') && pattern.endsWith('/')) ?? patterns[0];
   return (pattern === undefined ? path : spelledAs(pattern, path)) + query;
 }
 
-/** Names of the pattern, and what the client has put in the place of its parameters. */
+/** @returns the pattern with the client's values for its parameters */
 function spelledAs(pattern: string, path: string): string {
   const names = pattern.split('/');
   const parts = path.split('/');

@@ -1,4 +1,4 @@
-// The token id in a path: any UUID, in lower case from here on.
+// Checks the token id in a path, which is any UUID, and gives it in lower case.
 
 import { Param, type PipeTransform } from '@nestjs/common';
 import { isUuid } from '../uuid.js';
@@ -13,5 +13,5 @@ class TokenIdPipe implements PipeTransform<string, string> {
 
 export const TokenId = (): ParameterDecorator => Param('id', new TokenIdPipe());
 
-/** Its entry in the OpenAPI document. */
+/** Declares the path parameter in the OpenAPI document. */
 export const TOKEN_ID = { name: 'id', schema: { type: 'string', format: 'uuid' }, description: 'The token.' } as const;

@@ -1,4 +1,4 @@
-// The connections to the database; whoever keeps the pools knows.
+// The counts of connections to the database, which the connection pools give.
 
 export abstract class Connections {
   abstract use(): { readonly total: number; readonly idle: number; readonly waiting: number };

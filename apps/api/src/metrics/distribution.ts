@@ -1,18 +1,18 @@
-// How values are distributed: the buckets, sum and count of a histogram.
+// The buckets, sum and count of a histogram.
 
 import type { Sample } from './family.js';
 
-/** From half a millisecond to ten seconds. */
+/** Upper bounds in seconds: from half a millisecond to ten seconds. */
 export const LATENCIES = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-/** From a tenth of a second to a day. */
+/** Upper bounds in seconds: from a tenth of a second to a day. */
 export const AGES = [0.1, 1, 5, 15, 30, 60, 120, 300, 900, 3600, 14_400, 86_400];
 
 export class Distribution {
   readonly #counts: number[];
   #sum = 0;
 
-  /** @param bounds of the buckets, upper ones, ascending; values beyond the last are counted as well */
+  /** @param bounds the upper bounds of the buckets, ascending; sum and count include values beyond the last one */
   constructor(private readonly bounds: readonly number[]) {
     this.#counts = Array.from({ length: bounds.length + 1 }, () => 0);
   }

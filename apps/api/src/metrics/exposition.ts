@@ -1,4 +1,4 @@
-// All metrics as text: the counts of this process, what the database says at the moment, and the process itself.
+// All metrics as text: the counts of this process, the current state in the database, and the process itself.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
@@ -10,7 +10,7 @@ import { HttpMetrics } from './http-metrics.js';
 import { PoolMetrics } from './pool-metrics.js';
 import { StreamMetrics } from './stream-metrics.js';
 
-/** How long the database is waited for; whoever asks has his own patience, mostly of 10 s. */
+/** How long a scrape waits for the database: well below the timeout of Prometheus, which is 10 s by default. */
 const PATIENCE_MS = 2000;
 
 /** Memory, processor time, handles, garbage collection, and the delay of the event loop. */
@@ -38,12 +38,15 @@ export class Exposition {
     private readonly feed: LiveFeed,
   ) {}
 
-  /** @param visible the pools to speak of; null: all */
+  /** @param visible the pools to include; null: all */
   async text(visible: ReadonlySet<string> | null = null): Promise<string> {
     return Registry.merge([await this.#counted(true, visible), ofProcess]).metrics();
   }
 
-  /** The same of all pools, not as text; without what the database would have to be asked for when it is gone. */
+  /**
+   * The families of all pools.
+   * @param withDatabase false leaves out what only the database can tell
+   */
   async families(withDatabase: boolean): Promise<Family[]> {
     const metrics = await Registry.merge([await this.#counted(withDatabase, null), ofProcess]).getMetricsAsJSON();
     return metrics.map(({ name, help, type, values }) => ({ name, help, type, samples: values }) as unknown as Family);
@@ -66,7 +69,7 @@ export class Exposition {
   }
 
   #sight(): Promise<Sight | null> {
-    // One look at a time, however often it is asked for: a database that is slow is not asked yet again.
+    // Concurrent scrapes share one look, so that a slow database does not get more queries.
     this.#look ??= this.#lookAtDatabase().finally(() => (this.#look = undefined));
     return Promise.race([this.#look, sleep(PATIENCE_MS, null, { ref: false })]);
   }
@@ -97,7 +100,7 @@ export class Exposition {
   }
 }
 
-/** Told by the database: nothing when it says nothing, rather than what was true once. */
+/** What the database tells; without its answer there are no samples, since old ones would be wrong. */
 function ofPools(sight: Sight | null): Family[] {
   const { pools = [], ages = [] } = sight ?? {};
   const gauge = (name: string, help: string, samples: Sample[]): Family => ({ name, type: 'gauge', help, samples });
@@ -137,7 +140,7 @@ function withoutOthers(family: Family, visible: ReadonlySet<string>): Family {
   return { ...family, samples };
 }
 
-/** As far as a registry asks its metrics. */
+/** Has only what a registry uses of a metric. */
 function asMetric({ name, type, help, samples }: Family): Metric {
   return { name, get: () => Promise.resolve({ name, type, help, values: samples }) } as unknown as Metric;
 }

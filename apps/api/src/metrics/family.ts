@@ -1,10 +1,10 @@
-// What is shown under one name, as of one instant. Counts are kept as plain numbers and become samples when somebody
-// asks: prom-client's own counters cost a microsecond per count, which every request would pay.
+// The samples of one metric at one instant. The counts are plain numbers and become samples only for a scrape:
+// prom-client's own counters cost a microsecond per count, which every request would pay.
 
 export interface Sample {
   readonly labels: Readonly<Record<string, string | number>>;
   readonly value: number;
-  /** Where it is not the family's. */
+  /** Given where it is not the family's name. */
   readonly metricName?: string;
 }
 
@@ -15,7 +15,7 @@ export interface Family {
   readonly samples: readonly Sample[];
 }
 
-/** A sample for each value of one label. */
+/** Makes a sample for each value of one label. */
 export const by = <Value extends string>(
   label: string,
   counts: Readonly<Record<Value, number>>,

@@ -1,25 +1,25 @@
-// Requests by method, route and status. A route is its pattern; whatever has none goes under one name, so that
-// nobody can make up new ones.
+// Counts requests by method, route and status. The label is the route's pattern; requests without a route share one
+// label, so that a caller cannot create new ones.
 
 import { Injectable } from '@nestjs/common';
 import { Distribution, LATENCIES } from './distribution.js';
 import type { Family, Sample } from './family.js';
 
 const UNMATCHED = 'unmatched';
-/** The client was gone before it had its answer. */
+/** The client hung up before the answer. */
 const ABORTED = 'aborted';
 
 export interface Operation {
   readonly method: string;
   readonly route: string;
-  /** That it may answer with. */
+  /** The statuses that the operation may answer with. */
   readonly statuses: readonly string[];
 }
 
-/** What a request is after: a token, any other change, such as giving one back, or to know something. */
+/** The purpose of a request: to take a token, to change something else, such as to release one, or to read. */
 export type Demand = 'taking' | 'other' | 'reading';
 
-/** Beside those of the document. */
+/** Operations that are not in the OpenAPI document. */
 const OTHERS: readonly Operation[] = [
   { method: 'GET', route: '/metrics', statuses: ['200'] },
   { method: 'GET', route: '/openapi.json', statuses: ['200'] },
@@ -40,7 +40,7 @@ export class HttpMetrics {
   readonly #turnedAway: Record<Demand, number> = { taking: 0, other: 0, reading: 0 };
   #announced: () => readonly Operation[] = () => [];
 
-  /** What is to be shown from the first time on, whether or not it is asked for. */
+  /** Shows these operations from the first scrape on, even without requests. */
   announce(operations: () => readonly Operation[]): void {
     this.#announced = operations;
   }
@@ -50,8 +50,8 @@ export class HttpMetrics {
   }
 
   /**
-   * @param route undefined when there is none
-   * @param status undefined when the client did not wait for it
+   * @param route undefined for a request without a route
+   * @param status undefined when the client hung up before the answer
    */
   record(method: string, route: string | undefined, status: number | undefined, durationMs: number): void {
     const { durations, statuses } = this.#tallyOf(route ?? UNMATCHED, method);

@@ -1,4 +1,4 @@
-// For Prometheus. Not in the document: its answer is none of the API's.
+// The route for Prometheus. It is not in the OpenAPI document, since its answer is not JSON of the API.
 
 import { Controller, Get, Header } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';

@@ -1,4 +1,4 @@
-// The counts. Of everybody who has something to count, and read by the route /metrics.
+// The counts of all modules, which the route /metrics reads.
 
 import { Global, Module } from '@nestjs/common';
 import { HttpMetrics } from './http-metrics.js';

@@ -1,4 +1,4 @@
-// What happened in the pools by the hand of this process, counted after each commit.
+// Counts what this process does in the pools, after each commit.
 
 import { Injectable } from '@nestjs/common';
 import {
@@ -14,7 +14,7 @@ import {
 import { AGES, Distribution, LATENCIES } from './distribution.js';
 import { by, type Family, type Sample } from './family.js';
 
-/** A keep-alive is asked for and granted, refused for one of these reasons, or fails of a bug. */
+/** The outcome of a keep-alive: granted, refused with a code, or failed because of a bug. */
 type Renewal = 'renewed' | DomainErrorCode | 'internal_error';
 
 class PoolTally {
@@ -54,7 +54,7 @@ export class PoolMetrics implements Observer {
   readonly #expiryDelay = new Distribution(LATENCIES);
   readonly #victimAge = new Distribution(AGES);
 
-  /** Pools that are to be shown, whether or not anything happens to them. */
+  /** Shows these pools even when nothing happens in them. */
   know(poolNames: readonly string[]): void {
     for (const name of poolNames) this.#tallyOf(name);
   }
@@ -81,12 +81,12 @@ export class PoolMetrics implements Observer {
     }
   }
 
-  /** What an audit found. */
+  /** Counts the findings of an audit. */
   found(poolName: string, findings: number): void {
     this.#tallyOf(poolName).violations.audit += findings;
   }
 
-  /** A keep-alive; when it is granted, that is counted by its event. */
+  /** Counts the refusals of a keep-alive; its event counts a success. */
   async renewal<T>(work: Promise<T>): Promise<T> {
     try {
       return await work;

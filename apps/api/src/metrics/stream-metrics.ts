@@ -1,4 +1,4 @@
-// The streams of this process: how many there are, what they were sent, how they end and how late they are.
+// Counts the streams of this process, the events they send, how streams end, and how late events are.
 
 import { Injectable } from '@nestjs/common';
 import { Distribution, LATENCIES } from './distribution.js';
@@ -22,17 +22,17 @@ export class StreamMetrics {
     this.#endings[ending]++;
   }
 
-  /** To one stream. */
+  /** Counts events sent to one stream. */
   sent(events: number): void {
     this.#sent += events;
   }
 
-  /** Something new was read, so long after it was written down. */
+  /** Counts the delay between writing an event and reading it. */
   arrived(delaySeconds: number): void {
     this.#delay.add(delaySeconds);
   }
 
-  /** @param furthestBehind how many events the stream that is furthest behind has still to be sent */
+  /** @param furthestBehind how many events the slowest stream has still to send */
   families(furthestBehind: number): Family[] {
     const family = (name: string, type: Family['type'], help: string, samples: Sample[]): Family => ({
       name,
