@@ -2,8 +2,7 @@
 
 import { ApiProperty, ApiSchema } from '@nestjs/swagger';
 import { SCOPES, type ApiKeyPage, type ApiKeyView, type IssuedKey, type Scope } from '@app/keys';
-
-const TIME = { type: String, format: 'date-time', example: '2026-11-21T09:30:00.123456Z' };
+import { TIME } from '../openapi/time.js';
 
 @ApiSchema({ name: 'ApiKey' })
 export class ApiKey implements ApiKeyView {

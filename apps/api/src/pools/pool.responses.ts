@@ -11,10 +11,10 @@ import {
   type RestoreView,
   type WirePolicy,
 } from '@app/tokens';
+import { TIME } from '../openapi/time.js';
 import { TokenEvent } from '../tokens/token.responses.js';
 import { answered, withPolicy } from './policy-fields.js';
 
-const TIME = { type: String, format: 'date-time', example: '2026-11-21T09:30:00.123456Z' };
 const COUNT = { type: 'integer', minimum: 0 } as const;
 
 @ApiSchema({ name: 'PoolCounts' })

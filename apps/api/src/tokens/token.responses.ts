@@ -14,9 +14,9 @@ import {
   type TokenView,
   type UseView,
 } from '@app/tokens';
+import { TIME } from '../openapi/time.js';
 
 const POOL = { description: 'Name of the pool.', example: 'default' };
-const TIME = { type: String, format: 'date-time', example: '2026-11-21T09:30:00.123456Z' };
 const FENCE = { type: 'integer', minimum: 1, example: 101 } as const;
 const UUID = { format: 'uuid', example: '6d1c0f5e-0b7b-4c59-9d3e-2f2f2a0f5c11' };
 const CURSOR = { type: String, nullable: true, description: '`cursor` of the next page; null on the last one.' };
