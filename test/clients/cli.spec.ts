@@ -382,9 +382,11 @@ describe('run', () => {
   });
 
   test('sends SIGTERM to the command before SIGKILL', async () => {
-    const ttl = await paced(4);
+    const grace = await paced(2);
+    const ttl = 2 * grace;
     const seat = await pool({ ttl_seconds: ttl, renewable: false });
-    const { code, out } = await sh(seat, 'trap "echo tidied up; exit 0" TERM; sleep 300 & wait', '--grace', '2').over;
+    const command = 'trap "echo tidied up; exit 0" TERM; sleep 300 & wait';
+    const { code, out } = await sh(seat, command, '--grace', String(grace)).over;
     expect([code, out]).toEqual([124, 'tidied up\n']);
     const [, activated, released] = await feedOf(seat);
     expect(released).toMatchObject({ event: 'released', reason: 'released_by_client' });
