@@ -26,6 +26,9 @@ export interface ExecutorLimits {
 export const DEFAULT_LIMITS: ExecutorLimits = { waiting: 2000, batch: 100, patienceMs: 4000 };
 
 const ANSWERS_PER_TURN = 16;
+
+/** Answers the callers of a batch; a promise when that takes several turns of the event loop. */
+type Answer = () => Promise<void> | undefined | void;
 /** How often commands are looked for that have waited for too long behind one transaction, in milliseconds. */
 const LATE_EVERY_MS = 250;
 
@@ -109,12 +112,15 @@ export class Executor {
       const batch = this.#take(poolName, lane);
       const answer = batch.length === 0 ? () => undefined : await this.#execute(poolName, lane, batch);
       // With more to do the next transaction is sent first: the database works while these are answered.
-      if (lane.length > 0) setImmediate(answer);
-      else {
-        this.#lanes.delete(poolName);
-        answer();
+      if (lane.length > 0) {
+        setImmediate(() => void answer());
+        continue;
       }
+      // What callers ask after these answers goes together: the next transaction waits for the last of them.
+      const answered = answer();
+      if (answered) await answered;
     }
+    this.#lanes.delete(poolName);
     clearInterval(timer);
   }
 
@@ -146,7 +152,7 @@ export class Executor {
   }
 
   /** Commits a batch and returns what answers its callers; those that were deferred come first in the next one. */
-  async #execute(poolName: string, lane: Waiting[], batch: readonly Waiting[]): Promise<() => void> {
+  async #execute(poolName: string, lane: Waiting[], batch: readonly Waiting[]): Promise<Answer> {
     const phases = new Phases();
     try {
       const decided = await this.#transact(poolName, batch, phases);
@@ -157,7 +163,7 @@ export class Executor {
       if (commands.length < batch.length) lane.unshift(...batch.filter((_, place) => outcomes[place] === 'deferred'));
       return () => {
         this.#report({ poolName, commands, outcome: 'committed', phases, pool });
-        this.#settle(poolName, batch, outcomes);
+        return this.#settle(poolName, batch, outcomes);
       };
     } catch (error) {
       const outcome = error instanceof InvariantViolation ? 'violated' : 'failed';
@@ -168,8 +174,8 @@ export class Executor {
   }
 
   /** A transaction that failed for no reason of the domain's is rolled back; only the command to blame may fail for it. */
-  async #executeEach(poolName: string, lane: Waiting[], batch: readonly Waiting[]): Promise<() => void> {
-    for (const waiting of batch) (await this.#execute(poolName, lane, [waiting]))();
+  async #executeEach(poolName: string, lane: Waiting[], batch: readonly Waiting[]): Promise<Answer> {
+    for (const waiting of batch) await (await this.#execute(poolName, lane, [waiting]))();
     return () => undefined;
   }
 
@@ -194,18 +200,23 @@ export class Executor {
     });
   }
 
-  /** Some in each turn of the event loop: what their callers do with the answers must not hold up everything else. */
-  #settle(poolName: string, batch: readonly Waiting[], outcomes: readonly Outcome[], from = 0): void {
-    const to = Math.min(from + ANSWERS_PER_TURN, batch.length);
-    for (let place = from; place < to; place++) {
-      const { resolve, reject } = batch[place]!;
-      const outcome = outcomes[place]!;
-      if (outcome === 'deferred') continue;
-      if ('error' in outcome) reject(outcome.error);
-      else if (outcome.value instanceof Next) resolve(afterCommit(this.#enqueue(poolName, outcome.value.command)));
-      else resolve(outcome.value);
-    }
-    if (to < batch.length) setImmediate(() => this.#settle(poolName, batch, outcomes, to));
+  /**
+   * Some in each turn of the event loop: what their callers do with the answers must not hold up everything else.
+   * @returns when all are answered; undefined when they are already
+   */
+  #settle(poolName: string, batch: readonly Waiting[], outcomes: readonly Outcome[]): Promise<void> | undefined {
+    for (let place = 0; place < Math.min(ANSWERS_PER_TURN, batch.length); place++)
+      this.#settleOne(poolName, batch[place]!, outcomes[place]!);
+    if (batch.length <= ANSWERS_PER_TURN) return undefined;
+    const [others, theirs] = [batch.slice(ANSWERS_PER_TURN), outcomes.slice(ANSWERS_PER_TURN)];
+    return new Promise(setImmediate).then(() => this.#settle(poolName, others, theirs));
+  }
+
+  #settleOne(poolName: string, { resolve, reject }: Waiting, outcome: Outcome): void {
+    if (outcome === 'deferred') return;
+    if ('error' in outcome) reject(outcome.error);
+    else if (outcome.value instanceof Next) resolve(afterCommit(this.#enqueue(poolName, outcome.value.command)));
+    else resolve(outcome.value);
   }
 
   #report(report: TransactionReport): void {
