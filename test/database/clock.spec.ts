@@ -37,8 +37,8 @@ afterEach(async () => {
   expect(fences).toEqual(fences.map((_, place) => place + 1));
   if (feed.length > 0) {
     expect(await audit(readers, 'p')).toEqual([]);
-    const [news] = await readers.feed.news(new Map([['p', feed.length - 1]]), 1);
-    expect(news!.delay_seconds).toBeGreaterThanOrEqual(0);
+    const [added] = await readers.feed.newEvents(new Map([['p', feed.length - 1]]), 1);
+    expect(added!.delay_seconds).toBeGreaterThanOrEqual(0);
   }
   await service.close();
   await client.end();

@@ -6,7 +6,7 @@ import type { DataSource } from 'typeorm';
 import { createDataSource } from '@app/postgres';
 import { Database } from '../../libs/postgres/src/connection/database.js';
 import { EventMonths } from '../../libs/postgres/src/reading/event-months.js';
-import { FEED, NEWS } from '../../libs/postgres/src/reading/feed-statements.js';
+import { FEED, NEW_EVENTS } from '../../libs/postgres/src/reading/feed-statements.js';
 import { HISTORY, TOKEN_EVENTS } from '../../libs/postgres/src/reading/token-statements.js';
 import { startAppOn } from '../support/app.js';
 import { installClock } from '../support/clock.js';
@@ -129,8 +129,8 @@ describe('as the years go by', () => {
       paged.push(...(await service.readers.feed.page('p', after, 7)).events);
     expect(paged).toEqual(feed);
     for (const after of [0, 1, 30, feed.length - 1]) {
-      const [news] = await service.readers.feed.news(new Map([['p', after]]), 1000);
-      expect(news!.events).toEqual(feed.slice(after));
+      const [added] = await service.readers.feed.newEvents(new Map([['p', after]]), 1000);
+      expect(added!.events).toEqual(feed.slice(after));
     }
     for (const { id } of (await service.readers.tokens.tokens({ poolName: 'p', status: 'all', limit: 9 })).tokens) {
       const newestFirst = feed.filter(({ token_id }) => token_id === id).reverse();
@@ -164,7 +164,7 @@ describe('as the years go by', () => {
     const recent = await months.recent();
     const plans = {
       feed: await plan(source, FEED, ['p', 5, 20, from, to]),
-      news: await plan(source, NEWS, ['{p}', `{${last}}`, 5, `{${since}}`]),
+      newEvents: await plan(source, NEW_EVENTS, ['{p}', `{${last}}`, 5, `{${since}}`]),
       events: await plan(source, TOKEN_EVENTS, [id, 5, 99, recent]),
       history: await plan(source, HISTORY, ['p', id, 5, 99, recent]),
     };
@@ -175,7 +175,7 @@ describe('as the years go by', () => {
     expect(opened(plans.feed).length).toBeLessThanOrEqual(3);
     expect(all).toEqual(expect.arrayContaining(opened(plans.feed)));
     for (const page of [plans.events, plans.history]) expect(opened(page)).toEqual(all.slice(-5));
-    expect(plans.news.match(/never executed/g)!.length).toBeGreaterThan(all.length - 7);
+    expect(plans.newEvents.match(/never executed/g)!.length).toBeGreaterThan(all.length - 7);
     // What is said of the pool beside its events is looked up once.
     const loops = [...plans.feed.matchAll(/on (?:restores|event_snapshots|pools) .*loops=(\d+)/g)].map(([, n]) => n);
     expect(loops).toEqual(['1', '1', '1', '1']);

@@ -236,12 +236,12 @@ describe.each<[string, () => Promise<Candidate>]>([
     expect(await code(readers.feed.page(pool, 10, 4))).toBe('position_unknown');
   });
 
-  test('the news of several pools are the first events after a seq of each', async () => {
+  test('the new events of several pools are the first events after a seq of each', async () => {
     const other = `${pool}-other`;
     await service.createPool(other, 'fixed', { size: 3 });
     await allocate();
     await candidate.advance(2);
-    const news = await readers.feed.news(
+    const added = await readers.feed.newEvents(
       new Map([
         [other, 1],
         [pool, 5],
@@ -254,12 +254,12 @@ describe.each<[string, () => Promise<Candidate>]>([
       (await readers.feed.page(pool, 5, 1)).events,
       (await readers.feed.page(other, 1, 2)).events,
     ];
-    expect(news).toEqual([
+    expect(added).toEqual([
       { pool, events: ofPool, delay_seconds: expect.any(Number) as number },
       { pool: other, events: ofOther, delay_seconds: expect.any(Number) as number },
     ]);
-    for (const { delay_seconds } of news) expect(Math.floor(delay_seconds)).toBe(2);
-    expect(await readers.feed.news(new Map([[pool, 6]]), 2)).toEqual([]);
+    for (const { delay_seconds } of added) expect(Math.floor(delay_seconds)).toBe(2);
+    expect(await readers.feed.newEvents(new Map([[pool, 6]]), 2)).toEqual([]);
   });
 
   test('a deleted token is gone, but not its events and its history', async () => {
@@ -474,7 +474,7 @@ describe('on PostgreSQL', () => {
     await client.query('UPDATE pools SET last_seq = 156 WHERE name = $1', [pool]);
     await client.end();
 
-    const read: Record<string, number[]> = { feed: [], stored: [], news: [], search: [], events: [] };
+    const read: Record<string, number[]> = { feed: [], stored: [], newEvents: [], search: [], events: [] };
     const largest = Object.fromEntries(Object.keys(read).map((name) => [name, 0]));
     const take = (name: string, page: readonly { readonly seq: number }[]): number => {
       largest[name] = Math.max(largest[name]!, page.length);
@@ -484,7 +484,9 @@ describe('on PostgreSQL', () => {
     const last = (name: string): number => read[name]!.at(-1) ?? 0;
     while (take('feed', (await readers.feed.page(pool, last('feed'), 1000)).events) > 0);
     while (take('stored', await readers.audit.events(pool, last('stored'), 1000)) > 0);
-    while (take('news', (await readers.feed.news(new Map([[pool, last('news')]]), 1000))[0]?.events ?? []) > 0);
+    while (
+      take('newEvents', (await readers.feed.newEvents(new Map([[pool, last('newEvents')]]), 1000))[0]?.events ?? []) > 0
+    );
     for (let after = 0; after < 156;) {
       const page = await readers.feed.search(pool, after, 1000, { actor: 'open' });
       take('search', page.events);
@@ -496,7 +498,7 @@ describe('on PostgreSQL', () => {
       cursor = page.next_cursor;
     }
     const all = Array.from({ length: 156 }, (_, n) => n + 1);
-    for (const name of ['feed', 'stored', 'news']) expect([name, read[name]]).toEqual([name, all]);
+    for (const name of ['feed', 'stored', 'newEvents']) expect([name, read[name]]).toEqual([name, all]);
     // The tokens were made by the system.
     expect(read['search']).toEqual(all.slice(5));
     expect(read['events']).toEqual(all.filter((seq) => seq > 5 || read['events']!.includes(seq)).toReversed());

@@ -2,7 +2,7 @@
 
 import { createServer, get, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { ANYBODY, type Follower, type OwnedEvent } from '@app/tokens';
+import { ANYBODY, type FeedSubscription, type OwnedEvent } from '@app/tokens';
 import { EventStream, type Ending, type StreamPace } from '../../apps/api/src/stream/event-stream.js';
 import { Proxy } from '../../tools/harness/proxy.js';
 import { startApp, startAppOn, type TestApp } from '../support/app.js';
@@ -235,7 +235,7 @@ describe('one stream', () => {
       (res) =>
         new EventStream(
           res,
-          given as unknown as Follower,
+          given as unknown as FeedSubscription,
           ANYBODY,
           isWanted,
           (events) => sent.push(events),

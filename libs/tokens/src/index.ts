@@ -19,13 +19,13 @@ export {
 } from './kernel/domain-error.js';
 export { DEFAULT_LIMITS, Executor, type ExecutorLimits } from './commands/executor.js';
 export { DEFAULT_POOL, ELASTIC_POOL, openPool } from './commands/first-start.js';
-export { Gate } from './feed/gate.js';
+export { Semaphore } from './feed/semaphore.js';
 export { CHAIN_BEGINS, nextHash } from './audit/event-chain.js';
 export { checkExport, compareExport, exportLines } from './audit/export.js';
 export { FINDINGS_KEPT } from './audit/findings.js';
 export { FeedReader, SCANNED, type EventFilter } from './feed/feed-reader.js';
-export type { Follower } from './feed/follower.js';
-export type { Holding } from './pool/holdings.js';
+export type { FeedSubscription } from './feed/feed-subscription.js';
+export type { LeaseCount } from './pool/lease-counts.js';
 export { fromIso, instantOf, toIso, type Instant } from './kernel/instant.js';
 export { AuditSource } from './audit/audit-source.js';
 export { EventPartitions } from './audit/event-partitions.js';
@@ -47,7 +47,7 @@ export {
   type PoolKind,
   type WirePolicy,
 } from './pool/policy-fields.js';
-export { POOL_NAME, countsHoldings, type PolicyChange, type PoolPolicy } from './pool/pool-policy.js';
+export { POOL_NAME, countsLeases, type PolicyChange, type PoolPolicy } from './pool/pool-policy.js';
 export { sweep } from './commands/sweep.js';
 export {
   END_REASONS,

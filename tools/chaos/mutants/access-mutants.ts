@@ -74,7 +74,11 @@ export const ACCESS_MUTANTS: readonly Mutant[] = [
     name: 'quota-of-before',
     mistake: 'a quota counts what was held before the transaction, not what was granted in it',
     patches: [
-      { file: 'libs/tokens/src/pool/holdings.js', from: 'granted(lease) {', to: 'granted(lease) {\n        return;' },
+      {
+        file: 'libs/tokens/src/pool/lease-counts.js',
+        from: 'granted(lease) {',
+        to: 'granted(lease) {\n        return;',
+      },
     ],
     nemeses: [],
     caughtBy: /^fair: .*is one too many/,
@@ -104,7 +108,7 @@ export const ACCESS_MUTANTS: readonly Mutant[] = [
   {
     name: 'oldest-in-place-of-the-greediest',
     mistake: 'where the user who holds the most should lose first, the oldest lease does',
-    patches: [{ file: POOL, from: 'isOverShare ? this.#shares.first() :', to: '' }],
+    patches: [{ file: POOL, from: 'isOverShare ? this.#fairShares.first() :', to: '' }],
     nemeses: [],
     caughtBy: /^audit: .*evicts (a lease of a user who has|fence \d+ while \d+ is the smallest of who)/,
   },

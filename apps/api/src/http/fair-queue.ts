@@ -3,7 +3,7 @@
 // that key pauses between its steps, so that the database's answers to the other keys are taken up at once.
 
 import { performance, type EventLoopUtilization } from 'node:perf_hooks';
-import { Gate } from '@app/tokens';
+import { Semaphore } from '@app/tokens';
 import type { RequestHandler } from 'express';
 
 /** The most steps in a turn of the event loop. The next turn takes up answers of the database, so it must come soon. */
@@ -33,7 +33,7 @@ export class FairQueue {
   /** The steps of the waiting keys, in the order in which the keys are next. */
   readonly #waiting = new Map<string, Step[]>();
   /** Only valid keys read, so that the map has at most one entry a key. */
-  readonly #reading = new Map<string, Gate>();
+  readonly #reading = new Map<string, Semaphore>();
   readonly #usage = new Usage();
   #lastKey = '';
   #sharedUntil = -Infinity;
@@ -78,9 +78,9 @@ export class FairQueue {
    */
   read<T>(keyId: string | null, read: () => Promise<T>): Promise<T> {
     if (keyId === null) return read();
-    let gate = this.#reading.get(keyId);
-    if (!gate) this.#reading.set(keyId, (gate = new Gate(1, (tookMs) => this.#restMs(tookMs))));
-    return gate.pass(read);
+    let semaphore = this.#reading.get(keyId);
+    if (!semaphore) this.#reading.set(keyId, (semaphore = new Semaphore(1, (tookMs) => this.#restMs(tookMs))));
+    return semaphore.run(read);
   }
 
   #restMs(readMs: number): number {

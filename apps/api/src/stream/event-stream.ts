@@ -3,7 +3,7 @@
 // with the id of its last event.
 
 import type { ServerResponse } from 'node:http';
-import type { Follower, OwnedEvent, Viewer } from '@app/tokens';
+import type { FeedSubscription, OwnedEvent, Viewer } from '@app/tokens';
 import { messageOf, positionOf, retry } from './message.js';
 
 /** Why a stream ended: the reader left, was too slow, or the service stopped the stream. */
@@ -36,7 +36,7 @@ export class EventStream {
 
   constructor(
     private readonly res: ServerResponse,
-    private readonly follower: Follower,
+    private readonly subscription: FeedSubscription,
     private readonly viewer: Viewer,
     private readonly isWanted: (event: OwnedEvent) => boolean,
     private readonly onSent: (events: number) => void,
@@ -44,24 +44,24 @@ export class EventStream {
     private readonly turn: () => Promise<void>,
     private readonly pace: StreamPace = PACE,
   ) {
-    this.#position = follower.reaches;
+    this.#position = subscription.reaches;
   }
 
   /** Resolves when the stream is over. Writes the head first. */
   async run(): Promise<Ending> {
-    const { res, follower } = this;
+    const { res, subscription } = this;
     res.once('close', () => this.#end('left'));
     if (res.destroyed) this.#end('left');
     res.writeHead(200, HEADERS);
     res.write(retry() + positionOf(this.#position));
     const heartbeat = setInterval(() => this.#beat(), this.pace.heartbeatMs);
     try {
-      for (let events; (events = await follower.next()).length > 0;) await this.#send(events);
+      for (let events; (events = await subscription.next()).length > 0;) await this.#send(events);
       if (this.#ending === undefined) this.stop();
       return this.#ending!;
     } finally {
       clearInterval(heartbeat);
-      follower.end();
+      subscription.end();
     }
   }
 
@@ -73,7 +73,7 @@ export class EventStream {
 
   #end(ending: Ending): void {
     this.#ending ??= ending;
-    this.follower.end();
+    this.subscription.end();
   }
 
   async #send(events: readonly OwnedEvent[]): Promise<void> {

@@ -70,9 +70,9 @@ export class OpenStreams implements OnModuleDestroy {
     this.#count++;
     this.#countFor(keyId, 1);
     try {
-      const follower = await this.feed.follow(poolName, after, gone, keyId);
+      const subscription = await this.feed.subscribe(poolName, after, gone, keyId);
       const sent = (events: number): void => this.metrics.sent(events);
-      const stream = new EventStream(res, follower, viewer, isWanted, sent, () => this.#turn(keyId));
+      const stream = new EventStream(res, subscription, viewer, isWanted, sent, () => this.#turn(keyId));
       await this.#run(stream, viewer.keyId, res.req.method);
     } finally {
       this.#count--;

@@ -6,11 +6,11 @@ import type { DataSource } from 'typeorm';
 import {
   CHAIN_BEGINS,
   DomainError,
-  Gate,
+  Semaphore,
   InvariantViolation,
   TokenPool,
   TokenPoolRepository,
-  countsHoldings,
+  countsLeases,
   needs,
   nextHash,
   poolNotFound,
@@ -95,7 +95,7 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
   readonly #counted = new Set<string>();
   /** Pools that this process has seen. It looks up any other name first, without a transaction and a lock. */
   readonly #known = new Set<string>();
-  readonly #names = new Gate(NAMES_AT_ONCE);
+  readonly #names = new Semaphore(NAMES_AT_ONCE);
 
   /** @param onClockBehind called when a pool finds that the clock is behind its time, by a number of seconds */
   constructor(
@@ -107,7 +107,7 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
   }
 
   async change<T>(poolName: string, needed: Needs, decide: Decision<T>): Promise<T> {
-    if (!this.#known.has(poolName)) await this.#names.pass(() => this.#mustExist(poolName));
+    if (!this.#known.has(poolName)) await this.#names.run(() => this.#mustExist(poolName));
     const result = await this.#withRetry(poolName, () => this.#transaction(LOCK_POOL, poolName, needed, decide));
     if (result !== NO_ROW) return result;
     this.#known.delete(poolName);
@@ -192,7 +192,7 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
       return AGAIN;
     }
     let slice = toSlice(poolName, row, needed, kept?.rows);
-    const counts = countsHoldings(slice.state.policy);
+    const counts = countsLeases(slice.state.policy);
     if (counts && !isCounted) {
       this.#counted.add(poolName);
       const [again] = await send(client, countedSlice(poolName, needed));

@@ -4,7 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import { fromWire, nextHash, OPEN, policyFields } from '@app/tokens';
 import type {
-  Holding,
+  LeaseCount,
   Instant,
   KeptAnswer,
   Needs,
@@ -35,11 +35,11 @@ export interface SliceRow extends WirePolicy {
   next_expiry: number | null;
   tokens: TokenTuple[] | null;
   /** Only LOAD_COUNTED_SLICE returns these. */
-  users?: HoldingTuple[] | null;
-  keys?: HoldingTuple[] | null;
+  users?: LeaseCountTuple[] | null;
+  keys?: LeaseCountTuple[] | null;
 }
 
-type HoldingTuple = [holder: string, leases: number, nextExpiry: number];
+type LeaseCountTuple = [holder: string, leases: number, nextExpiry: number];
 
 type TokenTuple = [
   id: string,
@@ -76,8 +76,8 @@ export function toSlice(
 ): PoolSlice {
   return {
     answers,
-    users: row.users === undefined ? undefined : holdings(row.users, users),
-    keys: row.keys === undefined ? undefined : holdings(row.keys, keys),
+    users: row.users === undefined ? undefined : leaseCounts(row.users, users),
+    keys: row.keys === undefined ? undefined : leaseCounts(row.keys, keys),
     now: micros(row.now),
     nextExpiryAt: row.next_expiry === null ? null : micros(row.next_expiry),
     tokens: (row.tokens ?? []).map(toToken),
@@ -92,7 +92,7 @@ export function toSlice(
 }
 
 /** The lease counts of all holders that ask, also of those without leases, which have no row. */
-function holdings(held: readonly HoldingTuple[] | null, asking: readonly string[]): Holding[] {
+function leaseCounts(held: readonly LeaseCountTuple[] | null, asking: readonly string[]): LeaseCount[] {
   const rows = (held ?? []).map(([holder, leases, nextExpiry]) => ({
     holder,
     leases,

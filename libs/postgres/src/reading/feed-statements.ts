@@ -40,7 +40,7 @@ export const SEARCH = named(
  * pool; $3 the most events of one pool. For a pool without new events it reads only the end of an index. It does not
  * read the pools' own rows, because every change rewrites them.
  */
-export const NEWS = named(
+export const NEW_EVENTS = named(
   'news',
   `SELECT ${EVENT_VIEW}, greatest(date_part('epoch', clock_timestamp() - e.recorded_at), 0) AS delay_seconds
    FROM unnest($1::text[], $2::bigint[], $4::timestamptz[]) AS f (pool, after, since), LATERAL (${bounded(

@@ -9,7 +9,7 @@ import {
   seqUnknown,
   type EventFilter,
   type FeedPage,
-  type NewsView,
+  type NewEventsView,
   type OwnedEvent,
   type RestoreView,
 } from '@app/tokens';
@@ -18,7 +18,7 @@ import { Database } from '../connection/database.js';
 import type { Statement, Value } from '../connection/pipeline.js';
 import { FEED_BEGINS } from '../schema/statements.js';
 import { EventMonths } from './event-months.js';
-import { FEED, NEWS, SEARCH, SEQS_GIVEN } from './feed-statements.js';
+import { FEED, NEW_EVENTS, SEARCH, SEQS_GIVEN } from './feed-statements.js';
 import { ofFollowed, type Followed } from './followed.js';
 
 const BEYOND_ALL = Number.MAX_SAFE_INTEGER;
@@ -56,20 +56,20 @@ export class PostgresFeedReader extends FeedReader {
     return { ...page, scanned_to: last ? last.seq : Math.max(after, Math.min(until, page.last_seq)) };
   }
 
-  async news(after: ReadonlyMap<string, number>, limit: number): Promise<NewsView[]> {
+  async newEvents(after: ReadonlyMap<string, number>, limit: number): Promise<NewEventsView[]> {
     const since = await this.#months.since(after);
     const values = [texts([...after.keys()]), bigints([...after.values()]), limit, texts(since)];
-    const news = new Map<string, { pool: string; events: OwnedEvent[]; delay_seconds: number }>();
+    const found = new Map<string, { pool: string; events: OwnedEvent[]; delay_seconds: number }>();
     for (const { delay_seconds, ...event } of await this.#database.read<OwnedEvent & { delay_seconds: number }>(
-      NEWS,
+      NEW_EVENTS,
       values,
     )) {
       const { pool } = event;
-      const ofPool = news.get(pool);
+      const ofPool = found.get(pool);
       if (ofPool) ofPool.events.push(event);
-      else news.set(pool, { pool, events: [event], delay_seconds });
+      else found.set(pool, { pool, events: [event], delay_seconds });
     }
-    return [...news.values()];
+    return [...found.values()];
   }
 
   async begins(poolName: string): Promise<number> {

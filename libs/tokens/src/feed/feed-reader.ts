@@ -1,16 +1,16 @@
 // The port for reading the feeds of pools.
 
-import type { FeedPage, NewsView, OwnedEvent } from '../reading/views.js';
+import type { FeedPage, NewEventsView, OwnedEvent } from '../reading/views.js';
 
-/** What is left out counts as anything. */
+/** A field that is left out matches every event. */
 export interface EventFilter {
   readonly actor?: string;
   readonly requestId?: string;
-  /** The key that looks: only events about its leases, and of them those whose actor it may see (visibility.ts). */
+  /** The key of the reader: only events about its leases match, and only if it may see their actor (visibility.ts). */
   readonly keyId?: string;
 }
 
-/** Events that one search looks at: some tens of milliseconds. */
+/** The number of events that one search examines, which takes some tens of milliseconds. */
 export const SCANNED = 50_000;
 
 /** Every method throws DomainError `unavailable` when the store cannot be reached in time. */
@@ -19,26 +19,31 @@ export abstract class FeedReader {
   abstract until(gone: AbortSignal): FeedReader;
 
   /**
-   * Events after a seq, oldest first, without gaps.
-   * @throws DomainError `pool_not_found`, `history_dropped`; `position_unknown` for a seq that was never given
+   * At most `limit` events after a seq, oldest first, without gaps.
+   * @throws DomainError `pool_not_found`, `history_dropped`; `position_unknown` for a seq that the pool has never given
    */
   abstract page(poolName: string, after: number, limit: number): Promise<FeedPage<OwnedEvent>>;
 
   /**
-   * Those of the events after a seq that a filter lets through, oldest first. No more than SCANNED events are looked at: the
-   * page says up to which. @throws DomainError as `page`
+   * At most `limit` of the events after a seq that match the filter, oldest first. A search examines at most SCANNED
+   * events; `scanned_to` of the page is the seq of the last one.
+   * @throws DomainError as `page`
    */
   abstract search(poolName: string, after: number, limit: number, filter: EventFilter): Promise<FeedPage<OwnedEvent>>;
 
-  /** Of several pools at once, the first events after a seq of each, so many a pool; a pool without any is left out. */
-  abstract news(after: ReadonlyMap<string, number>, limit: number): Promise<NewsView[]>;
+  /**
+   * The first events after a seq of each pool, oldest first, at most `limit` a pool. Pools without such events are left
+   * out.
+   * @param after the seq by the name of the pool
+   */
+  abstract newEvents(after: ReadonlyMap<string, number>, limit: number): Promise<NewEventsView[]>;
 
-  /** The seq after which a pool's events begin, as those before were dropped; 0: all are there. */
+  /** The seq after which a pool's events begin, because the earlier ones were dropped; 0 when none were. */
   abstract begins(poolName: string): Promise<number>;
 
   /**
-   * The seqs of each pool up to which all were given or, at a restore, passed over: no position is beyond. A pool that does
-   * not exist is left out.
+   * For each pool the highest seq that it has given, or passed over at a restore: no valid position is higher. Pools
+   * that do not exist are left out.
    */
   abstract seqsGiven(poolNames: readonly string[]): Promise<ReadonlyMap<string, number>>;
 }

@@ -1,24 +1,24 @@
 import { DomainError } from '../kernel/domain-error.js';
-import type { Follower } from './follower.js';
+import type { FeedSubscription } from './feed-subscription.js';
 import { LiveFeed } from './live-feed.js';
 import { needs } from '../commands/needs.js';
 import { NOW, elastic, refusalFrom } from '../testing/given.js';
 import { InMemoryTokenPoolRepository } from '../testing/in-memory-token-pool-repository.js';
 import { InMemoryFeedReader } from '../testing/in-memory-feed-reader.js';
 import { InMemoryPoolReader } from '../testing/in-memory-pool-reader.js';
-import type { OwnedEvent, FeedPage, NewsView } from '../reading/views.js';
+import type { OwnedEvent, FeedPage, NewEventsView } from '../reading/views.js';
 
 const POOLS = ['a', 'b'];
 
-/** Counts what it is asked for, fails when told to, and can hold pages up. */
+/** Counts the requests, fails with `trouble`, and delays pages until `pagesWait` resolves. */
 class WatchedReader extends InMemoryFeedReader {
-  looks: ReadonlyMap<string, number>[] = [];
+  polls: ReadonlyMap<string, number>[] = [];
   pages = 0;
   pagesInHand = 0;
   mostPagesInHand = 0;
   trouble: Error | null = null;
   pagesWait: Promise<void> | null = null;
-  /** A pool of which no more than so many events can be read at once. */
+  /** A pool of which a poll can read no more than `mostOfHeavy` events. */
   heavy: string | null = null;
   mostOfHeavy = 0;
 
@@ -35,10 +35,10 @@ class WatchedReader extends InMemoryFeedReader {
     return super.page(poolName, after, limit);
   }
 
-  override async news(after: ReadonlyMap<string, number>, limit: number): Promise<NewsView[]> {
-    this.looks.push(after);
+  override async newEvents(after: ReadonlyMap<string, number>, limit: number): Promise<NewEventsView[]> {
+    this.polls.push(after);
     if (this.trouble || (after.has(this.heavy ?? '') && limit > this.mostOfHeavy)) throw this.trouble ?? unavailable;
-    return super.news(after, limit);
+    return super.newEvents(after, limit);
   }
 }
 
@@ -49,7 +49,7 @@ let delays: number[];
 let failures: unknown[];
 let feed: LiveFeed;
 
-/** Time goes by when a test says so; what needs none goes on by itself. */
+/** Advances the fake clock; promises that need no time settle by themselves. */
 const pass = (ms: number): Promise<void> => jest.advanceTimersByTimeAsync(ms);
 
 beforeAll(() => void jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] }));
@@ -70,17 +70,17 @@ beforeEach(async () => {
 });
 afterEach(() => feed.close());
 
-/** So many events more. */
+/** Adds events to a pool. */
 const grow = (poolName: string, events: number): Promise<void> =>
   repository.change(poolName, needs({}), (pool) => {
     for (let n = 0; n < events; n++) pool.generate();
   });
 
-/** Everything that it is given, as it comes. */
-function taken(follower: Follower): number[] {
+/** The seqs of all events that the subscription returns, as they arrive. */
+function taken(subscription: FeedSubscription): number[] {
   const seqs: number[] = [];
   void (async () => {
-    for (let events = await follower.next(); events.length > 0; events = await follower.next()) {
+    for (let events = await subscription.next(); events.length > 0; events = await subscription.next()) {
       seqs.push(...events.map(({ seq }) => seq));
     }
   })();
@@ -91,10 +91,10 @@ const from = (first: number, last: number): number[] => Array.from({ length: las
 
 const unavailable = new DomainError('unavailable', 'out of reach');
 
-describe('a follower', () => {
-  test('is given the past page by page, and then what is new, once each and in order', async () => {
+describe('a subscription', () => {
+  test('returns past events page by page, and then new events, each once and in order', async () => {
     await grow('a', 450);
-    const seqs = taken(await feed.follow('a', 3));
+    const seqs = taken(await feed.subscribe('a', 3));
     await grow('a', 10);
     await pass(100);
     expect(seqs).toEqual(from(4, 460));
@@ -104,28 +104,28 @@ describe('a follower', () => {
     expect(reader.pages).toBe(3);
   });
 
-  test('that wants the latest is given what comes after it was let in', async () => {
+  test('to the latest returns the events after its beginning', async () => {
     await grow('a', 5);
-    const follower = await feed.follow('a', 'latest');
-    expect(follower.reaches).toBe(5);
-    const seqs = taken(follower);
+    const subscription = await feed.subscribe('a', 'latest');
+    expect(subscription.reaches).toBe(5);
+    const seqs = taken(subscription);
     await grow('a', 2);
     await pass(100);
     expect(seqs).toEqual([6, 7]);
     expect(reader.pages).toBe(0);
   });
 
-  test('that begins beyond all that was given is refused, and says where to begin anew', async () => {
+  test('that begins beyond every given seq is refused with the seq from which to begin again', async () => {
     await grow('a', 5);
-    const { code, facts } = await refusalFrom(feed.follow('a', 6));
+    const { code, facts } = await refusalFrom(feed.subscribe('a', 6));
     expect([code, facts.fields]).toEqual(['position_unknown', { last_seq: 5, begins_after: 0 }]);
-    expect((await feed.follow('a', 5)).reaches).toBe(5);
+    expect((await feed.subscribe('a', 5)).reaches).toBe(5);
   });
 
-  test('ends when the store was put back under it, also if that shows in no failure', async () => {
+  test('ends when the store goes back to an earlier state, also without a failure', async () => {
     await grow('a', 5);
     await grow('b', 5);
-    const [back, ahead] = [await feed.follow('a', 5), await feed.follow('b', 5)];
+    const [back, ahead] = [await feed.subscribe('a', 5), await feed.subscribe('b', 5)];
     const [ended, others] = [back.next(), taken(ahead)];
     await pass(100);
     jest.spyOn(reader, 'seqsGiven').mockResolvedValue(new Map(Object.entries({ a: 4, b: 5 })));
@@ -136,9 +136,9 @@ describe('a follower', () => {
     expect(others).toEqual([6]);
   });
 
-  test('that falls behind what is kept is given pages again', async () => {
-    const slow = await feed.follow('a', 0);
-    const quick = taken(await feed.follow('a', 0));
+  test('that falls behind the buffer reads pages again', async () => {
+    const slow = await feed.subscribe('a', 0);
+    const quick = taken(await feed.subscribe('a', 0));
     await grow('a', 300);
     await pass(100);
     expect(quick).toEqual(from(1, 300));
@@ -153,56 +153,58 @@ describe('a follower', () => {
     expect(feed.furthestBehind).toBe(0);
   });
 
-  test('of a pool that nobody knows is refused', async () => {
-    expect((await refusalFrom(feed.follow('c', 0))).code).toBe('pool_not_found');
+  test('to an unknown pool is refused', async () => {
+    expect((await refusalFrom(feed.subscribe('c', 0))).code).toBe('pool_not_found');
     await pass(1000);
-    expect(reader.looks).toEqual([]);
+    expect(reader.polls).toEqual([]);
   });
 
-  test('that is ended while it waits has its answer at once', async () => {
-    const follower = await feed.follow('a', 'latest');
-    const waiting = follower.next();
-    follower.end();
+  test('that ends while `next` waits returns at once', async () => {
+    const subscription = await feed.subscribe('a', 'latest');
+    const waiting = subscription.next();
+    subscription.end();
     expect(await waiting).toEqual([]);
-    expect(await follower.next()).toEqual([]);
+    expect(await subscription.next()).toEqual([]);
   });
 });
 
-describe('what is new', () => {
-  test('is looked for once for all followers of all pools, and read once', async () => {
+describe('a poll', () => {
+  test('serves all subscriptions of all pools with one read', async () => {
     await grow('a', 2);
-    const followers = await Promise.all(['a', 'a', 'b', 'b', 'b'].map((poolName) => feed.follow(poolName, 'latest')));
-    const news = Promise.all(followers.map((follower) => follower.next()));
+    const subscriptions = await Promise.all(
+      ['a', 'a', 'b', 'b', 'b'].map((poolName) => feed.subscribe(poolName, 'latest')),
+    );
+    const next = Promise.all(subscriptions.map((subscription) => subscription.next()));
     await grow('a', 1);
     await grow('b', 1);
     await pass(100);
-    const events: (readonly OwnedEvent[])[] = await news;
+    const events: (readonly OwnedEvent[])[] = await next;
     expect(events.map(([event]) => `${event!.pool} ${event!.seq}`)).toEqual(['a 3', 'a 3', 'b 1', 'b 1', 'b 1']);
-    // The very same: whatever is made of it is made once.
+    // The same object, so that work on it is shared.
     expect(events[1]![0]).toBe(events[0]![0]);
     await pass(900);
-    expect(reader.looks.map((look) => [...look.keys()])).toEqual(Array(reader.looks.length).fill(POOLS));
-    expect(reader.looks.length).toBeLessThanOrEqual(11);
+    expect(reader.polls.map((poll) => [...poll.keys()])).toEqual(Array(reader.polls.length).fill(POOLS));
+    expect(reader.polls.length).toBeLessThanOrEqual(11);
     expect(reader.pages).toBe(0);
   });
 
-  test('is looked for while somebody follows, and by nobody afterwards', async () => {
-    const follower = await feed.follow('a', 'latest');
+  test('happens only while there are subscriptions', async () => {
+    const subscription = await feed.subscribe('a', 'latest');
     await pass(1000);
-    expect(reader.looks.length).toBeGreaterThanOrEqual(9);
-    follower.end();
-    const looks = reader.looks.length;
+    expect(reader.polls.length).toBeGreaterThanOrEqual(9);
+    subscription.end();
+    const polls = reader.polls.length;
     await pass(10_000);
-    expect(reader.looks.length).toBe(looks);
-    const seqs = taken(await feed.follow('b', 'latest'));
+    expect(reader.polls.length).toBe(polls);
+    const seqs = taken(await feed.subscribe('b', 'latest'));
     await grow('b', 1);
     await pass(100);
     expect(seqs).toEqual([1]);
-    expect([...reader.looks.at(-1)!.keys()]).toEqual(['b']);
+    expect([...reader.polls.at(-1)!.keys()]).toEqual(['b']);
   });
 
-  test('is told with the time since it was written down', async () => {
-    await feed.follow('a', 'latest');
+  test('reports the time since the store recorded the events', async () => {
+    await feed.subscribe('a', 'latest');
     await grow('a', 1);
     now += 250_000;
     await pass(100);
@@ -211,8 +213,8 @@ describe('what is new', () => {
 });
 
 describe('a pool whose events cannot be read in time', () => {
-  test('is asked for fewer and fewer of them until they come, once each and in order', async () => {
-    const seqs = taken(await feed.follow('a', 'latest'));
+  test('is asked for fewer and fewer of them until they arrive, each once and in order', async () => {
+    const seqs = taken(await feed.subscribe('a', 'latest'));
     [reader.heavy, reader.mostOfHeavy] = ['a', 3];
     await grow('a', 20);
     await pass(15_000);
@@ -220,9 +222,9 @@ describe('a pool whose events cannot be read in time', () => {
     expect(failures).toEqual([unavailable]);
   });
 
-  test('keeps no other pool from what is new', async () => {
-    const heavy = taken(await feed.follow('a', 'latest'));
-    const other = taken(await feed.follow('b', 'latest'));
+  test('delays the new events of no other pool', async () => {
+    const heavy = taken(await feed.subscribe('a', 'latest'));
+    const other = taken(await feed.subscribe('b', 'latest'));
     reader.heavy = 'a';
     await grow('a', 1);
     await pass(1_500);
@@ -235,23 +237,23 @@ describe('a pool whose events cannot be read in time', () => {
     reader.heavy = null;
     await pass(1_500);
     expect(heavy).toEqual([1]);
-    reader.looks = [];
+    reader.polls = [];
     await pass(300);
-    expect(reader.looks.map((look) => [...look.keys()])).toContainEqual(POOLS);
+    expect(reader.polls.map((poll) => [...poll.keys()])).toContainEqual(POOLS);
   });
 });
 
-describe('a store out of reach', () => {
-  test('is waited for: nothing is lost or given twice, and it is told once', async () => {
+describe('an unreachable store', () => {
+  test('delays events, loses and repeats none, and is reported once', async () => {
     await grow('a', 300);
     reader.trouble = unavailable;
-    const far = taken(await feed.follow('a', 0));
-    const near = taken(await feed.follow('a', 'latest'));
+    const far = taken(await feed.subscribe('a', 0));
+    const near = taken(await feed.subscribe('a', 'latest'));
     await grow('a', 5);
     await pass(3500);
     expect([far, near]).toEqual([[], []]);
     expect(failures).toEqual([unavailable]);
-    expect(reader.looks.length).toBeLessThan(6);
+    expect(reader.polls.length).toBeLessThan(6);
     await grow('a', 5);
     reader.trouble = null;
     await pass(1000);
@@ -259,8 +261,8 @@ describe('a store out of reach', () => {
     expect(near).toEqual(from(301, 310));
   });
 
-  test('is told again when it was there in between', async () => {
-    await feed.follow('a', 'latest');
+  test('is reported again when it was reachable in between', async () => {
+    await feed.subscribe('a', 'latest');
     reader.trouble = unavailable;
     await pass(1000);
     reader.trouble = null;
@@ -270,52 +272,52 @@ describe('a store out of reach', () => {
     expect(failures).toHaveLength(2);
   });
 
-  test('does not keep anybody from leaving', async () => {
+  test('does not prevent a subscription from ending', async () => {
     await grow('a', 1);
-    const follower = await feed.follow('a', 0);
+    const subscription = await feed.subscribe('a', 0);
     reader.trouble = unavailable;
-    const waiting = follower.next();
+    const waiting = subscription.next();
     await pass(0);
     expect(reader.pages).toBe(1);
-    follower.end();
+    subscription.end();
     expect(await waiting).toEqual([]);
   });
 
   test.each([new TypeError('a bug'), new DomainError('pool_not_found', 'a bug')])(
-    'is no excuse for a bug: whoever asks is told',
+    'does not hide a bug: `next` rejects with it',
     async (bug) => {
       await grow('a', 1);
-      const follower = await feed.follow('a', 0);
+      const subscription = await feed.subscribe('a', 0);
       reader.trouble = bug;
-      await expect(follower.next()).rejects.toBe(bug);
+      await expect(subscription.next()).rejects.toBe(bug);
     },
   );
 });
 
-test('of many that begin far back two are read to at a time', async () => {
+test('many subscriptions that begin far back read two pages at a time', async () => {
   await grow('a', 300);
   let open = (): void => undefined;
   reader.pagesWait = new Promise((resolve) => (open = resolve));
-  const followers = await Promise.all(Array.from({ length: 10 }, (_, after) => feed.follow('a', after)));
-  const seqs = followers.map(taken);
+  const subscriptions = await Promise.all(Array.from({ length: 10 }, (_, after) => feed.subscribe('a', after)));
+  const seqs = subscriptions.map(taken);
   await pass(0);
   expect(reader.pages).toBe(2);
   open();
   await pass(0);
-  expect(seqs).toEqual(followers.map((_, after) => from(after + 1, 300)));
+  expect(seqs).toEqual(subscriptions.map((_, after) => from(after + 1, 300)));
   expect(reader.mostPagesInHand).toBe(2);
 });
 
-test('those who begin at one place share the pages of the past', async () => {
+test('subscriptions that begin at the same position share the pages of the past', async () => {
   await grow('a', 500);
-  const followers = await Promise.all(Array.from({ length: 10 }, () => feed.follow('a', 0)));
-  const seqs = followers.map(taken);
+  const subscriptions = await Promise.all(Array.from({ length: 10 }, () => feed.subscribe('a', 0)));
+  const seqs = subscriptions.map(taken);
   await pass(0);
-  expect(seqs).toEqual(followers.map(() => from(1, 500)));
+  expect(seqs).toEqual(subscriptions.map(() => from(1, 500)));
   expect(reader.pages).toBe(3);
 });
 
-test('a page of the past is read when it is the turn of its key', async () => {
+test('a subscription reads a page of the past when it is the turn of its key', async () => {
   await grow('a', 300);
   const turns: (() => void)[] = [];
   const fair = new LiveFeed(
@@ -327,7 +329,7 @@ test('a page of the past is read when it is the turn of its key', async () => {
       return new Promise<void>((resolve) => turns.push(resolve)).then(read);
     },
   );
-  const seqs = taken(await fair.follow('a', 0, undefined, 'k'));
+  const seqs = taken(await fair.subscribe('a', 0, undefined, 'k'));
   await pass(0);
   expect(reader.pages).toBe(0);
   for (; seqs.length < 300; await pass(0)) turns.shift()?.();
@@ -335,10 +337,10 @@ test('a page of the past is read when it is the turn of its key', async () => {
   await fair.close();
 });
 
-test('a feed that is closed ends who follows, and who comes', async () => {
-  const follower = await feed.follow('a', 'latest');
-  const waiting = follower.next();
+test('a closed feed ends present and future subscriptions', async () => {
+  const subscription = await feed.subscribe('a', 'latest');
+  const waiting = subscription.next();
   await feed.close();
   expect(await waiting).toEqual([]);
-  expect(await (await feed.follow('a', 0)).next()).toEqual([]);
+  expect(await (await feed.subscribe('a', 0)).next()).toEqual([]);
 });

@@ -1,63 +1,63 @@
-// The feeds of pools as they grow: one statement at short intervals for all pools that anybody follows in this
-// process, whoever changed them, and none while nobody does. After a failure each pool is looked at by itself, so that one
-// whose events cannot be read in time stops no other, and is asked for less each time.
+// The feeds of pools as they grow: this process reads the new events of all pools that have subscriptions with one
+// statement at short intervals, and reads nothing while there are no subscriptions. After a failure it polls each pool
+// by itself, so that a pool whose events cannot be read in time delays no other, and asks for fewer events each time.
 
 import { historyDropped, seqUnknown } from '../kernel/domain-error.js';
 import type { FeedReader } from './feed-reader.js';
-import { Follower } from './follower.js';
-import { Gate } from './gate.js';
-import { PoolTail } from './pool-tail.js';
+import { FeedSubscription } from './feed-subscription.js';
+import { Semaphore } from './semaphore.js';
+import { EventBuffer } from './event-buffer.js';
 import type { PoolReader } from '../reading/pool-reader.js';
 import type { OwnedEvent } from '../reading/views.js';
 
-/** From one look for news to the next. */
+/** The pause between two polls. */
 const INTERVAL_MS = 100;
-/** After a look that failed. */
+/** The pause after a poll that failed. */
 const RETRY_MS = 1000;
-/** Events of a pool that one look takes; if there are more, the next look follows at once. */
-const NEWS = 500;
-/** From one look to the next whether the store has gone back to an earlier state. */
+/** The most events of a pool that one poll reads; when it reads that many, the next poll follows at once. */
+const NEW_EVENTS_LIMIT = 500;
+/** The pause between two checks whether the store has gone back to an earlier state. */
 const STEP_BACK_MS = 5000;
-/** Events of a page of the past: what a follower holds while its reader takes its time. */
+/** Events on a page of the past, all of which stay in memory until a slow reader has taken them. */
 const PAGE = 200;
-/** So that many who begin far back leave connections to those who want a token. */
+/** A low limit, so that many subscriptions that begin far back leave connections to commands. */
 const PAGES_AT_ONCE = 2;
-/** For how long a page is kept for others who come to the same place. */
+/** How long subscriptions that reach the same position share a page. */
 const PAGE_SHARED_MS = 1000;
-/** Looks at single pools, beside that at all others. */
-const LOOKS_APART_AT_ONCE = 2;
+/** Polls of single pools at a time, beside the one of all other pools. */
+const SINGLE_POLLS_AT_ONCE = 2;
 
-/** The looks that follow each other: at one pool, or at all that are not looked at by themselves. */
-interface Looks {
+/** A chain of polls: of one pool by itself, or of all other pools together. */
+interface Polling {
   readonly timer: NodeJS.Timeout;
   inHand: Promise<void>;
 }
 
-/** Whoever watches: quick, and never throwing. */
+/** Its methods must return quickly and must not throw. */
 export interface LiveFeedObserver {
-  /** There were news of a pool; for how long the oldest of them had been written down, by the store's clock. */
+  /** New events of a pool arrived. @param delaySeconds the age of the oldest of them, by the store's clock */
   arrived(delaySeconds: number): void;
 
-  /** A look failed after one that did not: what is new comes later. */
+  /** A poll failed after one that succeeded, so new events arrive late. */
   failed(error: unknown): void;
 }
 
-/** Reads a page of the past when it is the turn of its reader's key; null where no key is asked for. */
+/** Runs `read` when it is the turn of the reader's key. @param keyId null where the service asks for no keys */
 export type ReadingTurn = <T>(keyId: string | null, read: () => Promise<T>) => Promise<T>;
 
 export class LiveFeed {
-  readonly #tails = new Map<string, PoolTail>();
-  readonly #followers = new Set<Follower>();
-  readonly #pages = new Gate(PAGES_AT_ONCE);
+  readonly #buffers = new Map<string, EventBuffer>();
+  readonly #subscriptions = new Set<FeedSubscription>();
+  readonly #pages = new Semaphore(PAGES_AT_ONCE);
   readonly #sharedPages = new Map<string, Promise<readonly OwnedEvent[]>>();
-  readonly #looksApart = new Gate(LOOKS_APART_AT_ONCE);
-  /** Of each pool that is looked at by itself, how many events are asked for. */
-  readonly #apart = new Map<string, number>();
-  /** By pool; `null` for all others. */
-  readonly #looks = new Map<string | null, Looks>();
+  readonly #singlePolls = new Semaphore(SINGLE_POLLS_AT_ONCE);
+  /** For each pool that the feed polls by itself, how many events a poll asks for. */
+  readonly #limitBySinglePool = new Map<string, number>();
+  /** By the name of the pool; `null` stands for all pools that the feed polls together. */
+  readonly #pollings = new Map<string | null, Polling>();
   #isFailing = false;
   #isClosed = false;
-  #lookedForStepBack = -Infinity;
+  #checkedForStepBackAt = -Infinity;
 
   constructor(
     private readonly reader: FeedReader,
@@ -67,27 +67,28 @@ export class LiveFeed {
   ) {}
 
   /**
-   * Follows a pool from the event after a seq on, or from now on.
-   * @param gone its reader has left before the feed could be followed
-   * @param keyId of its reader; null where no key is asked for
-   * @throws DomainError `pool_not_found`, `history_dropped`, `position_unknown`; `unavailable` when the store cannot be reached in time
+   * Subscribes to the events of a pool after a seq, or to those from now on.
+   * @param gone aborts when the reader has left before the subscription begins
+   * @param keyId the key of the reader; null where the service asks for no keys
+   * @throws DomainError `pool_not_found`, `history_dropped`, `position_unknown`; `unavailable` when the store cannot be
+   * reached in time
    */
-  async follow(
+  async subscribe(
     poolName: string,
     after: number | 'latest',
     gone?: AbortSignal,
     keyId: string | null = null,
-  ): Promise<Follower> {
+  ): Promise<FeedSubscription> {
     const reader = gone ? this.reader.until(gone) : this.reader;
     const { last_seq } = await (gone ? this.pools.until(gone) : this.pools).pool(poolName);
     if (after !== 'latest') {
       const begins = await reader.begins(poolName);
       if (after < begins) throw historyDropped(poolName, begins, `the events after seq ${after} were dropped`);
-      // In the gap of a restore a position is beyond the newest event, but not beyond the seqs given.
+      // A restore leaves a gap of seqs: a position in it is beyond the newest event, and still valid.
       const isBeyond = after > last_seq && after > ((await reader.seqsGiven([poolName])).get(poolName) ?? 0);
       if (isBeyond) throw seqUnknown(poolName, after, last_seq, begins);
     }
-    const tail = this.#tails.get(poolName) ?? new PoolTail(poolName, last_seq);
+    const buffer = this.#buffers.get(poolName) ?? new EventBuffer(poolName, last_seq);
     let most = PAGE;
     const page = async (seq: number): Promise<readonly OwnedEvent[]> => {
       try {
@@ -99,21 +100,21 @@ export class LiveFeed {
         throw error;
       }
     };
-    const follower = new Follower(
-      tail,
+    const subscription = new FeedSubscription(
+      buffer,
       after === 'latest' ? last_seq : after,
-      (seq) => this.#shared(poolName, seq, () => this.readingTurn(keyId, () => this.#pages.pass(() => page(seq)))),
-      () => this.#forget(tail, follower),
+      (seq) => this.#shared(poolName, seq, () => this.readingTurn(keyId, () => this.#pages.run(() => page(seq)))),
+      () => this.#forget(buffer, subscription),
     );
-    this.#tails.set(poolName, tail);
-    tail.followers.add(follower);
-    this.#followers.add(follower);
-    if (this.#isClosed) follower.end();
-    else if (!this.#looks.has(null)) this.#look(0, null);
-    return follower;
+    this.#buffers.set(poolName, buffer);
+    buffer.subscriptions.add(subscription);
+    this.#subscriptions.add(subscription);
+    if (this.#isClosed) subscription.end();
+    else if (!this.#pollings.has(null)) this.#poll(0, null);
+    return subscription;
   }
 
-  /** Followers that come one after the other to the same place have one page: hundreds begin at the beginning. */
+  /** Subscriptions that reach the same position soon after each other share one page: hundreds begin at seq 0. */
   #shared(poolName: string, after: number, read: () => Promise<readonly OwnedEvent[]>): Promise<readonly OwnedEvent[]> {
     const place = `${poolName} ${after}`;
     const shared = this.#sharedPages.get(place);
@@ -121,107 +122,107 @@ export class LiveFeed {
     const page = read();
     this.#sharedPages.set(place, page);
     const forget = (): void => void this.#sharedPages.delete(place);
-    // An empty one may be wrong a moment later.
+    // An empty page may be out of date a moment later.
     page.then(({ length }) => (length > 0 ? setTimeout(forget, PAGE_SHARED_MS).unref() : forget()), forget);
     return page;
   }
 
-  /** How many events the follower that is furthest behind has still to be given; 0 without one. */
+  /** How many known events the subscription that is furthest behind has not returned yet; 0 without subscriptions. */
   get furthestBehind(): number {
-    return [...this.#followers].reduce((most, { isBehindBy }) => Math.max(most, isBehindBy), 0);
+    return [...this.#subscriptions].reduce((most, { isBehindBy }) => Math.max(most, isBehindBy), 0);
   }
 
-  /** Ends all followers, and those to come. Resolves when nothing is read any more. */
+  /** Ends all subscriptions, present and future. Resolves when the last poll has ended. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const { timer } of this.#looks.values()) clearTimeout(timer);
-    for (const follower of this.#followers) follower.end();
-    await Promise.all([...this.#looks.values()].map(({ inHand }) => inHand));
+    for (const { timer } of this.#pollings.values()) clearTimeout(timer);
+    for (const subscription of this.#subscriptions) subscription.end();
+    await Promise.all([...this.#pollings.values()].map(({ inHand }) => inHand));
   }
 
-  #forget(tail: PoolTail, follower: Follower): void {
-    this.#followers.delete(follower);
-    tail.followers.delete(follower);
-    if (tail.followers.size === 0) this.#tails.delete(tail.poolName);
+  #forget(buffer: EventBuffer, subscription: FeedSubscription): void {
+    this.#subscriptions.delete(subscription);
+    buffer.subscriptions.delete(subscription);
+    if (buffer.subscriptions.size === 0) this.#buffers.delete(buffer.poolName);
   }
 
-  /** The next look is armed when the last one has ended, so that looks at a pool never overlap. */
-  #look(delayMs: number, poolName: string | null): void {
+  /** A poll starts the timer of the next one when it has ended, so that polls of a pool never overlap. */
+  #poll(delayMs: number, poolName: string | null): void {
     const timer = setTimeout(() => {
-      looks.inHand = this.#lookOnce(poolName).then((pauseMs) => {
-        if (pauseMs === null || this.#isClosed) this.#looks.delete(poolName);
-        else this.#look(pauseMs, poolName);
+      polling.inHand = this.#pollOnce(poolName).then((pauseMs) => {
+        if (pauseMs === null || this.#isClosed) this.#pollings.delete(poolName);
+        else this.#poll(pauseMs, poolName);
       });
     }, delayMs);
-    const looks: Looks = { timer, inHand: Promise.resolve() };
-    this.#looks.set(poolName, looks);
+    const polling: Polling = { timer, inHand: Promise.resolve() };
+    this.#pollings.set(poolName, polling);
   }
 
   /**
-   * Where the store was put back under an open stream, the next events would have seqs that count as read. Its readers come back
-   * with their position, and are told.
+   * If the store went back to an earlier state, the next events of an open stream would have seqs that its reader has
+   * read already. The reader comes back with its position, and `subscribe` refuses it with `position_unknown`.
    */
-  async #endThoseOfAnotherHistory(): Promise<void> {
-    const tails = [...this.#tails.values()];
-    const given = await this.reader.seqsGiven(tails.map(({ poolName }) => poolName));
-    for (const { poolName, reaches } of tails) {
+  async #endSubscriptionsOfAnotherHistory(): Promise<void> {
+    const buffers = [...this.#buffers.values()];
+    const given = await this.reader.seqsGiven(buffers.map(({ poolName }) => poolName));
+    for (const { poolName, reaches } of buffers) {
       if (reaches <= (given.get(poolName) ?? -1)) continue;
-      for (const follower of this.#followers) if (follower.poolName === poolName) follower.end();
+      for (const subscription of this.#subscriptions) if (subscription.poolName === poolName) subscription.end();
     }
   }
 
-  /** @returns after which pause to look again; null: no more */
-  #lookOnce(poolName: string | null): Promise<number | null> {
-    if (poolName === null) return this.#lookAtOthers();
-    return this.#looksApart.pass(() => this.#lookApart(poolName));
+  /** @returns the pause in milliseconds before the next poll; null when there is none */
+  #pollOnce(poolName: string | null): Promise<number | null> {
+    if (poolName === null) return this.#pollOthers();
+    return this.#singlePolls.run(() => this.#pollSingle(poolName));
   }
 
-  async #lookAtOthers(): Promise<number | null> {
-    if (this.#tails.size === 0) return null;
+  async #pollOthers(): Promise<number | null> {
+    if (this.#buffers.size === 0) return null;
     const began = performance.now();
-    const tails = [...this.#tails.values()].filter(({ poolName }) => !this.#apart.has(poolName));
+    const buffers = [...this.#buffers.values()].filter(({ poolName }) => !this.#limitBySinglePool.has(poolName));
     try {
-      const isThereMore = tails.length > 0 && (await this.#read(tails, NEWS));
-      this.#isFailing &&= this.#apart.size > 0;
+      const isThereMore = buffers.length > 0 && (await this.#read(buffers, NEW_EVENTS_LIMIT));
+      this.#isFailing &&= this.#limitBySinglePool.size > 0;
       return isThereMore ? 0 : Math.max(0, INTERVAL_MS - (performance.now() - began));
     } catch (error) {
       this.#failed(error);
-      for (const { poolName } of tails) {
-        this.#apart.set(poolName, NEWS / 2);
-        this.#look(RETRY_MS, poolName);
+      for (const { poolName } of buffers) {
+        this.#limitBySinglePool.set(poolName, NEW_EVENTS_LIMIT / 2);
+        this.#poll(RETRY_MS, poolName);
       }
       return INTERVAL_MS;
     }
   }
 
-  /** Until the pool has caught up. */
-  async #lookApart(poolName: string): Promise<number | null> {
-    const tail = this.#tails.get(poolName);
-    const most = this.#apart.get(poolName)!;
+  /** Repeats until the pool has caught up. */
+  async #pollSingle(poolName: string): Promise<number | null> {
+    const buffer = this.#buffers.get(poolName);
+    const most = this.#limitBySinglePool.get(poolName)!;
     try {
-      if (tail && !this.#isClosed && (await this.#read([tail], most))) return 0;
-      this.#apart.delete(poolName);
+      if (buffer && !this.#isClosed && (await this.#read([buffer], most))) return 0;
+      this.#limitBySinglePool.delete(poolName);
       return null;
     } catch (error) {
       this.#failed(error);
-      this.#apart.set(poolName, Math.ceil(most / 2));
+      this.#limitBySinglePool.set(poolName, Math.ceil(most / 2));
       return RETRY_MS;
     }
   }
 
-  /** @returns whether a pool may have more than so many events that are new */
-  async #read(tails: readonly PoolTail[], most: number): Promise<boolean> {
+  /** @returns whether a pool may have more than `most` new events */
+  async #read(buffers: readonly EventBuffer[], most: number): Promise<boolean> {
     const began = performance.now();
-    if (this.#isFailing || began - this.#lookedForStepBack > STEP_BACK_MS) {
-      await this.#endThoseOfAnotherHistory();
-      this.#lookedForStepBack = began;
+    if (this.#isFailing || began - this.#checkedForStepBackAt > STEP_BACK_MS) {
+      await this.#endSubscriptionsOfAnotherHistory();
+      this.#checkedForStepBackAt = began;
     }
-    const followed = tails.filter((tail) => this.#tails.get(tail.poolName) === tail);
+    const followed = buffers.filter((buffer) => this.#buffers.get(buffer.poolName) === buffer);
     if (followed.length === 0) return false;
-    const byName = new Map(followed.map((tail) => [tail.poolName, tail]));
+    const byName = new Map(followed.map((buffer) => [buffer.poolName, buffer]));
     const places = new Map(followed.map(({ poolName, reaches }) => [poolName, reaches]));
     let isThereMore = false;
-    for (const { pool, events, delay_seconds } of await this.reader.news(places, most)) {
+    for (const { pool, events, delay_seconds } of await this.reader.newEvents(places, most)) {
       byName.get(pool)!.add(events);
       this.observer.arrived(delay_seconds);
       isThereMore ||= events.length === most;

@@ -1,22 +1,23 @@
-// Who may end or renew a lease: whoever names it, or just its token, as the pool's policy says.
+// Decides whether a caller may end or renew a lease. The policy of the pool says whether the token's id is enough, or
+// whether the caller must give the lease id.
 
 import type { Caller } from '../kernel/caller.js';
 import { DomainError } from '../kernel/domain-error.js';
 import type { PoolPolicy } from './pool-policy.js';
 import type { Lease, Token } from './token.js';
 
-/** What a caller says about the lease it means; each part that is given must match. */
+/** What a caller says about the lease that it means; each given field must match. */
 export interface LeaseClaim {
   readonly leaseId?: string;
   readonly userId?: string;
   readonly fence?: number;
-  /** Ends it without its `leaseId` where the policy asks for that: for whoever may operate. */
+  /** Stands for the `leaseId` where the policy asks for one. Only a caller that may operate may set it. */
   readonly force?: boolean;
 }
 
 /**
- * The open lease of a token, if it is the one that is meant. That of another key is for a caller who may not operate as
- * if it were not there. Force stands for the handle alone: what is given must match all the same.
+ * The open lease of a token, if it matches the claim. To a caller that may not operate, a lease of another key looks as
+ * if it did not exist. `force` replaces only a missing `leaseId`: every given field must match nevertheless.
  * @throws DomainError `insufficient_scope`, `token_not_active`, `lease_handle_required` or `stale_lease`
  */
 export function openLease(token: Token, claim: LeaseClaim, policy: PoolPolicy, caller: Caller): Lease {

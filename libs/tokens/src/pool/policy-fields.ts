@@ -1,16 +1,16 @@
-// The fields of a pool's policy, one row each. Their types, columns, statements, bodies, answers and documents come from
-// this table, in its order (CONTRIBUTING.md, "A field of the policy").
+// The fields of a pool's policy, one row each. This table and its order define their types, columns, SQL, request and
+// response bodies and documents (CONTRIBUTING.md, "A field of the policy").
 
 export type PoolKind = 'fixed' | 'elastic';
 export const POOL_KINDS: readonly PoolKind[] = ['fixed', 'elastic'];
 
 export const MAX_POOL_SIZE = 1_000_000;
-/** A year. */
+/** One year. */
 export const MAX_TTL_SECONDS = 31_536_000;
 
 type ByKind<Value> = Readonly<Record<PoolKind, Value>>;
 
-/** What a field may hold, and what a new pool has in it when nothing is given. */
+/** The values that a field may have, and its defaults in a new pool. */
 type Values =
   | {
       readonly type: 'whole';
@@ -18,20 +18,23 @@ type Values =
       readonly most: number;
       readonly defaults: ByKind<number | null>;
     }
-  /** Durations are more than 0. */
+  /** A duration in seconds, greater than 0. */
   | { readonly type: 'seconds'; readonly most: number; readonly defaults: ByKind<number | null> }
   | { readonly type: 'boolean'; readonly defaults: ByKind<boolean> }
   | { readonly type: 'word'; readonly words: readonly string[]; readonly defaults: ByKind<string> };
 
 type Row = Values & {
-  /** The name in requests and answers, and that of the column. */
+  /** The name of the field in requests and responses, and of its column. */
   readonly wire: string;
   readonly nullable?: true;
-  /** It must be null in a fixed pool. */
+  /** The field must be null in a fixed pool. */
   readonly elasticOnly?: true;
-  /** What the last release writes without knowing the column: a field that comes later needs it, or is nullable. */
+  /**
+   * The default of the column. During an upgrade the last release writes rows without knowing new columns, so a field
+   * added later needs this or is nullable.
+   */
   readonly columnDefault?: string | number | boolean;
-  /** For the OpenAPI document. */
+  /** The description in the OpenAPI document. */
   readonly description: string;
 };
 
@@ -126,10 +129,10 @@ type ValueOf<Field> =
   | (Field extends { words: readonly (infer Word)[] } ? Word : never)
   | (Field extends { nullable: true } ? null : never);
 
-/** A policy under the names of the domain. */
+/** A policy with the names of the domain. */
 export type PolicyValues = { readonly [Name in keyof Fields]: ValueOf<Fields[Name]> };
 
-/** A policy under the names of requests, answers and columns. */
+/** A policy with the names of requests, responses and columns. */
 export type WirePolicy = { readonly [Name in keyof Fields as Fields[Name]['wire']]: ValueOf<Fields[Name]> };
 
 export type PolicyField = Row & { readonly name: keyof PolicyValues; readonly wire: keyof WirePolicy };
@@ -144,7 +147,7 @@ export const defaultPolicy = (kind: PoolKind): PolicyValues => policyOf(({ defau
 export const toWire = (policy: PolicyValues): WirePolicy =>
   Object.fromEntries(policyFields.map(({ name, wire }) => [wire, policy[name]])) as WirePolicy;
 
-/** What a change does not give stays undefined. */
+/** Fields that `given` leaves out are undefined in the result. */
 export function fromWire(policy: WirePolicy): PolicyValues;
 export function fromWire(change: Partial<WirePolicy>): Partial<PolicyValues>;
 export function fromWire(given: Partial<WirePolicy>): Partial<PolicyValues> {

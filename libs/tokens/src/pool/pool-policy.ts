@@ -1,4 +1,4 @@
-// A pool's policy: what it may be, and what it says about deadlines and evictions.
+// The policy of a pool: its rules, and what it decides about deadlines and evictions.
 
 import { DomainError } from '../kernel/domain-error.js';
 import { fromSeconds, type Instant } from '../kernel/instant.js';
@@ -10,17 +10,20 @@ export interface PoolPolicy extends PolicyValues {
   readonly kind: PoolKind;
 }
 
-/** What may be changed later. Running leases keep their deadline. */
+/** The fields to change; a field that is left out or undefined stays. Running leases keep their deadline. */
 export type PolicyChange = Partial<PolicyValues>;
 
 export const POOL_NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
-/** The policy of a new pool; what is not given is as in the two pools made at the first start. */
+/**
+ * The policy of a new pool, with the defaults of its kind for the fields that are not given.
+ * @throws DomainError `invalid_request` when it breaks a rule
+ */
 export function newPolicy(name: string, kind: PoolKind, given: PolicyChange = {}): PoolPolicy {
   return checked({ name, kind, ...defaultPolicy(kind), ...definedOnly(given) });
 }
 
-/** @throws DomainError `invalid_request` when a rule is broken or the pool would shrink. */
+/** @throws DomainError `invalid_request` when the change breaks a rule or shrinks the pool */
 export function changedPolicy(policy: PoolPolicy, change: PolicyChange): PoolPolicy {
   const changed = checked({ ...policy, ...definedOnly(change) });
   if (changed.size < policy.size) {
@@ -29,14 +32,14 @@ export function changedPolicy(policy: PoolPolicy, change: PolicyChange): PoolPol
   return changed;
 }
 
-/** The deadline of a lease granted now. */
+/** The deadline of a lease that the pool grants now. */
 export function firstDeadline(policy: PoolPolicy, now: Instant, ttlSeconds?: number): Instant {
   return Math.min(now + leaseLength(policy, ttlSeconds), latestEnd(policy, now));
 }
 
 /**
- * The deadline of a lease renewed now: it counts from now, stays within the maximum lifetime, and is never earlier than
- * it was. Neither a shorter time that is asked for nor a policy that was tightened meanwhile shortens what was promised.
+ * The deadline of a lease that the pool renews now. It counts from now, stays within the maximum lifetime, and is never
+ * earlier than before: the pool keeps its promise even if the caller asks for less or the policy has become stricter.
  * @throws DomainError `not_renewable`
  */
 export function renewedDeadline(policy: PoolPolicy, lease: Lease, now: Instant, ttlSeconds?: number): Instant {
@@ -47,14 +50,14 @@ export function renewedDeadline(policy: PoolPolicy, lease: Lease, now: Instant, 
   return Math.max(asked, lease.expiresAt);
 }
 
-/** Whether decisions depend on how many leases somebody holds. */
-export const countsHoldings = (policy: PoolPolicy): boolean =>
+/** Whether decisions depend on how many leases a user or a key holds. */
+export const countsLeases = (policy: PoolPolicy): boolean =>
   policy.maxPerUser !== null || policy.maxPerKey !== null || evictsOverShare(policy);
 
 export const evictsOverShare = ({ onExhausted, evict }: PoolPolicy): boolean =>
   onExhausted === 'evict_oldest' && evict === 'over_share_first';
 
-/** From when on a lease that began then may be evicted. */
+/** The instant from which the pool may evict a lease that began at `activatedAt`. */
 export const protectedUntil = ({ protectSeconds }: PoolPolicy, activatedAt: Instant): Instant =>
   protectSeconds === null ? -Infinity : activatedAt + fromSeconds(protectSeconds);
 
@@ -80,7 +83,7 @@ function checkField(field: PolicyField, policy: PoolPolicy): void {
   }
 }
 
-/** The rule that the value breaks. Words and flags have types, and the wire checks them. */
+/** The rule that the value breaks; null when it breaks none. The wire has checked booleans and words already. */
 function broken(field: PolicyField, value: unknown): string | null {
   switch (field.type) {
     case 'whole':

@@ -1,19 +1,19 @@
-// What a transaction loads of a pool, as of one instant: enough for the commands that were announced.
+// The part of a pool that a transaction loads, as of one instant: what the commands have asked for, and no more.
 
 import type { KeptAnswer } from './answer-book.js';
-import type { Holding } from './holdings.js';
+import type { LeaseCount } from './lease-counts.js';
 import type { Instant } from '../kernel/instant.js';
 import type { PoolPolicy } from './pool-policy.js';
 import type { Token } from './token.js';
 
-/** What a pool's row holds. The counters rise under the pool's lock, so they have no gaps. */
+/** The row of a pool. The counters rise under the lock of the pool, so they have no gaps. */
 export interface PoolState {
   readonly policy: PoolPolicy;
   readonly lastSeq: number;
   readonly lastFence: number;
-  /** Tokens not deleted. */
+  /** The tokens of the pool, without deleted ones. */
   readonly tokenCount: number;
-  /** Open leases: not ended in the audit, overdue ones included. */
+  /** The leases without a recorded end, including overdue ones. */
   readonly leaseCount: number;
 }
 
@@ -21,12 +21,12 @@ export interface PoolSlice {
   readonly state: PoolState;
   readonly now: Instant;
   readonly tokens: Token[];
-  /** The next deadline among all leases of the pool that are not overdue; null when unknown or none. */
+  /** The next deadline among all leases of the pool that are not overdue; null when it is unknown or there is none. */
   readonly nextExpiryAt: Instant | null;
-  /** Where the policy counts: what the users hold who ask, and those who hold the most. */
-  readonly users?: readonly Holding[];
-  /** … and what the keys hold that ask. */
-  readonly keys?: readonly Holding[];
+  /** If the policy counts leases: the counts of the users who ask, and of those who hold the most. */
+  readonly users?: readonly LeaseCount[];
+  /** If the policy counts leases: the counts of the keys of the callers. */
+  readonly keys?: readonly LeaseCount[];
   /** Those of the named answers that are kept. */
   readonly answers?: readonly KeptAnswer[];
 }

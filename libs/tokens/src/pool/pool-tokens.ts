@@ -1,9 +1,9 @@
-// The tokens that a transaction loaded, and which of them were changed, made and deleted since. It can take changes back,
-// so that a command of several steps is done as a whole or not at all.
+// The tokens that a transaction loaded, and which of them the pool has changed, generated and deleted since. It can take
+// changes back, so that the pool does all steps of a command or none.
 
 import type { Token } from './token.js';
 
-/** A token as it was before a change. */
+/** The state of a token before a change. */
 interface Before {
   readonly token: Token;
   readonly values: Pick<Token, 'lease' | 'freeSince' | 'lastActivatedAt'>;
@@ -18,7 +18,7 @@ export class PoolTokens {
   readonly generated = new Set<Token>();
   readonly deleted = new Set<Token>();
   readonly #here: Map<string, Token>;
-  /** One entry for each change, in their order. */
+  /** One entry a change, in the order of the changes. */
   readonly #undo: Before[] = [];
 
   constructor(tokens: readonly Token[]) {
@@ -58,7 +58,7 @@ export class PoolTokens {
     if (!this.generated.delete(token)) this.deleted.add(token);
   }
 
-  /** Returns the function that takes back every change made since; it says whether there was one. */
+  /** Returns a function that takes back every later change, and returns whether there was one. */
   savepoint(): () => boolean {
     const changes = this.#undo.length;
     return () => {

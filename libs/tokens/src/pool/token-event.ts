@@ -1,4 +1,4 @@
-// The audit: what happened to a token, in the words of the contract.
+// An event of the audit, in the words of the contract.
 
 import type { Instant } from '../kernel/instant.js';
 import type { Lease } from './token.js';
@@ -23,23 +23,24 @@ export type EndReason = (typeof END_REASONS)[number];
 export type DeleteReason = 'idle_ttl' | 'deleted_by_client';
 
 export interface TokenEvent {
-  /** 1, 2, 3 … in its pool, without gaps, in commit order. */
+  /** The number of the event in its pool: 1, 2, 3 …, without gaps, in commit order. */
   readonly seq: number;
   readonly tokenId: string;
   readonly event: TokenEventKind;
   readonly reason: GrantReason | EndReason | DeleteReason | null;
-  /** When it happened: of `expired`, the lease's deadline; otherwise the instant of the transaction. */
+  /** The deadline of the lease for `expired`; the instant of the transaction for every other event. */
   readonly occurredAt: Instant;
-  /** The lease it is about (an end keeps the one it ended); null for `generated` and `deleted`. */
+  /** The lease that began, changed or ended; null for `generated` and `deleted`. */
   readonly lease: Lease | null;
-  /** Who did it: the id of an API key, `open` where none is asked for, or `system`. */
+  /** The id of the API key that caused the event, `open` where the service asks for no keys, or `system`. */
   readonly actor: string;
-  /** Of the request by which it was done; null when it was none. */
+  /** The id of the request that caused the event; null when no request did. */
   readonly requestId: string | null;
-  /** The pool's counters after it: tokens not deleted, and open leases, overdue ones included. */
+  /** The tokens of the pool after the event, without deleted ones. */
   readonly tokensAfter: number;
+  /** The open leases of the pool after the event, including overdue ones. */
   readonly leasesAfter: number;
-  /** What the caller of `allocate` gave to be kept with the lease. */
+  /** The metadata that the caller of `allocate` gave with the lease. */
   readonly metadata: Metadata | null;
 }
 

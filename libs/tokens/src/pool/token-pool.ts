@@ -1,11 +1,11 @@
-// The aggregate: a pool, the tokens that a transaction loaded of it, and every rule about them.
-// Pure: (state, command, now) → (state', events, result). No clock, no I/O; a refused command changes nothing.
+// The aggregate: a pool, those of its tokens that a transaction loaded, and every rule about them. It is pure:
+// (state, command, now) → (state', events, result), without a clock or I/O. A refused command changes nothing.
 
 import { randomUUID } from 'node:crypto';
 import { AnswerBook } from './answer-book.js';
 import { ANYBODY, OPEN, SYSTEM, type Caller } from '../kernel/caller.js';
 import { DomainError } from '../kernel/domain-error.js';
-import { Holdings, type Holding } from './holdings.js';
+import { LeaseCounts, type LeaseCount } from './lease-counts.js';
 import { fromSeconds, secondsUntil, type Instant } from '../kernel/instant.js';
 import { newLeaseId } from './lease-id.js';
 import { openLease, type LeaseClaim } from './lease-claim.js';
@@ -20,26 +20,26 @@ import {
 } from './pool-policy.js';
 import type { PoolSlice, PoolState } from './pool-slice.js';
 import { PoolTokens } from './pool-tokens.js';
-import { Shares } from './shares.js';
+import { FairShareOrder } from './fair-share-order.js';
 import type { EndReason, DeleteReason, GrantReason, Metadata, TokenEvent, TokenEventKind } from './token-event.js';
 import type { Lease, Token } from './token.js';
-import { Turns } from './turns.js';
+import { Candidates } from './candidates.js';
 
 export interface AllocateRequest {
   readonly userId: string;
-  /** Capped to the pool's. */
+  /** The length of the lease in seconds, at most that of the pool; left out, it is that of the pool. */
   readonly ttlSeconds?: number;
   readonly metadata?: Metadata;
 }
 
 export interface Grant extends Lease {
   readonly tokenId: string;
-  /** The lease that had to go; null when a token was free. */
+  /** The lease that the pool evicted for this one; null when a token was free. */
   readonly evicted: Lease | null;
 }
 
 export interface Renewal extends Lease {
-  /** From when the new time counts. */
+  /** The instant from which the new time counts. */
   readonly renewedAt: Instant;
 }
 
@@ -47,15 +47,15 @@ export class TokenPool {
   readonly now: Instant;
   readonly events: TokenEvent[] = [];
   readonly answers: AnswerBook;
-  /** Who asks for what is done next; null: the service itself. */
+  /** The caller of the next command; null stands for the service itself. */
   caller: Caller | null = null;
 
   #state: PoolState;
   readonly #tokens: PoolTokens;
-  readonly #turns: Turns;
-  readonly #users: Holdings;
-  readonly #keys: Holdings;
-  #shares: Shares;
+  readonly #candidates: Candidates;
+  readonly #users: LeaseCounts;
+  readonly #keys: LeaseCounts;
+  #fairShares: FairShareOrder;
   #nextExpiryAt: Instant;
 
   private constructor(slice: PoolSlice) {
@@ -64,13 +64,13 @@ export class TokenPool {
     this.answers = new AnswerBook(slice.answers);
     this.#nextExpiryAt = slice.nextExpiryAt ?? Infinity;
     this.#tokens = new PoolTokens(slice.tokens);
-    this.#turns = new Turns(this.#tokens.all(), this.now, (token) => this.#tokens.has(token));
-    this.#users = new Holdings(slice.users ?? [], (lease) => lease.userId);
-    this.#keys = new Holdings(slice.keys ?? [], (lease) => lease.keyId);
-    this.#shares = new Shares(this.#users, this.#tokens);
+    this.#candidates = new Candidates(this.#tokens.all(), this.now, (token) => this.#tokens.has(token));
+    this.#users = new LeaseCounts(slice.users ?? [], (lease) => lease.userId);
+    this.#keys = new LeaseCounts(slice.keys ?? [], (lease) => lease.keyId);
+    this.#fairShares = new FairShareOrder(this.#users, this.#tokens);
   }
 
-  /** From stored rows: runs no rules and writes nothing. */
+  /** Restores a pool from stored rows. Checks no rules and records no events. */
   static restore(slice: PoolSlice): TokenPool {
     return new TokenPool(slice);
   }
@@ -96,53 +96,59 @@ export class TokenPool {
   }
 
   /**
-   * All steps of `work` or none: when it throws, the pool is as it was before, but for the leases that were overdue, which
-   * the clock ended.
+   * Does all steps of `work` or none: if it throws, the pool is as it was before, except that overdue leases have
+   * expired.
    */
   atomically<T>(work: () => T): T {
     this.settle();
-    const goBack = this.#savepoint();
+    const restore = this.#savepoint();
     try {
       return work();
     } catch (error) {
-      goBack();
+      restore();
       throw error;
     }
   }
 
   /**
-   * Writes down what the clock has decided: overdue leases expire. Every command starts with it, so that no
-   * answer needs the sweep.
+   * Expires the overdue leases. Every command starts with this, so that no answer depends on when the sweep runs.
    */
   settle(): void {
-    for (const { token, lease } of this.#turns.takeDue()) this.#end(token, 'expired', 'ttl_expired', lease.expiresAt);
+    for (const { token, lease } of this.#candidates.takeOverdue())
+      this.#end(token, 'expired', 'ttl_expired', lease.expiresAt);
   }
 
   /**
-   * Deletes tokens of an elastic pool that were free for too long. That is the sweep's to do, and of whoever
-   * wants their place: until then they are as available as they are shown.
+   * Deletes tokens of an elastic pool that have been free for longer than `idleTtlSeconds`, longest free first. The
+   * sweep does this, and `generate` when the pool is full. Until then these tokens are available.
+   * @param most the most tokens to delete
    */
   deleteIdle(most = Infinity): void {
     this.settle();
     if (this.policy.idleTtlSeconds === null) return;
     const idleSince = this.now - fromSeconds(this.policy.idleTtlSeconds);
-    for (let next = this.#turns.longestFree(); next && next.since <= idleSince; next = this.#turns.longestFree()) {
+    for (
+      let next = this.#candidates.longestFree();
+      next && next.since <= idleSince;
+      next = this.#candidates.longestFree()
+    ) {
       if (most-- <= 0) return;
       this.#remove(next.token, 'idle_ttl');
     }
   }
 
   /**
-   * Grants the token that is free for the longest; in a full pool that evicts, the one of the smallest fence, or of
-   * whoever holds the most.
+   * Grants the token that has been free for the longest. A full pool that evicts ends the oldest lease first, or, by
+   * its policy, the oldest lease of the user who holds the most.
+   * @throws DomainError `quota_exceeded`, `pool_exhausted`
    */
   allocate(request: AllocateRequest): Grant {
     this.settle();
-    this.#mustBeWithinQuota(request.userId, this.#asker.keyId);
-    const free = this.#turns.longestFree()?.token;
+    this.#mustBeWithinQuota(request.userId, this.#callerOrAnybody.keyId);
+    const free = this.#candidates.longestFree()?.token;
     if (free) return this.#activate(free, request, 'allocated', null);
     const isOverShare = evictsOverShare(this.policy);
-    const victim = isOverShare ? this.#shares.first() : this.#turns.oldestLease();
+    const victim = isOverShare ? this.#fairShares.first() : this.#candidates.oldestLease();
     const evicted = victim?.lease;
     if (!evicted || this.policy.onExhausted === 'reject') throw this.#exhausted();
     const mayBeEvictedAt = protectedUntil(this.policy, evicted.activatedAt);
@@ -151,18 +157,23 @@ export class TokenPool {
     return this.#activate(victim, request, 'allocated_after_eviction', evicted);
   }
 
+  /** @throws DomainError `token_deleted`, and what `openLease` throws */
   release(tokenId: string, claim: LeaseClaim): void {
     this.settle();
     const token = this.#existing(tokenId);
-    openLease(token, claim, this.policy, this.#asker);
+    openLease(token, claim, this.policy, this.#callerOrAnybody);
     this.#end(token, 'released', 'released_by_client');
   }
 
-  /** The new deadline counts from now, within the pool's TTL and the maximum lifetime, and is never earlier than the old one. */
+  /**
+   * Renews a lease. The new deadline counts from now, stays within the pool's TTL and maximum lifetime, and is never
+   * earlier than the old one.
+   * @throws DomainError `token_deleted`, `invalid_request`, `not_renewable`, and what `openLease` throws
+   */
   keepAlive(tokenId: string, claim: LeaseClaim, ttlSeconds?: number): Renewal {
     this.settle();
     const token = this.#existing(tokenId);
-    const lease = openLease(token, claim, this.policy, this.#asker);
+    const lease = openLease(token, claim, this.policy, this.#callerOrAnybody);
     if (claim.leaseId === undefined && claim.userId === undefined) {
       throw new DomainError('invalid_request', 'lease_id or user_id must be given to say whose lease to keep alive');
     }
@@ -173,6 +184,7 @@ export class TokenPool {
     return { ...renewed, renewedAt: this.now };
   }
 
+  /** @throws DomainError `pool_is_fixed`, `pool_limit_reached` */
   generate(): Token {
     this.settle();
     this.#mustBeElastic('generated');
@@ -183,13 +195,18 @@ export class TokenPool {
     return this.#generate();
   }
 
-  /** Makes up to `most` of the tokens that a fixed pool still lacks; says how many it lacks after that. */
+  /** Generates up to `most` of the tokens that a fixed pool still lacks, and returns how many it lacks after that. */
   fill(most: number): number {
     if (this.policy.kind === 'elastic') return 0;
-    for (let made = 0; made < most && this.#state.tokenCount < this.policy.size; made++) this.#generate();
+    for (let generated = 0; generated < most && this.#state.tokenCount < this.policy.size; generated++)
+      this.#generate();
     return this.policy.size - this.#state.tokenCount;
   }
 
+  /**
+   * @param force also deletes a token that is held, and ends its lease first
+   * @throws DomainError `pool_is_fixed`, `token_deleted`, `token_in_use`
+   */
   delete(tokenId: string, force: boolean): void {
     this.settle();
     this.#mustBeElastic('deleted');
@@ -201,33 +218,34 @@ export class TokenPool {
     this.#remove(token, 'deleted_by_client');
   }
 
-  /** Ends the oldest active leases, at most `most`, of those granted up to `lastFence`; says how many. */
+  /** Ends the oldest open leases up to `lastFence`, at most `most`, and returns how many it ended. */
   releaseOldest(most: number, lastFence: number): number {
     this.settle();
     let released = 0;
     for (; released < most; released++) {
-      const token = this.#turns.oldestLease();
+      const token = this.#candidates.oldestLease();
       if (!token?.lease || token.lease.fence > lastFence) break;
       this.#end(token, 'released', 'cleanup');
     }
     return released;
   }
 
+  /** @throws DomainError `invalid_request` when the change breaks a rule */
   changePolicy(change: PolicyChange): void {
     this.#state = { ...this.#state, policy: changedPolicy(this.policy, change) };
   }
 
-  /** Returns the function that takes back everything done since; to be made when nothing is overdue. */
+  /** Returns a function that takes back every later change. The caller must have expired the overdue leases. */
   #savepoint(): () => void {
     const [state, nextExpiryAt, events] = [this.#state, this.#nextExpiryAt, this.events.length];
     const tokens = this.#tokens.savepoint();
-    const parts = [this.#turns, this.#users, this.#keys, this.answers].map((part) => part.savepoint());
+    const parts = [this.#candidates, this.#users, this.#keys, this.answers].map((part) => part.savepoint());
     return () => {
       this.#state = state;
       this.#nextExpiryAt = nextExpiryAt;
       this.events.length = events;
-      for (const goBack of parts) goBack();
-      if (tokens()) this.#shares = new Shares(this.#users, this.#tokens);
+      for (const restore of parts) restore();
+      if (tokens()) this.#fairShares = new FairShareOrder(this.#users, this.#tokens);
     };
   }
 
@@ -237,7 +255,7 @@ export class TokenPool {
     const lease = {
       leaseId: newLeaseId(fence),
       userId: request.userId,
-      keyId: this.#asker.keyId,
+      keyId: this.#callerOrAnybody.keyId,
       fence,
       activatedAt: this.now,
       expiresAt,
@@ -245,10 +263,10 @@ export class TokenPool {
     this.#tokens.change(token, { lease, lastActivatedAt: this.now });
     this.#state = { ...this.#state, lastFence: fence, leaseCount: this.#state.leaseCount + 1 };
     this.#nextExpiryAt = Math.min(this.#nextExpiryAt, expiresAt);
-    this.#turns.granted(token, lease);
+    this.#candidates.granted(token, lease);
     this.#users.granted(lease);
     this.#keys.granted(lease);
-    this.#shares.granted(token, lease);
+    this.#fairShares.granted(token, lease);
     this.#record(token.id, 'activated', reason, this.now, lease, request.metadata);
     return { ...lease, tokenId: token.id, evicted };
   }
@@ -257,9 +275,9 @@ export class TokenPool {
     const lease = token.lease as Lease;
     this.#tokens.change(token, { lease: null, freeSince: at });
     this.#state = { ...this.#state, leaseCount: this.#state.leaseCount - 1 };
-    // An expired lease's place in the line was taken when the pool was restored: by its deadline.
+    // The candidates and counts have taken overdue leases into account since the pool was restored.
     if (event === 'released') {
-      this.#turns.freed(token, at);
+      this.#candidates.freed(token, at);
       this.#users.released(lease);
       this.#keys.released(lease);
     }
@@ -270,7 +288,7 @@ export class TokenPool {
     const token: Token = { id: randomUUID(), lease: null, freeSince: this.now, lastActivatedAt: null };
     this.#tokens.add(token);
     this.#state = { ...this.#state, tokenCount: this.#state.tokenCount + 1 };
-    this.#turns.freed(token, this.now);
+    this.#candidates.freed(token, this.now);
     this.#record(token.id, 'generated', null, this.now, null);
     return token;
   }
@@ -311,20 +329,20 @@ export class TokenPool {
     });
   }
 
-  get #asker(): Caller {
+  get #callerOrAnybody(): Caller {
     return this.caller ?? ANYBODY;
   }
 
-  /** Callers name only tokens that are or were in this pool: one that is not there any more was deleted. */
+  /** The caller has located the token in this pool, so a token that is missing was deleted. */
   #existing(tokenId: string): Token {
     const token = this.#tokens.get(tokenId);
     if (!token) throw new DomainError('token_deleted', `token ${tokenId} was deleted`);
     return token;
   }
 
-  #mustBeElastic(done: string): void {
+  #mustBeElastic(action: string): void {
     if (this.policy.kind === 'fixed') {
-      throw new DomainError('pool_is_fixed', `tokens of the fixed pool ${this.policy.name} cannot be ${done}`);
+      throw new DomainError('pool_is_fixed', `tokens of the fixed pool ${this.policy.name} cannot be ${action}`);
     }
   }
 
@@ -336,13 +354,13 @@ export class TokenPool {
     }
   }
 
-  #mustHoldLess({ leases, nextExpiryAt }: Holding, most: number, who: string): void {
+  #mustHoldLess({ leases, nextExpiryAt }: LeaseCount, most: number, holder: string): void {
     if (leases < most) return;
-    const detail = `${who} as many leases as pool ${this.policy.name} allows, ${most}`;
+    const detail = `${holder} as many leases as pool ${this.policy.name} allows, ${most}`;
     throw new DomainError('quota_exceeded', detail, { retryAfterSeconds: this.#secondsUntil(nextExpiryAt) });
   }
 
-  /** @param mayBeEvictedAt when the protection ends of the lease whose turn it is; without one the pool evicts none */
+  /** @param mayBeEvictedAt when the protection of the next victim ends; Infinity when the pool does not evict */
   #exhausted(mayBeEvictedAt = Infinity): DomainError {
     const why = mayBeEvictedAt === Infinity ? 'the pool does not evict' : 'the lease whose turn it is is protected';
     return new DomainError('pool_exhausted', `no token of pool ${this.policy.name} is free, and ${why}`, {

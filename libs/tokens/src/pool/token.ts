@@ -1,27 +1,27 @@
-// A token and the lease on it. One `lease` or null: there is no third state to get wrong.
+// A token and the lease on it. `lease` alone says whether the token is held, so that no second field can contradict it.
 
 import type { Instant } from '../kernel/instant.js';
 
 /** One use of a token by one user. */
 export interface Lease {
-  /** Unguessable handle, known to the caller that was granted the lease. */
+  /** A handle that nobody can guess. Only the caller that the lease was granted to knows it. */
   readonly leaseId: string;
   readonly userId: string;
-  /** Of the API key that took it; null when none was asked for. */
+  /** The id of the API key that took the lease; null where the service asks for no keys. */
   readonly keyId: string | null;
   /** The number of the lease in its pool: 1, 2, 3 …, never reused. */
   readonly fence: number;
   readonly activatedAt: Instant;
-  /** From this instant on the lease is over, whether or not anybody has written it down. */
+  /** The lease is over from this instant on, whether or not its end is recorded. */
   readonly expiresAt: Instant;
 }
 
 export interface Token {
   readonly id: string;
   lease: Lease | null;
-  /** Since when the token is free; means nothing while it is leased. */
+  /** The instant since which the token is free; it has no meaning while the token is leased. */
   freeSince: Instant;
-  /** Start of the latest lease, open or over; null when it was never leased. */
+  /** The start of the latest lease, open or over; null when the token was never leased. */
   lastActivatedAt: Instant | null;
 }
 

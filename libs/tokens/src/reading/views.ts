@@ -118,7 +118,7 @@ export interface FeedPage<Event = EventView> {
 }
 
 /** What was added to a pool's feed: one event at least, oldest first, without gaps. */
-export interface NewsView {
+export interface NewEventsView {
   readonly pool: string;
   readonly events: readonly OwnedEvent[];
   /** For how long the oldest of them is written down, by the store's clock. */

@@ -1,10 +1,10 @@
 // Tokens and pools as a test needs them: what it does not say does not matter to it.
 
 import { DomainError } from '../kernel/domain-error.js';
-import type { Holding } from '../pool/holdings.js';
+import type { LeaseCount } from '../pool/lease-counts.js';
 import type { Instant } from '../kernel/instant.js';
 import { newLeaseId } from '../pool/lease-id.js';
-import { countsHoldings, newPolicy, type PolicyChange, type PoolPolicy } from '../pool/pool-policy.js';
+import { countsLeases, newPolicy, type PolicyChange, type PoolPolicy } from '../pool/pool-policy.js';
 import type { PoolSlice, PoolState } from '../pool/pool-slice.js';
 import { TokenPool } from '../pool/token-pool.js';
 import type { Lease, Token } from '../pool/token.js';
@@ -66,7 +66,7 @@ export function wholeSlice(
   };
   const nextExpiryAt = running.length === 0 ? null : Math.min(...running.map(({ expiresAt }) => expiresAt));
   const holding = (holders: readonly string[], holderOf: (lease: Lease) => string | null) =>
-    countsHoldings(policy) ? holdingsOf(holders, running, holderOf) : undefined;
+    countsLeases(policy) ? leaseCountsOf(holders, running, holderOf) : undefined;
   return {
     state,
     now,
@@ -77,11 +77,11 @@ export function wholeSlice(
   };
 }
 
-export const holdingsOf = (
+export const leaseCountsOf = (
   holders: readonly string[],
   running: readonly Lease[],
   holderOf: (lease: Lease) => string | null,
-): Holding[] =>
+): LeaseCount[] =>
   [...new Set(holders)].map((holder) => {
     const held = running.filter((lease) => holderOf(lease) === holder);
     return {

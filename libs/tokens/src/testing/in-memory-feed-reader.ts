@@ -2,7 +2,7 @@
 
 import { FeedReader, SCANNED, type EventFilter } from '../feed/feed-reader.js';
 import { callerGone, poolNotFound, seqUnknown } from '../kernel/domain-error.js';
-import type { FeedPage, NewsView, OwnedEvent } from '../reading/views.js';
+import type { FeedPage, NewEventsView, OwnedEvent } from '../reading/views.js';
 import { maySee, maySeeActor } from '../reading/visibility.js';
 import type { InMemoryTokenPoolRepository } from './in-memory-token-pool-repository.js';
 import { eventView } from './views.js';
@@ -45,7 +45,7 @@ export class InMemoryFeedReader extends FeedReader {
     return { pool: poolName, events, last_seq, restores: [], scanned_to };
   }
 
-  async news(after: ReadonlyMap<string, number>, limit: number): Promise<NewsView[]> {
+  async newEvents(after: ReadonlyMap<string, number>, limit: number): Promise<NewEventsView[]> {
     const pools = this.#names().filter((pool) => after.has(pool));
     return pools.toSorted().flatMap((pool) => {
       const { events, now } = this.repository.look(pool);

@@ -4,13 +4,13 @@ import { ANSWERS_ARE_KEPT_HOURS, type KeptAnswer } from '../pool/answer-book.js'
 import { DomainError, poolNotFound } from '../kernel/domain-error.js';
 import type { Instant } from '../kernel/instant.js';
 import { needs, type Needs } from '../commands/needs.js';
-import { countsHoldings, evictsOverShare, type PoolPolicy } from '../pool/pool-policy.js';
+import { countsLeases, evictsOverShare, type PoolPolicy } from '../pool/pool-policy.js';
 import type { TokenEvent } from '../pool/token-event.js';
 import type { PoolSlice, PoolState } from '../pool/pool-slice.js';
 import { TokenPool } from '../pool/token-pool.js';
 import { TokenPoolRepository } from '../commands/token-pool-repository.js';
 import { isOverdue, type Token } from '../pool/token.js';
-import { holdingsOf } from './given.js';
+import { leaseCountsOf } from './given.js';
 
 interface StoredPool {
   state: PoolState;
@@ -159,8 +159,8 @@ export class InMemoryTokenPoolRepository extends TokenPoolRepository {
       now,
       nextExpiryAt,
       answers,
-      users: countsHoldings(state.policy) ? holdingsOf(holders, leases, ({ userId }) => userId) : undefined,
-      keys: countsHoldings(state.policy) ? holdingsOf(needs.keys, leases, ({ keyId }) => keyId) : undefined,
+      users: countsLeases(state.policy) ? leaseCountsOf(holders, leases, ({ userId }) => userId) : undefined,
+      keys: countsLeases(state.policy) ? leaseCountsOf(needs.keys, leases, ({ keyId }) => keyId) : undefined,
       tokens: [...named, ...due, ...free, ...oldest, ...losing].map((token) => ({ ...token })),
     };
   }

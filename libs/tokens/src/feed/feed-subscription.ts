@@ -1,48 +1,50 @@
-// One reader of a pool's feed that never ends: pages of the past, then what is new, without a gap or a repeat.
+// One reader of a pool's feed, which never ends: first pages of past events, then new events, without gaps or repeats.
 
 import { DomainError } from '../kernel/domain-error.js';
-import type { PoolTail } from './pool-tail.js';
+import type { EventBuffer } from './event-buffer.js';
 import type { OwnedEvent } from '../reading/views.js';
 
-/** How long a store that cannot be reached is left alone. */
+/** The pause before the subscription asks an unreachable store again. */
 const RETRY_MS = 1000;
 
-export class Follower {
+export class FeedSubscription {
   #wake = (): void => undefined;
   #hasEnded = false;
 
   /**
-   * @param position the seq after which it goes on
+   * @param position the seq after which the subscription continues
    * @param page reads events after a seq, oldest first
    */
   constructor(
-    private readonly tail: PoolTail,
+    private readonly buffer: EventBuffer,
     private position: number,
     private readonly page: (after: number) => Promise<readonly OwnedEvent[]>,
     private readonly onEnd: () => void,
   ) {}
 
   get poolName(): string {
-    return this.tail.poolName;
+    return this.buffer.poolName;
   }
 
-  /** The seq up to which `next` has answered. */
+  /** The seq of the last event that `next` returned, or the seq at which the subscription began. */
   get reaches(): number {
     return this.position;
   }
 
-  /** How many events it has still to be given. */
+  /** How many known events `next` has not returned yet. */
   get isBehindBy(): number {
-    return Math.max(0, this.tail.reaches - this.position);
+    return Math.max(0, this.buffer.reaches - this.position);
   }
 
   /**
-   * The next events, one at least, as soon as there are any: while the store cannot be reached it waits, too.
-   * Nothing is read before it is asked for, so whoever asks sets the pace. Empty when it has ended.
+   * Waits until there are new events, also while the store is unreachable, and returns at least one, oldest first.
+   * Returns an empty array only when the subscription has ended. The caller sets the pace: the subscription reads
+   * nothing between two calls.
+   * @throws what the store throws, except `unavailable`
    */
   async next(): Promise<readonly OwnedEvent[]> {
     while (!this.#hasEnded) {
-      const events = this.tail.after(this.position) ?? (await this.#page());
+      const events = this.buffer.after(this.position) ?? (await this.#page());
       if (events.length > 0) {
         this.position = events.at(-1)!.seq;
         return events;
@@ -52,12 +54,12 @@ export class Follower {
     return [];
   }
 
-  /** There may be something to look at. */
+  /** Makes a waiting `next` look for events again. */
   wake(): void {
     this.#wake();
   }
 
-  /** Whoever waits in `next` has an answer at once. */
+  /** Ends the subscription. A waiting `next` returns at once. */
   end(): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
@@ -77,7 +79,7 @@ export class Follower {
     }
   }
 
-  /** Until it is woken, or for so long. */
+  /** Waits for `wake`, or for `mostMs` milliseconds if that comes first. */
   #sleep(mostMs?: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = mostMs === undefined ? undefined : setTimeout(resolve, mostMs);

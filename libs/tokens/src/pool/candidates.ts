@@ -1,9 +1,9 @@
-// Whose turn it is among the tokens of a slice: to expire, to be handed out, to be evicted. Sorted once; entries that
-// went stale meanwhile are stepped over.
+// The tokens of a slice in the order in which they expire, are granted and are evicted. The constructor sorts them once;
+// entries that have become stale since are skipped.
 
 import type { Instant } from '../kernel/instant.js';
+import { LazyQueue } from './lazy-queue.js';
 import { isOverdue, type Lease, type Token } from './token.js';
-import { WaitingLine } from './waiting-line.js';
 
 export interface FreeToken {
   readonly token: Token;
@@ -15,45 +15,46 @@ export interface LeasedToken {
   readonly lease: Lease;
 }
 
-export class Turns {
-  readonly #due: LeasedToken[];
-  readonly #free: WaitingLine<FreeToken>;
-  readonly #oldest: WaitingLine<LeasedToken>;
+export class Candidates {
+  readonly #overdue: LeasedToken[];
+  readonly #free: LazyQueue<FreeToken>;
+  readonly #leased: LazyQueue<LeasedToken>;
 
-  /** @param exists whether a token was not deleted meanwhile */
+  /** @param exists false for a token that the pool has deleted since it was loaded */
   constructor(tokens: readonly Token[], now: Instant, exists: (token: Token) => boolean) {
     const leased = tokens.flatMap((token) => (token.lease === null ? [] : { token, lease: token.lease }));
-    this.#due = leased
+    this.#overdue = leased
       .filter(({ lease }) => isOverdue(lease, now))
       .sort((a, b) => a.lease.expiresAt - b.lease.expiresAt || a.lease.fence - b.lease.fence);
-    // An overdue lease has its place in the line of the free by its deadline, and takes it when it is expired.
+    // The deadline of an overdue lease decides the place of its token among the free ones. The entry becomes current
+    // when the pool expires the lease.
     const free = [
       ...tokens.filter(({ lease }) => lease === null).map((token) => ({ token, since: token.freeSince })),
-      ...this.#due.map(({ token, lease }) => ({ token, since: lease.expiresAt })),
+      ...this.#overdue.map(({ token, lease }) => ({ token, since: lease.expiresAt })),
     ].sort((a, b) => a.since - b.since || (a.token.id < b.token.id ? -1 : 1));
-    this.#free = new WaitingLine(
+    this.#free = new LazyQueue(
       free,
       ({ token, since }) => token.lease === null && token.freeSince === since && exists(token),
     );
-    this.#oldest = new WaitingLine(
+    this.#leased = new LazyQueue(
       leased.sort((a, b) => a.lease.fence - b.lease.fence),
       ({ token, lease }) => token.lease?.fence === lease.fence,
     );
   }
 
-  /** The overdue leases, the one that is so for the longest first; each is answered once. */
-  takeDue(): LeasedToken[] {
-    return this.#due.splice(0);
+  /** Removes and returns the overdue leases, earliest deadline first. */
+  takeOverdue(): LeasedToken[] {
+    return this.#overdue.splice(0);
   }
 
-  /** The token that is free for the longest. */
+  /** The token that has been free for the longest. */
   longestFree(): FreeToken | undefined {
     return this.#free.first();
   }
 
   /** The token whose lease has the smallest fence. */
   oldestLease(): Token | undefined {
-    return this.#oldest.first()?.token;
+    return this.#leased.first()?.token;
   }
 
   freed(token: Token, since: Instant): void {
@@ -61,12 +62,12 @@ export class Turns {
   }
 
   granted(token: Token, lease: Lease): void {
-    this.#oldest.push({ token, lease });
+    this.#leased.push({ token, lease });
   }
 
-  /** Returns the function that puts the lines back to what they are now; what was overdue stays taken. */
+  /** Returns a function that restores the present order, but not the overdue leases that were taken since. */
   savepoint(): () => void {
-    const lines = [this.#free.savepoint(), this.#oldest.savepoint()];
-    return () => lines.forEach((goBack) => goBack());
+    const restores = [this.#free.savepoint(), this.#leased.savepoint()];
+    return () => restores.forEach((restore) => restore());
   }
 }
