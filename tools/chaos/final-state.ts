@@ -1,4 +1,4 @@
-// What is there when nobody works any more: every event, the pools, the tokens as shown and as stored.
+// Writes the state after the load: every event, the pools, and the tokens as shown and as stored.
 
 import { createDataSource, PostgresFeedReader, PostgresPoolReader, PostgresTokenReader } from '@app/postgres';
 import type { OwnedEvent, PoolView, TokenView } from '@app/tokens';
@@ -38,7 +38,7 @@ export async function writeFinalState(
   }
 }
 
-/** Leases go on ending by the clock: the tokens are of the instant of the counts if these are the same before and after. */
+/** Leases still expire meanwhile, so this repeats until the counts before and after the tokens are equal. */
 async function shown(
   pools: PostgresPoolReader,
   reader: PostgresTokenReader,

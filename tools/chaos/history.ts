@@ -1,5 +1,5 @@
-// The history of a run: one JSON line for everything that was asked, broken, and found at the end. It is all that the
-// checker reads, so a run can be checked again. Times are nanoseconds of the monotonic clock since the run began.
+// The history of a run: a JSON line for each operation, each fault, and the final state. The checker reads nothing
+// else, so it can check a run again. Times are nanoseconds of the monotonic clock since the start of the run.
 
 import { createReadStream, createWriteStream, type WriteStream } from 'node:fs';
 import { once } from 'node:events';
@@ -14,7 +14,7 @@ export interface PoolSetting {
   readonly ttl_seconds: number;
   readonly idle_ttl_seconds: number | null;
   readonly on_exhausted: 'evict_oldest' | 'reject';
-  /** Left out: as in a pool that lets everybody hold what he gets, and evicts the oldest lease. */
+  /** Without these fields the pool has no quotas and evicts the oldest lease. */
   readonly max_per_user?: number;
   readonly max_per_key?: number;
   readonly protect_seconds?: number;
@@ -29,14 +29,14 @@ export interface Run {
   readonly seconds: number;
   readonly processes: number;
   readonly clients: number;
-  /** Whether a key is asked for. */
+  /** Whether requests need a key. */
   readonly auth: Auth;
-  /** Whether every process writes down who did what: the release before did not. */
+  /** Whether every process records actors; 0.1.0 does not. */
   readonly saysWho: boolean;
   readonly nemeses: readonly string[];
-  /** Nemeses that were asked for and cannot be had here, each with the reason. */
+  /** Chosen nemeses that cannot run here, each with the reason. */
   readonly skipped: readonly string[];
-  /** By which clocks were moved; null: they were not. */
+  /** How the run moved clocks; null when it did not. */
   readonly clock: string | null;
   readonly about: About;
   readonly postgres: string;
@@ -46,9 +46,9 @@ export interface Run {
 }
 
 export type Call =
-  /** `short`: by the pool's short route, whose answer holds the token alone. */
+  /** `short` stands for the pool's short route, whose answer holds only the token. */
   | { readonly do: 'allocate'; readonly user: string | null; readonly ttl?: number; readonly short?: boolean }
-  /** `of` is the operation that was granted the lease; null: whatever lease the token has. */
+  /** `of` is the operation that got the lease; null stands for the current lease of the token. */
   | {
       readonly do: 'release';
       readonly token: string;
@@ -69,32 +69,32 @@ export type Call =
   | { readonly do: 'pool' }
   | { readonly do: 'active' }
   | { readonly do: 'feed'; readonly after: number }
-  /** Of no pool. */
+  /** Concerns no pool. */
   | { readonly do: 'revoke'; readonly key: string };
 
 export interface Operation {
   readonly kind: 'operation';
-  /** Also that of the request: events name it. */
+  /** Also the id of the request, which events name. */
   readonly id: string;
-  /** The id of the API key that was shown; left out: none was. */
+  /** The id of the API key; absent without a key. */
   readonly by?: string;
-  /** The idempotency key, which is the same for each time that it was sent. */
+  /** The idempotency key, the same for each attempt. */
   readonly key?: string;
   readonly process: number;
   readonly pool: string;
   readonly call: Call;
   readonly sent: number;
   readonly answered: number;
-  /** null: no answer came. */
+  /** null without an answer */
   readonly status: number | null;
-  /** The error code of the answer, or what became of the connection. */
+  /** The error code of the answer or of the connection. */
   readonly error?: string;
   readonly detail?: string;
   readonly retryAfter?: string;
   readonly answer?: Readonly<Record<string, unknown>>;
 }
 
-/** An API key that somebody in the run has. */
+/** An API key of the run. */
 export interface KeyHolder {
   readonly kind: 'key';
   readonly id: string;
@@ -107,11 +107,11 @@ export interface Fault {
   readonly detail: string;
   readonly begun: number;
   readonly healed: number;
-  /** The processes it was done to, or whose way to the database was bad. */
+  /** Numbers of the processes that were hit, or whose connections to the database were. */
   readonly hit: readonly number[];
-  /** Those that must answer afterwards without being started again. */
+  /** Numbers of the processes that must answer afterwards without a restart. */
   readonly survivors: readonly number[];
-  /** What went wrong with the doing, such as an exit code that should be 0. */
+  /** What went wrong during the fault, such as an exit code that should be 0. */
   readonly complaints: readonly string[];
 }
 
@@ -132,7 +132,7 @@ export interface TokenRow {
   readonly expires_at: string | null;
 }
 
-/** A pool after the run, when nobody works on it: its counters, tokens as shown, and tokens as stored. */
+/** A pool after the load: its counters, tokens as shown, and tokens as stored. */
 export interface FinalState {
   readonly kind: 'state';
   readonly pool: PoolView;
@@ -150,7 +150,7 @@ export interface FeedEvent {
 export interface End {
   readonly kind: 'end';
   readonly at: number;
-  /** Microseconds since the Unix epoch at `at`: shows whether somebody set the machine's clock meanwhile. */
+  /** Microseconds since the Unix epoch at `at`; shows whether the machine's clock was set during the run. */
   readonly wall: number;
 }
 

@@ -1,5 +1,5 @@
-// Breaks everything around the service while it is used, and proves from the audit and the clients' histories that
-// every promise was kept. Usage: npm run chaos -- --help
+// Breaks everything around the service under load, and checks by the audit and the clients' histories that the service
+// kept every promise. Usage: npm run chaos -- --help
 
 import { join, relative } from 'node:path';
 import { asText } from '../harness/table.js';
@@ -23,7 +23,7 @@ import { upgrade } from './upgrade/upgrade.js';
 
 const HISTORIES = '.data/chaos';
 
-/** Of what went wrong; the history has it all. */
+/** The most findings to print; the history has all of them. */
 const SHOWN = 20;
 
 const OVERLOAD = { connections: 5000, factor: 10 };
@@ -45,7 +45,7 @@ async function main(args: readonly string[]): Promise<number> {
   for (const part of options.parts) {
     const outcome = await DO[part](options);
     isGood &&= outcome.isGood;
-    // At once: what comes next may be interrupted.
+    // Writes the page after each part, since the next one may be interrupted.
     if (options.page) await writePage(outcome.result);
   }
   if (options.page && options.parts.length === 0) await writePage({});
@@ -78,7 +78,7 @@ const DO: Record<Part, (options: Options) => Promise<Outcome>> = {
   upgrade: async (options) => ({ isGood: await upgradeOnce(options), result: {} }),
 };
 
-/** From the last release to this version, and back. */
+/** Upgrades from the last release to this version, and back. */
 async function upgradeOnce({ seed, seconds, clients }: Options): Promise<boolean> {
   const released = await ReleasedService.unpack(releases().at(-1) as string);
   say(`\nrolling restart from ${released.version} to this version and back; building the service`);

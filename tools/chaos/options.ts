@@ -7,12 +7,12 @@ import { ATTACKS } from './neighbours/attacks.js';
 import type { Auth } from './history.js';
 import { NEMESES } from './nemeses/all.js';
 
-/** What is done, in this order. */
+/** The parts of a run, in this order. */
 export type Part = 'check' | 'run' | 'mutants' | 'overload' | 'neighbours' | 'upgrade';
 
 export interface Options {
   readonly parts: readonly Part[];
-  /** Of a run under faults, of the run of each mutant, of each phase of the overload, of each round beside an attack, between two restarts. */
+  /** The length of a run under faults, of each mutant's run, of each phase or round, and between two restarts. */
   readonly seconds: Readonly<Record<Exclude<Part, 'check'>, number>>;
   readonly seed: number;
   readonly nemeses: readonly string[];
@@ -20,11 +20,11 @@ export interface Options {
   readonly processes: number;
   readonly clients: number;
   readonly auth: Auth;
-  /** The history that is checked again. */
+  /** The history file to check again. */
   readonly check: string;
   /** Names of mutants to run. */
   readonly mutants: readonly string[];
-  /** Results are kept, and the page is made anew. */
+  /** Whether to store results and write the page. */
   readonly page: boolean;
 }
 
@@ -113,7 +113,7 @@ function authOf(text: string): Auth {
   throw new Error(`--auth is ${JSON.stringify(text)}; allowed are keys, open`);
 }
 
-/** Names from a list; `all` and `none` are names, too. */
+/** @returns the names of a list, which may also be `all` or `none` */
 function some(option: string, text: string, all: readonly { readonly name: string }[]): string[] {
   const names = all.map(({ name }) => name);
   if (text === 'all') return names;

@@ -1,11 +1,11 @@
-// After a fault: how long it takes each surviving process to serve each pool again.
+// Measures after a fault how long each surviving process takes to serve each pool again.
 
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Fault, HistoryWriter, PoolSetting } from './history.js';
 import type { Recorder } from './load/recorder.js';
 
-/** Asked for longer than is allowed, to know how long it really takes. */
+/** Longer than the limit, so that the result shows how long it really takes. */
 const GIVE_UP_NS = 20e9;
 
 interface Serving {
@@ -18,7 +18,7 @@ interface Serving {
 
 let asked = 0;
 
-/** The longest of all, in nanoseconds. */
+/** @returns the longest time, in nanoseconds */
 export async function recover(
   world: Serving,
   fault: Fault,

@@ -1,4 +1,4 @@
-// A run: load, and one fault after the other; then everything is healed, ended, and written down for the checker.
+// A run: load under one fault after the other; then heals and ends everything, and writes the final state.
 
 import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
@@ -24,25 +24,25 @@ export interface RunOptions {
   readonly main: string;
   readonly seconds: number;
   readonly seed: number;
-  /** Names; none: no fault at all. */
+  /** Names of nemeses; an empty list stands for no faults. */
   readonly nemeses: readonly string[];
   readonly processes: number;
   readonly clients: number;
   readonly auth: Auth;
-  /** Made when missing; history and logs go there. */
+  /** The folder for history and logs; the run creates it. */
   readonly directory: string;
   readonly sql?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly say: (line: string) => void;
 }
 
-/** Load before the first fault, and between two of them, in milliseconds. */
+/** The time before the first fault and between two faults, in milliseconds. */
 const QUIET_MS = 500;
 const PROGRESS_MS = 5000;
-/** How often a fault has company. */
+/** The share of faults that come together with another one. */
 const PAIRS = 0.2;
 
-/** Answers the file of the history. Nothing of the run is left but its directory. */
+/** @returns the file of the history. Only the run's directory is left. */
 export async function run(options: RunOptions): Promise<string> {
   const { seconds, seed, processes, clients, auth, directory, say } = options;
   mkdirSync(directory, { recursive: true });
@@ -129,12 +129,12 @@ export async function run(options: RunOptions): Promise<string> {
   }
 }
 
-/** Whole-pool commands among them: they do not go through the queue that batches the others. */
+/** Has whole-pool commands, too, which do not go through the queue that batches the others. */
 const RUSH = ['cleanup', 'allocate', 'cleanup', 'allocate', 'cleanup'] as const;
 
 const END_OF_RUN = { kind: 'fault', name: 'end', detail: 'SIGTERM to all', hit: [], survivors: [] } as const;
 
-/** One after the other, in an order that takes each once before any comes again. */
+/** Runs the nemeses in random order, each one once before any comes again. */
 async function torment(
   world: World,
   nemeses: readonly Nemesis[],
@@ -165,7 +165,7 @@ async function torment(
     const died = dead.map(({ number }) => `process ${number} died by itself during ${name}`);
     for (const what of died) say(`${timeOf(history)}  ${what}`);
     history.write({ ...fault, complaints: [...complaints, ...died] });
-    // So that the rest of the run has all processes.
+    // The rest of the run needs all processes.
     await Promise.all(dead.map(({ api }) => api.start()));
     await sleep(QUIET_MS);
   }
@@ -173,7 +173,7 @@ async function torment(
 
 const timeOf = (history: HistoryWriter): string => `${(history.now() / 1e9).toFixed(1).padStart(6)} s`;
 
-/** Ctrl-C leaves no process behind. */
+/** Leaves no process behind after Ctrl-C. */
 function onSignal(cleanUp: () => Promise<void>): { forget(): void } {
   const end = (): void => void cleanUp().finally(() => process.exit(130));
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;

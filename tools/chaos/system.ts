@@ -1,4 +1,4 @@
-// All that a run works on: a database, processes of the API, a proxy before each, and how they begin and end.
+// Starts and ends the parts of a run: a database, and processes of the API with a proxy each.
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,13 +17,13 @@ export interface SystemOptions {
   readonly main: string;
   readonly processes: number;
   readonly auth: Auth;
-  /** For logs. */
+  /** The folder for logs. */
   readonly directory: string;
-  /** By which clocks can be moved; null: they cannot. */
+  /** How to move clocks; null when they cannot move. */
   readonly clock: ClockKind | null;
-  /** Run on the database when the pools are made; mutants take away a second line of defence with it. */
+  /** Runs on the database before the load; mutants use it to remove a second line of defence. */
   readonly sql?: readonly string[];
-  /** Of the API, beside what a run always sets. */
+  /** More variables for the API. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -36,7 +36,7 @@ export class System {
     private readonly options: SystemOptions,
   ) {}
 
-  /** Everything is ready, and the pools of the run are made. */
+  /** Resolves when everything is ready and the pools exist. */
   static async start(options: SystemOptions): Promise<System> {
     mkdirSync(options.directory, { recursive: true });
     const database = await DatabaseServer.start();
@@ -55,7 +55,6 @@ export class System {
     return system;
   }
 
-  /** Who may ask. */
   get callers(): Callers {
     return this.#callers;
   }
@@ -67,7 +66,7 @@ export class System {
     const env = {
       DATABASE_URL: proxy.url,
       AUTH: auth,
-      // The load is that of many, with few keys.
+      // The load has few keys, each of which sends more than the rate limit allows.
       RATE_LIMIT: '0',
       TRUST_PROXY: '1',
       ...SERVICE_ENV,
@@ -78,7 +77,7 @@ export class System {
     return { number, api, proxy, moveClock: clock?.move };
   }
 
-  /** Ends the processes in order, and says which did not. Nobody works on the database afterwards. */
+  /** Ends the processes, and waits until the database is idle. @returns what went wrong, in lines */
   async quiesce(): Promise<string[]> {
     const complaints = await Promise.all(
       this.replicas.map(async ({ number, api }) => {

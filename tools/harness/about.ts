@@ -1,4 +1,4 @@
-// What the result of a run depends on, beside what is run.
+// The circumstances on which the result of a run depends.
 
 import { loadavg } from 'node:os';
 import { commit, machine } from './surroundings.js';
@@ -8,11 +8,11 @@ export interface About {
   readonly machine: string;
   readonly commit: string;
   readonly node: string;
-  /** How many processes wanted to run before it began. */
+  /** The load average of the machine before the run. */
   readonly loadBefore: number;
 }
 
-/** To be asked before anything is run. */
+/** The caller asks before the run, which would raise the load. */
 export const about = (): About => ({
   begun: new Date().toISOString(),
   machine: machine(),

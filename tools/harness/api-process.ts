@@ -1,4 +1,4 @@
-// One process of the API: started, signalled, started again on the same port.
+// Starts, signals and restarts one process of the API on the same port.
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -21,7 +21,7 @@ export class ApiProcess {
     private readonly log: string,
   ) {}
 
-  /** Not started yet. */
+  /** Chooses the port; `start` starts the process. */
   static async prepare(
     number: number,
     main: string,
@@ -64,7 +64,7 @@ export class ApiProcess {
     this.#child?.kill(signal);
   }
 
-  /** Its exit code, or the signal that ended it. */
+  /** Resolves at the end of the process with its exit code or the signal that ended it. */
   ended(): Promise<number | NodeJS.Signals> {
     return this.#ended;
   }

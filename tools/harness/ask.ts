@@ -1,4 +1,4 @@
-// One HTTP request, and what became of it: an answer, no connection at all, or a connection that was lost.
+// Sends one HTTP request. The outcome is an answer, no connection, or a lost connection.
 
 import { Agent, request } from 'node:http';
 
@@ -10,11 +10,11 @@ export interface Request {
 }
 
 export interface Reply {
-  /** null: no answer came. */
+  /** null without an answer */
   readonly status: number | null;
   readonly body: Readonly<Record<string, unknown>>;
   readonly retryAfter?: string;
-  /** What became of the connection when no answer came: `ECONNREFUSED`: the request was never sent. */
+  /** The error of the connection, given without an answer; after `ECONNREFUSED` the request was never sent. */
   readonly error?: string;
 }
 

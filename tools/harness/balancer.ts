@@ -1,5 +1,5 @@
-// What stands before the processes of a service: takes each request to one that is ready. A request goes to another
-// one only when nobody listened, so that it was never accepted; any other loss is the client's to see.
+// A load balancer: passes each request to a process that is ready. It tries another process only when the first one
+// refuses the connection, and so has not accepted the request; the client sees any other loss.
 
 import { Agent, createServer, get, request, type IncomingMessage, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
@@ -7,8 +7,8 @@ import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 
 /**
- * How often it is asked who is ready, in milliseconds. Shorter than the 300 ms for which a process that is asked to end
- * still serves the connections that it has.
+ * The interval of the readiness checks, in milliseconds: shorter than the 300 ms for which a process still serves after
+ * SIGTERM.
  */
 const LOOK_MS = 50;
 
@@ -30,7 +30,7 @@ export class Balancer {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** A process that is ready now. It is never told when one ends: it finds out. */
+  /** Adds a process that is ready. The readiness checks find out when it ends. */
   add(port: number): void {
     this.#behind.set(port, { isReady: true });
   }
@@ -53,7 +53,7 @@ export class Balancer {
     fail(res, 'nobody is ready');
   }
 
-  /** False: nobody listens there. */
+  /** @returns false when no process listens on the port */
   #pass(port: number, { method, url, headers }: IncomingMessage, body: Buffer, res: ServerResponse): Promise<boolean> {
     return new Promise((resolve) => {
       const asked = request({ agent: this.#agent, host: '127.0.0.1', port, method, path: url, headers }, (answer) => {

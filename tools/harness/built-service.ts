@@ -1,4 +1,4 @@
-// The API, compiled into a folder that is nobody else's: others may build meanwhile, and mutants need copies to be broken.
+// Compiles the API into a folder of its own, since other programs may build at the same time and mutants need copies.
 
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -20,7 +20,7 @@ export interface Patch {
 export class BuiltService {
   private constructor(readonly directory: string) {}
 
-  /** Inside the project, so that its node_modules are found. @throws Error with what the compiler said */
+  /** Compiles inside the project, so that imports find node_modules. @throws Error with the compiler's output */
   static async build(): Promise<BuiltService> {
     const directory = newFolder();
     try {
@@ -33,7 +33,7 @@ export class BuiltService {
     return new BuiltService(directory);
   }
 
-  /** Of what is compiled already, in that folder. */
+  /** Copies a folder that holds a compiled API. */
   static copyOf(compiled: string): BuiltService {
     const copy = new BuiltService(newFolder());
     cpSync(compiled, join(ROOT, copy.directory, 'service'), { recursive: true });
@@ -44,7 +44,7 @@ export class BuiltService {
     return join(ROOT, this.directory, 'service/main.js');
   }
 
-  /** A copy with other lines. @throws Error as `patched` */
+  /** Makes a copy with the patches. @throws Error as `patched` does */
   variant(patches: readonly Patch[]): BuiltService {
     const texts = this.patched(patches);
     const copy = BuiltService.copyOf(join(ROOT, this.directory, 'service'));
@@ -53,8 +53,8 @@ export class BuiltService {
   }
 
   /**
-   * The texts of the files that are changed, by their paths.
-   * @throws Error when there is not exactly one place for a patch: then the mutant has to be made anew
+   * @returns the texts of the patched files, by path
+   * @throws Error when a patch does not match exactly one place: then the mutant needs an update
    */
   patched(patches: readonly Patch[]): ReadonlyMap<string, string> {
     const texts = new Map<string, string>();

@@ -1,4 +1,4 @@
-// A durable PostgreSQL of the run's own, which can be killed, stopped and started again on the same port.
+// A durable PostgreSQL for one run, which can be killed, stopped and restarted on the same port.
 
 import { readFileSync, rmSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
@@ -32,14 +32,14 @@ export class DatabaseServer {
     return this.#handle.version;
   }
 
-  /** SIGKILL to the server and each of its processes: nobody gets to write what is only in memory. */
+  /** Sends SIGKILL to the server and each of its processes, so that none writes what is only in memory. */
   async kill(): Promise<void> {
     const { pid } = this.#handle;
     signalWithChildren(pid, 'SIGKILL');
     await gone(pid);
   }
 
-  /** `fast` rolls back what is open and writes a checkpoint; `immediate` is a crash in an orderly way. */
+  /** `fast` rolls open transactions back and writes a checkpoint; `immediate` ends without one, as a crash does. */
   async stop(how: 'fast' | 'immediate'): Promise<void> {
     const { pid } = this.#handle;
     signalIfThere(pid, how === 'fast' ? 'SIGINT' : 'SIGQUIT');
@@ -53,7 +53,7 @@ export class DatabaseServer {
     if (before !== undefined && this.url !== before) throw new Error('PostgreSQL came back on another port');
   }
 
-  /** A session of the run's own. The caller ends it. */
+  /** Opens a session, which the caller ends. */
   async session(applicationName = 'chaos'): Promise<Client> {
     const client = new Client({ connectionString: this.url, application_name: applicationName });
     client.on('error', () => undefined);
@@ -87,7 +87,7 @@ async function gone(pid: number): Promise<void> {
   }
 }
 
-/** A zombie, whose parent has not asked for its exit code yet, is dead. */
+/** A zombie, whose parent has not read its exit code yet, counts as dead. */
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

@@ -1,5 +1,5 @@
-// A page in docs/: an introduction that people write, and below its mark what was measured, made anew of the
-// result.json in the folder of its name. All of it is written as prettier would leave it.
+// A page in docs/: people write its introduction; below a mark follow the results, generated from the result.json in
+// the folder of its name. Prettier formats all of it.
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ export class KeptPage<Result extends object> {
   readonly #result: string;
   readonly #mark: string;
 
-  /** @param command that writes what is below the mark */
+  /** @param command the command that writes the part below the mark */
   constructor(
     private readonly name: string,
     command: string,
@@ -22,19 +22,19 @@ export class KeptPage<Result extends object> {
     this.#mark = `<!-- Below this line everything is written by \`${command}\`. -->`;
   }
 
-  /** What was measured before; empty where nothing was. */
+  /** @returns the stored results; empty without any */
   result(): Result | Record<string, never> {
     return existsSync(this.#result) ? (JSON.parse(readFileSync(this.#result, 'utf8')) as Result) : {};
   }
 
-  /** @returns the picture as the page shows it */
+  /** Stores a picture. @returns its Markdown */
   picture(file: string, svg: string, alt: string): string {
     mkdirSync(this.#folder, { recursive: true });
     writeFileSync(join(this.#folder, file), svg);
     return `![${alt}](${this.name}/${file})`;
   }
 
-  /** @param parts of the page, as Markdown */
+  /** @param parts the parts below the mark, as Markdown */
   async write(result: Result, parts: readonly string[]): Promise<void> {
     mkdirSync(this.#folder, { recursive: true });
     await writeFormatted(this.#result, JSON.stringify(result, rounded), 'json');
@@ -52,6 +52,6 @@ async function writeFormatted(file: string, text: string, parser: 'json' | 'mark
   writeFileSync(file, await prettier.format(text, { ...config, parser }));
 }
 
-/** For JSON.stringify: nobody needs the tenth digit, and a diff of it even less. */
+/** For JSON.stringify: rounds numbers, since more digits only make diffs longer. */
 const rounded = (_: string, value: unknown): unknown =>
   typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(5)) : value;

@@ -1,9 +1,9 @@
-// Ports of this machine, for whoever starts servers on it.
+// Free and used ports of this machine.
 
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo } from 'node:net';
 
-/** One that nobody listens on. */
+/** @returns a port on which no program listens */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -1,4 +1,4 @@
-// Random choices that a seed repeats.
+// Random numbers that the same seed repeats.
 
 export class Random {
   #state: number;
@@ -7,7 +7,7 @@ export class Random {
     this.#state = seed >>> 0;
   }
 
-  /** From 0 up to 1. Mulberry32: small, and good enough to choose by. */
+  /** @returns a number from 0 up to 1, by Mulberry32, which is small and good enough for choices */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let mixed = this.#state;
@@ -38,7 +38,7 @@ export class Random {
     return items.map(() => rest.splice(Math.floor(this.next() * rest.length), 1)[0] as T);
   }
 
-  /** Another line of choices, which does not depend on how many are made on this one. */
+  /** @returns a new sequence, which does not depend on how far this one goes on */
   fork(): Random {
     return new Random(Math.floor(this.next() * 2 ** 32));
   }

@@ -1,4 +1,4 @@
-// What a figure depends on, beside what is measured.
+// The machine and the commit on which a result depends.
 
 import { execFileSync } from 'node:child_process';
 import { cpus, totalmem } from 'node:os';
@@ -6,7 +6,7 @@ import { cpus, totalmem } from 'node:os';
 export const machine = (): string =>
   `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GB`;
 
-/** Of the service, and whether it was changed since. */
+/** @returns the commit, and whether the service has uncommitted changes */
 export function commit(): string {
   const git = (...args: string[]): string => execFileSync('git', args, { encoding: 'utf8', stdio: 'pipe' }).trim();
   try {

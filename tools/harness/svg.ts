@@ -1,17 +1,17 @@
-// A plain plot as SVG, readable on light and on dark pages: lines over time.
+// Draws lines over time as an SVG that is readable on light and on dark pages.
 
 const WIDTH = 820;
 const HEIGHT = 340;
-/** So far left that six names have room. */
+/** Leaves room for six names. */
 const LEGEND_LEFT = 16;
 const LANE = 16;
 const LANE_NAMES = 70;
-/** Room that is needed below the axis and left of it. */
+/** The space below the axis and left of it. */
 const NOTHING = { below: 0, beside: 0 };
 const BOX = { left: 74, right: 16, top: 64, bottom: 46 };
 const INNER = { width: WIDTH - BOX.left - BOX.right, height: HEIGHT - BOX.top - BOX.bottom };
 
-/** Of colours that can be told apart in both, also by those who do not see all of them (Okabe and Ito). */
+/** Okabe and Ito's colours, which stay distinct on light and dark pages and for colour-blind readers. */
 const COLOURS = ['#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9', '#d55e00', '#8c8c8c'];
 
 const STYLE = `
@@ -25,13 +25,13 @@ const STYLE = `
 export interface Lines {
   readonly title: string;
   readonly unit: string;
-  /** Of the axis of time. */
+  /** The unit of the time axis. */
   readonly timeUnit: string;
   readonly series: readonly {
     readonly name: string;
     readonly points: readonly { readonly x: number; readonly y: number }[];
   }[];
-  /** What happened meanwhile, below the axis: a line for each kind. Its colour is that of its group. */
+  /** Events below the axis: a lane for each kind, in the colour of its group. */
   readonly lanes?: readonly {
     readonly name: string;
     readonly group: number;
@@ -73,7 +73,7 @@ interface Scale {
   readonly y: (value: number) => number;
 }
 
-/** From 0 to a round number above the largest value. */
+/** The scale from 0 to a round number above the largest value. */
 function scaleTo(values: readonly number[]): Scale {
   const largest = Math.max(1e-9, ...values.filter((value) => Number.isFinite(value)));
   const power = 10 ** Math.floor(Math.log10(largest / 4));

@@ -4,7 +4,7 @@ export interface Table {
   readonly title: string;
   readonly head: readonly string[];
   readonly rows: readonly (readonly string[])[];
-  /** What must be known to read it. */
+  /** A remark below the table. */
   readonly note?: string;
 }
 

@@ -1,19 +1,19 @@
-// An HTTP connection with next to nothing around it: the client shares the machine with what it overloads.
+// A minimal HTTP connection: it must cost little, since the client shares the machine with the overloaded service.
 
 import { connect, type Socket } from 'node:net';
 
 export interface Reply {
   readonly status: number;
-  /** From sending to the last byte, in milliseconds. */
+  /** Milliseconds from sending to the last byte. */
   readonly ms: number;
   readonly body: Buffer;
-  /** Whether it was asked before the last refusal on this connection wanted that. */
+  /** Whether the request came earlier than the last `Retry-After` on this connection allowed. */
   readonly isTooSoon: boolean;
-  /** Seconds; null: it does not say when to come back. */
+  /** The seconds of `Retry-After`; null without that header. */
   readonly retryAfter: number | null;
 }
 
-/** One request at a time; connects again when the other side has hung up. */
+/** Sends one request at a time; connects again when the other side has closed the connection. */
 export class Wire {
   #socket: Socket | null = null;
   #received: Buffer = Buffer.alloc(0);
@@ -41,7 +41,7 @@ export class Wire {
     });
   }
 
-  /** null: the connection was lost. */
+  /** @returns null when the connection is lost */
   ask(request: Buffer): Promise<Reply | null> {
     return new Promise((resolve) => {
       this.#done = resolve;
@@ -81,7 +81,7 @@ export class Wire {
   }
 }
 
-/** @param headers further ones, each with its line break */
+/** @param headers more headers, each with its line break */
 export function requestTo(path: string, body: object, headers = ''): Buffer {
   const json = JSON.stringify(body);
   const head = `POST ${path} HTTP/1.1\r\nhost: overload\r\n${headers}content-type: application/json\r\ncontent-length: ${Buffer.byteLength(json)}\r\n\r\n`;

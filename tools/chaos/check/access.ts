@@ -1,20 +1,20 @@
-// Who may do what: a key does and is told what it is for and no more, and once it is revoked nothing at all.
+// Checks access: a key does and reads only what its scopes allow, and nothing after its revocation.
 
 import type { Call, History, Operation } from '../history.js';
 import { isOk } from '../load/recorder.js';
 import { Callers } from './callers.js';
 import type { Finding } from './finding.js';
 
-/** After the answer to its revocation, until a key is refused by every process. */
+/** Every process must refuse a key within this time after the answer to its revocation. */
 export const REVOKED_NS = 5e9;
 
-/** For keys that may operate. */
+/** Commands that need the scope `operate`. */
 const OPERATING: ReadonlySet<Call['do']> = new Set(['generate', 'delete', 'cleanup', 'revoke']);
 
-/** What is told to a key that is no good, and by who cannot tell whether it is. */
+/** Errors for an invalid key, and of a process that cannot check it at the moment. */
 const NO_GOOD: ReadonlySet<string> = new Set(['unauthenticated', 'rate_limited', 'unavailable']);
 
-/** Whether a refusal is of the key, and not of what it was shown for. */
+/** Whether the service refused the key rather than the command. */
 export const isOfKey = ({ error = '' }: Operation): boolean => NO_GOOD.has(error) || error === 'insufficient_scope';
 
 export function checkAccess(history: History, callers: Callers): Finding[] {
@@ -32,17 +32,17 @@ export function checkAccess(history: History, callers: Callers): Finding[] {
   });
 }
 
-/** How long after the answer to the revocation of its key something was sent, in nanoseconds; negative: before. */
+/** @returns nanoseconds from the answer to the revocation of its key to the operation; negative when sent before */
 export const lateness = ({ by, sent }: Operation, callers: Callers): number =>
   by === undefined ? -Infinity : sent - (callers.revoked.get(by)?.answered ?? Infinity);
 
 export const inSeconds = (late: number): string => `${(late / 1e9).toFixed(2)} s after its key was revoked`;
 
-/** Whether the answer is for a key that is good. */
+/** Whether the answer shows that the service accepted the key. */
 export const isServed = (operation: Operation): boolean =>
   operation.status !== null && !NO_GOOD.has(operation.error ?? '');
 
-/** How long each revoked key was served after that was answered, in seconds. */
+/** @returns for each revoked key the seconds for which processes still served it after the answer */
 export function revocations(history: History): number[] {
   const callers = new Callers(history);
   const longest = new Map<string, number>();

@@ -1,5 +1,5 @@
-// Who did it: every event names the key and the request by which it was done, every lease is of the key that took it, and
-// nobody ended or renewed that of another.
+// Checks actors: every event names the key and the request that caused it, every lease belongs to the key that took it,
+// and no user key ends or renews the lease of another key.
 
 import type { OwnedEvent } from '@app/tokens';
 import { OPEN, SYSTEM } from '@app/tokens';
@@ -9,7 +9,7 @@ import { inSeconds, lateness, REVOKED_NS } from './access.js';
 import type { Callers } from './callers.js';
 import type { Finding, Rule } from './finding.js';
 
-/** By which commands an event comes about, by its reason, or else by its kind. */
+/** The commands that can cause an event, by the event's reason or else its kind. */
 const DONE_BY: Readonly<Record<string, readonly Call['do'][]>> = {
   allocated: ['allocate'],
   allocated_after_eviction: ['allocate'],
@@ -24,10 +24,10 @@ const DONE_BY: Readonly<Record<string, readonly Call['do'][]>> = {
 
 const BY_THE_CLOCK: ReadonlySet<OwnedEvent['reason']> = new Set(['ttl_expired', 'idle_ttl']);
 
-/** Ends or renews a lease for whoever holds it. */
+/** Commands that end or renew a lease on behalf of its holder. */
 const FOR_ITS_HOLDER: ReadonlySet<Call['do']> = new Set(['release', 'keep-alive']);
 
-/** @param requests of all pools, by their id */
+/** @param requests the requests of all pools, by id */
 export function checkActors(
   { setting, events }: PoolHistory,
   requests: ReadonlyMap<string, Operation>,
@@ -42,7 +42,7 @@ export function checkActors(
     if (kind === 'activated') keys.set(fence, key_id);
     else if (fence !== null && keys.get(fence) !== key_id)
       find('actor', `is about a lease of ${key_id}, which ${keys.get(fence)} has taken`);
-    // What a pool is filled with when it is made, before the run.
+    // A fixed pool gets its tokens when it is created, before the run.
     if (kind === 'generated' && setting.kind === 'fixed') continue;
     if (BY_THE_CLOCK.has(reason)) {
       if (actor !== SYSTEM || request_id !== null) find('actor', `names ${actor} and request ${request_id}`);

@@ -1,4 +1,4 @@
-// Which recorded ends belong to which cleanup is nowhere written down: it is found by their number and time.
+// The audit does not say which ends belong to which cleanup; the checker finds out by their number and time.
 
 import type { OwnedEvent } from '@app/tokens';
 import type { Operation, PoolHistory, Run } from '../history.js';
@@ -21,7 +21,7 @@ const cleanup = (id: string, sent: number, answered: number): Operation => ({
   answer: { released: 1 },
 });
 
-/** The only events, at these seconds. */
+/** A feed of ends only, at these seconds. */
 const endsAt = (...seconds: number[]): OwnedEvent[] =>
   seconds.map((second, place) => {
     const recorded_at = `1970-01-01T00:00:0${second}.000000Z`;

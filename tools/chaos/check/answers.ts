@@ -1,5 +1,5 @@
-// Clients' histories against the audit: what was answered is in it exactly once and as answered; what was refused is
-// not; what may have happened happened once at most; and nothing is in it that nobody asked for.
+// Compares the clients' histories with the audit. A success is in it exactly once and as answered; a refusal is not in
+// it; a request of unknown outcome is in it at most once; and each event has a request that caused it.
 
 import { SOMEBODY, type OwnedEvent } from '@app/tokens';
 import type { Call, Operation, PoolHistory } from '../history.js';
@@ -11,7 +11,7 @@ import type { Finding, Rule } from './finding.js';
 import type { Wall } from './instants.js';
 import { append, lastDeadline, type Grant, type Ledger } from './ledger.js';
 
-/** An operation that is known to be at this place of the audit. */
+/** An operation with its known place in the audit. */
 export interface Placed {
   readonly operation: Operation;
   readonly seq: number;
@@ -113,7 +113,7 @@ export class Answers {
         this.placed.push({ operation, seq: grant.end.seq });
       }
     }
-    // Releases that name no lease are told apart by their token only.
+    // Only the token tells releases apart that name no lease.
     const tokens = new Set([...anonymous.keys(), ...this.ledger.releasedBy.keys()]);
     for (const token of tokens) {
       const rest = (this.ledger.releasedBy.get(token) ?? []).filter(({ fence }) => !claimed.has(fence ?? 0));
@@ -156,7 +156,7 @@ export class Answers {
 
   #matchRenewals(fence: number, renewals: readonly OwnedEvent[], ok: readonly Operation[], perhaps: number): void {
     const left = [...renewals];
-    // Short answers do not say until when: they take what the others leave.
+    // Short answers hold no deadline, so they take the renewals that the other answers leave.
     const [short, long] = [ok.filter(({ call }) => isShort(call)), ok.filter(({ call }) => !isShort(call))];
     for (const operation of long) {
       const answer = operation.answer ?? {};
@@ -217,8 +217,9 @@ export class Answers {
   }
 
   /**
-   * One transaction each in pools of this size: the ends that it recorded have one instant. Which are whose is not
-   * written down; if there is a way to tell them apart, whoever was answered first taking the first of his finds it.
+   * In pools of this size a cleanup is one transaction, so that the ends that it records share one instant. The audit
+   * does not say which ends belong to which cleanup. If an assignment exists, this finds it: the cleanups take their
+   * first possible instant in the order of their answers.
    */
   #cleanups(operations: readonly Operation[]): void {
     const groups = new Map<string, OwnedEvent[]>();
@@ -245,14 +246,14 @@ export class Answers {
     return grant !== undefined && !this.callers.sees(by, grant.event.key_id);
   }
 
-  /** What is foreign is as if it were not there: done to nobody, and nothing is told of it. */
+  /** The service must treat a foreign lease as one that does not exist, and tell nothing of it. */
   #expectUnknown(operation: Operation): void {
     const { error = '' } = operation;
     if (isUnknown(operation) || isOfKey(operation) || UNKNOWN.has(error)) return;
     this.#find('access', operation, 'it is about a lease of another key');
   }
 
-  /** Whoever names a lease that runs must not be refused, and who is told how it ended must be told right. */
+  /** A refusal is wrong while the lease runs; and what it says of the lease's end must be true. */
   #expectOver(operation: Operation, grant: Grant | undefined): void {
     const { status, error, answer } = operation;
     if (!grant || status === null || isOfKey(operation)) return;
@@ -288,7 +289,7 @@ export class Answers {
   }
 }
 
-/** Errors of who names a lease that is not there, or a token that is not there any more. */
+/** Errors for a request that names an unknown lease or a deleted token. */
 const UNKNOWN: ReadonlySet<string> = new Set(['token_not_active', 'stale_lease', 'token_deleted', 'ECONNREFUSED']);
 
 const isShort = (call: Call): boolean => 'short' in call && call.short === true;

@@ -1,10 +1,10 @@
-// A request that was sent several times under one idempotency key counts once: with the first success as its answer.
+// Counts the attempts with one idempotency key as one request, whose answer is the first success.
 
 import type { Operation } from '../history.js';
 import { isOk, isUnknown } from '../load/recorder.js';
 
 export interface Request {
-  /** From the first time it was sent to the first success; its id is the key. */
+  /** Lasts from the first attempt to the first success; its id is the idempotency key. */
   readonly operation: Operation;
   readonly attempts: readonly Operation[];
 }
@@ -28,7 +28,7 @@ function outcomeOf(attempts: readonly Operation[]): Operation {
   return { ...(decisive ?? first), sent };
 }
 
-/** Whoever asks again is told the same. */
+/** Checks that all attempts with an answer got the same answer. */
 export function disagreements({ operation, attempts }: Request): string[] {
   return attempts
     .filter((attempt) => isOk(attempt) && JSON.stringify(attempt.answer) !== JSON.stringify(operation.answer))

@@ -1,13 +1,13 @@
-// What is known of those who asked: whether they may operate, whose leases they see, and when their keys were revoked.
+// What the history says of callers: whether they may operate, which leases they see, and when their keys are revoked.
 
 import { maySee } from '@app/tokens';
 import type { History, Operation } from '../history.js';
 import { isOk, isRefused } from '../load/recorder.js';
 
 interface Revocation {
-  /** Of the first time that it was asked for and may have been done. */
+  /** When the first revocation was sent that may have had an effect. */
   readonly sent: number;
-  /** Infinity: it never was. */
+  /** Infinity without an answer. */
   readonly answered: number;
 }
 
@@ -39,7 +39,7 @@ export class Callers {
     return by === undefined || this.#operators.has(by);
   }
 
-  /** Whether the lease that was taken with this key is, for who asks, there. */
+  /** Whether the caller may see a lease that the key `keyId` took. */
   sees(by: By, keyId: string | null): boolean {
     return maySee({ keyId: by ?? null, mayOperate: this.mayOperate(by) }, keyId);
   }

@@ -1,4 +1,4 @@
-// Checks a history: a pass over each pool's feed, a pass over what clients were answered, and what both say of another.
+// Checks a history: reads each pool's feed and the answers to clients once, and compares the two.
 
 import type { History } from '../history.js';
 import { checkAccess } from './access.js';

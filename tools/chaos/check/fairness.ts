@@ -1,4 +1,4 @@
-// Who gets a token when there are fewer than are wanted: quotas, protection and turns, at every event of the feed.
+// Checks at every event of the feed who may get a token of a full pool: quotas, protection from eviction, and turns.
 
 import { fromIso, isEviction } from '@app/tokens';
 import type { PoolHistory, PoolSetting } from '../history.js';
@@ -27,7 +27,7 @@ export function checkFairness({ setting, events }: PoolHistory, ledger: Ledger):
   });
 }
 
-/** What somebody who asks holds, where that is limited. */
+/** Counts the leases of a caller against each quota that applies. */
 function holdings(
   { max_per_user: ofUser, max_per_key: ofKey }: PoolSetting,
   leases: readonly OpenLease[],
@@ -40,11 +40,11 @@ function holdings(
   return key === null ? [byUser] : [byUser, byKey];
 }
 
-/** Whether nothing more may be given to who asks. */
+/** Whether a quota of the caller is used up. */
 export const isAtQuota = (...asked: Parameters<typeof holdings>): boolean =>
   holdings(...asked).some(({ holds, most }) => holds >= most);
 
-/** Whether a full pool may evict nobody at that instant. */
+/** Whether a full pool may not evict any lease at that instant. */
 export function isEvictionBarred(setting: PoolSetting, leases: readonly OpenLease[], at: number): boolean {
   const { on_exhausted, protect_seconds = 0 } = setting;
   if (on_exhausted === 'reject') return true;
@@ -52,7 +52,7 @@ export function isEvictionBarred(setting: PoolSetting, leases: readonly OpenLeas
   return next !== undefined && at < next.from + protect_seconds * 1e6;
 }
 
-/** The oldest lease of all, or of the user who holds the most. */
+/** @returns the oldest lease of all, or of the user with the most leases */
 function nextToGo({ evict }: PoolSetting, leases: readonly OpenLease[]): OpenLease | undefined {
   const held = (user: string | null): number => leases.filter((lease) => lease.user === user).length;
   const inTurn = (one: OpenLease, other: OpenLease): number =>

@@ -1,6 +1,6 @@
-// What the checker finds, by the rule that was broken.
+// The findings of the checker, each with the rule that is broken.
 
-/** Each rule, and what breaks it. */
+/** The rules, each with what breaks it. */
 export const RULES = {
   audit: 'the feed breaks an invariant of its own, or what is stored or shown is not its fold',
   answered: 'what was answered is not in the audit, or not once, or not as answered',

@@ -1,4 +1,4 @@
-// How early in a history something can be seen: what a run of that length would have found.
+// Finds how early in a history a finding shows: what a run of that length would have found.
 
 import { fromIso } from '@app/tokens';
 import type { History, Operation } from '../history.js';
@@ -6,7 +6,7 @@ import { check } from './check.js';
 import type { Finding } from './finding.js';
 import { Wall } from './instants.js';
 
-/** Nanoseconds from the beginning to the first sign, to within a hundredth of the history. It must show at its end. */
+/** @returns nanoseconds to the first sign, to within 1 % of the history; the whole history must show it */
 export function firstSign(history: History, shows: (finding: Finding) => boolean): number {
   const length = history.operations.reduce((latest, { answered }) => Math.max(latest, answered), 0);
   let [without, within] = [0, length];
@@ -18,7 +18,7 @@ export function firstSign(history: History, shows: (finding: Finding) => boolean
   return within;
 }
 
-/** As if the run had been watched no longer: what was under way then has no answer. */
+/** @returns the history up to an instant; operations that were under way then have no answer */
 function beginning(history: History, until: number): History {
   const wall = new Wall(history.run, history.end);
   const seen = (operations: readonly Operation[]): Operation[] =>

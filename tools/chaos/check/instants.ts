@@ -1,12 +1,12 @@
-// Instants of the database (RFC 3339, microseconds) and of the history (nanoseconds since it began), on one scale.
+// Puts instants of the database (RFC 3339, microseconds) and of the history (nanoseconds since its start) on one scale.
 
 import type { End, Run } from '../history.js';
 
-/** What two clocks of one machine, read one after the other, may differ by, in microseconds. */
+/** The largest difference between two clocks of one machine, read one after the other, in microseconds. */
 const TOLERANCE = 20_000;
 
 export class Wall {
-  /** Microseconds by which an instant of the database and one of the history may be apart and yet be the same. */
+  /** Microseconds by which an instant of the database and the same instant of the history may differ. */
   readonly tolerance: number;
 
   constructor(

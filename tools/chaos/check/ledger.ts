@@ -1,10 +1,10 @@
-// A pool's feed by what clients know of it, and its state after each event.
+// Indexes a pool's feed by what clients know of it, and keeps the pool's state after each event.
 
 import { fromIso, type OwnedEvent } from '@app/tokens';
 
 export interface Grant {
   readonly event: OwnedEvent;
-  /** The event before it, which is the eviction if there was one. */
+  /** The event before the grant, which is the eviction if there was one. */
   readonly before: OwnedEvent | undefined;
   end: OwnedEvent | null;
   readonly renewals: OwnedEvent[];
@@ -18,26 +18,26 @@ export interface OpenLease {
   readonly until: number;
 }
 
-/** The pool after an event, and until the next. */
+/** The state of the pool from one event to the next. */
 interface Position {
   readonly recordedAt: number;
   readonly tokens: number;
-  /** That are not ended in the audit. */
+  /** The leases without an end in the audit. */
   readonly leases: readonly OpenLease[];
-  /** Infinity: there is none. */
+  /** Infinity without open leases. */
   readonly nextDeadline: number;
 }
 
 export class Ledger {
   readonly grants = new Map<number, Grant>();
-  /** By the operation that the client put into the metadata. */
+  /** Grants by the operation that the client put into the metadata. */
   readonly grantsOf = new Map<string, Grant[]>();
   readonly generated = new Map<string, OwnedEvent>();
   readonly deleted = new Map<string, OwnedEvent>();
-  /** By whom clients released, by token. */
+  /** Releases by token. */
   readonly releasedBy = new Map<string, OwnedEvent[]>();
   readonly cleanups: OwnedEvent[] = [];
-  /** By the seq of the event after which the pool is like that; 0: before the first. Where it was restored there are holes. */
+  /** By the seq of the event after which the pool has this state; 0: before the first event. Restores leave holes. */
   readonly positions: Position[] = [{ recordedAt: 0, tokens: 0, leases: [], nextDeadline: Infinity }];
 
   readonly #open = new Map<number, OpenLease>();
@@ -57,7 +57,7 @@ export class Ledger {
     }
   }
 
-  /** The lease that an operation was granted; undefined when it was granted none. */
+  /** @returns the lease that an operation got; undefined when it got none */
   grantOf(operation: string): Grant | undefined {
     return this.grantsOf.get(operation)?.[0];
   }
@@ -93,13 +93,13 @@ export class Ledger {
   }
 }
 
-/** The operation that a grant names; '' when it names none. */
+/** @returns the operation that a grant names; '' when it names none */
 export function askedBy({ metadata }: OwnedEvent): string {
   const name = metadata['operation'] ?? metadata['client_id'];
   return typeof name === 'string' || typeof name === 'number' ? String(name) : '';
 }
 
-/** The deadline that a lease has had in the end. */
+/** @returns the deadline after all renewals of the lease */
 export const lastDeadline = ({ event, renewals }: Grant): number =>
   fromIso(renewals.at(-1)?.expires_at ?? event.expires_at ?? '');
 

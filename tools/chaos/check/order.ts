@@ -1,5 +1,5 @@
-// Real time: what was answered before something else was sent comes before it in the audit. Each look is a search in a
-// sorted list; histories are written nearly in order, so sorting them costs next to nothing.
+// Checks real-time order: an operation whose answer came before another one was sent is earlier in the audit. Each
+// lookup is a binary search; histories are nearly in order, so that sorting them is cheap.
 
 interface Known {
   readonly sent: number;
@@ -9,13 +9,13 @@ interface Known {
 
 export class Order {
   readonly #answered: number[];
-  /** The largest seq among all that were answered up to here. */
+  /** The largest seq of all operations answered up to each index. */
   readonly #floors: number[];
   readonly #sent: number[];
-  /** The smallest seq among all that were sent from here on. */
+  /** The smallest seq of all operations sent from each index on. */
   readonly #ceilings: number[];
 
-  /** @param writes what changed something; @param reads what saw everything up to their seq */
+  /** @param writes operations that changed something @param reads operations that saw everything up to their seq */
   constructor(writes: readonly Known[], reads: readonly Known[]) {
     const all = [...writes, ...reads].sort((a, b) => a.answered - b.answered);
     let floor = 0;
@@ -30,18 +30,18 @@ export class Order {
       .reverse();
   }
 
-  /** Everything up to this seq was there when something was sent. */
+  /** @returns the seq up to which all events existed at this instant */
   floor(sent: number): number {
     return this.#floors[firstFrom(this.#answered, sent) - 1] ?? 0;
   }
 
-  /** From this seq on nothing was there yet when something was answered. */
+  /** @returns the seq from which on no event existed at this instant */
   ceiling(answered: number): number {
     return this.#ceilings[firstFrom(this.#sent, answered)] ?? Infinity;
   }
 }
 
-/** The place of the first number that is not smaller. */
+/** @returns the index of the first number that is not smaller than `least` */
 function firstFrom(sorted: readonly number[], least: number): number {
   let [low, high] = [0, sorted.length];
   while (low < high) {

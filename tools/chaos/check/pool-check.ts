@@ -1,4 +1,4 @@
-// Everything that can be said about one pool.
+// Runs all checks of one pool.
 
 import { asStored, Auditor, fromIso, type EventView } from '@app/tokens';
 import type { FinalState, Operation, PoolHistory } from '../history.js';
@@ -42,7 +42,7 @@ export function checkPool(pool: PoolHistory, wall: Wall, callers: Callers): Find
 
 const spanOf = ({ sent, answered }: Operation): { sent: number; answered: number } => ({ sent, answered });
 
-/** Invariants 1 to 6 and 8, and the fold against what is shown. */
+/** Checks invariants 1 to 6 and 8, and compares the fold with the tokens that the API shows. */
 function audited({ setting, events, state }: PoolHistory): string[] {
   const auditor = new Auditor(setting.size, state?.restores);
   const ids = new Set<string>();
@@ -64,7 +64,7 @@ function audited({ setting, events, state }: PoolHistory): string[] {
   return [...findings, ...auditor.compare(state.tokens, shownAt(state))];
 }
 
-/** An instant at which the tokens were as shown: before the next deadline of those that were. */
+/** @returns an instant at which the tokens were as shown: just before the next deadline of a shown lease */
 function shownAt({ tokens }: FinalState): number {
   return Math.min(...tokens.flatMap(({ expires_at }) => (expires_at === null ? [] : fromIso(expires_at) - 1)));
 }
@@ -77,7 +77,7 @@ function leasesAreShort({ setting, events }: PoolHistory): string[] {
     .map(({ seq, expires_at }) => `seq ${seq}: a lease until ${expires_at} is longer than the pool allows`);
 }
 
-/** Overdue leases whose end is not written down are stored as they are folded: open. */
+/** Compares the rows with the fold. Overdue leases without a recorded end are open in both. */
 function stored({ rows }: FinalState, ledger: Ledger): string[] {
   const open = new Map(
     [...ledger.grants.values()].filter(({ end }) => end === null).map((grant) => [grant.event.token_id, grant]),
@@ -111,7 +111,7 @@ function inTime(placed: readonly Placed[], ledger: Ledger, wall: Wall): string[]
   });
 }
 
-/** Invariant 2, and that what was answered before is seen. */
+/** Checks invariant 2, and that each read sees what the service had answered before. */
 function snapshots(pool: PoolHistory, ledger: Ledger, order: Order, wall: Wall): string[] {
   const open = openAt(
     pool.events,
@@ -134,7 +134,7 @@ function snapshots(pool: PoolHistory, ledger: Ledger, order: Order, wall: Wall):
   });
 }
 
-/** The deadlines of the leases that were open at the seq of each read, in one pass over the feed. */
+/** Finds the deadlines of the leases that were open at the seq of each read, in one pass over the feed. */
 function openAt(
   events: readonly EventView[],
   reads: readonly Operation[],
@@ -157,7 +157,7 @@ function openAt(
 
 const seqOf = ({ answer }: Operation): number => answer?.['last_seq'] as number;
 
-/** Invariant 7, and that what was answered before is seen. */
+/** Checks invariant 7, and that each read sees what the service had answered before. */
 function activeLists(
   pool: PoolHistory,
   ledger: Ledger,
@@ -192,7 +192,7 @@ function activeLists(
     });
 }
 
-/** Whoever follows the feed gets every event, and those that stay. */
+/** Checks that a page of the feed has no gap and shows the events that are in the audit at the end. */
 function feeds({ operations, events }: PoolHistory): string[] {
   return operations
     .filter((operation) => operation.call.do === 'feed' && isOk(operation))
@@ -210,7 +210,7 @@ function feeds({ operations, events }: PoolHistory): string[] {
     });
 }
 
-/** Of what is in the feed, only what is its own is shown to a key that may not operate. */
+/** Checks that the feed shows a user key only what belongs to that key. */
 function shownEvents({ operations, events }: PoolHistory, callers: Callers): string[] {
   const bySeq = new Map(events.map((event) => [event.seq, event]));
   return operations.flatMap(({ id, by, answer }) => {
@@ -222,7 +222,7 @@ function shownEvents({ operations, events }: PoolHistory, callers: Callers): str
 
 const FOR_WANT: ReadonlySet<string> = new Set(['pool_exhausted', 'pool_limit_reached', 'quota_exceeded']);
 
-/** Who is refused for want of tokens, or of a quota: was there an instant, while it asked, at which that was true? */
+/** Checks that a refusal for lack of tokens or quota was true at some instant between request and answer. */
 function exhausted(pool: PoolHistory, ledger: Ledger, order: Order, wall: Wall): string[] {
   return pool.operations
     .filter(({ error = '' }) => FOR_WANT.has(error))
@@ -250,7 +250,7 @@ function exhausted(pool: PoolHistory, ledger: Ledger, order: Order, wall: Wall):
     });
 }
 
-/** Whoever asks again under the key of what was done is told so, and not refused. */
+/** Checks that a repeated request with the idempotency key of a success gets that success, not a refusal. */
 function forgotten({ operations }: PoolHistory, ledger: Ledger, order: Order): string[] {
   return operations.flatMap((operation) => {
     const { id, key, call, status, error, sent } = operation;

@@ -1,5 +1,5 @@
-// What can be said without the audit: every answer is one of the contract and comes in time, whoever survives a fault
-// serves again, whoever is stopped holds up nobody, and whoever is asked to end answers first.
+// The checks that need no audit: every answer follows the contract and comes in time, a process that survives a fault
+// serves again, a stopped process does not block others, and a process that gets SIGTERM answers its requests first.
 
 import type { Call, Fault, History, Operation } from '../history.js';
 import { isOk, isUnknown } from '../load/recorder.js';
@@ -7,16 +7,16 @@ import { isOfKey } from './access.js';
 import type { Finding } from './finding.js';
 import { askedBy } from './ledger.js';
 
-/** After a fault, until each surviving process serves each pool. */
+/** The time after a fault within which each surviving process must serve each pool. */
 export const RECOVERY_NS = 5e9;
-/** The database takes a stopped process's lock away after 2 s; the rest is for the way there on a busy machine. */
+/** PostgreSQL takes a stopped process's lock away after 2 s. */
 export const BLOCKED_NS = 2e9;
 export const BLOCKED_MARGIN_NS = 1e9;
-/** Everything is answered by then, if only with 503. */
+/** Every request must have an answer by then, if only 503. */
 export const ANSWERED_NS = 10e9;
-/** A request that was read and then dropped would have been waiting for longer than this, or had an effect. */
+/** A request that a process had read and dropped would have waited for longer than this, or had an effect. */
 const TURNED_AWAY_NS = 250e6;
-/** Until a client knows that a process has gone: it may still write to a connection that is none any more. */
+/** The time in which a client may still write to a connection of a process that has ended. */
 const NOTICED_NS = 250e6;
 
 const KNOWN: Readonly<Record<Call['do'], readonly string[]>> = {
@@ -55,7 +55,7 @@ export function checkService(history: History): Finding[] {
   ];
 }
 
-/** How long commands to other processes took that were sent while a process was stopped. */
+/** @returns the durations of commands that other processes got while one was stopped */
 export function heldUp(
   { name, begun, healed, hit }: Fault,
   operations: readonly Operation[],
@@ -83,7 +83,7 @@ function offContract(operation: Operation): Finding[] {
     : wrong(`was answered ${status} ${error}: ${detail}`);
 }
 
-/** No answer, or a late one, from a process to which nothing was done; and none from one that was asked to end. */
+/** Finds late or missing answers of processes without a fault, and missing answers of processes that got SIGTERM. */
 function silences({ operations, faults, pools }: History): Finding[] {
   const ofProcesses = faults.filter(({ name }) => /(kill|stop|term)-api/.test(name));
   const granted = new Set(pools.flatMap(({ events }) => events.map(askedBy)));
@@ -97,7 +97,7 @@ function silences({ operations, faults, pools }: History): Finding[] {
       const isTaken = granted.has(id) || answered - sent > TURNED_AWAY_NS;
       return isTaken ? [{ rule: 'process', what: `${what}, when the process was asked to end` }] : [];
     }
-    // A follower of the feed has less patience than the service is allowed.
+    // A follower of the feed gives up before the limit of the service.
     return excuse || call.do === 'feed' ? [] : [{ rule: 'contract', what }];
   });
 }
@@ -107,18 +107,18 @@ const isDuring = ({ process, sent, answered }: Operation, { hit, begun, healed }
 
 export interface Endings {
   readonly times: number;
-  /** By processes that had been asked to end. */
+  /** Requests that processes answered after SIGTERM. */
   readonly answered: number;
-  /** Accepted, and not answered. */
+  /** Accepted requests without an answer. */
   readonly failed: number;
   /**
-   * Requests that reached a process as it closed the door: reset at once and without effect, because it never read them.
-   * No server can prevent that on connections that are being made or were idle; they are counted, and not found.
+   * Requests that reached a process as it closed its connections, and that it reset unread and without effect. No
+   * server can prevent that on new or idle connections, so these count, but are no finding.
    */
   readonly turnedAway: number;
 }
 
-/** How processes ended that were asked to. */
+/** Sums up the ends of processes that got SIGTERM. */
 export function endings(history: History): Endings {
   const those = history.faults.filter(({ name }) => name === 'term-api');
   const met = history.operations.filter((operation) => those.some((fault) => isDuring(operation, fault)));

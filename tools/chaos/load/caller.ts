@@ -1,7 +1,7 @@
-// With what somebody asks.
+// What a caller sends with its requests: its key, if any, and headers.
 
 export interface Caller {
-  /** The id of its API key; null: it shows none. */
+  /** The id of the API key; null without a key. */
   readonly key: string | null;
   readonly mayOperate: boolean;
   readonly headers: Readonly<Record<string, string>>;

@@ -1,4 +1,4 @@
-// Who asks in a run: everybody without a key, or holders of several keys, of which one is revoked again and again.
+// The callers of a run: all without a key, or several keys, one of which is revoked and replaced all the time.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiKeys, type KeyRequest } from '@app/keys';
@@ -11,10 +11,10 @@ import { isOk, type Recorder, type Target } from './recorder.js';
 
 const OPERATOR = ['read', 'use', 'operate', 'pools', 'keys', 'metrics'] as const;
 const USER = ['read', 'use'] as const;
-/** As many hold a key that may operate as hold one that will be revoked. */
+/** As many clients have a key that may operate as have a key that will be revoked. */
 const LASTING = [OPERATOR, OPERATOR, USER, USER, USER];
 
-/** How long a passing key is good, in milliseconds, and how long it is shown after its revocation was answered. */
+/** How long a passing key is valid, in milliseconds, and how long clients use it after the answer to its revocation. */
 const GOOD_MS = [500, 4000] as const;
 const SHOWN_MS = 7000;
 const AGAIN_MS = 200;
@@ -23,13 +23,13 @@ export class Callers {
   #passing: Caller | null = null;
 
   private constructor(
-    /** All that last. */
+    /** The callers whose keys are never revoked. */
     readonly lasting: readonly [Caller, ...Caller[]],
   ) {}
 
   static readonly none = new Callers([WITHOUT_KEY]);
 
-  /** With keys that are made as `npm run -s admin -- keys` makes them. */
+  /** Creates keys as `npm run -s admin -- keys` does. */
   static async withKeys(databaseUrl: string): Promise<Callers> {
     const source = await createDataSource(databaseUrl, { poolSize: 1 }).initialize();
     try {
@@ -42,18 +42,18 @@ export class Callers {
     }
   }
 
-  /** May do everything. */
+  /** A caller with all scopes. */
   get operator(): Caller {
     return this.lasting[0];
   }
 
-  /** For the client with this number: each sixth has what is the passing key at the time. */
+  /** @returns the caller of the client with this number; each sixth client has the current passing key */
   of(client: number): () => Caller {
     const caller = this.lasting[client % (this.lasting.length + 1)];
     return () => caller ?? this.#passing ?? this.operator;
   }
 
-  /** Gives a key away and revokes it, by whatever process answers; those who have it show it for a while longer. */
+  /** Issues a key and revokes it through any process that answers; its clients use it for a while longer. */
   async comeAndGo(
     targets: readonly Target[],
     recorder: Recorder,
@@ -106,7 +106,7 @@ const request = (scopes: readonly KeyRequest['scopes'][number][]): KeyRequest =>
   pools: null,
 });
 
-/** Each from an address of its own, as behind a proxy: failed attempts of one do not slow down the others. */
+/** Each caller has its own address, as behind a proxy, so that failed attempts of one do not slow down the others. */
 const holderOf = ({ id, key, scopes }: Issued, number: number): Caller => ({
   key: id,
   mayOperate: scopes.includes('operate'),

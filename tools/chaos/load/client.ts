@@ -1,4 +1,4 @@
-// A client: asks for one thing after the other, of whatever process seems to answer, and remembers what it was given.
+// A client: sends one request after the other to a process that seems to serve, and remembers its leases.
 
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,30 +8,31 @@ import { WITHOUT_KEY, type Caller } from './caller.js';
 import { USERS } from './pools.js';
 import { isOk, type Recorder, type Target } from './recorder.js';
 
-/** A lease, as whoever took it knows it. */
+/** A lease as its client knows it. */
 export interface Held {
   readonly pool: string;
   readonly token: string;
-  /** The operation that was granted it. */
+  /** The operation that got the lease. */
   readonly of: string;
   readonly user: string | null;
   readonly leaseId: string | null;
   readonly fence: number | null;
 }
 
-/** What takes an idempotency key, and how often it is given one. */
+/** Commands that take an idempotency key. */
 const REPEATABLE: ReadonlySet<Call['do']> = new Set(['allocate', 'release', 'keep-alive', 'generate', 'cleanup']);
 const REPEATED = 0.25;
 const TRIES = 8;
 const HELD = 3;
 const REMEMBERED = 4;
-/** How often somebody tries to do something to the lease of another, and how many of all are known to everybody. */
+/** The share of calls about a lease that all clients know. */
 const FOREIGN = 0.06;
+/** The number of leases that all clients know. */
 const KNOWN_TO_ALL = 30;
-/** How often somebody tries what is not for its key. */
+/** The share of calls that the key's scopes do not allow. */
 const TRIED = 0.1;
 const GREEDY = 0.4;
-/** Until somebody whose key was refused tries it again. */
+/** The pause after a refusal of the key. */
 const TURNED_AWAY_MS = 200;
 
 export class Client {
@@ -46,9 +47,9 @@ export class Client {
     private readonly pools: readonly PoolSetting[],
     private readonly recorder: Recorder,
     private readonly random: Random,
-    /** With what it asks just now. */
+    /** Gives the current caller of this client. */
     private readonly callerNow: () => Caller = () => WITHOUT_KEY,
-    /** Leases of all clients, which each of them may try its hands on. */
+    /** Some leases of all clients, which each client may try to renew or release. */
     private readonly knownToAll: Held[] = [],
   ) {}
 
@@ -70,7 +71,7 @@ export class Client {
     return this.recorder.perform(this.#target(), id, pool, call, { key, by });
   }
 
-  /** With an idempotency key: asks again, maybe another process, until it is told what became of it. */
+  /** Repeats a request with its idempotency key, maybe at another process, until it has a clear answer. */
   async #insist(key: string, pool: string, call: Call, by: Caller, isOver: () => boolean): Promise<Operation> {
     let operation = await this.#ask(key, pool, call, by, key);
     for (let time = 2; time <= TRIES && isVague(operation) && !isOver(); time++) {
@@ -80,7 +81,7 @@ export class Client {
     return operation;
   }
 
-  /** Mostly one that answers, so that a process that is stopped does not stop the load. */
+  /** @returns mostly a process that answers, so that a stopped process does not stop the load */
   #target(): Target {
     const lively = this.targets.filter(({ number }) => this.recorder.isLively(number));
     return this.random.pick(lively.length > 0 && this.random.chance(0.98) ? lively : this.targets);
@@ -115,7 +116,7 @@ export class Client {
     return this.random.chance(GREEDY) ? (USERS[0] as string) : this.random.pick(USERS);
   }
 
-  /** Now and then one that is over, or somebody else's: its release and renewal must be refused. */
+  /** @returns mostly a running lease of this client; sometimes one that is over or belongs to another client */
   #aLease(): Held | undefined {
     if (this.knownToAll.length > 0 && this.random.chance(FOREIGN)) return this.random.pick(this.knownToAll);
     const from = this.#past.length > 0 && this.random.chance(0.12) ? this.#past : this.#held;
@@ -125,7 +126,7 @@ export class Client {
   #release(held: Held): Call {
     const { token, of, user, leaseId, fence } = held;
     this.#forget(held);
-    // A lease of a short route is known by its token alone.
+    // A client of a short route knows only the token.
     if (leaseId === null) return { do: 'release', token, of: null, by: {}, short: this.random.chance(0.7) };
     const by = this.random.pick([
       { lease_id: leaseId },
@@ -156,7 +157,7 @@ export class Client {
     const { call, pool, key, id, answer } = operation;
     const of = key ?? id;
     if (!isOk(operation) || !answer) {
-      // Over, for all that is known: kept for those that are asked about too late.
+      // The lease seems to be over; the client keeps it for late requests about it.
       if (call.do === 'keep-alive')
         for (const held of this.#held.filter((one) => one.of === call.of)) this.#forget(held);
       return;
@@ -178,10 +179,10 @@ export class Client {
   }
 }
 
-/** Whether no other lease is of this user: then he names it. */
+/** Whether the user has this lease only, so that the user's id names it. */
 const isAlone = (user: string | null): boolean => user !== null && !USERS.includes(user);
 
 const isTurnedAway = ({ error }: Operation): boolean => error === 'unauthenticated' || error === 'rate_limited';
 
-/** No answer, or one that asks to come back. */
+/** Whether there is no answer, or one that asks to try again. */
 const isVague = ({ status }: Operation): boolean => status === null || status >= 500;

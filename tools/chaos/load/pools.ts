@@ -1,10 +1,10 @@
-// The pools of a run: small and short, so that in every second each rule about them is needed.
+// The pools of a run: small and with short leases, so that each rule applies in every second.
 
 import type { PoolSetting } from '../history.js';
 import { ask } from '../../harness/ask.js';
 import { WITHOUT_KEY, type Caller } from './caller.js';
 
-/** Full all the time: most grants end another lease. */
+/** Always full: most grants evict a lease. */
 const EVICTING: PoolSetting = {
   name: 'evicting',
   kind: 'fixed',
@@ -14,7 +14,7 @@ const EVICTING: PoolSetting = {
   on_exhausted: 'evict_oldest',
 };
 
-/** Full now and then: grants wait for deadlines. */
+/** Sometimes full: callers get a refusal until a lease ends. */
 const REJECTING: PoolSetting = {
   name: 'rejecting',
   kind: 'fixed',
@@ -24,7 +24,7 @@ const REJECTING: PoolSetting = {
   on_exhausted: 'reject',
 };
 
-/** The one that is there from the first start, and has the short routes. */
+/** The pool that exists from the first start and has the short routes. */
 const ELASTIC: PoolSetting = {
   name: 'elastic',
   kind: 'elastic',
@@ -34,7 +34,7 @@ const ELASTIC: PoolSetting = {
   on_exhausted: 'reject',
 };
 
-/** Shared fairly: few users who come by several keys, and want more than they may have. */
+/** A pool with quotas: few users with several keys, who want more than their share. */
 const FAIR: PoolSetting = {
   name: 'fair',
   kind: 'fixed',
@@ -48,22 +48,22 @@ const FAIR: PoolSetting = {
   evict: 'over_share_first',
 };
 
-/** That every release knows how to make. */
+/** The pools that every release can create. */
 export const PLAIN_POOLS: readonly PoolSetting[] = [EVICTING, REJECTING, ELASTIC];
 
 export const POOLS: readonly PoolSetting[] = [...PLAIN_POOLS, FAIR];
 
-/** Of a pool that counts. The first one is greedy. */
+/** The users of a pool with quotas. The first one is greedy. */
 export const USERS: readonly string[] = [1, 2, 3, 4, 5, 6].map((one) => `c4a05000-0000-4000-8000-00000000000${one}`);
 
-/** Of those that are not there from the first start. */
+/** Settings of the pools that a run creates. */
 const LEASES: Readonly<Record<string, object>> = {
   [EVICTING.name]: { renewable: true, max_lifetime_seconds: 6 },
   [REJECTING.name]: { renewable: false },
   [FAIR.name]: { renewable: true, max_lifetime_seconds: 4 },
 };
 
-/** Those that are not there yet, by whoever listens on that port. @throws Error when one cannot be made */
+/** Creates the missing pools through the service on that port. @throws Error when it refuses one */
 export async function makePools(
   port: number,
   pools: readonly PoolSetting[],
@@ -76,7 +76,7 @@ export async function makePools(
   }
 }
 
-/** A sweep that comes often, so that it meets faults. */
+/** The sweep runs often, so that it meets faults. */
 export const SERVICE_ENV: Readonly<Record<string, string>> = {
   ELASTIC_POOL_SIZE: String(ELASTIC.size),
   ELASTIC_TTL_SECONDS: String(ELASTIC.ttl_seconds),

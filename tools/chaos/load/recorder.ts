@@ -1,19 +1,19 @@
-// Sends a call to a process and writes both down, with the instants before and after.
+// Sends a call to a process, and records the call and its outcome with the instants before and after.
 
 import type { Call, HistoryWriter, Operation } from '../history.js';
 import { ask, type Request } from '../../harness/ask.js';
 import { WITHOUT_KEY, type Caller } from './caller.js';
 
-/** What the recorder needs to know of a process. */
+/** A process to which the recorder sends calls. */
 export interface Target {
   readonly number: number;
   readonly port: number;
 }
 
-/** Requests that are stuck in a process before clients turn to others. */
+/** Clients avoid a process with this many stuck requests. */
 const STUCK = 3;
 const STUCK_NS = 400e6;
-/** How long clients keep away from where nobody listened. */
+/** How long clients avoid a port that refused a connection. */
 const REFUSED_NS = 300e6;
 
 const READS: ReadonlySet<Call['do']> = new Set(['pool', 'active', 'feed']);
@@ -21,12 +21,12 @@ const READS: ReadonlySet<Call['do']> = new Set(['pool', 'active', 'feed']);
 export class Recorder {
   #made = 0;
   #unknown = 0;
-  /** When each request that is under way was sent, by process. */
+  /** The send times of the open requests of each process. */
   readonly #underWay = new Map<number, Set<number>>();
-  /** When nobody listened, by process. */
+  /** The last refused connection of each process. */
   readonly #refused = new Map<number, number>();
 
-  /** @param caller who asks where nobody else is named */
+  /** @param caller the caller of calls that name none */
   constructor(
     private readonly history: HistoryWriter,
     private readonly caller: Caller = WITHOUT_KEY,
@@ -40,7 +40,7 @@ export class Recorder {
     return this.#unknown;
   }
 
-  /** Whether a process seems to serve: it listens, and few requests have been waiting for it for long. */
+  /** Whether a process seems to serve: it listens, and few requests have waited for it for long. */
   isLively(process: number): boolean {
     const now = this.history.now();
     if (now - (this.#refused.get(process) ?? -Infinity) < REFUSED_NS) return false;
@@ -49,7 +49,7 @@ export class Recorder {
     return stuck < STUCK;
   }
 
-  /** @param key of idempotency, for a request that may be sent again: the same each time */
+  /** @param key the idempotency key, the same for each attempt */
   async perform(
     target: Target,
     id: string,
@@ -97,7 +97,7 @@ interface Circumstances {
   readonly by?: Caller;
 }
 
-/** Whether nobody can say from the answer alone if the request changed anything. */
+/** Whether the answer leaves open if the request changed anything. */
 export function isUnknown({ status, error, detail, answer }: Operation): boolean {
   if (status === null) return error !== 'ECONNREFUSED';
   if (status < 300) return answer === undefined;
@@ -106,7 +106,7 @@ export function isUnknown({ status, error, detail, answer }: Operation): boolean
 
 export const isOk = ({ status, answer }: Operation): boolean => status !== null && status < 300 && answer !== undefined;
 
-/** It says so, or was never sent: nothing may have been changed by it. */
+/** Whether the request changed nothing: the answer says so, or the request was never sent. */
 export const isRefused = (operation: Operation): boolean => !isOk(operation) && !isUnknown(operation);
 
 function requestOf(id: string, pool: string, call: Call): Request {
@@ -148,7 +148,7 @@ function requestOf(id: string, pool: string, call: Call): Request {
   }
 }
 
-/** What the checker asks about, and no more: histories are long. */
+/** Keeps only the fields that the checker reads, since histories are long. */
 function trimmed(call: Call, body: Readonly<Record<string, unknown>>): Record<string, unknown> {
   if (call.do === 'pool') return { counts: body['counts'], last_seq: body['last_seq'] };
   if (call.do === 'active') {
@@ -174,7 +174,7 @@ function trimmed(call: Call, body: Readonly<Record<string, unknown>>): Record<st
 const troubleOf = (error: string | undefined, body: Readonly<Record<string, unknown>>): Partial<Operation> => ({
   error: error ?? String(body['error']),
   ...(typeof body['detail'] === 'string' ? { detail: body['detail'] } : {}),
-  // How and when a lease ended is checked, too.
+  // The checker also compares how and when a lease ended.
   ...(body['error'] === 'lease_ended'
     ? { answer: { end_reason: body['end_reason'], ended_at: body['ended_at'] } }
     : {}),

@@ -1,4 +1,4 @@
-// A reader that follows a pool's feed while the pool is worked on: it must never meet a gap.
+// A reader that follows a pool's feed under load; it must never meet a gap.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Random } from '../../harness/random.js';

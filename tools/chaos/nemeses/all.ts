@@ -1,4 +1,4 @@
-// Everything that can be done to the service, by name.
+// All nemeses.
 
 import { clockNemesis } from './clock-nemesis.js';
 import { DATABASE_NEMESES } from './database-nemeses.js';

@@ -1,4 +1,4 @@
-// The API's clock ten minutes fast or slow, jumping while it runs.
+// Sets the clock of API processes ten minutes fast or slow while they run.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { availableClock } from './movable-clock.js';

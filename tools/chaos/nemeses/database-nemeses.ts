@@ -1,4 +1,4 @@
-// PostgreSQL killed, stopped, full, and held up.
+// Faults of PostgreSQL: killed, stopped, without connections, and blocked.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from 'pg';
@@ -8,7 +8,7 @@ const OF_SERVICE = `application_name = 'token-pool' AND pid <> pg_backend_pid()`
 
 const everybody = ({ replicas }: World): number[] => numbersOf(replicas);
 
-/** Down, for a while, and up again. */
+/** Ends the database, and starts it again after a while. */
 const outage = (name: string, end: (world: World) => Promise<void>): Nemesis => ({
   name,
   family: 'database',
@@ -73,7 +73,7 @@ const exhaust: Nemesis = {
     };
     const takeAll = (): Promise<unknown> => Promise.all([1, 2, 3, 4].map(() => take().catch(() => undefined)));
     await takeAll();
-    // Those that the service has are taken, too: it has to ask for new ones, and there are none.
+    // The service loses its connections, too, and finds no new ones.
     await first.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE ${OF_SERVICE}`);
     await takeAll();
     await sleep(seconds * 1000);

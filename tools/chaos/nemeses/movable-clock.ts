@@ -1,5 +1,5 @@
-// A clock that can be put wrong for one process while it runs: by libfaketime (Debian: faketime) where it works, else
-// by a Date of its own that is loaded before the process's first module.
+// A clock that can be set wrong for one process while it runs: by libfaketime (Debian: faketime) where that works, else
+// by a replacement of Date that the process loads before its first module.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -8,9 +8,9 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 export interface MovableClock {
-  /** For the process whose clock it is to be. */
+  /** The environment of the process that gets this clock. */
   readonly env: Readonly<Record<string, string>>;
-  /** By so many seconds, after a second at most. */
+  /** Takes effect within a second. */
   readonly move: (seconds: number) => void;
 }
 
@@ -18,7 +18,7 @@ export type ClockKind = 'libfaketime' | 'injected Date';
 
 const HOMES = ['/usr/lib', '/usr/local/lib', '/usr/lib64'];
 
-/** @param file that tells the process by how much to be wrong */
+/** @param file holds the seconds by which the clock is wrong */
 const MAKE: Record<ClockKind, (file: string) => MovableClock | undefined> = {
   libfaketime: (file) => {
     const library = findLibrary();
@@ -30,7 +30,7 @@ const MAKE: Record<ClockKind, (file: string) => MovableClock | undefined> = {
             LD_PRELOAD: library,
             FAKETIME_TIMESTAMP_FILE: file,
             FAKETIME_CACHE_DURATION: '1',
-            // Timers go on: it is the calendar that is wrong. The name of this depends on the version.
+            // Timers stay right; only the wall clock is wrong. The variable's name depends on the version.
             FAKETIME_DONT_FAKE_MONOTONIC: '1',
             DONT_FAKE_MONOTONIC: '1',
           },
@@ -60,7 +60,7 @@ globalThis.Date = new Proxy(Date, {
 });
 `;
 
-/** @throws Error when the kind cannot be had here: ask `availableClock` before */
+/** @throws Error when this kind does not work here; `availableClock` tells */
 export function movableClock(kind: ClockKind, file: string): MovableClock {
   const clock = MAKE[kind](file);
   if (!clock) throw new Error(`${kind} is not installed`);
@@ -68,7 +68,7 @@ export function movableClock(kind: ClockKind, file: string): MovableClock {
   return clock;
 }
 
-/** Whether a clock of this kind can be had here, and really moves. */
+/** Whether a clock of this kind works here: a process with it must see another time. */
 export function works(kind: ClockKind): boolean {
   const folder = mkdtempSync(join(tmpdir(), 'token-pool-clock-'));
   try {
@@ -89,11 +89,11 @@ export function works(kind: ClockKind): boolean {
 
 let found: ClockKind | null | undefined;
 
-/** The best that works here; null: none does. */
+/** @returns the best kind that works here; null when none does */
 export const availableClock = (): ClockKind | null =>
   (found ??= (Object.keys(MAKE) as ClockKind[]).find(works) ?? null);
 
-/** Looked for where packages put it. */
+/** Looks where Linux packages install it. */
 function findLibrary(): string | undefined {
   const folders = HOMES.filter((home) => existsSync(home)).flatMap((home) => [
     join(home, 'faketime'),

@@ -1,4 +1,4 @@
-// The way between API and database: slow, cut, silent, closed.
+// Faults of the network between API and database: slow, cut, silent, closed.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Proxy } from '../../harness/proxy.js';
@@ -7,7 +7,7 @@ import { numbersOf, type Nemesis, type Replica, type World } from './world.js';
 const someOf = ({ random, replicas }: World): Replica[] =>
   random.shuffled(replicas).slice(0, random.whole(1, replicas.length));
 
-/** Bad weather on some of the ways for some seconds. */
+/** Makes some of the proxies bad for some seconds. */
 const weather = (
   name: string,
   seconds: readonly [number, number],
@@ -86,7 +86,7 @@ const close = weather('closed-network', [0.5, 3], () => ({
   apply: (proxy) => proxy.set({ isClosed: true }),
 }));
 
-/** As after a failover, or when a router forgets: only new connections work, and nobody says so. */
+/** As after a failover, or when a router forgets its state: only new connections work, and neither side is told. */
 const halfOpen: Nemesis = {
   name: 'half-open',
   family: 'network',

@@ -1,9 +1,9 @@
-// Two faults at once: what each is survived alone may not be together.
+// Two faults at once: the service may survive each alone, but not both together.
 
 import type { Random } from '../../harness/random.js';
 import type { Nemesis, Strike, World } from './world.js';
 
-/** Somebody who does not get in its way, if there is one. */
+/** @returns a nemesis that does not undo the given one, if there is any */
 export function partnerOf(nemesis: Nemesis, all: readonly Nemesis[], random: Random): Nemesis | undefined {
   if (nemesis.isAlone) return undefined;
   const others = all.filter(({ family, isAlone }) => family !== nemesis.family && !isAlone);

@@ -1,11 +1,11 @@
-// API processes killed, stopped, and asked to end.
+// Faults of API processes: SIGKILL, SIGSTOP and SIGTERM.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { numbersOf, type Nemesis, type Replica, type World } from './world.js';
 
 const STOP_TRIES = 50;
 const TRIES_A_RUSH = 5;
-/** What a process may take to end in order, in milliseconds. */
+/** The time that a process may take to end in order, in milliseconds. */
 const END_MS = 10_000;
 
 const othersThan = (world: World, ...hit: Replica[]): number[] =>
@@ -29,7 +29,7 @@ const killApi: Nemesis = {
   },
 };
 
-/** For longer than the 2 s after which the database takes back what the process has locked. */
+/** Stops a process for longer than the 2 s after which PostgreSQL takes its locks back. */
 const stopApi: Nemesis = {
   name: 'stop-api',
   family: 'process',
@@ -54,8 +54,8 @@ const AT_WORK = `
   FROM pg_stat_activity WHERE client_port = ANY ($1::int[])`;
 
 /**
- * Stops it when it holds a pool's lock, if it can be caught with one: that is when it hurts. Best with another of its
- * transactions waiting for a lock, too, which the stopped process would be given next.
+ * Stops a process while it holds a pool's lock, if possible, since that blocks others. At best another of its
+ * transactions also waits for a lock, which PostgreSQL would then give to the stopped process.
  */
 async function stopAtWork({ database, rush }: World, { number, api, proxy }: Replica): Promise<boolean> {
   const session = await database.session().catch(() => null);
@@ -63,7 +63,7 @@ async function stopAtWork({ database, rush }: World, { number, api, proxy }: Rep
     if (tries % TRIES_A_RUSH === 0) rush(number);
     await sleep(5);
     api.signal('SIGSTOP');
-    // What was on its way to the database arrives, and is answered.
+    // Statements on their way to the database arrive and get their answers.
     await sleep(15);
     const found = await session.query<{ holding: number; waiting: number }>(AT_WORK, [proxy.ports]).catch(() => null);
     const { holding = 0, waiting = 0 } = found?.rows[0] ?? {};
