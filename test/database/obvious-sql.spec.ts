@@ -3,7 +3,7 @@
 // token-pool-repository.spec.ts.
 
 import { Client } from 'pg';
-import { DomainError, needs } from '@app/tokens';
+import { DomainError, loadSpec } from '@app/tokens';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { audit, openService, type Service } from '../support/service.js';
 import { untilWaiting } from '../support/waiting.js';
@@ -102,7 +102,7 @@ test('a token that vanished from under the audit is refused rather than recorded
     ({ id }) => ({ tokenId: id }),
   )[0]!;
   // Nobody may write tokens without the pool's lock. If somebody does, between our look and our write:
-  const refused = service.repository.change('p', needs({ tokenIds: [tokenId] }), (pool) => {
+  const refused = service.repository.change('p', loadSpec({ tokenIds: [tokenId] }), (pool) => {
     pool.release(tokenId, {});
     Object.assign([...pool.changed][0]!, { id: 'c0ffee00-0000-4000-8000-00000000dead' });
   });

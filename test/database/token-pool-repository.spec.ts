@@ -1,7 +1,7 @@
 // The exam that every implementation of the port sits: in memory, and PostgreSQL as one process and as two.
 
 import { randomUUID } from 'node:crypto';
-import { ANYBODY, Auditor, Executor, DomainError, needs, toIso, type EventView, type TokenView } from '@app/tokens';
+import { ANYBODY, Auditor, Executor, DomainError, loadSpec, toIso, type EventView, type TokenView } from '@app/tokens';
 import { asStored, type TokenPoolRepository, type PolicyChange, type PoolKind } from '@app/tokens';
 import type { Pooler } from '@app/postgres';
 import { allocate, deleteToken, generate, keepAlive, release } from '../../libs/tokens/src/commands/command.js';
@@ -65,13 +65,13 @@ describe.each<[string, () => Promise<Candidate>]>([
   const expectSound = async (poolName: string): Promise<EventView[]> => {
     const feed = await candidate.feed(poolName);
     const events = feed.map(asStored);
-    const size = await first.change(poolName, needs({}), (pool) => pool.policy.size);
+    const size = await first.change(poolName, loadSpec({}), (pool) => pool.policy.size);
     const auditor = new Auditor(size);
     events.forEach((event) => auditor.add(event));
     expect(auditor.finish()).toEqual([]);
     const tokens = await candidate.tokens(poolName);
     expect(auditor.compare(tokens, events.at(-1)?.recorded_at ?? 0)).toEqual([]);
-    const state = await first.change(poolName, needs({}), (pool) => pool.state);
+    const state = await first.change(poolName, loadSpec({}), (pool) => pool.state);
     expect(state).toMatchObject({
       lastSeq: feed.length,
       lastFence: feed.filter(({ event }) => event === 'activated').length,
@@ -112,7 +112,7 @@ describe.each<[string, () => Promise<Candidate>]>([
   test('keeps whose lease it is also of a token that was made in the same transaction', async () => {
     const pool = await newPool('elastic');
     const ann = { keyId: 'ann', requestId: null, pools: null, mayOperate: false };
-    const { tokenId } = await first.change(pool, needs({ free: 1 }), (made) => {
+    const { tokenId } = await first.change(pool, loadSpec({ free: 1 }), (made) => {
       made.generate();
       made.caller = ann;
       return made.allocate({ userId: USER });
@@ -140,14 +140,14 @@ describe.each<[string, () => Promise<Candidate>]>([
   });
 
   test('says that a pool does not exist', async () => {
-    expect((await failure(first.change('nowhere', needs({}), () => 0))).code).toBe('pool_not_found');
-    expect(await first.changeIfIdle('nowhere', needs({}), () => 0)).toBeUndefined();
+    expect((await failure(first.change('nowhere', loadSpec({}), () => 0))).code).toBe('pool_not_found');
+    expect(await first.changeIfIdle('nowhere', loadSpec({}), () => 0)).toBeUndefined();
   });
 
   test('takes everything back when the decision throws', async () => {
     const name = await newPool('fixed', { size: 2 });
     const before = [await candidate.feed(name), await candidate.tokens(name)];
-    const slice = needs({ free: 2, grants: 2 });
+    const slice = loadSpec({ free: 2, grants: 2 });
     const refused = first.change(name, slice, (pool) => {
       pool.allocate({ userId: USER });
       pool.changePolicy({ size: 9 });
@@ -155,7 +155,7 @@ describe.each<[string, () => Promise<Candidate>]>([
     });
     expect((await failure(refused)).message).toBe('changed my mind');
     expect([await candidate.feed(name), await candidate.tokens(name)]).toEqual(before);
-    expect(await first.change(name, needs({}), (pool) => pool.policy.size)).toBe(2);
+    expect(await first.change(name, loadSpec({}), (pool) => pool.policy.size)).toBe(2);
   });
 
   test('hands out each free token once, then evicts in the order of granting', async () => {
@@ -192,7 +192,7 @@ describe.each<[string, () => Promise<Candidate>]>([
       await candidate.advance(round % 2 === 0 ? 0.3 : 0.1);
     }
     await candidate.advance(1);
-    await first.changeIfIdle(name, needs({ due: 100 }), (pool) => pool.settle());
+    await first.changeIfIdle(name, loadSpec({ due: 100 }), (pool) => pool.settle());
     const feed = await expectSound(name);
     expect(feed.filter(({ event }) => event === 'activated')).toHaveLength(96);
     expect(feed.filter(({ event }) => event === 'expired' || event === 'released')).toHaveLength(96);
@@ -264,7 +264,7 @@ describe.each<[string, () => Promise<Candidate>]>([
       return codes(results);
     };
     const change = (maxPerUser: number | null) =>
-      first.change(name, needs({}), (pool) => pool.changePolicy({ maxPerUser }));
+      first.change(name, loadSpec({}), (pool) => pool.changePolicy({ maxPerUser }));
     expect(await askEverywhere()).toEqual({ ok: 4 });
     await change(6);
     expect(await askEverywhere()).toEqual({ ok: 2, quota_exceeded: 2 });
@@ -357,7 +357,7 @@ describe.each<[string, () => Promise<Candidate>]>([
     const mine = (names: string[]): string[] => names.filter((name) => [due, idle, lacking, quiet].includes(name));
     expect(mine(await first.poolsToSweep())).toEqual([due, idle, lacking].sort());
     for (const name of [due, idle, lacking]) {
-      await first.changeIfIdle(name, needs({ due: 10, free: 10 }), (pool) => {
+      await first.changeIfIdle(name, loadSpec({ due: 10, free: 10 }), (pool) => {
         pool.deleteIdle();
         pool.fill(10);
       });
@@ -373,7 +373,7 @@ describe.each<[string, () => Promise<Candidate>]>([
     await Promise.all(
       Array.from({ length: 10 }, async () => {
         attempts.push(grant(name).catch(() => undefined));
-        await first.changeIfIdle(name, needs({ due: 1 }), (pool) => pool.settle());
+        await first.changeIfIdle(name, loadSpec({ due: 1 }), (pool) => pool.settle());
       }),
     );
     await Promise.all(attempts);

@@ -1,6 +1,6 @@
 // The domain's door: what the API calls, and the ports that an adapter implements.
 
-export { ANSWERS_ARE_KEPT_HOURS, type Idempotency, type KeptAnswer } from './pool/answer-book.js';
+export { IDEMPOTENCY_RECORD_HOURS, type Idempotency, type IdempotencyRecord } from './pool/idempotency-records.js';
 export { auditPool, type AuditReport } from './audit/audit-pool.js';
 export { Auditor, asStored } from './audit/auditor.js';
 export { ANYBODY, OPEN, SYSTEM, type Caller } from './kernel/caller.js';
@@ -35,7 +35,7 @@ export type { LeaseClaim } from './pool/lease-claim.js';
 export { fenceOf } from './pool/lease-id.js';
 export { LiveFeed } from './feed/live-feed.js';
 export { MAX_METADATA_BYTES, whyNotMetadata } from './pool/metadata.js';
-export { needs, type Needs } from './commands/needs.js';
+export { loadSpec, type LoadSpec } from './commands/load-spec.js';
 export type { ObservedCommand, Observer, TransactionReport } from './commands/observer.js';
 export {
   fromWire,

@@ -148,10 +148,10 @@ const RECORD = { name: 'record', text: \`
       {
         file: SWEEP,
         from: 'written = await executor.tryRun(poolName, ',
-        to: `const due = await repository.change(poolName, needs({ oldest: BATCH, due: BATCH }), (pool) => pool.dueSoon());
+        to: `const due = await repository.change(poolName, loadSpec({ oldest: BATCH, due: BATCH }), (pool) => pool.dueSoon());
                 await new Promise((resolve) => setTimeout(resolve, 80));
                 if (due.length > 0)
-                    await repository.change(poolName, needs({ tokenIds: due }), (pool) => pool.endBlindly(due));
+                    await repository.change(poolName, loadSpec({ tokenIds: due }), (pool) => pool.endBlindly(due));
                 written = await executor.tryRun(poolName, `,
       },
       {

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { applyDecorators, createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { ApiHeader } from '@nestjs/swagger';
-import { ANSWERS_ARE_KEPT_HOURS, type Caller, type Idempotency } from '@app/tokens';
+import { IDEMPOTENCY_RECORD_HOURS, type Caller, type Idempotency } from '@app/tokens';
 import type { Request, Response } from 'express';
 import { Problems } from '../openapi/problems.decorator.js';
 import { callerOf } from './current-caller.decorator.js';
@@ -46,7 +46,7 @@ export const Idempotent = (): MethodDecorator =>
       required: false,
       description:
         'Makes the request safe to send again: within the pool, for ' +
-        `${ANSWERS_ARE_KEPT_HOURS} hours, the same key and request get the same answer and have one effect.`,
+        `${IDEMPOTENCY_RECORD_HOURS} hours, the same key and request get the same answer and have one effect.`,
       schema: { type: 'string', minLength: 1, maxLength: 255, pattern: '^[!-~]+$' },
     }),
     Problems('idempotency_key_reused'),

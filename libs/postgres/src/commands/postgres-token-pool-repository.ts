@@ -11,10 +11,10 @@ import {
   TokenPool,
   TokenPoolRepository,
   countsLeases,
-  needs,
+  loadSpec,
   nextHash,
   poolNotFound,
-  type Needs,
+  type LoadSpec,
   type PoolPolicy,
   type RecordedEventView,
 } from '@app/tokens';
@@ -67,11 +67,11 @@ class CommitUnanswered<T> extends Error {
   }
 }
 
-const plainSlice = (poolName: string, needed: Needs): Query => ({
+const plainSlice = (poolName: string, needed: LoadSpec): Query => ({
   ...LOAD_SLICE,
   values: loadParameters(poolName, needed),
 });
-const countedSlice = (poolName: string, needed: Needs): Query => ({
+const countedSlice = (poolName: string, needed: LoadSpec): Query => ({
   ...LOAD_COUNTED_SLICE,
   values: countedParameters(poolName, needed),
 });
@@ -106,7 +106,7 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
     this.#database = new Database(source);
   }
 
-  async change<T>(poolName: string, needed: Needs, decide: Decision<T>): Promise<T> {
+  async change<T>(poolName: string, needed: LoadSpec, decide: Decision<T>): Promise<T> {
     if (!this.#known.has(poolName)) await this.#names.run(() => this.#mustExist(poolName));
     const result = await this.#withRetry(poolName, () => this.#transaction(LOCK_POOL, poolName, needed, decide));
     if (result !== NO_ROW) return result;
@@ -114,7 +114,7 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
     throw poolNotFound(poolName);
   }
 
-  async changeIfIdle<T>(poolName: string, needed: Needs, decide: Decision<T>): Promise<T | undefined> {
+  async changeIfIdle<T>(poolName: string, needed: LoadSpec, decide: Decision<T>): Promise<T | undefined> {
     const result = await this.#withRetry(poolName, () =>
       this.#transaction(LOCK_POOL_IF_IDLE, poolName, needed, decide),
     );
@@ -123,12 +123,14 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
 
   async create<T>(policy: PoolPolicy, decide: Decision<T>): Promise<T> {
     const insert = { ...INSERT_POOL, values: policyParameters(policy) };
-    const result = await this.#withRetry(policy.name, () => this.#transaction(insert, policy.name, needs({}), decide));
+    const result = await this.#withRetry(policy.name, () =>
+      this.#transaction(insert, policy.name, loadSpec({}), decide),
+    );
     if (result === NO_ROW) throw new DomainError('pool_exists', `there is a pool ${policy.name} already`);
     return result;
   }
 
-  async forgetAnswers(poolName: string, most: number): Promise<number> {
+  async deleteExpiredRecords(poolName: string, most: number): Promise<number> {
     return (await this.#database.run(FORGET_ANSWERS, [poolName, most])).rowCount ?? 0;
   }
 
@@ -164,7 +166,12 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
     }
   }
 
-  async #transaction<T>(lock: Query, poolName: string, needed: Needs, decide: Decision<T>): Promise<T | typeof NO_ROW> {
+  async #transaction<T>(
+    lock: Query,
+    poolName: string,
+    needed: LoadSpec,
+    decide: Decision<T>,
+  ): Promise<T | typeof NO_ROW> {
     for (;;) {
       const result = await this.#database.use((client) => this.#roundTrips(client, lock, poolName, needed, decide));
       if (result !== AGAIN) return result;
@@ -176,12 +183,13 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
     client: PoolClient,
     lock: Query,
     poolName: string,
-    needed: Needs,
+    needed: LoadSpec,
     decide: Decision<T>,
   ): Promise<T | typeof NO_ROW | typeof AGAIN> {
     const isCounted = this.#counted.has(poolName);
     const load = isCounted ? countedSlice(poolName, needed) : plainSlice(poolName, needed);
-    const named = needed.answers.length === 0 ? [] : [{ ...LOAD_ANSWERS, values: namedParameters(poolName, needed) }];
+    const named =
+      needed.idempotencyRecords.length === 0 ? [] : [{ ...LOAD_ANSWERS, values: namedParameters(poolName, needed) }];
     const [, locked, loaded, kept] = await send(client, BEGIN, { values: [poolName], ...lock }, load, ...named);
     if (locked?.rowCount !== 1) return NO_ROW;
     const row = loaded?.rows[0] as SliceRow;
@@ -246,7 +254,7 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
       lastEventId = save.lastEventId;
       statements.push({ ...SAVE_SLICE, values: save.values });
     }
-    const { added } = pool.answers;
+    const { added } = pool.idempotencyRecords;
     if (added.length > 0) {
       statements.push({ ...SAVE_ANSWERS, values: answerParameters(policy.name, added, pool.now) });
     }

@@ -6,8 +6,8 @@ import { fromWire, nextHash, OPEN, policyFields } from '@app/tokens';
 import type {
   LeaseCount,
   Instant,
-  KeptAnswer,
-  Needs,
+  IdempotencyRecord,
+  LoadSpec,
   PoolKind,
   PoolPolicy,
   PoolSlice,
@@ -52,30 +52,30 @@ type TokenTuple = [
   freeSince: number | null,
 ];
 
-export const loadParameters = (name: string, needs: Needs): Value[] => [
+export const loadParameters = (name: string, loads: LoadSpec): Value[] => [
   name,
-  uuids(needs.tokenIds),
-  needs.due,
-  needs.free,
-  needs.oldest,
-  needs.grants,
+  uuids(loads.tokenIds),
+  loads.due,
+  loads.free,
+  loads.oldest,
+  loads.grants,
 ];
 
 /** The parameters of LOAD_COUNTED_SLICE. */
-export const countedParameters = (name: string, needs: Needs): Value[] => [
-  ...loadParameters(name, needs),
-  uuids(needs.users),
-  texts(needs.keys),
+export const countedParameters = (name: string, loads: LoadSpec): Value[] => [
+  ...loadParameters(name, loads),
+  uuids(loads.users),
+  texts(loads.keys),
 ];
 
 export function toSlice(
   name: string,
   row: SliceRow,
-  { users, keys }: Needs,
-  answers: readonly KeptAnswer[] = [],
+  { users, keys }: LoadSpec,
+  idempotencyRecords: readonly IdempotencyRecord[] = [],
 ): PoolSlice {
   return {
-    answers,
+    idempotencyRecords,
     users: row.users === undefined ? undefined : leaseCounts(row.users, users),
     keys: row.keys === undefined ? undefined : leaseCounts(row.keys, keys),
     now: micros(row.now),
@@ -213,18 +213,18 @@ function hashes(pool: string, { events, now }: TokenPool, ids: readonly string[]
 const unlessNone = (items: readonly (string | null)[]): string =>
   items.every((item) => item === null) ? '{}' : texts(items);
 
-export const namedParameters = (name: string, { answers }: Needs): Value[] => [
+export const namedParameters = (name: string, { idempotencyRecords }: LoadSpec): Value[] => [
   name,
-  texts(answers.map(({ useCase }) => useCase)),
-  texts(answers.map(({ key }) => key)),
+  texts(idempotencyRecords.map(({ useCase }) => useCase)),
+  texts(idempotencyRecords.map(({ key }) => key)),
 ];
 
-export const answerParameters = (name: string, answers: readonly KeptAnswer[], now: Instant): Value[] => [
+export const answerParameters = (name: string, records: readonly IdempotencyRecord[], now: Instant): Value[] => [
   name,
-  texts(answers.map(({ useCase }) => useCase)),
-  texts(answers.map(({ key }) => key)),
-  texts(answers.map(({ fingerprint }) => fingerprint)),
-  jsons(answers.map(({ value }) => value)),
+  texts(records.map(({ useCase }) => useCase)),
+  texts(records.map(({ key }) => key)),
+  texts(records.map(({ fingerprint }) => fingerprint)),
+  jsons(records.map(({ value }) => value)),
   now,
 ];
 

@@ -1,7 +1,7 @@
 // The SQL of everything that writes. Each connection prepares a statement once. All statements take their locks in the
 // same order: pool row → tokens → events → pool counters.
 
-import { ANSWERS_ARE_KEPT_HOURS, policyFields } from '@app/tokens';
+import { IDEMPOTENCY_RECORD_HOURS, policyFields } from '@app/tokens';
 import { named } from '../connection/pipeline.js';
 import { instant, POLICY_COLUMNS, POLICY_VIEW } from '../schema/fragments.js';
 import { poolsNow } from '../schema/pool-clock.js';
@@ -69,7 +69,7 @@ const list = (table: string): string => `SELECT ${TOKENS} FROM ${table}`;
 
 /**
  * Reads a slice of the pool under its lock, and so after every earlier change.
- * $1 pool, $2 token ids, $3 due, $4 free, $5 oldest, $6 grants (needs.ts).
+ * $1 pool, $2 token ids, $3 due, $4 free, $5 oldest, $6 grants (load-spec.ts).
  * The instant comes from clock_timestamp(). now() is the beginning of the transaction, so it would go back between two
  * transactions that waited for the lock. Instants are seconds in a double, which is exact to the microsecond.
  */
@@ -198,7 +198,7 @@ export const FORGET_ANSWERS = named(
   `DELETE FROM kept_answers WHERE pool = $1 AND (use_case, key) IN (
      SELECT use_case, key FROM kept_answers
      WHERE pool = $1
-       AND kept_at < (SELECT now FROM (${poolsNow('WHERE name = $1')}) p) - interval '${ANSWERS_ARE_KEPT_HOURS} hours'
+       AND kept_at < (SELECT now FROM (${poolsNow('WHERE name = $1')}) p) - interval '${IDEMPOTENCY_RECORD_HOURS} hours'
      ORDER BY kept_at LIMIT $2)`,
 );
 
@@ -235,7 +235,7 @@ export const POOLS_TO_SWEEP = named(
       SELECT FROM tokens WHERE pool = p.name AND status = 'available'
         AND free_since <= p.now - idle_ttl_seconds * interval '1 second'))
     OR EXISTS (SELECT FROM kept_answers
-      WHERE pool = p.name AND kept_at < p.now - interval '${ANSWERS_ARE_KEPT_HOURS} hours')
+      WHERE pool = p.name AND kept_at < p.now - interval '${IDEMPOTENCY_RECORD_HOURS} hours')
   ORDER BY name`,
 );
 

@@ -2,7 +2,7 @@
 
 import { asStored, Auditor } from './auditor.js';
 import { toIso, type Instant } from '../kernel/instant.js';
-import { needs } from '../commands/needs.js';
+import { loadSpec } from '../commands/load-spec.js';
 import { NOW, SECOND, elastic, tokenId, user } from '../testing/given.js';
 import { InMemoryTokenPoolRepository } from '../testing/in-memory-token-pool-repository.js';
 import { eventView, tokenView } from '../testing/views.js';
@@ -26,7 +26,7 @@ beforeAll(async () => {
   let seconds = 0;
   const repository = new InMemoryTokenPoolRepository(() => NOW + seconds * SECOND);
   const policy = elastic({ size: SIZE, ttlSeconds: 60, idleTtlSeconds: null, onExhausted: 'evict_oldest' });
-  const everything = needs({ free: 9, due: 9, oldest: 9 });
+  const everything = loadSpec({ free: 9, due: 9, oldest: 9 });
   const after = <T>(pause: number, decide: (pool: TokenPool) => T): Promise<T> => {
     seconds += pause;
     const ids = [...repository.look(policy.name).tokens.keys()];

@@ -116,14 +116,14 @@ describe('a command that is refused', () => {
         pool.delete(tokenId(2), true);
         pool.changePolicy({ ttlSeconds: 7 });
         const name = { useCase: 'several', key: 'k' };
-        pool.answers.keep(name, { key: 'k', fingerprint: 'f', onReplay: () => undefined }, 'done');
+        pool.idempotencyRecords.add(name, { key: 'k', fingerprint: 'f', onReplay: () => undefined }, 'done');
         throw new DomainError('pool_exhausted', 'there are too few');
       },
     };
     const askers = { users: [7, 8, 9].map(user) };
     const [alone, among] = [poolOf(policy, tokens(), askers), poolOf(policy, tokens(), askers)];
     expect(decideBatch(among, [several]).map(short)).toEqual(['pool_exhausted']);
-    expect(among).toMatchObject({ state: alone.state, events: [], answers: { added: [] } });
+    expect(among).toMatchObject({ state: alone.state, events: [], idempotencyRecords: { added: [] } });
     expect([...among.changed, ...among.generated, ...among.deleted]).toEqual([]);
     const others = [ask(7), several, ask(8), ask(9)];
     expect(decideBatch(among, others).map(short)).toEqual([user(7), 'pool_exhausted', user(8), user(9)]);

@@ -1,10 +1,10 @@
 // A command is a value: what it needs, and the function that decides it. So commands can wait, and go together. Every change
 // of a pool is one of these.
 
-import type { Idempotency } from '../pool/answer-book.js';
+import type { Idempotency } from '../pool/idempotency-records.js';
 import { ANYBODY, type Caller } from '../kernel/caller.js';
 import type { LeaseClaim } from '../pool/lease-claim.js';
-import { needs, type Needs } from './needs.js';
+import { loadSpec, type LoadSpec } from './load-spec.js';
 import type { PolicyChange } from '../pool/pool-policy.js';
 import type { AllocateRequest, Grant, Renewal, TokenPool } from '../pool/token-pool.js';
 import type { Token } from '../pool/token.js';
@@ -22,7 +22,7 @@ export interface Command<T> {
   readonly kind: Kind;
   /** Null: the service itself. */
   readonly caller: Caller | null;
-  readonly needs: Needs;
+  readonly loads: LoadSpec;
   readonly decide: (pool: TokenPool) => T | Next<T>;
   /** It has a transaction of its own. Left out: it goes together with others. */
   readonly isExclusive?: true;
@@ -53,19 +53,19 @@ export function once<T>(command: Command<T>, idempotency: Idempotency): Command<
   const name = { useCase: command.kind, key: idempotency.key };
   return {
     ...command,
-    needs: { ...command.needs, answers: [name] },
+    loads: { ...command.loads, idempotencyRecords: [name] },
     decide: (pool) => {
-      const earlier = pool.answers.find(name, idempotency);
+      const earlier = pool.idempotencyRecords.find(name, idempotency);
       if (earlier) return { value: earlier.value as T, isReplay: true };
       const value = command.decide(pool);
       if (value instanceof Next) return new Next(once(value.command, idempotency));
-      pool.answers.keep(name, idempotency, value ?? null);
+      pool.idempotencyRecords.add(name, idempotency, value ?? null);
       return { value, isReplay: false };
     },
   };
 }
 
-const ONE_PLACE = needs({ free: 1, due: 1 });
+const ONE_PLACE = loadSpec({ free: 1, due: 1 });
 
 export const allocate = (
   request: AllocateRequest,
@@ -75,7 +75,7 @@ export const allocate = (
   kind: 'allocate',
   caller,
   isGone,
-  needs: needs({
+  loads: loadSpec({
     free: 1,
     due: 1,
     grants: 1,
@@ -88,7 +88,7 @@ export const allocate = (
 export const release = (tokenId: string, claim: LeaseClaim, caller = ANYBODY): Command<void> => ({
   kind: 'release',
   caller,
-  needs: needs({ tokenIds: [tokenId] }),
+  loads: loadSpec({ tokenIds: [tokenId] }),
   decide: (pool) => pool.release(tokenId, claim),
 });
 
@@ -100,7 +100,7 @@ export const keepAlive = (
 ): Command<Renewal> => ({
   kind: 'keep-alive',
   caller,
-  needs: needs({ tokenIds: [tokenId] }),
+  loads: loadSpec({ tokenIds: [tokenId] }),
   decide: (pool) => pool.keepAlive(tokenId, claim, ttlSeconds),
 });
 
@@ -108,14 +108,14 @@ export const generate = (caller = ANYBODY, isGone?: Command<Token>['isGone']): C
   kind: 'generate',
   caller,
   isGone,
-  needs: ONE_PLACE,
+  loads: ONE_PLACE,
   decide: (pool) => pool.generate(),
 });
 
 export const deleteToken = (tokenId: string, force: boolean, caller = ANYBODY): Command<void> => ({
   kind: 'delete',
   caller,
-  needs: needs({ tokenIds: [tokenId] }),
+  loads: loadSpec({ tokenIds: [tokenId] }),
   decide: (pool) => pool.delete(tokenId, force),
 });
 
@@ -127,7 +127,7 @@ export const cleanup = (caller = ANYBODY, released = 0, lastFence = Infinity): C
   kind: 'cleanup',
   isExclusive: true,
   caller,
-  needs: needs({ oldest: CHUNK, due: CHUNK }),
+  loads: loadSpec({ oldest: CHUNK, due: CHUNK }),
   decide: (pool) => {
     const ended = pool.releaseOldest(CHUNK, lastFence);
     if (ended < CHUNK) return released + ended;
@@ -140,7 +140,7 @@ export const fill = (caller: Caller | null): Command<void> => ({
   kind: 'fill',
   isExclusive: true,
   caller,
-  needs: needs({}),
+  loads: loadSpec({}),
   decide: (pool) => {
     if (pool.fill(CHUNK) > 0) return new Next(fill(caller));
   },

@@ -2,7 +2,7 @@ import { allocate, changePolicy, fill, generate, Next, release, type Command } f
 import { DEFAULT_LIMITS, Executor } from './executor.js';
 import { DomainError } from '../kernel/domain-error.js';
 import { InvariantViolation } from '../kernel/invariant-violation.js';
-import type { Needs } from './needs.js';
+import type { LoadSpec } from './load-spec.js';
 import type { TransactionReport } from './observer.js';
 import type { PoolPolicy } from '../pool/pool-policy.js';
 import { NOW, elastic, fixed, refusalFrom, user } from '../testing/given.js';
@@ -33,12 +33,12 @@ class TroubledRepository extends InMemoryTokenPoolRepository {
     return open;
   }
 
-  override change<T>(poolName: string, needs: Needs, decide: Decision<T>): Promise<T> {
-    return this.#troubled(poolName, decide, (decide) => super.change(poolName, needs, decide));
+  override change<T>(poolName: string, loads: LoadSpec, decide: Decision<T>): Promise<T> {
+    return this.#troubled(poolName, decide, (decide) => super.change(poolName, loads, decide));
   }
 
-  override changeIfIdle<T>(poolName: string, needs: Needs, decide: Decision<T>): Promise<T | undefined> {
-    return this.#troubled(poolName, decide, (decide) => super.changeIfIdle(poolName, needs, decide));
+  override changeIfIdle<T>(poolName: string, loads: LoadSpec, decide: Decision<T>): Promise<T | undefined> {
+    return this.#troubled(poolName, decide, (decide) => super.changeIfIdle(poolName, loads, decide));
   }
 
   override create<T>(policy: PoolPolicy, decide: Decision<T>): Promise<T> {

@@ -6,7 +6,7 @@ import { decideBatch, type Outcome } from './batch.js';
 import { Next, type Command } from './command.js';
 import { callerGone, DomainError } from '../kernel/domain-error.js';
 import { InvariantViolation } from '../kernel/invariant-violation.js';
-import { together, type Needs } from './needs.js';
+import { together, type LoadSpec } from './load-spec.js';
 import type { Observer, TransactionReport } from './observer.js';
 import { Phases } from './phases.js';
 import type { PoolPolicy } from '../pool/pool-policy.js';
@@ -32,7 +32,7 @@ type Answer = () => Promise<void> | undefined | void;
 /** How often commands are looked for that have waited for too long behind one transaction, in milliseconds. */
 const LATE_EVERY_MS = 250;
 
-type Transact = <T>(needs: Needs, decide: (pool: TokenPool) => T) => Promise<T | undefined>;
+type Transact = <T>(loads: LoadSpec, decide: (pool: TokenPool) => T) => Promise<T | undefined>;
 
 interface Waiting {
   readonly command: Command<unknown>;
@@ -76,7 +76,7 @@ export class Executor {
    */
   async tryRun<T>(poolName: string, command: Command<T>): Promise<T | undefined> {
     if (this.#lanes.has(poolName)) return undefined;
-    return this.#enqueue(poolName, command, (needs, decide) => this.pools.changeIfIdle(poolName, needs, decide));
+    return this.#enqueue(poolName, command, (loads, decide) => this.pools.changeIfIdle(poolName, loads, decide));
   }
 
   /**
@@ -188,10 +188,10 @@ export class Executor {
     const decide = (pool: TokenPool) => ({ pool, outcomes: phases.deciding(() => decideBatch(pool, commands)) });
     const [{ command, transact }] = batch as [Waiting];
     if (!isAlone(batch[0]!)) {
-      return this.pools.change(poolName, together(commands.map((one) => one.needs)), decide);
+      return this.pools.change(poolName, together(commands.map((one) => one.loads)), decide);
     }
-    if (!transact) return this.pools.change(poolName, command.needs, decide);
-    return transact(command.needs, (pool) => {
+    if (!transact) return this.pools.change(poolName, command.loads, decide);
+    return transact(command.loads, (pool) => {
       const decided = decide(pool);
       // A pool is not made for a command that is refused.
       const [outcome] = decided.outcomes;

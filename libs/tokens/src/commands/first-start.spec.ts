@@ -1,6 +1,6 @@
 import { Executor } from './executor.js';
 import { DEFAULT_POOL, ELASTIC_POOL, openPool, type FirstPool } from './first-start.js';
-import { needs } from './needs.js';
+import { loadSpec } from './load-spec.js';
 import { NOW, refusalFrom, user } from '../testing/given.js';
 import { InMemoryTokenPoolRepository } from '../testing/in-memory-token-pool-repository.js';
 import { InMemoryPoolReader } from '../testing/in-memory-pool-reader.js';
@@ -40,7 +40,7 @@ test('the first start makes an elastic pool without tokens', async () => {
 
 test('a later start keeps the tokens, the leases and the policy', async () => {
   await start(sized(5));
-  await repository.change(DEFAULT_POOL, needs({ free: 1 }), (pool) => pool.allocate({ userId: user(1) }));
+  await repository.change(DEFAULT_POOL, loadSpec({ free: 1 }), (pool) => pool.allocate({ userId: user(1) }));
   const before = structuredClone({ state: stored().state, tokens: stored().tokens, events: stored().events });
   await start({ ...sized(5), policy: { size: 5, ttlSeconds: 1 } });
   expect({ state: stored().state, tokens: stored().tokens, events: stored().events }).toEqual(before);
@@ -70,7 +70,7 @@ test('a start that names no size to grow to accepts whatever the pool has', asyn
 
 test('a start goes on with a filling that was interrupted', async () => {
   await start(sized(3));
-  await repository.change(DEFAULT_POOL, needs({}), (pool) => pool.changePolicy({ size: 6 }));
+  await repository.change(DEFAULT_POOL, loadSpec({}), (pool) => pool.changePolicy({ size: 6 }));
   expect(tokenIds()).toHaveLength(3);
   await start(sized(6));
   expect(tokenIds()).toHaveLength(6);

@@ -1,6 +1,6 @@
 import { allocate } from './command.js';
 import { Executor } from './executor.js';
-import { needs, type Needs } from './needs.js';
+import { loadSpec, type LoadSpec } from './load-spec.js';
 import type { PoolKind } from '../pool/policy-fields.js';
 import type { PolicyChange } from '../pool/pool-policy.js';
 import { newPolicy } from '../pool/pool-policy.js';
@@ -15,10 +15,14 @@ class WatchedRepository extends InMemoryTokenPoolRepository {
   readonly transactions: [string, number][] = [];
   readonly broken = new Map<string, Error>();
 
-  override async changeIfIdle<T>(name: string, needs: Needs, decide: (pool: TokenPool) => T): Promise<T | undefined> {
+  override async changeIfIdle<T>(
+    name: string,
+    loads: LoadSpec,
+    decide: (pool: TokenPool) => T,
+  ): Promise<T | undefined> {
     const error = this.broken.get(name);
     if (error) throw error;
-    return super.changeIfIdle(name, needs, (pool) => {
+    return super.changeIfIdle(name, loads, (pool) => {
       const result = decide(pool);
       this.transactions.push([name, pool.events.length]);
       return result;
@@ -48,7 +52,7 @@ const make = (name: string, kind: PoolKind, given: PolicyChange): Promise<number
 /** A fixed pool of which so many leases will be overdue in a second. */
 const makeWithLeases = async (name: string, leases: number): Promise<void> => {
   await make(name, 'fixed', { size: leases + 1 });
-  await repository.change(name, needs({ free: leases }), (pool) => {
+  await repository.change(name, loadSpec({ free: leases }), (pool) => {
     for (let i = 0; i < leases; i++) pool.allocate({ userId: user(i), ttlSeconds: 1 });
   });
 };
@@ -73,7 +77,7 @@ test('a sweep writes down every lease that is overdue, in bounded transactions',
 
 test('a sweep deletes every idle token, in bounded transactions', async () => {
   await make('e', 'elastic', { size: 300, idleTtlSeconds: 10 });
-  await repository.change('e', needs({}), (pool) => {
+  await repository.change('e', loadSpec({}), (pool) => {
     for (let i = 0; i < 120; i++) pool.generate();
   });
   wait(10);
@@ -88,7 +92,7 @@ test('a sweep deletes every idle token, in bounded transactions', async () => {
 
 test('a sweep deletes a token whose lease has been over for the idle time, both facts in one transaction', async () => {
   await make('e', 'elastic', { idleTtlSeconds: 10 });
-  await repository.change('e', needs({}), (pool) => {
+  await repository.change('e', loadSpec({}), (pool) => {
     pool.generate();
     pool.allocate({ userId: user(1), ttlSeconds: 5 });
   });
@@ -154,7 +158,7 @@ test('a pool that another process has locked is left alone, and the others are s
   await makeWithLeases('a', 2);
   await makeWithLeases('b', 2);
   wait(1);
-  const busy = repository.change('a', needs({ free: 1 }), (pool) => pool.policy.name);
+  const busy = repository.change('a', loadSpec({ free: 1 }), (pool) => pool.policy.name);
   expect(await swept()).toEqual({ events: 2, failures: [] });
   expect(repository.transactions).toEqual([['b', 2]]);
   expect(await busy).toBe('a');

@@ -3,7 +3,7 @@
 
 import type { Command } from './command.js';
 import type { Executor } from './executor.js';
-import { needs } from './needs.js';
+import { loadSpec } from './load-spec.js';
 import type { TokenPoolRepository } from './token-pool-repository.js';
 
 /** Leases in one transaction: small, because requests wait for the same lock. */
@@ -22,7 +22,7 @@ const oneBatch: Command<number> = {
   kind: 'sweep',
   isExclusive: true,
   caller: null,
-  needs: needs({ due: BATCH, free: BATCH }),
+  loads: loadSpec({ due: BATCH, free: BATCH }),
   decide: (pool) => {
     pool.deleteIdle();
     pool.fill(BATCH);
@@ -46,7 +46,7 @@ export async function sweep(
         written = await executor.tryRun(poolName, oneBatch);
         events += written ?? 0;
       } while (written !== undefined && written >= BATCH);
-      while (!isStopping() && (await repository.forgetAnswers(poolName, ANSWERS)) === ANSWERS);
+      while (!isStopping() && (await repository.deleteExpiredRecords(poolName, ANSWERS)) === ANSWERS);
     } catch (error) {
       failures.push({ poolName, error });
     }

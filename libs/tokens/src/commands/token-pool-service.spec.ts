@@ -1,7 +1,7 @@
 import { Executor } from './executor.js';
 import { toIso } from '../kernel/instant.js';
 import { newLeaseId } from '../pool/lease-id.js';
-import { needs } from './needs.js';
+import { loadSpec } from './load-spec.js';
 import { NOW, SECOND, refusalFrom, tokenId, user } from '../testing/given.js';
 import { InMemoryTokenPoolRepository } from '../testing/in-memory-token-pool-repository.js';
 import { InMemoryPoolReader } from '../testing/in-memory-pool-reader.js';
@@ -97,7 +97,7 @@ describe('changing a pool', () => {
 describe('filling a pool', () => {
   test('goes on where it was interrupted, once', async () => {
     await service.createPool('default', 'fixed', { size: 3 });
-    await repository.change('default', needs({}), (pool) => pool.changePolicy({ size: 6 }));
+    await repository.change('default', loadSpec({}), (pool) => pool.changePolicy({ size: 6 }));
     await Promise.all([service.fill('default'), service.fill('default')]);
     await service.fill('default');
     expect(eventsOf('default')).toEqual(Array(6).fill('generated'));
@@ -276,7 +276,7 @@ describe('cleaning up', () => {
   describe('more leases than go into one transaction', () => {
     beforeEach(async () => {
       await service.createPool('default', 'fixed', { size: MORE_THAN_A_CHUNK + 10 });
-      await repository.change('default', needs({ free: MORE_THAN_A_CHUNK }), (pool) => {
+      await repository.change('default', loadSpec({ free: MORE_THAN_A_CHUNK }), (pool) => {
         for (let i = 0; i < MORE_THAN_A_CHUNK; i++) pool.allocate(ask());
       });
     });

@@ -1,6 +1,6 @@
 // The use cases: each makes a command and hands it to the executor.
 
-import type { Idempotency } from '../pool/answer-book.js';
+import type { Idempotency } from '../pool/idempotency-records.js';
 import { ANYBODY, type Caller } from '../kernel/caller.js';
 import {
   allocate,

@@ -1,7 +1,7 @@
 import { DomainError } from '../kernel/domain-error.js';
 import type { FeedSubscription } from './feed-subscription.js';
 import { LiveFeed } from './live-feed.js';
-import { needs } from '../commands/needs.js';
+import { loadSpec } from '../commands/load-spec.js';
 import { NOW, elastic, refusalFrom } from '../testing/given.js';
 import { InMemoryTokenPoolRepository } from '../testing/in-memory-token-pool-repository.js';
 import { InMemoryFeedReader } from '../testing/in-memory-feed-reader.js';
@@ -72,7 +72,7 @@ afterEach(() => feed.close());
 
 /** Adds events to a pool. */
 const grow = (poolName: string, events: number): Promise<void> =>
-  repository.change(poolName, needs({}), (pool) => {
+  repository.change(poolName, loadSpec({}), (pool) => {
     for (let n = 0; n < events; n++) pool.generate();
   });
 

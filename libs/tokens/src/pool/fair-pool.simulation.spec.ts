@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { decideBatch } from '../commands/batch.js';
 import { allocate, release } from '../commands/command.js';
-import { together } from '../commands/needs.js';
+import { together } from '../commands/load-spec.js';
 import type { PolicyChange } from './pool-policy.js';
 import { NOW, SECOND, fixed, user } from '../testing/given.js';
 import { InMemoryTokenPoolRepository } from '../testing/in-memory-token-pool-repository.js';
@@ -37,7 +37,7 @@ async function simulate(given: PolicyChange): Promise<Outcome> {
   await repository.create(policy, (pool) => pool.fill(40));
   const ask = async (userId: string): Promise<Grant | null> => {
     const command = allocate({ userId });
-    const [outcome] = await repository.change(policy.name, together([command.needs]), (pool) =>
+    const [outcome] = await repository.change(policy.name, together([command.loads]), (pool) =>
       decideBatch(pool, [command]),
     );
     return outcome && outcome !== 'deferred' && 'value' in outcome ? (outcome.value as Grant) : null;
@@ -53,7 +53,7 @@ async function simulate(given: PolicyChange): Promise<Outcome> {
       const use = uses.get(polite);
       uses.delete(polite);
       if (use && repository.look(policy.name).tokens.get(use.tokenId)?.lease?.fence === use.fence) {
-        await repository.change(policy.name, together([release(use.tokenId, {}).needs]), (pool) =>
+        await repository.change(policy.name, together([release(use.tokenId, {}).loads]), (pool) =>
           pool.release(use.tokenId, {}),
         );
         lasted += USE;

@@ -1,6 +1,6 @@
 // The part of a pool that a transaction loads, as of one instant: what the commands have asked for, and no more.
 
-import type { KeptAnswer } from './answer-book.js';
+import type { IdempotencyRecord } from './idempotency-records.js';
 import type { LeaseCount } from './lease-counts.js';
 import type { Instant } from '../kernel/instant.js';
 import type { PoolPolicy } from './pool-policy.js';
@@ -27,6 +27,6 @@ export interface PoolSlice {
   readonly users?: readonly LeaseCount[];
   /** If the policy counts leases: the counts of the keys of the callers. */
   readonly keys?: readonly LeaseCount[];
-  /** Those of the named answers that are kept. */
-  readonly answers?: readonly KeptAnswer[];
+  /** Those of the named idempotency records that the store has. */
+  readonly idempotencyRecords?: readonly IdempotencyRecord[];
 }

@@ -10,7 +10,7 @@ import type { Command } from '../commands/command.js';
 import { ANYBODY } from '../kernel/caller.js';
 import { DomainError } from '../kernel/domain-error.js';
 import type { Instant } from '../kernel/instant.js';
-import { together, type Needs } from '../commands/needs.js';
+import { together, type LoadSpec } from '../commands/load-spec.js';
 import type { PoolPolicy } from './pool-policy.js';
 import { NOW, SECOND, elastic, fixed, wholeSlice } from '../testing/given.js';
 import { InMemoryTokenPoolRepository } from '../testing/in-memory-token-pool-repository.js';
@@ -169,19 +169,19 @@ type Batches = typeof batches extends fc.Arbitrary<infer B> ? B : never;
 /** Where the pool is kept between two commands. */
 interface Store {
   look(): { state: PoolState; tokens: ReadonlyMap<string, Token>; events: readonly RecordedEvent[] };
-  run<T>(needs: Needs, decide: (pool: TokenPool) => T): Promise<T>;
+  run<T>(loads: LoadSpec, decide: (pool: TokenPool) => T): Promise<T>;
   /** Whether every command writes down all that is overdue: where the pool is loaded whole. */
   readonly isSettled: boolean;
 }
 
 /** Only what is needed is loaded, and only what is changed is saved. */
-async function byNeeds(policy: PoolPolicy, clock: Clock): Promise<Store> {
+async function byLoadSpec(policy: PoolPolicy, clock: Clock): Promise<Store> {
   const repository = new InMemoryTokenPoolRepository(() => clock.now);
   await repository.create(policy, (pool) => pool.fill(200));
   return {
     isSettled: false,
     look: () => repository.look(policy.name),
-    run: (needs, decide) => repository.change(policy.name, together([needs]), decide),
+    run: (loads, decide) => repository.change(policy.name, together([loads]), decide),
   };
 }
 
@@ -190,9 +190,9 @@ function whole(policy: PoolPolicy, clock: Clock): Promise<Store> {
   let state: PoolState = { policy, lastSeq: 0, lastFence: 0, tokenCount: 0, leaseCount: 0 };
   const tokens = new Map<string, Token>();
   const events: RecordedEvent[] = [];
-  const run = <T>(needs: Partial<Needs>, decide: (pool: TokenPool) => T): Promise<T> => {
+  const run = <T>(loads: Partial<LoadSpec>, decide: (pool: TokenPool) => T): Promise<T> => {
     const all = [...tokens.values()].map((token) => ({ ...token }));
-    const pool = TokenPool.restore({ ...wholeSlice(state.policy, all, clock.latest, needs), state });
+    const pool = TokenPool.restore({ ...wholeSlice(state.policy, all, clock.latest, loads), state });
     const result = decide(pool);
     for (const token of [...pool.changed, ...pool.generated]) tokens.set(token.id, token);
     for (const { id } of pool.deleted) tokens.delete(id);
@@ -238,10 +238,10 @@ async function play(store: Store, clock: Clock, all: readonly { wait: Wait; step
   for (const { wait, step } of all) {
     clock.pass(wait, store.look());
     const before = { ...store.look(), ledger, now: clock.latest };
-    const { needs, decide } = workOf(step, before);
+    const { loads, decide } = workOf(step, before);
     const expected = expectedOf(step, before);
     const { length } = before.events;
-    const answer = await store.run(needs, decide);
+    const answer = await store.run(loads, decide);
     mustBe(answer, expected, step);
     keepBooks();
     if (step.kind === 'several' && answer !== 'done') mustBeUntouched(before, store.look(), length);
@@ -299,7 +299,7 @@ afterEach(() => jest.restoreAllMocks());
 describe.each(POLICIES)('a pool that is %s', (_, policy) => {
   test.each([
     ['loaded whole', whole],
-    ['loaded by needs', byNeeds],
+    ['loaded by its spec', byLoadSpec],
   ])('answers as the contract says and keeps every invariant, %s', async (_, open) => {
     let commands = 0;
     const property = fc.asyncProperty(steps, async (all) => {
@@ -344,23 +344,27 @@ async function decideTwice(policy: PoolPolicy, clock: Clock, all: Batches): Prom
     const troubled = refused
       ? commands.toSpliced(place, 0, refusedAtLast(refused.steps, commands[place]?.kind ?? 'allocate', before))
       : commands;
-    const needs = together(troubled.map((command) => command.needs));
-    const pool = TokenPool.restore({ ...wholeSlice(state.policy, copies, clock.latest, needs), state });
+    const loads = together(troubled.map((command) => command.loads));
+    const pool = TokenPool.restore({ ...wholeSlice(state.policy, copies, clock.latest, loads), state });
     const onWhole = answersOf(pool, commands, known);
-    const onSlice = await repository.change(policy.name, needs, (slice) => answersOf(slice, troubled, known));
+    const onSlice = await repository.change(policy.name, loads, (slice) => answersOf(slice, troubled, known));
     if (refused) onSlice.splice(place, 1);
     mustBe(onSlice, onWhole, steps);
   }
 }
 
 function refusedAtLast(steps: readonly SingleStep[], kind: Command<unknown>['kind'], before: Before): Command<unknown> {
-  const { needs, decide } = inOneGo(steps, before);
+  const { loads, decide } = inOneGo(steps, before);
   const refuse = (pool: TokenPool): never => {
     decide(pool);
-    pool.answers.keep({ useCase: kind, key: 'k' }, { key: 'k', fingerprint: 'f', onReplay: () => undefined }, null);
+    pool.idempotencyRecords.add(
+      { useCase: kind, key: 'k' },
+      { key: 'k', fingerprint: 'f', onReplay: () => undefined },
+      null,
+    );
     throw new DomainError('invalid_request', 'the last step is refused');
   };
-  return { kind, caller: ANYBODY, needs, decide: refuse };
+  return { kind, caller: ANYBODY, loads, decide: refuse };
 }
 
 /** Tokens made in the batch have other ids each time. */

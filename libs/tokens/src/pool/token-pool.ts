@@ -2,7 +2,7 @@
 // (state, command, now) → (state', events, result), without a clock or I/O. A refused command changes nothing.
 
 import { randomUUID } from 'node:crypto';
-import { AnswerBook } from './answer-book.js';
+import { IdempotencyRecords } from './idempotency-records.js';
 import { ANYBODY, OPEN, SYSTEM, type Caller } from '../kernel/caller.js';
 import { DomainError } from '../kernel/domain-error.js';
 import { LeaseCounts, type LeaseCount } from './lease-counts.js';
@@ -46,7 +46,7 @@ export interface Renewal extends Lease {
 export class TokenPool {
   readonly now: Instant;
   readonly events: TokenEvent[] = [];
-  readonly answers: AnswerBook;
+  readonly idempotencyRecords: IdempotencyRecords;
   /** The caller of the next command; null stands for the service itself. */
   caller: Caller | null = null;
 
@@ -61,7 +61,7 @@ export class TokenPool {
   private constructor(slice: PoolSlice) {
     this.now = slice.now;
     this.#state = slice.state;
-    this.answers = new AnswerBook(slice.answers);
+    this.idempotencyRecords = new IdempotencyRecords(slice.idempotencyRecords);
     this.#nextExpiryAt = slice.nextExpiryAt ?? Infinity;
     this.#tokens = new PoolTokens(slice.tokens);
     this.#candidates = new Candidates(this.#tokens.all(), this.now, (token) => this.#tokens.has(token));
@@ -239,7 +239,7 @@ export class TokenPool {
   #savepoint(): () => void {
     const [state, nextExpiryAt, events] = [this.#state, this.#nextExpiryAt, this.events.length];
     const tokens = this.#tokens.savepoint();
-    const parts = [this.#candidates, this.#users, this.#keys, this.answers].map((part) => part.savepoint());
+    const parts = [this.#candidates, this.#users, this.#keys, this.idempotencyRecords].map((part) => part.savepoint());
     return () => {
       this.#state = state;
       this.#nextExpiryAt = nextExpiryAt;

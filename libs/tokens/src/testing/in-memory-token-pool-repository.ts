@@ -1,9 +1,9 @@
 // The port in memory, for tests that need no database. It sits the same exam as the PostgreSQL one, so it does not lie.
 
-import { ANSWERS_ARE_KEPT_HOURS, type KeptAnswer } from '../pool/answer-book.js';
+import { IDEMPOTENCY_RECORD_HOURS, type IdempotencyRecord } from '../pool/idempotency-records.js';
 import { DomainError, poolNotFound } from '../kernel/domain-error.js';
 import type { Instant } from '../kernel/instant.js';
-import { needs, type Needs } from '../commands/needs.js';
+import { loadSpec, type LoadSpec } from '../commands/load-spec.js';
 import { countsLeases, evictsOverShare, type PoolPolicy } from '../pool/pool-policy.js';
 import type { TokenEvent } from '../pool/token-event.js';
 import type { PoolSlice, PoolState } from '../pool/pool-slice.js';
@@ -17,7 +17,7 @@ interface StoredPool {
   lastAt: Instant;
   tokens: Map<string, Token>;
   events: (TokenEvent & { readonly recordedAt: Instant })[];
-  answers: (KeptAnswer & { readonly at: Instant })[];
+  records: (IdempotencyRecord & { readonly at: Instant })[];
   /** The pool's lock: resolves when whoever has it is done. */
   lock: Promise<unknown>;
   isLocked: boolean;
@@ -37,15 +37,15 @@ export class InMemoryTokenPoolRepository extends TokenPoolRepository {
     super();
   }
 
-  change<T>(poolName: string, needs: Needs, decide: (pool: TokenPool) => T): Promise<T> {
+  change<T>(poolName: string, loads: LoadSpec, decide: (pool: TokenPool) => T): Promise<T> {
     const stored = this.#pools.get(poolName);
     if (!stored) return Promise.reject(poolNotFound(poolName));
-    return this.#locked(stored, needs, decide);
+    return this.#locked(stored, loads, decide);
   }
 
-  async changeIfIdle<T>(poolName: string, needs: Needs, decide: (pool: TokenPool) => T): Promise<T | undefined> {
+  async changeIfIdle<T>(poolName: string, loads: LoadSpec, decide: (pool: TokenPool) => T): Promise<T | undefined> {
     const stored = this.#pools.get(poolName);
-    return stored && !stored.isLocked ? this.#locked(stored, needs, decide) : undefined;
+    return stored && !stored.isLocked ? this.#locked(stored, loads, decide) : undefined;
   }
 
   create<T>(policy: PoolPolicy, decide: (pool: TokenPool) => T): Promise<T> {
@@ -58,11 +58,11 @@ export class InMemoryTokenPoolRepository extends TokenPoolRepository {
       lastAt: this.clock(),
       tokens: new Map(),
       events: [],
-      answers: [],
+      records: [],
       lock: Promise.resolve(),
       isLocked: false,
     };
-    const made = this.#locked(stored, needs({}), decide);
+    const made = this.#locked(stored, loadSpec({}), decide);
     this.#pools.set(policy.name, stored);
     return made.catch((error: unknown) => {
       this.#pools.delete(policy.name);
@@ -72,8 +72,8 @@ export class InMemoryTokenPoolRepository extends TokenPoolRepository {
 
   poolsToSweep(): Promise<string[]> {
     const now = this.clock();
-    const hasWork = ({ state: { policy, tokenCount }, tokens, answers }: StoredPool): boolean =>
-      answers.some(({ at }) => this.#isOld(at)) ||
+    const hasWork = ({ state: { policy, tokenCount }, tokens, records }: StoredPool): boolean =>
+      records.some(({ at }) => this.#isOld(at)) ||
       (policy.kind === 'fixed' && tokenCount < policy.size) ||
       [...tokens.values()].some(({ lease, freeSince }) =>
         lease
@@ -83,10 +83,10 @@ export class InMemoryTokenPoolRepository extends TokenPoolRepository {
     return Promise.resolve([...this.#pools].filter(([, pool]) => hasWork(pool)).map(([name]) => name));
   }
 
-  forgetAnswers(poolName: string, most: number): Promise<number> {
+  deleteExpiredRecords(poolName: string, most: number): Promise<number> {
     const stored = this.#pools.get(poolName) as StoredPool;
-    const old = stored.answers.filter(({ at }) => this.#isOld(at)).slice(0, most);
-    stored.answers = stored.answers.filter((answer) => !old.includes(answer));
+    const old = stored.records.filter(({ at }) => this.#isOld(at)).slice(0, most);
+    stored.records = stored.records.filter((record) => !old.includes(record));
     return Promise.resolve(old.length);
   }
 
@@ -104,16 +104,16 @@ export class InMemoryTokenPoolRepository extends TokenPoolRepository {
   }
 
   #isOld(at: Instant): boolean {
-    return at < this.clock() - ANSWERS_ARE_KEPT_HOURS * 3_600_000_000;
+    return at < this.clock() - IDEMPOTENCY_RECORD_HOURS * 3_600_000_000;
   }
 
-  #locked<T>(stored: StoredPool, needs: Needs, decide: (pool: TokenPool) => T): Promise<T> {
+  #locked<T>(stored: StoredPool, loads: LoadSpec, decide: (pool: TokenPool) => T): Promise<T> {
     const result = stored.lock.then(async () => {
       stored.isLocked = true;
       // As with a real store, others get their turn while this one is under way.
       await new Promise(setImmediate);
       try {
-        const pool = TokenPool.restore(this.#slice(stored, needs));
+        const pool = TokenPool.restore(this.#slice(stored, loads));
         const decided = decide(pool);
         save(stored, pool);
         return decided;
@@ -126,41 +126,41 @@ export class InMemoryTokenPoolRepository extends TokenPoolRepository {
   }
 
   /** Time stands still where the clock was set back; that it goes on there is PostgreSQL's own (pool-clock.ts). */
-  #slice({ state, tokens, lastAt, answers: kept }: StoredPool, needs: Needs): PoolSlice {
+  #slice({ state, tokens, lastAt, records: kept }: StoredPool, loads: LoadSpec): PoolSlice {
     const now = Math.max(this.clock(), lastAt);
     const all = [...tokens.values()];
     const free = all
       .filter(({ lease }) => lease === null)
       .sort((a, b) => a.freeSince - b.freeSince || (a.id < b.id ? -1 : 1))
-      .slice(0, needs.free);
+      .slice(0, loads.free);
     const leased = all.filter(({ lease }) => lease !== null);
     const due = leased
       .filter(({ lease }) => isOverdue(lease!, now))
       .sort((a, b) => a.lease!.expiresAt - b.lease!.expiresAt || (a.id < b.id ? -1 : 1))
-      .slice(0, needs.due);
+      .slice(0, loads.due);
     const running = leased.filter(({ lease }) => !isOverdue(lease!, now));
     const victims =
-      state.policy.onExhausted === 'evict_oldest' ? Math.max(0, needs.grants - free.length - due.length) : 0;
-    const oldest = running.sort((a, b) => a.lease!.fence - b.lease!.fence).slice(0, needs.oldest + victims);
-    const isFull = free.length + due.length < needs.grants + needs.oldest;
+      state.policy.onExhausted === 'evict_oldest' ? Math.max(0, loads.grants - free.length - due.length) : 0;
+    const oldest = running.sort((a, b) => a.lease!.fence - b.lease!.fence).slice(0, loads.oldest + victims);
+    const isFull = free.length + due.length < loads.grants + loads.oldest;
     const losing =
-      needs.grants > 0 && isFull && evictsOverShare(state.policy)
-        ? overShare(running, needs, needs.grants + needs.oldest - free.length - due.length)
+      loads.grants > 0 && isFull && evictsOverShare(state.policy)
+        ? overShare(running, loads, loads.grants + loads.oldest - free.length - due.length)
         : [];
-    const holders = [...needs.users, ...losing.map(({ lease }) => lease!.userId)];
+    const holders = [...loads.users, ...losing.map(({ lease }) => lease!.userId)];
     const leases = running.map(({ lease }) => lease!);
-    const named = needs.tokenIds.map((id) => tokens.get(id)).filter((token) => token !== undefined);
+    const named = loads.tokenIds.map((id) => tokens.get(id)).filter((token) => token !== undefined);
     const nextExpiryAt = running.length === 0 ? null : Math.min(...running.map(({ lease }) => lease!.expiresAt));
-    const answers = kept.filter((answer) =>
-      needs.answers.some(({ useCase, key }) => useCase === answer.useCase && key === answer.key),
+    const idempotencyRecords = kept.filter((record) =>
+      loads.idempotencyRecords.some(({ useCase, key }) => useCase === record.useCase && key === record.key),
     );
     return {
       state,
       now,
       nextExpiryAt,
-      answers,
+      idempotencyRecords,
       users: countsLeases(state.policy) ? leaseCountsOf(holders, leases, ({ userId }) => userId) : undefined,
-      keys: countsLeases(state.policy) ? leaseCountsOf(needs.keys, leases, ({ keyId }) => keyId) : undefined,
+      keys: countsLeases(state.policy) ? leaseCountsOf(loads.keys, leases, ({ keyId }) => keyId) : undefined,
       tokens: [...named, ...due, ...free, ...oldest, ...losing].map((token) => ({ ...token })),
     };
   }
@@ -170,7 +170,7 @@ function save(stored: StoredPool, pool: TokenPool): void {
   for (const token of [...pool.changed, ...pool.generated]) stored.tokens.set(token.id, token);
   for (const { id } of pool.deleted) stored.tokens.delete(id);
   stored.events.push(...pool.events.map((event) => ({ ...event, recordedAt: pool.now })));
-  stored.answers.push(...pool.answers.added.map((answer) => ({ ...answer, at: pool.now })));
+  stored.records.push(...pool.idempotencyRecords.added.map((record) => ({ ...record, at: pool.now })));
   stored.state = pool.state;
   stored.lastAt = pool.now;
 }
@@ -179,7 +179,7 @@ function save(stored: StoredPool, pool: TokenPool): void {
  * Those whose turn may come: as things are, and of the users who ask as many as may have theirs when each of their
  * requests is granted. The share of a lease: how many leases its user holds from this one on.
  */
-function overShare(running: Token[], { users }: Needs, most: number): Token[] {
+function overShare(running: Token[], { users }: LoadSpec, most: number): Token[] {
   const held = new Map<string, number>();
   const shares = new Map<Token, number>();
   for (const token of running.sort((a, b) => b.lease!.fence - a.lease!.fence)) {

@@ -5,7 +5,7 @@ import { ANYBODY } from '../kernel/caller.js';
 import { DomainError, type DomainErrorCode } from '../kernel/domain-error.js';
 import type { Instant } from '../kernel/instant.js';
 import type { LeaseClaim } from '../pool/lease-claim.js';
-import { needs, together, type Needs } from '../commands/needs.js';
+import { loadSpec, together, type LoadSpec } from '../commands/load-spec.js';
 import type { PolicyChange, PoolPolicy } from '../pool/pool-policy.js';
 import type { PoolState } from '../pool/pool-slice.js';
 import { TokenPool, type Grant, type Renewal } from '../pool/token-pool.js';
@@ -55,7 +55,7 @@ export interface Before {
 export type Answer = DomainErrorCode | Readonly<Record<string, unknown>> | number | 'done';
 
 export interface Work {
-  readonly needs: Needs;
+  readonly loads: LoadSpec;
   readonly decide: (pool: TokenPool) => Answer;
 }
 
@@ -72,19 +72,19 @@ function singleWorkOf(step: SingleStep, before: Before): Work {
       pool.caller = command.caller;
       return answerOf(command.decide(pool));
     };
-    return { needs: command.needs, decide };
+    return { loads: command.loads, decide };
   }
   switch (step.kind) {
     case 'cleanup': {
       const { most } = step;
       const lastFence = before.state.lastFence - step.fencesBack;
-      return { needs: needs({ oldest: most, due: most }), decide: (pool) => pool.releaseOldest(most, lastFence) };
+      return { loads: loadSpec({ oldest: most, due: most }), decide: (pool) => pool.releaseOldest(most, lastFence) };
     }
     case 'sweep':
-      return { needs: needs({ due: 200, free: 200 }), decide: (pool) => (pool.deleteIdle(), pool.fill(200)) };
+      return { loads: loadSpec({ due: 200, free: 200 }), decide: (pool) => (pool.deleteIdle(), pool.fill(200)) };
     case 'change': {
       const change = { ...step.change, size: before.state.policy.size + step.grow };
-      return { needs: needs({}), decide: (pool) => (pool.changePolicy(change), 'done') };
+      return { loads: loadSpec({}), decide: (pool) => (pool.changePolicy(change), 'done') };
     }
   }
 }
@@ -95,7 +95,7 @@ export function inOneGo(steps: readonly SingleStep[], before: Before): Work {
     for (const work of works) work.decide(pool);
     return 'done';
   };
-  return { needs: together(works.map((work) => work.needs)), decide };
+  return { loads: together(works.map((work) => work.loads)), decide };
 }
 
 type CommandStep = Exclude<SingleStep, { kind: 'cleanup' | 'sweep' | 'change' }>;
@@ -166,8 +166,8 @@ export function expectedOf(step: Step, before: Before): Answer {
   if (step.kind === 'several') {
     // That each step is right by itself is tried by the other cases: here they are done one after the other on a copy.
     const tokens = [...before.tokens.values()].map((token) => ({ ...token }));
-    const { needs, decide } = inOneGo(step.steps, before);
-    const copy = TokenPool.restore({ ...wholeSlice(state.policy, tokens, now, needs), state });
+    const { loads, decide } = inOneGo(step.steps, before);
+    const copy = TokenPool.restore({ ...wholeSlice(state.policy, tokens, now, loads), state });
     return answered(() => decide(copy));
   }
   const { policy } = state;

@@ -2,7 +2,7 @@
 
 import { decideBatch } from './batch.js';
 import { allocate, deleteToken, generate, release, type Command } from './command.js';
-import { together } from './needs.js';
+import { together } from './load-spec.js';
 import type { PoolPolicy } from '../pool/pool-policy.js';
 import { NOW, SECOND, elastic, fixed, user } from '../testing/given.js';
 import { InMemoryTokenPoolRepository } from '../testing/in-memory-token-pool-repository.js';
@@ -25,8 +25,8 @@ const make = (policy: PoolPolicy): Promise<number> => repository.create(policy, 
 
 /** One transaction; a refusal is answered by its code. */
 const decide = async (poolName: string, ...commands: Command<unknown>[]): Promise<unknown[]> => {
-  const needs = together(commands.map((command) => command.needs));
-  const outcomes = await repository.change(poolName, needs, (pool) => decideBatch(pool, commands));
+  const loads = together(commands.map((command) => command.loads));
+  const outcomes = await repository.change(poolName, loads, (pool) => decideBatch(pool, commands));
   return outcomes.map((outcome) =>
     outcome === 'deferred' ? outcome : 'error' in outcome ? outcome.error.code : outcome.value,
   );
