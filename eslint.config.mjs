@@ -68,8 +68,9 @@ export default defineConfig(
       'libs/{client,keys,local-postgres,postgres}/src/**/*.ts',
       'apps/{admin,api,cli,console}/src/**/*.ts',
       'apps/console/src/**/*.tsx',
+      'tools/**/*.ts',
     ],
-    ignores: ['libs/postgres/src/schema/migrations/**', 'apps/api/src/http/**'],
+    ignores: ['libs/postgres/src/schema/migrations/**'],
     rules: { 'max-len': ['error', { code: 1000, comments: 120, ignoreUrls: true }] },
   },
   {

@@ -1,4 +1,4 @@
-// What every section is given.
+// What every section gets.
 
 import type { Belongings } from './resources.js';
 import type { Cluster } from './cluster.js';
@@ -8,8 +8,8 @@ export interface Bench {
   readonly rounds: number;
   readonly cluster: Cluster;
   readonly belongings: Belongings;
-  /** A line about how far it is. */
+  /** Prints a line about the progress. */
   readonly say: (what: string) => void;
-  /** A file for what a server logs. */
+  /** @returns the path for a server's log */
   readonly logFile: (name: string) => string;
 }

@@ -1,14 +1,14 @@
-// Load without HTTP: callers in this process, each beginning anew when it is answered.
+// Load without HTTP: callers in this process, each of which sends its next command after an answer.
 
 import { DomainError } from '@app/tokens';
 import type { Measured } from './measured.js';
 import { quantile } from '../harness/numbers.js';
 
-/** When a call began, and how long it took: in milliseconds, of performance.now(). */
+/** The start and the duration of a call, in milliseconds of performance.now(). */
 export interface Call {
   readonly began: number;
   readonly took: number;
-  /** Answered that there is too much to do at the moment. */
+  /** Whether the answer was `unavailable`. */
   readonly isRefused: boolean;
 }
 

@@ -1,6 +1,5 @@
-// The PostgreSQL that is measured: an embedded one in a temporary folder with the settings of a durable one, or
-// the server of DATABASE_URL. Each section has databases of its own on it, which are dropped afterwards: copies of one
-// that was migrated.
+// The PostgreSQL of the bench: an embedded one in a temporary folder with durable settings, or the server of
+// DATABASE_URL. Each section gets databases of its own, copies of a migrated one, and drops them afterwards.
 
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -21,11 +20,11 @@ const SHOWN = [
 ];
 
 export interface Cluster {
-  /** Where its data lies; null when it is somebody else's. */
+  /** The data folder; null for the server of DATABASE_URL. */
   readonly directory: string | null;
   readonly pid: number | null;
   readonly settings: Readonly<Record<string, string>>;
-  /** A new database with the present schema. */
+  /** Creates a database with the current schema. */
   createDatabase(name: string): Promise<Database>;
 }
 

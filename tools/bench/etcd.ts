@@ -1,4 +1,4 @@
-// etcd, where it is installed: one member on the same disk, asked through its JSON gateway.
+// Starts etcd where it is installed: one member on the same disk, used through its JSON gateway.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,7 +12,7 @@ import { untilListening } from './server-process.js';
 
 export interface Etcd {
   readonly version: string;
-  /** Puts one key if it is there, as every write with a lock does. */
+  /** Puts a key if it exists, as every write under a lock does. */
   readonly transaction: Target;
   readonly leaseGrant: Target;
   stop(): Promise<void>;
@@ -21,7 +21,7 @@ export interface Etcd {
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 const KEY = base64('token-pool/default');
 
-/** Null when there is none on the PATH. */
+/** @returns null without etcd on the PATH */
 export async function startEtcd(belongings: Belongings): Promise<Etcd | null> {
   const version = installedVersion();
   if (version === null) return null;
@@ -63,7 +63,7 @@ export async function startEtcd(belongings: Belongings): Promise<Etcd | null> {
   };
 }
 
-/** It listens before it has elected itself. */
+/** etcd listens before it has elected itself, so this waits for the first write. */
 async function untilPut(url: string): Promise<void> {
   const body = JSON.stringify({ key: KEY, value: base64('first') });
   for (;;) {

@@ -1,12 +1,11 @@
-// Load over HTTP, from this process: as many connections as asked for, each sending its next request when the
-// last one is answered.
+// Load over HTTP from this process: each connection sends its next request after the answer to the last one.
 
 import autocannon from 'autocannon';
 import type { Measured } from './measured.js';
 import { quantile } from '../harness/numbers.js';
 
 export interface Target {
-  /** Several: the connections are spread over them. */
+  /** One or several; the connections spread over them. */
   readonly urls: readonly string[];
   readonly path: string;
   readonly body: string;
@@ -15,7 +14,7 @@ export interface Target {
 
 const TOO_BUSY = 503;
 
-/** @throws Error when a request failed, or was refused for another reason than that there is too much to do */
+/** @throws Error when a request fails, or when an answer is neither a success nor 503 */
 export async function load(
   { urls, path, body, headers }: Target,
   connections: number,
@@ -38,7 +37,7 @@ export async function load(
     const run = autocannon(options as unknown as autocannon.Options, (error, result) =>
       error ? reject(error as Error) : resolve(result),
     );
-    // Not autocannon's own histogram, which has whole milliseconds.
+    // autocannon's own histogram has only whole milliseconds.
     run.on('response', (_client, status, _bytes, milliseconds) => {
       if (status === TOO_BUSY) refused++;
       else latencies.push(milliseconds);

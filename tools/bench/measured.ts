@@ -1,22 +1,22 @@
-// What is measured of many requests after one another.
+// The figures of many requests.
 
 export interface Measured {
   /** Answers a second. */
   readonly rate: number;
-  /** In milliseconds. */
+  /** Milliseconds. */
   readonly p50: number;
   readonly p99: number;
-  /** Answers that there is too much to do at the moment; they do not count as answers. */
+  /** Answers with 503, which do not count in the rate. */
   readonly refused: number;
-  /** Where it was asked for. */
+  /** Given where the section measures it. */
   readonly cpu?: ProcessorTime;
 }
 
-/** Of one answer, in microseconds. */
+/** The processor time of one answer, in microseconds. */
 export interface ProcessorTime {
-  /** 0 where the service is in this process. */
+  /** 0 for a service in this process. */
   readonly client: number;
   readonly server: number;
-  /** Null where it cannot be told. */
+  /** null where it is unknown */
   readonly postgres: number | null;
 }

@@ -11,7 +11,7 @@ export interface Options {
   readonly isShort: boolean;
   readonly only: readonly SectionName[];
   readonly rounds: number;
-  /** Nothing is measured: the page is made anew of the figures that are there. */
+  /** Only writes the page again from the stored figures. */
   readonly isPageOnly: boolean;
 }
 

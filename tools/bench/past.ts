@@ -1,24 +1,24 @@
-// A pool with a past, made by set-based SQL: as if its tokens had been handed out in turn for minutes or years, by callers
-// with keys. The rows are such as the service would have written, hashes included: its auditor finds nothing wrong with them.
+// Creates a pool with a past by set-based SQL, as if callers with keys had taken its tokens in turn for minutes or
+// years. The rows equal those that the service would write, hashes included, so that the auditor accepts them.
 
 import type { Client } from 'pg';
 
 export interface Past {
   readonly pool: string;
   readonly tokens: number;
-  /** At least as many as tokens: the pool is full. Its audit has twice as many events. */
+  /** At least the number of tokens, so that the pool is full. The audit has twice as many events. */
   readonly grants: number;
-  /** For as long it has been used, each month with a partition of its own; without it, a grant every 0.2 s. */
+  /** The months of use, each with a partition of its own; without it, a grant every 0.2 s. */
   readonly months?: number;
 }
 
-/** Grants a statement. */
+/** The number of grants in a statement. */
 const CHUNK = 50_000;
 
-/** Between two grants, in microseconds. */
+/** The time between two grants, in microseconds. */
 const PACE = 200_000;
 
-/** Callers with a key each, who take turns. */
+/** The number of callers, which have a key each and take turns. */
 export const KEYS = 50;
 /** The id of the key of a lease. */
 export const keyOf = (fence: number): string => `bench${String(fence % KEYS).padStart(7, '0')}`;
@@ -28,8 +28,8 @@ const instant = (micros: string): string => `(timestamptz 'epoch' + ${micros} * 
 
 /**
  * Lease number `k` of a pool goes to token `k` modulo the tokens, and ends before the token's turn comes again: by
- * eviction, by release or, half a pace earlier, by its deadline. $1 pool, $2 tokens, $3 grants, $4 the instant before the
- * first grant and $5 the time between two of them, in microseconds.
+ * eviction, by release or, half a pace earlier, by its deadline. $1 pool, $2 tokens, $3 grants, $4 the instant before
+ * the first grant and $5 the time between two of them, in microseconds.
  */
 const at = (k: string): string => `($4::bigint + ${k} * $5::bigint)`;
 const tokenId = (k: string): string => `md5($1 || (${k} - 1) % $2::int)::uuid`;
@@ -56,7 +56,7 @@ const TOKENS = `
   SELECT $1, ${tokenId('k')}, 'active', user_id, fence, lease_id, ${instant('activated')}, ${instant('expires')}, key_id
   FROM generate_series($3::bigint - $2::int + 1, $3::bigint) AS k, LATERAL (SELECT ${LEASE}) AS lease`;
 
-/** What libs/tokens/src/audit/event-chain.ts hashes after the hash before; no text here has anything in it that JSON escapes. */
+/** What event-chain.ts hashes after the previous hash. No text here has a character that JSON escapes. */
 const quoted = (text: string): string => `coalesce('"' || ${text} || '"', 'null')`;
 const orNull = (number: string): string => `coalesce(${number}::text, 'null')`;
 const HASHED = `concat(',"', $1, '",', seq, ',"', id, '","', token_id, '","', event, '",', ${quoted('reason')}, ',', occurred, ',',
@@ -64,7 +64,7 @@ const HASHED = `concat(',"', $1, '",', seq, ',"', id, '","', token_id, '","', ev
   ${orNull('expires')}, ',', coalesce('"{\\"ticket\\":\\"' || ticket || '\\"}"', 'null'), ',', ${quoted('key_id')}, ',',
   ${quoted('actor')}, ',', ${quoted('request_id')}, ',', tokens_after, ',', leases_after, ']')`;
 
-/** A hash for each event of its predecessor's and of what is said of it, in the order of a window. */
+/** An aggregate for a window: hashes each event together with the hash of the one before. */
 const CHAIN = `
   CREATE OR REPLACE FUNCTION pg_temp.next_hash(previous bytea, before bytea, event text) RETURNS bytea
   LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$ BEGIN
@@ -74,7 +74,7 @@ const CHAIN = `
   SET work_mem = '512MB';
   SET jit = off`;
 
-/** The events are those of a SELECT with all columns, instants in microseconds; the pool's chain goes on from its last one. */
+/** @param events a SELECT with all columns, instants in microseconds. The pool's chain goes on from its last hash. */
 const record = (events: string): string => `
   INSERT INTO token_events (pool, seq, id, token_id, event, reason, occurred_at, recorded_at, user_id, fence, lease_id,
     activated_at, expires_at, metadata, key_id, actor, request_id, tokens_after, leases_after, hash)
@@ -91,7 +91,7 @@ const GENERATED = record(`
     k AS tokens_after, 0 AS leases_after
   FROM generate_series(1::bigint, $2::int) AS k WHERE $3::bigint > 0 AND $5::bigint > 0`);
 
-/** Of the grants $6 to $7. An eviction is of the same request as the grant that it makes room for. */
+/** The events of the grants $6 to $7. An eviction has the same request as the grant that causes it. */
 const USES = record(`
   SELECT seq, gen_random_uuid() AS id, ${tokenId('k')} AS token_id, event, reason,
     CASE WHEN reason = 'ttl_expired' THEN expires ELSE happened END AS occurred, happened AS recorded, lease.*,
@@ -112,11 +112,11 @@ const USES = record(`
     FROM generate_series(greatest($6::bigint, $2::int + 1), $7::bigint) AS k
   ) AS use, LATERAL (SELECT ${LEASE}) AS lease, LATERAL (SELECT 'bench' || lpad((asker % ${KEYS})::text, 7, '0') AS by) AS caller`);
 
-/** $1 pool, $2 seq. From which event on the chain goes on. */
+/** Sets the event from which the chain goes on. $1 pool, $2 seq. */
 const HEAD = `
   UPDATE pools SET last_hash = hash, hashed_seq = seq FROM token_events WHERE pool = $1 AND seq = $2 AND name = $1`;
 
-/** Vacuumed and analysed, as an old table is. */
+/** Creates the rows, and vacuums and analyses the tables, as autovacuum has done with old ones. */
 export async function makePast(client: Client, past: Past, say: (what: string) => void): Promise<void> {
   const { pool, tokens, grants, months } = past;
   const begun = months === undefined ? Date.now() - (grants * PACE) / 1000 - 60_000 : await makeRoom(client, months);
@@ -140,8 +140,9 @@ export async function makePast(client: Client, past: Past, say: (what: string) =
 }
 
 /**
- * Partitions for the months before this one, in a database without events: the first one ends where they begin, and the
- * service's own function makes the others. The instant since which there is room, in milliseconds.
+ * Creates partitions for past months in a database without events: moves the end of the first partition back, and lets
+ * the service's own function create the others.
+ * @returns the instant at which the months begin, in milliseconds
  */
 async function makeRoom(client: Client, months: number): Promise<number> {
   const now = new Date();

@@ -1,4 +1,4 @@
-// What an answer costs in processor time: unlike a rate, it does not count what else the machine does.
+// Measures the processor time of an answer, which unlike a rate does not depend on other work of the machine.
 
 import type { Cluster } from './cluster.js';
 import { cpuSeconds } from '../harness/cpu.js';
@@ -6,7 +6,7 @@ import type { Measured, ProcessorTime } from './measured.js';
 import { median } from '../harness/numbers.js';
 import type { ServerProcess } from './server-process.js';
 
-/** @param server null: the service is in this process */
+/** @param server null for a service in this process */
 export async function withProcessorTime(
   cluster: Cluster,
   server: ServerProcess | null,

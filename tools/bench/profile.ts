@@ -1,12 +1,12 @@
-// What a process did with its time, from a sampled profile: functions by the time spent in themselves.
+// Summarises a sampled profile: packages and functions by the time that they themselves took.
 
 import type { Profiler } from 'node:inspector';
 
 export interface ProfileSummary {
-  /** Shares of the time that was watched. */
+  /** Shares of the sampled time. */
   readonly idle: number;
   readonly garbageCollection: number;
-  /** In native code that the profiler cannot name: system calls, sockets, timers. */
+  /** Native code that the profiler cannot name: system calls, sockets, timers. */
   readonly native: number;
   readonly packages: readonly Share[];
   readonly functions: readonly Share[];
@@ -24,7 +24,7 @@ export function summarise({ nodes, samples = [], timeDeltas = [] }: Profiler.Pro
   let total = 0;
   samples.forEach((id, place) => {
     const { functionName, url, lineNumber } = byId.get(id)!;
-    // The profiler itself, which is told to start and to stop.
+    // This is the profiler itself, as it starts and stops.
     if (url === '' && functionName === 'dispatch') return;
     const time = timeDeltas[place] ?? 0;
     total += time;

@@ -1,5 +1,5 @@
-// What is to be reached, and below what a short run fails: far below, so that it fails for a regression that nobody
-// can miss, and not for a busy machine.
+// The aims, and the bounds at which a short run fails. The bounds are far from the aims, so that only a gross
+// regression fails the run, not a busy machine.
 
 import type { Quantiles } from '../harness/numbers.js';
 import type { BenchResult } from './result.js';
@@ -11,14 +11,14 @@ import type { SweepRow } from './sections/sweep.js';
 
 export interface Reached {
   readonly what: string;
-  /** Undefined: it was not measured. */
+  /** undefined without a measurement */
   readonly value: number | undefined;
   readonly bound: 'at least' | 'at most';
-  /** Undefined: nobody named one. */
+  /** undefined for a value without an aim */
   readonly aim?: number;
-  /** A gross regression; undefined where nobody can tell on an unknown machine. */
+  /** The bound of a gross regression; undefined where it depends on the machine. */
   readonly gross?: number;
-  /** The median, by which a gross regression is told where the value is of the slowest few: those one pause of the disk decides. */
+  /** The median, which decides about a gross regression where the value is a p99, which one slow write may double. */
   readonly typical?: number | undefined;
   readonly unit?: string;
 }
@@ -151,7 +151,7 @@ export function reach(result: BenchResult): Reached[] {
       unit: ' MB',
       gross: 400,
     },
-    // In the first minute a process still grows into its load: a short run's slope says nothing.
+    // A process still grows in its first minute, so the slope of a short run says nothing.
     {
       what: 'and flat: growth in the second half of the soak, a minute',
       value: soak?.about.isShort ? undefined : soak?.result.slopes.rssMb,
@@ -159,7 +159,7 @@ export function reach(result: BenchResult): Reached[] {
       aim: 1,
       unit: ' MB',
     },
-    // No aims but promises: one is too many.
+    // These are promises: a single wrong answer is too many.
     {
       what: 'grants of a full pool of 100 that evicted nobody, beyond the first 100',
       value: result.http && result.http.result.grantsWithoutEviction - 100,

@@ -1,5 +1,5 @@
-// What the bench has started or made and must not leave behind: servers, databases, folders. Let go in the
-// opposite order, also when a signal comes.
+// What the bench must not leave behind: servers, databases, folders. Ends them in the opposite order of their start,
+// also after a signal.
 
 export class Belongings {
   readonly #ends: (() => Promise<unknown> | void)[] = [];

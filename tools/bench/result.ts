@@ -1,4 +1,4 @@
-// What a run leaves behind, as JSON: the page is made of it. Sections may be of different runs.
+// The stored results as JSON, from which the page is generated. Sections may come from different runs.
 
 import { loadavg } from 'node:os';
 import type { Cluster } from './cluster.js';
@@ -27,7 +27,7 @@ export type BenchResult = {
   [Name in SectionName]?: { readonly about: About; readonly result: Results[Name] };
 };
 
-/** On what, and when. */
+/** The circumstances of a section's run. */
 export interface About {
   readonly begun: string;
   readonly seconds: number;
@@ -38,7 +38,7 @@ export interface About {
   readonly node: string;
   readonly postgres: Readonly<Record<string, string>>;
   readonly isEmbedded: boolean;
-  /** How many processes wanted to run before it began, and when it had ended: what it measures is part of the latter. */
+  /** The load average of the machine before the section. */
   readonly loadBefore: number;
 }
 

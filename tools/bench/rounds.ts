@@ -1,14 +1,14 @@
-// Side by side: each round measures everything once, so that whatever else the machine does meets all alike, and
-// begins with another one each time. Every other round goes backwards: who is measured after a heavy load has its writing to wait for.
+// Measures side by side: each round measures every case once and begins with another case, so that other work of the
+// machine slows all cases alike. Every other round goes backwards, since a case after a heavy load waits for writes.
 
 import { median } from '../harness/numbers.js';
 import type { Measured } from './measured.js';
 import { medianTime } from './processor-time.js';
 
 export interface Case {
-  /** What is measured. */
+  /** The measured case. */
   readonly what: string;
-  /** Connections or callers. */
+  /** The number of connections or callers. */
   readonly at: number;
   readonly measure: () => Promise<Measured>;
 }
@@ -16,7 +16,7 @@ export interface Case {
 export interface Row extends Measured {
   readonly what: string;
   readonly at: number;
-  /** The rates of the single rounds. */
+  /** The rate of each round. */
   readonly rates: readonly number[];
 }
 
@@ -51,11 +51,11 @@ export async function inRounds(rounds: number, cases: readonly Case[], say: (wha
   });
 }
 
-/** The median of the rounds' own ratios: what one round had against another's does not count. */
+/** @returns the median of the rounds' own ratios, since the speed of the machine changes between rounds */
 export const ratioOf = (above: Row, below: Row): number =>
   median(above.rates.map((rate, round) => rate / (below.rates[round] as number)));
 
-/** NaN where one of them was not measured. */
+/** @returns NaN without a measurement of both */
 export function ratio(rows: readonly Row[], above: string, below: string, at: number): number {
   const [a, b] = [above, below].map((what) => rows.find((row) => row.what === what && row.at === at));
   return a && b ? ratioOf(a, b) : NaN;

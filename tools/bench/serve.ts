@@ -1,12 +1,12 @@
-// The inside of a server process: one of the servers that are compared, and answers to the bench's questions.
+// Runs inside a server process: starts one of the compared servers, and answers the bench's messages.
 
 import { pathToFileURL } from 'node:url';
 import { Session, type Profiler } from 'node:inspector/promises';
 
 const SERVERS = {
-  /** The service itself: its real main. */
+  /** The service with its real main. */
   service: () => import('../../apps/api/src/main.js'),
-  /** An older one, compiled then. */
+  /** A released version, as it was compiled then. */
   released: () => import(pathToFileURL(process.env['RELEASED_MAIN'] as string).href),
   'no-op': async () => (await import('./servers/no-op.app.js')).listen(),
   'batches-of-one': async () => (await import('./servers/batches-of-one.app.js')).listen(),
@@ -19,7 +19,7 @@ export interface Vitals {
   readonly rssBytes: number;
   readonly heapBytes: number;
   readonly handles: number;
-  /** Used since the start, in microseconds. */
+  /** Processor time since the start, in microseconds. */
   readonly cpuMicros: number;
 }
 
@@ -59,7 +59,7 @@ export async function serve(kind: string): Promise<void> {
   process.on('message', (question: Question) => {
     void answers[question]().then((answer) => process.send?.(answer));
   });
-  // Whatever happens to the bench: nothing stays.
+  // The server ends with the bench, whatever ends the bench.
   process.on('disconnect', () => process.exit(1));
   await SERVERS[kind as ServerKind]();
 }

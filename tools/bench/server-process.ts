@@ -1,5 +1,5 @@
-// A server in a process of its own, as in production: started from this same program (serve.ts), asked about its
-// memory and its time, stopped.
+// Starts a server in a process of its own, as in production, from this same program (serve.ts); asks it for its memory
+// and processor time, and stops it.
 
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,12 +16,12 @@ export interface ServerProcess {
   readonly url: string;
   readonly pid: number;
   vitals(): Promise<Answers['vitals']>;
-  /** What it does with its time while `work` goes on. */
+  /** Profiles the server during `work`. */
   profile(work: () => Promise<unknown>): Promise<Profiler.Profile>;
   stop(): Promise<void>;
 }
 
-/** Its log goes to a file, as a service's does that is collected. */
+/** Starts a server whose log goes to a file, as in production. */
 export async function startServer(
   kind: ServerKind,
   env: Record<string, string>,

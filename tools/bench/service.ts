@@ -1,4 +1,4 @@
-// The service without HTTP, in this process.
+// Starts the service in this process, without HTTP.
 
 import { DEFAULT_LIMITS, Executor, TokenPoolService, type ExecutorLimits } from '@app/tokens';
 import {
@@ -13,7 +13,7 @@ import {
 
 type DataSource = ReturnType<typeof createDataSource>;
 
-/** Everything that is read, by who asks. */
+/** All readers of the service. */
 export const readersOf = (source: DataSource) => ({
   tokens: new PostgresTokenReader(source),
   pools: new PostgresPoolReader(source),
@@ -34,7 +34,7 @@ export interface Service {
 
 export const USER = '7d2f7a54-5b1c-4d0e-9c3a-1f2e3d4c5b6a';
 
-/** One transaction a command. */
+/** Limits that give each command a transaction of its own. */
 export const BATCHES_OF_ONE: ExecutorLimits = { ...DEFAULT_LIMITS, batch: 1 };
 
 export async function openService(url: string, limits: ExecutorLimits = DEFAULT_LIMITS): Promise<Service> {
@@ -46,7 +46,7 @@ export async function openService(url: string, limits: ExecutorLimits = DEFAULT_
   return { service, executor, repository, readers, close: () => source.destroy() };
 }
 
-/** Leases that outlive the run: on a full pool every allocation evicts. */
+/** Leases outlive the run, so that every allocation on a full pool evicts. */
 export const LONG_SECONDS = 86_400;
 
 export async function createFullPool({ service }: Service, name: string, size: number): Promise<void> {

@@ -1,4 +1,4 @@
-// What is compared by rate and by processor time: some services that are asked for the same.
+// Compares services by rate and processor time under the same load.
 
 import type { Bench } from './bench.js';
 import { load } from './http-load.js';
@@ -10,21 +10,24 @@ import { USER } from './service.js';
 
 export interface Contender {
   readonly what: string;
-  /** Null: it is in this process. */
+  /** null for a service in this process */
   readonly server: ServerProcess | null;
   readonly ask: (at: number, seconds: number) => Promise<Measured>;
 }
 
 const ALLOCATE = { path: '/api/tokens/allocate', body: JSON.stringify({ user_id: USER }) };
 
-/** Its allocations; `at` so many connections. */
+/** A server that gets allocations over HTTP; `at` is the number of connections. */
 export const overHttp = (what: string, server: ServerProcess, headers: Record<string, string> = {}): Contender => ({
   what,
   server,
   ask: (connections, seconds) => load({ ...ALLOCATE, urls: [server.url], headers }, connections, seconds),
 });
 
-/** Warm first, each at the last of the numbers `ats`. In many short rounds, since what a machine can do changes within seconds. */
+/**
+ * Warms each contender up at the last of `ats`, then measures in many short rounds, since the speed of a machine
+ * changes within seconds.
+ */
 export async function sideBySide(
   { isShort, rounds, cluster, say }: Bench,
   contenders: readonly Contender[],

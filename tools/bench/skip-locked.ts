@@ -1,18 +1,18 @@
-// The obvious alternative, for comparison only: no lock on the pool, rows that others hold are skipped, one
-// statement an allocation. It writes the same rows as the service, with numbers from sequences. It is wrong.
+// The obvious alternative, for comparison only: one statement an allocation, without a lock on the pool; it skips rows
+// that others have locked. It writes the same rows as the service, with numbers from sequences. It is wrong.
 
 import { Pool } from 'pg';
 import { USER, type Service } from './service.js';
 import { withClient } from './cluster.js';
 
-/** Sessions: as many as the callers of a burst, so that none waits for another's. */
+/** As many sessions as a burst has callers, so that no caller waits for a session. */
 const SESSIONS = 40;
 
 const LEASE = 'status, user_id, lease_id, fence, last_activated_at, expires_at';
 const EVENT =
   'pool, seq, id, token_id, event, reason, occurred_at, recorded_at, user_id, fence, lease_id, activated_at, expires_at';
 
-/** $1 pool, $2 user. Free tokens first, then the oldest lease; what somebody else has locked is not seen. */
+/** $1 pool, $2 user. Takes free tokens first, then the oldest lease; it does not see rows that others have locked. */
 const ALLOCATE = `
   WITH free AS MATERIALIZED (
     SELECT id, ${LEASE} FROM tokens WHERE pool = $1 AND status = 'available'
@@ -44,14 +44,14 @@ interface Granted {
 }
 
 export class SkipLocked {
-  /** Answers that there is no token, though rows were merely locked. */
+  /** Answers "no token" while rows were only locked. */
   falselyNone = 0;
-  /** Ends of leases that were over already, refused by the audit's own index. */
+  /** Second ends of one lease, which only the audit's index refused. */
   refused = 0;
 
   private constructor(private readonly sessions: Pool) {}
 
-  /** On pools that are there already; their numbers go on from a million. */
+  /** Works on existing pools; its fences and seqs go on from a million. */
   static async on(url: string): Promise<SkipLocked> {
     await withClient(url, async (client) => {
       await client.query('CREATE SEQUENCE bench_fence START 1000001; CREATE SEQUENCE bench_seq START 1000001');
@@ -77,16 +77,16 @@ export class SkipLocked {
   }
 }
 
-/** What callers that ask at once are given on a full pool. */
+/** The wrong answers to concurrent callers of a full pool. */
 export interface BurstFaults {
   readonly bursts: number;
   readonly callers: number;
   readonly tokens: number;
-  /** Answers that gave a token that another caller of the same burst was given; null where there are too few for all. */
+  /** Grants of a token that another caller of the burst got, too; null with fewer tokens than callers. */
   readonly grantedTwice: number | null;
-  /** Leases of the burst itself that were evicted although older ones were there. */
+  /** Leases of the burst itself that were evicted although older ones existed. */
   readonly freshLeasesLost: number | null;
-  /** Answers that there is no token, or none at all. */
+  /** Answers "no token", and missing answers. */
   readonly falselyNone: number;
 }
 
@@ -103,7 +103,7 @@ export interface Burst {
   readonly count: number;
 }
 
-/** @param allocate answers null where no token is given */
+/** @param allocate returns null without a grant */
 async function bursts(burst: Burst, allocate: (pool: string) => Promise<Given | null>): Promise<BurstFaults> {
   const { pool, tokens, callers, count } = burst;
   const isEnough = tokens >= callers;

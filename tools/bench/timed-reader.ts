@@ -1,5 +1,5 @@
-// The reader's own statements, timed in the database: what it asks for one page is asked again under EXPLAIN ANALYZE,
-// prepared, with the plan and under the settings of the service's own sessions.
+// Times the reader's own statements in the database: runs the statements of a page again under EXPLAIN ANALYZE,
+// prepared, with the plan and the settings of the service's own sessions.
 
 import type { Connection, Pool, PoolClient, Submittable } from 'pg';
 import { createDataSource } from '@app/postgres';
@@ -15,11 +15,11 @@ interface Asked {
 }
 
 export interface Timed {
-  /** Of all statements of the page, in milliseconds: run, and turned into text. */
+  /** Milliseconds in which the database runs all statements of the page and writes their rows as text. */
   readonly inDatabase: number;
-  /** What the caller waits for, in milliseconds: the way there and back, and the rows as objects. */
+  /** Milliseconds that the caller waits, with the way there and back and the conversion of rows. */
   readonly forCaller: number;
-  /** Pages of 8 kB that they touched, in the cache or on the disk. */
+  /** Pages of 8 kB that the statements touch, in the cache or on the disk. */
   readonly buffers: number;
 }
 
@@ -28,7 +28,7 @@ export interface Explained {
   readonly 'QUERY PLAN': [{ readonly 'Execution Time': number; readonly Plan: Readonly<Record<string, number>> }];
 }
 
-/** Pages of 8 kB that it touched, in the cache or on the disk. */
+/** @returns the pages of 8 kB that the statement touches, in the cache or on the disk */
 export function buffersOf({ 'QUERY PLAN': [{ Plan }] }: Explained): number {
   const { 'Shared Hit Blocks': hit = 0, 'Shared Read Blocks': read = 0 } = Plan;
   return hit + read;
@@ -76,7 +76,7 @@ export class TimedReader {
     await this.source.destroy();
   }
 
-  /** As much of a DataSource as the reader uses: the driver's connections, each by way of our ears. */
+  /** Has only what the reader uses of a DataSource; its connections record each statement. */
   #recording(): DataSource {
     const connect = async (): Promise<unknown> => {
       const client = await poolOf(this.source).connect();
@@ -92,7 +92,7 @@ export class TimedReader {
     return { driver: { master: { connect } } } as unknown as DataSource;
   }
 
-  /** A connection that only listens: new to whoever talks to it, so he says all of it. */
+  /** Records statements. It looks like a new connection, so that pg sends it the text of each prepared statement. */
   #ears(): Connection {
     let text = '';
     const ignore = (): void => undefined;

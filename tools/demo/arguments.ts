@@ -1,4 +1,4 @@
-// What the demo may be told, and which service it then asks.
+// The demo's arguments, which say where the service is.
 
 import { parseArgs } from 'node:util';
 
@@ -10,8 +10,8 @@ Usage: npm run demo [-- URL]
   --help   this text`;
 
 /**
- * @returns the URL of the service; null where only help is asked for
- * @throws Error in one line that repeats no URL, which may hold a password
+ * @returns the URL of the service; null for --help
+ * @throws Error in one line without the URL, which may hold a password
  */
 export function serviceUrl(args: readonly string[], env: Readonly<Record<string, string | undefined>>): string | null {
   const { values, positionals } = parseArgs({

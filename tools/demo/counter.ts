@@ -1,4 +1,4 @@
-// The counter's side of the service: a pool over HTTP, and the people who stand at it, by name.
+// Calls a pool over HTTP, and gives the people at the counter their names.
 
 import { randomUUID } from 'node:crypto';
 import type { EventView, FeedPage, PoolView, TokenPage, TokenView } from '@app/tokens';
@@ -19,7 +19,7 @@ export class Service {
     return { status: response.status, body: (await response.json()) as Record<string, unknown> };
   }
 
-  /** @throws Error when the answer is not a success */
+  /** @throws Error for an answer other than a success */
   async get<T>(path: string): Promise<T> {
     const { status, body } = await this.ask('GET', path);
     if (status !== 200) throw new Error(`GET ${path} answered ${status}: ${String(body['detail'])}`);
@@ -52,7 +52,7 @@ export class Service {
   }
 }
 
-/** Names for ids, so that a timeline can be read. */
+/** Names for ids, which make the timeline readable. */
 export class Names {
   readonly #users = new Map<string, string>();
   readonly #tokens = new Map<string, string>();

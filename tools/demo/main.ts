@@ -1,5 +1,5 @@
-// A day at a counter, played over HTTP against a running service, in pools of its own with short leases. It ends by
-// folding the feeds and proving that they equal what the service shows.
+// Plays a day at a counter over HTTP against a running service, in pools of its own with short leases. At the end folds
+// the feeds and proves that the result equals what the service shows.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { withoutSecrets } from '@app/keys';
@@ -29,7 +29,7 @@ function urlOrEnd(): string {
   }
 }
 
-/** A token that somebody holds, or held. */
+/** A lease of a person, which may be over. */
 interface Held {
   readonly who: string;
   readonly tokenId: string;
@@ -69,7 +69,7 @@ const generate = async (): Promise<void> => {
 const reasonOf = (body: Record<string, unknown>): string => `${String(body['error'])} (${String(body['detail'])})`;
 
 const told = new Map<string, number>();
-/** What the audit has recorded of a pool since it was last asked. */
+/** Prints the events that the audit has recorded in a pool since the last call. */
 async function tell(pool: string): Promise<void> {
   const events = await service.feed(pool, told.get(pool) ?? 0);
   timeline.record(events);
@@ -143,13 +143,13 @@ async function evening(): Promise<void> {
 async function prove(pool: string): Promise<boolean> {
   const { size } = await service.pool(pool);
   const auditor = new Auditor(size);
-  // The tokens as they are after the last event of the feed: read again when something happens meanwhile.
+  // The tokens must be those after the last event of the feed, so this reads again when new events come meanwhile.
   let tokens: TokenView[];
   do {
     for (const event of await service.feed(pool, auditor.events)) auditor.add(asStored(event));
     tokens = await service.tokens(pool);
   } while ((await service.pool(pool)).last_seq > auditor.events);
-  // Every lease is over by now, so any later instant will do.
+  // Every lease is over by now, so any later instant is right.
   const wrong = [...auditor.finish(), ...auditor.compare(tokens, Infinity)];
   const isRight = wrong.length === 0;
   timeline.say(
@@ -177,7 +177,7 @@ try {
 } catch (error) {
   const cause = error instanceof Error ? (error.cause as { code?: string } | undefined) : undefined;
   const hint = cause?.code === 'ECONNREFUSED' ? ` Is it running? Start it with: npm start` : '';
-  // The URL may hold a password, and be wrong for just that reason.
+  // The URL may hold a password, even a malformed one.
   const where = URL.canParse(service.url) ? new URL(service.url).origin : 'a URL that is malformed';
   const message = error instanceof Error ? error.message : String(error);
   console.error(withoutSecrets(`The demo stopped at ${where}: ${message}.${hint}`));

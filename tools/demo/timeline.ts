@@ -1,4 +1,4 @@
-// What happened, told line by line: what people did as they do it, and below it what the audit recorded.
+// Prints the timeline: each action of a person, and below it the events that the audit recorded.
 
 import type { EventView } from '@app/tokens';
 import type { Names } from './counter.js';

@@ -1,6 +1,6 @@
-// Keeps the compiled API of this version and its document in test/released, so that later versions are tried beside it
-// without git and without network. Only our own code: what it imports is found in node_modules. The version is read from
-// the package.json beside it. Usage: npm run release:keep
+// Stores the compiled API of this version and its document in test/released, so that tests can run later versions
+// beside it without git and network. The archive has only our own code, which finds its imports in node_modules. The
+// version comes from the package.json beside it. Usage: npm run release:keep
 
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
@@ -15,7 +15,7 @@ if (existsSync(archive)) {
 }
 const files = readdirSync(BUILT, { recursive: true }).filter((file) => file.endsWith('.js'));
 mkdirSync('test/released', { recursive: true });
-// The same bytes whoever makes it.
+// The archive has the same bytes on every machine.
 const anonymous = ['--owner=0', '--group=0', '--numeric-owner', '--mtime=2020-01-01', '--mode=u=rw,go=r'];
 execFileSync('tar', [
   '-czf',

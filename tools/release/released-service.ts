@@ -1,4 +1,4 @@
-// A released version of the API as it was compiled then, from the archive that `npm run release:keep` made of it.
+// Unpacks a released version of the API, as compiled then, from the archive of `npm run release:keep`.
 
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -11,7 +11,7 @@ const ROOT = process.cwd();
 const ARCHIVES = join(ROOT, 'test/released');
 const ENDING = '.tar.gz';
 
-/** Versions that are kept, the oldest first. */
+/** @returns the stored versions, the oldest first */
 export const releases = (): string[] =>
   readdirSync(ARCHIVES)
     .filter((name) => name.endsWith(ENDING))
@@ -24,7 +24,7 @@ export class ReleasedService {
     readonly directory: string,
   ) {}
 
-  /** Unpacked inside the project, so that its imports find node_modules. */
+  /** Unpacks inside the project, so that imports find node_modules. */
   static async unpack(version: string): Promise<ReleasedService> {
     const directory = join(ROOT, 'dist/released', `${version}-${process.pid}-${randomBytes(3).toString('hex')}`);
     mkdirSync(directory, { recursive: true });
@@ -32,7 +32,7 @@ export class ReleasedService {
     return new ReleasedService(version, directory);
   }
 
-  /** Where it is in what the build made: since 0.2.0 at the top. */
+  /** @returns the compiled main.js, which is at the top of the folder since 0.2.0 */
   get main(): string {
     const top = join(this.directory, 'main.js');
     return existsSync(top) ? top : join(this.directory, 'apps/api/src/main.js');

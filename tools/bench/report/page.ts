@@ -1,4 +1,4 @@
-// docs/benchmarks.md: its figures.
+// Writes the figures of docs/benchmarks.md.
 
 import { SECTIONS } from '../options.js';
 import type { About, BenchResult } from '../result.js';

@@ -1,4 +1,4 @@
-// What the terminal is told in the end.
+// The report for the terminal.
 
 import type { BenchResult } from '../result.js';
 import { SECTIONS } from '../options.js';

@@ -173,13 +173,13 @@ const times = (rows: readonly Row[], unit: string): Table => ({
 
 const whatsOf = (rows: readonly Row[]): string[] => [...new Set(rows.map(({ what }) => what))];
 
-/** At how many connections, callers or tokens. */
+/** The numbers of connections, callers or tokens of the rows. */
 const atsOf = (rows: readonly Row[]): number[] => [...new Set(rows.map(({ at }) => at))];
 
 const counted = (count: number, units: string): string =>
   `${number(count)} ${count === 1 ? units.slice(0, -1) : units}`;
 
-/** The rows to hold against each other: all that do the same work. */
+/** The comparable rows: all that do the same work. */
 const ofKind = (rows: readonly Row[], kind: string): Row[] =>
   rows.filter(({ what }) => what === kind || what.startsWith(`${kind},`));
 

@@ -1,4 +1,4 @@
-// Where an allocation's time goes in the database: its own account of each statement, from its log.
+// Where an allocation's time goes in the database, by the durations in PostgreSQL's log.
 
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,16 +9,16 @@ import { createFullPool, openService, USER } from '../service.js';
 
 export interface Anatomy {
   readonly callers: number;
-  /** Of a transaction, as the service sees it: in milliseconds. */
+  /** The duration of a command for its caller, in milliseconds. */
   readonly p50: number;
   readonly commandsPerTransaction: number;
-  /** Of a transaction, in milliseconds on average: finding the plan and its parameters, and running it. */
+  /** The average milliseconds of each step, for bind (which finds the plan) and execute together. */
   readonly steps: readonly { readonly step: string; readonly milliseconds: number }[];
 }
 
 const LINE = /duration: ([\d.]+) ms {2}((?:bind|execute) \w+)/g;
 
-/** Null on a server whose log is not ours to read. */
+/** @returns null for a server whose log the bench cannot read */
 export async function measureAnatomy({ cluster, say }: Bench, seconds: number): Promise<Anatomy[] | null> {
   if (cluster.directory === null) return null;
   const log = join(cluster.directory, 'server.log');

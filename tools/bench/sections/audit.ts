@@ -1,5 +1,5 @@
-// How long the auditor reads a pool's whole past, beside the PostgreSQL that it asks: each page is fetched, folded and
-// checked, and the fold is compared with the tables. And how much of that is the chain of hashes.
+// Measures an audit of a pool's whole past on the machine of its PostgreSQL: the auditor fetches, folds and checks each
+// page, and compares the fold with the tables. Also measures the share of the chain of hashes.
 
 import { auditPool } from '@app/tokens';
 import type { Bench } from '../bench.js';
@@ -11,9 +11,9 @@ import { openService } from '../service.js';
 export interface AuditedPool {
   readonly tokens: number;
   readonly events: number;
-  /** Of one audit from its first statement to its report; the median of the rounds. */
+  /** The time of one audit from its first statement to its report; the median of the rounds. */
   readonly seconds: number;
-  /** The same with a pool whose chain begins only after all of these events. */
+  /** The same for a pool whose chain begins only after all of these events. */
   readonly secondsWithoutChain: number;
 }
 
@@ -21,7 +21,7 @@ export interface AuditResult {
   readonly pools: readonly AuditedPool[];
 }
 
-/** @throws Error when the auditor finds anything wrong with what was made */
+/** @throws Error when the auditor has a finding about the generated rows */
 export async function measureAudit({ isShort, rounds, cluster, say }: Bench): Promise<AuditResult> {
   const events = isShort ? 50_000 : 1_000_000;
   const pasts = [100, events / 10].map((tokens) => ({ pool: `of-${tokens}`, tokens, grants: events / 2 }));

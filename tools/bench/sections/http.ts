@@ -1,4 +1,4 @@
-// Over HTTP: what an allocation costs against a route that does nothing, bare Express, batches of one and etcd.
+// Compares an allocation over HTTP with a route that does nothing, bare Express, batches of one and etcd.
 
 import type { Bench } from '../bench.js';
 import { withClient } from '../cluster.js';
@@ -20,12 +20,12 @@ export const ETCD_GRANT = 'etcd lease grant';
 
 export interface HttpResult {
   readonly rows: readonly Row[];
-  /** Processor time a request at 64 connections, in microseconds; null where it cannot be told. */
+  /** Processor time of a request at 64 connections, in microseconds; null where it is unknown. */
   readonly cpu: ProcessorTime | null;
   readonly profiles: readonly { readonly connections: number; readonly summary: ProfileSummary }[];
-  /** Its version; null when there is none here. */
+  /** The version of etcd; null where it is not installed. */
   readonly etcd: string | null;
-  /** Grants that took a token that was not the oldest lease's, or free: there must be as many as the pool has tokens. */
+  /** Grants of a free token; their number must be that of the pool's tokens. */
   readonly grantsWithoutEviction: number;
 }
 

@@ -1,4 +1,4 @@
-// In the process, without HTTP: group commit against one transaction a command, and against no lock at all.
+// Compares group commit with one transaction a command and with SKIP LOCKED, in the process and without HTTP.
 
 import { DomainError } from '@app/tokens';
 import type { Bench } from '../bench.js';
@@ -17,17 +17,17 @@ export const SKIP_LOCKED = 'allocate, SKIP LOCKED without the lock';
 export interface ProcessResult {
   readonly rows: readonly Row[];
   readonly faults: readonly (BurstFaults & { readonly what: string })[];
-  /** Of SKIP LOCKED while its rate was measured: "no token" while rows were merely locked. */
+  /** Answers "no token" of SKIP LOCKED while rows were only locked, during the measurement of its rate. */
   readonly falselyNone: number;
-  /** Of the same: a lease ended twice, which only the audit's index refused. */
+  /** Second ends of one lease by SKIP LOCKED, which only the audit's index refused. */
   readonly refused: number;
-  /** Null where the database's log is not ours. */
+  /** null for a server whose log the bench cannot read */
   readonly anatomy: readonly Anatomy[] | null;
 }
 
-/** Of a burst. */
+/** The callers of a burst. */
 const CALLERS = 40;
-/** Fewer than the callers of a burst: each of them is still to be given one. */
+/** Fewer tokens than a burst has callers, each of which must still get one. */
 const FEW = 20;
 
 export async function measureProcess(bench: Bench): Promise<ProcessResult> {
@@ -96,7 +96,7 @@ async function worksOf(service: Service, pool: string, suffix: string): Promise<
   ];
 }
 
-/** With more callers than tokens the lease may be evicted before its release: an answer like any other. */
+/** With more callers than tokens, the lease may be evicted before its release; that refusal counts as an answer. */
 async function pair({ service }: Service, pool: string): Promise<void> {
   const { tokenId, leaseId } = await service.allocate(pool, { userId: USER });
   try {

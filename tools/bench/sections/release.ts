@@ -1,4 +1,4 @@
-// Against the last released version: what the service lost or won since.
+// Compares this version with the last released one.
 
 import { ReleasedService, releases } from '../../release/released-service.js';
 import type { Bench } from '../bench.js';
@@ -16,7 +16,7 @@ export interface ReleaseResult {
   readonly rows: readonly Row[];
 }
 
-/** Both keep what they answer, so each has a database of its own. */
+/** Each version has a database of its own, since both write to it. */
 export async function measureRelease(bench: Bench): Promise<ReleaseResult> {
   const { cluster, belongings, logFile } = bench;
   const released = await ReleasedService.unpack(releases().at(-1) as string);

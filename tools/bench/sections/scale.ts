@@ -1,4 +1,4 @@
-// When there is more of everything: tokens, events, pools, processes.
+// Measures how rates change with the number of tokens, events, pools and processes.
 
 import type { Bench } from '../bench.js';
 import { call } from '../callers.js';
@@ -117,7 +117,7 @@ async function timePages(url: string, past: Past, samples: number, say: (what: s
   return pages;
 }
 
-/** Anywhere in the list: as the reader writes them, see cursor.ts there. */
+/** @returns a cursor for any place of a list, in the form of the reader's cursor.ts */
 const cursor = (list: string, place: number): string => Buffer.from(`${list}~${place}`).toString('base64url');
 
 async function measureManyPools({ isShort, rounds, cluster, say }: Bench): Promise<Row[]> {

@@ -1,5 +1,5 @@
-// The service under load for long: its memory and handles, the size and state of its tables; and what a long idle
-// snapshot in another session does to it.
+// Measures the service under load for long: its memory and handles, the size and state of its tables, and the effect of
+// a long idle snapshot in another session.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from 'pg';
@@ -33,19 +33,19 @@ export interface SoakResult {
   readonly seconds: number;
   readonly connections: number;
   readonly samples: readonly Sample[];
-  /** Over the second half, a minute: of memory in MB, of handles, of the rate in requests a second. */
+  /** Changes a minute over the second half: memory in MB, handles, and requests a second. */
   readonly slopes: { readonly rssMb: number; readonly handles: number; readonly rate: number };
   readonly snapshot: SnapshotResult;
 }
 
 export interface SnapshotResult {
   readonly seconds: number;
-  /** Rate second by second, and in which of the three phases it was. */
+  /** The rate of each second, with its phase. */
   readonly rates: readonly { readonly at: number; readonly rate: number; readonly phase: Phase }[];
   readonly before: number;
-  /** Of the last fifth of the time the snapshot was there. */
+  /** The rate in the last fifth of the snapshot's time. */
   readonly during: number;
-  /** Of the last half of the time after. */
+  /** The rate in the second half of the time after the snapshot. */
   readonly after: number;
 }
 
@@ -65,7 +65,7 @@ export async function measureSoak(bench: Bench): Promise<SoakResult> {
     const samples: Sample[] = [];
     const begun = performance.now();
     for (let at = 0; at < seconds; at = (performance.now() - begun) / 1000) {
-      // Looked at in the middle of the load, with its connections and its garbage.
+      // Reads the state during the load, with its connections and garbage.
       const [{ rate, p99 }, state] = await Promise.all([
         load(target, CONNECTIONS, every),
         sleep(every * 500).then(() => stateOf(server, client)),
@@ -102,7 +102,7 @@ async function tableStates(client: Client): Promise<Record<string, TableState>> 
   return Object.fromEntries(rows.map(({ name, ...state }) => [name, state]));
 }
 
-/** A session that has begun to read and then does nothing: no row that is replaced from then on can be cleaned away. */
+/** Holds a snapshot in an idle session: PostgreSQL cannot remove any row version that is replaced from then on. */
 async function underSnapshot(
   target: Target,
   url: string,

@@ -1,4 +1,4 @@
-// Ten thousand leases that are due in the same second: how long the sweep takes, and what others notice of it.
+// Measures the sweep of ten thousand leases that are due in the same second, and how it slows other commands.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sweep } from '@app/tokens';
@@ -11,12 +11,12 @@ import { createFullPool, openService, USER, type Service } from '../service.js';
 
 export interface SweepRow {
   readonly what: string;
-  /** From the deadline until the last end was written down, in seconds. */
+  /** Seconds from the deadline until the last end is in the audit. */
   readonly seconds: number;
-  /** Of allocate, in milliseconds, before the deadline and until the last end was written down. */
+  /** Latencies of allocate in milliseconds: before the deadline, and from it until the last end is in the audit. */
   readonly quiet: Quantiles;
   readonly meanwhile: Quantiles;
-  /** The p99 meanwhile to the quiet one. */
+  /** The p99 during the sweep divided by the quiet one. */
   readonly ratio: number;
 }
 
@@ -29,9 +29,9 @@ export interface SweepResult {
 const LEASES = 10_000;
 const CALLERS = 16;
 const QUIET_MS = 3000;
-/** For granting the leases before that. */
+/** The time for granting the leases before the deadline. */
 const LEASING_MS = 4000;
-/** As the service does between two runs. */
+/** The interval of the service. */
 const SWEEP_INTERVAL_MS = 5000;
 
 export async function measureSweep({ isShort, rounds, cluster, say }: Bench): Promise<SweepResult> {
@@ -81,7 +81,7 @@ async function oneSweep(service: Service, pool: string, url: string, quietMs: nu
     CALLERS,
     () => service.service.allocate(pool, { userId: USER }),
   );
-  // All of them: the last was granted its deadline a moment after it was asked for.
+  // The last lease got its deadline a moment after its request, so this waits a little longer.
   await sleep(dueAt + 50 - performance.now());
   const sweeping = sweepUntil(service, () => isOver);
   await withClient(url, async (client) => {

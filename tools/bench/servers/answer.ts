@@ -1,4 +1,4 @@
-// The answer of the servers that do nothing: as long as the service's, and made of what was asked.
+// The answer of the servers that do nothing: as long as the service's, and built from the request.
 
 import type { GrantAnswer } from '../../../apps/api/src/tokens/token.responses.js';
 

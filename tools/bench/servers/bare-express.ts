@@ -1,4 +1,4 @@
-// Express alone, answering the same JSON. It is the very Express that Nest brings along.
+// Express alone with the same JSON answer. It is the version that Nest depends on.
 
 import { createRequire } from 'node:module';
 import type express from 'express';

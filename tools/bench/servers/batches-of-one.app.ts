@@ -16,7 +16,7 @@ class AppWithBatchesOfOne {
   static of(config: Config, logger: Logger): DynamicModule {
     return {
       module: AppWithBatchesOfOne,
-      // The connection to the database asks for the logger, too.
+      // The module of the database connection injects the logger, too.
       global: true,
       imports: [
         MetricsModule,

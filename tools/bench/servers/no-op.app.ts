@@ -1,4 +1,4 @@
-// The service with one route more, which does nothing: what HTTP, Express, Nest, the checks and the log cost.
+// The service with a further route that does nothing: shows the cost of HTTP, Express, Nest, the checks and the log.
 
 import { Body, Controller, HttpCode, Module, Post, UseGuards, type DynamicModule } from '@nestjs/common';
 import { AppModule } from '../../../apps/api/src/app.module.js';

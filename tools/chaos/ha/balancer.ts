@@ -1,4 +1,4 @@
-// HAProxy before the processes of the API.
+// Runs HAProxy in front of the processes of the API.
 
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// A program that runs in the background until it is ended, as a user that such programs agree to run as.
+// Runs a program in the background, as a user other than root.
 
 import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,7 +14,7 @@ interface Account {
   readonly gid?: number;
 }
 
-/** PostgreSQL and PgBouncer refuse to run as root: then it is `postgres`, which comes with their packages. */
+/** PostgreSQL and PgBouncer refuse to run as root. Root uses the user `postgres`, which their packages create. */
 export const ACCOUNT: Account = process.getuid?.() === 0 ? accountOf('postgres') : {};
 
 function accountOf(user: string): Account {
@@ -22,7 +22,7 @@ function accountOf(user: string): Account {
   return { uid: number('-u'), gid: number('-g') };
 }
 
-/** Runs to its end. @throws Error with what it said */
+/** Runs a program to its end. @throws Error with its output */
 export async function finish(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<void> {
   try {
     await promisify(execFile)(program, args, { ...ACCOUNT, cwd: '/', env: { ...ENVIRONMENT, ...env } });
@@ -38,7 +38,7 @@ export interface DaemonOptions {
   readonly program: string;
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** Where it listens, on 127.0.0.1. */
+  /** The port on 127.0.0.1 on which it listens. */
   readonly port: number;
   readonly log: string;
 }

@@ -1,15 +1,15 @@
-// What an operator, or a program such as Patroni, does when the primary is gone: notices it, makes the standby the primary,
-// and shows everybody the way.
+// Does what an operator or a program such as Patroni does when the primary is lost: notices the loss, promotes the
+// standby, and points the pooler to it.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PostgresNode } from './postgres-node.js';
 import type { Site } from './site.js';
 
-/** A primary that has not answered for so long is given up. */
+/** The time without an answer after which the primary counts as lost. */
 const PATIENCE_MS = 2000;
 const LOOK_MS = 200;
 
-/** Resolves when the primary has not answered for as long as anybody waits. */
+/** Resolves when the primary has not answered for that time. */
 export async function noticeLoss(primary: PostgresNode): Promise<void> {
   let answered = performance.now();
   while (performance.now() - answered < PATIENCE_MS) {
@@ -23,8 +23,8 @@ export async function noticeLoss(primary: PostgresNode): Promise<void> {
 }
 
 /**
- * The primary is left as it is: dead, or cut off from everybody.
- * @param beforeServing done to the new primary before anybody works on it
+ * Leaves the old primary as it is: dead or unreachable.
+ * @param beforeServing runs on the new primary before the service uses it
  */
 export async function failOver(site: Site, beforeServing: (primary: PostgresNode) => Promise<void>): Promise<void> {
   const { primary, standby, pooler } = site;

@@ -1,4 +1,4 @@
-// How a primary is lost.
+// The ways to lose a primary.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PostgresNode } from './postgres-node.js';
@@ -9,7 +9,7 @@ export interface Loss {
   readonly detail: string;
   /** Resolves when the primary is gone. */
   readonly strike: (site: Site) => Promise<void>;
-  /** After the standby has taken its place: what is still wrong about the lost one. */
+  /** Runs after the standby has taken over. @returns what is wrong about the lost primary */
   readonly complaints: (lost: PostgresNode) => Promise<string[]>;
 }
 
@@ -20,10 +20,10 @@ export const KILL: Loss = {
   complaints: () => Promise.resolve([]),
 };
 
-/** How far the standby is behind when the primary dies, in milliseconds. */
+/** The lag of the standby when the primary dies, in milliseconds. */
 const BEHIND_MS = 1000;
 
-/** As when the network between the two is down for a moment, and then the primary's machine is. */
+/** As when the network between the two fails for a moment, and then the primary's machine does. */
 export const KILL_BEHIND: Loss = {
   name: 'kill-primary',
   detail: `kill -9, the standby being ${BEHIND_MS} ms behind`,
@@ -36,10 +36,10 @@ export const KILL_BEHIND: Loss = {
   complaints: () => Promise.resolve([]),
 };
 
-/** How long is waited for the answer that must not come, in milliseconds. */
+/** How long the check waits for an answer that must not come, in milliseconds. */
 const NO_ANSWER_MS = 5000;
 
-/** Nothing is heard of it any more, but it lives, and comes back as if nothing had happened. */
+/** The primary is unreachable but alive, and comes back as if nothing had happened. */
 export const CUT_OFF: Loss = {
   name: 'cut-off-primary',
   detail: 'SIGSTOP to the server and its processes, SIGCONT when the standby had taken its place',

@@ -1,18 +1,18 @@
-// What a standby that was behind has lost: answered grants that are not in the audit. And whether any number was given
-// twice: that must not be, whatever was lost.
+// Finds what a standby with a lag has lost: answered grants that are not in the audit. Also finds fences of two grants,
+// which must not exist whatever was lost.
 
 import type { History, Operation } from '../history.js';
 import { isOk } from '../load/recorder.js';
 import { requestsOf } from '../check/attempts.js';
 import type { Rule } from '../check/finding.js';
 
-/** What the checker finds by these rules can be due to what is lost: answers, and reads of what is not there any more. */
+/** The rules whose findings the loss can explain: they compare answers and reads with what is left in the audit. */
 export const DUE_TO_LOSS: ReadonlySet<Rule> = new Set(['answered', 'refused', 'order', 'read']);
 
 export interface Lost {
-  /** Grants that were answered, and are not in the audit, in words. */
+  /** Answered grants that are not in the audit, in words. */
   readonly grants: readonly string[];
-  /** Fences that name two grants, lost ones among them. */
+  /** Fences of two grants, lost ones included, in words. */
   readonly twice: readonly string[];
 }
 
@@ -43,7 +43,7 @@ export function lostIn({ pools }: History): Lost {
   return { grants, twice };
 }
 
-/** Short routes answer the token alone: what was granted by them cannot be told apart. */
+/** @returns null without a grant, and for short routes, whose answers have no fence */
 function grantOf(operation: Operation): { fence: number; to: string } | null {
   const { answer } = operation;
   if (!isOk(operation) || typeof answer?.['fence'] !== 'number') return null;

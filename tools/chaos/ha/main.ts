@@ -1,5 +1,5 @@
-// The loss of a machine, on real parts: PostgreSQL with a standby, PgBouncer, HAProxy and two processes of the API, all on
-// this machine. Usage: npm run ha -- --help
+// Tries the loss of a machine on real parts: PostgreSQL with a standby, PgBouncer, HAProxy and two processes of the
+// API, all on this machine. Usage: npm run ha -- --help
 
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -26,9 +26,9 @@ const USAGE = `npm run ha -- [options]
   --clients N    (24)
 Exit code 75: skipped, parts are missing (Debian: postgresql-15, pgbouncer, haproxy).`;
 
-/** Of a step that cannot be done here, in the house's CI. */
+/** The exit code that CI takes for a skipped step. */
 const SKIPPED = 75;
-/** In which the service has to go on. */
+/** The time within which the service must grant again in every pool. */
 const SERVED_WITHIN_SECONDS = 15;
 
 const EXAMPLES = 10;
@@ -69,7 +69,7 @@ async function main(args: readonly string[]): Promise<number> {
 
 const nothing = (): Promise<void> => Promise.resolve();
 
-/** As npm run -s admin -- after-restore does. */
+/** Does what `npm run -s admin -- after-restore` does. */
 async function raise(primary: PostgresNode): Promise<void> {
   const source = await createDataSource(primary.url, { poolSize: 1 }).initialize();
   try {
@@ -80,7 +80,7 @@ async function raise(primary: PostgresNode): Promise<void> {
   }
 }
 
-/** Whether all that the checker found is due to what is lost, and no number was given twice. */
+/** Whether the loss explains all findings, and no fence has two grants. */
 function isLossKnown(history: History, findings: readonly Finding[]): boolean {
   const { grants, twice } = lostIn(history);
   say(`\n${grants.length} answered grants are not in the audit: the standby had not received them`);

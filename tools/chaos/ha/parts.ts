@@ -1,4 +1,4 @@
-// The programs that are needed, as packages install them. Nothing is installed here.
+// Finds the programs that the run needs where packages install them; installs nothing.
 
 import { execFileSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
@@ -15,7 +15,7 @@ const DEBIAN = '/usr/lib/postgresql';
 const SERVER = ['postgres', 'initdb', 'pg_basebackup', 'pg_rewind'];
 const OLDEST = 15;
 
-/** All of them, or what is missing, in words. */
+/** @returns the programs, or the missing ones in words */
 export function findParts(): Parts | { readonly missing: readonly string[] } {
   const postgres = [...debianFolders(), ...folders()].find(
     (folder) => hasServer(folder) && versionOf(folder) >= OLDEST,
@@ -31,13 +31,13 @@ export function findParts(): Parts | { readonly missing: readonly string[] } {
   return { missing };
 }
 
-/** The newest first. */
+/** @returns the folders of Debian's packages, the newest version first */
 function debianFolders(): string[] {
   const versions = existsSync(DEBIAN) ? readdirSync(DEBIAN) : [];
   return versions.sort((a, b) => Number(b) - Number(a)).map((version) => join(DEBIAN, version, 'bin'));
 }
 
-/** Where daemons are is not always in the PATH. */
+/** The folders of daemons are not always in the PATH. */
 const folders = (): string[] => [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin'];
 
 const program = (name: string): string | undefined =>

@@ -1,4 +1,4 @@
-// PgBouncer between the API and whichever PostgreSQL is the primary.
+// Runs PgBouncer between the API and the current primary.
 
 import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -31,8 +31,9 @@ export class Pooler {
   }
 
   /**
-   * On to another primary. Connections to the one before are closed as they come free; those that hang there end with the
-   * patience of who asked. (KILL and RESUME would end them at once, but under load PgBouncer crashes on KILL: its issue 1401.)
+   * Points to another primary. PgBouncer closes connections to the old one as they come free; those that hang there end
+   * with the timeout of their clients. KILL and RESUME would end them at once, but PgBouncer crashes on KILL under load
+   * (its issue 1401).
    */
   async pointTo(primary: PostgresNode): Promise<void> {
     writeConfiguration(this.directory, this.port, primary);

@@ -1,4 +1,4 @@
-// A PostgreSQL of its own: the primary, or a standby that is fed by another one.
+// A PostgreSQL server: the primary, or a standby that replicates from it.
 
 import { appendFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ const USER = 'tokens';
 const DATABASE = 'tokens';
 const READY_MS = 20_000;
 
-/** Of a database that is there to be relied on. The standby has them from the primary. */
+/** Settings of a durable database. The standby copies them from the primary. */
 const SETTINGS = `
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
@@ -29,7 +29,7 @@ export interface NodeOptions {
   readonly name: string;
   /** The folder of the server's programs. */
   readonly bin: string;
-  /** Belongs to the server's user; data goes there. */
+  /** The folder for data, which belongs to the server's user. */
   readonly directory: string;
   readonly logs: string;
   readonly password: string;
@@ -44,7 +44,7 @@ export class PostgresNode {
     readonly port: number,
   ) {}
 
-  /** A new and empty one, which takes writes. */
+  /** Creates and starts an empty primary. */
   static async primary(options: NodeOptions): Promise<PostgresNode> {
     const node = new PostgresNode(options, await freePort());
     const passwords = join(options.directory, 'password');
@@ -69,7 +69,7 @@ export class PostgresNode {
     return node;
   }
 
-  /** A copy of another one, which goes on following it. */
+  /** Copies a primary and starts a standby that replicates from it. */
   static async standbyOf(primary: PostgresNode, options: NodeOptions): Promise<PostgresNode> {
     const node = new PostgresNode(options, await freePort());
     node.#feed = await Proxy.open(primary.url);
@@ -98,7 +98,7 @@ export class PostgresNode {
     return `postgres://${USER}:${this.options.password}@127.0.0.1:${this.port}/${DATABASE}`;
   }
 
-  /** The way by which a standby is fed; only a standby has one. */
+  /** The proxy through which a standby replicates; only a standby has one. */
   get feed(): Proxy {
     return this.#feed as Proxy;
   }
@@ -138,7 +138,7 @@ export class PostgresNode {
     if (!row?.done) throw new Error(`${this.name} could not be promoted`);
   }
 
-  /** From now on a commit is answered when the standby has it, too. Not before it follows: every commit would wait. */
+  /** Lets commits wait for a standby. Waits first until it replicates, since otherwise every commit would hang. */
   async waitFor(standby: PostgresNode): Promise<void> {
     await this.#until(`SELECT FROM pg_stat_replication WHERE state = 'streaming'`);
     await this.query(`ALTER SYSTEM SET synchronous_standby_names = 'FIRST 1 (${standby.name})'`, [], 'postgres');
@@ -146,13 +146,13 @@ export class PostgresNode {
     await this.#until(`SELECT FROM pg_stat_replication WHERE sync_state = 'sync'`);
   }
 
-  /** What was the primary, and is down, becomes a standby of the one that took its place; what only it had is gone. */
+  /** Turns a dead old primary into a standby of the new one; what only the old one had is lost. */
   async followInstead(primary: PostgresNode): Promise<void> {
     await this.#feed?.close();
     this.#feed = await Proxy.open(primary.url);
     // pg_rewind looks for the new timeline in the last checkpoint, which may be older than the promotion.
     await primary.query('CHECKPOINT', [], 'postgres');
-    // Starts it for a moment when it was killed, so that it ends in order.
+    // pg_rewind starts a killed server for a moment, so that it ends in order.
     await this.#run('pg_rewind', '-D', this.#data, `--source-server=${this.#feedOf(this.#feed)}`, '-R');
     this.#waitForNobody();
     await this.start();
@@ -167,7 +167,7 @@ export class PostgresNode {
     }
   }
 
-  /** The caller ends it. */
+  /** Opens a session, which the caller ends. */
   async session(database = DATABASE): Promise<Client> {
     const url = new URL(this.url);
     url.pathname = `/${database}`;
@@ -190,14 +190,14 @@ export class PostgresNode {
     return finish(join(this.options.bin, program), args);
   }
 
-  /** How it is fed, in the words of libpq. */
+  /** @returns libpq's connection string for replication */
   #feedOf(feed: Proxy): string {
     const { port } = new URL(feed.url);
     const { password, name } = this.options;
     return `host=127.0.0.1 port=${port} user=${USER} password=${password} dbname=postgres application_name=${name}`;
   }
 
-  /** As a copy it would wait for the standby of the primary, which is itself. The last line counts. */
+  /** A copy would wait for the primary's standby, which is itself. PostgreSQL takes the last line of the file. */
   #waitForNobody(): void {
     appendFileSync(join(this.#data, 'postgresql.auto.conf'), `synchronous_standby_names = ''\n`);
   }

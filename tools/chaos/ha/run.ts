@@ -1,4 +1,4 @@
-// A run on real parts: load, and the loss of the primary, once or twice; then everything is written down for the checker.
+// A run on real parts: load, and the loss of the primary, once or twice; then writes the final state for the checker.
 
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -19,23 +19,23 @@ import { Site, type SiteOptions } from './site.js';
 export interface HaRunOptions extends SiteOptions {
   readonly seed: number;
   readonly clients: number;
-  /** Load before and after each loss, in seconds. */
+  /** The seconds of load before and after each loss. */
   readonly seconds: number;
   /** One loss, and no repair. */
   readonly isShort: boolean;
-  /** Done to a standby that becomes the primary, before anybody works on it. */
+  /** Runs on a promoted standby before the service uses it. */
   readonly beforeServing: (primary: PostgresNode) => Promise<void>;
   readonly say: (line: string) => void;
 }
 
-/** A loss, in seconds since it. */
+/** The course of a loss, in seconds since it. */
 export interface Course {
   readonly name: string;
   readonly noticed: number;
   readonly pointed: number;
 }
 
-/** Answers the file of the history. Nothing of the run is left but its directory. */
+/** @returns the file of the history. Only the run's directory is left. */
 export async function runHa(options: HaRunOptions): Promise<{ file: string; courses: Course[] }> {
   const { directory, seed, clients, seconds, isAsync, isShort, beforeServing, say } = options;
   const surroundings = about();
@@ -63,7 +63,7 @@ export async function runHa(options: HaRunOptions): Promise<{ file: string; cour
       pools: POOLS,
       wallAtZero: wallNow() - history.now() / 1000,
     });
-    // Whom the balancer chooses is its business: to clients it is one process.
+    // The balancer chooses the process; for clients it is one process.
     const target = { number: 1, port: site.balancer.port };
     const recorder = new Recorder(history);
     let isOver = false;
@@ -141,7 +141,7 @@ async function lose(
   return { name, noticed: (noticed - begun) / 1e9, pointed: (healed - begun) / 1e9 };
 }
 
-/** What was the primary comes back as the standby, and commits wait for it again. */
+/** Makes the old primary the standby, and lets commits wait for it again. */
 async function repair({ primary, standby }: Site, say: (line: string) => void): Promise<void> {
   const began = performance.now();
   await standby.followInstead(primary);

@@ -1,5 +1,5 @@
-// All parts of the run, and how they begin and end: a primary and a standby, the pooler, two processes of the API, and
-// the balancer before them.
+// Starts and ends the parts of a run: a primary and a standby, the pooler, two processes of the API, and the balancer
+// before them.
 
 import { chownSync, mkdirSync, rmSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
@@ -19,9 +19,9 @@ export interface SiteOptions {
   readonly parts: Parts;
   /** The compiled main.js of the API. */
   readonly main: string;
-  /** For logs. */
+  /** The folder for logs. */
   readonly directory: string;
-  /** Whether a commit is answered before the standby has it. */
+  /** Whether commits do not wait for the standby. */
   readonly isAsync: boolean;
 }
 
@@ -37,7 +37,7 @@ export class Site {
     private readonly home: string,
   ) {}
 
-  /** Everything is ready, and the pools of the run are made. */
+  /** Resolves when everything is ready and the pools exist. */
   static async start(options: SiteOptions): Promise<Site> {
     mkdirSync(options.directory, { recursive: true });
     const home = await mkdtemp(join(tmpdir(), 'token-pool-ha-'));
@@ -76,7 +76,7 @@ export class Site {
     await makePools(this.balancer.port, POOLS);
   }
 
-  /** Ends the processes of the API in order, and says which did not. Nobody works on the database afterwards. */
+  /** Ends the processes, and waits until the database is idle. @returns what went wrong, in lines */
   async quiesce(): Promise<string[]> {
     const complaints = await Promise.all(
       this.apis.map(async (api) => {
@@ -92,7 +92,7 @@ export class Site {
     return complaints.flat();
   }
 
-  /** As far as there is anything. */
+  /** Ends all parts that have started. */
   async remove(): Promise<void> {
     await Promise.all(this.apis.map((api) => api.kill()));
     const { balancer, pooler, standby, primary } = this as Partial<

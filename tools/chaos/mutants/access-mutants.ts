@@ -1,4 +1,4 @@
-// Services with one mistake each about who may do what, and who gets what: none of them is wrong about a token.
+// Mutants with one mistake each about access and fairness; their tokens are right.
 
 import type { Mutant } from './mutant.js';
 

@@ -1,4 +1,4 @@
-// Runs the service as it is and some mutants: who was caught, by what, and how soon.
+// Runs the unchanged service and some mutants, and reports which finding caught each mutant, and how soon.
 
 import { number, type Table } from '../../harness/table.js';
 import { about, type About } from '../../harness/about.js';
@@ -10,10 +10,10 @@ import { catchMutant, runUnchanged, textOf, type MutantOptions } from './run-mut
 interface MutantFigures {
   readonly name: string;
   readonly mistake: string;
-  /** Of the last run. */
+  /** The operations of the last run. */
   readonly operations: number;
   readonly findings: number;
-  /** The finding by which it was caught, and after how many seconds of how many runs; null: it was not. */
+  /** The finding that caught the mutant, and after how many seconds of how many runs; null when none did. */
   readonly caught: {
     readonly rule: string;
     readonly what: string;

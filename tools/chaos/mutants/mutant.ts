@@ -5,21 +5,21 @@ import type { Patch } from '../../harness/built-service.js';
 
 export interface Mutant {
   readonly name: string;
-  /** What it does wrong. */
+  /** The mistake in words. */
   readonly mistake: string;
   readonly patches: readonly Patch[];
-  /** Takes away the tables' own defence, so that the audit itself has to show the mistake. */
+  /** Removes constraints of the tables, so that only the audit can show the mistake. */
   readonly sql?: readonly string[];
-  /** Left out: nobody shows a key. */
+  /** Without it, requests have no keys. */
   readonly auth?: Auth;
   /** Makes the mistake happen more often. */
   readonly env?: Readonly<Record<string, string>>;
-  /** The least that it takes to show. */
+  /** The least seconds in which the mistake shows. */
   readonly seconds?: number;
-  /** Every test run makes it. Of the others, one of their kind is made, or a good history is falsified for their rule. */
+  /** Whether each test run includes it. For the others the tests have one of their kind, or a falsified history. */
   readonly isInTests?: boolean;
-  /** Faults that it needs in order to show. */
+  /** The faults under which the mistake shows. */
   readonly nemeses: readonly string[];
-  /** One finding at least, written as "rule: what", must match. */
+  /** Matches at least one finding, written as "rule: what". */
   readonly caughtBy: RegExp;
 }

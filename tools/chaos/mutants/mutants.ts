@@ -1,5 +1,5 @@
-// Services with one mistake each, made by exact replacements in a compiled copy. A checker that does not catch them
-// proves nothing by its silence. When the code has moved on, the replacement fails loudly and has to be made anew.
+// Mutants: services with one mistake each, made by exact replacements in a compiled copy. The silence of a checker that
+// does not catch them proves nothing. When the code changes, a replacement fails with an error and needs an update.
 
 import { ACCESS_MUTANTS } from './access-mutants.js';
 import type { Mutant } from './mutant.js';

@@ -1,4 +1,4 @@
-// A short run of a broken service, and what the checker says to it.
+// Runs a mutant for a short time and checks the history.
 
 import { join } from 'node:path';
 import type { BuiltService } from '../../harness/built-service.js';
@@ -21,19 +21,19 @@ interface Judged {
 }
 
 export interface Catch extends Judged {
-  /** The finding by which it was to be caught; undefined: it was not. */
+  /** The finding that `caughtBy` matches; undefined when none does. */
   readonly caught: Finding | undefined;
   readonly runs: number;
 }
 
 const PROCESSES = 2;
 const CLIENTS = 24;
-/** A mistake shows when things happen at the wrong moment: where they did not, they are given another chance. */
+/** A mistake shows only when something happens at the wrong moment, so a run without it gets repeated. */
 const MOST_RUNS = 3;
 
 const UNCHANGED = { nemeses: ['kill-api', 'kill-database', 'lose-commit-answer', 'clock'], auth: 'keys' } as const;
 
-/** Under every fault that the mutants have; nothing must be found. */
+/** Runs the unchanged service under all faults of the mutants; the checker must find nothing. */
 export const runUnchanged = (service: BuiltService, options: MutantOptions): Promise<Judged> =>
   judge(service, UNCHANGED, 'unchanged', options);
 
@@ -52,7 +52,7 @@ export async function catchMutant(service: BuiltService, mutant: Mutant, options
   }
 }
 
-/** As `caughtBy` of a mutant has it. */
+/** @returns the text that `caughtBy` of a mutant must match */
 export const textOf = ({ rule, what }: Finding): string => `${rule}: ${what}`;
 
 async function judge(

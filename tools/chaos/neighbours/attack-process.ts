@@ -1,4 +1,4 @@
-// An attack as a process of its own, which steps back for the service on the same processors (nice 10).
+// Runs an attack in a process of its own, with less priority than the service on the same processors (nice 10).
 
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -8,11 +8,11 @@ import { Attacker } from './attacker.js';
 import { ATTACKS } from './attacks.js';
 
 export interface AttackProcess {
-  /** Ends it. @returns how often it was answered with each status since it was under way */
+  /** Ends the attack. @returns the number of answers with each status since its start */
   readonly end: () => Promise<Readonly<Record<string, number>>>;
 }
 
-/** Resolves when it is under way. */
+/** Resolves when the attack is under way. */
 export async function startAttack(name: string, port: number, key: string): Promise<AttackProcess> {
   const child = fork(fileURLToPath(import.meta.url), ['attack', name, String(port), key]);
   const exit = once(child, 'exit');

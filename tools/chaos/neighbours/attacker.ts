@@ -1,19 +1,19 @@
-// What an attacker does with its connections. It never waits because it was told to, and counts what it is answered.
+// The connections of an attacker, which ignores `Retry-After` and counts its answers.
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { requestFor, requestTo, Wire } from '../../harness/wire.js';
 
-/** Before a connection that was lost is opened again. */
+/** The pause before it opens a lost connection again. */
 const AGAIN_MS = 50;
 const OPENED_AT_ONCE = 100;
 
 export class Attacker {
-  /** By status; `lost`: no answer came. */
+  /** The number of answers by status; `lost` counts requests without an answer. */
   readonly answers: Record<string, number> = {};
 
-  /** @param key as the header says it */
+  /** @param key the value of the header */
   constructor(
     private readonly port: number,
     private readonly key: string,
@@ -27,12 +27,12 @@ export class Attacker {
     return requestTo(path, body, this.key);
   }
 
-  /** On each connection one request after the other, for ever. */
+  /** Sends one request after the other on each connection, for ever. */
   loop(connections: number, next: (time: number) => Buffer): void {
     for (let one = 0; one < connections; one++) void this.#loop(next, one);
   }
 
-  /** The same requests, so many times in all. */
+  /** Sends `count` requests in all, one after the other on each connection. */
   async times(count: number, connections: number, next: (time: number) => Buffer): Promise<void> {
     let left = count;
     const worker = async (): Promise<void> => {
@@ -43,12 +43,12 @@ export class Attacker {
     await Promise.all(Array.from({ length: connections }, worker));
   }
 
-  /** Each request on a connection of its own, which is reset before the answer is complete, for ever. */
+  /** Sends each request on a connection of its own and resets it before the answer is complete, for ever. */
   abandon(connections: number, afterMs: number, next: (time: number) => Buffer): void {
     for (let one = 0; one < connections; one++) void this.#abandon(afterMs, next, one);
   }
 
-  /** Connections that send this and then wait, opened again when they are closed. Resolves when all are open. */
+  /** Opens connections that send this and then wait; opens closed ones again. Resolves when all are open. */
   async keepOpen(connections: number, sent: Buffer): Promise<void> {
     for (let open = 0; open < connections; open += OPENED_AT_ONCE) {
       const fresh = Array.from({ length: Math.min(OPENED_AT_ONCE, connections - open) }, () => this.#open(sent));

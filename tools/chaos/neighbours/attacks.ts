@@ -1,16 +1,16 @@
-// What one caller does to cost all others: one attack for each point of which the service promises that it bounds it.
+// Attacks of one caller on all others: one for each cost that the service promises to bound.
 
 import { randomInt, randomUUID } from 'node:crypto';
 import type { Attacker } from './attacker.js';
 
-/** The attacker's pools. The victim has one of its own. */
+/** The pool of the attacker. The victim has one of its own. */
 export const THEIRS = 'theirs';
 export const LARGE = 'large';
 
 export interface Attack {
   readonly name: string;
   readonly what: string;
-  /** Resolves when it is under way; it ends with its process. */
+  /** Resolves when the attack is under way; it ends with its process. */
   readonly begin: (attacker: Attacker) => void | Promise<void>;
 }
 
@@ -21,7 +21,7 @@ const WITHOUT_KEY = '';
 const one = <T>(of: readonly T[]): T => of[randomInt(of.length)] as T;
 const cursor = (text: string): string => Buffer.from(text).toString('base64url');
 
-/** All but 4 kB as it is sent: numbers that are long when they are written out, quotes to be escaped, and text. */
+/** Almost 4 kB: numbers that are long when written out, quotes that need an escape, and text. */
 const FAT = [
   { n: Array.from({ length: 600 }, () => 1e15) },
   { n: Array.from({ length: 600 }, () => 1e308) },

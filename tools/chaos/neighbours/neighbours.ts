@@ -1,5 +1,5 @@
-// One caller among others: what is left of the service for a key with a pool of its own while somebody else attacks.
-// Alone and beside the attack in turns, on one process, so that what changes on the machine meanwhile changes both.
+// Measures what is left of the service for a key with a pool of its own while another key attacks. Rounds alone and
+// rounds beside the attack alternate on one process, so that changes of the machine affect both alike.
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -26,15 +26,15 @@ const POOLS = [
 ];
 
 export const CALLERS = 4;
-/** After each answer: the rate limit of a key, which is on as it is by default, does not count for the victim. */
+/** The pause after each answer, so that the victim stays below the default rate limit. */
 export const PAUSE_MS = 5;
 export const ROUNDS = 5;
-/** After an attack, until the service is alone again; and after one has begun. */
+/** The time for the service to settle after the start and after the end of an attack. */
 const SETTLED_MS = 500;
 
 export interface NeighboursOptions {
   readonly attacks: readonly string[];
-  /** Of each round. */
+  /** The length of each round. */
   readonly seconds: number;
   readonly directory: string;
   readonly say: (line: string) => void;
@@ -42,7 +42,7 @@ export interface NeighboursOptions {
 
 /** Medians of the rounds. */
 export interface Share {
-  /** Allocates and releases that were done. */
+  /** Allocates and releases that succeeded. */
   readonly perSecond: number;
   readonly p99Ms: number;
 }
@@ -52,7 +52,7 @@ export interface Row {
   readonly what: string;
   readonly alone: Share;
   readonly beside: Share;
-  /** Of the attacker, a second, by status. */
+  /** The attacker's answers a second, by status. */
   readonly attacker: Readonly<Record<string, number>>;
 }
 
@@ -91,13 +91,13 @@ export async function neighbours({ attacks, seconds, directory, say }: Neighbour
   }
 }
 
-/** How often a second with each status. */
+/** @returns the answers a second with each status, in words */
 export const answersOf = ({ attacker }: Row): string =>
   Object.entries(attacker)
     .map(([status, perSecond]) => `${status} × ${Math.round(perSecond)}`)
     .join(', ') || 'nothing';
 
-/** As they stand in a header. */
+/** The keys as header values. */
 interface Keys {
   readonly maker: string;
   readonly victim: string;
@@ -130,7 +130,7 @@ async function makePools(port: number, maker: string): Promise<void> {
   }
 }
 
-/** Otherwise PostgreSQL tidies up after so many tokens were made while the first attacks are measured. */
+/** Otherwise autovacuum would run during the first attacks, since the setup creates many tokens. */
 async function tidy(databaseUrl: string): Promise<void> {
   const source = await createDataSource(databaseUrl, { poolSize: 1 }).initialize();
   try {
@@ -165,7 +165,7 @@ const medianOf = (shares: readonly Share[]): Share => ({
   p99Ms: median(shares.map(({ p99Ms }) => p99Ms)),
 });
 
-/** Some callers, each of whom takes a token and gives it back, again and again. */
+/** Lets some callers take and release tokens for some seconds. */
 async function use(port: number, key: string, seconds: number): Promise<Share> {
   const tally = new Tally();
   const until = performance.now() + seconds * 1000;

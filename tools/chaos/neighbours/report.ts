@@ -1,4 +1,4 @@
-// What one caller is promised beside another who attacks, and what was measured.
+// The promises to one caller beside an attack, and the figures.
 
 import { number, percent, type Table } from '../../harness/table.js';
 import { answersOf, CALLERS, PAUSE_MS, ROUNDS, type NeighboursResult, type Row } from './neighbours.js';
@@ -12,7 +12,7 @@ const isKept = (row: Row): boolean => rateOf(row) >= LEAST_RATE && slowdownOf(ro
 
 export const isShared = ({ rows }: NeighboursResult): boolean => rows.every(isKept) && isSteady(rows);
 
-/** A neighbour that is slow alone proves nothing: its rate alone is about the same in every row. */
+/** Whether the rate alone is about the same in every row: a slow round alone would make an attack look harmless. */
 function isSteady(rows: readonly Row[]): boolean {
   const rates = rows.map(({ alone }) => alone.perSecond);
   return Math.min(...rates) >= LEAST_RATE * Math.max(...rates);

@@ -1,4 +1,4 @@
-// People who have a token already: they keep it alive and give it back, at their own pace, while others storm in.
+// Holders of tokens, who renew and release them at a pace of their own during the storm.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Tally } from './tally.js';
@@ -10,7 +10,7 @@ export interface Holders {
   readonly rest: Tally;
 }
 
-/** Each takes a token, keeps it alive twice, and releases it, with pauses between. */
+/** Each holder takes a token, renews it twice and releases it, with pauses between. */
 export async function hold(
   port: number,
   pool: string,

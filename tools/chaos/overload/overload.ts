@@ -1,5 +1,5 @@
-// More than it can serve: 5,000 connections at once, then ten times the rate of its peak. What it can serve it goes on
-// serving; the rest is told at once to come back later; and who has a token already goes first.
+// Sends more than the service can serve: 5,000 connections at once, then ten times its peak rate. The service must keep
+// its rate, refuse the rest at once, and prefer requests about tokens that callers hold.
 
 import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -25,14 +25,14 @@ const HOLDERS_PAUSE_MS = 500;
 
 export interface OverloadOptions {
   readonly connections: number;
-  /** Of the rate of the peak. */
+  /** The offered rate as a multiple of the peak rate. */
   readonly factor: number;
   readonly seconds: number;
   readonly directory: string;
   readonly say: (line: string) => void;
 }
 
-/** Shares of all that the machine's processors could have done meanwhile. */
+/** Shares of the machine's whole processor time. */
 export interface CpuShares {
   readonly service: number;
   readonly database: number;
@@ -42,17 +42,17 @@ export interface CpuShares {
 export interface Phase {
   readonly name: string;
   readonly connections: number;
-  /** Of allocate, by the storm. */
+  /** The figures of the storm's allocations. */
   readonly storm: Figures;
-  /** Requests a second that were to be sent; null: each connection when it was answered. */
+  /** The intended requests a second; null where each connection waits for its answers. */
   readonly offeredPerSecond: number | null;
   readonly sentPerSecond: number;
   readonly cpu: CpuShares;
-  /** Of the service, in the whole phase. */
+  /** The service's peak of memory in the phase. */
   readonly megabytes: number;
 }
 
-/** While somebody holds tokens and goes on keeping them alive and giving them back. */
+/** A phase in which holders of tokens renew and release them. */
 export interface StormPhase extends Phase {
   readonly holders: { readonly allocates: Figures; readonly rest: Figures };
 }
@@ -61,10 +61,10 @@ export interface OverloadResult {
   readonly about: About;
   readonly seconds: number;
   readonly cores: number;
-  /** The first is the peak: that with the most grants a second. */
+  /** Phases with few connections; the first one has the most grants a second and is the peak. */
   readonly calm: readonly Phase[];
   readonly storms: readonly StormPhase[];
-  /** Grants a second when it is over. */
+  /** Grants a second after the storm. */
   readonly afterwards: number;
 }
 

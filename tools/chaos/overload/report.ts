@@ -1,4 +1,4 @@
-// What was promised of an overload, and what was measured.
+// The promises about overload, and the figures.
 
 import { number, percent, type Table } from '../../harness/table.js';
 import type { OverloadResult, Phase, StormPhase } from './overload.js';

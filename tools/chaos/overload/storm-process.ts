@@ -1,5 +1,5 @@
-// The storm as a process of its own, told over IPC what to do: what it costs is measured apart from what it does to
-// the service. It steps back for everybody else on the machine.
+// Runs the storm in a process of its own, which takes orders over IPC, so that its cost is apart from the service's. It
+// has less priority than all other processes of the run.
 
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,7 +16,7 @@ type Order =
 
 export interface Done {
   readonly connections: number;
-  /** Requests sent, and what came of them; absent for orders that ask for nothing. */
+  /** The number of requests; absent for orders that send none. */
   readonly sent?: number;
   readonly figures?: Figures;
 }

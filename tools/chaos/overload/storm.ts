@@ -1,4 +1,4 @@
-// Many connections that ask for tokens: each when it was answered, or all together at a rate.
+// Many connections that allocate tokens: each after its last answer, or all together at a rate.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Tally } from './tally.js';
@@ -22,7 +22,7 @@ export class Storm {
     return this.#wires.length;
   }
 
-  /** @returns how many there are then */
+  /** @returns the number of connections then */
   async connect(upTo: number): Promise<number> {
     while (this.#wires.length < upTo) {
       const fresh = Array.from(
@@ -36,7 +36,7 @@ export class Storm {
     return this.#wires.length;
   }
 
-  /** Each asks again as soon as it was answered; who was refused, when it was told to come back. */
+  /** Each connection sends its next request after an answer; after a refusal it waits for `Retry-After`. */
   async closedLoop(seconds: number): Promise<Tally> {
     const tally = new Tally();
     const until = performance.now() + seconds * 1000;
@@ -53,8 +53,8 @@ export class Storm {
   }
 
   /**
-   * At a rate, whatever is answered. A connection that still waits is passed over; when all of them wait, requests
-   * cannot be sent: as many as could are in `sent`.
+   * Sends at a rate, whatever the answers are. It passes over connections that still wait; when all of them wait, it
+   * cannot send. `sent` counts the requests that it could send.
    */
   async openLoop(seconds: number, perSecond: number): Promise<{ readonly tally: Tally; readonly sent: number }> {
     const tally = new Tally();
@@ -69,7 +69,7 @@ export class Storm {
         sent++;
         void wire.ask(this.#request).then((reply) => performance.now() < until && tally.count(reply));
       }
-      // What could not be sent in time is not made up for: that would be another rate.
+      // A request that it could not send in time is not sent later, since that would be another rate.
       waiting = Math.max(waiting, due - sent - perSecond * (TICK_MS / 1000) * 4);
       await sleep(TICK_MS);
     }

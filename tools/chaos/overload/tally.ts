@@ -1,4 +1,4 @@
-// What came of the requests of one phase.
+// Sums up the answers of one phase.
 
 import { median, quantile } from '../../harness/numbers.js';
 import type { Reply } from '../../harness/wire.js';
@@ -11,13 +11,13 @@ export interface Figures {
   readonly others: number;
   readonly withoutRetryAfter: number;
   readonly goodMs: Percentiles;
-  /** Of requests that did not come sooner than the refusal before had told them. */
+  /** Latencies of refusals, without requests that came before the last `Retry-After`. */
   readonly refusedMs: Percentiles;
-  /** Of those that did. */
+  /** Latencies of refusals for requests that came before the last `Retry-After`. */
   readonly tooSoonMs: Percentiles;
 }
 
-/** Of those that were answered: how many with success; 1 of none. */
+/** @returns the share of successes among all answers; 1 without answers */
 export const shareOf = ({ goodputPerSecond: good, refusedPerSecond: refused }: Figures): number =>
   good + refused === 0 ? 1 : good / (good + refused);
 
@@ -61,6 +61,6 @@ export class Tally {
   }
 }
 
-/** Zeros where nothing was timed. */
+/** @returns zeros without values */
 const percentiles = (times: number[]): Percentiles =>
   times.length === 0 ? { p50: 0, p99: 0 } : { p50: median(times), p99: quantile(times, 0.99) };

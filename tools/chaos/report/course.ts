@@ -1,4 +1,4 @@
-// The picture of a run: how many requests were answered at each moment, and below it what was broken when.
+// Draws a run: the answers a second over time, and the faults below.
 
 import { lines } from '../../harness/svg.js';
 import { NEMESES } from '../nemeses/all.js';
@@ -6,7 +6,7 @@ import type { RunSummary } from './summary.js';
 
 const FAMILIES = ['process', 'database', 'network', 'clock'] as const;
 
-/** @param upTo seconds of the run that are shown */
+/** @param upTo the seconds of the run to show */
 export function courseOf({ course, run }: RunSummary, upTo = Infinity): string {
   const { step, faults } = course;
   const points = (counts: readonly number[]) =>

@@ -1,4 +1,4 @@
-// docs/reliability.md: its results.
+// Writes the results of docs/reliability.md.
 
 import { KeptPage } from '../../harness/kept-page.js';
 import { asMarkdown } from '../../harness/table.js';
@@ -13,10 +13,10 @@ import { tablesOf } from './tables.js';
 
 const PAGE = new KeptPage<ReliabilityResult>('reliability', 'npm run chaos -- --page');
 
-/** Of a long run the beginning is shown larger. */
+/** A long run also gets a larger picture of its beginning. */
 const CLOSE_UP_SECONDS = 60;
 
-/** Keeps what is new beside what is there, and makes the page anew. */
+/** Stores new results beside the old ones, and writes the page. */
 export async function writePage(news: ReliabilityResult): Promise<void> {
   const result: ReliabilityResult = { ...PAGE.result(), ...news };
   const { run, mutants, overload, neighbours } = result;

@@ -1,4 +1,4 @@
-// What the terminal is told of a run in the end.
+// The report of a run for the terminal.
 
 import { asText } from '../../harness/table.js';
 import { countOf, type RunSummary } from './summary.js';

@@ -1,4 +1,4 @@
-// What runs leave behind for the page, as JSON. Its parts may be of different runs.
+// The stored results for the page, as JSON. Its parts may come from different runs.
 
 import type { MutantsResult } from '../mutants/all-mutants.js';
 import type { OverloadResult } from '../overload/overload.js';

@@ -1,4 +1,4 @@
-// A history and what was found in it, in figures: what the terminal shows and the page keeps.
+// Sums up a history and its findings in figures, for the terminal and the page.
 
 import { median } from '../../harness/numbers.js';
 import { revocations } from '../check/access.js';
@@ -10,9 +10,9 @@ import { isOk, isRefused, isUnknown } from '../load/recorder.js';
 export interface FaultFigures {
   readonly name: string;
   readonly times: number;
-  /** Of these, how many together with another fault. */
+  /** How many of them came together with another fault. */
   readonly paired: number;
-  /** Until every surviving process served every pool again, in seconds; null where nobody had to recover. */
+  /** Seconds until every surviving process served every pool again; null without such a process. */
   readonly recovery: { readonly p50: number; readonly most: number } | null;
 }
 
@@ -20,22 +20,22 @@ export interface OperationFigures {
   readonly name: string;
   readonly all: number;
   readonly done: number;
-  /** By a rule of the pool: 403, 404, 409, 410. */
+  /** Refusals by a rule: 403, 404, 409, 410. */
   readonly refused: number;
-  /** 503, and nothing was changed. */
+  /** Answers with 503 that changed nothing. */
   readonly unavailable: number;
-  /** Nobody listened: it was never sent. */
+  /** Requests that were never sent, since no process listened. */
   readonly notSent: number;
-  /** No answer, or one that says that it does not know. */
+  /** Requests without an answer, or with one of unknown outcome. */
   readonly unknown: number;
 }
 
-/** What happened at each moment: counts for each step of so many seconds. */
+/** The course of a run: counts for each step of some seconds. */
 export interface Course {
   readonly step: number;
-  /** Done, or refused by a rule. */
+  /** Successes, and refusals by a rule. */
   readonly answered: readonly number[];
-  /** 503 or no answer. */
+  /** Answers with 503, and missing answers. */
   readonly failed: readonly number[];
   readonly faults: readonly {
     readonly name: string;
@@ -51,16 +51,16 @@ export interface RunSummary {
   readonly events: readonly { readonly pool: string; readonly events: number }[];
   readonly faults: readonly FaultFigures[];
   readonly recoveries: number;
-  /** The longest that a request waited for its answer, in seconds; of a process that was not stopped itself. */
+  /** The longest wait for an answer of a process that was not stopped, in seconds. */
   readonly longestAnswer: number;
-  /** For each stopped process, the longest that a command to another one took, in seconds. */
+  /** For each stopped process the longest command to another one, in seconds. */
   readonly blocked: readonly number[];
   readonly endings: Endings;
-  /** For how long each revoked key was served after that was answered, in seconds. Not in older results. */
+  /** Seconds for which processes served each key after the answer to its revocation; absent in older results. */
   readonly revocations?: readonly number[];
-  /** Not of rules that are younger than the result. */
+  /** The count of each rule; newer rules are absent in older results. */
   readonly findings: Readonly<Partial<Record<Rule, number>>>;
-  /** Of each rule the first few. */
+  /** The first few findings of each rule. */
   readonly examples: readonly Finding[];
   readonly course: Course;
 }
@@ -129,7 +129,7 @@ function operationFigures(operations: readonly Operation[]): OperationFigures[] 
 
 const namesOf = ({ name }: Pick<Fault, 'name'>): string[] => name.split('+');
 
-/** A fault that had company counts for both. */
+/** A fault of two nemeses counts for both. */
 function faultFigures({ run, faults, recoveries }: History): FaultFigures[] {
   const struck = new Set(faults.flatMap(namesOf));
   return run.nemeses
@@ -173,5 +173,5 @@ function courseOf({ run, operations, faults, end }: History): Course {
 
 const seconds = (ns: number): number => ns / 1e9;
 
-/** Of more numbers than a call takes arguments. */
+/** Math.max cannot take as many arguments. */
 const most = (numbers: readonly number[]): number => numbers.reduce((largest, one) => Math.max(largest, one), 0);

@@ -1,4 +1,4 @@
-// The tables of a run: what was promised first, then what was done to it and what came of it.
+// The tables of a run: the promises, the faults, the operations and the verdict.
 
 import { number, type Table } from '../../harness/table.js';
 import { median } from '../../harness/numbers.js';
@@ -14,7 +14,7 @@ export const tablesOf = (summary: RunSummary): Table[] => [
   verdict(summary),
 ];
 
-/** What must never happen, however long anything takes. */
+/** The rules of safety, which do not depend on how long anything takes. */
 const SAFETY = [
   'audit',
   'answered',

@@ -1,4 +1,4 @@
-// What the terminal is told of a rolling restart.
+// The report of a rolling restart for the terminal.
 
 import { number, type Table } from '../../harness/table.js';
 import type { UpgradeResult } from './upgrade.js';

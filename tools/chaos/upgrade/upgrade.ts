@@ -1,5 +1,5 @@
-// A rolling restart under load: two processes of one version become two of another, one after the other, on one
-// database, and back again. Nobody who asks meanwhile may notice.
+// A rolling restart under load: replaces two processes of one version by two of another, one after the other, on one
+// database, and back. No client may notice.
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -28,13 +28,13 @@ export interface Version {
 export interface UpgradeOptions {
   readonly from: Version;
   readonly to: Version;
-  /** How long the load goes on between two restarts. */
+  /** The time between two restarts, in milliseconds. */
   readonly quietMs: number;
   readonly clients: number;
-  /** How many processes are of the first version again in the end. */
+  /** How many processes go back to the first version. */
   readonly backAgain: number;
   readonly seed: number;
-  /** Made when missing; history and logs go there. */
+  /** The folder for history and logs; the upgrade creates it. */
   readonly directory: string;
   readonly say: (line: string) => void;
 }
@@ -42,19 +42,19 @@ export interface UpgradeOptions {
 export interface UpgradeResult {
   readonly steps: readonly Step[];
   readonly requests: number;
-  /** Without an answer, or with one that is the service's fault. */
+  /** Requests without an answer, or with a 5xx answer, in words. */
   readonly failed: readonly string[];
-  /** Of the checker, which knows every answer and every event; of the audit; and exit codes that should be 0. */
+  /** Findings of the checker and of the audit, and exit codes other than 0. */
   readonly findings: readonly string[];
 }
 
-/** One process ended and another one began in its place. */
+/** The replacement of one process by another. */
 export interface Step {
   readonly what: string;
   readonly requests: number;
-  /** The longest that anybody waited meanwhile, in milliseconds. */
+  /** The longest wait of a client in this step, in milliseconds. */
   readonly slowestMs: number;
-  /** Until the new one was ready, in milliseconds. */
+  /** The time until the new process was ready, in milliseconds. */
   readonly ms: number;
 }
 
@@ -116,7 +116,7 @@ export async function upgrade(options: UpgradeOptions): Promise<UpgradeResult> {
     const spans: { what: string; begun: number; over: number }[] = [];
     try {
       await sleep(quietMs);
-      // There, and back again: what is expanded only may be gone back from.
+      // The old version must also run on the new schema, which migrations only expand.
       for (const [before, after, count] of [
         [from, to, PROCESSES],
         [to, from, backAgain],
@@ -161,7 +161,7 @@ export async function upgrade(options: UpgradeOptions): Promise<UpgradeResult> {
 
 const ms = (ns: number): number => Math.round(ns / 1e6);
 
-/** A refusal of the contract, such as that no token is free, is an answer like any other. */
+/** A refusal by the contract, such as `pool_exhausted`, is no failure. */
 const hasFailed = ({ status }: Operation): boolean => status === null || status >= 500;
 
 const inWords = ({ id, call, status, error, detail, sent }: Operation): string =>

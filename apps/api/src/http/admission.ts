@@ -63,9 +63,9 @@ export class Admission {
   }
 
   /**
-   * Middleware that gives the request a place. It runs when the whole body is there, so that a body that never ends takes
-   * no place, and when the key is known. A request without a key has no limit of its own: one address may stand for
-   * many callers.
+   * Middleware that gives the request a place. It runs when the whole body is there, so that a body that never ends
+   * takes no place, and when the key is known. A request without a key has no limit of its own: one address may stand
+   * for many callers.
    */
   readonly count: RequestHandler = (req, res, next) => {
     const what = demandOf(req.method, req.path);

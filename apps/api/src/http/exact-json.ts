@@ -20,7 +20,7 @@ interface Level {
 }
 
 /**
- * Compares what JSON.parse made with the text. Most bodies are flat with small numbers; for them a quick look is enough.
+ * Compares a parsed value with its text. Most bodies are flat with small numbers; for them a quick look is enough.
  * @param json the text of `value`
  * @returns where and why the value differs from the text; null when it does not
  */
@@ -63,7 +63,7 @@ function isExact(literal: string): boolean {
   return written === literal || decimalOf(literal) === decimalOf(written);
 }
 
-/** One text for all spellings of a number, such as 1.0, 1e0 and 1. `null`, which JSON writes for infinity, stays `null`. */
+/** @returns one text for all spellings of a number, such as 1.0, 1e0 and 1; `null`, JSON's infinity, stays `null` */
 function decimalOf(literal: string): string {
   const [, sign, whole, fraction = '', exponent = '0'] =
     /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(literal) ?? [];

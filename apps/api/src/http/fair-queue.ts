@@ -1,6 +1,6 @@
 // Shares this process's only thread among keys. While several keys send requests, the requests begin and end in rounds:
-// one request of each waiting key, and few of them in a turn of the event loop. While one key dominates the busy thread,
-// that key pauses between its steps, so that the database's answers to the other keys are taken up at once.
+// one request of each waiting key, and few of them in a turn of the event loop. While one key dominates the busy
+// thread, it pauses between its steps, so that the thread takes up the database's answers to other keys at once.
 
 import { performance, type EventLoopUtilization } from 'node:perf_hooks';
 import { Semaphore } from '@app/tokens';
@@ -56,7 +56,7 @@ export class FairQueue {
     return this.#sharedUntil > -Infinity && performance.now() < this.#sharedUntil;
   }
 
-  /** Runs the step at once while the thread is not shared or the turn has time left, otherwise when it is the key's turn. */
+  /** Runs the step at once while the thread is not shared or the turn has time; else when it is the key's turn. */
   enter(keyId: string | null | undefined, step: Step): void {
     if (this.#waiting.size === 0 && !this.isShared) return step();
     const key = keyId ?? '';
@@ -73,8 +73,8 @@ export class FairQueue {
   }
 
   /**
-   * Reads when it is the key's turn. A key reads one page at a time, since a page costs the database a connection and this
-   * process its thread. While the thread is shared, the key rests after a long page for three times as long as it took.
+   * Reads when it is the key's turn. A key reads one page at a time, since a page costs the database a connection and
+   * this process its thread. While the thread is shared, the key rests after a long page for three times as long.
    */
   read<T>(keyId: string | null, read: () => Promise<T>): Promise<T> {
     if (keyId === null) return read();

@@ -38,7 +38,7 @@ export class HttpAdapter extends ExpressAdapter {
 
   /**
    * @param headersFor gives the headers of every answer to a page of an origin
-   * @param keepAliveTimeout in milliseconds; longer than the idle time of load balancers, so that they close connections
+   * @param keepAliveTimeout in milliseconds; longer than load balancers keep idle connections, so that they close them
    */
   constructor(
     private readonly admission: Admission,
@@ -70,8 +70,8 @@ export class HttpAdapter extends ExpressAdapter {
   }
 
   /**
-   * Sends JSON without Express' general code for answers. A transaction ends for many callers at once; each of them gets
-   * its answer when it is the turn of its key.
+   * Sends JSON without Express' general code for answers. A transaction ends for many callers at once; each of them
+   * gets its answer when it is the turn of its key.
    */
   override reply(res: Response, body: unknown, statusCode?: number): unknown {
     if (typeof body !== 'object' || body === null || res.headersSent) return super.reply(res, body, statusCode);

@@ -38,7 +38,7 @@ export class KeptFile {
     res.end(body);
   }
 
-  /** Express' `fresh` heeds `Cache-Control: no-cache`, which `fetch` sends with every `If-None-Match`, so it is no use. */
+  /** Replaces Express' `fresh`, which heeds the `Cache-Control: no-cache` that `fetch` sends with `If-None-Match`. */
   #isNamedBy(etags = ''): boolean {
     return etags.split(',').some((etag) => ['*', this.#etag, this.#etag.slice(2)].includes(etag.trim()));
   }

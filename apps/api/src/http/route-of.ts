@@ -38,9 +38,9 @@ const NORMAL = /^(?:\/|(?:\/[a-z0-9._~-]+)+)(?:\?[^#]*)?$/;
 const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^/?#\\]*/i;
 
 /**
- * The URL as the route's pattern spells it. The router also serves a path in capitals, with a slash at its end and after
- * an origin. This runs before all code that looks at the path, so that limits, access, metrics and the log see one form.
- * A path without a route stays as it is.
+ * The URL as the route's pattern spells it. The router also serves a path in capitals, with a slash at its end and
+ * after an origin. This runs before all code that looks at the path, so that limits, access, metrics and the log see
+ * one form. A path without a route stays as it is.
  */
 export function normalUrl(express: Express, { url = '/' }: IncomingMessage): string {
   if (NORMAL.test(url) || url === '*') return url;
