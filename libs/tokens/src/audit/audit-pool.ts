@@ -1,4 +1,5 @@
-// The audit of a pool: its feed read from the first event that is kept, every rule checked, and the fold compared with what is stored.
+// Audits a pool: reads its feed from the first event that the store keeps, checks every rule, and compares the fold
+// with the stored pool.
 
 import type { AuditSource } from './audit-source.js';
 import { Auditor } from './auditor.js';
@@ -10,32 +11,33 @@ import type { RecordedEventView, StoredPoolLook, StoredPoolView } from '../readi
 
 export interface AuditReport {
   readonly pool: string;
-  /** The events read: all up to this seq. */
+  /** The seq of the last event that the audit has read. */
   readonly last_seq: number;
-  /** Those up to this seq were dropped: what they came to is taken from a snapshot. 0: none. */
+  /** The events up to this seq were dropped, and a snapshot stands for them; 0 when none were. */
   readonly begins_after: number;
   readonly tokens: number;
   readonly open_leases: number;
-  /** The hash of the last event, and with it of all before. */
+  /** The hash of the last event, which covers all earlier ones. */
   readonly last_hash: string;
   readonly is_sound: boolean;
-  /** What is wrong, in words; empty when all is well, and the first thousand when it is more. */
+  /** The first thousand violations, in words. */
   readonly findings: readonly string[];
-  /** Of all that is wrong. */
+  /** The number of all violations. */
   readonly finding_count: number;
 }
 
-/** Events read at once. */
+/** Events on a page. */
 const PAGE = 1000;
 
-/** After each page of events; the next one waits for it. */
+/** Called after each page of events. The audit waits for it before the next page. */
 type OnProgress = (events: number, ofEvents: number) => void | Promise<void>;
 
 /**
- * Takes no lock, and keeps in memory what the feed folds to and a page of each: the tokens are those of one snapshot, which begins when
- * all but the newest events are folded, and the feed up to its seq does not change any more. The first finding is that of the chain of
- * hashes, when there is one.
- * @param source until its caller hangs up, if there is one: the audit ends with it
+ * Takes no lock. Memory holds the fold of the feed, one page of events and one of tokens. The tokens come from one
+ * snapshot of the database, which begins when the audit has folded all but the newest events; the feed up to the seq of
+ * the snapshot no longer changes. A finding about the chain of hashes comes first.
+ * @param source the store; `until` binds it to a caller, and the audit ends when that caller hangs up
+ * @param expected a point of the chain that a checkpoint contains
  * @throws DomainError `pool_not_found`, `unavailable`
  */
 export async function auditPool(
@@ -68,7 +70,7 @@ export async function auditPool(
     const isStored = stored[counter as keyof typeof folded];
     if (isStored !== value) findings.add(`the pool's ${counter} is ${isStored}, the feed says ${value}`);
   }
-  // Events that were still to be read may have been dropped meanwhile.
+  // The store may have dropped events before the audit has read them.
   if (findings.count > 0 && (await source.begins(poolName)) > begins) {
     return auditPool(source, poolName, onProgress, expected);
   }
@@ -85,14 +87,14 @@ export async function auditPool(
   };
 }
 
-/** The fold of a pool's events, and how far it goes. */
+/** The fold of a pool's events so far. */
 class PoolAudit {
   readonly begins: number;
-  /** Up to which seq the events are to be read before the tokens are looked at. */
+  /** The seq up to which the audit reads events before it reads the tokens. */
   #last: number;
-  /** Up to which they are. */
+  /** The seq up to which it has read them. */
   #reached: number;
-  /** How many there were to be read the last time. */
+  /** The number of events that were left to read the last time. */
   #before = Infinity;
 
   private constructor(
@@ -117,17 +119,18 @@ class PoolAudit {
     for (let next = last > this.#reached ? read(this.#reached) : null; next;) {
       const events = await next;
       const after = events.at(-1)?.seq ?? last;
-      // The store fetches the next page while this one is looked at.
+      // The store fetches the next page while the audit checks this one.
       next = after < last ? read(after) : null;
       this.#add(events, after);
-      // Together: what is read ahead may fail meanwhile.
+      // Awaited together, because the next page may fail before `onProgress` ends.
       await Promise.all([onProgress(after, last), next]);
     }
   }
 
   /**
-   * What the fold and the stored tokens differ in; null when the pool was in use and there is much to be read first. But only while
-   * it gets less: the audit of a pool that is written faster than it can be read ends, too.
+   * The differences between the fold and the stored tokens; null when there are many new events to read first. It
+   * returns null only while their number falls, so that the audit of a pool whose events come faster than it reads
+   * ends, too.
    */
   async compare(stored: StoredPoolLook): Promise<Findings | null> {
     this.auditor.goOn(stored);
@@ -138,7 +141,7 @@ class PoolAudit {
     for await (const events of stored.eventsAfter(this.#reached)) {
       this.#add(events, events.at(-1)?.seq ?? this.#last);
     }
-    // As stored, overdue leases are still open: no lease is over before the first instant.
+    // The store keeps overdue leases open. As of instant 0 no lease is overdue, so the fold keeps them open, too.
     const comparison = this.auditor.comparison(0, new Findings(FINDINGS_KEPT));
     for await (const tokens of stored.tokens) comparison.add(tokens);
     return comparison.finish();

@@ -1,5 +1,5 @@
-// Reads a pool's feed from its first event, or from a snapshot on, and checks every promise that is made about it, one event at a time.
-// The rules are the service's invariants; it shares no code with the aggregate that is to keep them.
+// Checks a pool's feed event by event against the invariants of the service, from the first event or from a snapshot.
+// It shares no code with the aggregate that must keep these invariants.
 
 import { Comparison, type FoldedToken, type OpenLease } from './comparison.js';
 import { Findings } from './findings.js';
@@ -25,7 +25,7 @@ const REASONS: Record<EventView['event'], readonly EventView['reason'][]> = {
   deleted: ['idle_ttl', 'deleted_by_client'],
 };
 
-/** An event that was shown, as the auditor takes it. */
+/** Converts an event of the API to what the auditor reads. */
 export const asStored = (event: EventView): StoredEventView => ({
   ...event,
   occurred_at: fromIso(event.occurred_at),
@@ -35,27 +35,29 @@ export const asStored = (event: EventView): StoredEventView => ({
 
 export class Auditor {
   readonly #tokens = new Map<string, FoldedToken>();
-  /** By fence, so in the order of granting. */
+  /** The open leases by fence, and so in the order of their grants. */
   readonly #open = new Map<number, OpenLease>();
-  /** Goes on where it stopped: a new one would step over every lease that ended since the map was last tidied up. */
+  /**
+   * Continues where it stopped: a new iterator would step over every entry that the map has deleted but not yet freed.
+   */
   #fences = this.#open.keys();
   #oldest = 0;
   #seq = 0;
   #fence = 0;
   #recordedAt: Instant = 0;
-  /** Kept only from the first eviction on that counts. */
+  /** Null until the first eviction by share, so that other pools do not pay for it. */
   #held: HeldByUser | null = null;
   #lastEvictionAt: Instant = -Infinity;
   #previous: StoredEventView | null = null;
 
-  /** By the seq after which each is. Of several without an event between them the last one says how it goes on. */
+  /** The restores by `after_seq`. Of several without an event between them the last one gives the next numbers. */
   readonly #restores = new Map<number, RestoreView>();
 
   /**
-   * @param size the most tokens the pool may ever have had
-   * @param restores the jumps of its numbers that are written down, oldest first; every other one is a finding
-   * @param begins what the events folded to that are not there any more, but for its tokens
-   * @param findings what is wrong, in words, each with the seq at which it shows
+   * @param size the most tokens that the pool may ever have had
+   * @param restores the recorded gaps of the numbers, oldest first; any other gap is a finding
+   * @param begins the snapshot that stands for dropped events, without its tokens
+   * @param findings receives the violations, each in words and with the seq of its event
    */
   constructor(
     private size: number,
@@ -72,7 +74,7 @@ export class Auditor {
     this.goOn({ size, restores });
   }
 
-  /** Of a pool as it is stored. Where it begins with a snapshot of a million tokens, others have their turn in between. */
+  /** An auditor for a stored pool. It yields to the event loop between the parts of a snapshot of a million tokens. */
   static async of(
     { size, restores, begins }: Pick<StoredPoolView, 'size' | 'restores' | 'begins'>,
     findings?: Findings,
@@ -85,7 +87,7 @@ export class Auditor {
     return auditor;
   }
 
-  /** What the pool's row says by now, before the events since then are added. */
+  /** Takes over a newer row of the pool. Must be called before `add` with the events since then. */
   goOn({ size, restores }: Pick<StoredPoolView, 'size' | 'restores'>): void {
     this.size = size;
     for (const restore of restores) {
@@ -110,7 +112,7 @@ export class Auditor {
     return this.#open.size;
   }
 
-  /** What a snapshot after the last event says of the pool. */
+  /** The pool's part of a snapshot after the last event. */
   get state(): Omit<SnapshotView, 'hash' | 'parts'> {
     return {
       seq: this.#seq,
@@ -120,7 +122,7 @@ export class Auditor {
     };
   }
 
-  /** … and of its tokens, so many at a time. */
+  /** The tokens of a snapshot after the last event, at most `most` at a time. */
   *tokensBy(most: number): Generator<SnapshotTokenView[]> {
     let part: SnapshotTokenView[] = [];
     for (const { id, lease, lastActivatedAt, lastEndAt } of this.#heldFirst()) {
@@ -158,8 +160,8 @@ export class Auditor {
   }
 
   /**
-   * What the fold of the feed and the tokens as shown differ in, as of one instant: a lease that is overdue by
-   * then is shown as available, whether or not its end is recorded.
+   * The differences between the fold of the feed and the tokens that the service shows, as of one instant. A token
+   * whose lease is overdue by then counts as available, whether or not the end is recorded.
    */
   compare(shown: readonly TokenView[], asOf: Instant): string[] {
     const comparison = this.comparison(asOf);
@@ -167,12 +169,12 @@ export class Auditor {
     return comparison.finish().kept;
   }
 
-  /** The same, a page at a time; the feed must not go on meanwhile. */
+  /** As `compare`, but page by page. `add` must not be called meanwhile. */
   comparison(asOf: Instant, findings = new Findings()): Comparison {
     return new Comparison(this.#tokens, asOf, findings);
   }
 
-  /** To be called after the last event. */
+  /** Must be called once, after the last event. */
   finish(): string[] {
     for (const lease of this.#open.values()) this.#expectNotPassedOver(lease, null);
     this.#expectEvictionServed(null);
@@ -204,7 +206,7 @@ export class Auditor {
     this.#fence = next_fence - 1;
   }
 
-  /** An eviction is for the grant that follows it, of the same token. */
+  /** The grant of the same token must follow an eviction at once. */
   #expectEvictionServed(next: StoredEventView | null): void {
     if (!this.#previous || !isEviction(this.#previous.reason)) return;
     const isServed = next?.event === 'activated' && next.token_id === this.#previous.token_id;
@@ -280,7 +282,9 @@ export class Auditor {
     this.#lastEvictionAt = event.occurred_at;
   }
 
-  /** Holds for any protection: that only keeps the lease whose turn it is, and all that would come after it. */
+  /**
+   * Also right for pools with protection: a protected first candidate stops the eviction, and no later one replaces it.
+   */
   #evictedOverShare(event: StoredEventView, { userId, fence }: OpenLease): void {
     this.#held ??= new HeldByUser(this.#open.values());
     const held = this.#held.leasesOf(userId);
@@ -298,7 +302,7 @@ export class Auditor {
     while (!this.#open.has(this.#oldest)) {
       const { done, value } = this.#fences.next();
       if (done) {
-        // Nothing is open. An iterator that has come to the end stays there.
+        // No lease is open. An iterator that has reached the end stays there, so later leases need a new one.
         this.#fences = this.#open.keys();
         return undefined;
       }
@@ -307,7 +311,7 @@ export class Auditor {
     return this.#oldest;
   }
 
-  /** An eviction after a deadline and before its end was recorded took somebody's token while this one was due. */
+  /** An eviction between the deadline of this lease and its recorded end took another token while this one was free. */
   #expectNotPassedOver(lease: OpenLease, event: StoredEventView | null): void {
     if (this.#lastEvictionAt < lease.expiresAt) return;
     const [evictedAt, dueAt] = [toIso(this.#lastEvictionAt), toIso(lease.expiresAt)];

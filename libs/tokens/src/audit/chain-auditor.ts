@@ -1,10 +1,10 @@
-// Follows the hashes of a pool's feed, and names the first event that does not fit.
+// Checks the hashes of a pool's feed, and names the first event that does not fit.
 
 import type { ChainPoint } from './checkpoint.js';
 import { CHAIN_BEGINS, nextHash } from './event-chain.js';
 import type { RecordedEventView, StoredPoolView } from '../reading/views.js';
 
-/** Of the pool's row: where its chain begins, and how far and to which hash it goes. */
+/** The fields of the pool's row that say where its chain begins and ends, and with which hash. */
 export type ChainHead = Pick<StoredPoolView, 'chained_after' | 'hashed_seq' | 'last_hash'>;
 
 export class ChainAuditor {
@@ -14,8 +14,8 @@ export class ChainAuditor {
   #reaches = 0;
 
   /**
-   * @param expected what the hash of an event was once, as a checkpoint says
-   * @param begins the last event that is not there any more
+   * @param expected the hash of an event that a checkpoint contains
+   * @param begins the last dropped event; left out when none were dropped
    */
   constructor(
     private head: ChainHead,
@@ -32,7 +32,9 @@ export class ChainAuditor {
     return this.#hash;
   }
 
-  /** What the pool's row says by now, before the events since then are added: its chain only grows. */
+  /**
+   * Takes over a newer row of the pool, whose chain may only grow. Must be called before `add` with the events since.
+   */
   goOn(head: ChainHead): void {
     const before = this.head;
     this.head = head;
@@ -46,10 +48,10 @@ export class ChainAuditor {
   /** The next event of the feed. */
   add(event: RecordedEventView): void {
     this.#reaches = event.seq;
-    // From before there was a chain.
+    // The event is older than the chain.
     if (event.seq <= this.head.chained_after) return;
     const hash = nextHash(this.#hash, event);
-    // One of the version before carries none: the next hash covers it all the same.
+    // An event of the previous version has no hash, but the next hash covers it nevertheless.
     if (event.hash !== null && event.hash !== hash) {
       this.#find(
         `seq ${event.seq} (${event.event} ${event.token_id}): it, or what is before it, was changed: its hash is another`,
@@ -61,7 +63,7 @@ export class ChainAuditor {
     this.#expectPoints(event.seq, `seq ${event.seq} (${event.event} ${event.token_id})`);
   }
 
-  /** To be called after the last event. */
+  /** Must be called once, after the last event. */
   finish(): string[] {
     if (this.#reaches < this.head.hashed_seq) {
       this.#find(
@@ -88,7 +90,7 @@ export class ChainAuditor {
     }
   }
 
-  /** Only the first: what comes after it follows from it. */
+  /** Keeps only the first finding, because the later ones follow from it. */
   #find(what: string): void {
     if (!this.#isBroken) this.findings.push(what);
     this.#isBroken = true;

@@ -1,9 +1,9 @@
-// What the chains of hashes were at an instant, signed and kept elsewhere: a history that was made anew, with all its
-// hashes, does not contain it.
+// A checkpoint: the ends of the chains of hashes at an instant, signed and kept elsewhere. A forged history with new
+// hashes does not contain these points.
 
 import { sign, verify, type KeyObject } from 'node:crypto';
 
-/** The hash of one event of a pool: of everything up to it. */
+/** The hash of one event of a pool, which covers all events up to it. */
 export interface ChainPoint {
   readonly pool: string;
   readonly seq: number;
@@ -17,13 +17,13 @@ export interface Checkpoint {
   readonly points: readonly ChainPoint[];
 }
 
-/** As it is kept: JSON, with an Ed25519 signature (base64) over `at` and `points`. */
+/** The text of a checkpoint: JSON with an Ed25519 signature (base64) over `at` and `points`, and a line break. */
 export function signCheckpoint({ at, points }: Checkpoint, privateKey: KeyObject): string {
   const signature = sign(null, signed({ at, points }), privateKey).toString('base64');
   return `${JSON.stringify({ at, points, signature }, null, 2)}\n`;
 }
 
-/** @throws Error when the text is no checkpoint, or was not signed with the key of this public one */
+/** @throws Error when the text is no checkpoint, or the private key of this public key did not sign it */
 export function readCheckpoint(text: string, publicKey: KeyObject): Checkpoint {
   const { at, points, signature } = JSON.parse(text) as Checkpoint & { signature?: unknown };
   if (typeof at !== 'string' || !Array.isArray(points) || typeof signature !== 'string') {

@@ -1,4 +1,4 @@
-// Holds the tokens that are shown or stored, a page at a time, against those that a feed folds to.
+// Compares the tokens that the service shows or stores with the fold of a feed, page by page.
 
 import type { Findings } from './findings.js';
 import { toIso, type Instant } from '../kernel/instant.js';
@@ -16,7 +16,7 @@ export interface FoldedToken {
   lease: OpenLease | null;
   lastActivatedAt: Instant | null;
   lastEndAt: Instant;
-  /** The number of the comparison that came across it last: a list of those it has to find would be as long as the pool. */
+  /** The number of the last comparison that met the token. A set of the tokens met would be as large as the pool. */
   comparedIn: number;
 }
 
@@ -24,14 +24,16 @@ export class Comparison {
   static #begun = 0;
   readonly #number = ++Comparison.#begun;
 
-  /** @param asOf a lease that is overdue by then is shown as available, whether or not its end is recorded */
+  /**
+   * @param asOf a token whose lease is overdue by this instant counts as available, whether or not the end is recorded
+   */
   constructor(
     private readonly folded: ReadonlyMap<string, FoldedToken>,
     private readonly asOf: Instant,
     private readonly findings: Findings,
   ) {}
 
-  /** The next page, in any order. */
+  /** Compares the next page. Pages and tokens may come in any order. */
   add(shown: readonly TokenView[]): void {
     for (const view of shown) {
       const token = this.folded.get(view.id);
@@ -40,7 +42,7 @@ export class Comparison {
     }
   }
 
-  /** To be called after the last page. */
+  /** Must be called once, after the last page. */
   finish(): Findings {
     for (const { id, comparedIn } of this.folded.values()) {
       if (comparedIn !== this.#number) this.findings.add(`token ${id} is in the feed, but not shown`);

@@ -1,15 +1,16 @@
-// Tamper evidence: each event carries a hash over itself and the hash of its predecessor in the pool. Whoever changes,
-// removes or inserts one would have to make all later hashes anew, and the one in the pool's row.
+// Tamper evidence: each event has a hash over itself and the hash of its predecessor in the pool. To change, remove or
+// insert an event, an attacker must recompute all later hashes and the one in the pool's row.
 
 import { hash } from 'node:crypto';
 import type { RecordedEventView } from '../reading/views.js';
 
-/** What stands for the predecessor of the first event in a chain. */
+/** The hash that the first event of a chain has as its predecessor. */
 export const CHAIN_BEGINS = '0'.repeat(64);
 
 /**
- * SHA-256 in hexadecimal digits over a JSON array without blanks, in UTF-8. Instants are whole microseconds; metadata is a text, its
- * keys sorted. Every column of the event is in it, so a new one goes to the end, and only where it is not null.
+ * SHA-256, as 64 hexadecimal digits, over a JSON array without blanks, in UTF-8. Instants are whole microseconds.
+ * Metadata is a string of JSON with sorted keys. The array contains every column of the event; a new column goes to its
+ * end, and only if it is not null, so that old hashes stay valid.
  */
 export const nextHash = (previous: string, event: Omit<RecordedEventView, 'hash'>): string =>
   hash('sha256', hashed(previous, event));

@@ -1,8 +1,8 @@
-// The port to the partitions in which events are kept, one a month.
+// The port to the partitions of the events, one a month.
 
 export abstract class EventPartitions {
   /**
-   * Makes the partitions of the months to come, so that no command has to wait for one. Quick when there are enough.
+   * Creates the partitions of the coming months, so that no command waits for one. Returns quickly when they exist.
    * @throws DomainError `unavailable`
    */
   abstract ensure(): Promise<void>;

@@ -1,21 +1,23 @@
-// Events that are older than they are kept: what they come to is written down as a snapshot of each pool, by the audit's own
-// fold, and only then are they dropped. A pool in which anything is wrong keeps them all.
+// Drops events that are older than the retention. Before that, the audit's own fold writes a snapshot of each pool. If
+// the audit finds a violation in a pool, no events are dropped.
 
 import { Auditor } from './auditor.js';
 import { ChainAuditor } from './chain-auditor.js';
 import type { RecordedEventView, SnapshotView, StoredPoolView } from '../reading/views.js';
 
-/** The port to wherever events are kept. All throws DomainError `unavailable`. */
+/** The port to the store of events. Every method throws DomainError `unavailable` when the store cannot be reached. */
 export abstract class EventRetention {
-  /** For how long events are kept; null: for ever. */
+  /** The retention in days; null when events are kept for ever. */
   abstract days(): Promise<number | null>;
 
-  /** The pools of which no snapshot covers what is to be dropped next, each with the seq of the last of those events. */
+  /** The pools without a snapshot of what is dropped next, each with the seq of the last of those events. */
   abstract uncovered(): Promise<readonly { readonly pool: string; readonly seq: number }[]>;
 
   /**
-   * Writes a snapshot, all of it or nothing. `fold` is given the pool, from which snapshot to go on, and the pages of events from
-   * there to that seq. False: another process is at it.
+   * Writes a snapshot of a pool after an event, in one transaction. Returns false when another process is doing this.
+   * @param seq the seq of that event
+   * @param fold receives the stored pool, with the snapshot to continue from, and the pages of events from there to
+   * `seq`
    */
   abstract snapshot(
     pool: string,
@@ -24,7 +26,7 @@ export abstract class EventRetention {
   ): Promise<boolean>;
 
   /**
-   * Drops the oldest partition of events if all of it is older than events are kept, and says its name; null: there is none.
+   * Drops the oldest partition if all of its events are older than the retention. Returns its name, or null.
    * @throws Error when a snapshot is missing
    */
   abstract drop(): Promise<string | null>;
@@ -34,8 +36,8 @@ export abstract class EventRetention {
 const PART = 5000;
 
 /**
- * Drops what is due, one partition after the other. Says their names.
- * @throws Error when a pool's events are not sound: nothing of that partition is dropped then
+ * Drops all partitions that are due, one after the other, and returns their names.
+ * @throws Error when the audit finds a violation; then the partition stays
  */
 export async function dropExpired(
   retention: EventRetention,

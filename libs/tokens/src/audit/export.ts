@@ -1,5 +1,5 @@
-// A pool's events as lines of JSON: a line that says what follows, an event a line in order, and a line that says what was to be
-// there. So a file can be checked by itself, years later and without a database.
+// Exports a pool's events as lines of JSON: a head, one event a line in order, and an end with the expected count and
+// hash. So anybody can check a file by itself, years later and without a database.
 
 import type { AuditSource } from './audit-source.js';
 import { ChainAuditor } from './chain-auditor.js';
@@ -14,9 +14,9 @@ export interface ExportHead {
   readonly token_pool_export: 1;
   readonly pool: string;
   readonly chained_after: number;
-  /** The events up to this one were dropped, and this was its hash. */
+  /** The last dropped event, if there is one, and its hash. */
   readonly begins?: Omit<ChainPoint, 'pool'>;
-  /** Where seqs are missing, because the database was put back to an earlier state. */
+  /** The restores of the database to an earlier state. Each is a gap of seqs. */
   readonly restores: readonly RestoreView[];
 }
 
@@ -24,15 +24,16 @@ export interface ExportHead {
 export interface ExportEnd {
   readonly events: number;
   readonly last_seq: number;
-  /** Of the last event, and with it of all before. */
+  /** The hash of the last event, which covers all earlier ones. */
   readonly last_hash: string;
 }
 
-/** Events read at once. */
+/** Events on a page. */
 const PAGE = 5000;
 
 /**
- * The lines of a pool's export, each with its line break, some thousands at a time; as of the beginning.
+ * The lines of a pool's export, each with its line break, some thousands at a time. The export ends with the event that
+ * was the last when it began.
  * @throws DomainError `pool_not_found`, `unavailable`
  */
 export async function* exportLines(
@@ -66,15 +67,17 @@ export async function* exportLines(
 export interface ExportReport extends ExportEnd {
   readonly pool: string;
   readonly chained_after: number;
-  /** The last event that carries a hash: those after it are of a version before. Without one, where the file begins. */
+  /**
+   * The last event with a hash; later ones are of the previous version. Without such an event, the start of the file.
+   */
   readonly anchor: Omit<ChainPoint, 'pool'>;
-  /** What is wrong with the file, in words; empty when all is well, and the first thousand when it is more. */
+  /** The first thousand faults of the file, in words. */
   readonly findings: readonly string[];
-  /** Of all that is wrong. */
+  /** The number of all faults. */
   readonly finding_count: number;
 }
 
-/** Checks a file against itself: numbers, hashes, counts. @throws Error when it is no export */
+/** Checks the numbers, hashes and counts in a file. @throws Error when the file is no export */
 export async function checkExport(lines: AsyncIterable<string>): Promise<ExportReport> {
   let head: ExportHead | undefined;
   let end: ExportEnd | undefined;
@@ -132,12 +135,13 @@ export async function checkExport(lines: AsyncIterable<string>): Promise<ExportR
 
 export interface ExportComparison {
   readonly findings: readonly string[];
-  /** Why there is nothing to compare a file with; null: there is. */
+  /** Why the store has nothing to compare the file with; null when it has. */
   readonly lacking: string | null;
 }
 
 /**
- * Compares a file that was checked with the store: whether the chain there goes through its last event, whose hash stands for all before it.
+ * Compares a checked file with the store. The chain of the store must contain the last event of the file with the same
+ * hash, which covers all earlier events.
  * @throws DomainError `unavailable`
  */
 export async function compareExport(

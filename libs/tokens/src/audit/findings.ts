@@ -1,16 +1,16 @@
-// What an audit finds, in words. All are counted, and the first are kept: a broken pool of a million tokens has millions.
+// The findings of an audit, in words. It counts all and keeps the first ones, because a broken pool may have millions.
 
-/** Findings of one audit that are kept: enough to see what is wrong. */
+/** The number of findings that one audit keeps. */
 export const FINDINGS_KEPT = 1000;
 
 export class Findings {
-  /** The first, in the order in which they were found. */
+  /** The first findings, in their order. */
   readonly kept: string[] = [];
   #count = 0;
 
   constructor(private readonly most = Infinity) {}
 
-  /** Of all, kept or not. */
+  /** The number of all findings, kept or not. */
   get count(): number {
     return this.#count;
   }

@@ -1,4 +1,4 @@
-// The auditor's books of who holds how many leases: each change and each question costs the logarithm of their number.
+// The auditor's own count of leases by user. A change and a query take time logarithmic in the number of leases.
 
 interface UsersLease {
   readonly userId: string;
@@ -6,9 +6,9 @@ interface UsersLease {
 }
 
 export class HeldByUser {
-  /** By fence, oldest first. */
+  /** The fences of each user, oldest first. */
   readonly #open = new Map<string, Set<number>>();
-  /** At place n, who came to hold n leases, each with the oldest of them then; some may be there no more. */
+  /** At index n the users who reached n leases, each with the oldest of these; entries may be out of date. */
   readonly #byNumber: Heap[] = [];
 
   constructor(leases: Iterable<UsersLease>) {
@@ -24,7 +24,7 @@ export class HeldByUser {
     return undefined;
   }
 
-  /** What those hold who hold the most, and the smallest fence among their leases. */
+  /** The highest number of leases that a user holds, and the smallest fence among the leases of all such users. */
   most(): { readonly leases: number; readonly fence: number } {
     for (let leases = this.#byNumber.length - 1; leases > 0; leases = this.#byNumber.length - 1) {
       const first = this.#byNumber[leases]?.first((entry) => this.#isTrue(entry, leases));
@@ -54,7 +54,7 @@ export class HeldByUser {
     if (fence === undefined) return;
     while (this.#byNumber.length <= number) this.#byNumber.push(new Heap());
     const heap = this.#byNumber[number] as Heap;
-    // Each user has one place at most: when most entries are out of date, they go.
+    // A user has at most one current entry, so a heap this large consists mostly of outdated ones.
     if (heap.size > 2 * this.#open.size + 64) heap.keep((entry) => this.#isTrue(entry, number));
     heap.push({ userId, fence });
   }
@@ -64,7 +64,7 @@ export class HeldByUser {
   }
 }
 
-/** The smallest fence first. */
+/** A heap with the smallest fence first. */
 class Heap {
   #entries: UsersLease[] = [];
 
@@ -81,14 +81,14 @@ class Heap {
     }
   }
 
-  /** The first of which it is true; those before it are dropped. */
+  /** The first entry that passes the test. Removes those before it. */
   first(isTrue: (entry: UsersLease) => boolean): UsersLease | undefined {
     while (this.#entries[0] && !isTrue(this.#entries[0])) this.#pop();
     return this.#entries[0];
   }
 
   keep(isTrue: (entry: UsersLease) => boolean): void {
-    // A sorted list is a heap.
+    // A sorted array is a valid heap.
     this.#entries = this.#entries.filter(isTrue).sort((a, b) => a.fence - b.fence);
   }
 

@@ -1,13 +1,13 @@
-// A pool's events a page at a time, up to where it ended when the reading began.
+// Reads a pool's events page by page, up to the event that was the last when the reading began.
 
 import type { AuditSource } from './audit-source.js';
 import { DomainError } from '../kernel/domain-error.js';
 import type { RecordedEventView } from '../reading/views.js';
 
-/** A page that did not come in time is asked for anew with so many times fewer rows. */
+/** After a page did not come in time, the next request asks for this many times fewer rows. */
 const FEWER = 8;
 
-/** How many rows are asked for at once: so many at most, and fewer from then on when they did not come in time. */
+/** The number of rows on a page, which falls for good when a page does not come in time. */
 export class PageSize {
   constructor(private most: number) {}
 
@@ -25,8 +25,8 @@ export class PageSize {
 }
 
 /**
- * Reads the events after a seq, up to `last`, as many as the size of the page says. Where numbers jump over a gap, so many events would
- * reach beyond `last`.
+ * Reads a page of the events after a seq, up to `last`. It drops events beyond `last`, which a page may contain if
+ * there is a gap of seqs.
  */
 export function storedPages(
   source: AuditSource,

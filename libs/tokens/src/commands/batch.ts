@@ -1,6 +1,5 @@
-// A batch: several commands decided one after the other on one pool, in one transaction.
-// A command that the domain refuses gets its error and changes nothing, whatever steps it had done; its neighbours do not
-// notice.
+// A batch: several commands decided one after the other on one pool, in one transaction. A command that the domain
+// refuses gets its error and changes nothing, whatever steps it had done; its neighbours do not notice.
 
 import { byOrder, type Command } from './command.js';
 import { callerGone, DomainError } from '../kernel/domain-error.js';

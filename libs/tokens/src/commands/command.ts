@@ -1,5 +1,5 @@
-// A command is a value: what it needs, and the function that decides it. So commands can wait, and go together. Every change
-// of a pool is one of these.
+// A command is a value: what it needs, and the function that decides it. So commands can wait, and go together. Every
+// change of a pool is one of these.
 
 import type { Idempotency } from '../pool/idempotency-records.js';
 import { ANYBODY, type Caller } from '../kernel/caller.js';
@@ -27,8 +27,8 @@ export interface Command<T> {
   /** It has a transaction of its own. Left out: it goes together with others. */
   readonly isExclusive?: true;
   /**
-   * Whether the caller has hung up, for a command that makes what only its caller would know of: it is not done then. Left out: it
-   * is done all the same, as the end of a lease is wanted by the others, too.
+   * Whether the caller has hung up, for a command that makes what only its caller would know of: it is not done then.
+   * Left out: it is done all the same, as the end of a lease is wanted by the others, too.
    */
   readonly isGone?: () => boolean;
 }

@@ -1,6 +1,7 @@
 // The one door to a pool: every change of a pool is a command that this executes, one transaction a pool at a time. The
-// commands for one pool that arrive while a transaction is under way go together into the next one: no timer, so nothing
-// waits when the pool is idle. An exclusive command keeps its place among the others and has a transaction of its own.
+// commands for one pool that arrive while a transaction is under way go together into the next one: no timer, so
+// nothing waits when the pool is idle. An exclusive command keeps its place among the others and has a transaction of
+// its own.
 
 import { decideBatch, type Outcome } from './batch.js';
 import { Next, type Command } from './command.js';
@@ -45,9 +46,10 @@ interface Waiting {
 
 export class Executor {
   /**
-   * What waits for each pool that has a transaction under way, the oldest first. There is one transaction a pool and process:
-   * if the process is suspended, PostgreSQL takes the pool's lock back after 2 s. If there were more transactions, the next one
-   * would get the lock then, and the process would hold it for another 2 s without working on it.
+   * What waits for each pool that has a transaction under way, the oldest first. There is one transaction a pool and
+   * process: if the process is suspended, PostgreSQL takes the pool's lock back after 2 s. If there were more
+   * transactions, the next one would get the lock then, and the process would hold it for another 2 s without working
+   * on it.
    */
   readonly #lanes = new Map<string, Waiting[]>();
 
@@ -71,8 +73,8 @@ export class Executor {
   }
 
   /**
-   * As `submit` of an exclusive command, but waits for nobody: undefined when another process has the pool's lock, when this
-   * one has a transaction of the pool under way or waiting, or when there is no such pool.
+   * As `submit` of an exclusive command, but waits for nobody: undefined when another process has the pool's lock, when
+   * this one has a transaction of the pool under way or waiting, or when there is no such pool.
    */
   async tryRun<T>(poolName: string, command: Command<T>): Promise<T | undefined> {
     if (this.#lanes.has(poolName)) return undefined;
@@ -173,7 +175,9 @@ export class Executor {
     }
   }
 
-  /** A transaction that failed for no reason of the domain's is rolled back; only the command to blame may fail for it. */
+  /**
+   * A transaction that failed for no reason of the domain's is rolled back; only the command to blame may fail for it.
+   */
   async #executeEach(poolName: string, lane: Waiting[], batch: readonly Waiting[]): Promise<Answer> {
     for (const waiting of batch) await (await this.#execute(poolName, lane, [waiting]))();
     return () => undefined;

@@ -1,5 +1,5 @@
-// What a command loads of its pool. The command says so before the transaction begins, so that a pool of a million tokens
-// is as quick as one of ten.
+// What a command loads of its pool. The command says so before the transaction begins, so that a pool of a million
+// tokens is as quick as one of ten.
 
 import type { IdempotencyRecordName } from '../pool/idempotency-records.js';
 
@@ -36,8 +36,8 @@ const NOTHING: LoadSpec = {
 export const loadSpec = (some: Partial<LoadSpec>): LoadSpec => ({ ...NOTHING, ...some });
 
 /**
- * What several commands in a row load together. A command may take the token that it names from any of the lists, so each
- * name adds one entry to each list that is not empty.
+ * What several commands in a row load together. A command may take the token that it names from any of the lists, so
+ * each name adds one entry to each list that is not empty.
  */
 export function together(all: readonly LoadSpec[]): LoadSpec {
   const [tokenIds, users, keys]: [string[], string[], string[]] = [[], [], []];

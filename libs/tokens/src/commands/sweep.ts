@@ -1,5 +1,6 @@
-// Writes down what the clock has decided and nobody has asked about: expired leases, idle tokens, the rest of
-// a pool whose filling was interrupted; and forgets answers that need not be kept any more. It only writes history; no answer waits for it.
+// Writes down what the clock has decided and nobody has asked about: expired leases, idle tokens, the rest of a pool
+// whose filling was interrupted; and forgets answers that need not be kept any more. It only writes history; no answer
+// waits for it.
 
 import type { Command } from './command.js';
 import type { Executor } from './executor.js';
@@ -30,7 +31,9 @@ const oneBatch: Command<number> = {
   },
 };
 
-/** Any number of processes may sweep at once. A busy pool is left alone: its own commands expire its leases on the way. */
+/**
+ * Any number of processes may sweep at once. A busy pool is left alone: its own commands expire its leases on the way.
+ */
 export async function sweep(
   repository: TokenPoolRepository,
   executor: Executor,

@@ -1,5 +1,5 @@
-// The port to wherever pools are kept. The adapter owns the transaction, the pool's lock and the clock;
-// the function that is handed in owns the decision. Its one caller is the executor, but for what needs no lock of a pool.
+// The port to wherever pools are kept. The adapter owns the transaction, the pool's lock and the clock; the function
+// that is handed in owns the decision. Its one caller is the executor, but for what needs no lock of a pool.
 
 import type { LoadSpec } from './load-spec.js';
 import type { PoolPolicy } from '../pool/pool-policy.js';
@@ -15,7 +15,9 @@ export abstract class TokenPoolRepository {
    */
   abstract change<T>(poolName: string, loads: LoadSpec, decide: (pool: TokenPool) => T): Promise<T>;
 
-  /** The same, but waits for nobody else: undefined when another process has the pool's lock, or there is no such pool. */
+  /**
+   * The same, but waits for nobody else: undefined when another process has the pool's lock, or there is no such pool.
+   */
   abstract changeIfIdle<T>(poolName: string, loads: LoadSpec, decide: (pool: TokenPool) => T): Promise<T | undefined>;
 
   /**
@@ -27,6 +29,9 @@ export abstract class TokenPoolRepository {
   /** Forgets answers that are older than they are kept, at most so many; says how many. */
   abstract deleteExpiredRecords(poolName: string, most: number): Promise<number>;
 
-  /** Names of pools that have work for a sweep: overdue leases, idle tokens, tokens still to be made, old answers, a clock that was set back. */
+  /**
+   * Names of pools that have work for a sweep: overdue leases, idle tokens, tokens still to be made, old answers, a
+   * clock that was set back.
+   */
   abstract poolsToSweep(): Promise<string[]>;
 }

@@ -58,7 +58,10 @@ export class TokenPoolService {
     return this.#submit(poolName, allocate(request, caller, isGone), idempotency);
   }
 
-  /** @throws DomainError `token_not_found`, `token_deleted`, `token_not_active`, `stale_lease`, `lease_ended`, `lease_handle_required`, `insufficient_scope`, `unavailable` */
+  /**
+   * @throws DomainError `token_not_found`, `token_deleted`, `token_not_active`, `stale_lease`, `lease_ended`,
+   * `lease_handle_required`, `insufficient_scope`, `unavailable`
+   */
   release(tokenId: string, claim: LeaseClaim, context: CommandContext = {}): Promise<void> {
     return this.#ofLease(tokenId, claim, release(tokenId, claim, context.caller), context);
   }
@@ -103,7 +106,10 @@ export class TokenPoolService {
     return this.executor.submit(poolName, fill(caller));
   }
 
-  /** Of a token that is, or was, in one of these pools. @throws DomainError `token_not_found` for any other, `unavailable` */
+  /**
+   * Of a token that is, or was, in one of these pools.
+   * @throws DomainError `token_not_found` for any other, `unavailable`
+   */
   async mustBeOf(pools: ReadonlySet<string>, tokenId: string): Promise<void> {
     await this.#find(tokenId, (pool) => pools.has(pool));
   }
@@ -132,7 +138,10 @@ export class TokenPoolService {
     }
   }
 
-  /** A stale lease id may name a lease that is over; how it ended never changes, so it is looked up afterwards, without the lock. */
+  /**
+   * A stale lease id may name a lease that is over; how it ended never changes, so it is looked up afterwards, without
+   * the lock.
+   */
   async #explained(error: unknown, tokenId: string, { leaseId }: LeaseClaim, caller = ANYBODY): Promise<unknown> {
     if (!(error instanceof DomainError) || error.code !== 'stale_lease' || leaseId === undefined) return error;
     const end = await this.tokens.endOf(tokenId, leaseId, caller.mayOperate ? null : caller.keyId);
@@ -153,8 +162,8 @@ export class TokenPoolService {
   }
 
   /**
-   * What is in a pool that the caller may not know of is answered like a token that never was, and after as many questions:
-   * what is remembered of it must not tell by its speed that it is there.
+   * What is in a pool that the caller may not know of is answered like a token that never was, and after as many
+   * questions: what is remembered of it must not tell by its speed that it is there.
    */
   async #find(tokenId: string, mayKnow: (pool: string) => boolean): Promise<Whereabouts> {
     const remembered = this.#poolOf.get(tokenId);

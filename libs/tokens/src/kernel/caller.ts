@@ -1,24 +1,24 @@
-// Who asks: on whose behalf something is done, and what that allows.
+// The caller of a use case, and what it may do.
 
-/** An API key, or nobody in particular where the service is open to everybody. */
+/** An API key, or any client where the service asks for no keys. */
 export interface Caller {
-  /** Of the API key; null where no key is asked for. */
+  /** The id of the API key; null where the service asks for no keys. */
   readonly keyId: string | null;
-  /** Of the request; null when it was none. The audit names it with each event. */
+  /** The id of the request, which the audit records with each event; null when no request caused the call. */
   readonly requestId: string | null;
-  /** The pools that it may know of; null: all. */
+  /** The names of the pools that the caller may know of; null stands for all pools. */
   readonly pools: ReadonlySet<string> | null;
-  /** Whether it may end and renew leases that it did not take, and sees who holds what. */
+  /** Whether the caller may end and renew the leases of others, and see who holds them. */
   readonly mayOperate: boolean;
-  /** Whatever follows the request through the service knows it by this; the domain hands it on and does not look at it. */
+  /** The context of tracing. The domain passes it on and does not read it. */
   readonly trace?: unknown;
 }
 
-/** Whoever asks where no key is asked for. */
+/** The caller where the service asks for no keys. */
 export const ANYBODY: Caller = { keyId: null, requestId: null, pools: null, mayOperate: true };
 
-/** What the audit calls a caller without a key. */
+/** The actor that the audit records for a caller without a key. */
 export const OPEN = 'open';
 
-/** What the audit calls the service itself: what the clock decides, and what it makes at the first start. */
+/** The actor that the audit records for the service itself: for what the clock decides, and at the first start. */
 export const SYSTEM = 'system';

@@ -1,4 +1,4 @@
-// Every refusal of the domain is a DomainError with one of these codes; the HTTP layer gives each its status.
+// The domain refuses with a DomainError that has one of these codes. The HTTP layer maps each code to a status.
 
 export type DomainErrorCode =
   | 'invalid_request'
@@ -23,11 +23,11 @@ export type DomainErrorCode =
   | 'key_not_found'
   | 'unavailable';
 
-/** What an error may carry beside its words. */
+/** What an error may carry beside its message. */
 export interface DomainErrorFacts {
-  /** When asking again makes sense, in seconds. */
+  /** The seconds after which a retry makes sense. */
   readonly retryAfterSeconds?: number;
-  /** Further fields of the answer, named as on the wire. */
+  /** Further fields of the response, with the names of the wire. */
   readonly fields?: Readonly<Record<string, unknown>>;
 }
 
@@ -51,22 +51,22 @@ export const tokenNotFound = (tokenId: string): DomainError =>
 export const tokenDeleted = (tokenId: string): DomainError =>
   new DomainError('token_deleted', `token ${tokenId} was deleted`);
 
-/** Nobody waits for the answer any more, so nothing more is done for it. */
+/** The caller has hung up, so the service stops working for it. */
 export const callerGone = (): DomainError =>
   new DomainError('unavailable', 'the caller hung up before its turn came; nothing was changed', {
     retryAfterSeconds: 1,
   });
 
-/** Events that somebody asks for were dropped, as they were older than they are kept. @param begins the seq after which there are events */
+/** The service no longer keeps events that a caller asks for. @param begins the seq after which there are events */
 export const historyDropped = (pool: string, begins: number, what: string): DomainError =>
   new DomainError('history_dropped', `${what}; the events of pool ${pool} begin after seq ${begins}`, {
     fields: { begins_after: begins },
   });
 
 /**
- * A reader comes with a position that this database has never given: it was restored or replaced since, so what the reader
- * knows is another history.
- * @param anew how to begin anew
+ * A reader gives a position that this database has never given. The database was restored or replaced since, so the
+ * reader knows another history.
+ * @param anew how to begin again
  */
 export const positionUnknown = (what: string, anew: string, fields: Readonly<Record<string, number>>): DomainError =>
   new DomainError(
@@ -75,6 +75,6 @@ export const positionUnknown = (what: string, anew: string, fields: Readonly<Rec
     { fields },
   );
 
-/** The same of a seq in a pool's feed. @param begins the seq after which its events begin; 0: all are there */
+/** `positionUnknown` for a seq in the feed of a pool. @param begins the seq after which its events begin; 0 for all */
 export const seqUnknown = (pool: string, after: number, lastSeq: number, begins: number): DomainError =>
   positionUnknown(`seq ${after} of pool ${pool}`, `with after=${begins}`, { last_seq: lastSeq, begins_after: begins });

@@ -1,4 +1,5 @@
-// What the domain decided breaks a rule of the store, which refused it: a bug in one of the two, and never the caller's.
+// The store refused a decision of the domain because it breaks a rule. This is a bug in one of the two, never a mistake
+// of the caller.
 
 export class InvariantViolation extends Error {
   override name = 'InvariantViolation';

@@ -1,5 +1,5 @@
-// The tokens of a slice in the order in which they expire, are granted and are evicted. The constructor sorts them once;
-// entries that have become stale since are skipped.
+// The tokens of a slice in the order in which they expire, are granted and are evicted. The constructor sorts them
+// once; entries that have become stale since are skipped.
 
 import type { Instant } from '../kernel/instant.js';
 import { LazyQueue } from './lazy-queue.js';

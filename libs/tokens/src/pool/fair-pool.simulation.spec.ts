@@ -20,7 +20,10 @@ const USE = 30;
 const MINUTES = 10;
 
 interface Outcome {
-  /** Uses that were granted to the polite, refused, and cut short; how long those lasted on average that are over, in seconds. */
+  /**
+   * Uses that were granted to the polite, refused, and cut short; how long those lasted on average that are over, in
+   * seconds.
+   */
   readonly granted: number;
   readonly refused: number;
   readonly evicted: number;

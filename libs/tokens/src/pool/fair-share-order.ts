@@ -25,7 +25,9 @@ export class FairShareOrder {
     this.#queues.get(lease.userId)?.push({ token, lease });
   }
 
-  /** The token with the oldest lease of the user who holds the most leases; between such users the oldest lease decides. */
+  /**
+   * The token with the oldest lease of the user who holds the most leases; between such users the oldest lease decides.
+   */
   first(): Token | undefined {
     let first: LeasedToken | undefined;
     let most = 0;

@@ -1,5 +1,5 @@
-// A queue in a fixed order whose entries may become stale while they wait. `first` skips stale entries, which is cheaper
-// than removing each one at once.
+// A queue in a fixed order whose entries may become stale while they wait. `first` skips stale entries, which is
+// cheaper than removing each one at once.
 
 export class LazyQueue<T> {
   #head = 0;

@@ -1,6 +1,6 @@
-// A lease id is a UUID (version 8, RFC 9562 section 5.8) whose first 48 bits are the lease's fence and whose other 74 are
-// random. Nobody can guess it, and the fence finds an ended lease through an index that the audit has anyway, so no index
-// on random ids is necessary.
+// A lease id is a UUID (version 8, RFC 9562 section 5.8) whose first 48 bits are the lease's fence and whose other 74
+// are random. Nobody can guess it, and the fence finds an ended lease through an index that the audit has anyway, so no
+// index on random ids is necessary.
 
 import { randomUUID } from 'node:crypto';
 

@@ -1,5 +1,5 @@
-// The tokens that a transaction loaded, and which of them the pool has changed, generated and deleted since. It can take
-// changes back, so that the pool does all steps of a command or none.
+// The tokens that a transaction loaded, and which of them the pool has changed, generated and deleted since. It can
+// take changes back, so that the pool does all steps of a command or none.
 
 import type { Token } from './token.js';
 

@@ -322,8 +322,8 @@ describe.each(POLICIES)('a pool that is %s', (_, policy) => {
 });
 
 /**
- * Each batch on the whole pool, whose work is thrown away, and on the slice that its needs load. There the command that is
- * refused at its last step is among the others, who must not notice.
+ * Each batch on the whole pool, whose work is thrown away, and on the slice that its needs load. There the command that
+ * is refused at its last step is among the others, who must not notice.
  */
 async function decideTwice(policy: PoolPolicy, clock: Clock, all: Batches): Promise<void> {
   const repository = new InMemoryTokenPoolRepository(() => clock.now);

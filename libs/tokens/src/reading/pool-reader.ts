@@ -1,4 +1,5 @@
-// The port for reading pools: counts and policies straight from the store, judged by the store's clock.
+// The port for reading pools. Counts and policies come directly from the store; its clock decides which leases are
+// over.
 
 import type { LeaseAgesView, PoolView } from './views.js';
 
@@ -7,12 +8,15 @@ export abstract class PoolReader {
   /** The same reader for one caller, who may hang up (TokenReader.until). */
   abstract until(gone: AbortSignal): PoolReader;
 
-  /** By name. @param names of those that are wanted, as far as they exist; null: all */
+  /**
+   * The pools in the order of their names.
+   * @param names the wanted ones, of which missing ones are left out; null for all
+   */
   abstract pools(names?: ReadonlySet<string> | null): Promise<PoolView[]>;
 
   /** @throws DomainError `pool_not_found` */
   abstract pool(poolName: string): Promise<PoolView>;
 
-  /** Of all pools. */
+  /** The ages of leases in each pool. */
   abstract leaseAges(): Promise<LeaseAgesView[]>;
 }

@@ -1,12 +1,12 @@
-// The port for reading tokens. No aggregate, no lock: views straight from the store, with every lease judged by the store's
-// clock, so that an overdue one is never shown as active.
+// The port for reading tokens. Views come directly from the store, without an aggregate or a lock. The store's clock
+// decides which leases are over, so that a view never shows an overdue lease as active.
 
 import type { EndReason } from '../pool/token-event.js';
 import type { EventPage, HistoryPage, OwnedDetails, OwnedEvent, OwnedToken, OwnedUse, TokenPage } from './views.js';
 
 export interface PageRequest {
   readonly limit: number;
-  /** `next_cursor` of the page before; opaque to everybody but the reader. */
+  /** `next_cursor` of the previous page. Only the reader understands it. */
   readonly cursor?: string;
 }
 
@@ -14,11 +14,11 @@ export interface TokenQuery extends PageRequest {
   readonly poolName: string;
   readonly status: 'all' | 'available' | 'active';
   readonly userId?: string;
-  /** With `userId`: only leases of this key. */
+  /** With `userId`: only tokens whose lease this key took. */
   readonly keyId?: string;
 }
 
-/** Where a token is, or was before it was deleted. */
+/** The pool of a token, also of a deleted one. */
 export interface Whereabouts {
   readonly pool: string;
   readonly isDeleted: boolean;
@@ -34,31 +34,40 @@ export interface LeaseEnd {
 /** Every method throws DomainError `unavailable` when the store cannot be reached in time. */
 export abstract class TokenReader {
   /**
-   * The same reader for one caller, who may hang up: from then on it asks the store nothing more, gives up what it is asking, and
+   * The same reader for one caller. When the caller hangs up, the reader cancels its query, sends no further one, and
    * throws `unavailable`.
    */
   abstract until(gone: AbortSignal): TokenReader;
 
-  /** One question to the store, whether the token is there, was deleted or never was. @throws DomainError `token_not_found` */
+  /** Finds the pool of a token with one query, also if the token was deleted. @throws DomainError `token_not_found` */
   abstract locate(tokenId: string): Promise<Whereabouts>;
 
   /** @throws DomainError `token_not_found`, `token_deleted` */
   abstract token(tokenId: string): Promise<OwnedDetails>;
 
   /**
-   * `active` oldest lease first; `available` in the order they will be handed out; `all` by id.
-   * @throws DomainError `pool_not_found`; `invalid_request` for a bad cursor, `position_unknown` for one of another database
+   * The order: oldest lease first for `active`; longest free first, as `allocate` takes them, for `available`; by id
+   * for `all`.
+   * @throws DomainError `pool_not_found`; `invalid_request` for an invalid cursor; `position_unknown` for a cursor of
+   * another database
    */
   abstract tokens(query: TokenQuery): Promise<TokenPage<OwnedToken>>;
 
-  /** Newest first, also of a deleted token. @throws DomainError `token_not_found`; `invalid_request`, `position_unknown` as `tokens` */
+  /**
+   * The events of a token, newest first, also of a deleted one.
+   * @throws DomainError `token_not_found`; `invalid_request` and `position_unknown` as in `tokens`
+   */
   abstract events(tokenId: string, page: PageRequest): Promise<EventPage<OwnedEvent>>;
 
-  /** Newest first, also of a deleted token. @throws DomainError `token_not_found`; `invalid_request`, `position_unknown` as `tokens` */
+  /**
+   * The leases of a token, newest first, also of a deleted one.
+   * @throws DomainError `token_not_found`; `invalid_request` and `position_unknown` as in `tokens`
+   */
   abstract history(tokenId: string, page: PageRequest): Promise<HistoryPage<OwnedUse>>;
 
   /**
-   * How a lease of this token, and of this key if one is given, ended; null when the id names none that is over.
+   * The end of a lease of this token; null when the id names no ended lease, or one of another key.
+   * @param keyId the key that took the lease; null for any key
    * @throws DomainError `token_not_found`
    */
   abstract endOf(tokenId: string, leaseId: string, keyId?: string | null): Promise<LeaseEnd | null>;

@@ -1,4 +1,4 @@
-// What is shown. Views come straight from the store and are named as on the wire; times are RFC 3339 in UTC.
+// What the service shows. Views come directly from the store and have the names of the wire; times are RFC 3339 in UTC.
 
 import type { Instant } from '../kernel/instant.js';
 import type { PoolKind, WirePolicy } from '../pool/policy-fields.js';
@@ -29,7 +29,7 @@ export interface TokenDetailsView extends TokenView {
     readonly expires_at: string;
   } | null;
   readonly history: readonly UseView[];
-  /** Of which instant, where one was asked for. */
+  /** The instant of the view, if the caller asked for one. */
   readonly as_of?: string;
 }
 
@@ -44,19 +44,25 @@ export interface EventView {
   readonly reason: TokenEvent['reason'];
   readonly occurred_at: string;
   readonly recorded_at: string;
-  /** Of `activated` and `renewed`: the deadline from then on, so that the feed folds to the whole state. */
+  /** The new deadline for `activated` and `renewed`, so that the feed folds to the whole state; otherwise null. */
   readonly expires_at: string | null;
-  /** Who did it: the id of an API key, `open` where none is asked for, or `system`; null when it is not shown. */
+  /**
+   * The id of the API key that caused the event, `open` where the service asks for no keys, or `system`; null when the
+   * viewer may not see it.
+   */
   readonly actor: string | null;
-  /** Of the request by which it was done; null when it was none. */
+  /** The id of the request that caused the event; null when no request did, or the viewer may not see it. */
   readonly request_id: string | null;
-  /** What the caller gave with the lease, and beside it or in its place `user_id` and `reason`. */
+  /** What the caller gave with the lease, with `user_id` and `reason`, which replace fields of the same name. */
   readonly metadata: Metadata;
-  /** Of `activated`: what the caller gave with the lease, as it was given; null when that was nothing, or is not shown. */
+  /**
+   * For `activated`: exactly what the caller gave with the lease; null when it gave nothing or the viewer may not see
+   * it.
+   */
   readonly lease_metadata: Metadata | null;
 }
 
-/** What the store says: with the key of the lease it is about, which visibility.ts takes away again. */
+/** A view with the key that took its lease. visibility.ts removes the key before the service shows the view. */
 type Owned<View> = View & { readonly key_id: string | null };
 
 export type OwnedToken = Owned<TokenView>;
@@ -69,7 +75,7 @@ export interface PoolView extends WirePolicy {
   readonly kind: PoolKind;
   readonly counts: { readonly total: number; readonly available: number; readonly active: number };
   readonly last_seq: number;
-  /** Of which instant counts and last_seq are, where one was asked for. */
+  /** The instant of `counts` and `last_seq`, if the caller asked for one. */
   readonly as_of?: string;
 }
 
@@ -91,17 +97,17 @@ export interface HistoryPage<Use = UseView> {
 }
 
 /**
- * The database was put back to an earlier state: what had been written after these was lost, and the numbers go on so much
- * further up that none of those that were given then is given again.
+ * A restore of the database to an earlier state, which lost everything written later. The numbers continue so far above
+ * the old ones that the pool gives no number twice.
  */
 export interface RestoreView {
-  /** Of the newest event that was left; 0: none. */
+  /** The seq of the newest event that the restore left; 0 when it left none. */
   readonly after_seq: number;
-  /** Of the first event after it. */
+  /** The seq of the first event after the restore. */
   readonly next_seq: number;
-  /** Of the newest grant that was left; 0: none. */
+  /** The fence of the newest grant that the restore left; 0 when it left none. */
   readonly after_fence: number;
-  /** Of the first grant after it. */
+  /** The fence of the first grant after the restore. */
   readonly next_fence: number;
   readonly recorded_at: string;
 }
@@ -111,34 +117,38 @@ export interface FeedPage<Event = EventView> {
   readonly events: readonly Event[];
   /** The seq of the pool's newest event, on this page or not. */
   readonly last_seq: number;
-  /** The gaps that the feed has after where the page begins, oldest first. */
+  /** The restores after the beginning of the page, oldest first. Each is a gap of seqs. */
   readonly restores: readonly RestoreView[];
-  /** Where some events are asked for: up to which seq they were looked for. */
+  /** For a search: the seq up to which it has examined events. */
   readonly scanned_to?: number;
 }
 
-/** What was added to a pool's feed: one event at least, oldest first, without gaps. */
+/** New events of a pool: at least one, oldest first, without gaps. */
 export interface NewEventsView {
   readonly pool: string;
   readonly events: readonly OwnedEvent[];
-  /** For how long the oldest of them is written down, by the store's clock. */
+  /** The seconds since the store recorded the oldest of them, by its clock. */
   readonly delay_seconds: number;
 }
 
-/** For whoever watches a pool. */
+/** The ages of the leases of a pool, for monitoring. */
 export interface LeaseAgesView {
   readonly pool: string;
-  /** How long ago the oldest active lease began; 0 when there is none. */
+  /** The seconds since the oldest active lease began; 0 without active leases. */
   readonly oldest_active_seconds: number;
-  /** Leases that are over, and whose end is not written down yet. */
+  /** The number of leases that are over without a recorded end. */
   readonly overdue: number;
-  /** For how long the longest of them is; 0 when there is none. */
+  /** The seconds since the earliest of their deadlines; 0 when there are none. */
   readonly overdue_seconds: number;
-  /** How far the store's clock is behind the pool's time, as it was set back or was ahead. Mostly 0. */
+  /**
+   * The seconds by which the store's clock is behind the pool's time, because it was set back or was ahead. Mostly 0.
+   */
   readonly clock_behind_seconds: number;
 }
 
-/** For the audit: what the rules speak of, with times as instants. A million of them are read in one go. */
+/**
+ * For the audit: the fields that its rules check, with times as instants, because an audit reads millions of events.
+ */
 export interface StoredEventView {
   readonly seq: number;
   readonly token_id: string;
@@ -148,11 +158,11 @@ export interface StoredEventView {
   readonly reason: TokenEvent['reason'];
   readonly occurred_at: Instant;
   readonly recorded_at: Instant;
-  /** The deadline of the lease that it is about: of `activated` and `renewed`, from then on. */
+  /** The deadline of the lease of the event; the new one for `activated` and `renewed`. */
   readonly expires_at: Instant | null;
 }
 
-/** For the audit's chain: all that is written down of an event, as it is. */
+/** For the chain of hashes: every stored field of an event. */
 export interface RecordedEventView extends StoredEventView {
   readonly pool: string;
   readonly id: string;
@@ -160,58 +170,58 @@ export interface RecordedEventView extends StoredEventView {
   readonly activated_at: Instant | null;
   readonly metadata: Metadata | null;
   readonly key_id: string | null;
-  /** Null: `open`, or in an event of the version before. */
+  /** Null stands for `open`; an event of the previous version has null, too. */
   readonly actor: string | null;
   readonly request_id: string | null;
-  /** Null in an event of the version before. */
+  /** Null in an event of the previous version. */
   readonly tokens_after: number | null;
   readonly leases_after: number | null;
-  /** 64 hexadecimal digits; null in an event of the version before. */
+  /** 64 hexadecimal digits; null in an event of the previous version. */
   readonly hash: string | null;
 }
 
-/** For the audit: what is written down, not judged by any clock. */
+/** For the audit: the stored row of a pool, whatever the clock says. */
 export interface StoredPoolView {
   readonly size: number;
   readonly last_seq: number;
   readonly last_fence: number;
   readonly token_count: number;
   readonly lease_count: number;
-  /** The events up to this seq are from before there was a chain of hashes. */
+  /** The events up to this seq were recorded before there was a chain of hashes. */
   readonly chained_after: number;
-  /** The seq up to which the chain goes. */
+  /** The seq of the last event in the chain. */
   readonly hashed_seq: number;
-  /** Of that event; null when the chain is empty. */
+  /** The hash of that event; null when the chain is empty. */
   readonly last_hash: string | null;
   readonly restores: readonly RestoreView[];
-  /** What is left of the events that were dropped; null: none were. */
+  /** The snapshot that replaces dropped events; null when none were dropped. */
   readonly begins: SnapshotView | null;
 }
 
-/** The same with all that belongs to it, to be read once and while it is looked at. */
+/** The row with the tokens and events of the pool, which the function given to `AuditSource.look` may read once. */
 export interface StoredPoolLook extends StoredPoolView {
-  /** By id, some hundreds at a time. */
+  /** The tokens by id, some hundreds at a time. */
   readonly tokens: AsyncIterable<readonly TokenView[]>;
-  /** Those after a seq up to `last_seq`, oldest first, some hundreds at a time. */
+  /** The events after a seq up to `last_seq`, oldest first, some hundreds at a time. */
   eventsAfter(seq: number): AsyncIterable<readonly RecordedEventView[]>;
 }
 
-/** For the audit: the fold of a pool's events up to one of them, from which it goes on when they are not there any more. */
+/** For the audit: the fold of a pool's events up to one of them. The audit continues from it when they were dropped. */
 export interface SnapshotView {
   readonly seq: number;
   readonly recorded_at: Instant;
   readonly last_fence: number;
   readonly last_eviction_at: Instant | null;
-  /** Of the event with that seq, and with it of all before. */
+  /** The hash of the event with that seq, which covers all earlier ones. */
   readonly hash: string;
-  /** Its tokens, some thousands at a time: those that are held first, in the order of granting. */
+  /** The tokens, some thousands at a time: first the held ones in the order of their grants, then the free ones. */
   readonly parts: Iterable<readonly SnapshotTokenView[]> | AsyncIterable<readonly SnapshotTokenView[]>;
 }
 
 export interface SnapshotTokenView {
   readonly id: string;
   readonly last_activated_at: Instant | null;
-  /** 0: it was never held, or is held for the first time. */
+  /** The end of the last ended lease; 0 when no lease has ended. */
   readonly last_end_at: Instant;
   readonly lease: { readonly user_id: string; readonly fence: number; readonly expires_at: Instant } | null;
 }

@@ -1,5 +1,5 @@
-// Who holds a token is shown to its own key, to whoever may operate, and to nobody else. Everything that a reader says
-// goes through here before it is answered.
+// Only the key that took a lease, and keys that may operate, see its user. Every view passes through these functions
+// before the service shows it.
 
 import { OPEN, SYSTEM, type Caller } from '../kernel/caller.js';
 import type { Lease } from '../pool/token.js';
@@ -14,13 +14,13 @@ import type {
   UseView,
 } from './views.js';
 
-/** Who looks. */
+/** The caller that sees a view. */
 export type Viewer = Pick<Caller, 'keyId' | 'mayOperate'>;
 
-/** In the place of a user that is not shown, where there must be one. */
+/** Replaces a user that the viewer may not see, where the field cannot be null. */
 export const SOMEBODY = '00000000-0000-0000-0000-000000000000';
 
-/** @param keyId of the lease that it is about */
+/** Whether the viewer may see the user of a lease. @param keyId the key that took the lease */
 export const maySee = (viewer: Viewer, keyId: string | null | undefined): boolean =>
   viewer.mayOperate || (keyId ?? null) === viewer.keyId;
 
@@ -40,8 +40,9 @@ export function detailsFor(viewer: Viewer, { history, current_user, ...details }
 }
 
 /**
- * By whom something was done to a lease, and with which request, is shown to the key that did it and to whoever may operate:
- * the holder of a lease that had to go is not told for whom. The service itself, and the service open to everybody, are nobody.
+ * Whether the viewer may see the actor and the request of an event. Only the key that caused the event, and keys that
+ * may operate, see them, so that the holder of an evicted lease does not learn for whom. `system` and `open` name no
+ * key, so every viewer sees these.
  */
 export const maySeeActor = (viewer: Viewer, { actor }: Pick<EventView, 'actor'>): boolean =>
   viewer.mayOperate || actor === viewer.keyId || actor === SYSTEM || actor === OPEN;
@@ -54,6 +55,6 @@ export function eventFor(viewer: Viewer, owned: OwnedEvent): EventView {
   return { ...event, user_id: null, actor: null, request_id: null, metadata, lease_metadata: null };
 }
 
-/** Of a lease that had to go. */
+/** The user of an evicted lease, as the viewer may see it. */
 export const userFor = (viewer: Viewer, { keyId, userId }: Lease): string =>
   maySee(viewer, keyId) ? userId : SOMEBODY;

@@ -1,4 +1,4 @@
-// Tokens and pools as a test needs them: what it does not say does not matter to it.
+// Makes tokens and pools for tests. What a test does not give does not matter to it.
 
 import { DomainError } from '../kernel/domain-error.js';
 import type { LeaseCount } from '../pool/lease-counts.js';
@@ -10,7 +10,7 @@ import { TokenPool } from '../pool/token-pool.js';
 import type { Lease, Token } from '../pool/token.js';
 
 export const NOW: Instant = Date.UTC(2026, 10, 21, 9, 30) * 1000;
-/** In the unit of Instant. */
+/** One second in the unit of Instant. */
 export const SECOND = 1_000_000;
 
 export const user = (n: number): string => `0a000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
@@ -28,7 +28,7 @@ export const lease = (fence: number, endsInSeconds = 60, startedSecondsAgo = 10)
   expiresAt: NOW + endsInSeconds * SECOND,
 });
 
-/** Token number `n`, never leased, free for so long. */
+/** Token number `n`, never leased, free for `freeForSeconds`. */
 export const freeToken = (n: number, freeForSeconds = 1): Token => ({
   id: tokenId(n),
   lease: null,
@@ -42,13 +42,13 @@ export function heldToken(n: number, fence: number, endsInSeconds = 60, startedS
   return { id: tokenId(n), lease: held, freeSince: held.activatedAt - SECOND, lastActivatedAt: held.activatedAt };
 }
 
-/** Who asks, where a policy counts. */
+/** The users and keys of the callers, for policies that count leases. */
 export interface Askers {
   readonly users?: readonly string[];
   readonly keys?: readonly string[];
 }
 
-/** A slice that is a whole pool: its counters are those of the tokens. */
+/** A slice with a whole pool, whose counters follow from the tokens. */
 export function wholeSlice(
   policy: PoolPolicy,
   tokens: Token[],
@@ -94,7 +94,7 @@ export const leaseCountsOf = (
 export const poolOf = (policy: PoolPolicy, tokens: Token[], askers?: Askers): TokenPool =>
   TokenPool.restore(wholeSlice(policy, tokens, NOW, askers));
 
-/** What the domain refuses the work with; anything else that it throws goes on. */
+/** The DomainError with which `work` is refused. Passes other errors on, and throws if nothing is refused. */
 export function refusalOf(work: () => unknown): DomainError {
   try {
     work();

@@ -1,4 +1,4 @@
-// Reads feeds in memory; test/database/readers.spec.ts holds it to the same exam as the PostgreSQL one.
+// Reads feeds in memory. test/database/readers.spec.ts runs the same tests on it as on the PostgreSQL reader.
 
 import { FeedReader, SCANNED, type EventFilter } from '../feed/feed-reader.js';
 import { callerGone, poolNotFound, seqUnknown } from '../kernel/domain-error.js';
@@ -56,7 +56,7 @@ export class InMemoryFeedReader extends FeedReader {
     });
   }
 
-  /** Nothing is dropped in memory. */
+  /** The repository in memory drops no events. */
   async begins(): Promise<number> {
     this.#names();
     return 0;

@@ -1,4 +1,4 @@
-// Reads pools in memory; test/database/readers.spec.ts holds it to the same exam as the PostgreSQL one.
+// Reads pools in memory. test/database/readers.spec.ts runs the same tests on it as on the PostgreSQL reader.
 
 import { callerGone, poolNotFound } from '../kernel/domain-error.js';
 import { toWire } from '../pool/policy-fields.js';

@@ -1,4 +1,5 @@
-// The port in memory, for tests that need no database. It sits the same exam as the PostgreSQL one, so it does not lie.
+// The repository in memory, for tests without a database. test/database/token-pool-repository.spec.ts runs the same
+// tests on it as on the PostgreSQL repository.
 
 import { IDEMPOTENCY_RECORD_HOURS, type IdempotencyRecord } from '../pool/idempotency-records.js';
 import { DomainError, poolNotFound } from '../kernel/domain-error.js';
@@ -18,15 +19,15 @@ interface StoredPool {
   tokens: Map<string, Token>;
   events: (TokenEvent & { readonly recordedAt: Instant })[];
   records: (IdempotencyRecord & { readonly at: Instant })[];
-  /** The pool's lock: resolves when whoever has it is done. */
+  /** The lock of the pool: resolves when the transaction that holds it ends. */
   lock: Promise<unknown>;
   isLocked: boolean;
 }
 
-/** What time it is in a pool. */
+/** The time of a pool. */
 interface Time {
   readonly now: Instant;
-  /** How far the clock is behind that, in microseconds. */
+  /** By how many microseconds the clock is behind `now`. */
   readonly clockBehind: number;
 }
 
@@ -90,12 +91,12 @@ export class InMemoryTokenPoolRepository extends TokenPoolRepository {
     return Promise.resolve(old.length);
   }
 
-  /** In the order in which they were made. */
+  /** The names of the pools in the order of their creation. */
   get poolNames(): string[] {
     return [...this.#pools.keys()];
   }
 
-  /** What is stored, for a test and the readers to look at; undefined when there is no such pool. */
+  /** The stored rows of a pool, for tests and readers; undefined when there is no such pool. */
   look(poolName: string): Readonly<Pick<StoredPool, 'state' | 'tokens' | 'events'>> & Time {
     const stored = this.#pools.get(poolName);
     if (!stored) return undefined as never;
@@ -125,7 +126,7 @@ export class InMemoryTokenPoolRepository extends TokenPoolRepository {
     return result;
   }
 
-  /** Time stands still where the clock was set back; that it goes on there is PostgreSQL's own (pool-clock.ts). */
+  /** Here the time of a pool stands still after the clock was set back; in PostgreSQL it continues (pool-clock.ts). */
   #slice({ state, tokens, lastAt, records: kept }: StoredPool, loads: LoadSpec): PoolSlice {
     const now = Math.max(this.clock(), lastAt);
     const all = [...tokens.values()];
@@ -176,8 +177,9 @@ function save(stored: StoredPool, pool: TokenPool): void {
 }
 
 /**
- * Those whose turn may come: as things are, and of the users who ask as many as may have theirs when each of their
- * requests is granted. The share of a lease: how many leases its user holds from this one on.
+ * The tokens that a batch may evict by share: the first ones now, and those of the asking users that may come first
+ * when the batch grants each of their requests. The share of a lease is the number of leases that its user has from it
+ * on.
  */
 function overShare(running: Token[], { users }: LoadSpec, most: number): Token[] {
   const held = new Map<string, number>();

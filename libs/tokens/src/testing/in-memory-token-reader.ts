@@ -1,4 +1,4 @@
-// Reads tokens in memory; test/database/readers.spec.ts holds it to the same exam as the PostgreSQL one.
+// Reads tokens in memory. test/database/readers.spec.ts runs the same tests on it as on the PostgreSQL reader.
 
 import {
   callerGone,
@@ -36,7 +36,7 @@ type List = TokenQuery['status'] | 'events' | 'history';
 type Place = string | number;
 
 export class InMemoryTokenReader extends TokenReader {
-  /** How often it was asked where a token is. */
+  /** The number of calls of `locate`. */
   located = 0;
 
   constructor(
@@ -157,7 +157,7 @@ export class InMemoryTokenReader extends TokenReader {
     return this.#eventsOf(pool, tokenId).filter(({ event }) => event === 'released' || event === 'expired');
   }
 
-  /** Newest first: the open lease, if there is one, and those that have ended. */
+  /** The open lease, if there is one, and the ended ones, newest first. */
   #uses(pool: string, tokenId: string): OwnedUse[] {
     const { tokens, now } = this.repository.look(pool);
     const lease = tokens.get(tokenId)?.lease ?? null;
@@ -203,7 +203,7 @@ const useOf = (lease: Lease, endedAt?: Instant, reason?: EndReason): OwnedUse =>
   key_id: lease.keyId,
 });
 
-/** So that texts are in the order of their numbers. */
+/** Pads a number, so that the order of the texts is that of the numbers. */
 const padded = (number: number): string => String(number).padStart(16, '0');
 
 function paged<Row>(list: List, rows: readonly Row[], limit: number, placeOf: (row: Row) => Place) {

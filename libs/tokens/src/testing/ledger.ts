@@ -1,6 +1,5 @@
-// Keeps the books of a pool from its events alone and cries out at the first broken invariant
-// (docs/invariants.md, by number). Written a second time on purpose: it shares no code with the aggregate, nor with the
-// Auditor.
+// Folds the events of a pool and throws at the first broken invariant (docs/invariants.md, by number). It deliberately
+// shares no code with the aggregate or the Auditor.
 
 import { isDeepStrictEqual } from 'node:util';
 import type { Instant } from '../kernel/instant.js';
@@ -9,17 +8,17 @@ import type { Lease, Token } from '../pool/token.js';
 import type { RecordedEvent } from './views.js';
 
 export class Ledger {
-  /** Of every token there ever was, in the order of making. */
+  /** The ids of all tokens, also of deleted ones, in the order of their generation. */
   readonly tokenIds: string[] = [];
   readonly #tokens = new Map<string, Token>();
-  /** Every use, the open ones included, by token in the order of granting. */
+  /** All leases of each token, also the open one, in the order of their grants. */
   readonly #uses = new Map<string, Lease[]>();
   readonly #ended = new Set<number>();
   #seq = 0;
   #fence = 0;
   #recordedAt: Instant = 0;
 
-  /** The latest use of a token and the one before, open or over. */
+  /** The latest lease of a token and the one before it, open or over. */
   usesOf(tokenId: string): { latest: Lease | undefined; former: Lease | undefined } {
     const uses = this.#uses.get(tokenId) ?? [];
     return { latest: uses.at(-1), former: uses.at(-2) };
@@ -50,7 +49,7 @@ export class Ledger {
     else this.#end(token, event.lease, event);
   }
 
-  /** What is stored, beside what the events say. */
+  /** Compares the stored pool with the fold of its events. */
   check(state: PoolState, stored: ReadonlyMap<string, Token>): void {
     const tokens = [...this.#tokens.values()];
     const held = tokens.filter(({ lease }) => lease !== null).length;

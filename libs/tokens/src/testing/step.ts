@@ -1,4 +1,4 @@
-// A random command of the model-based tests: what is done with it, and what the contract says that it must answer.
+// The random steps of the model-based tests: what each does, and which answer the contract demands.
 
 import { allocate, deleteToken, generate, keepAlive, release, type Command } from '../commands/command.js';
 import { ANYBODY } from '../kernel/caller.js';
@@ -18,12 +18,12 @@ export const WEAK_CLAIMS = ['nothing', 'fence'] as const;
 export const WRONG_CLAIMS = ['former lease', 'strange lease', 'strange user', 'strange fence', 'mixed'] as const;
 export type ClaimKind = (typeof RIGHT_CLAIMS | typeof WEAK_CLAIMS | typeof WRONG_CLAIMS)[number];
 
-/** `token` counts the tokens that there ever were, round and round. */
+/** `token` is an index into all tokens so far, modulo their number. */
 export type SingleStep =
   | {
       readonly kind: 'allocate';
       readonly user: number;
-      /** 0: none. */
+      /** The number of the key; 0 stands for none. */
       readonly key: number;
       readonly ttlSeconds: number | undefined;
     }
@@ -40,7 +40,7 @@ export type SingleStep =
   | { readonly kind: 'sweep' }
   | { readonly kind: 'change'; readonly change: PolicyChange; readonly grow: number };
 
-/** One command of several steps: all are done, or none. */
+/** A single step, or a command of several steps, of which the pool does all or none. */
 export type Step = SingleStep | { readonly kind: 'several'; readonly steps: readonly SingleStep[] };
 
 /** A pool just before a step. */
@@ -51,7 +51,7 @@ export interface Before {
   readonly now: Instant;
 }
 
-/** An answer as plain data: of a grant its lease, of a refusal its code. */
+/** An answer as plain data: the lease of a grant, the code of a refusal. */
 export type Answer = DomainErrorCode | Readonly<Record<string, unknown>> | number | 'done';
 
 export interface Work {
@@ -64,7 +64,7 @@ export function workOf(step: Step, before: Before): Work {
   return { ...work, decide: (pool) => answered(() => pool.atomically(() => work.decide(pool))) };
 }
 
-/** As `workOf`, but a refusal is thrown. */
+/** As `workOf`, but `decide` throws refusals. */
 function singleWorkOf(step: SingleStep, before: Before): Work {
   if (isCommand(step)) {
     const command = commandOf(step, before);
@@ -114,7 +114,7 @@ export function commandOf(step: CommandStep, before: Before): Command<unknown> {
   return step.kind === 'release' ? release(tokenId, claim) : keepAlive(tokenId, claim, step.ttlSeconds);
 }
 
-/** Of what a command answers; of tokens made at random it says only that they were made. */
+/** The comparable part of what a command returns. A generated token has a random id, so its answer is only `done`. */
 export function answerOf(value: unknown): Answer {
   if (typeof value !== 'object' || value === null) return 'done';
   if ('evicted' in value) {
@@ -160,11 +160,11 @@ function claimOf(kind: ClaimKind, tokenId: string, ledger: Ledger): LeaseClaim {
 
 const WITHOUT_HANDLE: readonly ClaimKind[] = ['user', 'nothing', 'fence', 'strange user'];
 
-/** What the contract says. */
+/** The answer that the contract demands. */
 export function expectedOf(step: Step, before: Before): Answer {
   const { state, now } = before;
   if (step.kind === 'several') {
-    // That each step is right by itself is tried by the other cases: here they are done one after the other on a copy.
+    // The other cases check each step by itself, so here the steps run one after the other on a copy.
     const tokens = [...before.tokens.values()].map((token) => ({ ...token }));
     const { loads, decide } = inOneGo(step.steps, before);
     const copy = TokenPool.restore({ ...wholeSlice(state.policy, tokens, now, loads), state });
@@ -225,7 +225,7 @@ export function expectedOf(step: Step, before: Before): Answer {
   }
 }
 
-/** Whose turn it is, if it may be evicted: written down a second time. */
+/** The next victim, if the policy allows its eviction. It shares no code with the aggregate. */
 function victimOf(leases: Lease[], policy: PoolPolicy, now: Instant): Lease | undefined {
   if (policy.onExhausted === 'reject') return undefined;
   const held = (of: string): number =>
@@ -243,7 +243,7 @@ function refusedClaim(claim: ClaimKind, token: Token | undefined, policy: PoolPo
   return (WRONG_CLAIMS as readonly ClaimKind[]).includes(claim) ? 'stale_lease' : null;
 }
 
-/** The tokens as the clock has them: overdue leases are over. */
+/** The tokens as of now: overdue leases are over. */
 const settled = ({ tokens, now }: Before): Token[] =>
   [...tokens.values()].map((token) =>
     token.lease && token.lease.expiresAt <= now

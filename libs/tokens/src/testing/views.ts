@@ -1,4 +1,4 @@
-// What a reader would show of stored tokens and events, written down a second time and without a database.
+// The views of stored tokens and events, without a database and without code of the PostgreSQL readers.
 
 import { toIso, type Instant } from '../kernel/instant.js';
 import type { TokenEvent } from '../pool/token-event.js';
