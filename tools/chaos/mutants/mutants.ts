@@ -75,8 +75,8 @@ export const MUTANTS: readonly Mutant[] = [
       },
       {
         file: REPOSITORY,
-        from: "const NOBODY_THERE = Symbol('no row was locked');",
-        to: `const NOBODY_THERE = Symbol('no row was locked');
+        from: "const NO_ROW = Symbol('no row was locked');",
+        to: `const NO_ROW = Symbol('no row was locked');
 const COUNTERS = { name: 'counters', text: \`SELECT last_seq, last_fence, token_count, lease_count,
   date_part('epoch', greatest(clock_timestamp(), last_at)) AS now FROM pools WHERE name = $1\` };
 async function chooseThenLock(client, lock, load, ...rest) {
@@ -116,8 +116,8 @@ async function chooseThenLock(client, lock, load, ...rest) {
       },
       {
         file: REPOSITORY,
-        from: "const NOBODY_THERE = Symbol('no row was locked');",
-        to: `const NOBODY_THERE = Symbol('no row was locked');
+        from: "const NO_ROW = Symbol('no row was locked');",
+        to: `const NO_ROW = Symbol('no row was locked');
 const at = (micros) => \`timestamptz 'epoch' + \${micros} * interval '1 microsecond'\`;
 const RECORD = { name: 'record', text: \`
   INSERT INTO token_events (pool, seq, id, token_id, event, reason, occurred_at, recorded_at, user_id, fence, lease_id,
