@@ -2,17 +2,17 @@
 // The files of a program's own folder stand at the top, so that dist/api/main.js starts the API; every other file keeps its
 // path below that (dist/api/libs/tokens/src/index.js). tsc alone would repeat the path of the program inside its own
 // output and would leave aliases such as @app/tokens to be resolved at run time.
-// It checks no types, which `npm run types` does: so it takes a third of the time.
+// It leaves the check of types to `npm run types`, and so takes a third of the time.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import ts from 'typescript';
 
 const ROOT = join(import.meta.dirname, '..');
-/** The programs, as Nest's own commands know them, too. */
+/** The programs come from the file that Nest's own commands read, too. */
 const { projects } = JSON.parse(readFileSync(join(ROOT, 'nest-cli.json'), 'utf8'));
 const PROGRAMS = Object.keys(projects).filter((name) => projects[name].type === 'application');
-/** What Node is started with beside a program's main file. */
+/** Further entry points of a program beside its main file. */
 const MORE = { api: ['write-openapi.ts', '../../../ormconfig.ts'], chaos: ['ha/main.ts'] };
 
 const { config } = ts.readConfigFile(join(ROOT, 'tsconfig.json'), ts.sys.readFile);

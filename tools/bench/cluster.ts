@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { startLocalPostgres } from '@app/local-postgres';
 import { migrate } from '@app/postgres';
-import type { Belongings } from './resources.js';
+import type { Resources } from './resources.js';
 
 const SHOWN = [
   'server_version',
@@ -33,23 +33,23 @@ export interface Database {
   drop(): Promise<void>;
 }
 
-export async function openCluster(givenUrl: string | undefined, belongings: Belongings): Promise<Cluster> {
-  const { url, pid, directory } = givenUrl === undefined ? await embedded(belongings) : theirs(givenUrl);
-  const migrated = await createDatabase(url, 'migrated', belongings);
+export async function openCluster(givenUrl: string | undefined, resources: Resources): Promise<Cluster> {
+  const { url, pid, directory } = givenUrl === undefined ? await embedded(resources) : theirs(givenUrl);
+  const migrated = await createDatabase(url, 'migrated', resources);
   await migrate(migrated.url);
   return {
     directory,
     pid,
     settings: await settingsOf(url),
-    createDatabase: (name) => createDatabase(url, name, belongings, migrated),
+    createDatabase: (name) => createDatabase(url, name, resources, migrated),
   };
 }
 
-async function embedded(belongings: Belongings): Promise<{ url: string; pid: number; directory: string }> {
+async function embedded(resources: Resources): Promise<{ url: string; pid: number; directory: string }> {
   const directory = mkdtempSync(join(tmpdir(), 'token-pool-bench-'));
-  belongings.add(() => rmSync(directory, { recursive: true, force: true }));
+  resources.add(() => rmSync(directory, { recursive: true, force: true }));
   const server = await startLocalPostgres({ directory, durable: true });
-  belongings.add(() => server.stop());
+  resources.add(() => server.stop());
   return { url: server.url, pid: server.pid, directory: server.directory };
 }
 
@@ -58,14 +58,14 @@ const theirs = (url: string) => ({ url, pid: null, directory: null });
 async function createDatabase(
   clusterUrl: string,
   name: string,
-  belongings: Belongings,
+  resources: Resources,
   template?: Database,
 ): Promise<Database> {
   const full = `bench_${name}_${randomBytes(4).toString('hex')}`;
   const copied = template ? `TEMPLATE ${new URL(template.url).pathname.slice(1)}` : '';
   await withClient(clusterUrl, (client) => client.query(`CREATE DATABASE ${full} ${copied}`));
   const drop = () => withClient(clusterUrl, (client) => client.query(`DROP DATABASE IF EXISTS ${full} WITH (FORCE)`));
-  belongings.add(drop);
+  resources.add(drop);
   const url = new URL(clusterUrl);
   url.pathname = `/${full}`;
   return { url: url.href, drop: async () => void (await drop()) };

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Belongings } from './resources.js';
+import type { Resources } from './resources.js';
 import type { Target } from './http-load.js';
 import { freePort } from '../harness/port.js';
 import { untilListening } from './server-process.js';
@@ -22,11 +22,11 @@ const base64 = (text: string): string => Buffer.from(text).toString('base64');
 const KEY = base64('token-pool/default');
 
 /** @returns null without etcd on the PATH */
-export async function startEtcd(belongings: Belongings): Promise<Etcd | null> {
+export async function startEtcd(resources: Resources): Promise<Etcd | null> {
   const version = installedVersion();
   if (version === null) return null;
   const directory = mkdtempSync(join(tmpdir(), 'token-pool-bench-etcd-'));
-  belongings.add(() => rmSync(directory, { recursive: true, force: true }));
+  resources.add(() => rmSync(directory, { recursive: true, force: true }));
   const [clients, peers] = [await freePort(), await freePort()];
   const [url, peerUrl] = [`http://127.0.0.1:${clients}`, `http://127.0.0.1:${peers}`];
   const child = spawn(
@@ -47,7 +47,7 @@ export async function startEtcd(belongings: Belongings): Promise<Etcd | null> {
     child.kill('SIGTERM');
     await exit;
   };
-  belongings.add(stop);
+  resources.add(stop);
   await untilListening(clients, child);
   await untilPut(url);
   const put = { key: KEY, value: base64('7d2f7a54-5b1c-4d0e-9c3a-1f2e3d4c5b6a') };

@@ -4,7 +4,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Belongings } from './resources.js';
+import { Resources } from './resources.js';
 import type { Bench } from './bench.js';
 import { openCluster } from './cluster.js';
 import { readOptions, USAGE, type Options } from './options.js';
@@ -37,13 +37,13 @@ else await run(readOptions(process.argv.slice(2)));
 
 async function run(options: Options): Promise<void> {
   if (options.isPageOnly) return writePage(keptResult());
-  const belongings = new Belongings();
+  const resources = new Resources();
   const begun = performance.now();
   const say = (what: string): void => {
     console.log(`${((performance.now() - begun) / 1000).toFixed(0).padStart(5)} s  ${what}`);
   };
   try {
-    const result = await measured(options, belongings, say);
+    const result = await measured(options, resources, say);
     console.log(printed(result));
     if (!options.isShort) await writePage({ ...keptResult(), ...result });
     for (const { what, value, typical, bound, gross } of reach(result).filter(isGross)) {
@@ -52,21 +52,21 @@ async function run(options: Options): Promise<void> {
       process.exitCode = 1;
     }
   } finally {
-    await belongings.end();
+    await resources.end();
   }
 }
 
-async function measured(options: Options, belongings: Belongings, say: (what: string) => void): Promise<BenchResult> {
+async function measured(options: Options, resources: Resources, say: (what: string) => void): Promise<BenchResult> {
   const { isShort, only, rounds } = options;
-  const cluster = await openCluster(process.env['DATABASE_URL'], belongings);
+  const cluster = await openCluster(process.env['DATABASE_URL'], resources);
   const folder = mkdtempSync(join(tmpdir(), 'token-pool-bench-logs-'));
-  belongings.add(() => rmSync(folder, { recursive: true, force: true }));
+  resources.add(() => rmSync(folder, { recursive: true, force: true }));
   const logFile = (name: string): string => join(folder, `${name}.log`);
   const result: Record<string, unknown> = {};
   for (const name of only) {
     say(`— ${name} —`);
     const start = beginning();
-    const bench = { isShort, rounds, cluster, belongings, say, logFile };
+    const bench = { isShort, rounds, cluster, resources, say, logFile };
     result[name] = { result: await MEASURE[name](bench), about: about(start, cluster, rounds, isShort) };
   }
   return result;

@@ -18,11 +18,11 @@ export interface Options {
 export const USAGE = `npm run bench -- [--short] [--only ${SECTIONS.join(',')}] [--rounds N] [--page]
 
   --short   the form for CI, two to three minutes: fails for a crash or a gross regression, writes nothing
-  --only    some of the sections
-  --rounds  how often everything is measured that is compared (5; 2 in the short form)
-  --page    measures nothing, writes docs/benchmarks.md anew of the figures beside it
+  --only    measures only these sections
+  --rounds  the number of rounds of each comparison (5; 2 in the short form)
+  --page    only writes docs/benchmarks.md from the stored figures
 
-DATABASE_URL: a PostgreSQL server to measure on, in databases of its own; without it an embedded one`;
+DATABASE_URL: the PostgreSQL server, on which the bench creates databases; without it the bench starts an embedded one`;
 
 /** @throws Error with what is wrong */
 export function readOptions(args: string[]): Options {

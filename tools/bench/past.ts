@@ -119,7 +119,8 @@ const HEAD = `
 /** Creates the rows, and vacuums and analyses the tables, as autovacuum has done with old ones. */
 export async function makePast(client: Client, past: Past, say: (what: string) => void): Promise<void> {
   const { pool, tokens, grants, months } = past;
-  const begun = months === undefined ? Date.now() - (grants * PACE) / 1000 - 60_000 : await makeRoom(client, months);
+  const begun =
+    months === undefined ? Date.now() - (grants * PACE) / 1000 - 60_000 : await createPartitions(client, months);
   const pace = months === undefined ? PACE : Math.floor(((Date.now() - 60_000 - begun) * 1000) / grants);
   const values = [pool, tokens, grants, begun * 1000, pace];
   await client.query(CHAIN);
@@ -144,7 +145,7 @@ export async function makePast(client: Client, past: Past, say: (what: string) =
  * the service's own function create the others.
  * @returns the instant at which the months begin, in milliseconds
  */
-async function makeRoom(client: Client, months: number): Promise<number> {
+async function createPartitions(client: Client, months: number): Promise<number> {
   const now = new Date();
   const begins = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - months, 1));
   const { rows } = await client.query<{ name: string }>(

@@ -1,7 +1,7 @@
 // What the bench must not leave behind: servers, databases, folders. Ends them in the opposite order of their start,
 // also after a signal.
 
-export class Belongings {
+export class Resources {
   readonly #ends: (() => Promise<unknown> | void)[] = [];
   #ending: Promise<void> | undefined;
 

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Profiler } from 'node:inspector';
-import type { Belongings } from './resources.js';
+import type { Resources } from './resources.js';
 import { freePort, isListening } from '../harness/port.js';
 import type { Answers, Question, ServerKind } from './serve.js';
 
@@ -26,7 +26,7 @@ export async function startServer(
   kind: ServerKind,
   env: Record<string, string>,
   logFile: string,
-  belongings: Belongings,
+  resources: Resources,
 ): Promise<ServerProcess> {
   const port = await freePort();
   const log = openSync(logFile, 'a');
@@ -36,7 +36,7 @@ export async function startServer(
     execArgv: [],
   });
   const stop = () => stopped(child);
-  belongings.add(stop);
+  resources.add(stop);
   await untilListening(port, child);
   return {
     url: `http://127.0.0.1:${port}`,

@@ -81,7 +81,7 @@ export class TimedReader {
     const connect = async (): Promise<unknown> => {
       const client = await poolOf(this.source).connect();
       const query = (exchange: Submittable): unknown => {
-        exchange.submit(this.#ears());
+        exchange.submit(this.#recorder());
         return client.query(exchange);
       };
       return Object.assign(Object.create(client) as object, {
@@ -93,7 +93,7 @@ export class TimedReader {
   }
 
   /** Records statements. It looks like a new connection, so that pg sends it the text of each prepared statement. */
-  #ears(): Connection {
+  #recorder(): Connection {
     let text = '';
     const ignore = (): void => undefined;
     return {

@@ -33,22 +33,22 @@ const LONG_RUN = 600;
 
 export const USAGE = `npm run chaos -- [options]
   --seconds N        length of the run (${SECONDS.run})
-  --seed N           of the load and the faults (random, printed)
+  --seed N           seed of the load and the faults (random, printed)
   --nemesis a,b      only these faults; none: no fault at all (all)
                      ${NEMESES.map(({ name }) => name).join(', ')}
-  --processes N      of the API (3)
-  --clients N        (24)
-  --auth A           keys or open: whether a key is asked for (by the seed: keys when it is odd)
+  --processes N      processes of the API (3)
+  --clients N        concurrent clients (24)
+  --auth A           keys or open: whether requests need a key (keys when the seed is odd)
   --check FILE       check the history of an earlier run
   --overload         5,000 connections, then ten times the rate it can serve, --seconds each (${SECONDS.overload})
   --neighbours       what is left of the service for one key beside the attacks of another, rounds of --seconds (${SECONDS.neighbours})
-  --attack a,b       only these of them (all)
+  --attack a,b       only these attacks (all)
                      ${ATTACKS.map(({ name }) => name).join(', ')}
   --mutants a,b      run broken services, --seconds each (${SECONDS.mutants}), and see whether each is caught; all: all of them
                      ${MUTANTS.map(({ name }) => name).join(', ')}
   --upgrade          a rolling restart from the last release to this version and back, --seconds between restarts (${SECONDS.upgrade})
   --all              a run of --seconds (${LONG_RUN}), all mutants, the overload and the neighbours: some 17 minutes
-  --page             write docs/reliability.md, with the results of what was done; alone: anew of those that are there`;
+  --page             write docs/reliability.md with the new results; without other options, from the stored ones`;
 
 /** @throws Error with one line that says what is allowed */
 export function readOptions(args: readonly string[]): Options {

@@ -25,12 +25,12 @@ export async function writePage(result: BenchResult): Promise<void> {
     const section = result[name];
     if (!section) return [];
     const tables = (TABLES[name] as (of: unknown) => Table[])(section.result);
-    return [`## ${HEADINGS[name]}`, told(section.about), ...tables.map(asMarkdown)];
+    return [`## ${HEADINGS[name]}`, circumstances(section.about), ...tables.map(asMarkdown)];
   });
   await PAGE.write(result, ['## Aims and what was reached', asMarkdown(reachTable(result)), ...sections]);
 }
 
-function told({
+function circumstances({
   begun,
   seconds,
   rounds,

@@ -35,21 +35,21 @@ const NO_OP_PATH = '/api/tokens/no-op';
 const PROFILED = [1, 64];
 
 export async function measureHttp(bench: Bench): Promise<HttpResult> {
-  const { isShort, rounds, cluster, belongings, say, logFile } = bench;
+  const { isShort, rounds, cluster, resources, say, logFile } = bench;
   const [database, ofNoOp, ofOne] = [
     await cluster.createDatabase('http'),
     await cluster.createDatabase('http_no_op'),
     await cluster.createDatabase('http_one'),
   ];
   const start = (kind: Parameters<typeof startServer>[0], url = '') =>
-    startServer(kind, { DATABASE_URL: url, TOKEN_TTL_SECONDS: String(LONG_SECONDS) }, logFile(kind), belongings);
+    startServer(kind, { DATABASE_URL: url, TOKEN_TTL_SECONDS: String(LONG_SECONDS) }, logFile(kind), resources);
   const [service, noOp, one, express] = await Promise.all([
     start('service', database.url),
     start('no-op', ofNoOp.url),
     start('batches-of-one', ofOne.url),
     start('express'),
   ]);
-  const etcd = await startEtcd(belongings);
+  const etcd = await startEtcd(resources);
   if (!etcd) say('etcd is not on the PATH: skipped');
 
   const at = (server: ServerProcess, path: string): Target => ({ urls: [server.url], path, body: BODY });

@@ -18,13 +18,13 @@ export interface ReleaseResult {
 
 /** Each version has a database of its own, since both write to it. */
 export async function measureRelease(bench: Bench): Promise<ReleaseResult> {
-  const { cluster, belongings, logFile } = bench;
+  const { cluster, resources, logFile } = bench;
   const released = await ReleasedService.unpack(releases().at(-1) as string);
-  belongings.add(() => released.remove());
+  resources.add(() => released.remove());
   const databases = [await cluster.createDatabase('this_version'), await cluster.createDatabase('released')] as const;
   const start = (kind: 'service' | 'released', url: string) => {
     const env = { DATABASE_URL: url, TOKEN_TTL_SECONDS: String(LONG_SECONDS), RELEASED_MAIN: released.main };
-    return startServer(kind, env, logFile(kind), belongings);
+    return startServer(kind, env, logFile(kind), resources);
   };
   const servers = [await start('service', databases[0].url), await start('released', databases[1].url)] as const;
   const rows = await sideBySide(bench, [overHttp(THIS_VERSION, servers[0]), overHttp(RELEASED, servers[1])], [1, 64]);

@@ -142,13 +142,13 @@ async function measureManyPools({ isShort, rounds, cluster, say }: Bench): Promi
   return rows;
 }
 
-async function measureProcesses({ isShort, rounds, cluster, belongings, say, logFile }: Bench): Promise<Row[]> {
+async function measureProcesses({ isShort, rounds, cluster, resources, say, logFile }: Bench): Promise<Row[]> {
   const database = await cluster.createDatabase('processes');
   const env = { DATABASE_URL: database.url, TOKEN_TTL_SECONDS: String(LONG_SECONDS) };
   const counts = isShort ? [1, 2] : [1, 2, 4];
   const servers: ServerProcess[] = [];
   for (let i = 0; i < Math.max(...counts); i++) {
-    servers.push(await startServer('service', env, logFile(`service-${i}`), belongings));
+    servers.push(await startServer('service', env, logFile(`service-${i}`), resources));
   }
   const target = (count: number) => ({
     urls: servers.slice(0, count).map(({ url }) => url),

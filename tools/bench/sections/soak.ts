@@ -54,10 +54,10 @@ type Phase = 'before' | 'during' | 'after';
 const CONNECTIONS = 64;
 
 export async function measureSoak(bench: Bench): Promise<SoakResult> {
-  const { isShort, cluster, belongings, say, logFile } = bench;
+  const { isShort, cluster, resources, say, logFile } = bench;
   const database = await cluster.createDatabase('soak');
   const env = { DATABASE_URL: database.url, TOKEN_TTL_SECONDS: String(LONG_SECONDS) };
-  const server = await startServer('service', env, logFile('soak'), belongings);
+  const server = await startServer('service', env, logFile('soak'), resources);
   const target = { urls: [server.url], path: '/api/tokens/allocate', body: JSON.stringify({ user_id: USER }) };
   const seconds = isShort ? 8 : 600;
   const every = isShort ? 1 : 10;

@@ -19,11 +19,11 @@ import { runHa, type Course } from './run.js';
 
 const USAGE = `npm run ha -- [options]
   --short        one loss of the primary, in half a minute
-  --async        commits do not wait for the standby, which is 1 s behind when the primary is lost: what is lost is told,
-                 db:after-restore is done to the new primary, and no number may be given twice
+  --async        commits do not wait for the standby, which is 1 s behind when the primary is lost; prints what is lost,
+                 runs \`admin after-restore\` on the new primary, and checks that no fence has two grants
   --seconds N    load before and after each loss (5)
-  --seed N       of the load (random, printed)
-  --clients N    (24)
+  --seed N       seed of the load (random, printed)
+  --clients N    concurrent clients (24)
 Exit code 75: skipped, parts are missing (Debian: postgresql-15, pgbouncer, haproxy).`;
 
 /** The exit code that CI takes for a skipped step. */
@@ -57,7 +57,7 @@ async function main(args: readonly string[]): Promise<number> {
     const findings = check(history);
     const summary = summarise(history, findings);
     say(printed(summary));
-    const times = courses.map((course) => told(course, history));
+    const times = courses.map((course) => inWords(course, history));
     for (const { line } of times) say(line);
     say(`To check this history again: npm run chaos -- --check ${relative('', file)}`);
     const isGood = isAsync ? isLossKnown(history, findings) : countOf(summary) === 0;
@@ -94,7 +94,7 @@ function isLossKnown(history: History, findings: readonly Finding[]): boolean {
   return twice.length === 0 && others.length === 0;
 }
 
-function told(
+function inWords(
   { name, noticed, pointed }: Course,
   { faults, operations, pools }: History,
 ): { line: string; isInTime: boolean } {

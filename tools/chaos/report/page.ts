@@ -22,9 +22,9 @@ export async function writePage(news: ReliabilityResult): Promise<void> {
   const { run, mutants, overload, neighbours } = result;
   await PAGE.write(result, [
     ...(run ? ['## The last run', ...runSection(run)] : []),
-    ...(overload ? ['## Overload', told(overload.about), ...overloadTables(overload).map(asMarkdown)] : []),
-    ...(neighbours ? ['## Neighbours', told(neighbours.about), asMarkdown(neighboursTable(neighbours))] : []),
-    ...(mutants ? ['## Mutants', told(mutants.about), asMarkdown(mutantsTable(mutants))] : []),
+    ...(overload ? ['## Overload', circumstances(overload.about), ...overloadTables(overload).map(asMarkdown)] : []),
+    ...(neighbours ? ['## Neighbours', circumstances(neighbours.about), asMarkdown(neighboursTable(neighbours))] : []),
+    ...(mutants ? ['## Mutants', circumstances(mutants.about), asMarkdown(mutantsTable(mutants))] : []),
   ]);
 }
 
@@ -35,7 +35,7 @@ function runSection(summary: RunSummary): string[] {
   const count = countOf(summary);
   return [
     count === 0 ? '**Every promise was kept.**' : `**${count} findings: promises were broken.**`,
-    `${told(about)} PostgreSQL ${postgres}, embedded; ${processes} processes of the API, ${clients} clients, ${seconds} s, seed ${seed}; ` +
+    `${circumstances(about)} PostgreSQL ${postgres}, embedded; ${processes} processes of the API, ${clients} clients, ${seconds} s, seed ${seed}; ` +
       (clock === null ? 'no clock was moved.' : `clocks moved by ${clock}.`),
     ...skipped.map((reason) => `Skipped: ${reason}.`),
     ...images,
@@ -46,5 +46,5 @@ function runSection(summary: RunSummary): string[] {
 const picture = (name: string, summary: RunSummary, upTo?: number): string =>
   PAGE.picture(`${name}.svg`, courseOf(summary, upTo), 'Requests answered a second, and the faults');
 
-const told = ({ begun, machine, commit, node, loadBefore }: About): string =>
+const circumstances = ({ begun, machine, commit, node, loadBefore }: About): string =>
   `${begun.slice(0, 16).replace('T', ' ')} UTC; commit ${commit}; ${machine} (load before it: ${loadBefore.toFixed(2)}); Node ${node}.`;

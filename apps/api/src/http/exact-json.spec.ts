@@ -74,7 +74,7 @@ describe('a number in a body', () => {
   });
 });
 
-/** By whole numbers, so that nothing is rounded here. */
+/** Compares whole numbers, so that this check rounds nothing. */
 function isSame(one: string, other: string): boolean {
   if (other === 'null') return false;
   const [a, b] = [scaled(one), scaled(other)];
