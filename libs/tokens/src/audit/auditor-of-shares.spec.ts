@@ -42,8 +42,8 @@ function findings(...told: Told[]): string[] {
 }
 
 test.each<[string, Told[]]>([
-  ['of whoever holds the most', evicted('b', 'bob', 2, 'new', 5)],
-  ['of the one who asks, because he holds the most', evicted('b', 'bob', 2, 'bob', 5)],
+  ['of the user who holds the most', evicted('b', 'bob', 2, 'new', 5)],
+  ['of the caller, who holds the most', evicted('b', 'bob', 2, 'bob', 5)],
   [
     'one after the other',
     [...evicted('b', 'bob', 2, 'eve', 5), ...evicted('d', 'eve', 4, 'new', 6), ...evicted('a', 'ann', 1, 'new', 7)],
@@ -54,7 +54,7 @@ test.each<[string, Told[]]>([
 
 test.each<[string, Told[], string]>([
   [
-    'of a younger lease of his',
+    'of a younger lease of that user',
     evicted('c', 'bob', 3, 'new', 5),
     'seq 9 (released c): evicts fence 3 while 2 is the smallest of who holds the most',
   ],
@@ -78,7 +78,7 @@ test.each<[string, Told[], string]>([
   expect(findings(...FULL, ...eviction)).toContainEqual(expect.stringContaining(finding));
 });
 
-test('the books know who holds the most, and his oldest lease, after any number of changes', () => {
+test('the counts give the user who holds the most, and the oldest lease of that user, after any changes', () => {
   // A random walk, the same each time, compared with a look at everything.
   let seed = 1;
   const random = (below: number): number => (seed = (seed * 48_271) % 0x7fff_ffff) % below;

@@ -133,8 +133,8 @@ describe('what the first events folded to', () => {
   });
 });
 
-/** The feed with one event told differently. */
-const told = (seq: number, otherwise: Partial<EventView>) => (events: EventView[]) =>
+/** The feed with one event changed. */
+const altered = (seq: number, otherwise: Partial<EventView>) => (events: EventView[]) =>
   events.map((event) => (event.seq === seq ? { ...event, ...otherwise } : event));
 const both =
   (...tampers: ((events: EventView[]) => EventView[])[]) =>
@@ -147,81 +147,85 @@ const twice = (seq: number) => (events: EventView[]) =>
   numbered(events.flatMap((event) => (event.seq === seq ? [event, event] : [event])));
 const until = (seq: number) => (events: EventView[]) => events.slice(0, seq);
 /** Fence 2 was due a second before the eviction of fence 1. */
-const overdueSince4 = told(5, { occurred_at: at(3), recorded_at: at(3), expires_at: at(4) });
+const overdueSince4 = altered(5, { occurred_at: at(3), recorded_at: at(3), expires_at: at(4) });
 
 describe('a feed that was tampered with is found out', () => {
   test.each<[string, (events: EventView[]) => EventView[], string]>([
     ['a gap', (events) => events.filter(({ seq }) => seq !== 5), 'seq 6 (released %a): seq follows 4'],
-    ['a number given twice', told(5, { seq: 4 }), 'seq 4 (renewed %b): seq follows 4'],
+    ['a number given twice', altered(5, { seq: 4 }), 'seq 4 (renewed %b): seq follows 4'],
     ['a feed that does not begin with 1', (events) => events.slice(1), 'seq 2 (generated %b): seq follows 0'],
-    ['a record before its predecessor', told(5, { recorded_at: at(2), occurred_at: at(2) }), 'recorded before its pre'],
+    [
+      'a record before its predecessor',
+      altered(5, { recorded_at: at(2), occurred_at: at(2) }),
+      'recorded before its pre',
+    ],
     [
       'a record before the fact',
-      told(8, { occurred_at: at(7) }),
+      altered(8, { occurred_at: at(7) }),
       'seq 8 (released %b): was recorded before it occurred',
     ],
-    ['an event of no token', told(3, { token_id: NOBODYS }), 'about a token that does not exist'],
+    ['an event of no token', altered(3, { token_id: NOBODYS }), 'about a token that does not exist'],
     [
       'an event of a deleted token',
-      told(16, { token_id: 'a' }),
+      altered(16, { token_id: 'a' }),
       'seq 16 (activated a): is about a token that does not',
     ],
-    ['a token made twice', told(2, { token_id: '%a' }), 'seq 2 (generated %a): generates a token that exists'],
+    ['a token made twice', altered(2, { token_id: '%a' }), 'seq 2 (generated %a): generates a token that exists'],
     ['a held token that is deleted', without(12), 'seq 12 (deleted %b): deletes a token that is held'],
-    ['a held token that is handed out', told(4, { token_id: '%a' }), 'seq 4 (activated %a): hands out a token that'],
+    ['a held token that is handed out', altered(4, { token_id: '%a' }), 'seq 4 (activated %a): hands out a token that'],
     ['a lease without an end', without(8), 'seq 9 (activated %b): hands out a token that is held'],
-    ['a fence that jumps', told(4, { fence: 3 }), 'seq 4 (activated %b): fence 3 follows 1'],
-    ['a fence that is used again', told(10, { fence: 3 }), 'seq 10 (activated %b): fence 3 follows 3'],
-    ['a lease without a fence', told(3, { fence: null }), 'seq 3 (activated %a): fence null follows 0'],
-    ['uses that overlap', told(10, { occurred_at: at(5.5) }), 'seq 10 (activated %b): begins before the use before'],
-    ['an eviction kept secret', told(7, { reason: 'allocated' }), 'seq 7 (activated %a): has reason allocated'],
-    ['an eviction made up', told(4, { reason: 'allocated_after_eviction' }), 'has reason allocated_after_eviction'],
-    ['a lease without a deadline', told(3, { expires_at: null }), 'seq 3 (activated %a): has no deadline after'],
-    ['a lease without a length', told(3, { expires_at: at(2) }), 'seq 3 (activated %a): has no deadline after'],
+    ['a fence that jumps', altered(4, { fence: 3 }), 'seq 4 (activated %b): fence 3 follows 1'],
+    ['a fence that is used again', altered(10, { fence: 3 }), 'seq 10 (activated %b): fence 3 follows 3'],
+    ['a lease without a fence', altered(3, { fence: null }), 'seq 3 (activated %a): fence null follows 0'],
+    ['uses that overlap', altered(10, { occurred_at: at(5.5) }), 'seq 10 (activated %b): begins before the use before'],
+    ['an eviction kept secret', altered(7, { reason: 'allocated' }), 'seq 7 (activated %a): has reason allocated'],
+    ['an eviction made up', altered(4, { reason: 'allocated_after_eviction' }), 'has reason allocated_after_eviction'],
+    ['a lease without a deadline', altered(3, { expires_at: null }), 'seq 3 (activated %a): has no deadline after'],
+    ['a lease without a length', altered(3, { expires_at: at(2) }), 'seq 3 (activated %a): has no deadline after'],
     [
       'a renewal after the deadline',
-      told(4, { expires_at: at(4) }),
+      altered(4, { expires_at: at(4) }),
       'seq 5 (renewed %b): renews a lease that was over',
     ],
     [
       'a renewal by a stranger',
-      told(5, { user_id: STRANGER }),
+      altered(5, { user_id: STRANGER }),
       'seq 5 (renewed %b): is not about the open lease, fence 2',
     ],
-    ['a renewal of what is over', told(5, { token_id: '%a', fence: 2 }), 'is not about the open lease, fence 1'],
+    ['a renewal of what is over', altered(5, { token_id: '%a', fence: 2 }), 'is not about the open lease, fence 1'],
     [
       'an end before the deadline',
-      told(9, { occurred_at: at(64) }),
+      altered(9, { occurred_at: at(64) }),
       'seq 9 (expired %a): did not expire at its deadline',
     ],
     [
       'an end after the deadline',
-      told(9, { occurred_at: at(66) }),
+      altered(9, { occurred_at: at(66) }),
       'seq 9 (expired %a): did not expire at its deadline',
     ],
     [
       'a release after the deadline',
-      told(5, { expires_at: at(5.5) }),
+      altered(5, { expires_at: at(5.5) }),
       'seq 8 (released %b): releases a lease that was',
     ],
     ['a lease that ends twice', twice(8), 'seq 9 (released %b): is about a lease that is not open'],
     [
       'an end of a stranger’s lease',
-      told(8, { user_id: STRANGER }),
+      altered(8, { user_id: STRANGER }),
       'seq 8 (released %b): is not about the open lease',
     ],
-    ['an end of an earlier lease', told(9, { fence: 1, user_id: user(1) }), 'is not about the open lease, fence 3'],
+    ['an end of an earlier lease', altered(9, { fence: 1, user_id: user(1) }), 'is not about the open lease, fence 3'],
     [
       'an eviction of the younger lease',
-      both(told(6, { token_id: '%b', fence: 2, user_id: user(2) }), told(7, { token_id: '%b' })),
+      both(altered(6, { token_id: '%b', fence: 2, user_id: user(2) }), altered(7, { token_id: '%b' })),
       'seq 6 (released %b): evicts fence 2 while 1 is the smallest',
     ],
     [
       'an eviction while no lease is open, by two leases of one fence',
       both(
-        told(4, { fence: 1 }),
-        told(5, { fence: 1 }),
-        told(8, { fence: 1, reason: 'lru_eviction' }),
+        altered(4, { fence: 1 }),
+        altered(5, { fence: 1 }),
+        altered(8, { fence: 1, reason: 'lru_eviction' }),
         without(7),
         until(7),
       ),
@@ -234,7 +238,7 @@ describe('a feed that was tampered with is found out', () => {
     ],
     [
       'an eviction while a lease was overdue, whose end is written later',
-      both(overdueSince4, told(8, { event: 'expired', reason: 'ttl_expired', occurred_at: at(4) })),
+      both(overdueSince4, altered(8, { event: 'expired', reason: 'ttl_expired', occurred_at: at(4) })),
       `seq 8 (expired %b): an eviction at ${at(5)} passed over fence 2, overdue since ${at(4)}`,
     ],
     [
@@ -244,7 +248,7 @@ describe('a feed that was tampered with is found out', () => {
     ],
     [
       'an eviction in the very instant of a deadline',
-      both(told(5, { expires_at: at(5) }), until(7)),
+      both(altered(5, { expires_at: at(5) }), until(7)),
       `an eviction at ${at(5)} passed over fence 2, overdue since ${at(5)}`,
     ],
   ])('%s', (_, tamper, finding) => {
@@ -261,15 +265,15 @@ describe('a feed that was tampered with is found out', () => {
 
 describe('an event that says something other than its kind is found out', () => {
   test.each<[string, (events: EventView[]) => EventView[]]>([
-    ['a release for the reason of an expiry', told(8, { reason: 'ttl_expired' })],
-    ['a release without a reason', told(8, { reason: null })],
-    ['an expiry for the reason of a release', told(9, { reason: 'released_by_client' })],
-    ['an expiry for the reason of an eviction', told(9, { reason: 'lru_eviction' })],
-    ['a deletion without a reason', told(11, { reason: null })],
-    ['a grant without a reason', told(3, { reason: null })],
-    ['a grant to nobody', both(told(3, { user_id: null }), until(3))],
-    ['a renewal until an instant that is past', both(told(5, { expires_at: at(3.5) }), until(5))],
-    ['a renewal without a deadline', both(told(5, { expires_at: null }), until(5))],
+    ['a release for the reason of an expiry', altered(8, { reason: 'ttl_expired' })],
+    ['a release without a reason', altered(8, { reason: null })],
+    ['an expiry for the reason of a release', altered(9, { reason: 'released_by_client' })],
+    ['an expiry for the reason of an eviction', altered(9, { reason: 'lru_eviction' })],
+    ['a deletion without a reason', altered(11, { reason: null })],
+    ['a grant without a reason', altered(3, { reason: null })],
+    ['a grant to nobody', both(altered(3, { user_id: null }), until(3))],
+    ['a renewal until an instant that is past', both(altered(5, { expires_at: at(3.5) }), until(5))],
+    ['a renewal without a deadline', both(altered(5, { expires_at: null }), until(5))],
     ['an eviction that served nobody', until(6)],
   ])('%s', (_, tamper) => {
     expect(audited(tamper(feed)).finish()).not.toEqual([]);

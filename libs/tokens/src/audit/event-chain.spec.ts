@@ -1,4 +1,4 @@
-// What is hashed is plain JSON: whoever does not trust this program can follow the chain with another.
+// The input of the hashes is plain JSON, so that another program can check the chain.
 
 import { createHash } from 'node:crypto';
 import { canonical, CHAIN_BEGINS, nextHash } from './event-chain.js';

@@ -1,5 +1,5 @@
-// A batch: several commands decided one after the other on one pool, in one transaction. A command that the domain
-// refuses gets its error and changes nothing, whatever steps it had done; its neighbours do not notice.
+// A batch: several commands that the pool decides one after the other in one transaction. A refused command gets its
+// error and changes nothing, whatever steps it had done, and does not affect the others.
 
 import { byOrder, type Command } from './command.js';
 import { callerGone, DomainError } from '../kernel/domain-error.js';
@@ -8,16 +8,16 @@ import type { TokenPool } from '../pool/token-pool.js';
 export type Outcome = { readonly value: unknown } | { readonly error: DomainError } | 'deferred';
 
 /**
- * Decides the commands in the fixed order (command.ts) and answers in the order they came in. At most as many
- * are granted as the pool has tokens, so that no grant is evicted by its own batch, unless its user has more than
- * his share and would lose it in the next one; the rest is deferred.
+ * Decides the commands in the fixed order (command.ts), and returns the outcomes in the order of the commands. A batch
+ * grants at most as many tokens as the pool has and defers the other allocations, so that it evicts none of its own
+ * grants. The exception is a user above the fair share, who would lose that lease in the next batch.
  */
 export function decideBatch(pool: TokenPool, commands: readonly Command<unknown>[]): Outcome[] {
   const outcomes: Outcome[] = [];
   let grants = 0;
   const inOrder = commands.map((command, place) => ({ command, place })).sort((a, b) => byOrder(a.command, b.command));
   for (const { command, place } of inOrder) {
-    // Under the lock, for which it may have waited for long.
+    // The command may have waited for the lock for so long that its caller has hung up.
     if (command.isGone?.()) {
       outcomes[place] = { error: callerGone() };
       continue;

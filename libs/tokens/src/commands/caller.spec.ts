@@ -20,7 +20,7 @@ test('a lease belongs to the key that took it, and the event names key and reque
   expect(pool.events).toMatchObject([{ event: 'activated', actor: 'holder', requestId: 'request-1' }]);
 });
 
-test('whoever evicts a lease is the actor of its end; the lease stays that of its key', () => {
+test('the caller that evicts a lease is the actor of its end; the lease stays that of its key', () => {
   const { pool } = held();
   pool.caller = operator;
   pool.allocate({ userId: user(2) });

@@ -1,5 +1,5 @@
-// A command is a value: what it needs, and the function that decides it. So commands can wait, and go together. Every
-// change of a pool is one of these.
+// A command is a value: the parts of the pool that it loads, and the function that decides it. So commands can wait,
+// and the executor can decide several in one transaction. Every change of a pool is a command.
 
 import type { Idempotency } from '../pool/idempotency-records.js';
 import { ANYBODY, type Caller } from '../kernel/caller.js';
@@ -10,9 +10,9 @@ import type { AllocateRequest, Grant, Renewal, TokenPool } from '../pool/token-p
 import type { Token } from '../pool/token.js';
 
 /**
- * The order inside a batch. All commands of a batch are under way at once, so any order is a true one; this
- * one serves most: what frees tokens goes before what takes them, so that nobody is evicted for a token
- * that was just coming back.
+ * The order of the commands in a batch. All of them are under way at once, so any order is correct. This one grants the
+ * most: commands that free tokens come before those that take them, so that no lease is evicted for a token that a
+ * command of the same batch frees.
  */
 const ORDER = ['release', 'keep-alive', 'delete', 'generate', 'allocate'] as const;
 
@@ -20,20 +20,24 @@ type Kind = (typeof ORDER)[number] | 'cleanup' | 'change' | 'fill' | 'sweep';
 
 export interface Command<T> {
   readonly kind: Kind;
-  /** Null: the service itself. */
+  /** Null stands for the service itself. */
   readonly caller: Caller | null;
   readonly loads: LoadSpec;
   readonly decide: (pool: TokenPool) => T | Next<T>;
-  /** It has a transaction of its own. Left out: it goes together with others. */
+  /** Whether the command has a transaction of its own; left out, it shares one with other commands. */
   readonly isExclusive?: true;
   /**
-   * Whether the caller has hung up, for a command that makes what only its caller would know of: it is not done then.
-   * Left out: it is done all the same, as the end of a lease is wanted by the others, too.
+   * Whether the caller has hung up. A command that grants or generates has this, and does nothing then, because only
+   * its caller would know of the result. Other commands leave it out, because other callers want the end of a lease,
+   * too.
    */
   readonly isGone?: () => boolean;
 }
 
-/** The answer of a command that has done a part of its work: the command that goes on, after others had their turn. */
+/**
+ * The result of a command that has done a part of its work: the command for the rest, which runs after the commands
+ * that wait.
+ */
 export class Next<T> {
   constructor(readonly command: Command<T>) {}
 }
@@ -42,13 +46,13 @@ export const byOrder = (a: Command<unknown>, b: Command<unknown>): number => pla
 
 const placeOf = ({ kind }: Command<unknown>): number => (ORDER as readonly Kind[]).indexOf(kind);
 
-/** What a use case answered, now or when the same request came before. */
+/** The answer of a use case, from this request or from an earlier one with the same idempotency key. */
 export interface Replayable<T> {
   readonly value: T;
   readonly isReplay: boolean;
 }
 
-/** The same command, decided once for all requests of one key. */
+/** Makes a command idempotent: it is decided once for all requests with the same key. */
 export function once<T>(command: Command<T>, idempotency: Idempotency): Command<Replayable<T>> {
   const name = { useCase: command.kind, key: idempotency.key };
   return {
@@ -119,10 +123,13 @@ export const deleteToken = (tokenId: string, force: boolean, caller = ANYBODY): 
   decide: (pool) => pool.delete(tokenId, force),
 });
 
-/** Tokens made or leases ended in one transaction by what concerns a whole pool: a lock of some 100 ms. */
+/**
+ * The tokens or leases that a command for a whole pool changes in one transaction, which holds the lock for some 100
+ * ms.
+ */
 const CHUNK = 5000;
 
-/** Ends every lease that is active when it begins; answers how many. */
+/** Ends every lease that is open when the command begins, and returns how many. */
 export const cleanup = (caller = ANYBODY, released = 0, lastFence = Infinity): Command<number> => ({
   kind: 'cleanup',
   isExclusive: true,
@@ -135,7 +142,7 @@ export const cleanup = (caller = ANYBODY, released = 0, lastFence = Infinity): C
   },
 });
 
-/** Makes the tokens that a fixed pool lacks. What a crash interrupts, the sweep goes on with. */
+/** Generates the tokens that a fixed pool lacks. If a crash interrupts it, the sweep continues. */
 export const fill = (caller: Caller | null): Command<void> => ({
   kind: 'fill',
   isExclusive: true,

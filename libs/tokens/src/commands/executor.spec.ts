@@ -173,7 +173,7 @@ describe('commands of one pool', () => {
 });
 
 describe('more callers at once than the 3 tokens', () => {
-  test('are all answered, 24 of them, and nobody is evicted by the batch that he came with', async () => {
+  test('all 24 get an answer, and no batch evicts its own grants', async () => {
     const grants = await Promise.all(submitted(24));
     expect(grants.map(({ fence }) => fence)).toEqual(times(24, (place) => place + 1));
     expect(grants.map(({ evicted }) => evicted?.fence ?? null)).toEqual([
@@ -289,7 +289,7 @@ describe('a transaction that fails for no reason of the domain', () => {
     return all.map((one) => (one.status === 'fulfilled' ? one.value.fence : (one.reason as unknown)));
   };
 
-  test('fails only for whoever is to blame', async () => {
+  test('fails only for the command to blame', async () => {
     repository.markedTrouble = bug;
     expect(await outcomes([user(1), MARKED, user(2)])).toEqual([1, bug, 2]);
     const granted = repository.look('fixed').events.filter(({ event }) => event === 'activated');

@@ -1,7 +1,6 @@
-// The one door to a pool: every change of a pool is a command that this executes, one transaction a pool at a time. The
-// commands for one pool that arrive while a transaction is under way go together into the next one: no timer, so
-// nothing waits when the pool is idle. An exclusive command keeps its place among the others and has a transaction of
-// its own.
+// The only way to change a pool. The executor runs commands in one transaction a pool at a time. Commands for a pool
+// that arrive while a transaction is under way share the next one. There is no timer, so no command waits when the pool
+// is idle. An exclusive command keeps its place in the queue and has a transaction of its own.
 
 import { decideBatch, type Outcome } from './batch.js';
 import { Next, type Command } from './command.js';
@@ -15,22 +14,22 @@ import type { TokenPool } from '../pool/token-pool.js';
 import type { TokenPoolRepository } from './token-pool-repository.js';
 
 export interface ExecutorLimits {
-  /** Commands that may wait for one pool; one more is refused with `unavailable`. */
+  /** The most commands that may wait for one pool. The executor refuses further ones with `unavailable`. */
   readonly waiting: number;
-  /** Commands in one transaction. */
+  /** The most commands in one transaction. */
   readonly batch: number;
-  /** A command that waited for longer is refused with `unavailable`, in milliseconds. */
+  /** The longest wait in milliseconds, after which the executor refuses a command with `unavailable`. */
   readonly patienceMs: number;
 }
 
-/** Bounded so that a pool that cannot keep up says so within seconds and holds a few megabytes at most. */
+/** These limits make an overloaded pool refuse within seconds and hold a few megabytes at most. */
 export const DEFAULT_LIMITS: ExecutorLimits = { waiting: 2000, batch: 100, patienceMs: 4000 };
 
 const ANSWERS_PER_TURN = 16;
 
-/** Answers the callers of a batch; a promise when that takes several turns of the event loop. */
+/** Answers the callers of a batch; returns a promise when that takes several turns of the event loop. */
 type Answer = () => Promise<void> | undefined | void;
-/** How often commands are looked for that have waited for too long behind one transaction, in milliseconds. */
+/** The interval in milliseconds at which the executor refuses commands that have waited for too long. */
 const LATE_EVERY_MS = 250;
 
 type Transact = <T>(loads: LoadSpec, decide: (pool: TokenPool) => T) => Promise<T | undefined>;
@@ -59,22 +58,23 @@ export class Executor {
     private readonly observers: readonly Observer[] = [],
   ) {}
 
-  /** How many commands wait for this pool, beside those of the transaction under way. */
+  /** The number of commands that wait for this pool, without those of the transaction under way. */
   waitingFor(poolName: string): number {
     return this.#lanes.get(poolName)?.length ?? 0;
   }
 
   /**
-   * Answers when the command's transaction is committed, the last one if it needs several.
-   * @throws DomainError of the command; `pool_not_found`; `unavailable` when too many wait, or the pool is too slow
+   * Resolves when the transaction of the command is committed, or the last of its transactions.
+   * @throws DomainError of the command; `pool_not_found`; `unavailable` when too many commands wait or the pool is too
+   * slow
    */
   submit<T>(poolName: string, command: Command<T>): Promise<T> {
     return this.#enqueue(poolName, command);
   }
 
   /**
-   * As `submit` of an exclusive command, but waits for nobody: undefined when another process has the pool's lock, when
-   * this one has a transaction of the pool under way or waiting, or when there is no such pool.
+   * As `submit` of an exclusive command, but without waiting. Returns undefined when another process has the lock of
+   * the pool, when this process has a transaction of the pool under way or waiting, or when there is no such pool.
    */
   async tryRun<T>(poolName: string, command: Command<T>): Promise<T | undefined> {
     if (this.#lanes.has(poolName)) return undefined;
@@ -82,7 +82,7 @@ export class Executor {
   }
 
   /**
-   * Makes a pool and executes the command on it, in one transaction; if the command is refused, there is no pool.
+   * Creates a pool and executes the command on it in one transaction. If the command is refused, there is no pool.
    * @throws DomainError of the command; `pool_exists`; `unavailable`
    */
   create<T>(policy: PoolPolicy, command: Command<T>): Promise<T> {
@@ -108,7 +108,7 @@ export class Executor {
 
   async #serve(poolName: string, lane: Waiting[]): Promise<void> {
     const timer = setInterval(() => this.#refuseLate(poolName, lane), LATE_EVERY_MS);
-    // Whatever this turn of the event loop has still to read joins the first batch.
+    // Commands that arrive later in this turn of the event loop join the first batch.
     if (!isAlone(lane[0]!)) await new Promise(setImmediate);
     while (lane.length > 0) {
       const batch = this.#take(poolName, lane);
@@ -147,13 +147,15 @@ export class Executor {
     if (late.length > 0) this.#refuse(poolName, late, overloaded(`the command waited for more than ${patienceMs} ms`));
   }
 
-  /** For these no transaction is begun. */
+  /** Refuses these commands without a transaction. */
   #refuse(poolName: string, commands: readonly Waiting[], error: DomainError): void {
     this.#report({ poolName, commands, outcome: 'not begun', phases: null });
     for (const { reject } of commands) reject(error);
   }
 
-  /** Commits a batch and returns what answers its callers; those that were deferred come first in the next one. */
+  /**
+   * Commits a batch and returns the function that answers its callers. Deferred commands come first in the next batch.
+   */
   async #execute(poolName: string, lane: Waiting[], batch: readonly Waiting[]): Promise<Answer> {
     const phases = new Phases();
     try {
@@ -197,7 +199,7 @@ export class Executor {
     if (!transact) return this.pools.change(poolName, command.loads, decide);
     return transact(command.loads, (pool) => {
       const decided = decide(pool);
-      // A pool is not made for a command that is refused.
+      // A refused command must not leave a new pool.
       const [outcome] = decided.outcomes;
       if (typeof outcome === 'object' && 'error' in outcome) throw outcome.error;
       return decided;
@@ -205,8 +207,9 @@ export class Executor {
   }
 
   /**
-   * Some in each turn of the event loop: what their callers do with the answers must not hold up everything else.
-   * @returns when all are answered; undefined when they are already
+   * Answers some callers in each turn of the event loop, because their work on the answers must not delay everything
+   * else.
+   * @returns a promise that resolves when all callers have their answers; undefined when they have them already
    */
   #settle(poolName: string, batch: readonly Waiting[], outcomes: readonly Outcome[]): Promise<void> | undefined {
     for (let place = 0; place < Math.min(ANSWERS_PER_TURN, batch.length); place++)

@@ -1,4 +1,4 @@
-// The two pools that every installation has, made at the first start and kept by every later one.
+// The two pools that the first start of every installation creates and later starts keep.
 
 import { DomainError } from '../kernel/domain-error.js';
 import type { PoolKind } from '../pool/policy-fields.js';
@@ -13,13 +13,14 @@ export interface FirstPool {
   readonly name: string;
   readonly kind: PoolKind;
   readonly policy: PolicyChange;
-  /** The size that an existing fixed pool must reach; undefined: whatever it has is right. */
+  /** The size that an existing fixed pool must reach; undefined when its present size is right. */
   readonly growTo?: number;
 }
 
 /**
- * Any number of processes may do this at once: the first makes a pool, the others find it.
- * @throws DomainError `invalid_request` when a pool is larger than it should be: pools never shrink
+ * Creates a pool unless it exists. Any number of processes may do this at once: one creates the pool, the others find
+ * it.
+ * @throws DomainError `invalid_request` when the pool is larger than the size asks for, because pools never shrink
  */
 export async function openPool(service: TokenPoolService, pools: PoolReader, first: FirstPool): Promise<void> {
   try {

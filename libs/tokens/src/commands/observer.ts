@@ -1,29 +1,29 @@
-// Those who watch the executor at work, as metrics and traces do. They are told after the fact and on the way of every
-// request: an observer is quick, and never throws.
+// The port for metrics and traces of the executor. The executor calls observers on the way of every request, so their
+// methods must return quickly and must not throw.
 
 import type { Command } from './command.js';
 import type { Phases } from './phases.js';
 import type { TokenPool } from '../pool/token-pool.js';
 
-/** A command and when it came, by this process's monotonic clock, in milliseconds. */
+/** A command and the time of its arrival, by the monotonic clock of this process, in milliseconds. */
 export interface ObservedCommand {
   readonly command: Command<unknown>;
   readonly since: number;
 }
 
-/** A transaction that is over, with the commands that it decided, or would have decided. */
+/** A transaction that has ended, with the commands that it decided, or would have decided. */
 export type TransactionReport = {
   readonly poolName: string;
   readonly commands: readonly ObservedCommand[];
 } & (
   | { readonly outcome: 'committed'; readonly phases: Phases; readonly pool: TokenPool }
-  /** Violated: the store refused what the domain had decided. */
+  /** `violated`: the store refused the decision of the domain. */
   | { readonly outcome: 'failed' | 'violated'; readonly phases: Phases }
-  /** The commands waited for too long, or nobody waited for them any more. */
+  /** The commands waited for too long, or their callers have hung up. */
   | { readonly outcome: 'not begun'; readonly phases: null }
 );
 
 export interface Observer {
-  /** Each transaction is reported once, before its callers are answered. */
+  /** The executor reports each transaction once, before it answers the callers. */
   observe(report: TransactionReport): void;
 }

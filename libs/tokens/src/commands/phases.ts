@@ -1,17 +1,17 @@
-// How far a transaction has come, and when: what somebody who waited for it waited for.
+// The phases of a transaction and their times, which explain what a caller has waited for.
 
 export class Phases {
-  /** By this process's monotonic clock, in milliseconds, like all that follow. */
+  /** By the monotonic clock of this process, in milliseconds, like all following times. */
   readonly began = performance.now();
-  /** When the pool was locked and read, at the last try; null when it never came so far. */
+  /** When the pool was locked and read in the last attempt; null when the transaction never came so far. */
   locked: number | null = null;
-  /** When everything was decided, and the writing began. */
+  /** When all commands were decided and the writing began. */
   decided: number | null = null;
-  /** When the answer to COMMIT came, or the failure. */
+  /** When the answer to COMMIT or the failure arrived. */
   ended = NaN;
   tries = 0;
 
-  /** The decision of the transaction: it is made under the lock, and made again when the transaction is tried again. */
+  /** The decision of the transaction, under the lock. It runs again when the transaction is retried. */
   deciding<T>(decide: () => T): T {
     this.tries++;
     this.locked = performance.now();

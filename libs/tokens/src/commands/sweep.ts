@@ -1,21 +1,21 @@
-// Writes down what the clock has decided and nobody has asked about: expired leases, idle tokens, the rest of a pool
-// whose filling was interrupted; and forgets answers that need not be kept any more. It only writes history; no answer
-// waits for it.
+// The sweep records what the clock has decided and no command has met: expired leases and idle tokens. It also
+// generates the tokens that an interrupted fill has left out, and deletes old idempotency records. No answer depends on
+// it.
 
 import type { Command } from './command.js';
 import type { Executor } from './executor.js';
 import { loadSpec } from './load-spec.js';
 import type { TokenPoolRepository } from './token-pool-repository.js';
 
-/** Leases in one transaction: small, because requests wait for the same lock. */
+/** Leases in one transaction. The number is small because requests wait for the same lock. */
 const BATCH = 50;
-/** Answers forgotten at once; nobody waits for their lock. */
+/** Idempotency records deleted at once. No command waits for their locks. */
 const ANSWERS = 1000;
 
 export interface SweepResult {
-  /** Events written. */
+  /** The number of recorded events. */
   readonly events: number;
-  /** Pools that could not be swept, each with its error; the next run tries again. */
+  /** The pools whose sweep failed, each with its error. The next run tries them again. */
   readonly failures: readonly { readonly poolName: string; readonly error: unknown }[];
 }
 
@@ -32,7 +32,8 @@ const oneBatch: Command<number> = {
 };
 
 /**
- * Any number of processes may sweep at once. A busy pool is left alone: its own commands expire its leases on the way.
+ * Sweeps all pools that have work. Any number of processes may sweep at once. The sweep skips a busy pool, because its
+ * own commands expire its leases.
  */
 export async function sweep(
   repository: TokenPoolRepository,

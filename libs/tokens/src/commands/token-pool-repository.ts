@@ -1,5 +1,5 @@
-// The port to wherever pools are kept. The adapter owns the transaction, the pool's lock and the clock; the function
-// that is handed in owns the decision. Its one caller is the executor, but for what needs no lock of a pool.
+// The port to the store of pools. The adapter owns the transaction, the lock of the pool and the clock; the function
+// that it receives owns the decision. Only the executor calls it, except for what needs no lock of a pool.
 
 import type { LoadSpec } from './load-spec.js';
 import type { PoolPolicy } from '../pool/pool-policy.js';
@@ -7,31 +7,30 @@ import type { TokenPool } from '../pool/token-pool.js';
 
 export abstract class TokenPoolRepository {
   /**
-   * One transaction under the pool's lock: loads what is needed, lets `decide` work on it, and commits what
-   * it changed. When `decide` throws, nothing is changed. `decide` may run again on fresh state, so it must
-   * do nothing but decide.
+   * One transaction under the lock of the pool: loads what `loads` says, calls `decide`, and commits its changes. If
+   * `decide` throws, nothing changes. `decide` may run again on fresh state, so it must have no other effects.
    * @throws DomainError `pool_not_found`; `unavailable` when the database cannot be reached in time
-   * @throws InvariantViolation when the store refuses what was decided
+   * @throws InvariantViolation when the store refuses the decision
    */
   abstract change<T>(poolName: string, loads: LoadSpec, decide: (pool: TokenPool) => T): Promise<T>;
 
   /**
-   * The same, but waits for nobody else: undefined when another process has the pool's lock, or there is no such pool.
+   * As `change`, but without waiting. Returns undefined when another process has the lock, or there is no such pool.
    */
   abstract changeIfIdle<T>(poolName: string, loads: LoadSpec, decide: (pool: TokenPool) => T): Promise<T | undefined>;
 
   /**
-   * Makes a pool without tokens and lets `decide` work on it, in one transaction.
+   * Creates a pool without tokens and calls `decide` on it, in one transaction.
    * @throws DomainError `pool_exists`
    */
   abstract create<T>(policy: PoolPolicy, decide: (pool: TokenPool) => T): Promise<T>;
 
-  /** Forgets answers that are older than they are kept, at most so many; says how many. */
+  /** Deletes at most `most` idempotency records that are older than IDEMPOTENCY_RECORD_HOURS, and returns how many. */
   abstract deleteExpiredRecords(poolName: string, most: number): Promise<number>;
 
   /**
-   * Names of pools that have work for a sweep: overdue leases, idle tokens, tokens still to be made, old answers, a
-   * clock that was set back.
+   * The names of the pools with work for the sweep: overdue leases, idle tokens, missing tokens, old idempotency
+   * records, or a clock that was set back.
    */
   abstract poolsToSweep(): Promise<string[]>;
 }

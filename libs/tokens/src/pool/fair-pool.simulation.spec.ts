@@ -1,5 +1,5 @@
-// Ten minutes in a pool of 40 with twenty who each take a token for a while and one who takes whatever he can get: what
-// each policy makes of it. The table in docs/fair-pools.md is this one.
+// Simulates ten minutes in a pool of 40 tokens under each policy: twenty users take one token for a while, and one user
+// takes as many as possible. docs/fair-pools.md has the table of the results.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -104,7 +104,7 @@ beforeAll(async () => {
   for (const [name, given] of simulations) outcomes.set(name, await simulate(given));
 });
 
-test('whoever takes whatever he can get flushes everybody where the oldest lease goes', () => {
+test('a greedy user takes the tokens of all others where the pool evicts the oldest lease', () => {
   const { granted, evicted, lasted, greedyHolds } = outcomeOf('`evict: oldest`');
   expect(evicted).toBeGreaterThan(0.95 * granted);
   expect(lasted).toBeLessThan(5);

@@ -103,7 +103,7 @@ describe('a quota for users', () => {
 describe('a quota for API keys', () => {
   const quota = fixed({ maxPerKey: 2 });
 
-  test('counts the leases of the key, whoever its users are', () => {
+  test('counts the leases of the key for all of its users', () => {
     const tokens = [held(1, ANN, withKey('k')), freeToken(2), freeToken(3), freeToken(4)];
     const pool = poolOf(quota, tokens, asking(ANN, BOB, EVE));
     const commands = [askOf(BOB, 'k'), askOf(EVE, 'k'), askOf(ANN, 'l')];
@@ -159,7 +159,7 @@ describe('a lease that is protected', () => {
 describe('where the user who holds the most loses first', () => {
   const fair = (given: PolicyChange = {}) => fixed({ size: 6, evict: 'over_share_first', ...given });
 
-  test('it is his oldest lease, although others are older', () => {
+  test('it is the oldest lease of that user, although others are older', () => {
     const pool = poolOf(fair(), [held(1, ANN), held(2, BOB), held(3, EVE), held(4, EVE)], asking(NEW));
     const grant = pool.allocate({ userId: NEW });
     expect(grant.evicted).toMatchObject({ userId: EVE, fence: 3 });
@@ -178,7 +178,7 @@ describe('where the user who holds the most loses first', () => {
     ]);
   });
 
-  test('so does one who asks for more at once than he holds: what he is granted goes for what comes after it', () => {
+  test('so does a user who asks for more at once than they hold: the next grants evict the first ones', () => {
     const tokens = [held(1, ANN), held(2, BOB), held(3, EVE)];
     const pool = poolOf(fair(), tokens, asking(EVE, NEW));
     expect(decide(pool, askOf(EVE), askOf(EVE), askOf(EVE), askOf(NEW))).toEqual([1, 3, 4, 'deferred']);
@@ -211,7 +211,7 @@ describe('where the user who holds the most loses first', () => {
   describe('and leases are protected', () => {
     const protecting = fair({ protectSeconds: 10 });
 
-    test('nobody loses one in his place while it is protected', () => {
+    test('no other user loses a lease instead while it is protected', () => {
       const tokens = () => [held(1, ANN, since(60)), held(2, EVE, since(4)), held(3, EVE, since(1))];
       for (const asker of [EVE, ANN, NEW]) {
         const refusal = refusalOf(() => poolOf(protecting, tokens(), asking(asker)).allocate({ userId: asker }));

@@ -58,7 +58,7 @@ const POLICIES: [string, PoolPolicy][] = [
   ],
   ['fixed, with quotas', fixed({ size: 5, ttlSeconds: 10, renewable: true, maxPerUser: 2, maxPerKey: 2 })],
   ['evicting the oldest lease that is not protected', fixed({ size: 3, ttlSeconds: 10, protectSeconds: 3 })],
-  ['evicting from whoever holds the most', fixed({ size: 8, ttlSeconds: 30, evict: 'over_share_first' })],
+  ['evicting from the user who holds the most', fixed({ size: 8, ttlSeconds: 30, evict: 'over_share_first' })],
   [
     'elastic, with all of it',
     elastic({
@@ -185,7 +185,7 @@ async function byLoadSpec(policy: PoolPolicy, clock: Clock): Promise<Store> {
   };
 }
 
-/** The whole pool is a value: no repository, no needs. */
+/** The whole pool as a value, without a repository and a LoadSpec. */
 function whole(policy: PoolPolicy, clock: Clock): Promise<Store> {
   let state: PoolState = { policy, lastSeq: 0, lastFence: 0, tokenCount: 0, leaseCount: 0 };
   const tokens = new Map<string, Token>();
@@ -311,7 +311,7 @@ describe.each(POLICIES)('a pool that is %s', (_, policy) => {
     expect(commands).toBeGreaterThanOrEqual(COMMANDS);
   });
 
-  test('decides a batch on what it needs just as on all of its tokens', async () => {
+  test('decides a batch on what it loads just as on all of its tokens', async () => {
     const property = fc.asyncProperty(batches, async (all) => {
       made = 0;
       const clock = new Clock();

@@ -401,7 +401,7 @@ describe('whose lease it is', () => {
       expect(story(pool)).toEqual(['released, released_by_client, token 3, fence 3']);
     });
 
-    test('a stranger to a lease is told so before he is told that it is not renewable', () => {
+    test('a claim that does not match is refused as stale before the lease is refused as not renewable', () => {
       const pool = poolOf({ ...policy, renewable: false }, tokens());
       expect(refusalOf(() => pool.keepAlive(tokenId(3), { leaseId: NEVER })).code).toBe('stale_lease');
     });
