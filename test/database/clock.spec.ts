@@ -195,7 +195,7 @@ test('statements take the time in a pool from one place', () => {
   const ofKeys = 'no pool takes part';
   const byTheBareClock: Readonly<Record<string, string>> = {
     ensure_partitions: 'partitions are for what all pools write; a pool whose time is ahead is asked beside it',
-    room: 'for how long there are partitions',
+    partitions_until: 'for how long there are partitions',
     news: 'how long ago an event was written down, for a histogram',
     add_key: ofKeys,
     find_key: ofKeys,
