@@ -50,6 +50,20 @@ describe('FairQueue', () => {
     expect(ofKey(begun, 'b')).toEqual(inOrder('b'));
   });
 
+  it('lets hundreds of streams write in many turns, also while nobody else asks, and a request between them', async () => {
+    const queue = new FairQueue();
+    let written = 0;
+    for (let stream = 0; stream < 500; stream++) void queue.turn('a').then(() => written++);
+    await nextTurn();
+    const begun: string[] = [];
+    ask(queue, 'a', 1, begun);
+    await nextTurn();
+    await nextTurn();
+    expect(begun).toHaveLength(1);
+    expect(written).toBeLessThan(100);
+    while (written < 500) await nextTurn();
+  });
+
   it('leaves turns of the event loop to everything else', async () => {
     const queue = new FairQueue();
     const begun: string[] = [];

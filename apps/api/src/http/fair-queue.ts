@@ -59,17 +59,15 @@ export class FairQueue {
   /** Runs the step at once while the thread is not shared or the turn has time; else when it is the key's turn. */
   enter(keyId: string | null | undefined, step: Step): void {
     if (this.#waiting.size === 0 && !this.isShared) return step();
-    const key = keyId ?? '';
-    const ofKey = this.#waiting.get(key);
-    if (ofKey) return void ofKey.push(step);
-    if (!this.#isTurnArmed) this.#armTurn(false);
-    if (this.#hasTime() && !this.#usage.isHeld(key)) return this.#do(key, step);
-    this.#waiting.set(key, [step]);
+    this.#enter(keyId ?? '', step);
   }
 
-  /** Resolves when it is the key's turn. */
+  /**
+   * Resolves when it is the turn of a stream of this key. Hundreds of streams that write at once would leave no turn
+   * of the event loop to requests, so streams wait also while nobody else asks.
+   */
   turn(keyId: string | null): Promise<void> {
-    return new Promise((resolve) => this.enter(keyId, resolve));
+    return new Promise((resolve) => this.#enter(`${keyId ?? ''} streams`, resolve));
   }
 
   /**
@@ -85,6 +83,14 @@ export class FairQueue {
 
   #restMs(readMs: number): number {
     return this.isShared && readMs > SHORT_READ_MS ? 3 * readMs : 0;
+  }
+
+  #enter(key: string, step: Step): void {
+    const ofKey = this.#waiting.get(key);
+    if (ofKey) return void ofKey.push(step);
+    if (!this.#isTurnArmed) this.#armTurn(false);
+    if (this.#hasTime() && !this.#usage.isHeld(key)) return this.#do(key, step);
+    this.#waiting.set(key, [step]);
   }
 
   #hasTime(): boolean {
@@ -107,9 +113,11 @@ export class FairQueue {
 
   /** A dominant key has one step and then a pause. */
   #nextTurn(): void {
-    this.#isTurnArmed = false;
     this.#usage.look();
-    if (this.#waiting.size === 0) return;
+    if (this.#waiting.size === 0) {
+      this.#isTurnArmed = false;
+      return;
+    }
     this.#steps = 0;
     this.#turnBegan = performance.now();
     let isHeld = false;
