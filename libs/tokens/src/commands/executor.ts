@@ -25,12 +25,13 @@ export interface ExecutorLimits {
 /** These limits make an overloaded pool refuse within seconds and hold a few megabytes at most. */
 export const DEFAULT_LIMITS: ExecutorLimits = { waiting: 2000, batch: 100, patienceMs: 4000 };
 
+/** The most callers of a batch that get their answers in one turn of the event loop. */
 const ANSWERS_PER_TURN = 16;
+/** The interval in milliseconds at which the executor refuses commands that have waited for too long. */
+const LATE_EVERY_MS = 250;
 
 /** Answers the callers of a batch; returns a promise when that takes several turns of the event loop. */
 type Answer = () => Promise<void> | undefined | void;
-/** The interval in milliseconds at which the executor refuses commands that have waited for too long. */
-const LATE_EVERY_MS = 250;
 
 type Transact = <T>(loads: LoadSpec, decide: (pool: TokenPool) => T) => Promise<T | undefined>;
 
@@ -51,6 +52,7 @@ export class Executor {
    * on it.
    */
   readonly #lanes = new Map<string, Waiting[]>();
+  #lateTimer: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly pools: TokenPoolRepository,
@@ -107,7 +109,7 @@ export class Executor {
   }
 
   async #serve(poolName: string, lane: Waiting[]): Promise<void> {
-    const timer = setInterval(() => this.#refuseLate(poolName, lane), LATE_EVERY_MS);
+    this.#lateTimer ??= setInterval(() => this.#refuseAllLate(), LATE_EVERY_MS).unref();
     // Commands that arrive later in this turn of the event loop join the first batch.
     if (!isAlone(lane[0]!)) await new Promise(setImmediate);
     while (lane.length > 0) {
@@ -123,7 +125,14 @@ export class Executor {
       if (answered) await answered;
     }
     this.#lanes.delete(poolName);
-    clearInterval(timer);
+  }
+
+  /** All lanes share one timer: a command that comes alone has a lane of its own, and would set and clear a timer. */
+  #refuseAllLate(): void {
+    for (const [poolName, lane] of this.#lanes) this.#refuseLate(poolName, lane);
+    if (this.#lanes.size > 0) return;
+    clearInterval(this.#lateTimer);
+    this.#lateTimer = undefined;
   }
 
   /** The next commands that go together, without those whose callers do not wait any more. */
