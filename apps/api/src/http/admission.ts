@@ -7,6 +7,7 @@ import type { Socket } from 'node:net';
 import type { RequestHandler } from 'express';
 import type { Demand } from '../metrics/http-metrics.js';
 import type { Headers } from './answer-headers.js';
+import { CountsByKey } from './counts-by-key.js';
 import { HttpProblem, sendProblem } from './problem.js';
 import { pathOf, requestIdOf } from './request-log.js';
 
@@ -25,8 +26,9 @@ const LONGEST_RETRY_AFTER = 10;
 const TOO_MUCH = new HttpProblem('unavailable', 'more is asked than can be served in time; nothing was changed');
 
 export class Admission {
-  readonly #commands = new UnderWay();
-  readonly #reads = new UnderWay();
+  /** The requests that have a place. */
+  readonly #commands = new CountsByKey();
+  readonly #reads = new CountsByKey();
   readonly #lately = new Lately();
   #onTurnedAway: (what: Demand) => void = () => undefined;
 
@@ -84,7 +86,7 @@ export class Admission {
     next(new HttpProblem(TOO_MUCH.code, TOO_MUCH.message, { retryAfterSeconds }));
   };
 
-  #of(what: Demand): UnderWay {
+  #of(what: Demand): CountsByKey {
     return what === 'reading' ? this.#reads : this.#commands;
   }
 
@@ -99,24 +101,6 @@ export class Admission {
 function demandOf(method: string | undefined, path: string): Demand | null {
   if (method === 'POST' || method === 'PATCH' || method === 'DELETE') return TAKING.has(path) ? 'taking' : 'other';
   return path.startsWith('/api/') && !path.endsWith('/events/stream') ? 'reading' : null;
-}
-
-/** Requests that have a place. */
-class UnderWay {
-  all = 0;
-  readonly #byKey = new Map<string, number>();
-
-  of(keyId: string | undefined): number {
-    return keyId === undefined ? 0 : (this.#byKey.get(keyId) ?? 0);
-  }
-
-  add(keyId: string | undefined, more: 1 | -1): void {
-    this.all += more;
-    if (keyId === undefined) return;
-    const left = this.of(keyId) + more;
-    if (left === 0) this.#byKey.delete(keyId);
-    else this.#byKey.set(keyId, left);
-  }
 }
 
 /** Counts events in this second and in the one before. */

@@ -7,6 +7,7 @@ import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { KeyRing } from '@app/keys';
 import { LiveFeed, type OwnedEvent, type Viewer } from '@app/tokens';
 import { CONFIG, type Config } from '../config.js';
+import { CountsByKey } from '../http/counts-by-key.js';
 import { FAIR_QUEUE } from '../http/fair-queue.js';
 import { HttpProblem } from '../http/problem.js';
 import { StreamMetrics } from '../metrics/stream-metrics.js';
@@ -35,8 +36,7 @@ export class OpenStreams implements OnModuleDestroy {
   readonly #streams = new Map<EventStream, string | null>();
   #keyLook: NodeJS.Timeout | undefined;
   /** Includes the streams that are being opened. */
-  #count = 0;
-  readonly #countOfKey = new Map<string, number>();
+  readonly #counts = new CountsByKey();
   #isStopping = false;
 
   constructor(
@@ -52,31 +52,28 @@ export class OpenStreams implements OnModuleDestroy {
    */
   async serve(res: ServerResponse, { poolName, after, isWanted, viewer, gone }: StreamRequest): Promise<void> {
     const { streamLimit } = this.config;
-    if (this.#count >= streamLimit) {
+    if (this.#counts.all >= streamLimit) {
       throw new HttpProblem('unavailable', `this process has ${streamLimit} streams open, and no more than that`, {
         retryAfterSeconds: RETRY_AFTER_SECONDS,
       });
     }
     const { keyId } = viewer;
-    const ofKey = keyId === null ? 0 : (this.#countOfKey.get(keyId) ?? 0);
     const share = Math.ceil(streamLimit / 2);
-    if (ofKey >= share) {
+    if (this.#counts.of(keyId) >= share) {
       throw new HttpProblem('unavailable', `this key has ${share} streams open here, and no more than that`, {
         retryAfterSeconds: RETRY_AFTER_SECONDS,
       });
     }
     // Behind an unfinished answer Node buffers all writes, and emits no event when the reader leaves.
     if (res.socket === null) throw new HttpProblem('invalid_request', 'a stream cannot be pipelined');
-    this.#count++;
-    this.#countFor(keyId, 1);
+    this.#counts.add(keyId, 1);
     try {
       const subscription = await this.feed.subscribe(poolName, after, gone, keyId);
       const sent = (events: number): void => this.metrics.sent(events);
       const stream = new EventStream(res, subscription, viewer, isWanted, sent, () => this.#turn(keyId));
       await this.#run(stream, viewer.keyId, res.req.method);
     } finally {
-      this.#count--;
-      this.#countFor(keyId, -1);
+      this.#counts.add(keyId, -1);
     }
   }
 
@@ -85,16 +82,9 @@ export class OpenStreams implements OnModuleDestroy {
    * carries all events since the last one.
    */
   async #turn(keyId: string | null): Promise<void> {
-    const ofKey = keyId === null ? 0 : (this.#countOfKey.get(keyId) ?? 0);
+    const ofKey = this.#counts.of(keyId);
     if (ofKey > UNPACED_STREAMS && FAIR_QUEUE.isShared) await sleep(ofKey);
     await FAIR_QUEUE.turn(keyId);
-  }
-
-  #countFor(keyId: string | null, more: 1 | -1): void {
-    if (keyId === null) return;
-    const left = (this.#countOfKey.get(keyId) ?? 0) + more;
-    if (left === 0) this.#countOfKey.delete(keyId);
-    else this.#countOfKey.set(keyId, left);
   }
 
   /** Nest calls this before it closes the server, which waits for all open answers. */
