@@ -103,10 +103,14 @@ export class FairQueue {
     step();
   }
 
-  #armTurn(afterPause: boolean): void {
-    this.#isTurnArmed = true;
+  #beginTurn(): void {
     this.#steps = 0;
     this.#turnBegan = performance.now();
+  }
+
+  #armTurn(afterPause: boolean): void {
+    this.#isTurnArmed = true;
+    this.#beginTurn();
     if (afterPause) setTimeout(() => this.#nextTurn(), PAUSE_MS);
     else setImmediate(() => this.#nextTurn());
   }
@@ -118,8 +122,7 @@ export class FairQueue {
       this.#isTurnArmed = false;
       return;
     }
-    this.#steps = 0;
-    this.#turnBegan = performance.now();
+    this.#beginTurn();
     let isHeld = false;
     do {
       const [key, ofKey] = this.#waiting.entries().next().value as [string, Step[]];
