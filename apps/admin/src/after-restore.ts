@@ -2,7 +2,7 @@
 // that no number is given twice.
 
 import { afterRestore as raiseNumbers, createDataSource } from '@app/postgres';
-import { readArguments, type Command } from './command.js';
+import { readArguments, refuseExcess, type Command } from './command.js';
 import { ownersUrl } from './environment.js';
 import { UsageError } from './usage-error.js';
 
@@ -20,7 +20,7 @@ export const afterRestore: Command = {
   help: HELP,
   async run(args) {
     const { values, positionals } = readArguments(args, { margin: { type: 'string', default: String(MARGIN) } });
-    if (positionals[0] !== undefined) throw new UsageError(`${JSON.stringify(positionals[0])} is too much`);
+    refuseExcess(positionals);
     const margin = marginOf(values.margin);
     const source = await createDataSource(ownersUrl(), { poolSize: 1 }).initialize();
     try {

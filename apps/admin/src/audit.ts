@@ -6,6 +6,7 @@ import { auditPool, readCheckpoint, signCheckpoint, type AuditReport, type Chain
 import { createDataSource, PostgresAuditSource, PostgresPoolReader } from '@app/postgres';
 import { readArguments, type Command } from './command.js';
 import { databaseUrl } from './environment.js';
+import { printFindings } from './print-findings.js';
 import { progress } from './progress.js';
 import { UsageError } from './usage-error.js';
 
@@ -89,7 +90,6 @@ async function audited(source: PostgresAuditSource, pool: string, expected?: Cha
     ? `✔ every rule was kept, and the tables are what the events say${expected ? '; the checkpoint is in its chain' : ''}`
     : `✘ ${finding_count} findings`;
   console.log(`${pool}: ${last_seq} events, ${tokens} tokens, ${open_leases} open leases, ${seconds} s: ${verdict}`);
-  for (const finding of findings) console.log(`  ${finding}`);
-  if (finding_count > findings.length) console.log(`  and ${finding_count - findings.length} more`);
+  printFindings(findings, finding_count);
   return report;
 }

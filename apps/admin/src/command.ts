@@ -25,3 +25,8 @@ export function readArguments<const Options extends NonNullable<ParseArgsConfig[
     throw new UsageError((error as Error).message);
   }
 }
+
+/** @throws UsageError when there are arguments that the command has no use for */
+export function refuseExcess([excess]: readonly string[]): void {
+  if (excess !== undefined) throw new UsageError(`${JSON.stringify(excess)} is too much`);
+}

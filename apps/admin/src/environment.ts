@@ -10,8 +10,18 @@ const MAX_RETENTION_DAYS = 36_500;
  */
 export function databaseUrl(name: 'DATABASE_URL' | 'MIGRATION_DATABASE_URL'): string | undefined {
   const url = process.env[name] || undefined;
-  if (url === undefined || (/^postgres(ql)?:\/\/\S+$/.test(url) && URL.canParse(url))) return url;
+  if (url === undefined) return url;
+  if (/^postgres(ql)?:\/\/\S+$/.test(url) && URL.canParse(url) && isDecodable(url)) return url;
   throw new UsageError(`${name} is (not shown); allowed is postgres://user:password@host:port/name`);
+}
+
+/** The driver decodes each part of a URL, and its error would not name the variable. */
+function isDecodable(url: string): boolean {
+  try {
+    return decodeURIComponent(url) !== '';
+  } catch {
+    return false;
+  }
 }
 
 /**

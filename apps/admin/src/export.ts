@@ -10,6 +10,7 @@ import { checkExport, compareExport, exportLines } from '@app/tokens';
 import { createDataSource, PostgresAuditSource, PostgresPoolReader } from '@app/postgres';
 import { readArguments, type Command } from './command.js';
 import { databaseUrl } from './environment.js';
+import { printFindings } from './print-findings.js';
 import { progress } from './progress.js';
 import { UsageError } from './usage-error.js';
 
@@ -83,14 +84,13 @@ async function isRight(file: string, source?: PostgresAuditSource): Promise<bool
   });
   const compared = source && (await compareExport(report, source));
   const findings = [...report.findings, ...(compared?.findings ?? [])];
-  const more = report.finding_count - report.findings.length;
+  const count = report.finding_count + (compared?.findings.length ?? 0);
   const beside =
     compared && (compared.lacking === null ? ', and in the database' : `; not compared: ${compared.lacking}`);
-  const verdict = findings.length > 0 ? `✘ ${findings.length + more} findings` : `✔ whole${beside ?? ''}`;
+  const verdict = count > 0 ? `✘ ${count} findings` : `✔ whole${beside ?? ''}`;
   console.log(`${file}: ${report.events} events of ${report.pool}, up to seq ${report.last_seq}: ${verdict}`);
-  for (const finding of findings) console.log(`  ${finding}`);
-  if (more > 0) console.log(`  and ${more} more`);
-  return findings.length === 0;
+  printFindings(findings, count);
+  return count === 0;
 }
 
 function linesOf(file: string): AsyncIterable<string> {

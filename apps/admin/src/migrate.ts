@@ -1,9 +1,8 @@
 // Migrates the database to this version's schema before its processes start, so that they need no right to change it.
 
 import { keepEventsFor, migrate as migrateSchema } from '@app/postgres';
-import { readArguments, type Command } from './command.js';
+import { readArguments, refuseExcess, type Command } from './command.js';
 import { databaseUrl, eventRetentionDays, ownersUrl } from './environment.js';
-import { UsageError } from './usage-error.js';
 
 const HELP = `Usage: MIGRATION_DATABASE_URL=postgres://owner… DATABASE_URL=postgres://service… npm run -s admin -- migrate
 
@@ -15,8 +14,7 @@ export const migrate: Command = {
   summary: 'brings the schema to this version, as its owner',
   help: HELP,
   async run(args) {
-    const [excess] = readArguments(args, {}).positionals;
-    if (excess !== undefined) throw new UsageError(`${JSON.stringify(excess)} is too much`);
+    refuseExcess(readArguments(args, {}).positionals);
     const days = eventRetentionDays();
     const url = ownersUrl();
     const done = await migrateSchema(url, { serviceUrl: databaseUrl('DATABASE_URL') });

@@ -1,7 +1,7 @@
 // Parses and validates the command line before the program opens the database.
 
 import { KEY_ID, MAX_OLD_SECRET_SECONDS, OLD_SECRET_SECONDS, SCOPES, type KeyRequest, type Scope } from '@app/keys';
-import { readArguments } from '../command.js';
+import { readArguments, refuseExcess } from '../command.js';
 import { UsageError } from '../usage-error.js';
 
 export type KeyCommand =
@@ -40,8 +40,7 @@ export function readCommand(args: readonly string[], now: number): { command: Ke
   const foreign = Object.keys(given).find((option) => !options.includes(option));
   if (foreign !== undefined) throw new UsageError(`--${foreign} is not for ${name}`);
   const takesId = name === 'rotate' || name === 'revoke';
-  const [excess] = takesId ? more : [id, ...more];
-  if (excess !== undefined) throw new UsageError(`${JSON.stringify(excess)} is too much`);
+  refuseExcess(takesId ? more : positionals.slice(1));
   if (name === 'list') return { command: { name }, isJson };
   if (name === 'create') return { command: { name, request: requestOf(given, now) }, isJson };
   if (id === undefined || !KEY_ID.test(id)) {
