@@ -34,9 +34,11 @@ function decimalOf(literal: string): string {
   // JSON writes null for infinity.
   if (whole === undefined) return literal;
   const digits = (whole + fraction).replace(/^0+/, '');
-  const significant = digits.replace(/0+$/, '');
-  if (significant === '') return `${sign}0`;
-  return `${sign}${significant}e${Number(exponent) - fraction.length + digits.length - significant.length}`;
+  // A pattern such as /0+$/ would take quadratic time for many zeros.
+  let end = digits.length;
+  while (digits[end - 1] === '0') end--;
+  if (end === 0) return `${sign}0`;
+  return `${sign}${digits.slice(0, end)}e${Number(exponent) - fraction.length + digits.length - end}`;
 }
 
 /**
