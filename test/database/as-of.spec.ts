@@ -5,7 +5,8 @@ import { Client } from 'pg';
 import { DomainError, sweep, type PoolView, type TokenDetailsView } from '@app/tokens';
 import { installClock, type MovableClock } from '../support/clock.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
-import { audit, openService, type Service } from '../support/service.js';
+import { audit } from '../support/service.js';
+import { openService, type Service } from '../../tools/harness/service.js';
 
 const USERS = ['c0ffee00-0000-4000-8000-000000000001', 'c0ffee00-0000-4000-8000-000000000002'];
 const SEED = Number(process.env.MODEL_SEED ?? Date.now() % 1_000_000);

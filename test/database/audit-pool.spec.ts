@@ -3,7 +3,7 @@
 import { Client } from 'pg';
 import { auditPool, checkExport, exportLines, FINDINGS_KEPT } from '@app/tokens';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
-import { openService, type Service } from '../support/service.js';
+import { openService, type Service } from '../../tools/harness/service.js';
 
 const ANN = 'c0ffee00-0000-4000-8000-000000000001';
 /** More than a page of them. */
@@ -79,7 +79,7 @@ test('a pool that is used and grows while it is read is read to where it is by t
   expect(report).toMatchObject({ findings: [], last_seq: SIZE + 1413, tokens: SIZE + 10, open_leases: 1403 });
 });
 
-test('whoever looks at a stored pool looks again from the beginning when the snapshot is lost', async () => {
+test('a look at a stored pool begins again when the snapshot is lost', async () => {
   const looks: number[] = [];
   await service.readers.audit.look('p', async ({ tokens }) => {
     const look = looks.push(0) - 1;

@@ -6,7 +6,8 @@ import { poolsNow } from '../../libs/postgres/src/schema/pool-clock.js';
 import { startAppOn, type TestApp } from '../support/app.js';
 import { installClock, type MovableClock } from '../support/clock.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
-import { audit, openService, wholeFeed } from '../support/service.js';
+import { audit, wholeFeed } from '../support/service.js';
+import { openService } from '../../tools/harness/service.js';
 import { STATEMENTS } from '../support/statements.js';
 import { clientOf, type Ask } from '../http/client.js';
 

@@ -4,7 +4,8 @@ import { Client } from 'pg';
 import { createDataSource } from '@app/postgres';
 import { Proxy } from '../../tools/harness/proxy.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
-import { audit, openService, wholeFeed, type Service } from '../support/service.js';
+import { audit, wholeFeed } from '../support/service.js';
+import { openService, type Service } from '../../tools/harness/service.js';
 import { untilWaiting } from '../support/waiting.js';
 
 const USER = 'c0ffee00-0000-4000-8000-000000000001';

@@ -6,7 +6,7 @@ import { Client } from 'pg';
 import { ANYBODY, auditPool, readCheckpoint, signCheckpoint, sweep, type ChainPoint } from '@app/tokens';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { installClock } from '../support/clock.js';
-import { openService, type Service } from '../support/service.js';
+import { openService, type Service } from '../../tools/harness/service.js';
 
 const ANN = 'c0ffee00-0000-4000-8000-000000000001';
 const METADATA = {

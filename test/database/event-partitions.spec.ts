@@ -11,7 +11,8 @@ import { HISTORY, TOKEN_EVENTS } from '../../libs/postgres/src/reading/token-sta
 import { startAppOn } from '../support/app.js';
 import { installClock } from '../support/clock.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
-import { audit, openService, wholeFeed, type Service } from '../support/service.js';
+import { audit, wholeFeed } from '../support/service.js';
+import { openService, type Service } from '../../tools/harness/service.js';
 import { clientOf } from '../http/client.js';
 
 const ANN = 'c0ffee00-0000-4000-8000-000000000001';

@@ -7,7 +7,7 @@ import type { DataSource } from 'typeorm';
 import { startAppOn } from '../support/app.js';
 import { installClock, type MovableClock } from '../support/clock.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
-import { openService, type Service } from '../support/service.js';
+import { openService, type Service } from '../../tools/harness/service.js';
 import { openStream, streamOf } from '../http/stream-reader.js';
 import { clientOf } from '../http/client.js';
 

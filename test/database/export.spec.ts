@@ -3,7 +3,8 @@
 import { Client } from 'pg';
 import { checkExport, compareExport, exportLines } from '@app/tokens';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
-import { openService, wholeFeed, type Service } from '../support/service.js';
+import { wholeFeed } from '../support/service.js';
+import { openService, type Service } from '../../tools/harness/service.js';
 
 const ANN = 'c0ffee00-0000-4000-8000-000000000001';
 

@@ -4,7 +4,7 @@ import { createDataSource, type Pooler } from '@app/postgres';
 import { Client, type Pool, type PoolClient } from 'pg';
 import { pipeline, isInTransaction, type Query } from '../../libs/postgres/src/connection/pipeline.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
-import { openService } from '../support/service.js';
+import { openService } from '../../tools/harness/service.js';
 
 const USER = 'c0ffee00-0000-4000-8000-000000000001';
 

@@ -1,7 +1,8 @@
 // A new installation: PostgreSQL knows nothing about the tables yet, and must not plan as if they stayed empty.
 
 import { createTestDatabase } from '../support/database.js';
-import { audit, openService } from '../support/service.js';
+import { audit } from '../support/service.js';
+import { openService } from '../../tools/harness/service.js';
 
 test('a large pool is made and used at once on a fresh database', async () => {
   const database = await createTestDatabase();

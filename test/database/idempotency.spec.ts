@@ -4,7 +4,8 @@ import { sweep, type Grant, type Idempotency } from '@app/tokens';
 import { Proxy } from '../../tools/harness/proxy.js';
 import { installClock, type MovableClock } from '../support/clock.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
-import { audit, openService, wholeFeed, type Service } from '../support/service.js';
+import { audit, wholeFeed } from '../support/service.js';
+import { openService, type Service } from '../../tools/harness/service.js';
 
 const ANN = 'c0ffee00-0000-4000-8000-000000000001';
 

@@ -7,7 +7,8 @@ import { createDataSource } from '@app/postgres';
 import { POOL_THEN } from '../../libs/postgres/src/reading/past-statements.js';
 import { keyOf, makePast } from '../../tools/bench/past.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
-import { openService, wholeFeed, type Service } from '../support/service.js';
+import { wholeFeed } from '../support/service.js';
+import { openService, type Service } from '../../tools/harness/service.js';
 
 const TOKENS = 7;
 const GRANTS = 500;

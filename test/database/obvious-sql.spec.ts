@@ -5,7 +5,8 @@
 import { Client } from 'pg';
 import { DomainError, loadSpec } from '@app/tokens';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
-import { audit, openService, type Service } from '../support/service.js';
+import { audit } from '../support/service.js';
+import { openService, type Service } from '../../tools/harness/service.js';
 import { untilWaiting } from '../support/waiting.js';
 
 const USER = 'c0ffee00-0000-4000-8000-000000000001';

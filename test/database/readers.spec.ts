@@ -19,7 +19,8 @@ import { InMemoryTokenPoolRepository } from '../../libs/tokens/src/testing/in-me
 import { InMemoryTokenReader } from '../../libs/tokens/src/testing/in-memory-token-reader.js';
 import { installClock } from '../support/clock.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
-import { audit, openService, type Readers, type Service } from '../support/service.js';
+import { audit, type Readers } from '../support/service.js';
+import { openService, type Service } from '../../tools/harness/service.js';
 
 const ANN = 'c0ffee00-0000-4000-8000-000000000001';
 const BEN = 'c0ffee00-0000-4000-8000-000000000002';

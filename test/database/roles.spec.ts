@@ -8,7 +8,8 @@ import { parse, parseAllDocuments } from 'yaml';
 import { keepEventsFor, migrate } from '@app/postgres';
 import { withClient } from '../../tools/bench/cluster.js';
 import { startAppOn } from '../support/app.js';
-import { audit, openService } from '../support/service.js';
+import { audit } from '../support/service.js';
+import { openService } from '../../tools/harness/service.js';
 import { clientOf } from '../http/client.js';
 
 const ANN = 'c0ffee00-0000-4000-8000-000000000001';

@@ -9,7 +9,8 @@ import { newPolicy } from '../../libs/tokens/src/pool/pool-policy.js';
 import { InMemoryTokenPoolRepository } from '../../libs/tokens/src/testing/in-memory-token-pool-repository.js';
 import { installClock } from '../support/clock.js';
 import { createTestDatabase } from '../support/database.js';
-import { allTokens, openService, wholeFeed } from '../support/service.js';
+import { allTokens, wholeFeed } from '../support/service.js';
+import { openService } from '../../tools/harness/service.js';
 
 interface Candidate {
   /** Repositories of as many processes on one store. */

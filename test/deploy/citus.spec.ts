@@ -7,7 +7,8 @@ import { ANYBODY, auditPool } from '@app/tokens';
 import { Client } from 'pg';
 import { SAVE_SLICE } from '../../libs/postgres/src/commands/statements.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
-import { openService, wholeFeed, type Service } from '../support/service.js';
+import { wholeFeed } from '../support/service.js';
+import { openService, type Service } from '../../tools/harness/service.js';
 import { STATEMENTS } from '../support/statements.js';
 
 /** What stays on the coordinator, where the service is connected: joined with nothing that is distributed. */

@@ -7,7 +7,8 @@ import { EventStream, type Ending, type StreamPace } from '../../apps/api/src/st
 import { Proxy } from '../../tools/harness/proxy.js';
 import { startApp, startAppOn, type TestApp } from '../support/app.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
-import { audit, openService, type Service } from '../support/service.js';
+import { audit } from '../support/service.js';
+import { openService, type Service } from '../../tools/harness/service.js';
 import { openStream, streamOf, type StreamReader } from './stream-reader.js';
 
 const USER = 'c0ffee00-0000-4000-8000-00000000000a';

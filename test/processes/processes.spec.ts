@@ -10,7 +10,8 @@ import { openStream, streamOf } from '../http/stream-reader.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { type Answer } from '../support/documented.js';
 import { ask, build, killServices, spawnService, startService, type ServiceProcess } from '../support/process.js';
-import { audit, openService, wholeFeed } from '../support/service.js';
+import { audit, wholeFeed } from '../support/service.js';
+import { openService } from '../../tools/harness/service.js';
 import { until, untilWaiting } from '../support/waiting.js';
 
 let database: TestDatabase;

@@ -1,13 +1,9 @@
-// The service without HTTP, as one process has it, on a database of a test's own.
+// What tests ask of the service without HTTP: its whole feed, all its tokens, and an audit of what it shows.
 
 import {
   asStored,
   Auditor,
-  DEFAULT_LIMITS,
-  Executor,
   fromIso,
-  TokenPoolService,
-  type ExecutorLimits,
   type EventView,
   type FeedReader,
   type Instant,
@@ -15,58 +11,12 @@ import {
   type TokenReader,
   type TokenView,
 } from '@app/tokens';
-import {
-  createDataSource,
-  PostgresAuditSource,
-  PostgresEventPartitions,
-  PostgresFeedReader,
-  PostgresPointInTimeReader,
-  PostgresPoolReader,
-  PostgresTokenPoolRepository,
-  PostgresTokenReader,
-  type DataSourceOptions,
-} from '@app/postgres';
-
-type DataSource = ReturnType<typeof createDataSource>;
-
-/** Everything that is read, by who asks. */
-export const readersOf = (source: DataSource) => ({
-  tokens: new PostgresTokenReader(source),
-  pools: new PostgresPoolReader(source),
-  feed: new PostgresFeedReader(source),
-  past: new PostgresPointInTimeReader(source),
-  audit: new PostgresAuditSource(source),
-});
 
 /** What an implementation has for what is shown now. */
 export interface Readers {
   readonly tokens: TokenReader;
   readonly pools: PoolReader;
   readonly feed: FeedReader;
-}
-
-export interface Service {
-  readonly repository: PostgresTokenPoolRepository;
-  readonly readers: ReturnType<typeof readersOf>;
-  readonly partitions: PostgresEventPartitions;
-  readonly executor: Executor;
-  readonly service: TokenPoolService;
-  close(): Promise<void>;
-}
-
-export async function openService(
-  url: string,
-  limits: ExecutorLimits = DEFAULT_LIMITS,
-  options: DataSourceOptions = {},
-): Promise<Service> {
-  const source = createDataSource(url, options);
-  await source.initialize();
-  const repository = new PostgresTokenPoolRepository(source);
-  const readers = readersOf(source);
-  const partitions = new PostgresEventPartitions(source);
-  const executor = new Executor(repository, limits);
-  const service = new TokenPoolService(executor, readers.tokens, readers.pools);
-  return { repository, executor, readers, partitions, service, close: () => source.destroy() };
 }
 
 export async function wholeFeed(reader: FeedReader, poolName: string): Promise<EventView[]> {

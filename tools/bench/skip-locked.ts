@@ -2,7 +2,8 @@
 // that others have locked. It writes the same rows as the service, with numbers from sequences. It is wrong.
 
 import { Pool } from 'pg';
-import { USER, type Service } from './service.js';
+import { USER } from './service.js';
+import type { Service } from '../harness/service.js';
 import { withClient } from './cluster.js';
 
 /** As many sessions as a burst has callers, so that no caller waits for a session. */

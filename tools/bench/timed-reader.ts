@@ -3,7 +3,7 @@
 
 import type { Connection, Pool, PoolClient, Submittable } from 'pg';
 import { createDataSource } from '@app/postgres';
-import { readersOf, type Readers } from './service.js';
+import { readersOf, type ServiceReaders } from '../harness/service.js';
 
 type DataSource = ReturnType<typeof createDataSource>;
 
@@ -37,7 +37,7 @@ export function buffersOf({ 'QUERY PLAN': [{ Plan }] }: Explained): number {
 export class TimedReader {
   readonly #asked: Asked[] = [];
   readonly #prepared = new Set<string>();
-  readonly #readers: Readers;
+  readonly #readers: ServiceReaders;
 
   private constructor(
     private readonly source: DataSource,
@@ -57,7 +57,7 @@ export class TimedReader {
     return new TimedReader(source, client, `EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON${serialise})`);
   }
 
-  async time(read: (readers: Readers) => Promise<unknown>): Promise<Timed> {
+  async time(read: (readers: ServiceReaders) => Promise<unknown>): Promise<Timed> {
     this.#asked.length = 0;
     const begun = performance.now();
     await read(this.#readers);

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import type { Bench } from '../bench.js';
 import { call } from '../callers.js';
 import { withClient } from '../cluster.js';
-import { createFullPool, openService, USER } from '../service.js';
+import { createFullPool, USER } from '../service.js';
+import { openService } from '../../harness/service.js';
 
 export interface Anatomy {
   readonly callers: number;

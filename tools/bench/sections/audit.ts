@@ -6,7 +6,7 @@ import type { Bench } from '../bench.js';
 import { withClient } from '../cluster.js';
 import { median } from '../../harness/numbers.js';
 import { makePast } from '../past.js';
-import { openService } from '../service.js';
+import { openService } from '../../harness/service.js';
 
 export interface AuditedPool {
   readonly tokens: number;

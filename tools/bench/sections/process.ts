@@ -5,7 +5,8 @@ import type { Bench } from '../bench.js';
 import { call } from '../callers.js';
 import { inRounds, type Case, type Row } from '../rounds.js';
 import { measureAnatomy, type Anatomy } from './anatomy.js';
-import { BATCHES_OF_ONE, createFullPool, openService, USER, type Service } from '../service.js';
+import { BATCHES_OF_ONE, createFullPool, USER } from '../service.js';
+import { openService, type Service } from '../../harness/service.js';
 import { burstsOfService, burstsOfSkipLocked, SkipLocked, type BurstFaults } from '../skip-locked.js';
 
 export const ALLOCATE = 'allocate';

@@ -8,7 +8,8 @@ import { quantile, type Quantiles } from '../../harness/numbers.js';
 import { idsOfTokens, makePast, type Past } from '../past.js';
 import { inRounds, type Case, type Row } from '../rounds.js';
 import { startServer, type ServerProcess } from '../server-process.js';
-import { createFullPool, LONG_SECONDS, openService, USER, type Service } from '../service.js';
+import { createFullPool, LONG_SECONDS, USER } from '../service.js';
+import { openService, type Service } from '../../harness/service.js';
 import { TimedReader, type Timed } from '../timed-reader.js';
 
 export interface PageTimes {

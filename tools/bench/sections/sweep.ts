@@ -7,7 +7,8 @@ import { callUntil, type Call } from '../callers.js';
 import { withClient } from '../cluster.js';
 import { median, quantile, type Quantiles } from '../../harness/numbers.js';
 import { makePast } from '../past.js';
-import { createFullPool, openService, USER, type Service } from '../service.js';
+import { createFullPool, USER } from '../service.js';
+import { openService, type Service } from '../../harness/service.js';
 
 export interface SweepRow {
   readonly what: string;

@@ -1,0 +1,50 @@
+// The service in this process, without HTTP, on a database that has its schema already.
+
+import { DEFAULT_LIMITS, Executor, TokenPoolService, type ExecutorLimits } from '@app/tokens';
+import {
+  createDataSource,
+  PostgresAuditSource,
+  PostgresEventPartitions,
+  PostgresFeedReader,
+  PostgresPointInTimeReader,
+  PostgresPoolReader,
+  PostgresTokenPoolRepository,
+  PostgresTokenReader,
+  type DataSourceOptions,
+} from '@app/postgres';
+
+type DataSource = ReturnType<typeof createDataSource>;
+
+/** All readers of the service, by their subject. */
+export const readersOf = (source: DataSource) => ({
+  tokens: new PostgresTokenReader(source),
+  pools: new PostgresPoolReader(source),
+  feed: new PostgresFeedReader(source),
+  past: new PostgresPointInTimeReader(source),
+  audit: new PostgresAuditSource(source),
+});
+
+export type ServiceReaders = ReturnType<typeof readersOf>;
+
+export interface Service {
+  readonly repository: PostgresTokenPoolRepository;
+  readonly readers: ServiceReaders;
+  readonly partitions: PostgresEventPartitions;
+  readonly executor: Executor;
+  readonly service: TokenPoolService;
+  close(): Promise<void>;
+}
+
+export async function openService(
+  url: string,
+  limits: ExecutorLimits = DEFAULT_LIMITS,
+  options: DataSourceOptions = {},
+): Promise<Service> {
+  const source = await createDataSource(url, options).initialize();
+  const repository = new PostgresTokenPoolRepository(source);
+  const readers = readersOf(source);
+  const partitions = new PostgresEventPartitions(source);
+  const executor = new Executor(repository, limits);
+  const service = new TokenPoolService(executor, readers.tokens, readers.pools);
+  return { repository, executor, readers, partitions, service, close: () => source.destroy() };
+}
