@@ -73,4 +73,37 @@ describe('FairQueue', () => {
     for (; begun.length < 101; turns++) await nextTurn();
     expect(turns).toBeGreaterThan(20);
   });
+
+  describe('on a thread that is busy with one key', () => {
+    // A pause would never end: only turns of the event loop pass.
+    beforeEach(() => void jest.useFakeTimers({ doNotFake: ['setImmediate', 'performance', 'queueMicrotask'] }));
+    afterEach(() => void jest.useRealTimers());
+
+    const spin = (ms: number): void => {
+      for (const end = performance.now() + ms; performance.now() < end;);
+    };
+
+    /** @returns how many of 60 streams wrote, 5 ms each, within 300 turns */
+    async function written(queue: FairQueue): Promise<number> {
+      let streams = 0;
+      for (let stream = 0; stream < 60; stream++)
+        void queue.turn('a').then(() => {
+          spin(5);
+          streams++;
+        });
+      for (let turn = 0; turn < 300 && streams < 60; turn++) await nextTurn();
+      return streams;
+    }
+
+    it('lets it pause while another key asks', async () => {
+      const queue = new FairQueue();
+      ask(queue, 'a', 1, []);
+      ask(queue, 'b', 1, []);
+      expect(await written(queue)).toBeLessThan(60);
+    });
+
+    it('lets it go on while nobody else asks', async () => {
+      expect(await written(new FairQueue())).toBe(60);
+    });
+  });
 });

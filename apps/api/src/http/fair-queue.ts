@@ -89,8 +89,13 @@ export class FairQueue {
     const ofKey = this.#waiting.get(key);
     if (ofKey) return void ofKey.push(step);
     if (!this.#isTurnArmed) this.#armTurn(false);
-    if (this.#hasTime() && !this.#usage.isHeld(key)) return this.#do(key, step);
+    if (this.#hasTime() && !this.#isHeld(key)) return this.#do(key, step);
     this.#waiting.set(key, [step]);
+  }
+
+  /** Whether the key pauses between its steps, for the others' sake. */
+  #isHeld(key: string): boolean {
+    return this.isShared && this.#usage.isDominant(key);
   }
 
   #hasTime(): boolean {
@@ -126,7 +131,7 @@ export class FairQueue {
     let isHeld = false;
     do {
       const [key, ofKey] = this.#waiting.entries().next().value as [string, Step[]];
-      if (this.#usage.isHeld(key)) {
+      if (this.#isHeld(key)) {
         if (isHeld) break;
         isHeld = true;
       }
@@ -147,7 +152,7 @@ class Usage {
   #dominant: string | null = null;
 
   /** Whether the thread is busy and this key has most of its steps. */
-  isHeld(key: string): boolean {
+  isDominant(key: string): boolean {
     return key === this.#dominant;
   }
 
