@@ -111,7 +111,7 @@ describe('a good history', () => {
       'read',
       'a list shows who holds a token to another key',
       (history) =>
-        inOne(history, 'active', { by: stranger(history) }, ({ answer }) => isAnybody(answer), history.pools),
+        inOne(history, 'active', { by: stranger(history) }, showsAnother(history, stranger(history)), history.pools),
     ],
     [
       'access',
@@ -251,8 +251,17 @@ const stranger = ({ keys, pools }: History): string => {
   return keys.find(({ id, mayOperate }) => !mayOperate && id !== first?.by)!.id;
 };
 
-const isAnybody = (answer: Operation['answer']): boolean =>
-  (answer?.['tokens'] as { active_user_id: string | null }[]).some(({ active_user_id }) => active_user_id !== null);
+/** Whether a list shows the holder of a lease that another key than this one took. */
+const showsAnother = ({ pools }: History, by: string): ((operation: Operation) => boolean) => {
+  const taken = pools.flatMap(({ events }) =>
+    events.filter(({ event, key_id }) => event === 'activated' && key_id !== by),
+  );
+  const leases = new Set(taken.map(({ token_id, fence }) => `${token_id} ${fence}`));
+  return ({ answer }) =>
+    (answer?.['tokens'] as { id: string; active_user_id: string | null; fence: number }[]).some(
+      ({ id, active_user_id, fence }) => active_user_id !== null && leases.has(`${id} ${fence}`),
+    );
+};
 
 const revocation = (key: string, answered: number): Operation => ({
   kind: 'operation',
