@@ -83,23 +83,52 @@ describe('FairQueue', () => {
       for (const end = performance.now() + ms; performance.now() < end;);
     };
 
-    /** @returns how many of 60 streams wrote, 5 ms each, within 300 turns */
-    async function written(queue: FairQueue): Promise<number> {
+    /**
+     * Lets 60 streams of key a write for 5 ms each, within 300 turns.
+     * @param onTurn called in each turn
+     * @returns how many wrote
+     */
+    async function written(queue: FairQueue, onTurn: () => void = () => undefined): Promise<number> {
       let streams = 0;
       for (let stream = 0; stream < 60; stream++)
         void queue.turn('a').then(() => {
           spin(5);
           streams++;
         });
-      for (let turn = 0; turn < 300 && streams < 60; turn++) await nextTurn();
+      for (let turn = 0; turn < 300 && streams < 60; turn++) {
+        onTurn();
+        await nextTurn();
+      }
       return streams;
     }
 
-    it('lets it pause while another key asks', async () => {
+    /** @returns a function that lets key b send a request every 50 ms */
+    function asking(queue: FairQueue, begun: string[]): () => void {
+      let askedAt = -Infinity;
+      return () => {
+        if (performance.now() < askedAt + 50) return;
+        askedAt = performance.now();
+        ask(queue, 'b', 1, begun);
+      };
+    }
+
+    it('lets it pause while another key asks, whose requests begin meanwhile', async () => {
+      const queue = new FairQueue();
+      const begun: string[] = [];
+      ask(queue, 'a', 1, []);
+      expect(await written(queue, asking(queue, begun))).toBeLessThan(60);
+      const before = begun.length;
+      ask(queue, 'b', 3, begun);
+      for (let turn = 0; turn < 3; turn++) await nextTurn();
+      expect(begun).toHaveLength(before + 3);
+    });
+
+    it('lets it go on as soon as the other key no longer asks', async () => {
       const queue = new FairQueue();
       ask(queue, 'a', 1, []);
       ask(queue, 'b', 1, []);
-      expect(await written(queue)).toBeLessThan(60);
+      spin(110);
+      expect(await written(queue)).toBe(60);
     });
 
     it('lets it go on while nobody else asks', async () => {

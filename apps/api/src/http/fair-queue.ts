@@ -1,6 +1,6 @@
 // Shares this process's only thread among keys. While several keys send requests, the requests begin and end in rounds:
 // one request of each waiting key, and few of them in a turn of the event loop. While one key dominates the busy
-// thread, it pauses between its steps, so that the thread takes up the database's answers to other keys at once.
+// thread, it pauses between its steps, and only it, so that the thread takes up the answers of the database to others.
 
 import { performance, type EventLoopUtilization } from 'node:perf_hooks';
 import { Semaphore } from '@app/tokens';
@@ -17,12 +17,17 @@ const SHARED_MS = 1000;
 const LOOK_MS = 100;
 /** The thread counts as busy above this utilisation. */
 const BUSY = 0.7;
-/** A key with more than this share of the steps dominates. */
+/** A key whose steps took more than this share of the time of all steps dominates. */
 const DOMINANT = 0.5;
-/** The weight of the steps before the last measurement. */
+/** An estimate of what a step costs the thread outside the queue: its share of the socket, the body and the answer. */
+const OVERHEAD_MS = 0.3;
+/** The weight of the time before the last measurement. */
 const MEMORY = 0.7;
+const FORGOTTEN_MS = 0.1;
+/** The dominant key pauses for this many milliseconds after the last request of another key. */
+const CONTENDED_MS = 100;
 /** The pause between two steps of the dominant key while the thread is busy, in milliseconds. */
-const PAUSE_MS = 2;
+const PAUSE_MS = 4;
 
 /** After a read that took less than this many milliseconds, the key does not rest. */
 const SHORT_READ_MS = 5;
@@ -36,16 +41,19 @@ export class FairQueue {
   readonly #reading = new Map<string, Semaphore>();
   readonly #usage = new Usage();
   #lastKey = '';
-  #sharedUntil = -Infinity;
-  #isTurnArmed = false;
+  #sharedAt = -Infinity;
+  #turn: NodeJS.Immediate | null = null;
   #turnBegan = 0;
+  /** Ends the turn again when only the dominant key waits. */
+  #pause: NodeJS.Timeout | undefined;
+  #pausesUntil = -Infinity;
   #steps = 0;
 
   /** Middleware; it runs when the key is known. Without keys all callers count as one, and nothing waits. */
   readonly handle: RequestHandler = (req, _res, next) => {
     const key = req.key?.id;
     if (key !== undefined && key !== this.#lastKey) {
-      if (this.#lastKey !== '') this.#sharedUntil = performance.now() + SHARED_MS;
+      if (this.#lastKey !== '') this.#sharedAt = performance.now();
       this.#lastKey = key;
     }
     this.enter(key, next);
@@ -53,7 +61,7 @@ export class FairQueue {
 
   /** Whether more than one key has sent a request within the last second. */
   get isShared(): boolean {
-    return this.#sharedUntil > -Infinity && performance.now() < this.#sharedUntil;
+    return this.#sharedAt > -Infinity && performance.now() < this.#sharedAt + SHARED_MS;
   }
 
   /** Runs the step at once while the thread is not shared or the turn has time; else when it is the key's turn. */
@@ -86,78 +94,81 @@ export class FairQueue {
   }
 
   #enter(key: string, step: Step): void {
+    if (!this.#turn) this.#beginTurn();
     const ofKey = this.#waiting.get(key);
-    if (ofKey) return void ofKey.push(step);
-    if (!this.#isTurnArmed) this.#armTurn(false);
-    if (this.#hasTime() && !this.#isHeld(key)) return this.#do(key, step);
-    this.#waiting.set(key, [step]);
-  }
-
-  /** Whether the key pauses between its steps, for the others' sake. */
-  #isHeld(key: string): boolean {
-    return this.isShared && this.#usage.isDominant(key);
+    if (ofKey) ofKey.push(step);
+    else if (this.#hasTime() && !this.#isPausing(key)) this.#do(key, step);
+    else this.#waiting.set(key, [step]);
   }
 
   #hasTime(): boolean {
     return this.#steps < STEPS_PER_TURN && performance.now() - this.#turnBegan < TURN_MS;
   }
 
+  /** Whether the key pauses between two of its steps, for the others' sake. */
+  #isPausing(key: string): boolean {
+    if (!this.#usage.isDominant(key)) return false;
+    const now = performance.now();
+    return now < this.#pausesUntil && now < this.#sharedAt + CONTENDED_MS;
+  }
+
   #do(key: string, step: Step): void {
     this.#steps++;
-    this.#usage.count(key);
+    const began = performance.now();
     step();
+    this.#usage.add(key, performance.now() - began + OVERHEAD_MS);
+    if (this.#usage.isDominant(key)) this.#pausesUntil = Infinity;
   }
 
   #beginTurn(): void {
+    clearTimeout(this.#pause);
     this.#steps = 0;
     this.#turnBegan = performance.now();
+    this.#turn = setImmediate(() => this.#endTurn());
   }
 
-  #armTurn(afterPause: boolean): void {
-    this.#isTurnArmed = true;
-    this.#beginTurn();
-    if (afterPause) setTimeout(() => this.#nextTurn(), PAUSE_MS);
-    else setImmediate(() => this.#nextTurn());
-  }
-
-  /** A dominant key has one step and then a pause. */
-  #nextTurn(): void {
+  /** Runs the steps that waited for this turn to end. The next keys do not wait for the pause of the dominant one. */
+  #endTurn(): void {
+    this.#turn = null;
+    // The pause counts from here, because a stream writes after its step.
+    if (this.#pausesUntil === Infinity) this.#pausesUntil = performance.now() + PAUSE_MS;
     this.#usage.look();
-    if (this.#waiting.size === 0) {
-      this.#isTurnArmed = false;
+    if (this.#waiting.size === 0) return;
+    let key = this.#nextKey();
+    if (key === undefined) {
+      this.#pause = setTimeout(() => this.#endTurn(), this.#pausesUntil - performance.now());
       return;
     }
     this.#beginTurn();
-    let isHeld = false;
-    do {
-      const [key, ofKey] = this.#waiting.entries().next().value as [string, Step[]];
-      if (this.#isHeld(key)) {
-        if (isHeld) break;
-        isHeld = true;
-      }
+    for (; key !== undefined && this.#hasTime(); key = this.#nextKey()) {
+      const ofKey = this.#waiting.get(key)!;
       this.#waiting.delete(key);
       const step = ofKey.shift()!;
       if (ofKey.length > 0) this.#waiting.set(key, ofKey);
       this.#do(key, step);
-    } while (this.#waiting.size > 0 && this.#hasTime());
-    this.#armTurn(isHeld);
+    }
+  }
+
+  #nextKey(): string | undefined {
+    for (const key of this.#waiting.keys()) if (!this.#isPausing(key)) return key;
+    return undefined;
   }
 }
 
 /** Measures which key uses the thread, and how busy the thread is. */
 class Usage {
-  readonly #steps = new Map<string, number>();
+  readonly #usedMs = new Map<string, number>();
   #lookedAt = 0;
   #before: EventLoopUtilization = performance.eventLoopUtilization();
   #dominant: string | null = null;
 
-  /** Whether the thread is busy and this key has most of its steps. */
+  /** Whether the thread is busy and this key has most of its time. */
   isDominant(key: string): boolean {
     return key === this.#dominant;
   }
 
-  count(key: string): void {
-    this.#steps.set(key, (this.#steps.get(key) ?? 0) + 1);
+  add(key: string, ms: number): void {
+    this.#usedMs.set(key, (this.#usedMs.get(key) ?? 0) + ms);
   }
 
   look(): void {
@@ -168,12 +179,12 @@ class Usage {
     const { utilization: busy } = performance.eventLoopUtilization(utilization, this.#before);
     this.#before = utilization;
     let all = 0;
-    let most: [key: string | null, steps: number] = [null, 0];
-    for (const [key, steps] of this.#steps) {
-      all += steps;
-      if (steps > most[1]) most = [key, steps];
-      if (steps < 1) this.#steps.delete(key);
-      else this.#steps.set(key, steps * MEMORY);
+    let most: [key: string | null, ms: number] = [null, 0];
+    for (const [key, ms] of this.#usedMs) {
+      all += ms;
+      if (ms > most[1]) most = [key, ms];
+      if (ms < FORGOTTEN_MS) this.#usedMs.delete(key);
+      else this.#usedMs.set(key, ms * MEMORY);
     }
     this.#dominant = busy > BUSY && most[1] > DOMINANT * all ? most[0] : null;
   }
