@@ -28,7 +28,7 @@ export interface Options {
   readonly page: boolean;
 }
 
-const SECONDS = { run: 30, mutants: 4, overload: 10, neighbours: 2, upgrade: 3 };
+const SECONDS = { run: 30, mutants: 4, overload: 10, neighbours: 4, upgrade: 3 };
 const LONG_RUN = 600;
 
 export const USAGE = `npm run chaos -- [options]
@@ -47,7 +47,7 @@ export const USAGE = `npm run chaos -- [options]
   --mutants a,b      run broken services, --seconds each (${SECONDS.mutants}), and see whether each is caught; all: all of them
                      ${MUTANTS.map(({ name }) => name).join(', ')}
   --upgrade          a rolling restart from the last release to this version and back, --seconds between restarts (${SECONDS.upgrade})
-  --all              a run of --seconds (${LONG_RUN}), all mutants, the overload and the neighbours: some 17 minutes
+  --all              a run of --seconds (${LONG_RUN}), all mutants, the overload and the neighbours: some 22 minutes
   --page             write docs/reliability.md with the new results; without other options, from the stored ones`;
 
 /** @throws Error with one line that says what is allowed */

@@ -22,6 +22,8 @@ const LIMITS_OF_KEY: Record<Demand, number> = { taking: 500, other: 1000, readin
 /** Per this many refusals within a second, `Retry-After` may be one second longer. */
 const A_SECOND_MORE = 300;
 const LONGEST_RETRY_AFTER = 10;
+/** How much longer than it was told a connection rests at most, in milliseconds. */
+const SPREAD_MS = 1000;
 
 const TOO_MUCH = new HttpProblem('unavailable', 'more is asked than can be served in time; nothing was changed');
 
@@ -129,9 +131,12 @@ export function restAfter(req: IncomingMessage, ms: number): void {
   if (!('x-forwarded-for' in req.headers || 'via' in req.headers)) req.once('close', () => rest(req.socket, ms));
 }
 
-/** Otherwise a client that comes back too soon would take all of the thread's time. */
+/**
+ * Otherwise a client that comes back too soon would take all of the thread's time. Connections that were refused
+ * together come back spread over a second.
+ */
 function rest(socket: Socket, ms: number): void {
   if (socket.destroyed) return;
   socket.pause();
-  setTimeout(() => socket.resume(), ms).unref();
+  setTimeout(() => socket.resume(), ms + SPREAD_MS * Math.random()).unref();
 }
