@@ -193,7 +193,7 @@ async function* linesOf(pieces: AsyncIterable<string>): AsyncGenerator<string> {
   for await (const piece of pieces) yield* piece.trimEnd().split('\n');
 }
 
-test('the feed says the gap to whoever begins before it, and to nobody else', async () => {
+test('the feed tells the gap to readers who begin before it, and to nobody else', async () => {
   await grants(1);
   await backedUp();
   await raised();

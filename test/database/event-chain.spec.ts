@@ -193,7 +193,7 @@ describe('beside a version without hashes', () => {
     );
   };
 
-  test.each([1, 3, 6000])('%i pairs of events without a hash are chained on by whoever writes next', async (pairs) => {
+  test.each([1, 3, 6000])('the next writer adds %i pairs of events without a hash to the chain', async (pairs) => {
     const pool = `beside-${pairs}`;
     await service.service.createPool(pool, 'elastic', { size: 2 });
     await service.service.generate(pool);

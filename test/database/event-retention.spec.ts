@@ -212,7 +212,7 @@ test('several processes at once drop it once, and one that is interrupted leaves
   expect(await found()).toEqual([]);
 });
 
-test('whoever asks for what is gone is told so, and where to begin', async () => {
+test('a reader who asks for deleted events learns that, and where to begin', async () => {
   await keepFor(DAYS);
   const [early] = await rows<{ at: string; id: string }>(
     `SELECT to_json(max(recorded_at)) #>> '{}' AS at, (SELECT min(id::text) FROM tokens WHERE pool = 'p') AS id

@@ -54,7 +54,7 @@ async function interleaved(lock: string | null, choose: string): Promise<[string
   return [alices, taken];
 }
 
-test('ORDER BY … LIMIT 1 FOR UPDATE hands the token that was just granted to whoever waited for it', async () => {
+test('ORDER BY … LIMIT 1 FOR UPDATE hands the token that was just granted to the caller who waited for it', async () => {
   const [alices, bobs] = await interleaved(null, `${OLDEST} FOR UPDATE`);
   expect(bobs).toBe(alices);
 });
@@ -85,7 +85,7 @@ test('the lock in a statement of its own, then the choice in the next, gives eve
   expect(bobs).not.toBe(alices);
 });
 
-test('and the service does just that: whoever waits for the lock is granted the next oldest', async () => {
+test('and the service does just that: a caller who waits for the lock is granted the next oldest', async () => {
   await alice.query(`BEGIN; SELECT FROM pools WHERE name = 'p' FOR NO KEY UPDATE`);
   const waiting = Promise.all([1, 2].map(() => service.service.allocate('p', { userId: USER })));
   const others = await openService(database.url);

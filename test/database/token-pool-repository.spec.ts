@@ -274,7 +274,7 @@ describe.each<[string, () => Promise<Candidate>]>([
     await expectSound(name);
   });
 
-  test('evicts the oldest lease of whoever holds the most, in batches of every kind', async () => {
+  test('evicts the oldest lease of the user who holds the most, in batches of every kind', async () => {
     const policy = { size: 30, onExhausted: 'evict_oldest', evict: 'over_share_first', idleTtlSeconds: null } as const;
     const name = await newPool('elastic', { ...policy, ttlSeconds: 50 });
     await atOnce(30, (caller) => executor(caller).submit(name, generate()));

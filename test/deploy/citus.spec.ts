@@ -71,7 +71,7 @@ test('each table is distributed by its pool, beside that pool, or is named as on
   ]);
 });
 
-test('what the script sets holds for whoever makes the next partition', async () => {
+test('what the script sets holds for the next partition, whichever process makes it', async () => {
   const later = new Client({ connectionString: database.url });
   await later.connect();
   const { rows } = await later.query(`SHOW citus.enable_unsafe_triggers`);

@@ -191,7 +191,7 @@ function openOn(host: string): 'open' {
   if (isLoopback(host)) return 'open';
   throw new ConfigError(
     `AUTH is not set, and others can reach HOST ${JSON.stringify(host)}; allowed is keys (npm run -s admin -- keys --help makes ` +
-      'them) or open (whoever reaches the service may do everything)',
+      'them) or open (everybody who reaches the service may do everything)',
   );
 }
 

@@ -102,7 +102,7 @@ test('the policy of the fixed pool in words', () => {
     '100 tokens, made once.',
     'A lease lasts 2 min and cannot be kept alive.',
     'When none is free, the oldest lease is evicted.',
-    'Whoever knows a token may release it.',
+    'Everybody who knows a token may release it.',
   ]);
 });
 

@@ -55,7 +55,7 @@ export function policyInWords(pool: Policy & Pick<Pool, 'kind'>): string[] {
       : `A lease lasts ${most !== null && most < pool.ttl_seconds ? duration(most) : length} and cannot be kept alive.`,
     whenFull(pool),
     pool.release_authority === 'anyone'
-      ? 'Whoever knows a token may release it.'
+      ? 'Everybody who knows a token may release it.'
       : 'Only the holder of the lease may release it.',
   ];
   sentences.push(...quotas(pool));

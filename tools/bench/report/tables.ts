@@ -68,7 +68,7 @@ export const TABLES: { [Name in keyof Results]: (result: Results[Name]) => Table
         number(one.freshLeasesLost ?? NaN),
         number(one.falselyNone),
       ]),
-      note: `Of SKIP LOCKED while its rate was measured: ${number(falselyNone)} times “none” although there were tokens, and ${number(refused)} ends of a lease that was over, which only the audit's index refused.`,
+      note: `While its rate was measured, SKIP LOCKED answered “none” ${number(falselyNone)} times although there were tokens, and tried ${number(refused)} times to end a lease that was over, which only the audit's index refused.`,
     },
     ...(anatomy ?? []).map(({ callers, p50, commandsPerTransaction, steps }): Table => ({
       title: `A transaction in the database, ${counted(callers, 'callers')} (its own log)`,

@@ -159,7 +159,7 @@ export function PoolForm({ pool, onDone, onClose }: Props) {
                 { value: 'oldest', label: 'The oldest', help: 'Who has held a token the longest loses it.' },
                 {
                   value: 'over_share_first',
-                  label: 'That of whoever holds the most',
+                  label: 'That of the user who holds the most',
                   help: 'His oldest. One user who takes all that he can get flushes only himself.',
                 },
               ]}
@@ -224,7 +224,7 @@ export function PoolForm({ pool, onDone, onClose }: Props) {
           name="release_authority"
           {...input('release_authority')}
           choices={[
-            { value: 'anyone', label: 'Whoever knows the token', help: 'Simple: the id of the token will do.' },
+            { value: 'anyone', label: 'Everybody who knows the token', help: 'Simple: the id of the token will do.' },
             {
               value: 'holder',
               label: 'Only its holder',

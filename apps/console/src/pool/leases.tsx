@@ -86,7 +86,7 @@ function LeaseItem({ lease, pool, onSelect }: Props & { readonly lease: MyLease 
       </div>
       {!over && (
         <div class="lease-tools">
-          <span class="handle" title="The handle: whoever shows it speaks for this lease">
+          <span class="handle" title="The handle: a request with it acts for this lease">
             <span class="note">handle</span> <code>{lease_id}</code>
           </span>
           <CopyButton text={lease_id} what="the handle" />

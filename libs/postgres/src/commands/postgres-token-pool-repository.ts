@@ -22,7 +22,7 @@ import { BEGIN, COMMIT, Database, DatabaseFailure, send, unavailable, unchanged 
 import type { Query } from '../connection/pipeline.js';
 import { ENSURE_PARTITIONS, IS_POOL, STORED_EVENTS } from '../schema/statements.js';
 import {
-  answerParameters,
+  recordParameters,
   countedParameters,
   loadParameters,
   namedParameters,
@@ -33,16 +33,16 @@ import {
 } from './slice-rows.js';
 import {
   FIND_EVENT,
-  FORGET_ANSWERS,
+  DELETE_EXPIRED_RECORDS,
   INSERT_POOL,
-  LOAD_ANSWERS,
+  LOAD_RECORDS,
   LOAD_COUNTED_SLICE,
   LOAD_SLICE,
   LOCK_POOL,
   LOCK_POOL_IF_IDLE,
   NOTE_CLOCK,
   POOLS_TO_SWEEP,
-  SAVE_ANSWERS,
+  SAVE_RECORDS,
   SAVE_HEAD,
   SAVE_SLICE,
   UPDATE_POLICY,
@@ -131,7 +131,7 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
   }
 
   async deleteExpiredRecords(poolName: string, most: number): Promise<number> {
-    return (await this.#database.run(FORGET_ANSWERS, [poolName, most])).rowCount ?? 0;
+    return (await this.#database.run(DELETE_EXPIRED_RECORDS, [poolName, most])).rowCount ?? 0;
   }
 
   async poolsToSweep(): Promise<string[]> {
@@ -189,7 +189,7 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
     const isCounted = this.#counted.has(poolName);
     const load = isCounted ? countedSlice(poolName, needed) : plainSlice(poolName, needed);
     const named =
-      needed.idempotencyRecords.length === 0 ? [] : [{ ...LOAD_ANSWERS, values: namedParameters(poolName, needed) }];
+      needed.idempotencyRecords.length === 0 ? [] : [{ ...LOAD_RECORDS, values: namedParameters(poolName, needed) }];
     const [, locked, loaded, kept] = await send(client, BEGIN, { values: [poolName], ...lock }, load, ...named);
     if (locked?.rowCount !== 1) return NO_ROW;
     const row = loaded?.rows[0] as SliceRow;
@@ -256,7 +256,7 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
     }
     const { added } = pool.idempotencyRecords;
     if (added.length > 0) {
-      statements.push({ ...SAVE_ANSWERS, values: answerParameters(policy.name, added, pool.now) });
+      statements.push({ ...SAVE_RECORDS, values: recordParameters(policy.name, added, pool.now) });
     }
     try {
       await send(client, ...statements, COMMIT);

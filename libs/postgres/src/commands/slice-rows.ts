@@ -219,7 +219,7 @@ export const namedParameters = (name: string, { idempotencyRecords }: LoadSpec):
   texts(idempotencyRecords.map(({ key }) => key)),
 ];
 
-export const answerParameters = (name: string, records: readonly IdempotencyRecord[], now: Instant): Value[] => [
+export const recordParameters = (name: string, records: readonly IdempotencyRecord[], now: Instant): Value[] => [
   name,
   texts(records.map(({ useCase }) => useCase)),
   texts(records.map(({ key }) => key)),

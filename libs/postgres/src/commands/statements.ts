@@ -178,23 +178,23 @@ export const SAVE_SLICE = named(
 export const SAVE_HEAD = named('save_head', `UPDATE pools SET last_hash = $2::bytea, hashed_seq = $3 WHERE name = $1`);
 
 /** $1 pool, $2 the use case and $3 the key of each request. */
-export const LOAD_ANSWERS = named(
-  'load_answers',
+export const LOAD_RECORDS = named(
+  'load_idempotency_records',
   `SELECT use_case AS "useCase", key, fingerprint, value FROM kept_answers
    WHERE pool = $1 AND (use_case, key) IN (SELECT * FROM unnest($2::text[], $3::text[]))`,
 );
 
 /** $1 pool, $2 use cases, $3 keys, $4 fingerprints, $5 values, $6 now. It runs in the transaction of the effects. */
-export const SAVE_ANSWERS = named(
-  'save_answers',
+export const SAVE_RECORDS = named(
+  'save_idempotency_records',
   `INSERT INTO kept_answers (pool, use_case, key, fingerprint, value, kept_at)
    SELECT $1, use_case, key, fingerprint, value, ${instant('$6::bigint')}
    FROM unnest($2::text[], $3::text[], $4::text[], $5::jsonb[]) AS a (use_case, key, fingerprint, value)`,
 );
 
 /** $1 pool, $2 the most rows. It needs no lock, because no request waits for so old an answer. */
-export const FORGET_ANSWERS = named(
-  'forget_answers',
+export const DELETE_EXPIRED_RECORDS = named(
+  'delete_expired_records',
   `DELETE FROM kept_answers WHERE pool = $1 AND (use_case, key) IN (
      SELECT use_case, key FROM kept_answers
      WHERE pool = $1

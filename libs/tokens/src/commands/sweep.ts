@@ -10,7 +10,7 @@ import type { TokenPoolRepository } from './token-pool-repository.js';
 /** Leases in one transaction. The number is small because requests wait for the same lock. */
 const BATCH = 50;
 /** Idempotency records deleted at once. No command waits for their locks. */
-const ANSWERS = 1000;
+const RECORDS_AT_ONCE = 1000;
 
 export interface SweepResult {
   /** The number of recorded events. */
@@ -50,7 +50,7 @@ export async function sweep(
         written = await executor.tryRun(poolName, oneBatch);
         events += written ?? 0;
       } while (written !== undefined && written >= BATCH);
-      while (!isStopping() && (await repository.deleteExpiredRecords(poolName, ANSWERS)) === ANSWERS);
+      while (!isStopping() && (await repository.deleteExpiredRecords(poolName, RECORDS_AT_ONCE)) === RECORDS_AT_ONCE);
     } catch (error) {
       failures.push({ poolName, error });
     }

@@ -12,7 +12,7 @@ export class ClockDays1700000000024 implements MigrationInterface {
         CONSTRAINT "PK_clock_days" PRIMARY KEY ("day")
       )`);
     const asOwner = await ownersRights(runner);
-    // The days ahead of the clock were seen by one that was wrong. Twenty are kept, for whoever looks into it.
+    // The days ahead of the clock were seen by one that was wrong. Twenty are kept for an investigation.
     await runner.query(`
       -- expands: the last release drops later, and never what this one would keep
       CREATE OR REPLACE FUNCTION expired_partition() RETURNS text LANGUAGE plpgsql ${asOwner} AS $$
