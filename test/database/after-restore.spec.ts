@@ -115,17 +115,17 @@ test('who follows the feed or the stream goes on over the gap, also from an even
   expect((await feedOf(newestLost)).map(({ seq }) => seq)).toEqual([1103, 1104, 1105]);
 });
 
-test('who knows more than a database that was put back, and not raised, is told so and begins anew; the client by itself', async () => {
+test('a reader who knows more than a restored database learns that and begins again; the client does so by itself', async () => {
   await grants(2);
   await backedUp();
   const { cursor } = await pages(await grants(4));
   const newestLost = (await feedOf()).at(-1) as TokenEvent;
   const enough = new Error('enough');
   const seen: number[] = [];
-  const anew: unknown[] = [];
+  const begunAgain: unknown[] = [];
   const [leaving, open] = [new AbortController(), { count: 0, again: (): void => undefined }];
   const watching = (async () => {
-    const onOtherHistory = ({ problem }: TokenPoolError): void => void anew.push(problem);
+    const onOtherHistory = ({ problem }: TokenPoolError): void => void begunAgain.push(problem);
     const options = { signal: leaving.signal, onOtherHistory };
     for await (const { seq } of pool().watch({ after: newestLost.seq - 1 }, options)) {
       seen.push(seq);
@@ -137,7 +137,7 @@ test('who knows more than a database that was put back, and not raised, is told 
   await new Promise<void>((resolve) => (open.again = resolve));
   await restoredApp(app.port);
   await expect(watching).rejects.toBe(enough);
-  expect(anew).toMatchObject([{ error: 'position_unknown', last_seq: 102, begins_after: 0 }]);
+  expect(begunAgain).toMatchObject([{ error: 'position_unknown', last_seq: 102, begins_after: 0 }]);
   expect(seen).toEqual([newestLost.seq, ...Array.from({ length: 102 }, (_, i) => i + 1)]);
   const lists = [`tokens/active?cursor=${cursor.active}`, `pools/default/events?after=${newestLost.seq}`];
   for (const path of [...lists, `tokens/${newestLost.token_id}/events?cursor=${cursor.events}`]) {

@@ -147,7 +147,7 @@ test('a tail that was cut off is missed where the feed now ends, because the poo
   expect(found[0]).toBe(`seq ${last_seq - 1}: the chain of hashes goes up to seq ${last_seq}, the feed does not`);
 });
 
-test('a last event whose hash was made anew is found by the pool’s row', async () => {
+test('the pool’s row gives away a last event whose hash was computed again', async () => {
   const { last_seq } = await service.readers.pools.pool('p');
   const found = await tampered(`UPDATE pools SET last_hash = sha256('x')`);
   expect(found[0]).toMatch(new RegExp(`^seq ${last_seq} .* not the one that the pool goes on from`));
@@ -162,12 +162,12 @@ describe('a checkpoint', () => {
   const against = async (expected: ChainPoint): Promise<readonly string[]> =>
     (await auditPool(service.readers.audit, 'p', undefined, expected)).findings;
 
-  test('is in the chain as long as only new events follow, and not in a history that was made anew', async () => {
+  test('is in the chain as long as only new events follow, and not in a history that was rewritten', async () => {
     const text = signCheckpoint({ at: '2026-11-21T09:30:00Z', points: [await point()] }, privateKey);
     const kept = readCheckpoint(text, publicKey).points[0]!;
     await service.service.generate('p');
     expect(await against(kept)).toEqual([]);
-    expect((await against({ ...kept, hash: 'a'.repeat(64) }))[0]).toMatch(new RegExp(`^seq ${kept.seq} .*made anew`));
+    expect((await against({ ...kept, hash: 'a'.repeat(64) }))[0]).toMatch(new RegExp(`^seq ${kept.seq} .*rewritten`));
     expect((await against({ ...kept, seq: kept.seq + 100 }))[0]).toMatch(
       /the checkpoint goes up to seq \d+, the feed does not/,
     );

@@ -58,7 +58,7 @@ async function hangUp(sockets: readonly Socket[], how: (socket: Socket) => void)
   const closed = sockets.map((socket) => once(socket.on('error', () => undefined).resume(), 'close'));
   sockets.forEach(how);
   await Promise.all(closed);
-  // Comes after them to whoever listens.
+  // Listeners get it after them.
   await ask('GET', '/health/live');
 }
 

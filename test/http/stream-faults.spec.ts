@@ -45,7 +45,7 @@ describe('a process', () => {
     await other.close();
   });
 
-  test('cuts off who does not read instead of keeping it all for him; who comes back misses nothing', async () => {
+  test('cuts off a client that does not read instead of keeping everything for it; after it comes back it misses nothing', async () => {
     await direct.service.createPool('p', 'fixed', { size: 60_000 });
     const [slow, slowToo] = [await openStream(app, streamOf('p')), await openStream(app, streamOf('p'))];
     for (const reader of [slow, slowToo]) reader.pause();
@@ -253,7 +253,7 @@ describe('one stream', () => {
     return { url, stream, ending: stream.then((one) => one.run()), sent, close: () => void server.close() };
   }
 
-  test('shows that it is alive, and how far its reader is though nothing was for him', async () => {
+  test('shows that it is alive, and how far its reader is, though the filter let nothing through', async () => {
     const given = new Given();
     const { url, ending, close } = await streamed(given, { heartbeatMs: 10 }, ({ seq }) => seq === 9);
     const answer = await new Promise<IncomingMessage>((resolve) => get(url, resolve));
@@ -271,7 +271,7 @@ describe('one stream', () => {
     close();
   });
 
-  test('ends in order when there is nothing more to follow, whoever ended that', async () => {
+  test('ends in order when there is nothing more to follow, whatever the reason', async () => {
     const given = new Given();
     const { url, ending, close } = await streamed(given, {});
     const answer = await fetch(url);

@@ -1,4 +1,4 @@
-// Who holds a token is shown to its own key, to whoever may operate, and to nobody else; nor can anybody else touch it.
+// Who holds a token is shown to the key that took the lease, to keys that may operate, and to nobody else; nobody else can touch it.
 
 import { Database } from '../../libs/postgres/src/connection/database.js';
 import { startApp, type TestApp } from '../support/app.js';
@@ -14,7 +14,7 @@ let app: TestApp;
 let ask: Ask;
 let keys: KeyMaker;
 const by = {} as Record<'holder' | 'other' | 'operator', { id: string; headers: Record<string, string> }>;
-/** Held by the holder; held and given back by him; held by him when it was needed for another. */
+/** One is held, one was held and released, and one was evicted for another user; all by the holder. */
 let held: Json;
 let past: Json;
 
@@ -140,7 +140,7 @@ test('what is left out is null, or the nil UUID where there must be one', async 
   expect(feed.events[0].lease_metadata).toBeNull();
 });
 
-test('whoever takes the token of another in a full pool is not told from whom', async () => {
+test('a caller who evicts the lease of another is not told whose it was', async () => {
   await ask('POST', '/api/tokens/cleanup', {}, by.operator.headers);
   const first = await allocate('holder', HOLDER);
   await allocate('holder', HOLDER);

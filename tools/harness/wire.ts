@@ -84,9 +84,9 @@ export class Wire {
 /** @param headers more headers, each with its line break */
 export function requestTo(path: string, body: object, headers = ''): Buffer {
   const json = JSON.stringify(body);
-  const head = `POST ${path} HTTP/1.1\r\nhost: overload\r\n${headers}content-type: application/json\r\ncontent-length: ${Buffer.byteLength(json)}\r\n\r\n`;
+  const head = `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\n${headers}content-type: application/json\r\ncontent-length: ${Buffer.byteLength(json)}\r\n\r\n`;
   return Buffer.from(head + json);
 }
 
 export const requestFor = (path: string, headers = ''): Buffer =>
-  Buffer.from(`GET ${path} HTTP/1.1\r\nhost: overload\r\n${headers}\r\n`);
+  Buffer.from(`GET ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\n${headers}\r\n`);

@@ -129,7 +129,7 @@ test('the policy of an elastic pool in words', () => {
 
 test.each<[Partial<Pool>, string]>([
   [{ protect_seconds: 10 }, 'When none is free, the oldest lease is evicted, but none before it is 10 s old.'],
-  [{ evict: 'over_share_first' }, 'When none is free, the user who holds the most has his oldest lease evicted.'],
+  [{ evict: 'over_share_first' }, 'When none is free, the oldest lease of the user who holds the most is evicted.'],
   [{ max_per_user: 1_000 }, 'At a time a user 1,000 at most.'],
   [{ max_per_user: 1, max_per_key: 2 }, 'At a time a user 1 and an API key 2 at most.'],
 ])('the policy of a fair pool in words: %j', (policy, sentence) => {

@@ -67,7 +67,7 @@ export function policyInWords(pool: Policy & Pick<Pool, 'kind'>): string[] {
 
 function whenFull({ on_exhausted, evict, protect_seconds }: Policy): string {
   if (on_exhausted === 'reject') return 'When none is free, the request is refused.';
-  const whose = evict === 'oldest' ? 'the oldest lease is' : 'the user who holds the most has his oldest lease';
+  const whose = evict === 'oldest' ? 'the oldest lease is' : 'the oldest lease of the user who holds the most is';
   const but = protect_seconds === null ? '' : `, but none before it is ${duration(protect_seconds)} old`;
   return `When none is free, ${whose} evicted${but}.`;
 }

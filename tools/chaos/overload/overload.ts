@@ -111,7 +111,9 @@ class Overload {
       const calm = [];
       for (const count of PEAK_CONNECTIONS) calm.push(await this.#calm(count));
       calm.sort((a, b) => b.storm.goodputPerSecond - a.storm.goodputPerSecond);
-      const rate = (calm[0] as Phase).storm.goodputPerSecond * factor;
+      const { goodputPerSecond: peak, others } = (calm[0] as Phase).storm;
+      if (peak === 0) throw new Error(`the service has granted nothing; it gave ${others} answers that no phase expects`);
+      const rate = peak * factor;
       await this.storm.obey({ do: 'connect', upTo: connections });
       const closed = { do: 'closed loop', seconds } as const;
       const many = await this.#storm(`${connections} connections, each asks again when it is told to`, null, () =>

@@ -50,7 +50,7 @@ export function buildDocument(app: INestApplication): OpenAPIObject {
     .addTag('pools', 'Pools, their policies and their events.')
     .addTag('short routes', 'The pool `elastic` in five short routes. Their errors carry a `message`, too.')
     .addTag('keys', 'API keys: who may do what. They count where the service runs with AUTH=keys.')
-    .addTag('health', 'For whoever watches the process.')
+    .addTag('health', 'For those who watch the process.')
     .addSecurity('key', {
       type: 'http',
       scheme: 'bearer',

@@ -109,7 +109,7 @@ export class ShortRoutesController {
   @RequireScope(['use', 'operate'], 'elastic')
   @Operation('unblockToken', {
     summary: 'Make an assigned token free again',
-    description: 'Whoever it was assigned to.',
+    description: 'The client that it was assigned to.',
     answer: Message,
     problems: [...BODY, NOT_ASSIGNED, 'lease_handle_required'],
   })

@@ -29,7 +29,7 @@ export class StreamController {
     summary: 'What happens in a pool, as it happens: the feed as server-sent events',
     description:
       'Each message is an event: its `id` is the `seq`, its `data` the event as JSON, as the schema says. Messages ' +
-      'without `data` tell how far the reader is, also where the filter lets nothing through. Whoever comes back ' +
+      'without `data` tell how far the reader is, also where the filter lets nothing through. A reader that comes back ' +
       'with the last id (as `EventSource` does by itself) misses nothing and gets nothing twice. Every 15 s there ' +
       'is a sign of life. A reader that takes nothing for 10 s is cut off. 503 with `Retry-After` also when ' +
       'the process has as many streams open as it may have. 410 when events after the place are not kept any more: ' +

@@ -166,7 +166,7 @@ export class TokensController {
   @RequireScope('operate', 'the body')
   @Operation('releaseActiveTokens', {
     summary: 'End every active lease of a pool',
-    description: 'Whoever held one finds the lease ended by `cleanup`.',
+    description: 'A former holder finds that `cleanup` ended the lease.',
     answer: ReleasedCount,
     problems: [...BODY, 'pool_not_found'],
   })

@@ -83,7 +83,7 @@ export class ChainAuditor {
 
   #expectPoints(seq: number, which: string): void {
     if (seq === this.expected?.seq && this.#hash !== this.expected.hash) {
-      this.#find(`${which}: its hash is not that of the checkpoint: the history was made anew`);
+      this.#find(`${which}: its hash is not that of the checkpoint: the history was rewritten`);
     }
     if (seq === this.head.hashed_seq && this.#hash !== (this.head.last_hash ?? CHAIN_BEGINS)) {
       this.#find(`${which}: its hash is not the one that the pool goes on from`);

@@ -23,9 +23,13 @@ export interface ExecutorLimits {
 }
 
 /** These limits make an overloaded pool refuse within seconds and hold a few megabytes at most. */
-export const DEFAULT_LIMITS: ExecutorLimits = { waiting: 2000, batch: 100, patienceMs: 4000 };
+export const DEFAULT_LIMITS: ExecutorLimits = { waiting: 2000, batch: 200, patienceMs: 4000 };
 
-/** The most callers of a batch that get their answers in one turn of the event loop. */
+/** The process counts as shared by pools for this many milliseconds after a command for another pool. */
+const SHARED_MS = 1000;
+/** The most commands in one transaction while pools share the process, so that its work delays others less. */
+const SHARED_BATCH = 100;
+/** The most callers of a batch that get their answers in one turn of the event loop while pools share the process. */
 const ANSWERS_PER_TURN = 16;
 /** The interval in milliseconds at which the executor refuses commands that have waited for too long. */
 const LATE_EVERY_MS = 250;
@@ -53,6 +57,8 @@ export class Executor {
    */
   readonly #lanes = new Map<string, Waiting[]>();
   #lateTimer: NodeJS.Timeout | undefined;
+  #lastPool: string | null = null;
+  #sharedAt = -Infinity;
 
   constructor(
     private readonly pools: TokenPoolRepository,
@@ -94,6 +100,10 @@ export class Executor {
   #enqueue<T>(poolName: string, command: Command<T>, transact?: Transact): Promise<T> {
     return new Promise((resolve, reject) => {
       const since = performance.now();
+      if (poolName !== this.#lastPool) {
+        if (this.#lastPool !== null) this.#sharedAt = since;
+        this.#lastPool = poolName;
+      }
       const waiting = { command, since, resolve: resolve as (value: unknown) => void, reject, transact };
       const lane = this.#lanes.get(poolName);
       if (!lane) {
@@ -139,13 +149,18 @@ export class Executor {
   #take(poolName: string, lane: Waiting[]): Waiting[] {
     this.#refuseLate(poolName, lane);
     let size = Math.min(1, lane.length);
-    const most = Math.min(this.limits.batch, lane.length);
+    const most = Math.min(this.limits.batch, this.#isShared ? SHARED_BATCH : Infinity, lane.length);
     while (size < most && !isAlone(lane[0]!) && !isAlone(lane[size]!)) size++;
     const batch = lane.splice(0, size);
     const gone = batch.filter(({ command }) => command.isGone?.());
     if (gone.length === 0) return batch;
     this.#refuse(poolName, gone, callerGone());
     return batch.filter((waiting) => !gone.includes(waiting));
+  }
+
+  /** Whether there was a command for more than one pool within the last second. */
+  get #isShared(): boolean {
+    return performance.now() < this.#sharedAt + SHARED_MS;
   }
 
   #refuseLate(poolName: string, lane: Waiting[]): void {
@@ -216,15 +231,15 @@ export class Executor {
   }
 
   /**
-   * Answers some callers in each turn of the event loop, because their work on the answers must not delay everything
-   * else.
+   * Answers the callers. While pools share the process, it answers some in each turn of the event loop, because their
+   * work on the answers must not delay everything else.
    * @returns a promise that resolves when all callers have their answers; undefined when they have them already
    */
   #settle(poolName: string, batch: readonly Waiting[], outcomes: readonly Outcome[]): Promise<void> | undefined {
-    for (let place = 0; place < Math.min(ANSWERS_PER_TURN, batch.length); place++)
-      this.#settleOne(poolName, batch[place]!, outcomes[place]!);
-    if (batch.length <= ANSWERS_PER_TURN) return undefined;
-    const [others, theirs] = [batch.slice(ANSWERS_PER_TURN), outcomes.slice(ANSWERS_PER_TURN)];
+    const now = this.#isShared ? Math.min(ANSWERS_PER_TURN, batch.length) : batch.length;
+    for (let place = 0; place < now; place++) this.#settleOne(poolName, batch[place]!, outcomes[place]!);
+    if (now === batch.length) return undefined;
+    const [others, theirs] = [batch.slice(now), outcomes.slice(now)];
     return new Promise(setImmediate).then(() => this.#settle(poolName, others, theirs));
   }
 

@@ -87,7 +87,7 @@ const POLICY_FIELDS = {
     type: 'word',
     words: ['anyone', 'holder'],
     defaults: { fixed: 'anyone', elastic: 'anyone' },
-    description: 'Who may release and renew: whoever knows the token, or only who has the `lease_id`',
+    description: 'Who may release and renew: everybody who knows the token, or only the holder of the `lease_id`',
   },
   maxPerUser: {
     wire: 'max_per_user',
@@ -99,7 +99,7 @@ const POLICY_FIELDS = {
     wire: 'max_per_key',
     ...COUNT,
     ...NO_LIMIT,
-    description: 'The same for the leases that were taken with one API key, whoever their users are. null: no limit',
+    description: 'The same for the leases that were taken with one API key, for all users together. null: no limit',
   },
   protectSeconds: {
     wire: 'protect_seconds',
