@@ -23,7 +23,7 @@ const LIMITS_OF_KEY: Record<Demand, number> = { taking: 500, other: 1000, readin
 const A_SECOND_MORE = 300;
 const LONGEST_RETRY_AFTER = 10;
 /** How much longer than it was told a connection rests at most, in milliseconds. */
-const SPREAD_MS = 1000;
+const SPREAD_MS = 250;
 
 const TOO_MUCH = new HttpProblem('unavailable', 'more is asked than can be served in time; nothing was changed');
 
@@ -56,13 +56,9 @@ export class Admission {
     const what = demandOf(req.method, path);
     if (what === null || this.#of(what).all < LIMITS[what]) return true;
     const requestId = requestIdOf(req);
-    const retryAfterSeconds = this.#retryAfter();
     res.setHeader('x-request-id', requestId);
     for (const [name, value] of this.headers(req.headers.origin)) res.setHeader(name, value);
-    res.setHeader('retry-after', retryAfterSeconds);
-    sendProblem(res, TOO_MUCH, requestId, this.saysMessage.has(path));
-    restAfter(req, retryAfterSeconds * 1000);
-    this.#onTurnedAway(what);
+    this.#turnAway(what, req, res, requestId, path);
     return false;
   }
 
@@ -82,11 +78,17 @@ export class Admission {
       res.once('close', () => underWay.add(keyId, -1));
       return next();
     }
-    this.#onTurnedAway(what);
+    this.#turnAway(what, req, res, res.requestId, req.path);
+  };
+
+  /** Answers without an exception and the filter for exceptions, which would cost as much as a grant. */
+  #turnAway(what: Demand, req: IncomingMessage, res: ServerResponse, requestId: string, path: string): void {
     const retryAfterSeconds = this.#retryAfter();
     restAfter(req, retryAfterSeconds * 1000);
-    next(new HttpProblem(TOO_MUCH.code, TOO_MUCH.message, { retryAfterSeconds }));
-  };
+    res.setHeader('retry-after', retryAfterSeconds);
+    sendProblem(res, TOO_MUCH, requestId, this.saysMessage.has(path));
+    this.#onTurnedAway(what);
+  }
 
   #of(what: Demand): CountsByKey {
     return what === 'reading' ? this.#reads : this.#commands;
@@ -133,7 +135,7 @@ export function restAfter(req: IncomingMessage, ms: number): void {
 
 /**
  * Otherwise a client that comes back too soon would take all of the thread's time. Connections that were refused
- * together come back spread over a second.
+ * together come back one after the other.
  */
 function rest(socket: Socket, ms: number): void {
   if (socket.destroyed) return;
