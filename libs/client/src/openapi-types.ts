@@ -223,7 +223,7 @@ export interface paths {
         put?: never;
         /**
          * End every active lease of a pool
-         * @description Whoever held one finds the lease ended by `cleanup`. Scope of the key: `operate`.
+         * @description A former holder finds that `cleanup` ended the lease. Scope of the key: `operate`.
          */
         post: operations["releaseActiveTokens"];
         delete?: never;
@@ -323,7 +323,7 @@ export interface paths {
         put?: never;
         /**
          * Make an assigned token free again
-         * @description Whoever it was assigned to. Scope of the key: `use` or `operate`.
+         * @description The client that it was assigned to. Scope of the key: `use` or `operate`.
          */
         post: operations["unblockToken"];
         delete?: never;
@@ -557,7 +557,7 @@ export interface paths {
         };
         /**
          * What happens in a pool, as it happens: the feed as server-sent events
-         * @description Each message is an event: its `id` is the `seq`, its `data` the event as JSON, as the schema says. Messages without `data` tell how far the reader is, also where the filter lets nothing through. Whoever comes back with the last id (as `EventSource` does by itself) misses nothing and gets nothing twice. Every 15 s there is a sign of life. A reader that takes nothing for 10 s is cut off. 503 with `Retry-After` also when the process has as many streams open as it may have. 410 when events after the place are not kept any more: `begins_after` says after which there are some. 410, too, when this database has never given the place, as it was restored or replaced: what the reader has is another history, and `begins_after` says where to begin anew. Scope of the key: `read`.
+         * @description Each message is an event: its `id` is the `seq`, its `data` the event as JSON, as the schema says. Messages without `data` tell how far the reader is, also where the filter lets nothing through. A reader that comes back with the last id (as `EventSource` does by itself) misses nothing and gets nothing twice. Every 15 s there is a sign of life. A reader that takes nothing for 10 s is cut off. 503 with `Retry-After` also when the process has as many streams open as it may have. 410 when events after the place are not kept any more: `begins_after` says after which there are some. 410, too, when this database has never given the place, as it was restored or replaced: what the reader has is another history, and `begins_after` says where to begin anew. Scope of the key: `read`.
          */
         get: operations["streamPoolEvents"];
         put?: never;
@@ -1114,7 +1114,7 @@ export interface components {
             idle_ttl_seconds?: number | null;
             /** @description What happens when no token is free */
             on_exhausted?: components["schemas"]["OnExhausted"];
-            /** @description Who may release and renew: whoever knows the token, or only who has the `lease_id` */
+            /** @description Who may release and renew: everybody who knows the token, or only the holder of the `lease_id` */
             release_authority?: components["schemas"]["ReleaseAuthority"];
             /**
              * @description Open leases that a user may hold; one more is refused with 429 `quota_exceeded`. null: no limit
@@ -1122,7 +1122,7 @@ export interface components {
              */
             max_per_user?: number | null;
             /**
-             * @description The same for the leases that were taken with one API key, whoever their users are. null: no limit
+             * @description The same for the leases that were taken with one API key, for all users together. null: no limit
              * @example null
              */
             max_per_key?: number | null;
@@ -1169,7 +1169,7 @@ export interface components {
             idle_ttl_seconds?: number | null;
             /** @description What happens when no token is free */
             on_exhausted?: components["schemas"]["OnExhausted"];
-            /** @description Who may release and renew: whoever knows the token, or only who has the `lease_id` */
+            /** @description Who may release and renew: everybody who knows the token, or only the holder of the `lease_id` */
             release_authority?: components["schemas"]["ReleaseAuthority"];
             /**
              * @description Open leases that a user may hold; one more is refused with 429 `quota_exceeded`. null: no limit
@@ -1177,7 +1177,7 @@ export interface components {
              */
             max_per_user?: number | null;
             /**
-             * @description The same for the leases that were taken with one API key, whoever their users are. null: no limit
+             * @description The same for the leases that were taken with one API key, for all users together. null: no limit
              * @example null
              */
             max_per_key?: number | null;

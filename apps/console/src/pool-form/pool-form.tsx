@@ -160,7 +160,7 @@ export function PoolForm({ pool, onDone, onClose }: Props) {
                 {
                   value: 'over_share_first',
                   label: 'That of the user who holds the most',
-                  help: 'The oldest of that user's. A user who takes as many as possible evicts only their own leases.',
+                  help: 'The oldest one of theirs. A user who takes too many evicts only their own leases.',
                 },
               ]}
             />
