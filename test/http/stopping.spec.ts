@@ -55,6 +55,22 @@ test('a request that comes on an open connection while the app stops is still an
   await stopped;
 });
 
+test('a request on a connection that rests after a refusal is answered while the app stops', async () => {
+  const limited = await startApp({ RATE_LIMIT: '1' });
+  const socket = connect(limited.port, '127.0.0.1').setEncoding('utf8');
+  const ask = 'GET /api/pools HTTP/1.1\r\nhost: localhost\r\n\r\n';
+  for (let answer = ''; !answer.startsWith('HTTP/1.1 429');) {
+    socket.write(ask);
+    [answer] = (await once(socket, 'data')) as [string];
+  }
+  socket.write(ask);
+  const stopped = limited.stop();
+  const [answer] = (await once(socket, 'data')) as [string];
+  expect(answer).toMatch(/^HTTP\/1.1 (200|429) [^]*connection: close/i);
+  await stopped;
+  await limited.close();
+});
+
 test('connections without a request do not keep the app from stopping', async () => {
   const sockets = [
     '',

@@ -112,7 +112,8 @@ class Overload {
       for (const count of PEAK_CONNECTIONS) calm.push(await this.#calm(count));
       calm.sort((a, b) => b.storm.goodputPerSecond - a.storm.goodputPerSecond);
       const { goodputPerSecond: peak, others } = (calm[0] as Phase).storm;
-      if (peak === 0) throw new Error(`the service has granted nothing; it gave ${others} answers that no phase expects`);
+      if (peak === 0)
+        throw new Error(`the service has granted nothing; it gave ${others} answers that no phase expects`);
       const rate = peak * factor;
       await this.storm.obey({ do: 'connect', upTo: connections });
       const closed = { do: 'closed loop', seconds } as const;

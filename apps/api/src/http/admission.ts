@@ -140,5 +140,16 @@ export function restAfter(req: IncomingMessage, ms: number): void {
 function rest(socket: Socket, ms: number): void {
   if (socket.destroyed) return;
   socket.pause();
-  setTimeout(() => socket.resume(), ms + SPREAD_MS * Math.random()).unref();
+  resting.add(socket);
+  setTimeout(() => wake(socket), ms + SPREAD_MS * Math.random()).unref();
 }
+
+const resting = new Set<Socket>();
+
+function wake(socket: Socket): void {
+  resting.delete(socket);
+  socket.resume();
+}
+
+/** The process stops: what has arrived on the resting connections still gets its answer. */
+export const wakeAll = (): void => resting.forEach(wake);

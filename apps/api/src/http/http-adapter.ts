@@ -7,7 +7,7 @@ import { Server as TcpServer, type Socket } from 'node:net';
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import type { Express, NextFunction, Request, Response } from 'express';
-import type { Admission } from './admission.js';
+import { wakeAll, type Admission } from './admission.js';
 import type { Headers } from './answer-headers.js';
 import { FAIR_QUEUE } from './fair-queue.js';
 import { HttpProblem, problemDocument } from './problem.js';
@@ -108,6 +108,7 @@ export class HttpAdapter extends ExpressAdapter {
     // With pipelined requests only the last answer may end the connection.
     const last = new Map([...this.#inFlight].map((res) => [res.req.socket, res]));
     for (const res of last.values()) if (!res.headersSent) res.setHeader('connection', 'close');
+    wakeAll();
   }
 
   /** Resolves when each accepted request has its answer and the last connection is closed. */
