@@ -116,8 +116,8 @@ function heldAt(feed: readonly EventView[], at: number): Map<string, EventView> 
   const held = new Map<string, EventView>();
   for (const event of feed) {
     if (fromIso(event.recorded_at) > at) break;
-    if (event.event === 'activated') held.set(event.token_id, event);
-    else held.delete(event.token_id);
+    if (event.event === 'activated') held.set(event.token_id!, event);
+    else held.delete(event.token_id!);
   }
   return held;
 }

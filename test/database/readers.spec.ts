@@ -433,13 +433,13 @@ describe('on PostgreSQL', () => {
     await allocate(BEN);
     const { events } = await readers.feed.page(pool, 0, 100);
     const stored = await readers.audit.events(pool, 0, 100);
-    expect(stored).toHaveLength(9);
+    expect(stored).toHaveLength(10);
     const ofFeed = ({ seq, token_id, event, user_id, fence, reason, occurred_at, recorded_at }: StoredEventView) => {
       return { seq, token_id, event, user_id, fence, reason, occurred_at, recorded_at };
     };
     expect(stored.map(ofFeed)).toEqual(events.map(asStored).map(ofFeed));
     expect(await readers.audit.events(pool, 5, 2)).toEqual(stored.slice(5, 7));
-    expect(await readers.audit.events(pool, 9, 100)).toEqual([]);
+    expect(await readers.audit.events(pool, 10, 100)).toEqual([]);
   });
 
   test('the audit of a pool in use raises no false alarm: it goes as far as the tokens it is compared with', async () => {

@@ -124,6 +124,8 @@ describe('the tables refuse', () => {
     ['an end without its lease', end('2').replace(`'${uuid(8)}', 1`, `NULL, NULL`)],
     ['two ends of one lease', `${end('2')}; ${end('3')}`],
     ['an unknown event', `${end('2').replace(`'expired'`, `'forgotten'`)}`],
+    ['a change of the policy of a token', `${end('2').replace(`'expired', 'ttl_expired'`, `'policy_changed', NULL`)}`],
+    ['an event of no token', `${end('2').replace(`'${uuid(2)}'`, 'NULL')}`],
     ['a changed event', `UPDATE token_events SET reason = 'cleanup'`],
     ['a removed event', `DELETE FROM token_events`],
     ['an emptied audit', `TRUNCATE token_events`],

@@ -88,13 +88,60 @@ test('a pool is changed and grows; what is not named stays', async () => {
   const change = { size: 4, ttl_seconds: 30, renewable: true, max_lifetime_seconds: 90.5, release_authority: 'holder' };
   const { status, body } = await ask('PATCH', '/api/pools/grows', change);
   expect(status).toBe(200);
-  const grown = { ...DEFAULT, name: 'grows', ...change, counts: { total: 4, available: 4, active: 0 }, last_seq: 4 };
+  const grown = { ...DEFAULT, name: 'grows', ...change, counts: { total: 4, available: 4, active: 0 }, last_seq: 5 };
   expect(body).toEqual(grown);
   expect((await ask('PATCH', '/api/pools/grows', { max_lifetime_seconds: null })).body).toEqual({
     ...grown,
     max_lifetime_seconds: null,
+    last_seq: 6,
   });
   expect((await ask('PATCH', '/api/pools/grows')).body.size).toBe(4);
+});
+
+test('each change of a policy is an event of the pool, and a PATCH that changes nothing is none', async () => {
+  await ask('POST', '/api/pools', { name: 'changes', kind: 'fixed', size: 1, ttl_seconds: 60 });
+  const change = { size: 2, ttl_seconds: 0.5, max_per_user: 3, renewable: false };
+  await ask('PATCH', '/api/pools/changes', change, { 'x-request-id': 'change-1' });
+  await ask('PATCH', '/api/pools/changes', change);
+  const { body } = await ask('GET', '/api/pools/changes/events');
+  expect(body.events.map(({ event }: { event: string }) => event)).toEqual(['generated', 'policy_changed', 'generated']);
+  expect(body.events[1]).toEqual({
+    id: expect.any(String),
+    pool: 'changes',
+    seq: 2,
+    token_id: null,
+    event: 'policy_changed',
+    user_id: null,
+    fence: null,
+    reason: null,
+    occurred_at: expect.any(String),
+    recorded_at: expect.any(String),
+    expires_at: null,
+    actor: 'open',
+    request_id: 'change-1',
+    metadata: {
+      before: { size: 1, ttl_seconds: 60, max_per_user: null },
+      after: { size: 2, ttl_seconds: 0.5, max_per_user: 3 },
+      user_id: null,
+      reason: null,
+    },
+    lease_metadata: null,
+  });
+  const { body: found } = await ask('GET', '/api/pools/changes/events?request_id=change-1');
+  expect(found.events.map(({ seq }: { seq: number }) => seq)).toEqual([2, 3]);
+  expect((await ask('GET', '/api/pools/changes/audit')).body).toMatchObject({ is_sound: true, last_seq: 3 });
+});
+
+test('the audit finds a policy that was changed without an event', async () => {
+  await ask('POST', '/api/pools', { name: 'meddled', kind: 'fixed', size: 1, ttl_seconds: 60 });
+  await ask('PATCH', '/api/pools/meddled', { ttl_seconds: 61 });
+  const meddler = new Client({ connectionString: app.databaseUrl });
+  await meddler.connect();
+  await meddler.query(`UPDATE pools SET ttl_seconds = 62 WHERE name = 'meddled'`);
+  await meddler.end();
+  expect((await ask('GET', '/api/pools/meddled/audit')).body.findings).toEqual([
+    "the pool's ttl_seconds is 62, the feed says 61",
+  ]);
 });
 
 test('an elastic pool that may keep its free tokens for good says null', async () => {

@@ -187,6 +187,25 @@ test('a key that gives keys cannot become one that another gave: not see its lea
   expect(mine).toMatchObject({ status: 200, body: { id, rotated_by: key.split('_')[1] } });
 });
 
+test('whoever may read a pool sees how its policy changed, and only its key and whoever may operate by whom', async () => {
+  const { id, key } = await keys.create({ scopes: ['read', 'pools'] });
+  const changed = await ask('PATCH', '/api/pools/default', { ttl_seconds: 119 }, bearer(key));
+  const after = changed.body.last_seq - 1;
+  const seen = async (headers: Record<string, string>): Promise<Json> =>
+    (await ask('GET', `/api/pools/default/events?after=${after}&limit=1`, undefined, headers)).body.events[0];
+  const metadata = { before: { ttl_seconds: 120 }, after: { ttl_seconds: 119 }, user_id: null, reason: null };
+  expect(await seen(by.other.headers)).toMatchObject({ token_id: null, actor: null, request_id: null, metadata });
+  for (const headers of [bearer(key), by.operator.headers]) {
+    expect(await seen(headers)).toMatchObject({ actor: id, request_id: expect.any(String), metadata });
+  }
+  const found = async (headers: Record<string, string>): Promise<number[]> => {
+    const { body } = await ask('GET', `/api/pools/default/events?actor=${id}`, undefined, headers);
+    return body.events.map(({ seq }: Json) => seq);
+  };
+  expect(await found(bearer(key))).toEqual([after + 1]);
+  expect(await found(by.other.headers)).toEqual([]);
+});
+
 describe('the short routes', () => {
   const ids = {} as Record<
     'unknown' | 'other pool' | 'held there' | 'deleted there' | 'free' | 'of another key',

@@ -13,6 +13,7 @@ const LOOKS: Record<EventView['event'], string> = {
   released: paint(33, '■ released '),
   expired: paint(35, '◷ expired  '),
   deleted: paint(31, '✖ deleted  '),
+  policy_changed: paint(90, '⚙ policy changed'),
 };
 
 export class Timeline {
@@ -35,7 +36,7 @@ export class Timeline {
       const why = reason === null ? '' : ` · ${reason}`;
       const when = occurred_at.slice(11, 23);
       console.log(
-        `          ${paint(90, `seq ${String(seq).padStart(3)}  ${when}`)}  ${LOOKS[event]} ${this.names.token(token_id)}${who}${why}`,
+        `          ${paint(90, `seq ${String(seq).padStart(3)}  ${when}`)}  ${LOOKS[event]} ${token_id === null ? '' : this.names.token(token_id)}${who}${why}`,
       );
     }
   }

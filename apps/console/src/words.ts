@@ -146,10 +146,12 @@ export const KIND_WORDS: Readonly<Record<Kind, string>> = {
   'ended-by-deletion': 'Ended',
   generated: 'Generated',
   deleted: 'Deleted',
+  'policy-changed': 'Policy changed',
 };
 
 /** The reason of an event, as the text behind its kind. */
-export function reasonInWords({ event, reason }: Pick<PoolEvent, 'event' | 'reason'>): string {
+export function reasonInWords({ event, reason, metadata }: Pick<PoolEvent, 'event' | 'reason' | 'metadata'>): string {
+  if (event === 'policy_changed') return changeInWords(metadata as PolicyChange);
   switch (reason) {
     case 'allocated':
       return 'a free token';
@@ -173,3 +175,14 @@ export function reasonInWords({ event, reason }: Pick<PoolEvent, 'event' | 'reas
       return event === 'renewed' ? 'kept alive by its holder' : '';
   }
 }
+
+interface PolicyChange {
+  readonly before: Partial<Policy>;
+  readonly after: Partial<Policy>;
+}
+
+/** "size 100 → 120, renewable false → true". */
+const changeInWords = ({ before, after }: PolicyChange): string =>
+  Object.keys(after)
+    .map((field) => `${field} ${before[field as keyof Policy] ?? 'none'} → ${after[field as keyof Policy] ?? 'none'}`)
+    .join(', ');

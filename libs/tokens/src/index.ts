@@ -51,7 +51,9 @@ export { POOL_NAME, countsLeases, type PolicyChange, type PoolPolicy } from './p
 export { sweep } from './commands/sweep.js';
 export {
   END_REASONS,
+  EVENT_KINDS,
   isEviction,
+  POOL_EVENTS,
   type EndReason,
   type GrantReason,
   type Metadata,

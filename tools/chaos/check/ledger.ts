@@ -64,6 +64,8 @@ export class Ledger {
 
   #add(event: OwnedEvent, before: OwnedEvent | undefined): void {
     const { event: kind, fence, token_id, reason } = event;
+    // An event of the pool itself changes no token.
+    if (token_id === null) return;
     if (kind === 'generated') this.generated.set(token_id, event);
     else if (kind === 'deleted') this.deleted.set(token_id, event);
     else if (kind === 'activated') {

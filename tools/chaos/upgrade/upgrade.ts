@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { auditPool } from '@app/tokens';
 import { createDataSource, PostgresAuditSource, PostgresPoolReader } from '@app/postgres';
 import { about } from '../../harness/about.js';
+import { ask } from '../../harness/ask.js';
 import { ApiProcess } from '../../harness/api-process.js';
 import { check } from '../check/check.js';
 import { DatabaseServer } from '../../harness/database-server.js';
@@ -121,6 +122,8 @@ export async function upgrade(options: UpgradeOptions): Promise<UpgradeResult> {
         [from, to, PROCESSES],
         [to, from, backAgain],
       ] as const) {
+        // The old version must also run beside events that it does not know.
+        if (before === to) await changePolicies(balancer.port);
         for (const api of running.splice(0, count)) {
           const begun = history.now();
           await end(api);
@@ -156,6 +159,15 @@ export async function upgrade(options: UpgradeOptions): Promise<UpgradeResult> {
     balancer.close();
     await Promise.all(running.map((api) => api.kill()));
     await database.remove();
+  }
+}
+
+/** Changes a field of each policy that the checker does not judge. */
+async function changePolicies(port: number): Promise<void> {
+  for (const { name } of PLAIN_POOLS) {
+    const body = { max_lifetime_seconds: 7 };
+    const { status } = await ask(port, { method: 'PATCH', path: `/api/pools/${name}`, body });
+    if (status !== 200) throw new Error(`the policy of ${name} could not be changed: ${status}`);
   }
 }
 

@@ -3,6 +3,7 @@
 import { ApiProperty, ApiSchema } from '@nestjs/swagger';
 import {
   END_REASONS,
+  EVENT_KINDS,
   type EndReason,
   type EventPage,
   type EventView,
@@ -22,7 +23,6 @@ const UUID = { format: 'uuid', example: '6d1c0f5e-0b7b-4c59-9d3e-2f2f2a0f5c11' }
 const CURSOR = { type: String, nullable: true, description: '`cursor` of the next page; null on the last one.' };
 
 const STATUSES = ['available', 'active'];
-const EVENTS: TokenEventKind[] = ['activated', 'renewed', 'released', 'expired', 'generated', 'deleted'];
 const REASONS = ['allocated', 'allocated_after_eviction', ...END_REASONS, 'idle_ttl'];
 
 @ApiSchema({ name: 'Token' })
@@ -106,10 +106,10 @@ export class TokenEvent implements EventView {
   @ApiProperty({ type: 'integer', minimum: 1, description: '1, 2, 3 … in its pool, without gaps.' })
   readonly seq: number;
 
-  @ApiProperty(UUID)
-  readonly token_id: string;
+  @ApiProperty({ ...UUID, type: String, nullable: true, description: 'Null for what happened to the pool itself.' })
+  readonly token_id: string | null;
 
-  @ApiProperty({ enum: EVENTS, enumName: 'TokenEventKind' })
+  @ApiProperty({ enum: EVENT_KINDS, enumName: 'TokenEventKind' })
   readonly event: TokenEventKind;
 
   @ApiProperty({ type: String, format: 'uuid', nullable: true })
@@ -146,7 +146,8 @@ export class TokenEvent implements EventView {
     type: 'object',
     additionalProperties: true,
     description:
-      'What was given when it was allocated, with `user_id` and `reason` of the event beside it: they win over its own.',
+      'What was given when it was allocated, with `user_id` and `reason` of the event beside it: they win over its own. ' +
+      'Of `policy_changed`: `before` and `after`, each with the fields of the policy that changed.',
   })
   readonly metadata: Metadata;
 

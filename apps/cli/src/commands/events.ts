@@ -9,7 +9,7 @@ import { UsageError } from '../usage-error.js';
 const EVENT_COLUMNS: readonly Column<TokenEvent>[] = [
   { title: 'seq', width: 6, of: ({ seq }) => seq },
   { title: 'when', width: 24, of: ({ occurred_at }) => time(occurred_at) },
-  { title: 'event', width: 9, of: ({ event }) => event },
+  { title: 'event', width: 14, of: ({ event }) => event },
   { title: 'reason', width: 24, of: ({ reason }) => reason },
   { title: 'fence', width: 6, of: ({ fence }) => fence },
   { title: 'token', width: 36, of: ({ token_id }) => token_id },

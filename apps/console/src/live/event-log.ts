@@ -58,6 +58,7 @@ const KINDS: readonly Kind[] = [
   'ended-by-deletion',
   'generated',
   'deleted',
+  'policy-changed',
 ];
 
 const ENDS: ReadonlySet<Kind> = new Set(['released', 'evicted', 'cleaned', 'expired', 'ended-by-deletion']);

@@ -6,7 +6,7 @@ import { api, ApiError, UNREACHABLE, type Pool, type PoolEvent, type Token } fro
 import { serverClock } from '../server-clock.js';
 import { EventLog, type Present } from './event-log.js';
 import { followEvents, type Close } from './event-stream.js';
-import { countHeld, PoolState, type Kind, type Lease } from './pool-state.js';
+import { countHeld, PoolState, type Lease, type TokenKind } from './pool-state.js';
 
 export type Connection =
   | { readonly is: 'loading' }
@@ -30,7 +30,7 @@ export interface Listener {
 
 /** The latest change of a token, for the board to highlight. */
 export interface Flash {
-  readonly kind: Kind;
+  readonly kind: TokenKind;
   /** On the monotonic clock, in milliseconds. */
   readonly at: number;
 }
@@ -275,7 +275,8 @@ export class LivePool {
       const isNews = serverClock.now() - Date.parse(event.recorded_at) < FRESH_MS;
       // The page has already shown the end of an overdue lease.
       const wasSeen = applied.ended !== null && this.#lapsed.has(applied.ended);
-      if (isNews && !wasSeen) this.#flash(event.token_id, applied.kind);
+      if (applied.token === null) void this.look();
+      else if (isNews && !wasSeen) this.#flash(applied.token.id, applied.kind);
       this.#changed();
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
@@ -295,7 +296,7 @@ export class LivePool {
     this.#lose();
   }
 
-  #flash(id: string, kind: Kind): void {
+  #flash(id: string, kind: TokenKind): void {
     // An evicted token is granted in the same moment; the grant must not hide the eviction, which is its cause.
     const at = performance.now();
     const before = this.#flashes.get(id);

@@ -27,7 +27,7 @@ function held(id: string, fence: number, since = 0, until = 60): Token {
   };
 }
 
-function event(seq: number, token_id: string, of: Partial<PoolEvent>): PoolEvent {
+function event(seq: number, token_id: string | null, of: Partial<PoolEvent>): PoolEvent {
   return {
     id: `event-${seq}`,
     seq,
@@ -51,6 +51,13 @@ const activated = (seq: number, id: string, fence: number): PoolEvent =>
   event(seq, id, { event: 'activated', fence, reason: 'allocated', expires_at: iso(seq + 60) });
 const released = (seq: number, id: string, fence: number, reason: PoolEvent['reason'] = 'released_by_client') =>
   event(seq, id, { event: 'released', fence, reason });
+
+test('an event of the pool itself changes no token', () => {
+  const state = new PoolState([free('a')], 2);
+  const change = event(3, null, { event: 'policy_changed', metadata: { before: { size: 1 }, after: { size: 2 } } });
+  expect(state.apply(change)).toEqual({ kind: 'policy-changed', token: null, ended: null });
+  expect([state.seq, state.tokens]).toEqual([3, [{ id: 'a', lease: null }]]);
+});
 
 test('grants, renewals and ends change the lease of their token', () => {
   const state = new PoolState([free('a'), free('b')], 2);

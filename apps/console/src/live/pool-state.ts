@@ -19,8 +19,8 @@ export interface TokenState {
   lease: Lease | null;
 }
 
-/** What happened, in the terms of the page. */
-export type Kind =
+/** What happened to a token, in the terms of the page. */
+export type TokenKind =
   | 'granted'
   | 'renewed'
   | 'released'
@@ -31,12 +31,17 @@ export type Kind =
   | 'generated'
   | 'deleted';
 
-export interface Applied {
-  readonly kind: Kind;
-  readonly token: TokenState;
-  /** The lease that the event ended, where it is known. */
-  readonly ended: Lease | null;
-}
+/** What happened to a token, or to the pool itself. */
+export type Kind = TokenKind | 'policy-changed';
+
+export type Applied =
+  | {
+      readonly kind: TokenKind;
+      readonly token: TokenState;
+      /** The lease that the event ended, where it is known. */
+      readonly ended: Lease | null;
+    }
+  | { readonly kind: Kind; readonly token: null; readonly ended: null };
 
 export class PoolState {
   /** Ordered by id, so that a token keeps its neighbours. */
@@ -67,10 +72,11 @@ export class PoolState {
     if (event.seq <= this.seq) return null;
     if (event.seq > this.seq + 1) throw new RangeError(`after event ${this.seq} came ${event.seq}`);
     this.seq = event.seq;
-    const token = this.#byId.get(event.token_id) ?? this.#add(event);
+    if (event.token_id === null) return { kind: kindOf(event), token: null, ended: null };
+    const kind = kindOf(event) as TokenKind;
+    const token = this.#byId.get(event.token_id) ?? this.#add(event.token_id, event);
     const { lease } = token;
     const isOfLease = lease !== null && lease.fence === event.fence;
-    const kind = kindOf(event);
     switch (event.event) {
       case 'generated':
         break;
@@ -90,12 +96,12 @@ export class PoolState {
     return { kind, token, ended: null };
   }
 
-  #add({ token_id, event }: PoolEvent): TokenState {
-    const token: TokenState = { id: token_id, lease: null };
+  #add(id: string, { event }: PoolEvent): TokenState {
+    const token: TokenState = { id, lease: null };
     // Any other event is about a token that was deleted before its page of the snapshot was read.
     if (event !== 'generated' || !this.isWhole) return token;
-    this.#byId.set(token_id, token);
-    this.tokens.splice(this.#placeOf(token_id), 0, token);
+    this.#byId.set(id, token);
+    this.tokens.splice(this.#placeOf(id), 0, token);
     return token;
   }
 
@@ -153,6 +159,7 @@ export function nextToBeEvicted(
 
 export function kindOf({ event, reason }: PoolEvent): Kind {
   if (event === 'activated') return 'granted';
+  if (event === 'policy_changed') return 'policy-changed';
   if (event !== 'released') return event;
   if (reason === 'lru_eviction' || reason === 'over_share_eviction') return 'evicted';
   if (reason === 'cleanup') return 'cleaned';

@@ -58,14 +58,17 @@ export function Activity({ live, matches, onSelect }: Props) {
 
 function Line({ event, held, onSelect }: Happening & Pick<Props, 'onSelect'>) {
   const kind = kindOf(event);
+  const { token_id: id } = event;
   return (
     <li class="happening">
       <span class={`mark ${kind}`} aria-hidden="true" />
       <span class="what">
         <strong class={`kind ${kind}`}>{KIND_WORDS[kind]}</strong>{' '}
-        <button type="button" class="link" title={`token ${event.token_id}`} onClick={() => onSelect(event.token_id)}>
-          <code>{shortId(event.token_id)}</code>
-        </button>
+        {id !== null && (
+          <button type="button" class="link" title={`token ${id}`} onClick={() => onSelect(id)}>
+            <code>{shortId(id)}</code>
+          </button>
+        )}
         {event.fence !== null && (
           <>
             {isEnd(kind) ? ' from ' : ' to '}

@@ -2,7 +2,7 @@
 // thousand comparisons and a few painted cells.
 
 import type { Flash } from '../live/live-pool.js';
-import type { Kind, PoolState, TokenState } from '../live/pool-state.js';
+import type { PoolState, TokenKind, TokenState } from '../live/pool-state.js';
 import { coloursOf } from '../ui/colour.js';
 import { countdown, shortId } from '../words.js';
 import { placeOf, type BoardLayout } from './board-layout.js';
@@ -52,7 +52,7 @@ const PROPERTIES = {
 
 type Colours = Readonly<Record<keyof typeof PROPERTIES, string>>;
 
-const FLASH_COLOUR: Readonly<Record<Kind, keyof Colours>> = {
+const FLASH_COLOUR: Readonly<Record<TokenKind, keyof Colours>> = {
   granted: 'granted',
   renewed: 'renewed',
   released: 'released',
@@ -64,9 +64,9 @@ const FLASH_COLOUR: Readonly<Record<Kind, keyof Colours>> = {
   deleted: 'deleted',
 };
 
-const KINDS = Object.keys(FLASH_COLOUR) as Kind[];
+const KINDS = Object.keys(FLASH_COLOUR) as TokenKind[];
 
-const FLASH_WORD: Readonly<Record<Kind, string>> = {
+const FLASH_WORD: Readonly<Record<TokenKind, string>> = {
   granted: 'granted',
   renewed: 'renewed',
   released: 'released',

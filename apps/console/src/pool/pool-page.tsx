@@ -253,7 +253,7 @@ function LoadedPool({ live, pool }: { readonly live: LivePool; readonly pool: Po
               matches={
                 part === ''
                   ? null
-                  : ({ event }) => event.token_id.includes(part) || (event.user_id?.includes(part) ?? false)
+                  : ({ event }) => (event.token_id?.includes(part) ?? false) || (event.user_id?.includes(part) ?? false)
               }
             />
           </div>

@@ -1,12 +1,14 @@
 // The SQL that reads a pool as the database stores it, for the audit.
 
+import { policyFields } from '@app/tokens';
 import { named } from '../connection/pipeline.js';
 import { iso, restoresAfter } from '../schema/fragments.js';
 
 /** $1 pool. */
 export const STORED_POOL = named(
   'stored_pool',
-  `SELECT size, last_seq::double precision AS last_seq, last_fence::double precision AS last_fence, token_count,
+  `SELECT json_build_object(${policyFields.map(({ wire }) => `'${wire}', ${wire}`).join(', ')}) AS policy,
+     last_seq::double precision AS last_seq, last_fence::double precision AS last_fence, token_count,
      lease_count, chained_after::double precision AS chained_after, hashed_seq::double precision AS hashed_seq,
      encode(last_hash, 'hex') AS last_hash, coalesce(${restoresAfter('0')}, '[]') AS restores
    FROM pools p WHERE name = $1`,

@@ -26,6 +26,7 @@ import { EventsUntil1700000000005 } from './migrations/1700000000005-events-unti
 import { OverdueThen1700000000009 } from './migrations/1700000000009-overdue-then.js';
 import { PoolClocks1700000000026 } from './migrations/1700000000026-pool-clocks.js';
 import { PoolsTokensEvents1700000000000 } from './migrations/1700000000000-pools-tokens-events.js';
+import { PoolEvents1700000000027 } from './migrations/1700000000027-pool-events.js';
 import { Restores1700000000020 } from './migrations/1700000000020-restores.js';
 
 /** A data source that is not connected yet: the caller initialises and destroys it. */
@@ -60,6 +61,7 @@ export function createDataSource(url: string, options?: DataSourceOptions): Data
       ClockDays1700000000024,
       KeyChanges1700000000025,
       PoolClocks1700000000026,
+      PoolEvents1700000000027,
     ],
     migrationsTableName: 'migrations',
     installExtensions: false,

@@ -109,7 +109,7 @@ describe('what the first events folded to', () => {
     'is as good as they are when %i are gone',
     async (gone) => {
       const begins = keptAfter(gone);
-      const auditor = await Auditor.of({ size: SIZE, restores: [], begins });
+      const auditor = await Auditor.of({ policy: { size: SIZE }, restores: [], begins });
       feed.slice(gone).forEach((event) => auditor.add(asStored(event)));
       expect(auditor.finish()).toEqual([]);
       expect(auditor).toMatchObject({ events: 17, tokens: 2, openLeases: 2 });
@@ -127,7 +127,7 @@ describe('what the first events folded to', () => {
       if (!isDone) setImmediate(turn);
     };
     setImmediate(turn);
-    await Auditor.of({ size: SIZE, restores: [], begins: { ...keptAfter(17), parts } });
+    await Auditor.of({ policy: { size: SIZE }, restores: [], begins: { ...keptAfter(17), parts } });
     isDone = true;
     expect(turns).toBeGreaterThanOrEqual(parts.length);
   });
@@ -254,12 +254,66 @@ describe('a feed that was tampered with is found out', () => {
   ])('%s', (_, tamper, finding) => {
     // The ids of the two tokens are random: %a and %b stand for them.
     const named = (text: string): string => text.replace('%a', a).replace('%b', b);
-    const tampered = tamper(feed).map((event) => ({ ...event, token_id: named(event.token_id) }));
+    const tampered = tamper(feed).map((event) => ({ ...event, token_id: event.token_id && named(event.token_id) }));
     expect(audited(tampered).finish()).toContainEqual(expect.stringContaining(named(finding)));
   });
 
   test('more tokens than the pool may have', () => {
     expect(audited(feed, 1).finish()).toContain(`seq 2 (generated ${b}): makes more than 1 tokens`);
+  });
+});
+
+describe('the policy of then', () => {
+  /** Puts an event of the pool behind the first `after` events. */
+  const changed = (
+    events: readonly EventView[],
+    after: number,
+    metadata: EventView['metadata'],
+    other: Partial<EventView> = {},
+  ): EventView[] => {
+    const { occurred_at, recorded_at } = events[after - 1]!;
+    const unset = { token_id: null, user_id: null, fence: null, reason: null, expires_at: null };
+    const policyChanged = { ...events[0]!, ...unset, occurred_at, recorded_at, event: 'policy_changed' as const };
+    const all = [...events.slice(0, after), { ...policyChanged, metadata, ...other }, ...events.slice(after)];
+    return all.map((event, place) => ({ ...event, seq: place + 1 }));
+  };
+
+  test('judges each event by the size that the pool had then', () => {
+    const grown = changed(feed, 1, { before: { size: 1 }, after: { size: SIZE } });
+    expect(audited(grown, SIZE).finish()).toEqual([]);
+    const grownTooLate = changed(feed, 2, { before: { size: 1 }, after: { size: SIZE } });
+    expect(audited(grownTooLate, SIZE).finish()).toEqual([`seq 2 (generated ${b}): makes more than 1 tokens`]);
+  });
+
+  test('is known from the feed, as far as this tells of it', () => {
+    const twice = changed(changed(feed, 3, { before: { ttl_seconds: 60 }, after: { ttl_seconds: 70 } }), 9, {
+      before: { ttl_seconds: 70, renewable: true },
+      after: { ttl_seconds: 60, renewable: false },
+    });
+    const auditor = audited(twice);
+    expect(auditor.finish()).toEqual([]);
+    expect([...auditor.policy]).toEqual([
+      ['ttl_seconds', 60],
+      ['renewable', false],
+    ]);
+  });
+
+  test('is found to be changed without an event', () => {
+    const hidden = changed(changed(feed, 3, { before: { size: 2 }, after: { size: 3 } }), 9, {
+      before: { size: 4 },
+      after: { size: 5 },
+    });
+    expect(audited(hidden).finish()).toEqual(['seq 10 (policy_changed): says that size was 4, and it was 3']);
+  });
+
+  test('is of the pool, and of no token', () => {
+    const metadata = { before: { size: 2 }, after: { size: 3 } };
+    expect(audited(changed(feed, 3, metadata, { token_id: a })).finish()).toEqual([
+      `seq 4 (policy_changed ${a}): is about a token`,
+    ]);
+    expect(audited(changed(feed, 3, metadata, { event: 'deleted' })).finish()).toContain(
+      'seq 4 (deleted): is about no token',
+    );
   });
 });
 

@@ -2,9 +2,10 @@
 // It shares no code with the aggregate that must keep these invariants.
 
 import { Comparison, type FoldedToken, type OpenLease } from './comparison.js';
-import { Findings } from './findings.js';
+import { Findings, nameOf } from './findings.js';
 import { fromIso, toIso, type Instant } from '../kernel/instant.js';
 import { HeldByUser } from './held-by-user.js';
+import type { PolicyDifference } from '../pool/policy-fields.js';
 import { isEviction } from '../pool/token-event.js';
 import type {
   EventView,
@@ -23,6 +24,7 @@ const REASONS: Record<EventView['event'], readonly EventView['reason'][]> = {
   released: ['released_by_client', 'lru_eviction', 'over_share_eviction', 'cleanup', 'deleted_by_client'],
   expired: ['ttl_expired'],
   deleted: ['idle_ttl', 'deleted_by_client'],
+  policy_changed: [null],
 };
 
 /** Converts an event of the API to what the auditor reads. */
@@ -32,6 +34,9 @@ export const asStored = (event: EventView): StoredEventView => ({
   recorded_at: fromIso(event.recorded_at),
   expires_at: event.expires_at === null ? null : fromIso(event.expires_at),
 });
+
+/** What the auditor needs to know of the pool's row. */
+type StoredAuditee = Pick<StoredPoolView, 'restores'> & { readonly policy: Pick<StoredPoolView['policy'], 'size'> };
 
 export class Auditor {
   readonly #tokens = new Map<string, FoldedToken>();
@@ -50,11 +55,15 @@ export class Auditor {
   #lastEvictionAt: Instant = -Infinity;
   #previous: StoredEventView | null = null;
 
+  /** The fields of the policy whose value the feed has told, by their names on the wire. */
+  readonly #policy = new Map<string, unknown>();
+  /** The event that made the most tokens while the feed has not told the size, and their number. */
+  #most: { readonly event: StoredEventView; readonly tokens: number } | null = null;
   /** The restores by `after_seq`. Of several without an event between them the last one gives the next numbers. */
   readonly #restores = new Map<number, RestoreView>();
 
   /**
-   * @param size the most tokens that the pool may ever have had
+   * @param size the present size of the pool; it counts where the feed tells of no other
    * @param restores the recorded gaps of the numbers, oldest first; any other gap is a finding
    * @param begins the snapshot that stands for dropped events, without its tokens
    * @param findings receives the violations, each in words and with the seq of its event
@@ -71,15 +80,15 @@ export class Auditor {
       this.#fence = begins.last_fence;
       this.#lastEvictionAt = begins.last_eviction_at ?? -Infinity;
     }
-    this.goOn({ size, restores });
+    this.#expectRestores(restores);
   }
 
   /** An auditor for a stored pool. It yields to the event loop between the parts of a snapshot of a million tokens. */
   static async of(
-    { size, restores, begins }: Pick<StoredPoolView, 'size' | 'restores' | 'begins'>,
+    { policy, restores, begins }: StoredAuditee & Pick<StoredPoolView, 'begins'>,
     findings?: Findings,
   ): Promise<Auditor> {
-    const auditor = new Auditor(size, restores, begins, findings);
+    const auditor = new Auditor(policy.size, restores, begins, findings);
     for await (const part of begins?.parts ?? []) {
       for (const token of part) auditor.#recall(token);
       await new Promise(setImmediate);
@@ -88,8 +97,12 @@ export class Auditor {
   }
 
   /** Takes over a newer row of the pool. Must be called before `add` with the events since then. */
-  goOn({ size, restores }: Pick<StoredPoolView, 'size' | 'restores'>): void {
-    this.size = size;
+  goOn({ policy, restores }: StoredAuditee): void {
+    this.size = policy.size;
+    this.#expectRestores(restores);
+  }
+
+  #expectRestores(restores: readonly RestoreView[]): void {
     for (const restore of restores) {
       if (restore.after_seq >= this.#seq) this.#restores.set(restore.after_seq, restore);
     }
@@ -110,6 +123,11 @@ export class Auditor {
 
   get openLeases(): number {
     return this.#open.size;
+  }
+
+  /** The fields of the policy whose value the feed has told, by their names on the wire. */
+  get policy(): ReadonlyMap<string, unknown> {
+    return this.#policy;
   }
 
   /** The pool's part of a snapshot after the last event. */
@@ -149,14 +167,32 @@ export class Auditor {
     this.#expectEvictionServed(event);
     this.#seq = event.seq;
     this.#recordedAt = event.recorded_at;
-    const token = this.#tokens.get(event.token_id);
-    if (event.event === 'generated') this.#generated(event, token);
+    if (event.token_id === null || event.event === 'policy_changed') this.#ofPool(event);
+    else this.#ofToken(event, event.token_id);
+    this.#previous = event;
+  }
+
+  #ofToken(event: StoredEventView, id: string): void {
+    const token = this.#tokens.get(id);
+    if (event.event === 'generated') this.#generated(event, id, token);
     else if (!token) this.#find(event, 'is about a token that does not exist');
     else if (event.event === 'deleted') this.#deleted(event, token);
     else if (event.event === 'activated') this.#activated(event, token);
     else if (event.event === 'renewed') this.#renewed(event, token);
     else this.#ended(event, token);
-    this.#previous = event;
+  }
+
+  #ofPool(event: StoredEventView): void {
+    if (event.token_id !== null) return this.#find(event, 'is about a token');
+    if (event.event !== 'policy_changed') return this.#find(event, 'is about no token');
+    const { before, after } = event.metadata as PolicyDifference;
+    for (const [field, value] of Object.entries(before)) {
+      const known = this.#policy.get(field);
+      const isRight = known === undefined || known === value;
+      this.#expect(isRight, event, `says that ${field} was ${String(value)}, and it was ${String(known)}`);
+    }
+    if (before.size !== undefined && !this.#policy.has('size')) this.#judgeMost(before.size);
+    for (const [field, value] of Object.entries(after)) this.#policy.set(field, value);
   }
 
   /**
@@ -179,6 +215,7 @@ export class Auditor {
     for (const lease of this.#open.values()) this.#expectNotPassedOver(lease, null);
     this.#expectEvictionServed(null);
     this.#passRestore();
+    if (!this.#policy.has('size')) this.#judgeMost(this.size);
     for (const seq of this.#restores.keys()) this.#find(null, `a restore after seq ${seq}, where there is no event`);
     return this.findings.kept;
   }
@@ -213,16 +250,27 @@ export class Auditor {
     this.#expect(isServed, this.#previous, 'evicts for nobody');
   }
 
-  #generated(event: StoredEventView, token: FoldedToken | undefined): void {
+  #generated(event: StoredEventView, id: string, token: FoldedToken | undefined): void {
     this.#expect(!token, event, 'generates a token that exists');
-    const id = event.token_id;
     this.#tokens.set(id, { id, lease: null, lastActivatedAt: null, lastEndAt: 0, comparedIn: 0 });
-    this.#expect(this.#tokens.size <= this.size, event, `makes more than ${this.size} tokens`);
+    const [tokens, size] = [this.#tokens.size, this.#policy.get('size')];
+    if (size !== undefined) this.#expectSize(event, tokens, size as number);
+    else if (tokens > (this.#most?.tokens ?? 0)) this.#most = { event, tokens };
+  }
+
+  /** The first change of the size tells what it was before, and the end of the feed that it was never changed. */
+  #judgeMost(size: number): void {
+    if (this.#most) this.#expectSize(this.#most.event, this.#most.tokens, size);
+    this.#most = null;
+  }
+
+  #expectSize(event: StoredEventView, tokens: number, size: number): void {
+    this.#expect(tokens <= size, event, `makes more than ${size} tokens`);
   }
 
   #deleted(event: StoredEventView, token: FoldedToken): void {
     this.#expect(token.lease === null, event, 'deletes a token that is held');
-    this.#tokens.delete(event.token_id);
+    this.#tokens.delete(token.id);
   }
 
   #activated(event: StoredEventView, token: FoldedToken): void {
@@ -333,6 +381,6 @@ export class Auditor {
   }
 
   #find(event: StoredEventView | null, what: string): void {
-    this.findings.add(event ? `seq ${event.seq} (${event.event} ${event.token_id}): ${what}` : what);
+    this.findings.add(event ? `${nameOf(event)}: ${what}` : what);
   }
 }

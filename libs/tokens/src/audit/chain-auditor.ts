@@ -2,6 +2,7 @@
 
 import type { ChainPoint } from './checkpoint.js';
 import { CHAIN_BEGINS, nextHash } from './event-chain.js';
+import { nameOf } from './findings.js';
 import type { RecordedEventView, StoredPoolView } from '../reading/views.js';
 
 /** The fields of the pool's row that say where its chain begins and ends, and with which hash. */
@@ -54,13 +55,13 @@ export class ChainAuditor {
     // An event of the previous version has no hash, but the next hash covers it nevertheless.
     if (event.hash !== null && event.hash !== hash) {
       this.#find(
-        `seq ${event.seq} (${event.event} ${event.token_id}): it, or what is before it, was changed: its hash is another`,
+        `${nameOf(event)}: it, or what is before it, was changed: its hash is another`,
       );
       this.#hash = event.hash;
     } else {
       this.#hash = hash;
     }
-    this.#expectPoints(event.seq, `seq ${event.seq} (${event.event} ${event.token_id})`);
+    this.#expectPoints(event.seq, nameOf(event));
   }
 
   /** Must be called once, after the last event. */

@@ -17,7 +17,7 @@ export const nextHash = (previous: string, event: Omit<RecordedEventView, 'hash'
 
 /** As JSON.stringify would write it, in half the time and a third of the garbage: hardly any of it needs escaping. */
 const hashed = (previous: string, e: Omit<RecordedEventView, 'hash'>): string =>
-  `["${previous}",${text(e.pool)},${e.seq},"${e.id}","${e.token_id}",${text(e.event)},${text(e.reason)},${e.occurred_at},` +
+  `["${previous}",${text(e.pool)},${e.seq},"${e.id}",${id(e.token_id)},${text(e.event)},${text(e.reason)},${e.occurred_at},` +
   `${e.recorded_at},${id(e.user_id)},${e.fence},${id(e.lease_id)},${e.activated_at},${e.expires_at},` +
   `${e.metadata === null ? 'null' : text(canonical(e.metadata))},${text(e.key_id)},${text(e.actor)},${text(e.request_id)},` +
   `${e.tokens_after},${e.leases_after}]`;

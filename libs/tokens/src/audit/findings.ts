@@ -1,5 +1,7 @@
 // The findings of an audit, in words. It counts all and keeps the first ones, because a broken pool may have millions.
 
+import type { StoredEventView } from '../reading/views.js';
+
 /** The number of findings that one audit keeps. */
 export const FINDINGS_KEPT = 1000;
 
@@ -25,3 +27,7 @@ export class Findings {
     this.#count += count - kept.length;
   }
 }
+
+/** Names an event in a finding. */
+export const nameOf = ({ seq, event, token_id }: Pick<StoredEventView, 'seq' | 'event' | 'token_id'>): string =>
+  `seq ${seq} (${event}${token_id === null ? '' : ` ${token_id}`})`;

@@ -147,6 +147,17 @@ export const defaultPolicy = (kind: PoolKind): PolicyValues => policyOf(({ defau
 export const toWire = (policy: PolicyValues): WirePolicy =>
   Object.fromEntries(policyFields.map(({ name, wire }) => [wire, policy[name]])) as WirePolicy;
 
+/** The fields that a change has changed, with the names of the wire, before and after it. */
+export type PolicyDifference = { readonly before: Partial<WirePolicy>; readonly after: Partial<WirePolicy> };
+
+/** Null when the policies are equal. */
+export function differenceOf(before: PolicyValues, after: PolicyValues): PolicyDifference | null {
+  const changed = policyFields.filter(({ name }) => before[name] !== after[name]);
+  const changedOf = (policy: PolicyValues): Partial<WirePolicy> =>
+    Object.fromEntries(changed.map(({ name, wire }) => [wire, policy[name]]));
+  return changed.length === 0 ? null : { before: changedOf(before), after: changedOf(after) };
+}
+
 /** Fields that `given` leaves out are undefined in the result. */
 export function fromWire(policy: WirePolicy): PolicyValues;
 export function fromWire(change: Partial<WirePolicy>): Partial<PolicyValues>;

@@ -1,9 +1,22 @@
-// An event of the audit, in the words of the contract.
+// An event of the audit, in the words of the contract: of a token, or of the pool itself.
 
 import type { Instant } from '../kernel/instant.js';
 import type { Lease } from './token.js';
 
-export type TokenEventKind = 'activated' | 'renewed' | 'released' | 'expired' | 'generated' | 'deleted';
+/** The kinds of events in the order in which the document lists them. Those of POOL_EVENTS concern no token. */
+export const EVENT_KINDS = [
+  'activated',
+  'renewed',
+  'released',
+  'expired',
+  'generated',
+  'deleted',
+  'policy_changed',
+] as const;
+export type TokenEventKind = (typeof EVENT_KINDS)[number];
+
+/** The kinds of events of the pool itself. */
+export const POOL_EVENTS = ['policy_changed'] as const satisfies readonly TokenEventKind[];
 
 export type GrantReason = 'allocated' | 'allocated_after_eviction';
 export type Eviction = 'lru_eviction' | 'over_share_eviction';
@@ -25,12 +38,13 @@ export type DeleteReason = 'idle_ttl' | 'deleted_by_client';
 export interface TokenEvent {
   /** The number of the event in its pool: 1, 2, 3 …, without gaps, in commit order. */
   readonly seq: number;
-  readonly tokenId: string;
+  /** Null for an event of the pool itself. */
+  readonly tokenId: string | null;
   readonly event: TokenEventKind;
   readonly reason: GrantReason | EndReason | DeleteReason | null;
   /** The deadline of the lease for `expired`; the instant of the transaction for every other event. */
   readonly occurredAt: Instant;
-  /** The lease that began, changed or ended; null for `generated` and `deleted`. */
+  /** The lease that began, changed or ended; null for an event without one. */
   readonly lease: Lease | null;
   /** The id of the API key that caused the event, `open` where the service asks for no keys, or `system`. */
   readonly actor: string;
@@ -40,7 +54,7 @@ export interface TokenEvent {
   readonly tokensAfter: number;
   /** The open leases of the pool after the event, including overdue ones. */
   readonly leasesAfter: number;
-  /** The metadata that the caller of `allocate` gave with the lease. */
+  /** What the caller of `allocate` gave with the lease; for `policy_changed` its PolicyDifference. */
   readonly metadata: Metadata | null;
 }
 

@@ -738,10 +738,36 @@ describe('changing the policy', () => {
     expect(pool.state).toEqual(before);
   });
 
-  test('writes no event', () => {
-    const pool = poolOf(fixed({ size: 2 }), [heldToken(1, 1, -5)]);
-    pool.changePolicy({ size: 3 });
+  test('records the fields that changed, with the names of the wire, and who did it', () => {
+    const pool = poolOf(fixed({ size: 2, maxPerUser: 3 }), [heldToken(1, 1)]);
+    pool.caller = { ...ANYBODY, keyId: 'key-1', requestId: 'request-1' };
+    pool.changePolicy({ size: 3, ttlSeconds: 0.5, renewable: false, maxPerUser: null });
+    expect(pool.events).toEqual([
+      {
+        seq: 101,
+        tokenId: null,
+        event: 'policy_changed',
+        reason: null,
+        occurredAt: NOW,
+        lease: null,
+        actor: 'key-1',
+        requestId: 'request-1',
+        tokensAfter: 1,
+        leasesAfter: 1,
+        metadata: {
+          before: { size: 2, ttl_seconds: 120, max_per_user: 3 },
+          after: { size: 3, ttl_seconds: 0.5, max_per_user: null },
+        },
+      },
+    ]);
+  });
+
+  test('records nothing when nothing changes', () => {
+    const pool = poolOf(fixed({ size: 2 }), []);
+    const before = pool.policy;
+    pool.changePolicy({ size: 2, renewable: false });
     expect(pool.events).toEqual([]);
+    expect(pool.policy).toBe(before);
   });
 });
 

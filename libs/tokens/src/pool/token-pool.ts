@@ -9,6 +9,7 @@ import { LeaseCounts, type LeaseCount } from './lease-counts.js';
 import { fromSeconds, secondsUntil, type Instant } from '../kernel/instant.js';
 import { newLeaseId } from './lease-id.js';
 import { openLease, type LeaseClaim } from './lease-claim.js';
+import { differenceOf } from './policy-fields.js';
 import {
   changedPolicy,
   evictsOverShare,
@@ -230,9 +231,16 @@ export class TokenPool {
     return released;
   }
 
-  /** @throws DomainError `invalid_request` when the change breaks a rule */
+  /**
+   * Records what differs, and nothing when nothing does.
+   * @throws DomainError `invalid_request` when the change breaks a rule
+   */
   changePolicy(change: PolicyChange): void {
-    this.#state = { ...this.#state, policy: changedPolicy(this.policy, change) };
+    const policy = changedPolicy(this.policy, change);
+    const difference = differenceOf(this.policy, policy);
+    if (difference === null) return;
+    this.#state = { ...this.#state, policy };
+    this.#record(null, 'policy_changed', null, this.now, null, difference);
   }
 
   /** Returns a function that takes back every later change. The caller must have expired the overdue leases. */
@@ -300,7 +308,7 @@ export class TokenPool {
   }
 
   #record(
-    tokenId: string,
+    tokenId: string | null,
     event: TokenEventKind,
     reason: TokenEvent['reason'],
     occurredAt: Instant,

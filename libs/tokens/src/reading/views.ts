@@ -37,7 +37,8 @@ export interface EventView {
   readonly id: string;
   readonly pool: string;
   readonly seq: number;
-  readonly token_id: string;
+  /** Null for an event of the pool itself. */
+  readonly token_id: string | null;
   readonly event: TokenEventKind;
   readonly user_id: string | null;
   readonly fence: number | null;
@@ -53,7 +54,10 @@ export interface EventView {
   readonly actor: string | null;
   /** The id of the request that caused the event; null when no request did, or the viewer may not see it. */
   readonly request_id: string | null;
-  /** What the caller gave with the lease, with `user_id` and `reason`, which replace fields of the same name. */
+  /**
+   * What the caller gave with the lease, or the `before` and `after` of `policy_changed`, with `user_id` and `reason`,
+   * which replace fields of the same name.
+   */
   readonly metadata: Metadata;
   /**
    * For `activated`: exactly what the caller gave with the lease; null when it gave nothing or the viewer may not see
@@ -151,7 +155,7 @@ export interface LeaseAgesView {
  */
 export interface StoredEventView {
   readonly seq: number;
-  readonly token_id: string;
+  readonly token_id: string | null;
   readonly event: TokenEventKind;
   readonly user_id: string | null;
   readonly fence: number | null;
@@ -160,6 +164,7 @@ export interface StoredEventView {
   readonly recorded_at: Instant;
   /** The deadline of the lease of the event; the new one for `activated` and `renewed`. */
   readonly expires_at: Instant | null;
+  readonly metadata: Metadata | null;
 }
 
 /** For the chain of hashes: every stored field of an event. */
@@ -168,7 +173,6 @@ export interface RecordedEventView extends StoredEventView {
   readonly id: string;
   readonly lease_id: string | null;
   readonly activated_at: Instant | null;
-  readonly metadata: Metadata | null;
   readonly key_id: string | null;
   /** Null stands for `open`; an event of the previous version has null, too. */
   readonly actor: string | null;
@@ -182,7 +186,7 @@ export interface RecordedEventView extends StoredEventView {
 
 /** For the audit: the stored row of a pool, whatever the clock says. */
 export interface StoredPoolView {
-  readonly size: number;
+  readonly policy: WirePolicy;
   readonly last_seq: number;
   readonly last_fence: number;
   readonly token_count: number;

@@ -47,9 +47,16 @@ export function detailsFor(viewer: Viewer, { history, current_user, ...details }
 export const maySeeActor = (viewer: Viewer, { actor }: Pick<EventView, 'actor'>): boolean =>
   viewer.mayOperate || actor === viewer.keyId || actor === SYSTEM || actor === OPEN;
 
+/**
+ * Whether the viewer may see the contents of an event. Those of the pool itself are about its policy, which every
+ * viewer sees.
+ */
+export const maySeeEvent = (viewer: Viewer, { token_id, key_id }: Pick<OwnedEvent, 'token_id' | 'key_id'>): boolean =>
+  token_id === null || maySee(viewer, key_id);
+
 export function eventFor(viewer: Viewer, owned: OwnedEvent): EventView {
-  const { key_id, ...event } = owned;
-  if (maySee(viewer, key_id)) return maySeeActor(viewer, event) ? event : { ...event, actor: null, request_id: null };
+  const { key_id: _, ...event } = owned;
+  if (maySeeEvent(viewer, owned)) return maySeeActor(viewer, event) ? event : { ...event, actor: null, request_id: null };
   const { reason } = event;
   const metadata = { user_id: null, reason };
   return { ...event, user_id: null, actor: null, request_id: null, metadata, lease_metadata: null };

@@ -3,7 +3,7 @@
 import { FeedReader, SCANNED, type EventFilter } from '../feed/feed-reader.js';
 import { callerGone, poolNotFound, seqUnknown } from '../kernel/domain-error.js';
 import type { FeedPage, NewEventsView, OwnedEvent } from '../reading/views.js';
-import { maySee, maySeeActor } from '../reading/visibility.js';
+import { maySeeActor, maySeeEvent } from '../reading/visibility.js';
 import type { InMemoryTokenPoolRepository } from './in-memory-token-pool-repository.js';
 import { eventView } from './views.js';
 
@@ -36,7 +36,7 @@ export class InMemoryFeedReader extends FeedReader {
       (event) =>
         (actor === undefined || event.actor === actor) &&
         (requestId === undefined || event.request_id === requestId) &&
-        maySee(viewer, event.key_id) &&
+        maySeeEvent(viewer, event) &&
         maySeeActor(viewer, event),
     );
     const events = found.slice(0, limit);

@@ -3,6 +3,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import type { Instant } from '../kernel/instant.js';
+import { toWire, type PolicyDifference, type WirePolicy } from '../pool/policy-fields.js';
 import type { PoolState } from '../pool/pool-slice.js';
 import type { Lease, Token } from '../pool/token.js';
 import type { RecordedEvent } from './views.js';
@@ -14,6 +15,8 @@ export class Ledger {
   /** All leases of each token, also the open one, in the order of their grants. */
   readonly #uses = new Map<string, Lease[]>();
   readonly #ended = new Set<number>();
+  /** The fields of the policy that were changed, by their names on the wire. */
+  readonly #policy = new Map<string, unknown>();
   #seq = 0;
   #fence = 0;
   #recordedAt: Instant = 0;
@@ -30,6 +33,7 @@ export class Ledger {
     if (event.occurredAt > event.recordedAt) broken(8, `seq ${event.seq} is recorded before it occurred`);
     this.#seq = event.seq;
     this.#recordedAt = event.recordedAt;
+    if (event.tokenId === null) return this.#change(event);
     const token = this.#tokens.get(event.tokenId);
     if (event.event === 'generated') {
       if (this.#uses.has(event.tokenId)) broken(5, `token ${event.tokenId} is made twice`);
@@ -49,6 +53,16 @@ export class Ledger {
     else this.#end(token, event.lease, event);
   }
 
+  #change({ seq, event, metadata }: RecordedEvent): void {
+    if (event !== 'policy_changed') return broken(5, `seq ${seq} is about no token`);
+    const { before, after } = metadata as PolicyDifference;
+    for (const [field, value] of Object.entries(before)) {
+      if (this.#policy.has(field) && this.#policy.get(field) !== value) broken(10, `seq ${seq}: ${field} was another`);
+      if (after[field as keyof WirePolicy] === value) broken(10, `seq ${seq} does not change ${field}`);
+    }
+    for (const [field, value] of Object.entries(after)) this.#policy.set(field, value);
+  }
+
   /** Compares the stored pool with the fold of its events. */
   check(state: PoolState, stored: ReadonlyMap<string, Token>): void {
     const tokens = [...this.#tokens.values()];
@@ -60,6 +74,10 @@ export class Ledger {
     }
     if (tokens.length > state.policy.size) broken(2, `${tokens.length} tokens in a pool of ${state.policy.size}`);
     if (state.policy.kind === 'fixed' && tokens.length < this.tokenIds.length) broken(2, 'a fixed pool lost a token');
+    for (const [field, value] of this.#policy) {
+      const isStored = toWire(state.policy)[field as keyof WirePolicy];
+      if (isStored !== value) broken(10, `${field} is ${isStored}, the events say ${String(value)}`);
+    }
     for (const token of tokens) {
       const other = stored.get(token.id);
       const isSame =

@@ -2,13 +2,17 @@
 // tokens. The table is partitioned by recorded_at, and each partition has its own keys. TypeORM cannot describe that,
 // so this entity describes the first partition, and test/database/schema.spec.ts compares all others with it.
 
+import { EVENT_KINDS, POOL_EVENTS } from '@app/tokens';
 import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
+const quoted = (word: string): string => `'${word}'`;
+
 @Entity('token_events_beginning')
-@Check('token_events_event', `event IN ('activated', 'renewed', 'released', 'expired', 'generated', 'deleted')`)
+@Check('token_events_event', `event IN (${EVENT_KINDS.map(quoted).join(', ')})`)
+@Check('token_events_token', `(event IN (${POOL_EVENTS.map(quoted).join(', ')})) = (token_id IS NULL)`)
 @Check(
   'token_events_lease',
-  `(event IN ('generated', 'deleted')) = (fence IS NULL) AND (fence IS NULL) = (user_id IS NULL)
+  `(event IN ('generated', 'deleted', ${POOL_EVENTS.map(quoted).join(', ')})) = (fence IS NULL) AND (fence IS NULL) = (user_id IS NULL)
    AND (fence IS NULL) = (lease_id IS NULL) AND (fence IS NULL) = (activated_at IS NULL)
    AND (fence IS NULL) = (expires_at IS NULL)`,
 )
@@ -29,8 +33,9 @@ export class TokenEventEntity {
   @Column({ type: 'uuid' })
   id: string;
 
-  @Column({ name: 'token_id', type: 'uuid' })
-  tokenId: string;
+  /** Null for an event of the pool itself. */
+  @Column({ name: 'token_id', type: 'uuid', nullable: true })
+  tokenId: string | null;
 
   @Column({ type: 'text' })
   event: string;
