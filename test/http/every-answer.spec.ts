@@ -357,6 +357,12 @@ const REFUSALS: Record<string, (request: Request, operationId: string) => Promis
     await done('POST', '/api/tokens/allocate', { pool: request.pool });
     return send(request);
   },
+  pool_paused: async (request) => {
+    await done('PATCH', `/api/pools/${request.pool}`, { status: 'paused' });
+    const answer = await send(request);
+    await done('PATCH', `/api/pools/${request.pool}`, { status: 'open' });
+    return answer;
+  },
   quota_exceeded: async (request) => {
     await done('PATCH', `/api/pools/${request.pool}`, { max_per_user: 1 });
     const user = request.path.startsWith('/api/') ? { user_id: randomUUID() } : {};

@@ -2,7 +2,7 @@
 
 import { Client } from 'pg';
 import { startApp, type TestApp } from '../support/app.js';
-import { clientOf, type Ask } from './client.js';
+import { clientOf, expectProblem, type Ask, type Json } from './client.js';
 
 let app: TestApp;
 let ask: Ask;
@@ -27,6 +27,7 @@ const DEFAULT = {
   max_per_key: null,
   protect_seconds: null,
   evict: 'oldest',
+  status: 'open',
   counts: { total: 100, available: 100, active: 0 },
   last_seq: 100,
 };
@@ -44,6 +45,7 @@ const ELASTIC = {
   max_per_key: null,
   protect_seconds: null,
   evict: 'oldest',
+  status: 'open',
   counts: { total: 0, available: 0, active: 0 },
   last_seq: 0,
 };
@@ -69,6 +71,7 @@ test('a pool is made with every part of its policy, and filled', async () => {
     max_per_key: 5,
     protect_seconds: 0.25,
     evict: 'over_share_first',
+    status: 'paused',
   };
   const { status, body } = await ask('POST', '/api/pools', policy);
   expect(status).toBe(201);
@@ -96,6 +99,31 @@ test('a pool is changed and grows; what is not named stays', async () => {
     last_seq: 6,
   });
   expect((await ask('PATCH', '/api/pools/grows')).body.size).toBe(4);
+});
+
+test('a paused pool grants nothing, and everything else goes on', async () => {
+  const pool = 'pauses';
+  await ask('POST', '/api/pools', { name: pool, kind: 'elastic', size: 3 });
+  await ask('POST', '/api/tokens', { pool });
+  const { body: second } = await ask('POST', '/api/tokens', { pool });
+  const { body: grant } = await ask('POST', '/api/tokens/allocate', { pool }, { 'idempotency-key': 'grant-1' });
+  const { body: paused } = await ask('PATCH', `/api/pools/${pool}`, { status: 'paused' });
+  expect(paused).toMatchObject({ status: 'paused', counts: { total: 2, available: 1, active: 1 } });
+  expectProblem(await ask('POST', '/api/tokens/allocate', { pool }), 409, 'pool_paused');
+  // It was granted before.
+  const again = await ask('POST', '/api/tokens/allocate', { pool }, { 'idempotency-key': 'grant-1' });
+  expect(again).toMatchObject({ status: 200, body: { token_id: grant.token_id } });
+  const { lease_id } = grant;
+  expect((await ask('POST', `/api/tokens/${grant.token_id}/keep-alive`, { lease_id })).status).toBe(200);
+  expect((await ask('POST', `/api/tokens/${grant.token_id}/release`, { lease_id })).status).toBe(200);
+  expect((await ask('POST', '/api/tokens', { pool })).status).toBe(201);
+  expect((await ask('DELETE', `/api/tokens/${second.id}`)).status).toBe(200);
+  await ask('PATCH', `/api/pools/${pool}`, { status: 'open' });
+  expect((await ask('POST', '/api/tokens/allocate', { pool })).status).toBe(200);
+  const { body: feed } = await ask('GET', `/api/pools/${pool}/events`);
+  const changes = feed.events.filter(({ event }: { event: string }) => event === 'policy_changed');
+  expect(changes.map(({ metadata }: Json) => metadata.after)).toEqual([{ status: 'paused' }, { status: 'open' }]);
+  expect((await ask('GET', `/api/pools/${pool}/audit`)).body.findings).toEqual([]);
 });
 
 test('each change of a policy is an event of the pool, and a PATCH that changes nothing is none', async () => {

@@ -25,6 +25,7 @@ const POOL: Pool = {
   max_per_key: null,
   protect_seconds: null,
   evict: 'oldest',
+  status: 'open',
   counts: { total: 100, available: 100, active: 0 },
   last_seq: 100,
 };
@@ -142,6 +143,7 @@ test('the policy of a pool that refuses names no eviction order', () => {
 });
 
 test('a maximum age below the length of a lease shortens the stated length', () => {
+  expect(policyInWords({ ...POOL, status: 'paused' })[0]).toBe('Paused: nothing is granted.');
   expect(policyInWords({ ...POOL, max_lifetime_seconds: 30 })).toContain(
     'A lease lasts 30 s and cannot be kept alive.',
   );

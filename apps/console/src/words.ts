@@ -47,6 +47,7 @@ export function policyInWords(pool: Policy & Pick<Pool, 'kind'>): string[] {
   const length = duration(pool.ttl_seconds);
   const most = pool.max_lifetime_seconds;
   const sentences = [
+    ...(pool.status === 'paused' ? ['Paused: nothing is granted.'] : []),
     pool.kind === 'fixed'
       ? `${count(pool.size, 'token')}, made once.`
       : `Up to ${count(pool.size, 'token')}, made on request.`,

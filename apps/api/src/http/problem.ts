@@ -36,6 +36,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, { readonly status: number; r
   request_timeout: { status: 408, title: 'The request did not arrive in time' },
   stale_lease: { status: 409, title: 'The lease named is not the open one' },
   pool_exhausted: { status: 409, title: 'No token is free' },
+  pool_paused: { status: 409, title: 'The pool is paused' },
   not_renewable: { status: 409, title: 'Leases of the pool cannot be renewed' },
   token_in_use: { status: 409, title: 'The token is held' },
   pool_exists: { status: 409, title: 'There is a pool of that name' },

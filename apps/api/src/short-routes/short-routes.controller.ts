@@ -76,7 +76,7 @@ export class ShortRoutesController {
     summary: 'Assign a free token to a client',
     description: 'The one that is free for the longest. A client is any text; the same text is always the same user.',
     answer: ShortToken,
-    problems: [...BODY, NONE_FREE, 'quota_exceeded'],
+    problems: [...BODY, NONE_FREE, 'pool_paused', 'quota_exceeded'],
   })
   @Idempotent()
   assign(@Body() { client_id }: AssignTokenBody, @CurrentRequest() context: RequestContext): Promise<ShortToken> {

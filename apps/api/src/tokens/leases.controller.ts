@@ -47,9 +47,9 @@ export class LeasesController {
     summary: 'Hand out the token that is free for the longest',
     description:
       'A full pool evicts the oldest active lease or that of the user who holds the most, or refuses: its policy ' +
-      'decides. It may also limit how many leases a user or an API key holds.',
+      'decides. It may also limit how many leases a user or an API key holds. A paused pool refuses.',
     answer: GrantAnswer,
-    problems: [...BODY, 'pool_not_found', 'pool_exhausted', 'quota_exceeded'],
+    problems: [...BODY, 'pool_not_found', 'pool_paused', 'pool_exhausted', 'quota_exceeded'],
   })
   @Idempotent()
   allocate(

@@ -6,7 +6,7 @@ import type { Column } from '../output.js';
 
 const POOL_COLUMNS: readonly Column<Pool>[] = [
   { title: 'pool', of: ({ name }) => name },
-  { title: 'kind', of: ({ kind }) => kind },
+  { title: 'kind', of: ({ kind, status }) => (status === 'paused' ? `${kind}, paused` : kind) },
   { title: 'size', of: ({ size }) => size },
   { title: 'active', of: ({ counts }) => counts.active },
   { title: 'available', of: ({ counts }) => counts.available },

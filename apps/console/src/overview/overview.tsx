@@ -86,7 +86,7 @@ function PoolCard({ pool }: { readonly pool: Pool }) {
             {pool.name}
           </Link>
         </h2>
-        <span class="badge">{pool.kind}</span>
+        <span class="badge">{pool.status === 'paused' ? `${pool.kind}, paused` : pool.kind}</span>
       </div>
       <p class="pool-card-count">
         {total === 0 ? (

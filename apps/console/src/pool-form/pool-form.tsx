@@ -46,6 +46,7 @@ const FIELDS: { readonly [F in Field]: { readonly as: Typing<Policy[F]> } & Reco
   max_per_key: { as: 'limit', fixed: '', elastic: '' },
   protect_seconds: { as: 'limit', fixed: '', elastic: '' },
   evict: { as: 'word', fixed: 'oldest', elastic: 'oldest' },
+  status: { as: 'word', fixed: 'open', elastic: 'open' },
 };
 
 const fields = Object.keys(FIELDS) as Field[];

@@ -87,6 +87,7 @@ function LoadedPool({ live, pool }: { readonly live: LivePool; readonly pool: Po
   const { name } = pool;
   const allocating = useAction();
   const generating = useAction();
+  const switching = useAction();
   const dialog = useSignal<'change' | 'cleanup' | null>(null);
   const announcement = useSignal('');
   const { filter, period, view, selected } = readQuery();
@@ -115,6 +116,13 @@ function LoadedPool({ live, pool }: { readonly live: LivePool; readonly pool: Po
   const matching = matches === null ? null : (live.state?.tokens.filter(matches).length ?? 0);
   const part = filter.text.trim().toLowerCase();
   const select = (id: string | null): void => choose({ token: id, past: null });
+  const isPaused = pool.status === 'paused';
+  const pauseOrOpen = () =>
+    switching.run(async () => {
+      await api.changePool(name, { status: isPaused ? 'open' : 'paused' });
+      say(isPaused ? 'The pool grants again' : 'The pool is paused: it grants nothing');
+      await live.look();
+    });
   const generate = () =>
     generating.run(async () => {
       await api.generate(name);
@@ -128,7 +136,7 @@ function LoadedPool({ live, pool }: { readonly live: LivePool; readonly pool: Po
         <header class="page-head">
           <div class="grow">
             <h1>
-              {name} <span class="badge">{pool.kind}</span>
+              {name} <span class="badge">{pool.kind}</span> {isPaused && <span class="badge">paused</span>}
             </h1>
             <p class="lead">{policyInWords(pool).join(' ')}</p>
           </div>
@@ -139,6 +147,15 @@ function LoadedPool({ live, pool }: { readonly live: LivePool; readonly pool: Po
               </button>
               <button type="button" class="button" onClick={() => (dialog.value = 'cleanup')}>
                 <Icon name="sweep" /> Clean up…
+              </button>
+              <button
+                type="button"
+                class="button"
+                title={isPaused ? 'Grant again' : 'Grant nothing until it is opened again; leases go on'}
+                aria-disabled={switching.isBusy.value}
+                onClick={() => void pauseOrOpen()}
+              >
+                <Icon name={isPaused ? 'open' : 'pause'} /> {isPaused ? 'Open' : 'Pause'}
               </button>
               {pool.kind === 'elastic' && (
                 <button
@@ -154,6 +171,9 @@ function LoadedPool({ live, pool }: { readonly live: LivePool; readonly pool: Po
             </div>
             {allocating.problem.value && (
               <Problem onClose={allocating.forget}>{allocating.problem.value.message}</Problem>
+            )}
+            {switching.problem.value && (
+              <Problem onClose={switching.forget}>{switching.problem.value.message}</Problem>
             )}
             {generating.problem.value && (
               <Problem onClose={generating.forget}>{generating.problem.value.message}</Problem>

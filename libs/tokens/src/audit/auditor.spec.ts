@@ -306,6 +306,15 @@ describe('the policy of then', () => {
     expect(audited(hidden).finish()).toEqual(['seq 10 (policy_changed): says that size was 4, and it was 3']);
   });
 
+  test('grants nothing while the pool is paused', () => {
+    const paused = { before: { status: 'open' }, after: { status: 'paused' } };
+    const open = { before: { status: 'paused' }, after: { status: 'open' } };
+    expect(audited(changed(changed(feed, 4, paused), 5, open)).finish()).toEqual([]);
+    expect(audited(changed(changed(feed, 3, paused), 5, open)).finish()).toEqual([
+      `seq 5 (activated ${b}): is granted in a pool that is paused`,
+    ]);
+  });
+
   test('is of the pool, and of no token', () => {
     const metadata = { before: { size: 2 }, after: { size: 3 } };
     expect(audited(changed(feed, 3, metadata, { token_id: a })).finish()).toEqual([

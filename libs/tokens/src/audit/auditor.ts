@@ -278,6 +278,7 @@ export class Auditor {
     this.#expect(event.fence === this.#fence + 1, event, `fence ${event.fence} follows ${this.#fence}`);
     this.#expect(event.occurred_at >= token.lastEndAt, event, 'begins before the use before it ended');
     this.#expect(event.user_id !== null, event, 'is granted to nobody');
+    this.#expect(this.#policy.get('status') !== 'paused', event, 'is granted in a pool that is paused');
     const afterEviction = isEviction(this.#previous?.reason ?? null);
     this.#expect(afterEviction === (event.reason === 'allocated_after_eviction'), event, `has reason ${event.reason}`);
     const lease = {

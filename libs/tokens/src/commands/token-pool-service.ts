@@ -49,7 +49,7 @@ export class TokenPoolService {
     private readonly pools: PoolReader,
   ) {}
 
-  /** @throws DomainError `pool_not_found`, `pool_exhausted`, `unavailable` */
+  /** @throws DomainError `pool_not_found`, `pool_paused`, `quota_exceeded`, `pool_exhausted`, `unavailable` */
   allocate(
     poolName: string,
     request: AllocateRequest,

@@ -10,6 +10,7 @@ export type DomainErrorCode =
   | 'token_not_active'
   | 'stale_lease'
   | 'pool_exhausted'
+  | 'pool_paused'
   | 'quota_exceeded'
   | 'not_renewable'
   | 'token_in_use'

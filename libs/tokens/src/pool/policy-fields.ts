@@ -119,6 +119,16 @@ const POLICY_FIELDS = {
       'Whose lease a full pool evicts: the oldest of all, or the oldest of the user who holds the most. ' +
       'Counts only with `on_exhausted: evict_oldest`',
   },
+  status: {
+    wire: 'status',
+    type: 'word',
+    words: ['open', 'paused'],
+    defaults: { fixed: 'open', elastic: 'open' },
+    columnDefault: 'open',
+    description:
+      'A paused pool grants nothing: 409 `pool_paused`. Everything else goes on: leases are kept alive, released and ' +
+      'expire, tokens are generated and deleted',
+  },
 } as const satisfies Record<string, Row>;
 
 type Fields = typeof POLICY_FIELDS;

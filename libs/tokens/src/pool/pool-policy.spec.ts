@@ -20,6 +20,7 @@ describe('a new pool', () => {
       maxPerKey: null,
       protectSeconds: null,
       evict: 'oldest',
+      status: 'open',
     });
   });
 
@@ -38,6 +39,7 @@ describe('a new pool', () => {
       maxPerKey: null,
       protectSeconds: null,
       evict: 'oldest',
+      status: 'open',
     });
   });
 

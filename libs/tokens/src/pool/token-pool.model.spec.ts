@@ -122,6 +122,7 @@ const single: fc.Arbitrary<SingleStep> = fc.oneof(
           maxPerKey: fc.constantFrom(null, 2),
           protectSeconds: fc.constantFrom(null, 1, 5),
           evict: fc.constantFrom('oldest' as const, 'over_share_first' as const),
+          status: fc.constantFrom('open' as const, 'open' as const, 'paused' as const),
         },
         { requiredKeys: [] },
       ),

@@ -762,6 +762,18 @@ describe('changing the policy', () => {
     ]);
   });
 
+  test('that pauses the pool refuses grants, and lets everything else go on', () => {
+    const pool = poolOf(elastic({ size: 3 }), [freeToken(1), heldToken(2, 2), heldToken(3, 3, -1)]);
+    pool.changePolicy({ status: 'paused' });
+    expect(refusalOf(() => pool.allocate({ userId: ASKER })).code).toBe('pool_paused');
+    expect(pool.keepAlive(tokenId(2), { userId: user(2) }).fence).toBe(2);
+    pool.release(tokenId(2), {});
+    pool.delete(tokenId(2), false);
+    pool.generate();
+    pool.changePolicy({ status: 'open' });
+    expect(pool.allocate({ userId: ASKER }).tokenId).toBe(tokenId(1));
+  });
+
   test('records nothing when nothing changes', () => {
     const pool = poolOf(fixed({ size: 2 }), []);
     const before = pool.policy;

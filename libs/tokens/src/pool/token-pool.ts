@@ -141,10 +141,13 @@ export class TokenPool {
   /**
    * Grants the token that has been free for the longest. A full pool that evicts ends the oldest lease first, or, by
    * its policy, the oldest lease of the user who holds the most.
-   * @throws DomainError `quota_exceeded`, `pool_exhausted`
+   * @throws DomainError `pool_paused`, `quota_exceeded`, `pool_exhausted`
    */
   allocate(request: AllocateRequest): Grant {
     this.settle();
+    if (this.policy.status === 'paused') {
+      throw new DomainError('pool_paused', `pool ${this.policy.name} is paused and grants nothing until it is opened`);
+    }
     this.#mustBeWithinQuota(request.userId, this.#callerOrAnybody.keyId);
     const free = this.#candidates.longestFree()?.token;
     if (free) return this.#activate(free, request, 'allocated', null);

@@ -176,6 +176,7 @@ export function expectedOf(step: Step, before: Before): Answer {
   const leases = tokens.flatMap(({ lease }) => lease ?? []).sort((a, b) => a.fence - b.fence);
   switch (step.kind) {
     case 'allocate': {
+      if (policy.status === 'paused') return 'pool_paused';
       if (leases.filter(({ userId }) => userId === user(step.user)).length >= (policy.maxPerUser ?? Infinity)) {
         return 'quota_exceeded';
       }
