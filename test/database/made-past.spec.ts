@@ -82,7 +82,8 @@ test('as_of tells what its events say of that instant', async () => {
     const running = new Map([...held].filter(([, { expires_at }]) => fromIso(expires_at!) > at));
     const { counts } = await service.readers.past.pool('years', toIso(at));
     expect(counts).toEqual({ total: TOKENS, active: running.size, available: TOKENS - running.size });
-    for (const { token_id: id } of feed.slice(0, TOKENS)) {
+    for (const { token_id } of feed.slice(0, TOKENS)) {
+      const id = token_id!;
       const { status, active_user_id, fence } = await service.readers.past.token(id, toIso(at));
       const lease = running.get(id);
       expect({ status, active_user_id, fence }).toEqual({

@@ -127,6 +127,26 @@ describe.each<[string, () => Promise<Candidate>]>([
     for (const limit of [1, 2, 5]) expect(await everyPage('all', limit)).toEqual(whole);
   });
 
+  test('held tokens of a pool above its size are draining, until it has its size', async () => {
+    const drainingOf = async (): Promise<unknown[]> => {
+      const { tokens } = await readers.tokens.tokens({ poolName: pool, status: 'active', limit: 10 });
+      const shown = await Promise.all(tokens.map(({ id }) => readers.tokens.token(id)));
+      expect(shown.map(({ draining }) => draining)).toEqual(tokens.map(({ draining }) => draining));
+      return tokens.map(({ fence, draining }) => [fence, draining]);
+    };
+    for (let i = 0; i < 3; i++) await allocate();
+    expect(await drainingOf()).toEqual([1, 2, 3].map((fence) => [fence, false]));
+    const shrunk = await service.changePool(pool, { size: 2 });
+    expect(shrunk).toMatchObject({ size: 2, counts: { total: 3, available: 0, active: 3 } });
+    expect(await drainingOf()).toEqual([1, 2, 3].map((fence) => [fence, true]));
+    const { tokens: oldest } = await readers.tokens.tokens({ poolName: pool, status: 'active', limit: 1 });
+    const { id } = oldest[0]!;
+    await service.release(id, {});
+    expect(await drainingOf()).toEqual([2, 3].map((fence) => [fence, false]));
+    expect(await code(readers.tokens.token(id))).toBe('token_deleted');
+    expect((await readers.pools.pool(pool)).counts).toEqual({ total: 2, available: 0, active: 2 });
+  });
+
   test('a user’s tokens are those that the user holds now', async () => {
     const { tokenId } = await allocate(BEN);
     await allocate(ANN);

@@ -129,7 +129,7 @@ describe('the tables refuse', () => {
     ['a changed event', `UPDATE token_events SET reason = 'cleanup'`],
     ['a removed event', `DELETE FROM token_events`],
     ['an emptied audit', `TRUNCATE token_events`],
-    ['more tokens than the size', `UPDATE pools SET token_count = 3`],
+    ['fewer tokens than none', `UPDATE pools SET token_count = -1, lease_count = -1`],
     ['more leases than tokens', `UPDATE pools SET token_count = 1, lease_count = 2`],
     ['a pool of size 0', `UPDATE pools SET size = 0`],
     ['a time in a pool before the clock', `UPDATE pools SET clock_offset_us = -1, clock_offset_at = now()`],

@@ -2,9 +2,16 @@
 
 import { randomUUID } from 'node:crypto';
 import { ANYBODY, Auditor, Executor, DomainError, loadSpec, toIso, type EventView, type TokenView } from '@app/tokens';
-import { asStored, type TokenPoolRepository, type PolicyChange, type PoolKind } from '@app/tokens';
+import { asStored, sweep, type TokenPoolRepository, type PolicyChange, type PoolKind } from '@app/tokens';
 import type { Pooler } from '@app/postgres';
-import { allocate, deleteToken, generate, keepAlive, release } from '../../libs/tokens/src/commands/command.js';
+import {
+  allocate,
+  changePolicy,
+  deleteToken,
+  generate,
+  keepAlive,
+  release,
+} from '../../libs/tokens/src/commands/command.js';
 import { newPolicy } from '../../libs/tokens/src/pool/pool-policy.js';
 import { InMemoryTokenPoolRepository } from '../../libs/tokens/src/testing/in-memory-token-pool-repository.js';
 import { installClock } from '../support/clock.js';
@@ -157,6 +164,32 @@ describe.each<[string, () => Promise<Candidate>]>([
     expect((await failure(refused)).message).toBe('changed my mind');
     expect([await candidate.feed(name), await candidate.tokens(name)]).toEqual(before);
     expect(await first.change(name, loadSpec({}), (pool) => pool.policy.size)).toBe(2);
+  });
+
+  test('shrinks at the ends of leases, says when to try again, and evicts nothing until it has its size', async () => {
+    const name = await newPool('fixed', { size: 4, ttlSeconds: 60 });
+    const grants = [];
+    for (let i = 0; i < 3; i++) grants.push(await grant(name, undefined, i));
+    await executor().submit(name, changePolicy({ size: 2 }, null));
+    const refusal = await failure(grant(name, undefined, 1));
+    expect(refusal.code).toBe('pool_exhausted');
+    expect(refusal.facts.retryAfterSeconds).toBeGreaterThan(0);
+    await executor(1).submit(name, release(grants[2]!.tokenId, {}));
+    expect((await grant(name, undefined, 2)).evicted?.fence).toBe(1);
+    const feed = await expectSound(name);
+    const gone = feed.filter(({ reason }) => reason === 'shrunk').map(({ token_id }) => token_id);
+    expect(gone).toHaveLength(2);
+    expect(gone).toContain(grants[2]!.tokenId);
+  });
+
+  test('the sweep goes on with a shrinking that was interrupted', async () => {
+    const name = await newPool('fixed', { size: 80 });
+    await first.change(name, loadSpec({}), (pool) => pool.changePolicy({ size: 3 }));
+    expect(await first.poolsToSweep()).toContain(name);
+    expect((await sweep(first, executor())).failures).toEqual([]);
+    expect(await candidate.tokens(name)).toHaveLength(3);
+    expect(await first.poolsToSweep()).not.toContain(name);
+    await expectSound(name);
   });
 
   test('hands out each free token once, then evicts in the order of granting', async () => {
@@ -406,7 +439,7 @@ async function inMemory(): Promise<Candidate> {
         expires_at: ['activated', 'renewed'].includes(event.event) && event.lease ? toIso(event.lease.expiresAt) : null,
         actor: event.actor,
         request_id: event.requestId,
-        metadata: {},
+        metadata: event.metadata ?? {},
         lease_metadata: null,
       })),
     tokens: async (poolName) => {
@@ -422,6 +455,7 @@ async function inMemory(): Promise<Candidate> {
           last_activated_at: lastActivatedAt === null ? null : toIso(lastActivatedAt),
           expires_at: open && toIso(open.expiresAt),
           fence: open?.fence ?? null,
+          draining: null,
         };
       });
     },

@@ -238,9 +238,9 @@ test('body_too_large and unsupported_media_type', async () => {
   expectProblem(text, 415, 'unsupported_media_type');
 });
 
-test('a pool neither shrinks nor, if it is fixed, deletes tokens', async () => {
+test('a pool is never without any size, and a fixed one deletes no idle tokens', async () => {
   const pool = await makePool({ size: 3 });
-  expectProblem(await ask('PATCH', `/api/pools/${pool}`, { size: 2 }), 400, 'invalid_request');
+  expectProblem(await ask('PATCH', `/api/pools/${pool}`, { size: 0 }), 400, 'invalid_request');
   expectProblem(await ask('PATCH', `/api/pools/${pool}`, { idle_ttl_seconds: 5 }), 400, 'invalid_request');
   expect((await ask('GET', `/api/pools/${pool}`)).body).toMatchObject({ size: 3, idle_ttl_seconds: null });
 });

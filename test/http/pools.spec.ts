@@ -126,13 +126,45 @@ test('a paused pool grants nothing, and everything else goes on', async () => {
   expect((await ask('GET', `/api/pools/${pool}/audit`)).body.findings).toEqual([]);
 });
 
+test('a pool shrinks: free tokens go at once, held ones when they are given back, and no lease ends early', async () => {
+  const pool = 'shrinks';
+  await ask('POST', '/api/pools', { name: pool, kind: 'fixed', size: 5 });
+  const { body: first } = await ask('POST', '/api/tokens/allocate', { pool });
+  await ask('POST', '/api/tokens/allocate', { pool });
+  const { body: shrunk } = await ask('PATCH', `/api/pools/${pool}`, { size: 1 });
+  expect(shrunk).toMatchObject({ size: 1, counts: { total: 2, available: 0, active: 2 } });
+  expect((await ask('GET', `/api/tokens/${first.token_id}`)).body).toMatchObject({ status: 'active', draining: true });
+  const full = await ask('POST', '/api/tokens/allocate', { pool });
+  expectProblem(full, 409, 'pool_exhausted');
+  expect(Number(full.headers.get('retry-after'))).toBeGreaterThan(0);
+  expect((await ask('POST', `/api/tokens/${first.token_id}/release`)).status).toBe(200);
+  expectProblem(await ask('GET', `/api/tokens/${first.token_id}`), 410, 'token_deleted');
+  const { body: listed } = await ask('GET', `/api/tokens?pool=${pool}`);
+  expect(listed.tokens).toMatchObject([{ status: 'active', draining: false }]);
+  const { body: feed } = await ask('GET', `/api/pools/${pool}/events?after=7`);
+  expect(feed.events.map(({ event, reason, actor }: Json) => [event, reason, actor])).toEqual([
+    ['policy_changed', null, 'open'],
+    ['deleted', 'shrunk', 'open'],
+    ['deleted', 'shrunk', 'open'],
+    ['deleted', 'shrunk', 'open'],
+    ['released', 'released_by_client', 'open'],
+    ['deleted', 'shrunk', 'system'],
+  ]);
+  expect((await ask('GET', `/api/pools/${pool}/audit`)).body.findings).toEqual([]);
+  expect((await ask('PATCH', `/api/pools/${pool}`, { size: 3 })).body.counts.total).toBe(3);
+});
+
 test('each change of a policy is an event of the pool, and a PATCH that changes nothing is none', async () => {
   await ask('POST', '/api/pools', { name: 'changes', kind: 'fixed', size: 1, ttl_seconds: 60 });
   const change = { size: 2, ttl_seconds: 0.5, max_per_user: 3, renewable: false };
   await ask('PATCH', '/api/pools/changes', change, { 'x-request-id': 'change-1' });
   await ask('PATCH', '/api/pools/changes', change);
   const { body } = await ask('GET', '/api/pools/changes/events');
-  expect(body.events.map(({ event }: { event: string }) => event)).toEqual(['generated', 'policy_changed', 'generated']);
+  expect(body.events.map(({ event }: { event: string }) => event)).toEqual([
+    'generated',
+    'policy_changed',
+    'generated',
+  ]);
   expect(body.events[1]).toEqual({
     id: expect.any(String),
     pool: 'changes',

@@ -44,7 +44,7 @@ async function grantsIn(url: string, pool: string): Promise<Map<number, string>>
   const direct = await openService(url);
   try {
     const feed = await wholeFeed(direct.readers.feed, pool);
-    return new Map(feed.filter(({ event }) => event === 'activated').map((event) => [event.fence!, event.token_id]));
+    return new Map(feed.filter(({ event }) => event === 'activated').map((event) => [event.fence!, event.token_id!]));
   } finally {
     await direct.close();
   }

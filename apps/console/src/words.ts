@@ -152,7 +152,7 @@ export const KIND_WORDS: Readonly<Record<Kind, string>> = {
 
 /** The reason of an event, as the text behind its kind. */
 export function reasonInWords({ event, reason, metadata }: Pick<PoolEvent, 'event' | 'reason' | 'metadata'>): string {
-  if (event === 'policy_changed') return changeInWords(metadata as PolicyChange);
+  if (event === 'policy_changed') return changeInWords(metadata as unknown as PolicyChange);
   switch (reason) {
     case 'allocated':
       return 'a free token';
@@ -172,6 +172,8 @@ export function reasonInWords({ event, reason, metadata }: Pick<PoolEvent, 'even
       return 'nobody used it';
     case 'deleted_by_client':
       return event === 'deleted' ? 'by a client' : 'the token was deleted';
+    case 'shrunk':
+      return 'the pool became smaller';
     case null:
       return event === 'renewed' ? 'kept alive by its holder' : '';
   }

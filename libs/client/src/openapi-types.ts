@@ -15,7 +15,7 @@ export interface paths {
         put?: never;
         /**
          * Hand out the token that is free for the longest
-         * @description A full pool evicts the oldest active lease or that of the user who holds the most, or refuses: its policy decides. It may also limit how many leases a user or an API key holds. Scope of the key: `use`.
+         * @description A full pool evicts the oldest active lease or that of the user who holds the most, or refuses: its policy decides. It may also limit how many leases a user or an API key holds. A paused pool refuses. Scope of the key: `use`.
          */
         post: operations["allocateToken"];
         delete?: never;
@@ -398,8 +398,8 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Change the policy of a pool, or make it larger
-         * @description Running leases keep what they were promised. Scope of the key: `pools`.
+         * Change the policy of a pool, or make it larger or smaller
+         * @description Running leases keep what they were promised. A smaller `size` deletes free tokens at once, the longest free first, and held ones at the end of their leases; until then the pool evicts nothing. Scope of the key: `pools`.
          */
         patch: operations["changePool"];
         trace?: never;
@@ -576,7 +576,7 @@ export interface components {
          * @description The stable code.
          * @enum {string}
          */
-        ErrorCode: "invalid_request" | "invalid_status" | "invalid_token_id" | "unauthenticated" | "pool_is_fixed" | "pool_limit_reached" | "insufficient_scope" | "lease_handle_required" | "token_not_found" | "pool_not_found" | "key_not_found" | "route_not_found" | "token_not_active" | "request_timeout" | "stale_lease" | "pool_exhausted" | "not_renewable" | "token_in_use" | "pool_exists" | "lease_ended" | "token_deleted" | "position_unknown" | "history_dropped" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "quota_exceeded" | "rate_limited" | "header_too_large" | "internal_error" | "unavailable";
+        ErrorCode: "invalid_request" | "invalid_status" | "invalid_token_id" | "unauthenticated" | "pool_is_fixed" | "pool_limit_reached" | "insufficient_scope" | "lease_handle_required" | "token_not_found" | "pool_not_found" | "key_not_found" | "route_not_found" | "token_not_active" | "request_timeout" | "stale_lease" | "pool_exhausted" | "pool_paused" | "not_renewable" | "token_in_use" | "pool_exists" | "lease_ended" | "token_deleted" | "position_unknown" | "history_dropped" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "quota_exceeded" | "rate_limited" | "header_too_large" | "internal_error" | "unavailable";
         /**
          * @description Of `lease_ended`: how the lease ended.
          * @enum {string}
@@ -809,6 +809,8 @@ export interface components {
              * @example 101
              */
             fence: number | null;
+            /** @description Whether it is deleted when its lease ends, unless enough others go before: it is held, and the pool has more tokens than its size, which was made smaller. Null for `as_of`. */
+            draining: boolean | null;
         };
         TokenList: {
             tokens: components["schemas"]["Token"][];
@@ -883,6 +885,8 @@ export interface components {
              * @example 101
              */
             fence: number | null;
+            /** @description Whether it is deleted when its lease ends, unless enough others go before: it is held, and the pool has more tokens than its size, which was made smaller. Null for `as_of`. */
+            draining: boolean | null;
             current_user: components["schemas"]["CurrentUser"] | null;
             /** @description The latest 20 uses, newest first. */
             history: components["schemas"]["TokenUse"][];
@@ -893,9 +897,9 @@ export interface components {
             as_of?: string;
         };
         /** @enum {string} */
-        TokenEventKind: "activated" | "renewed" | "released" | "expired" | "generated" | "deleted";
+        TokenEventKind: "activated" | "renewed" | "released" | "expired" | "generated" | "deleted" | "policy_changed";
         /** @enum {string} */
-        EventReason: "allocated" | "allocated_after_eviction" | "released_by_client" | "lru_eviction" | "over_share_eviction" | "cleanup" | "ttl_expired" | "deleted_by_client" | "idle_ttl";
+        EventReason: "allocated" | "allocated_after_eviction" | "released_by_client" | "lru_eviction" | "over_share_eviction" | "cleanup" | "ttl_expired" | "deleted_by_client" | "idle_ttl" | "shrunk";
         TokenEvent: {
             /** @description Unique among all events. */
             id: string;
@@ -908,9 +912,10 @@ export interface components {
             seq: number;
             /**
              * Format: uuid
+             * @description Null for what happened to the pool itself.
              * @example 6d1c0f5e-0b7b-4c59-9d3e-2f2f2a0f5c11
              */
-            token_id: string;
+            token_id: string | null;
             event: components["schemas"]["TokenEventKind"];
             /** Format: uuid */
             user_id: string | null;
@@ -942,7 +947,7 @@ export interface components {
             actor: string | null;
             /** @description Of the request by which it was done. */
             request_id: string | null;
-            /** @description What was given when it was allocated, with `user_id` and `reason` of the event beside it: they win over its own. */
+            /** @description What was given when it was allocated, with `user_id` and `reason` of the event beside it: they win over its own. Of `policy_changed`: `before` and `after`, each with the fields of the policy that changed. */
             metadata: {
                 [key: string]: unknown;
             };
@@ -1045,6 +1050,8 @@ export interface components {
         ReleaseAuthority: "anyone" | "holder";
         /** @enum {string} */
         Evict: "oldest" | "over_share_first";
+        /** @enum {string} */
+        Status: "open" | "paused";
         PoolCounts: {
             /** @example 100 */
             total: number;
@@ -1070,6 +1077,7 @@ export interface components {
             max_per_key: number | null;
             protect_seconds: number | null;
             evict: components["schemas"]["Evict"];
+            status: components["schemas"]["Status"];
             /** @description At this moment: an overdue lease counts as over. */
             counts: components["schemas"]["PoolCounts"];
             /**
@@ -1088,7 +1096,7 @@ export interface components {
         };
         CreatePoolBody: {
             /**
-             * @description Tokens of a fixed pool; the most that an elastic one may have. It only grows
+             * @description Tokens of a fixed pool; the most that an elastic one may have. If it becomes smaller, free tokens are deleted at once, the longest free first, and held ones at the end of their leases
              * @example 100
              */
             size?: number;
@@ -1133,6 +1141,8 @@ export interface components {
             protect_seconds?: number | null;
             /** @description Whose lease a full pool evicts: the oldest of all, or the oldest of the user who holds the most. Counts only with `on_exhausted: evict_oldest` */
             evict?: components["schemas"]["Evict"];
+            /** @description A paused pool grants nothing: 409 `pool_paused`. Everything else goes on: leases are kept alive, released and expire, tokens are generated and deleted */
+            status?: components["schemas"]["Status"];
             /**
              * @description Matches ^[a-z0-9][a-z0-9-]{0,62}$
              * @example desks
@@ -1143,7 +1153,7 @@ export interface components {
         };
         ChangePoolBody: {
             /**
-             * @description Tokens of a fixed pool; the most that an elastic one may have. It only grows
+             * @description Tokens of a fixed pool; the most that an elastic one may have. If it becomes smaller, free tokens are deleted at once, the longest free first, and held ones at the end of their leases
              * @example 100
              */
             size?: number;
@@ -1188,6 +1198,8 @@ export interface components {
             protect_seconds?: number | null;
             /** @description Whose lease a full pool evicts: the oldest of all, or the oldest of the user who holds the most. Counts only with `on_exhausted: evict_oldest` */
             evict?: components["schemas"]["Evict"];
+            /** @description A paused pool grants nothing: 409 `pool_paused`. Everything else goes on: leases are kept alive, released and expire, tokens are generated and deleted */
+            status?: components["schemas"]["Status"];
         };
         PoolRestore: {
             /** @description The `seq` of the newest event that was left; 0: none. */
@@ -1489,7 +1501,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No token is free. */
+            /** @description The pool is paused; No token is free. */
             409: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
@@ -3475,6 +3487,16 @@ export interface operations {
                     "x-request-id": components["headers"]["RequestId"];
                     /** @description Seconds after which asking again makes sense. */
                     "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The pool is paused. */
+            409: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {

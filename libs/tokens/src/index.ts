@@ -50,6 +50,7 @@ export {
 export { POOL_NAME, countsLeases, type PolicyChange, type PoolPolicy } from './pool/pool-policy.js';
 export { sweep } from './commands/sweep.js';
 export {
+  DELETE_REASONS,
   END_REASONS,
   EVENT_KINDS,
   isEviction,

@@ -84,8 +84,10 @@ export class PoolsController {
   @ApiBody({ type: ChangePoolBody, required: false })
   @RequireScope('pools', 'the path')
   @Operation('changePool', {
-    summary: 'Change the policy of a pool, or make it larger',
-    description: 'Running leases keep what they were promised.',
+    summary: 'Change the policy of a pool, or make it larger or smaller',
+    description:
+      'Running leases keep what they were promised. A smaller `size` deletes free tokens at once, the longest free first, and held ' +
+      'ones at the end of their leases; until then the pool evicts nothing.',
     answer: Pool,
     problems: [...BODY, 'pool_not_found'],
   })

@@ -2,6 +2,7 @@
 
 import { ApiProperty, ApiSchema } from '@nestjs/swagger';
 import {
+  DELETE_REASONS,
   END_REASONS,
   EVENT_KINDS,
   type EndReason,
@@ -23,7 +24,7 @@ const UUID = { format: 'uuid', example: '6d1c0f5e-0b7b-4c59-9d3e-2f2f2a0f5c11' }
 const CURSOR = { type: String, nullable: true, description: '`cursor` of the next page; null on the last one.' };
 
 const STATUSES = ['available', 'active'];
-const REASONS = ['allocated', 'allocated_after_eviction', ...END_REASONS, 'idle_ttl'];
+const REASONS = [...new Set(['allocated', 'allocated_after_eviction', ...END_REASONS, ...DELETE_REASONS])];
 
 @ApiSchema({ name: 'Token' })
 export class Token implements TokenView {
@@ -47,6 +48,15 @@ export class Token implements TokenView {
 
   @ApiProperty({ ...FENCE, nullable: true, description: 'The number of the open lease in its pool.' })
   readonly fence: number | null;
+
+  @ApiProperty({
+    type: Boolean,
+    nullable: true,
+    description:
+      'Whether it is deleted when its lease ends, unless enough others go before: it is held, and the pool has more tokens than ' +
+      'its size, which was made smaller. Null for `as_of`.',
+  })
+  readonly draining: boolean | null;
 }
 
 @ApiSchema({ name: 'CurrentUser' })

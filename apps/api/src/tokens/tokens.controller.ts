@@ -246,4 +246,5 @@ const freshToken = (id: string, pool: string): TokenView => ({
   last_activated_at: null,
   expires_at: null,
   fence: null,
+  draining: false,
 });

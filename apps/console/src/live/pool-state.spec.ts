@@ -13,6 +13,7 @@ function free(id: string): Token {
     last_activated_at: null,
     expires_at: null,
     fence: null,
+    draining: false,
   };
 }
 

@@ -79,6 +79,7 @@ export class PoolState {
     const isOfLease = lease !== null && lease.fence === event.fence;
     switch (event.event) {
       case 'generated':
+      case 'policy_changed':
         break;
       case 'activated':
         if (lease === null || lease.fence < event.fence!) token.lease = begun(event);

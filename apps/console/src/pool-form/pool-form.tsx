@@ -7,7 +7,7 @@ import { DialogFoot } from '../ui/dialog-foot.js';
 import { ChoiceField, InputField, problemOf } from '../ui/field.js';
 import { Problem } from '../ui/problem.js';
 import { useAction } from '../ui/use-action.js';
-import { duration, number, numberIn, policyInWords } from '../words.js';
+import { count, duration, number, numberIn, policyInWords } from '../words.js';
 import './pool-form.css';
 
 interface Props {
@@ -121,8 +121,8 @@ export function PoolForm({ pool, onDone, onClose }: Props) {
             {...input('size')}
             help={
               pool
-                ? `Now ${number(pool.size)}. A pool only grows.`
-                : 'How many can be held at the same time. It only grows.'
+                ? `Now ${number(pool.size)}. ${surplusInWords(pool, numberIn(draft.value.size))}`
+                : 'How many can be held at the same time.'
             }
           />
           <InputField
@@ -247,6 +247,18 @@ export function PoolForm({ pool, onDone, onClose }: Props) {
       </form>
     </Dialog>
   );
+}
+
+/** What a smaller size ends: nothing that is held. */
+function surplusInWords({ counts }: Pool, size: number | undefined): string {
+  const surplus = counts.total - Number(size);
+  if (!(surplus > 0)) return 'A smaller size deletes free tokens at once, and held ones at the end of their leases.';
+  const free = Math.min(surplus, counts.available);
+  const later = surplus - free;
+  const atOnce = `${count(free, 'free token')} ${free === 1 ? 'is' : 'are'} deleted at once`;
+  return later === 0
+    ? `${atOnce}.`
+    : `${atOnce}, ${number(later)} held at the end of ${later === 1 ? 'its lease' : 'their leases'}.`;
 }
 
 /** Shows "2 min" beside "120". */

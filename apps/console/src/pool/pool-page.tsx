@@ -172,9 +172,7 @@ function LoadedPool({ live, pool }: { readonly live: LivePool; readonly pool: Po
             {allocating.problem.value && (
               <Problem onClose={allocating.forget}>{allocating.problem.value.message}</Problem>
             )}
-            {switching.problem.value && (
-              <Problem onClose={switching.forget}>{switching.problem.value.message}</Problem>
-            )}
+            {switching.problem.value && <Problem onClose={switching.forget}>{switching.problem.value.message}</Problem>}
             {generating.problem.value && (
               <Problem onClose={generating.forget}>{generating.problem.value.message}</Problem>
             )}

@@ -9,7 +9,7 @@ import {
   type RecordedEventView,
   type StoredPoolLook,
   type StoredPoolView,
-  type TokenView,
+  type StoredTokenView,
 } from '@app/tokens';
 import { Database } from '../connection/database.js';
 import type { Statement, Value } from '../connection/pipeline.js';
@@ -50,9 +50,9 @@ export class PostgresAuditSource extends AuditSource {
           if (this.gone) await sleep(Math.min(performance.now() - began, LONGEST_REST_MS));
           return rows;
         };
-        async function* tokens(): AsyncGenerator<TokenView[]> {
-          for (let last: TokenView | undefined; ;) {
-            const tokens = await page<TokenView>(STORED_TOKENS, last?.id ?? NIL_UUID);
+        async function* tokens(): AsyncGenerator<StoredTokenView[]> {
+          for (let last: StoredTokenView | undefined; ;) {
+            const tokens = await page<StoredTokenView>(STORED_TOKENS, last?.id ?? NIL_UUID);
             yield tokens;
             last = tokens.at(-1);
             if (tokens.length < most || !last) return;

@@ -40,6 +40,9 @@ const held = (holder: string, holders: string, isCounted: string): string => `(
       WHERE pool = $1 AND ${RUNS} AND (SELECT ${isCounted} FROM here) AND (${holder} IN (${holders})) IS TRUE
       GROUP BY ${holder}) h)`;
 
+/** How many tokens overdue leases free. A pool above its size deletes them instead, and may have to evict. */
+const FREED = `(SELECT CASE WHEN token_count > size THEN 0 ELSE (SELECT count(*) FROM due) END FROM here)`;
+
 /**
  * The leases that a command may evict, in a pool whose policy counts. $7 the user of each grant. The share of a lease
  * is the number of leases that its user holds from this one on. The user with the most leases loses the oldest first,
@@ -50,7 +53,7 @@ const LOSING = `, asking AS MATERIALIZED (
     SELECT user_id, count(*) AS asks FROM unnest($7::uuid[]) AS a (user_id) GROUP BY user_id
   ), victims AS MATERIALIZED (
     SELECT CASE WHEN on_exhausted = 'evict_oldest' AND evict = 'over_share_first' AND $6::int > 0
-      THEN greatest(0, $6::int + $5::int - (SELECT count(*) FROM free) - (SELECT count(*) FROM due)) ELSE 0 END AS most
+      THEN greatest(0, $6::int + $5::int - (SELECT count(*) FROM free) - ${FREED}) ELSE 0 END AS most
     FROM here
   ), shares AS MATERIALIZED (
     SELECT *, row_number() OVER (PARTITION BY user_id ORDER BY fence DESC) AS share
@@ -86,7 +89,7 @@ const loadSlice = (counts: boolean): string => `
   ), oldest AS (
     SELECT * FROM tokens WHERE pool = $1 AND ${RUNS}
     ORDER BY fence LIMIT $5::int + CASE (SELECT on_exhausted FROM here) WHEN 'evict_oldest'
-      THEN greatest(0, $6::int - (SELECT count(*) FROM free) - (SELECT count(*) FROM due)) ELSE 0 END
+      THEN greatest(0, $6::int - (SELECT count(*) FROM free) - ${FREED}) ELSE 0 END
   )${counts ? LOSING : ''}, slice AS (
     ${['named', 'due', 'free', 'oldest', ...(counts ? ['losing', 'rising'] : [])].map(list).join(' UNION ALL ')}
   )
@@ -96,7 +99,7 @@ const loadSlice = (counts: boolean): string => `
     (SELECT json_agg(json_build_array(id, user_id, lease_id, key_id, fence, date_part('epoch', last_activated_at),
       date_part('epoch', expires_at), date_part('epoch', free_since))) FROM slice) AS tokens,
     ${counts ? HELD : ''}
-    CASE WHEN on_exhausted = 'reject' OR protect_seconds IS NOT NULL THEN (
+    CASE WHEN on_exhausted = 'reject' OR protect_seconds IS NOT NULL OR token_count > size THEN (
       SELECT date_part('epoch', expires_at) FROM tokens
       WHERE pool = $1 AND ${RUNS}
       ORDER BY expires_at LIMIT 1) END AS next_expiry
@@ -228,7 +231,7 @@ export const POOLS_TO_SWEEP = named(
   'pools_to_sweep',
   `
   SELECT name FROM (${poolsNow()}) p
-  WHERE must_note_clock OR (kind = 'fixed' AND token_count < size)
+  WHERE must_note_clock OR (kind = 'fixed' AND token_count < size) OR token_count > greatest(size, lease_count)
     OR (lease_count > 0 AND EXISTS (
       SELECT FROM tokens WHERE pool = p.name AND status = 'active' AND expires_at <= p.now))
     OR (idle_ttl_seconds IS NOT NULL AND token_count > lease_count AND EXISTS (

@@ -26,8 +26,8 @@ export const FEED = named('feed', feed(''));
 
 /**
  * FEED restricted to events up to seq $6, with actor $7 and request $8, each of which may be null. $9 is the key that
- * reads, or null; it finds only events of its own leases and of the pool itself, and no other key's actor. The search has no index, because
- * every command would have to maintain that; $6 bounds its cost.
+ * reads, or null; it finds only events of its own leases and of the pool itself, and no other key's actor. The search
+ * has no index, because every command would have to maintain that; $6 bounds its cost.
  */
 export const SEARCH = named(
   'search',

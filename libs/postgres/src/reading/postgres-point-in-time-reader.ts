@@ -87,6 +87,7 @@ export class PostgresPointInTimeReader extends PointInTimeReader {
       last_activated_at: activated_at,
       expires_at: isActive ? expires_at : null,
       fence: isActive ? fence : null,
+      draining: null,
       current_user: isActive ? { user_id: user_id!, activated_at: activated_at!, expires_at: expires_at! } : null,
       history: [...open, ...ended].slice(0, SHOWN_USES),
       key_id: isActive ? last.key_id : null,

@@ -10,7 +10,7 @@ import { poolsNow } from '../schema/pool-clock.js';
 export const SHOWN_USES = 20;
 
 /** The instant in pool $1, computed once for the whole statement, so that PostgreSQL can search an index for it. */
-const HERE = `here AS MATERIALIZED (SELECT now FROM (${poolsNow('WHERE name = $1')}) p)`;
+const HERE = `here AS MATERIALIZED (SELECT now, token_count > size AS is_draining FROM (${poolsNow('WHERE name = $1')}) p)`;
 
 const RUNS = `t.status = 'active' AND t.expires_at > here.now`;
 
@@ -18,7 +18,8 @@ const TOKEN_VIEW = `
   t.id, t.pool, CASE WHEN ${RUNS} THEN 'active' ELSE 'available' END AS status,
   CASE WHEN ${RUNS} THEN t.user_id END AS active_user_id, ${iso('t.last_activated_at')} AS last_activated_at,
   CASE WHEN ${RUNS} THEN ${iso('t.expires_at')} END AS expires_at,
-  CASE WHEN ${RUNS} THEN t.fence::double precision END AS fence, t.key_id`;
+  CASE WHEN ${RUNS} THEN t.fence::double precision END AS fence, t.key_id,
+  here.is_draining AND t.status = 'active' AS draining`;
 
 /**
  * $1 token. The pool of a token, or of a deleted one. One statement covers both, so that its duration tells little

@@ -27,7 +27,7 @@ import { OverdueThen1700000000009 } from './migrations/1700000000009-overdue-the
 import { PoolClocks1700000000026 } from './migrations/1700000000026-pool-clocks.js';
 import { PoolsTokensEvents1700000000000 } from './migrations/1700000000000-pools-tokens-events.js';
 import { PoolEvents1700000000027 } from './migrations/1700000000027-pool-events.js';
-import { PoolStatus1700000000028 } from './migrations/1700000000028-pool-status.js';
+import { PausedAndSmallerPools1700000000028 } from './migrations/1700000000028-paused-and-smaller-pools.js';
 import { Restores1700000000020 } from './migrations/1700000000020-restores.js';
 
 /** A data source that is not connected yet: the caller initialises and destroys it. */
@@ -63,7 +63,7 @@ export function createDataSource(url: string, options?: DataSourceOptions): Data
       KeyChanges1700000000025,
       PoolClocks1700000000026,
       PoolEvents1700000000027,
-      PoolStatus1700000000028,
+      PausedAndSmallerPools1700000000028,
     ],
     migrationsTableName: 'migrations',
     installExtensions: false,

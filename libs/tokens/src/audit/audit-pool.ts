@@ -6,7 +6,6 @@ import { Auditor } from './auditor.js';
 import { ChainAuditor } from './chain-auditor.js';
 import type { ChainPoint } from './checkpoint.js';
 import { Findings, FINDINGS_KEPT } from './findings.js';
-import type { WirePolicy } from '../pool/policy-fields.js';
 import { PageSize, storedPages } from './stored-page.js';
 import type { RecordedEventView, StoredPoolLook, StoredPoolView } from '../reading/views.js';
 
@@ -72,9 +71,8 @@ export async function auditPool(
     if (isStored !== value) findings.add(`the pool's ${counter} is ${isStored}, the feed says ${value}`);
   }
   for (const [field, value] of auditor.policy) {
-    const isStored = stored.policy[field as keyof WirePolicy];
-    if (isStored !== value)
-      findings.add(`the pool's ${field} is ${String(isStored)}, the feed says ${String(value)}`);
+    const isStored = stored.policy[field as keyof StoredPoolView['policy']];
+    if (isStored !== value) findings.add(`the pool's ${field} is ${String(isStored)}, the feed says ${String(value)}`);
   }
   // The store may have dropped events before the audit has read them.
   if (findings.count > 0 && (await source.begins(poolName)) > begins) {

@@ -36,6 +36,7 @@ function findings(...told: Told[]): string[] {
       occurred_at: at,
       recorded_at: at,
       expires_at: event.fence === null ? null : 1000,
+      metadata: null,
     });
   });
   return auditor.finish();

@@ -315,6 +315,24 @@ describe('the policy of then', () => {
     ]);
   });
 
+  test('of a smaller size allows no eviction, and demands that a token goes with its lease', () => {
+    // After seq 4 both tokens are held.
+    const smaller = { before: { size: 2 }, after: { size: 1 } };
+    const findings = audited(changed(feed.slice(0, 8), 5, smaller)).finish();
+    expect(findings).toContain(`seq 7 (released ${a}): leaves a token beyond the size of the pool`);
+    expect(findings).toContain(`seq 8 (activated ${a}): is granted beyond the size of 1`);
+    expect(findings).toContain(`seq 9 (released ${b}): leaves a token beyond the size of the pool`);
+  });
+
+  test('allows the pool to shrink to its size only', () => {
+    const shrunk = (events: EventView[]): EventView[] => altered(11, { reason: 'shrunk' })(events);
+    const smaller = { before: { size: 2 }, after: { size: 1 } };
+    expect(audited(changed(shrunk(feed.slice(0, 11)), 10, smaller)).finish()).toEqual([]);
+    expect(
+      audited(changed(shrunk(feed.slice(0, 11)), 10, { before: { size: 2 }, after: { size: 3 } })).finish(),
+    ).toEqual([`seq 12 (deleted ${a}): deletes a token that is not beyond the size of the pool`]);
+  });
+
   test('is of the pool, and of no token', () => {
     const metadata = { before: { size: 2 }, after: { size: 3 } };
     expect(audited(changed(feed, 3, metadata, { token_id: a })).finish()).toEqual([

@@ -5,8 +5,7 @@ import { Comparison, type FoldedToken, type OpenLease } from './comparison.js';
 import { Findings, nameOf } from './findings.js';
 import { fromIso, toIso, type Instant } from '../kernel/instant.js';
 import { HeldByUser } from './held-by-user.js';
-import type { PolicyDifference } from '../pool/policy-fields.js';
-import { isEviction } from '../pool/token-event.js';
+import { isEviction, type PolicyDifference } from '../pool/token-event.js';
 import type {
   EventView,
   RestoreView,
@@ -14,7 +13,7 @@ import type {
   SnapshotView,
   StoredEventView,
   StoredPoolView,
-  TokenView,
+  StoredTokenView,
 } from '../reading/views.js';
 
 const REASONS: Record<EventView['event'], readonly EventView['reason'][]> = {
@@ -23,7 +22,7 @@ const REASONS: Record<EventView['event'], readonly EventView['reason'][]> = {
   renewed: [null],
   released: ['released_by_client', 'lru_eviction', 'over_share_eviction', 'cleanup', 'deleted_by_client'],
   expired: ['ttl_expired'],
-  deleted: ['idle_ttl', 'deleted_by_client'],
+  deleted: ['idle_ttl', 'deleted_by_client', 'shrunk'],
   policy_changed: [null],
 };
 
@@ -59,6 +58,8 @@ export class Auditor {
   readonly #policy = new Map<string, unknown>();
   /** The event that made the most tokens while the feed has not told the size, and their number. */
   #most: { readonly event: StoredEventView; readonly tokens: number } | null = null;
+  /** The token whose lease the last event ended, while the pool had more tokens than its size. */
+  #leaving: string | null = null;
   /** The restores by `after_seq`. Of several without an event between them the last one gives the next numbers. */
   readonly #restores = new Map<number, RestoreView>();
 
@@ -165,6 +166,7 @@ export class Auditor {
     this.#expect(event.occurred_at <= event.recorded_at, event, `was recorded before it occurred`);
     this.#expect(REASONS[event.event].includes(event.reason), event, `has reason ${event.reason}`);
     this.#expectEvictionServed(event);
+    this.#expectGone(event);
     this.#seq = event.seq;
     this.#recordedAt = event.recorded_at;
     if (event.token_id === null || event.event === 'policy_changed') this.#ofPool(event);
@@ -199,7 +201,7 @@ export class Auditor {
    * The differences between the fold of the feed and the tokens that the service shows, as of one instant. A token
    * whose lease is overdue by then counts as available, whether or not the end is recorded.
    */
-  compare(shown: readonly TokenView[], asOf: Instant): string[] {
+  compare(shown: readonly StoredTokenView[], asOf: Instant): string[] {
     const comparison = this.comparison(asOf);
     comparison.add(shown);
     return comparison.finish().kept;
@@ -214,6 +216,7 @@ export class Auditor {
   finish(): string[] {
     for (const lease of this.#open.values()) this.#expectNotPassedOver(lease, null);
     this.#expectEvictionServed(null);
+    this.#expectGone(null);
     this.#passRestore();
     if (!this.#policy.has('size')) this.#judgeMost(this.size);
     for (const seq of this.#restores.keys()) this.#find(null, `a restore after seq ${seq}, where there is no event`);
@@ -250,6 +253,19 @@ export class Auditor {
     this.#expect(isServed, this.#previous, 'evicts for nobody');
   }
 
+  /** The deletion of the same token must follow at once when a lease ends in a pool above its size. */
+  #expectGone(next: StoredEventView | null): void {
+    if (this.#leaving === null || !this.#previous) return;
+    const isGone = next?.event === 'deleted' && next.token_id === this.#leaving;
+    this.#expect(isGone, this.#previous, 'leaves a token beyond the size of the pool');
+    this.#leaving = null;
+  }
+
+  /** How many tokens the pool has beyond its size, as far as the feed has told that. */
+  get #surplus(): number {
+    return this.#tokens.size - ((this.#policy.get('size') as number | undefined) ?? Infinity);
+  }
+
   #generated(event: StoredEventView, id: string, token: FoldedToken | undefined): void {
     this.#expect(!token, event, 'generates a token that exists');
     this.#tokens.set(id, { id, lease: null, lastActivatedAt: null, lastEndAt: 0, comparedIn: 0 });
@@ -270,6 +286,8 @@ export class Auditor {
 
   #deleted(event: StoredEventView, token: FoldedToken): void {
     this.#expect(token.lease === null, event, 'deletes a token that is held');
+    const isRight = event.reason !== 'shrunk' || !this.#policy.has('size') || this.#surplus > 0;
+    this.#expect(isRight, event, 'deletes a token that is not beyond the size of the pool');
     this.#tokens.delete(token.id);
   }
 
@@ -290,6 +308,8 @@ export class Auditor {
     this.#expect(lease.expiresAt > event.occurred_at, event, 'has no deadline after its beginning');
     this.#fence = lease.fence;
     this.#open.set(lease.fence, lease);
+    const size = (this.#policy.get('size') as number | undefined) ?? Infinity;
+    this.#expect(this.#open.size <= size, event, `is granted beyond the size of ${size}`);
     this.#held?.granted(lease);
     token.lease = lease;
     token.lastActivatedAt = event.occurred_at;
@@ -318,6 +338,7 @@ export class Auditor {
     }
     this.#open.delete(lease.fence);
     this.#held?.ended(lease);
+    if (this.#surplus > 0) this.#leaving = token.id;
     token.lease = null;
     token.lastEndAt = event.occurred_at;
   }

@@ -54,9 +54,7 @@ export class ChainAuditor {
     const hash = nextHash(this.#hash, event);
     // An event of the previous version has no hash, but the next hash covers it nevertheless.
     if (event.hash !== null && event.hash !== hash) {
-      this.#find(
-        `${nameOf(event)}: it, or what is before it, was changed: its hash is another`,
-      );
+      this.#find(`${nameOf(event)}: it, or what is before it, was changed: its hash is another`);
       this.#hash = event.hash;
     } else {
       this.#hash = hash;

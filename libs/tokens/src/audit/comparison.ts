@@ -2,7 +2,7 @@
 
 import type { Findings } from './findings.js';
 import { toIso, type Instant } from '../kernel/instant.js';
-import type { TokenView } from '../reading/views.js';
+import type { StoredTokenView } from '../reading/views.js';
 
 export interface OpenLease {
   readonly tokenId: string;
@@ -34,7 +34,7 @@ export class Comparison {
   ) {}
 
   /** Compares the next page. Pages and tokens may come in any order. */
-  add(shown: readonly TokenView[]): void {
+  add(shown: readonly StoredTokenView[]): void {
     for (const view of shown) {
       const token = this.folded.get(view.id);
       if (token) this.#compare(view, token);
@@ -50,7 +50,7 @@ export class Comparison {
     return this.findings;
   }
 
-  #compare(view: TokenView, token: FoldedToken): void {
+  #compare(view: StoredTokenView, token: FoldedToken): void {
     if (token.comparedIn === this.#number) this.findings.add(`token ${view.id} is shown twice`);
     token.comparedIn = this.#number;
     const lease = token.lease && token.lease.expiresAt > this.asOf ? token.lease : null;
@@ -62,7 +62,7 @@ export class Comparison {
       last_activated_at: token.lastActivatedAt === null ? null : toIso(token.lastActivatedAt),
     };
     for (const [field, value] of Object.entries(folded)) {
-      const isShown = view[field as keyof TokenView];
+      const isShown = view[field as keyof StoredTokenView];
       if (isShown !== value)
         this.findings.add(`token ${view.id}: ${field} is shown as ${isShown}, the feed says ${value}`);
     }

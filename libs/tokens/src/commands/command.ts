@@ -6,6 +6,7 @@ import { ANYBODY, type Caller } from '../kernel/caller.js';
 import type { LeaseClaim } from '../pool/lease-claim.js';
 import { loadSpec, type LoadSpec } from './load-spec.js';
 import type { PolicyChange } from '../pool/pool-policy.js';
+import { isDraining } from '../pool/pool-slice.js';
 import type { AllocateRequest, Grant, Renewal, TokenPool } from '../pool/token-pool.js';
 import type { Token } from '../pool/token.js';
 
@@ -16,7 +17,7 @@ import type { Token } from '../pool/token.js';
  */
 const ORDER = ['release', 'keep-alive', 'delete', 'generate', 'allocate'] as const;
 
-type Kind = (typeof ORDER)[number] | 'cleanup' | 'change' | 'fill' | 'sweep';
+type Kind = (typeof ORDER)[number] | 'cleanup' | 'change' | 'fill' | 'shrink' | 'sweep';
 
 export interface Command<T> {
   readonly kind: Kind;
@@ -153,11 +154,24 @@ export const fill = (caller: Caller | null): Command<void> => ({
   },
 });
 
+/** Deletes the free tokens that a pool has beyond its size. If a crash interrupts it, the sweep continues. */
+const shrink = (caller: Caller | null): Command<void> => ({
+  kind: 'shrink',
+  isExclusive: true,
+  caller,
+  loads: loadSpec({ free: CHUNK, due: CHUNK }),
+  decide: (pool) => {
+    if (pool.shrink(CHUNK)) return new Next(shrink(caller));
+  },
+});
+
 export const changePolicy = (change: PolicyChange, caller: Caller | null): Command<void> => ({
-  ...fill(caller),
   kind: 'change',
+  isExclusive: true,
+  caller,
+  loads: change.size === undefined ? loadSpec({}) : shrink(caller).loads,
   decide: (pool) => {
     pool.changePolicy(change);
-    return fill(caller).decide(pool);
+    return (isDraining(pool.state) ? shrink(caller) : fill(caller)).decide(pool);
   },
 });

@@ -453,7 +453,7 @@ describe('making a pool', () => {
   });
 
   test('makes none when the command is refused', async () => {
-    const refusal = await refusalFrom(executor.create(policy, changePolicy({ size: 1 }, null)));
+    const refusal = await refusalFrom(executor.create(policy, changePolicy({ size: 0 }, null)));
     expect(refusal.code).toBe('invalid_request');
     expect(repository.look('new')).toBeUndefined();
   });

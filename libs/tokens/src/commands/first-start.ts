@@ -20,7 +20,7 @@ export interface FirstPool {
 /**
  * Creates a pool unless it exists. Any number of processes may do this at once: one creates the pool, the others find
  * it.
- * @throws DomainError `invalid_request` when the pool is larger than the size asks for, because pools never shrink
+ * @throws DomainError `invalid_request` when the pool is larger than the size asks for
  */
 export async function openPool(service: TokenPoolService, pools: PoolReader, first: FirstPool): Promise<void> {
   try {
@@ -30,6 +30,10 @@ export async function openPool(service: TokenPoolService, pools: PoolReader, fir
     if (!(error instanceof DomainError) || error.code !== 'pool_exists') throw error;
   }
   const { size } = await pools.pool(first.name);
-  if (first.growTo !== undefined && first.growTo !== size) await service.changePool(first.name, { size: first.growTo });
+  if (first.growTo !== undefined && first.growTo < size) {
+    const detail = `size must not be smaller than the pool's present size of ${size}: a start only makes a pool larger`;
+    throw new DomainError('invalid_request', detail);
+  }
+  if (first.growTo !== undefined && first.growTo > size) await service.changePool(first.name, { size: first.growTo });
   else await service.fill(first.name);
 }

@@ -1,5 +1,6 @@
 // The sweep records what the clock has decided and no command has met: expired leases and idle tokens. It also
-// generates the tokens that an interrupted fill has left out, and deletes old idempotency records. No answer depends on
+// generates the tokens that an interrupted fill has left out, deletes those that an interrupted shrinking has left, and
+// deletes old idempotency records. No answer depends on
 // it.
 
 import type { Command } from './command.js';
@@ -26,6 +27,7 @@ const oneBatch: Command<number> = {
   loads: loadSpec({ due: BATCH, free: BATCH }),
   decide: (pool) => {
     pool.deleteIdle();
+    pool.shrink(BATCH);
     pool.fill(BATCH);
     return pool.events.length;
   },

@@ -29,8 +29,8 @@ export abstract class TokenPoolRepository {
   abstract deleteExpiredRecords(poolName: string, most: number): Promise<number>;
 
   /**
-   * The names of the pools with work for the sweep: overdue leases, idle tokens, missing tokens, old idempotency
-   * records, or a clock that was set back.
+   * The names of the pools with work for the sweep: overdue leases, idle tokens, missing tokens, free tokens beyond the
+   * size, old idempotency records, or a clock that was set back.
    */
   abstract poolsToSweep(): Promise<string[]>;
 }

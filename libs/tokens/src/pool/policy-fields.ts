@@ -47,7 +47,9 @@ const POLICY_FIELDS = {
     wire: 'size',
     ...COUNT,
     defaults: { fixed: 100, elastic: 10 },
-    description: 'Tokens of a fixed pool; the most that an elastic one may have. It only grows',
+    description:
+      'Tokens of a fixed pool; the most that an elastic one may have. If it becomes smaller, free tokens are deleted at ' +
+      'once, the longest free first, and held ones at the end of their leases',
   },
   ttlSeconds: {
     wire: 'ttl_seconds',

@@ -114,12 +114,8 @@ describe('a changed policy', () => {
     expect(policy).toEqual(elastic({ size: 4 }));
   });
 
-  test('may be larger, never smaller', () => {
-    expect(changedPolicy(fixed({ size: 4 }), { size: 5 }).size).toBe(5);
-    expect(changedPolicy(fixed({ size: 4 }), { size: 4 }).size).toBe(4);
-    const { code, message } = refusalOf(() => changedPolicy(fixed({ size: 4 }), { size: 3 }));
-    expect(code).toBe(INVALID);
-    expect(message).toContain('present size of 4');
+  test('may be larger or smaller', () => {
+    for (const size of [3, 4, 5]) expect(changedPolicy(fixed({ size: 4 }), { size }).size).toBe(size);
   });
 
   test('obeys the same rules as a new one', () => {

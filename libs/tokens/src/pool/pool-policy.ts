@@ -23,14 +23,9 @@ export function newPolicy(name: string, kind: PoolKind, given: PolicyChange = {}
   return checked({ name, kind, ...defaultPolicy(kind), ...definedOnly(given) });
 }
 
-/** @throws DomainError `invalid_request` when the change breaks a rule or shrinks the pool */
-export function changedPolicy(policy: PoolPolicy, change: PolicyChange): PoolPolicy {
-  const changed = checked({ ...policy, ...definedOnly(change) });
-  if (changed.size < policy.size) {
-    refuse(`size must not be smaller than the pool's present size of ${policy.size}: a pool only grows`);
-  }
-  return changed;
-}
+/** @throws DomainError `invalid_request` when the change breaks a rule */
+export const changedPolicy = (policy: PoolPolicy, change: PolicyChange): PoolPolicy =>
+  checked({ ...policy, ...definedOnly(change) });
 
 /** The deadline of a lease that the pool grants now. */
 export function firstDeadline(policy: PoolPolicy, now: Instant, ttlSeconds?: number): Instant {

@@ -17,6 +17,10 @@ export interface PoolState {
   readonly leaseCount: number;
 }
 
+/** Whether the pool has more tokens than its size, because this became smaller: then each that is held goes at its end. */
+export const isDraining = ({ policy, tokenCount }: Pick<PoolState, 'policy' | 'tokenCount'>): boolean =>
+  tokenCount > policy.size;
+
 export interface PoolSlice {
   readonly state: PoolState;
   readonly now: Instant;

@@ -33,7 +33,10 @@ export const END_REASONS = [
   'deleted_by_client',
 ] as const;
 export type EndReason = (typeof END_REASONS)[number];
-export type DeleteReason = 'idle_ttl' | 'deleted_by_client';
+
+/** Why a token was deleted, in the order in which the document lists them. */
+export const DELETE_REASONS = ['idle_ttl', 'deleted_by_client', 'shrunk'] as const;
+export type DeleteReason = (typeof DELETE_REASONS)[number];
 
 export interface TokenEvent {
   /** The number of the event in its pool: 1, 2, 3 …, without gaps, in commit order. */
@@ -59,3 +62,5 @@ export interface TokenEvent {
 }
 
 export type Metadata = Readonly<Record<string, unknown>>;
+
+export type { PolicyDifference } from './policy-fields.js';

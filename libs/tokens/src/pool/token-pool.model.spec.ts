@@ -269,10 +269,10 @@ function mustBeUntouched(
 ): void {
   const written = events.slice(from);
   const isUntouched =
-    written.every(({ event }) => event === 'expired') &&
+    written.every(({ event, reason }) => event === 'expired' || reason === 'shrunk') &&
     state.policy === before.state.policy &&
     state.lastFence === before.state.lastFence &&
-    state.tokenCount === before.state.tokenCount;
+    state.tokenCount === before.state.tokenCount - written.filter(({ reason }) => reason === 'shrunk').length;
   if (!isUntouched) throw new Error(`a refused command has written ${JSON.stringify(written)}`);
 }
 

@@ -38,7 +38,7 @@ const leaseOf = (token: Token): Lease => {
 /** Each event as one line. */
 const story = (pool: TokenPool): string[] =>
   pool.events.map(({ event, reason, tokenId: id, lease }) =>
-    [event, reason, `token ${Number(id.slice(-12))}`, lease && `fence ${lease.fence}`].filter(Boolean).join(', '),
+    [event, reason, id && `token ${Number(id.slice(-12))}`, lease && `fence ${lease.fence}`].filter(Boolean).join(', '),
   );
 
 describe('which token is handed out', () => {
@@ -734,7 +734,7 @@ describe('changing the policy', () => {
   test('leaves everything as it is when it is refused', () => {
     const pool = poolOf(fixed({ size: 2 }), []);
     const before = pool.state;
-    expect(refusalOf(() => pool.changePolicy({ size: 1, ttlSeconds: 5 })).code).toBe('invalid_request');
+    expect(refusalOf(() => pool.changePolicy({ size: 0, ttlSeconds: 5 })).code).toBe('invalid_request');
     expect(pool.state).toEqual(before);
   });
 
@@ -780,6 +780,84 @@ describe('changing the policy', () => {
     pool.changePolicy({ size: 2, renewable: false });
     expect(pool.events).toEqual([]);
     expect(pool.policy).toBe(before);
+  });
+});
+
+describe('a size that became smaller', () => {
+  const ids = (tokens: Iterable<Token>): string[] => [...tokens].map(({ id }) => id);
+
+  test('deletes free tokens at once, the longest free first, and as many as it is told', () => {
+    const pool = poolOf(fixed({ size: 5 }), [
+      freeToken(1, 1),
+      freeToken(2, 9),
+      freeToken(3, 5),
+      heldToken(4, 1),
+      freeToken(5, 7),
+    ]);
+    pool.caller = { ...ANYBODY, keyId: 'key-1' };
+    pool.changePolicy({ size: 2 });
+    expect(pool.shrink(2)).toBe(true);
+    expect(pool.shrink(2)).toBe(false);
+    expect(ids(pool.deleted)).toEqual([2, 5, 3].map(tokenId));
+    expect(story(pool).slice(1)).toEqual([2, 5, 3].map((n) => `deleted, shrunk, token ${n}`));
+    expect(pool.events.map(({ actor }) => actor)).toEqual(['key-1', 'key-1', 'key-1', 'key-1']);
+    expect(pool.state).toMatchObject({ tokenCount: 2, leaseCount: 1 });
+  });
+
+  test('ends no lease: its token goes at the end of the lease, whichever ends first, until the pool has its size', () => {
+    const pool = poolOf(fixed({ size: 4 }), [heldToken(1, 1), heldToken(2, 2), heldToken(3, 3, 5), heldToken(4, 4)]);
+    pool.changePolicy({ size: 2 });
+    expect(pool.shrink(9)).toBe(false);
+    expect(pool.state).toMatchObject({ tokenCount: 4, leaseCount: 4 });
+    pool.release(tokenId(3), {});
+    pool.releaseOldest(2, Infinity);
+    expect(story(pool).slice(1)).toEqual([
+      'released, released_by_client, token 3, fence 3',
+      'deleted, shrunk, token 3',
+      'released, cleanup, token 1, fence 1',
+      'deleted, shrunk, token 1',
+      'released, cleanup, token 2, fence 2',
+    ]);
+    expect(pool.events.filter(({ reason }) => reason === 'shrunk').map(({ actor }) => actor)).toEqual([
+      'system',
+      'system',
+    ]);
+    expect(pool.state).toMatchObject({ tokenCount: 2, leaseCount: 1 });
+  });
+
+  test('deletes the token of a lease that expires, too', () => {
+    const policy = fixed({ size: 1 });
+    const pool = poolOf(policy, [heldToken(1, 1, -1), heldToken(2, 2, -2), heldToken(3, 3)]);
+    pool.settle();
+    expect(story(pool)).toEqual([
+      'expired, ttl_expired, token 2, fence 2',
+      'deleted, shrunk, token 2',
+      'expired, ttl_expired, token 1, fence 1',
+      'deleted, shrunk, token 1',
+    ]);
+  });
+
+  test('evicts nothing, and grants no more leases than the size', () => {
+    const full = poolOf(fixed({ size: 2 }), [heldToken(1, 1, 5), heldToken(2, 2), heldToken(3, 3)]);
+    const refusal = refusalOf(() => full.allocate({ userId: ASKER }));
+    expect(refusal).toMatchObject({ code: 'pool_exhausted', facts: { retryAfterSeconds: 5 } });
+    expect(refusal.message).toContain('shrinks');
+    // Two of these free ones go in the next chunk, whichever they are.
+    const half = poolOf(fixed({ size: 2 }), [heldToken(1, 1), freeToken(2), freeToken(3), freeToken(4)]);
+    expect(half.allocate({ userId: ASKER }).evicted).toBeNull();
+    expect(refusalOf(() => half.allocate({ userId: ASKER })).code).toBe('pool_exhausted');
+    expect(half.shrink(9)).toBe(false);
+    expect(half.state).toMatchObject({ tokenCount: 2, leaseCount: 2 });
+    expect(half.allocate({ userId: ASKER }).evicted?.fence).toBe(1);
+  });
+
+  test('lets a token be deleted by force once, and by its own reason', () => {
+    const pool = poolOf(elastic({ size: 1 }), [heldToken(1, 1), heldToken(2, 2)]);
+    pool.delete(tokenId(1), true);
+    expect(story(pool)).toEqual([
+      'released, deleted_by_client, token 1, fence 1',
+      'deleted, deleted_by_client, token 1',
+    ]);
   });
 });
 

@@ -19,7 +19,7 @@ import {
   type PolicyChange,
   type PoolPolicy,
 } from './pool-policy.js';
-import type { PoolSlice, PoolState } from './pool-slice.js';
+import { isDraining, type PoolSlice, type PoolState } from './pool-slice.js';
 import { PoolTokens } from './pool-tokens.js';
 import { FairShareOrder } from './fair-share-order.js';
 import type { EndReason, DeleteReason, GrantReason, Metadata, TokenEvent, TokenEventKind } from './token-event.js';
@@ -116,7 +116,7 @@ export class TokenPool {
    */
   settle(): void {
     for (const { token, lease } of this.#candidates.takeOverdue())
-      this.#end(token, 'expired', 'ttl_expired', lease.expiresAt);
+      this.#giveBack(token, 'expired', 'ttl_expired', lease.expiresAt);
   }
 
   /**
@@ -140,7 +140,8 @@ export class TokenPool {
 
   /**
    * Grants the token that has been free for the longest. A full pool that evicts ends the oldest lease first, or, by
-   * its policy, the oldest lease of the user who holds the most.
+   * its policy, the oldest lease of the user who holds the most. A pool that drains to a smaller size evicts none, and
+   * keeps as many free tokens as it has too many.
    * @throws DomainError `pool_paused`, `quota_exceeded`, `pool_exhausted`
    */
   allocate(request: AllocateRequest): Grant {
@@ -149,14 +150,18 @@ export class TokenPool {
       throw new DomainError('pool_paused', `pool ${this.policy.name} is paused and grants nothing until it is opened`);
     }
     this.#mustBeWithinQuota(request.userId, this.#callerOrAnybody.keyId);
-    const free = this.#candidates.longestFree()?.token;
-    if (free) return this.#activate(free, request, 'allocated', null);
+    const isToShrink = isDraining(this.#state);
+    const free = isToShrink && this.#state.leaseCount >= this.policy.size ? undefined : this.#candidates.longestFree();
+    if (free) return this.#activate(free.token, request, 'allocated', null);
+    if (isToShrink) throw this.#exhausted('the pool shrinks to its size at the ends of leases');
     const isOverShare = evictsOverShare(this.policy);
     const victim = isOverShare ? this.#fairShares.first() : this.#candidates.oldestLease();
     const evicted = victim?.lease;
-    if (!evicted || this.policy.onExhausted === 'reject') throw this.#exhausted();
+    if (!evicted || this.policy.onExhausted === 'reject') throw this.#exhausted('the pool does not evict');
     const mayBeEvictedAt = protectedUntil(this.policy, evicted.activatedAt);
-    if (mayBeEvictedAt > this.now) throw this.#exhausted(mayBeEvictedAt);
+    if (mayBeEvictedAt > this.now) {
+      throw this.#exhausted('the lease whose turn it is is protected', mayBeEvictedAt);
+    }
     this.#end(victim, 'released', isOverShare ? 'over_share_eviction' : 'lru_eviction');
     return this.#activate(victim, request, 'allocated_after_eviction', evicted);
   }
@@ -166,7 +171,7 @@ export class TokenPool {
     this.settle();
     const token = this.#existing(tokenId);
     openLease(token, claim, this.policy, this.#callerOrAnybody);
-    this.#end(token, 'released', 'released_by_client');
+    this.#giveBack(token, 'released', 'released_by_client');
   }
 
   /**
@@ -204,7 +209,23 @@ export class TokenPool {
     if (this.policy.kind === 'elastic') return 0;
     for (let generated = 0; generated < most && this.#state.tokenCount < this.policy.size; generated++)
       this.#generate();
-    return this.policy.size - this.#state.tokenCount;
+    return Math.max(0, this.policy.size - this.#state.tokenCount);
+  }
+
+  /**
+   * Deletes the tokens that the pool has beyond its size and that are free, longest free first. Returns whether there
+   * may be more of them.
+   * @param most the most tokens to delete
+   */
+  shrink(most: number): boolean {
+    this.settle();
+    for (let deleted = 0; isDraining(this.#state); deleted++) {
+      if (deleted === most) return true;
+      const free = this.#candidates.longestFree();
+      if (!free) return false;
+      this.#remove(free.token, 'shrunk');
+    }
+    return false;
   }
 
   /**
@@ -229,7 +250,7 @@ export class TokenPool {
     for (; released < most; released++) {
       const token = this.#candidates.oldestLease();
       if (!token?.lease || token.lease.fence > lastFence) break;
-      this.#end(token, 'released', 'cleanup');
+      this.#giveBack(token, 'released', 'cleanup');
     }
     return released;
   }
@@ -295,6 +316,12 @@ export class TokenPool {
     this.#record(token.id, event, reason, at, lease);
   }
 
+  /** Ends a lease. Above its size the pool deletes the token with it: its size decides that, and not the caller. */
+  #giveBack(token: Token, event: 'released' | 'expired', reason: EndReason, at?: Instant): void {
+    this.#end(token, event, reason, at);
+    if (isDraining(this.#state)) this.#remove(token, 'shrunk', null);
+  }
+
   #generate(): Token {
     const token: Token = { id: randomUUID(), lease: null, freeSince: this.now, lastActivatedAt: null };
     this.#tokens.add(token);
@@ -304,10 +331,10 @@ export class TokenPool {
     return token;
   }
 
-  #remove(token: Token, reason: DeleteReason): void {
+  #remove(token: Token, reason: DeleteReason, caller = this.caller): void {
     this.#tokens.remove(token);
     this.#state = { ...this.#state, tokenCount: this.#state.tokenCount - 1 };
-    this.#record(token.id, 'deleted', reason, this.now, null);
+    this.#record(token.id, 'deleted', reason, this.now, null, null, caller);
   }
 
   #record(
@@ -317,11 +344,12 @@ export class TokenPool {
     occurredAt: Instant,
     lease: Lease | null,
     metadata: Metadata | null = null,
+    by = this.caller,
   ): void {
     const seq = this.#state.lastSeq + 1;
     this.#state = { ...this.#state, lastSeq: seq };
     const decidedByClock = reason === 'ttl_expired' || reason === 'idle_ttl';
-    const caller = decidedByClock ? null : this.caller;
+    const caller = decidedByClock ? null : by;
     const actor = caller === null ? SYSTEM : (caller.keyId ?? OPEN);
     const requestId = caller && caller.requestId;
     const { tokenCount: tokensAfter, leaseCount: leasesAfter } = this.#state;
@@ -372,8 +400,7 @@ export class TokenPool {
   }
 
   /** @param mayBeEvictedAt when the protection of the next victim ends; Infinity when the pool does not evict */
-  #exhausted(mayBeEvictedAt = Infinity): DomainError {
-    const why = mayBeEvictedAt === Infinity ? 'the pool does not evict' : 'the lease whose turn it is is protected';
+  #exhausted(why: string, mayBeEvictedAt = Infinity): DomainError {
     return new DomainError('pool_exhausted', `no token of pool ${this.policy.name} is free, and ${why}`, {
       retryAfterSeconds: this.#secondsUntil(Math.min(this.#nextExpiryAt, mayBeEvictedAt)),
     });

@@ -12,7 +12,15 @@ export interface TokenView {
   readonly last_activated_at: string | null;
   readonly expires_at: string | null;
   readonly fence: number | null;
+  /**
+   * Whether the token is deleted when its lease ends, unless enough others are deleted before: it is held, and the pool
+   * has more tokens than its size. Null for an instant of the past.
+   */
+  readonly draining: boolean | null;
 }
+
+/** The stored row of a token, whatever the clock says. */
+export type StoredTokenView = Omit<TokenView, 'draining'>;
 
 export interface UseView {
   readonly user_id: string;
@@ -205,7 +213,7 @@ export interface StoredPoolView {
 /** The row with the tokens and events of the pool, which the function given to `AuditSource.look` may read once. */
 export interface StoredPoolLook extends StoredPoolView {
   /** The tokens by id, some hundreds at a time. */
-  readonly tokens: AsyncIterable<readonly TokenView[]>;
+  readonly tokens: AsyncIterable<readonly StoredTokenView[]>;
   /** The events after a seq up to `last_seq`, oldest first, some hundreds at a time. */
   eventsAfter(seq: number): AsyncIterable<readonly RecordedEventView[]>;
 }

@@ -56,7 +56,8 @@ export const maySeeEvent = (viewer: Viewer, { token_id, key_id }: Pick<OwnedEven
 
 export function eventFor(viewer: Viewer, owned: OwnedEvent): EventView {
   const { key_id: _, ...event } = owned;
-  if (maySeeEvent(viewer, owned)) return maySeeActor(viewer, event) ? event : { ...event, actor: null, request_id: null };
+  if (maySeeEvent(viewer, owned))
+    return maySeeActor(viewer, event) ? event : { ...event, actor: null, request_id: null };
   const { reason } = event;
   const metadata = { user_id: null, reason };
   return { ...event, user_id: null, actor: null, request_id: null, metadata, lease_metadata: null };

@@ -7,7 +7,7 @@ import type { Instant } from '../kernel/instant.js';
 import { loadSpec, type LoadSpec } from '../commands/load-spec.js';
 import { countsLeases, evictsOverShare, type PoolPolicy } from '../pool/pool-policy.js';
 import type { TokenEvent } from '../pool/token-event.js';
-import type { PoolSlice, PoolState } from '../pool/pool-slice.js';
+import { isDraining, type PoolSlice, type PoolState } from '../pool/pool-slice.js';
 import { TokenPool } from '../pool/token-pool.js';
 import { TokenPoolRepository } from '../commands/token-pool-repository.js';
 import { isOverdue, type Token } from '../pool/token.js';
@@ -73,9 +73,10 @@ export class InMemoryTokenPoolRepository extends TokenPoolRepository {
 
   poolsToSweep(): Promise<string[]> {
     const now = this.clock();
-    const hasWork = ({ state: { policy, tokenCount }, tokens, records }: StoredPool): boolean =>
+    const hasWork = ({ state: { policy, tokenCount, leaseCount }, tokens, records }: StoredPool): boolean =>
       records.some(({ at }) => this.#isOld(at)) ||
       (policy.kind === 'fixed' && tokenCount < policy.size) ||
+      tokenCount > Math.max(policy.size, leaseCount) ||
       [...tokens.values()].some(({ lease, freeSince }) =>
         lease
           ? isOverdue(lease, now)
@@ -140,13 +141,14 @@ export class InMemoryTokenPoolRepository extends TokenPoolRepository {
       .sort((a, b) => a.lease!.expiresAt - b.lease!.expiresAt || (a.id < b.id ? -1 : 1))
       .slice(0, loads.due);
     const running = leased.filter(({ lease }) => !isOverdue(lease!, now));
-    const victims =
-      state.policy.onExhausted === 'evict_oldest' ? Math.max(0, loads.grants - free.length - due.length) : 0;
+    // A pool above its size may delete the tokens of overdue leases.
+    const freed = free.length + (isDraining(state) ? 0 : due.length);
+    const victims = state.policy.onExhausted === 'evict_oldest' ? Math.max(0, loads.grants - freed) : 0;
     const oldest = running.sort((a, b) => a.lease!.fence - b.lease!.fence).slice(0, loads.oldest + victims);
-    const isFull = free.length + due.length < loads.grants + loads.oldest;
+    const isFull = freed < loads.grants + loads.oldest;
     const losing =
       loads.grants > 0 && isFull && evictsOverShare(state.policy)
-        ? overShare(running, loads, loads.grants + loads.oldest - free.length - due.length)
+        ? overShare(running, loads, loads.grants + loads.oldest - freed)
         : [];
     const holders = [...loads.users, ...losing.map(({ lease }) => lease!.userId)];
     const leases = running.map(({ lease }) => lease!);

@@ -10,6 +10,7 @@ import {
 } from '../kernel/domain-error.js';
 import { toIso, type Instant } from '../kernel/instant.js';
 import type { EndReason } from '../pool/token-event.js';
+import { isDraining } from '../pool/pool-slice.js';
 import { isOverdue, type Lease, type Token } from '../pool/token.js';
 import {
   TokenReader,
@@ -145,7 +146,8 @@ export class InMemoryTokenReader extends TokenReader {
   }
 
   #view(pool: string, token: Token): OwnedToken {
-    return { ...tokenView(pool, token, this.repository.look(pool).now), key_id: token.lease?.keyId ?? null };
+    const { now, state } = this.repository.look(pool);
+    return { ...tokenView(pool, token, now, isDraining(state)), key_id: token.lease?.keyId ?? null };
   }
 
   /** Oldest first. */

@@ -15,6 +15,7 @@ export class Ledger {
   /** All leases of each token, also the open one, in the order of their grants. */
   readonly #uses = new Map<string, Lease[]>();
   readonly #ended = new Set<number>();
+  #shrunk = 0;
   /** The fields of the policy that were changed, by their names on the wire. */
   readonly #policy = new Map<string, unknown>();
   #seq = 0;
@@ -46,6 +47,7 @@ export class Ledger {
     if (!token) return broken(5, `seq ${event.seq} is about no token`);
     if (event.event === 'deleted') {
       if (token.lease) broken(4, `seq ${event.seq} deletes a token that is held`);
+      if (event.reason === 'shrunk') this.#shrunk++;
       this.#tokens.delete(token.id);
     } else if (!event.lease) broken(5, `seq ${event.seq} is about no lease`);
     else if (event.event === 'activated') this.#begin(token, event.lease, event);
@@ -72,8 +74,10 @@ export class Ledger {
       const isStored = state[counter as keyof typeof counted];
       if (isStored !== value) broken(2, `${counter} is ${isStored}, the events say ${value}`);
     }
-    if (tokens.length > state.policy.size) broken(2, `${tokens.length} tokens in a pool of ${state.policy.size}`);
-    if (state.policy.kind === 'fixed' && tokens.length < this.tokenIds.length) broken(2, 'a fixed pool lost a token');
+    if (tokens.length > Math.max(state.policy.size, held))
+      broken(2, `${tokens.length} tokens, of which ${held} are held, in a pool of ${state.policy.size}`);
+    if (state.policy.kind === 'fixed' && tokens.length + this.#shrunk < this.tokenIds.length)
+      broken(2, 'a fixed pool lost a token');
     for (const [field, value] of this.#policy) {
       const isStored = toWire(state.policy)[field as keyof WirePolicy];
       if (isStored !== value) broken(10, `${field} is ${isStored}, the events say ${String(value)}`);

@@ -81,10 +81,16 @@ function singleWorkOf(step: SingleStep, before: Before): Work {
       return { loads: loadSpec({ oldest: most, due: most }), decide: (pool) => pool.releaseOldest(most, lastFence) };
     }
     case 'sweep':
-      return { loads: loadSpec({ due: 200, free: 200 }), decide: (pool) => (pool.deleteIdle(), pool.fill(200)) };
+      return {
+        loads: loadSpec({ due: 200, free: 200 }),
+        decide: (pool) => (pool.deleteIdle(), pool.shrink(200), pool.fill(200)),
+      };
     case 'change': {
       const change = { ...step.change, size: before.state.policy.size + step.grow };
-      return { loads: loadSpec({}), decide: (pool) => (pool.changePolicy(change), 'done') };
+      return {
+        loads: loadSpec({ free: 200, due: 200 }),
+        decide: (pool) => (pool.changePolicy(change), pool.shrink(200), 'done'),
+      };
     }
   }
 }
@@ -182,7 +188,9 @@ export function expectedOf(step: Step, before: Before): Answer {
       }
       const ofKey = leases.filter(({ keyId }) => step.key > 0 && keyId === `key-${step.key}`).length;
       if (ofKey >= (policy.maxPerKey ?? Infinity)) return 'quota_exceeded';
-      const victim = victimOf(leases, policy, now);
+      const isDraining = tokens.length > policy.size;
+      if (isDraining && leases.length >= policy.size) return 'pool_exhausted';
+      const victim = isDraining ? undefined : victimOf(leases, policy, now);
       const [longest] = free.sort((a, b) => a.freeSince - b.freeSince || (a.id < b.id ? -1 : 1));
       const token = longest ?? tokens.find(({ lease }) => lease !== null && lease === victim);
       if (!token) return 'pool_exhausted';
@@ -197,7 +205,9 @@ export function expectedOf(step: Step, before: Before): Answer {
     }
     case 'generate':
       if (policy.kind === 'fixed') return 'pool_is_fixed';
-      return tokens.length < policy.size || free.some((token) => isIdle(token, before)) ? 'done' : 'pool_limit_reached';
+      return tokens.length < policy.size || (tokens.length === policy.size && free.some((one) => isIdle(one, before)))
+        ? 'done'
+        : 'pool_limit_reached';
     case 'delete': {
       if (policy.kind === 'fixed') return 'pool_is_fixed';
       const token = tokens.find(({ id }) => id === tokenOf(step, before));
@@ -222,7 +232,7 @@ export function expectedOf(step: Step, before: Before): Answer {
     case 'sweep':
       return policy.kind === 'fixed' ? Math.max(0, policy.size - state.tokenCount - 200) : 0;
     case 'change':
-      return step.grow < 0 ? 'invalid_request' : 'done';
+      return policy.size + step.grow < 1 ? 'invalid_request' : 'done';
   }
 }
 
@@ -244,13 +254,18 @@ function refusedClaim(claim: ClaimKind, token: Token | undefined, policy: PoolPo
   return (WRONG_CLAIMS as readonly ClaimKind[]).includes(claim) ? 'stale_lease' : null;
 }
 
-/** The tokens as of now: overdue leases are over. */
-const settled = ({ tokens, now }: Before): Token[] =>
-  [...tokens.values()].map((token) =>
-    token.lease && token.lease.expiresAt <= now
-      ? { ...token, lease: null, freeSince: token.lease.expiresAt }
-      : { ...token },
-  );
+/** The tokens as of now: overdue leases are over, and the earliest of their tokens are deleted above the size. */
+function settled({ state, tokens, now }: Before): Token[] {
+  const overdue = [...tokens.values()]
+    .filter(({ lease }) => lease !== null && lease.expiresAt <= now)
+    .sort((a, b) => a.lease!.expiresAt - b.lease!.expiresAt || a.lease!.fence - b.lease!.fence);
+  const gone = new Set(overdue.slice(0, Math.max(0, tokens.size - state.policy.size)));
+  return [...tokens.values()]
+    .filter((token) => !gone.has(token))
+    .map((token) =>
+      overdue.includes(token) ? { ...token, lease: null, freeSince: token.lease!.expiresAt } : { ...token },
+    );
+}
 
 const isIdle = ({ freeSince }: Token, { state, now }: Before): boolean =>
   freeSince <= now - (state.policy.idleTtlSeconds ?? Infinity) * SECOND;

@@ -27,7 +27,12 @@ export const eventView = (pool: string, recorded: RecordedEvent): OwnedEvent => 
   lease_metadata: recorded.event === 'activated' ? recorded.metadata : null,
 });
 
-export function tokenView(pool: string, { id, lease, lastActivatedAt }: Token, now: Instant): TokenView {
+export function tokenView(
+  pool: string,
+  { id, lease, lastActivatedAt }: Token,
+  now: Instant,
+  isPoolDraining = false,
+): TokenView {
   const running = lease && lease.expiresAt > now ? lease : null;
   return {
     id,
@@ -37,5 +42,6 @@ export function tokenView(pool: string, { id, lease, lastActivatedAt }: Token, n
     last_activated_at: lastActivatedAt === null ? null : toIso(lastActivatedAt),
     expires_at: running && toIso(running.expiresAt),
     fence: running?.fence ?? null,
+    draining: isPoolDraining && lease !== null,
   };
 }

@@ -8,7 +8,7 @@ import { Check, Column, Entity, PrimaryColumn, type ColumnType } from 'typeorm';
 @Check('pools_name', `name ~ '^[a-z0-9][a-z0-9-]{0,62}$'`)
 @Check('pools_kind', `kind IN ('fixed', 'elastic')`)
 @Check('pools_clock_offset', `clock_offset_us >= 0 AND (clock_offset_us = 0 OR clock_offset_at IS NOT NULL)`)
-@Check('pools_counts', `token_count BETWEEN 0 AND size AND lease_count BETWEEN 0 AND token_count`)
+@Check('pools_counts', `token_count >= 0 AND lease_count BETWEEN 0 AND token_count`)
 export class PoolEntity {
   @PrimaryColumn({ type: 'text', collation: 'C' })
   name: string;
