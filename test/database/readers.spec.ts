@@ -6,6 +6,7 @@ import {
   auditPool,
   Executor,
   DomainError,
+  loadSpec,
   sweep,
   TokenPoolService,
   type Caller,
@@ -145,6 +146,28 @@ describe.each<[string, () => Promise<Candidate>]>([
     expect(await drainingOf()).toEqual([2, 3].map((fence) => [fence, false]));
     expect(await code(readers.tokens.token(id))).toBe('token_deleted');
     expect((await readers.pools.pool(pool)).counts).toEqual({ total: 2, available: 0, active: 2 });
+  });
+
+  test('a pool that is being deleted is not shown from the first moment on, and its events are', async () => {
+    const { tokenId } = await allocate();
+    await repository.change(pool, loadSpec({}), (pool) => pool.beginDeletion(true));
+    for (const isToBeDone of [true, false]) {
+      expect(await code(readers.pools.pool(pool))).toBe('pool_deleted');
+      expect((await readers.pools.pools()).map(({ name }) => name)).not.toContain(pool);
+      expect(await readers.pools.pools(new Set([pool]))).toEqual([]);
+      expect((await readers.pools.leaseAges()).map((ages) => ages.pool)).not.toContain(pool);
+      expect(await readers.pools.names()).toContain(pool);
+      for (const status of ['all', 'active', 'available'] as const) {
+        expect(await code(readers.tokens.tokens({ poolName: pool, status, limit: 9 }))).toBe('pool_deleted');
+      }
+      expect(await code(readers.tokens.token(tokenId))).toBe('token_deleted');
+      expect((await readers.tokens.events(tokenId, { limit: 9 })).events.length).toBeGreaterThan(1);
+      expect((await readers.feed.page(pool, 0, 100)).events.length).toBeGreaterThan(5);
+      if (isToBeDone) await repository.change(pool, loadSpec({ free: 9, oldest: 9 }), (pool) => pool.deleteRest(9));
+    }
+    expect((await readers.tokens.history(tokenId, { limit: 9 })).history).toMatchObject([
+      { end_reason: 'pool_deleted' },
+    ]);
   });
 
   test('a user’s tokens are those that the user holds now', async () => {

@@ -7,10 +7,12 @@ import type { Pooler } from '@app/postgres';
 import {
   allocate,
   changePolicy,
+  deletePool,
   deleteToken,
   generate,
   keepAlive,
   release,
+  reopen,
 } from '../../libs/tokens/src/commands/command.js';
 import { newPolicy } from '../../libs/tokens/src/pool/pool-policy.js';
 import { InMemoryTokenPoolRepository } from '../../libs/tokens/src/testing/in-memory-token-pool-repository.js';
@@ -180,6 +182,36 @@ describe.each<[string, () => Promise<Candidate>]>([
     const gone = feed.filter(({ reason }) => reason === 'shrunk').map(({ token_id }) => token_id);
     expect(gone).toHaveLength(2);
     expect(gone).toContain(grants[2]!.tokenId);
+  });
+
+  test('is deleted in chunks while others ask for it, by one of many, and opened again by one of many', async () => {
+    const name = await newPool('fixed', { size: 6_000 });
+    for (let i = 0; i < 3; i++) await grant(name, undefined, i);
+    const work = await Promise.allSettled([
+      ...[0, 1].map((caller) => executor(caller).submit(name, deletePool(true, null))),
+      ...[0, 1].map((caller) => grant(name, undefined, caller)),
+    ]);
+    expect(codes(work.slice(0, 2))).toEqual({ ok: 1, pool_deleted: 1 });
+    expect((await failure(grant(name))).code).toBe('pool_deleted');
+    expect((await candidate.feed(name)).at(-1)).toMatchObject({ event: 'pool_deleted', token_id: null });
+    const { lastFence } = await first.change(name, loadSpec({}), (pool) => pool.state);
+    const policy = newPolicy(name, 'elastic', { size: 2 });
+    const opened = await atOnce(3, (caller) => executor(caller).submit(name, reopen(policy, null)));
+    expect(codes(opened)).toEqual({ ok: 1, pool_exists: 2 });
+    await executor().submit(name, generate());
+    expect((await grant(name, undefined, 1)).fence).toBe(lastFence + 1);
+    await expectSound(name);
+  });
+
+  test('the sweep goes on with a deletion that was interrupted', async () => {
+    const name = await newPool('fixed', { size: 120 });
+    for (let i = 0; i < 3; i++) await grant(name, undefined, i);
+    await first.change(name, loadSpec({}), (pool) => pool.beginDeletion(true));
+    expect((await failure(grant(name))).code).toBe('pool_deleted');
+    expect(await first.poolsToSweep()).toContain(name);
+    expect((await sweep(first, executor())).failures).toEqual([]);
+    expect((await candidate.feed(name)).at(-1)).toMatchObject({ event: 'pool_deleted', actor: 'system' });
+    expect(await first.poolsToSweep()).not.toContain(name);
   });
 
   test('the sweep goes on with a shrinking that was interrupted', async () => {

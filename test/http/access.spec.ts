@@ -59,6 +59,7 @@ const ROUTES: Readonly<Record<string, Route>> = {
   'POST /api/pools': { scopes: ['pools'], elsewhere: 'insufficient_scope', body: NAMED },
   'GET /api/pools/:name': SEE_POOL,
   'PATCH /api/pools/:name': { scopes: ['pools'], elsewhere: 'pool_not_found', body: {} },
+  'DELETE /api/pools/:name': { scopes: ['pools'], elsewhere: 'pool_not_found' },
   'GET /api/pools/:name/events': SEE_POOL,
   'GET /api/pools/:name/events/stream': SEE_POOL,
   'GET /api/pools/:name/audit': { scopes: ['operate'], elsewhere: 'pool_not_found' },

@@ -183,6 +183,8 @@ const REQUESTS: Record<string, () => Promise<Request>> = {
       (pool) => `/api/pools/${pool}`,
       () => ({ size: 4 }),
     ),
+  deletePool: () =>
+    ofLease('DELETE', () => '').then((request) => ({ ...request, path: `/api/pools/${request.pool}?force=true` })),
   listPoolEvents: () => ofPool('GET', (pool) => `/api/pools/${pool}/events`),
   streamPoolEvents: () => ofLease('GET', () => '').then((request) => ({ ...request, path: streamOf(request.pool) })),
   createKey: async () => ofKeys('POST', '/api/keys', { name: 'kiosk', scopes: ['use'] }),
@@ -356,6 +358,12 @@ const REFUSALS: Record<string, (request: Request, operationId: string) => Promis
   pool_exhausted: async (request) => {
     await done('POST', '/api/tokens/allocate', { pool: request.pool });
     return send(request);
+  },
+  pool_deleted: async (request) => {
+    await done('DELETE', `/api/pools/${request.pool}?force=true`);
+    const answer = await send(request);
+    await done('POST', '/api/pools', { name: request.pool, kind: 'elastic' });
+    return answer;
   },
   pool_paused: async (request) => {
     await done('PATCH', `/api/pools/${request.pool}`, { status: 'paused' });

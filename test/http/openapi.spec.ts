@@ -97,6 +97,7 @@ test('every route of the contract is in it', () => {
       'GET /api/pools/{name}',
       'POST /api/pools',
       'PATCH /api/pools/{name}',
+      'DELETE /api/pools/{name}',
       'GET /api/pools/{name}/audit',
       'GET /api/pools/{name}/events',
       'GET /api/pools/{name}/events/stream',

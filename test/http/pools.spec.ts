@@ -154,6 +154,54 @@ test('a pool shrinks: free tokens go at once, held ones when they are given back
   expect((await ask('PATCH', `/api/pools/${pool}`, { size: 3 })).body.counts.total).toBe(3);
 });
 
+test('a pool is deleted, stays readable in its events, and is opened again', async () => {
+  const pool = 'ends';
+  await ask('POST', '/api/pools', { name: pool, kind: 'fixed', size: 2 });
+  const { body: grant } = await ask('POST', '/api/tokens/allocate', { pool });
+  expectProblem(await ask('DELETE', `/api/pools/${pool}`), 409, 'token_in_use');
+  expect((await ask('GET', `/api/pools/${pool}`)).body.counts.active).toBe(1);
+  const deleted = await ask('DELETE', `/api/pools/${pool}?force=true`, undefined, { 'x-request-id': 'end-1' });
+  expect(deleted).toMatchObject({ status: 200, body: { deleted: true, pool } });
+  for (const [method, path, body] of [
+    ['GET', `/api/pools/${pool}`],
+    ['PATCH', `/api/pools/${pool}`, { size: 3 }],
+    ['DELETE', `/api/pools/${pool}`],
+    ['GET', `/api/tokens?pool=${pool}`],
+    ['GET', `/api/tokens/active?pool=${pool}`],
+    ['POST', '/api/tokens/allocate', { pool }],
+    ['POST', '/api/tokens/cleanup', { pool }],
+    ['POST', '/api/tokens', { pool }],
+  ] as const) {
+    expectProblem(await ask(method, path, body), 410, 'pool_deleted');
+  }
+  for (const path of ['release', 'keep-alive']) {
+    const body = { lease_id: grant.lease_id };
+    expectProblem(await ask('POST', `/api/tokens/${grant.token_id}/${path}`, body), 410, 'token_deleted');
+  }
+  const { body: all } = await ask('GET', '/api/pools');
+  expect(all.pools.map(({ name }: Json) => name)).not.toContain(pool);
+  const { body: feed } = await ask('GET', `/api/pools/${pool}/events?after=3`);
+  expect(feed.events.map(({ event, reason, request_id }: Json) => [event, reason, request_id])).toEqual([
+    ['deleted', 'pool_deleted', 'end-1'],
+    ['released', 'pool_deleted', 'end-1'],
+    ['deleted', 'pool_deleted', 'end-1'],
+    ['pool_deleted', null, 'end-1'],
+  ]);
+  expect((await ask('GET', `/api/tokens/${grant.token_id}/history`)).body.history).toMatchObject([
+    { end_reason: 'pool_deleted' },
+  ]);
+  expect((await ask('GET', `/api/pools/${pool}/audit`)).body).toMatchObject({ findings: [], tokens: 0, last_seq: 7 });
+  const then = await ask('GET', `/api/pools/${pool}?as_of=${grant.activated_at}`);
+  expect(then).toMatchObject({ status: 200, body: { counts: { total: 2, active: 1 } } });
+
+  const opened = await ask('POST', '/api/pools', { name: pool, kind: 'elastic', size: 1 });
+  expect(opened).toMatchObject({ status: 201, body: { kind: 'elastic', size: 1, counts: { total: 0 }, last_seq: 8 } });
+  expectProblem(await ask('POST', '/api/pools', { name: pool, kind: 'elastic' }), 409, 'pool_exists');
+  await ask('POST', '/api/tokens', { pool });
+  expect((await ask('POST', '/api/tokens/allocate', { pool })).body.fence).toBe(grant.fence + 1);
+  expect((await ask('GET', `/api/pools/${pool}/audit`)).body).toMatchObject({ findings: [], last_seq: 10 });
+});
+
 test('each change of a policy is an event of the pool, and a PATCH that changes nothing is none', async () => {
   await ask('POST', '/api/pools', { name: 'changes', kind: 'fixed', size: 1, ttl_seconds: 60 });
   const change = { size: 2, ttl_seconds: 0.5, max_per_user: 3, renewable: false };

@@ -14,6 +14,8 @@ const LOOKS: Record<EventView['event'], string> = {
   expired: paint(35, '◷ expired  '),
   deleted: paint(31, '✖ deleted  '),
   policy_changed: paint(90, '⚙ policy changed'),
+  pool_deleted: paint(31, '✖ pool deleted'),
+  pool_opened: paint(36, '✚ pool opened again'),
 };
 
 export class Timeline {

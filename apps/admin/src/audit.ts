@@ -41,7 +41,7 @@ export const audit: Command = {
 
     const source = await createDataSource(url, { poolSize: 2 }).initialize();
     try {
-      const pools = named.length > 0 ? named : (await new PostgresPoolReader(source).pools()).map(({ name }) => name);
+      const pools = named.length > 0 ? named : await new PostgresPoolReader(source).names();
       const at = new Date().toISOString();
       const points: ChainPoint[] = [];
       let isSound = true;

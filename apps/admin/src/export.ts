@@ -36,7 +36,7 @@ export const exportEvents: Command = {
       const events = source && new PostgresAuditSource(source);
       if (options.verify) return (await areRight(named, events)) ? 0 : 1;
       mkdirSync(options.to, { recursive: true });
-      const pools = named.length > 0 ? named : (await new PostgresPoolReader(source!).pools()).map(({ name }) => name);
+      const pools = named.length > 0 ? named : await new PostgresPoolReader(source!).names();
       for (const pool of pools) await write(events!, pool, join(options.to, `${pool}.jsonl.gz`));
       return 0;
     } finally {

@@ -54,6 +54,7 @@ export const api = {
   pool: (name: string) => get<Pool>(inPool(name)),
   createPool: (pool: Partial<Policy> & { name: string; kind: Pool['kind'] }) => ask<Pool>('POST', '/api/pools', pool),
   changePool: (name: string, change: Partial<Policy>) => ask<Pool>('PATCH', inPool(name), change),
+  deletePool: (name: string, force: boolean) => ask<unknown>('DELETE', `${inPool(name)}?force=${force}`),
   feed: (name: string, after: number, limit: number) =>
     get<{ events: PoolEvent[]; last_seq: number }>(`${inPool(name)}/events?after=${after}&limit=${limit}`),
   /** The URL of the stream of a pool's events after this `seq`. */

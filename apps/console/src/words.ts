@@ -135,6 +135,7 @@ export const END_WORDS: Readonly<Record<EndReason, string>> = {
   cleanup: 'ended by a cleanup',
   ttl_expired: 'expired: its time was up',
   deleted_by_client: 'ended, as the token was deleted',
+  pool_deleted: 'ended, as the pool was deleted',
 };
 
 export const KIND_WORDS: Readonly<Record<Kind, string>> = {
@@ -148,6 +149,8 @@ export const KIND_WORDS: Readonly<Record<Kind, string>> = {
   generated: 'Generated',
   deleted: 'Deleted',
   'policy-changed': 'Policy changed',
+  'pool-deleted': 'Pool deleted',
+  'pool-opened': 'Pool opened again',
 };
 
 /** The reason of an event, as the text behind its kind. */
@@ -172,6 +175,8 @@ export function reasonInWords({ event, reason, metadata }: Pick<PoolEvent, 'even
       return 'nobody used it';
     case 'deleted_by_client':
       return event === 'deleted' ? 'by a client' : 'the token was deleted';
+    case 'pool_deleted':
+      return 'the pool was deleted';
     case 'shrunk':
       return 'the pool became smaller';
     case null:

@@ -12,6 +12,7 @@ export type EndReason = Schemas['EndReason'];
 export type ErrorCode = Schemas['ErrorCode'];
 export type Grant = Schemas['Grant'];
 export type Pool = Schemas['Pool'];
+export type PoolDeletion = Schemas['PoolDeletion'];
 export type PoolEventFeed = Schemas['PoolEventFeed'];
 export type Problem = Schemas['Problem'];
 export type Release = Schemas['Release'];

@@ -15,6 +15,7 @@ const REASONS: Readonly<Record<EndReason, LossReason>> = {
   released_by_client: 'released',
   cleanup: 'released',
   deleted_by_client: 'released',
+  pool_deleted: 'released',
 };
 
 export const isEviction = (reason: EndReason): boolean => REASONS[reason] === 'evicted';

@@ -371,7 +371,7 @@ export interface paths {
         put?: never;
         /**
          * Make a pool; a fixed one with all its tokens
-         * @description What is left out is as in `default` (fixed) or `elastic`. Scope of the key: `pools`.
+         * @description What is left out is as in `default` (fixed) or `elastic`. The name of a pool that was deleted opens it again: `seq` and `fence` go on. Scope of the key: `pools`.
          */
         post: operations["createPool"];
         delete?: never;
@@ -389,12 +389,16 @@ export interface paths {
         };
         /**
          * A pool with its counts
-         * @description The counts are those of this instant, or of `as_of`; a lease that is overdue does not count as active. 404 also when the pool had no token at `as_of`, 410 when events that old are not kept any more. Scope of the key: `read`.
+         * @description The counts are those of this instant, or of `as_of`; a lease that is overdue does not count as active. 404 also when the pool had no token at `as_of`, 410 when events that old are not kept any more, and without `as_of` when the pool was deleted. Scope of the key: `read`.
          */
         get: operations["getPool"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Delete a pool with its tokens
+         * @description A pool with open leases is refused unless `force` ends them first. Afterwards the pool answers 410. Its events, stream and audit stay readable. Scope of the key: `pools`.
+         */
+        delete: operations["deletePool"];
         options?: never;
         head?: never;
         /**
@@ -576,12 +580,12 @@ export interface components {
          * @description The stable code.
          * @enum {string}
          */
-        ErrorCode: "invalid_request" | "invalid_status" | "invalid_token_id" | "unauthenticated" | "pool_is_fixed" | "pool_limit_reached" | "insufficient_scope" | "lease_handle_required" | "token_not_found" | "pool_not_found" | "key_not_found" | "route_not_found" | "token_not_active" | "request_timeout" | "stale_lease" | "pool_exhausted" | "pool_paused" | "not_renewable" | "token_in_use" | "pool_exists" | "lease_ended" | "token_deleted" | "position_unknown" | "history_dropped" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "quota_exceeded" | "rate_limited" | "header_too_large" | "internal_error" | "unavailable";
+        ErrorCode: "invalid_request" | "invalid_status" | "invalid_token_id" | "unauthenticated" | "pool_is_fixed" | "pool_limit_reached" | "insufficient_scope" | "lease_handle_required" | "token_not_found" | "pool_not_found" | "key_not_found" | "route_not_found" | "token_not_active" | "request_timeout" | "stale_lease" | "pool_exhausted" | "pool_paused" | "not_renewable" | "token_in_use" | "pool_exists" | "pool_deleted" | "lease_ended" | "token_deleted" | "position_unknown" | "history_dropped" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "quota_exceeded" | "rate_limited" | "header_too_large" | "internal_error" | "unavailable";
         /**
          * @description Of `lease_ended`: how the lease ended.
          * @enum {string}
          */
-        EndReason: "released_by_client" | "lru_eviction" | "over_share_eviction" | "cleanup" | "ttl_expired" | "deleted_by_client";
+        EndReason: "released_by_client" | "lru_eviction" | "over_share_eviction" | "cleanup" | "ttl_expired" | "deleted_by_client" | "pool_deleted";
         Problem: {
             /**
              * Format: uri
@@ -897,9 +901,9 @@ export interface components {
             as_of?: string;
         };
         /** @enum {string} */
-        TokenEventKind: "activated" | "renewed" | "released" | "expired" | "generated" | "deleted" | "policy_changed";
+        TokenEventKind: "activated" | "renewed" | "released" | "expired" | "generated" | "deleted" | "policy_changed" | "pool_deleted" | "pool_opened";
         /** @enum {string} */
-        EventReason: "allocated" | "allocated_after_eviction" | "released_by_client" | "lru_eviction" | "over_share_eviction" | "cleanup" | "ttl_expired" | "deleted_by_client" | "idle_ttl" | "shrunk";
+        EventReason: "allocated" | "allocated_after_eviction" | "released_by_client" | "lru_eviction" | "over_share_eviction" | "cleanup" | "ttl_expired" | "deleted_by_client" | "pool_deleted" | "idle_ttl" | "shrunk";
         TokenEvent: {
             /** @description Unique among all events. */
             id: string;
@@ -947,7 +951,7 @@ export interface components {
             actor: string | null;
             /** @description Of the request by which it was done. */
             request_id: string | null;
-            /** @description What was given when it was allocated, with `user_id` and `reason` of the event beside it: they win over its own. Of `policy_changed`: `before` and `after`, each with the fields of the policy that changed. */
+            /** @description What was given when it was allocated, with `user_id` and `reason` of the event beside it: they win over its own. Of `policy_changed`: `before` and `after`, each with the fields of the policy that changed; of `pool_opened`: `kind` and the policy `after` it. */
             metadata: {
                 [key: string]: unknown;
             };
@@ -1200,6 +1204,12 @@ export interface components {
             evict?: components["schemas"]["Evict"];
             /** @description A paused pool grants nothing: 409 `pool_paused`. Everything else goes on: leases are kept alive, released and expire, tokens are generated and deleted */
             status?: components["schemas"]["Status"];
+        };
+        PoolDeletion: {
+            /** @enum {boolean} */
+            deleted: true;
+            /** @example desks */
+            pool: string;
         };
         PoolRestore: {
             /** @description The `seq` of the newest event that was left; 0: none. */
@@ -1507,6 +1517,16 @@ export interface operations {
                     "x-request-id": components["headers"]["RequestId"];
                     /** @description Seconds after which asking again makes sense. */
                     "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The pool was deleted. */
+            410: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2144,7 +2164,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The position is not of this database. */
+            /** @description The pool was deleted; The position is not of this database. */
             410: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
@@ -2256,6 +2276,16 @@ export interface operations {
             };
             /** @description There is no such pool. */
             404: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The pool was deleted. */
+            410: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;
@@ -2404,7 +2434,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The position is not of this database. */
+            /** @description The pool was deleted; The position is not of this database. */
             410: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
@@ -2524,7 +2554,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The position is not of this database. */
+            /** @description The pool was deleted; The position is not of this database. */
             410: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
@@ -3126,6 +3156,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The pool was deleted. */
+            410: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The body is too large. */
             413: {
                 headers: {
@@ -3265,6 +3305,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The pool was deleted. */
+            410: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The idempotency key was used for another request. */
             422: {
                 headers: {
@@ -3363,6 +3413,16 @@ export interface operations {
             };
             /** @description The pool has all the tokens it may have; The key is not for this. */
             403: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The pool was deleted. */
+            410: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;
@@ -3495,6 +3555,16 @@ export interface operations {
             };
             /** @description The pool is paused. */
             409: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The pool was deleted. */
+            410: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;
@@ -4376,7 +4446,134 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Events that old are not kept. */
+            /** @description The pool was deleted; Events that old are not kept. */
+            410: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Asked too often. */
+            429: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    /** @description Seconds after which asking again makes sense. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong here. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment. */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    /** @description Seconds after which asking again makes sense. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deletePool: {
+        parameters: {
+            query?: {
+                /** @description Whether open leases are ended first; a pool with some is refused otherwise */
+                force?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The pool. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PoolDeletion"];
+                };
+            };
+            /** @description The request breaks a rule. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no key that is good. */
+            401: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    /** @description `Bearer`: a key is asked for. */
+                    "www-authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is not for this. */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such pool. */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The token is held. */
+            409: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The pool was deleted. */
             410: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
@@ -4486,6 +4683,16 @@ export interface operations {
             };
             /** @description There is no such pool. */
             404: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The pool was deleted. */
+            410: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;

@@ -1,9 +1,10 @@
 // The client of one service.
 
-import type { ChangePoolBody, CreatePoolBody, Pool } from './api-types.js';
+import type { ChangePoolBody, CreatePoolBody, Pool, PoolDeletion } from './api-types.js';
 import type { CallOptions } from './call-options.js';
 import { Calls, type ClientOptions } from './calls.js';
 import { PoolHandle } from './pool-handle.js';
+import { TokenPoolError } from './token-pool-error.js';
 
 export class TokenPoolClient {
   readonly #calls: Calls;
@@ -26,7 +27,10 @@ export class TokenPoolClient {
     return (await this.#calls.answer((http, init) => http.GET('/api/pools', { ...init }), options)).pools;
   }
 
-  /** Creates a pool. The client never retries this, because it takes no idempotency key. Codes: `pool_exists`. */
+  /**
+   * Creates a pool, or opens a deleted one of that name again. The client never retries this, because it takes no
+   * idempotency key. Codes: `pool_exists`.
+   */
   createPool(body: CreatePoolBody, options: CallOptions = {}): Promise<Pool> {
     return this.#calls.answer((http, init) => http.POST('/api/pools', { body, ...init }), {
       ...options,
@@ -34,9 +38,35 @@ export class TokenPoolClient {
     });
   }
 
-  /** Changes a pool's policy, or makes it larger. Running leases keep their ends. Codes: `pool_not_found`. */
+  /**
+   * Changes a pool's policy or size, or pauses it. Running leases keep their ends. Codes: `pool_not_found`,
+   * `pool_deleted`.
+   */
   changePool(name: string, body: ChangePoolBody, options: CallOptions = {}): Promise<Pool> {
     const params = { path: { name } };
     return this.#calls.answer((http, init) => http.PATCH('/api/pools/{name}', { params, body, ...init }), options);
+  }
+
+  /**
+   * Deletes a pool with its tokens; with `force`, also one with open leases. Its events stay readable. Codes:
+   * `pool_not_found`, `pool_deleted`, `token_in_use`.
+   */
+  async deletePool(
+    name: string,
+    request: { readonly force?: boolean } = {},
+    options: CallOptions = {},
+  ): Promise<PoolDeletion> {
+    const params = { path: { name }, query: request };
+    let attempts = 0;
+    try {
+      return await this.#calls.answer((http, init) => {
+        attempts++;
+        return http.DELETE('/api/pools/{name}', { params, ...init });
+      }, options);
+    } catch (error) {
+      // The pool existed at the first attempt, whose response was lost.
+      if (attempts > 1 && TokenPoolError.is(error, 'pool_deleted')) return { deleted: true, pool: name };
+      throw error;
+    }
   }
 }

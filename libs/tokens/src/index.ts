@@ -9,6 +9,7 @@ export {
   callerGone,
   DomainError,
   historyDropped,
+  poolDeleted,
   poolNotFound,
   positionUnknown,
   seqUnknown,
@@ -61,7 +62,7 @@ export {
   type TokenEvent,
   type TokenEventKind,
 } from './pool/token-event.js';
-export type { PoolSlice } from './pool/pool-slice.js';
+export { POOL_LIVES, type PoolLife, type PoolSlice, type PoolState } from './pool/pool-slice.js';
 export { TokenPool, type Grant, type Renewal } from './pool/token-pool.js';
 export { TokenPoolRepository } from './commands/token-pool-repository.js';
 export { TokenPoolService, type CommandContext } from './commands/token-pool-service.js';

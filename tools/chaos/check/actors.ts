@@ -44,8 +44,8 @@ export function checkActors(
       find('actor', `is about a lease of ${key_id}, which ${keys.get(fence)} has taken`);
     // A fixed pool gets its tokens when it is created, before the run.
     if (kind === 'generated' && setting.kind === 'fixed') continue;
-    // Operators change policies, and no client of the run.
-    if (kind === 'policy_changed') continue;
+    // Operators change, delete and open pools, and no client of the run.
+    if (event.token_id === null) continue;
     if (BY_THE_CLOCK.has(reason)) {
       if (actor !== SYSTEM || request_id !== null) find('actor', `names ${actor} and request ${request_id}`);
       continue;

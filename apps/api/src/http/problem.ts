@@ -40,6 +40,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, { readonly status: number; r
   not_renewable: { status: 409, title: 'Leases of the pool cannot be renewed' },
   token_in_use: { status: 409, title: 'The token is held' },
   pool_exists: { status: 409, title: 'There is a pool of that name' },
+  pool_deleted: { status: 410, title: 'The pool was deleted' },
   lease_ended: { status: 410, title: 'The lease is over' },
   token_deleted: { status: 410, title: 'The token was deleted' },
   position_unknown: { status: 410, title: 'The position is not of this database' },

@@ -26,6 +26,7 @@ class PoolTally {
     cleanup: 0,
     ttl_expired: 0,
     deleted_by_client: 0,
+    pool_deleted: 0,
   };
   readonly violations = { database: 0, audit: 0 };
 }

@@ -23,8 +23,11 @@ export const BODY: readonly ProblemCode[] = ['body_too_large', 'unsupported_medi
 /** The errors of every request with a token in its path. */
 export const OF_TOKEN: readonly ProblemCode[] = ['invalid_token_id', 'token_not_found'];
 
+/** The errors of every request to a pool that was not deleted. */
+export const OF_POOL: readonly ProblemCode[] = ['pool_not_found', 'pool_deleted'];
+
 /** The errors of every request that lists the tokens of a pool. */
-export const OF_LIST: readonly ProblemCode[] = ['pool_not_found', 'position_unknown'];
+export const OF_LIST: readonly ProblemCode[] = [...OF_POOL, 'position_unknown'];
 
 /** The errors of every request that renews or ends the open lease of a token. */
 export const OF_LEASE: readonly ProblemCode[] = [

@@ -1,7 +1,7 @@
 // The bodies and queries of the pool routes.
 
 import { POOL_KINDS, POOL_NAME, type PoolKind, type WirePolicy } from '@app/tokens';
-import { DigitsField, PoolNameField, SeqField, TextField, WordField } from '../http/fields.js';
+import { DigitsField, FlagField, PoolNameField, SeqField, TextField, WordField } from '../http/fields.js';
 import { requested, withPolicy } from './policy-fields.js';
 
 export class ChangePoolBody extends withPolicy<Partial<WirePolicy>>(requested) {}
@@ -12,6 +12,14 @@ export class CreatePoolBody extends ChangePoolBody {
 
   @WordField(POOL_KINDS, 'PoolKind', { description: 'Whether tokens are made once, or on request' })
   kind: PoolKind;
+}
+
+export class DeletePoolQuery {
+  @FlagField({
+    optional: true,
+    description: 'Whether open leases are ended first; a pool with some is refused otherwise',
+  })
+  force?: 'true' | 'false';
 }
 
 export class FeedQuery {

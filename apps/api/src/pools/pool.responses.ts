@@ -60,6 +60,15 @@ export class PoolList {
   readonly pools: Pool[];
 }
 
+@ApiSchema({ name: 'PoolDeletion' })
+export class PoolDeletion {
+  @ApiProperty({ enum: [true] })
+  readonly deleted: boolean;
+
+  @ApiProperty({ example: 'desks' })
+  readonly pool: string;
+}
+
 @ApiSchema({ name: 'PoolRestore' })
 export class PoolRestore implements RestoreView {
   @ApiProperty({ ...COUNT, description: 'The `seq` of the newest event that was left; 0: none.' })

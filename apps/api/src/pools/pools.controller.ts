@@ -1,6 +1,6 @@
 // The routes of pools.
 
-import { Body, Controller, Get, Patch, Post, Query, UseGuards, UseInterceptors } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Patch, Post, Query, UseGuards, UseInterceptors } from '@nestjs/common';
 import { ApiBody, ApiParam, ApiTags } from '@nestjs/swagger';
 import {
   eventFor,
@@ -19,12 +19,12 @@ import { CurrentCaller } from '../http/current-caller.decorator.js';
 import { DeclaredInputGuard } from '../http/declared-input.guard.js';
 import { Gone } from '../http/gone.decorator.js';
 import { ReadingTurns } from '../http/reading-turns.js';
-import { BODY, Operation } from '../openapi/operation.decorator.js';
+import { BODY, OF_POOL, Operation } from '../openapi/operation.decorator.js';
 import { Audits } from './audits.js';
 import { POOL_NAME_PARAM, PoolName } from './pool-name.pipe.js';
-import { ChangePoolBody, CreatePoolBody, FeedQuery } from './pool.requests.js';
+import { ChangePoolBody, CreatePoolBody, DeletePoolQuery, FeedQuery } from './pool.requests.js';
 import { AsOfQuery } from '../tokens/token.requests.js';
-import { Pool, PoolAudit, PoolEventFeed, PoolList } from './pool.responses.js';
+import { Pool, PoolAudit, PoolDeletion, PoolEventFeed, PoolList } from './pool.responses.js';
 
 @ApiTags('pools')
 @UseGuards(DeclaredInputGuard)
@@ -57,9 +57,9 @@ export class PoolsController {
     summary: 'A pool with its counts',
     description:
       'The counts are those of this instant, or of `as_of`; a lease that is overdue does not count as active. 404 also when the ' +
-      'pool had no token at `as_of`, 410 when events that old are not kept any more.',
+      'pool had no token at `as_of`, 410 when events that old are not kept any more, and without `as_of` when the pool was deleted.',
     answer: Pool,
-    problems: ['pool_not_found', 'history_dropped'],
+    problems: [...OF_POOL, 'history_dropped'],
   })
   show(@PoolName() name: string, @Query() { as_of: at }: AsOfQuery, @Gone() gone: AbortSignal): Promise<PoolView> {
     return at === undefined ? this.reader.until(gone).pool(name) : this.past.until(gone).pool(name, at);
@@ -70,7 +70,9 @@ export class PoolsController {
   @RequireScope('pools', 'its name')
   @Operation('createPool', {
     summary: 'Make a pool; a fixed one with all its tokens',
-    description: 'What is left out is as in `default` (fixed) or `elastic`.',
+    description:
+      'What is left out is as in `default` (fixed) or `elastic`. The name of a pool that was deleted opens it again: `seq` and ' +
+      '`fence` go on.',
     status: 201,
     answer: Pool,
     problems: [...BODY, 'pool_exists'],
@@ -89,10 +91,29 @@ export class PoolsController {
       'Running leases keep what they were promised. A smaller `size` deletes free tokens at once, the longest free first, and held ' +
       'ones at the end of their leases; until then the pool evicts nothing.',
     answer: Pool,
-    problems: [...BODY, 'pool_not_found'],
+    problems: [...BODY, ...OF_POOL],
   })
   change(@PoolName() name: string, @Body() policy: ChangePoolBody, @CurrentCaller() caller: Caller): Promise<PoolView> {
     return this.service.changePool(name, fromWire(policy), caller);
+  }
+
+  @Delete(':name')
+  @ApiParam(POOL_NAME_PARAM)
+  @RequireScope('pools', 'the path')
+  @Operation('deletePool', {
+    summary: 'Delete a pool with its tokens',
+    description:
+      'A pool with open leases is refused unless `force` ends them first. Afterwards the pool answers 410. Its events, stream and ' +
+      'audit stay readable.',
+    answer: PoolDeletion,
+    problems: [...OF_POOL, 'token_in_use'],
+  })
+  delete(
+    @PoolName() name: string,
+    @Query() { force }: DeletePoolQuery,
+    @CurrentCaller() caller: Caller,
+  ): Promise<PoolDeletion> {
+    return this.service.deletePool(name, force === 'true', caller).then(() => ({ deleted: true, pool: name }));
   }
 
   @Get(':name/events')

@@ -62,7 +62,7 @@ export class ShortRoutesController {
     description: 'In the pool `elastic`, not beyond its `size`.',
     status: 201,
     answer: ShortToken,
-    problems: ['pool_limit_reached'],
+    problems: ['pool_deleted', 'pool_limit_reached'],
   })
   @Idempotent()
   generate(@CurrentRequest() context: RequestContext): Promise<ShortToken> {
@@ -76,7 +76,7 @@ export class ShortRoutesController {
     summary: 'Assign a free token to a client',
     description: 'The one that is free for the longest. A client is any text; the same text is always the same user.',
     answer: ShortToken,
-    problems: [...BODY, NONE_FREE, 'pool_paused', 'quota_exceeded'],
+    problems: [...BODY, NONE_FREE, 'pool_deleted', 'pool_paused', 'quota_exceeded'],
   })
   @Idempotent()
   assign(@Body() { client_id }: AssignTokenBody, @CurrentRequest() context: RequestContext): Promise<ShortToken> {

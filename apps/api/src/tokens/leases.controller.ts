@@ -18,7 +18,7 @@ import { DeclaredInputGuard } from '../http/declared-input.guard.js';
 import { CurrentRequest, Idempotent, type RequestContext } from '../http/idempotency.js';
 import { TOKEN_ID, TokenId } from '../http/token-id.pipe.js';
 import { PoolMetrics } from '../metrics/pool-metrics.js';
-import { BODY, OF_LEASE, Operation } from '../openapi/operation.decorator.js';
+import { BODY, OF_LEASE, OF_POOL, Operation } from '../openapi/operation.decorator.js';
 import { AllocateBody, KeepAliveBody, ReleaseBody, type LeaseClaimBody } from './token.requests.js';
 import { GrantAnswer, ReleaseAnswer, RenewalAnswer } from './token.responses.js';
 
@@ -49,7 +49,7 @@ export class LeasesController {
       'A full pool evicts the oldest active lease or that of the user who holds the most, or refuses: its policy ' +
       'decides. It may also limit how many leases a user or an API key holds. A paused pool refuses.',
     answer: GrantAnswer,
-    problems: [...BODY, 'pool_not_found', 'pool_paused', 'pool_exhausted', 'quota_exceeded'],
+    problems: [...BODY, ...OF_POOL, 'pool_paused', 'pool_exhausted', 'quota_exceeded'],
   })
   @Idempotent()
   allocate(

@@ -157,7 +157,8 @@ export class TokenEvent implements EventView {
     additionalProperties: true,
     description:
       'What was given when it was allocated, with `user_id` and `reason` of the event beside it: they win over its own. ' +
-      'Of `policy_changed`: `before` and `after`, each with the fields of the policy that changed.',
+      'Of `policy_changed`: `before` and `after`, each with the fields of the policy that changed; of `pool_opened`: `kind` and the ' +
+      'policy `after` it.',
   })
   readonly metadata: Metadata;
 

@@ -27,7 +27,7 @@ import { Gone } from '../http/gone.decorator.js';
 import { CurrentRequest, Idempotent, type RequestContext } from '../http/idempotency.js';
 import { TOKEN_ID, TokenId } from '../http/token-id.pipe.js';
 import { ReadingTurns } from '../http/reading-turns.js';
-import { BODY, OF_LIST, OF_TOKEN, Operation } from '../openapi/operation.decorator.js';
+import { BODY, OF_LIST, OF_POOL, OF_TOKEN, Operation } from '../openapi/operation.decorator.js';
 import {
   AnyTokensQuery,
   AsOfQuery,
@@ -168,7 +168,7 @@ export class TokensController {
     summary: 'End every active lease of a pool',
     description: 'A former holder finds that `cleanup` ended the lease.',
     answer: ReleasedCount,
-    problems: [...BODY, 'pool_not_found'],
+    problems: [...BODY, ...OF_POOL],
   })
   @Idempotent()
   cleanup(
@@ -184,7 +184,7 @@ export class TokensController {
     summary: 'End every active lease of a pool (as cleanup does)',
     description: '`released` counts the leases that were ended.',
     answer: ReleasedCount,
-    problems: ['pool_not_found'],
+    problems: [...OF_POOL],
   })
   @Idempotent()
   clearActive(@Query() query: PoolQuery, @CurrentRequest() context: RequestContext): Promise<ReleasedCount> {
@@ -199,7 +199,7 @@ export class TokensController {
     description: 'Not beyond the `size` of the pool.',
     status: 201,
     answer: Token,
-    problems: [...BODY, 'pool_not_found', 'pool_is_fixed', 'pool_limit_reached'],
+    problems: [...BODY, ...OF_POOL, 'pool_is_fixed', 'pool_limit_reached'],
   })
   @Idempotent()
   create(@Body() { pool = DEFAULT_POOL }: PoolBody, @CurrentRequest() context: RequestContext): Promise<TokenView> {

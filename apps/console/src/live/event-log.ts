@@ -59,6 +59,8 @@ const KINDS: readonly Kind[] = [
   'generated',
   'deleted',
   'policy-changed',
+  'pool-deleted',
+  'pool-opened',
 ];
 
 const ENDS: ReadonlySet<Kind> = new Set(['released', 'evicted', 'cleaned', 'expired', 'ended-by-deletion']);

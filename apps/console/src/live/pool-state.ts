@@ -32,7 +32,7 @@ export type TokenKind =
   | 'deleted';
 
 /** What happened to a token, or to the pool itself. */
-export type Kind = TokenKind | 'policy-changed';
+export type Kind = TokenKind | 'policy-changed' | 'pool-deleted' | 'pool-opened';
 
 export type Applied =
   | {
@@ -80,6 +80,8 @@ export class PoolState {
     switch (event.event) {
       case 'generated':
       case 'policy_changed':
+      case 'pool_deleted':
+      case 'pool_opened':
         break;
       case 'activated':
         if (lease === null || lease.fence < event.fence!) token.lease = begun(event);
@@ -161,10 +163,12 @@ export function nextToBeEvicted(
 export function kindOf({ event, reason }: PoolEvent): Kind {
   if (event === 'activated') return 'granted';
   if (event === 'policy_changed') return 'policy-changed';
+  if (event === 'pool_deleted') return 'pool-deleted';
+  if (event === 'pool_opened') return 'pool-opened';
   if (event !== 'released') return event;
   if (reason === 'lru_eviction' || reason === 'over_share_eviction') return 'evicted';
   if (reason === 'cleanup') return 'cleaned';
-  return reason === 'deleted_by_client' ? 'ended-by-deletion' : 'released';
+  return reason === 'deleted_by_client' || reason === 'pool_deleted' ? 'ended-by-deletion' : 'released';
 }
 
 /** Decides by status alone, because a hidden user holds a token, too. */

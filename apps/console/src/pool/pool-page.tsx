@@ -23,6 +23,7 @@ import { Board } from './board.js';
 import { Charts } from './charts.js';
 import { CleanupDialog } from './cleanup.js';
 import { ConnectionBanner } from './connection-banner.js';
+import { DeletePoolDialog } from './delete-pool.js';
 import { Figures } from './figures.js';
 import { Leases } from './leases.js';
 import { Legend } from './legend.js';
@@ -88,7 +89,7 @@ function LoadedPool({ live, pool }: { readonly live: LivePool; readonly pool: Po
   const allocating = useAction();
   const generating = useAction();
   const switching = useAction();
-  const dialog = useSignal<'change' | 'cleanup' | null>(null);
+  const dialog = useSignal<'change' | 'cleanup' | 'delete' | null>(null);
   const announcement = useSignal('');
   const { filter, period, view, selected } = readQuery();
   const say = (words: string): void => void (announcement.value = words);
@@ -167,6 +168,9 @@ function LoadedPool({ live, pool }: { readonly live: LivePool; readonly pool: Po
                   <Icon name="plus" /> Generate
                 </button>
               )}
+              <button type="button" class="button danger-quiet" onClick={() => (dialog.value = 'delete')}>
+                <Icon name="trash" /> Delete…
+              </button>
               <Allocate pool={pool} total={live.present().total} action={allocating} say={say} />
             </div>
             {allocating.problem.value && (
@@ -310,6 +314,7 @@ function LoadedPool({ live, pool }: { readonly live: LivePool; readonly pool: Po
           }}
         />
       )}
+      {dialog.value === 'delete' && <DeletePoolDialog pool={pool} live={live} onClose={() => (dialog.value = null)} />}
       {dialog.value === 'cleanup' && (
         <CleanupDialog pool={pool} live={live} say={say} onClose={() => (dialog.value = null)} />
       )}

@@ -19,6 +19,7 @@ const CLASS: Readonly<Record<EndReason, string>> = {
   cleanup: 'cleaned',
   ttl_expired: 'expired',
   deleted_by_client: 'ended-by-deletion',
+  pool_deleted: 'ended-by-deletion',
 };
 
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });

@@ -5,7 +5,8 @@
 import type { DataSource } from 'typeorm';
 import { BEGIN, COMMIT, Database, send } from '../connection/database.js';
 import type { QueryResult } from '../connection/pipeline.js';
-import { POOL_NAMES, LOCK_POOL, RAISE_COUNTERS } from './statements.js';
+import { POOL_NAMES } from '../schema/statements.js';
+import { LOCK_POOL, RAISE_COUNTERS } from './statements.js';
 
 export interface RaisedPool {
   readonly pool: string;

@@ -16,6 +16,7 @@ import {
   poolNotFound,
   type LoadSpec,
   type PoolPolicy,
+  type PoolState,
   type RecordedEventView,
 } from '@app/tokens';
 import { BEGIN, COMMIT, Database, DatabaseFailure, send, unavailable, unchanged } from '../connection/database.js';
@@ -210,7 +211,7 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
     if (hash === null) return AGAIN;
     const pool = TokenPool.restore(slice);
     const result = decide(pool);
-    await this.#commit(client, pool, hash, slice.state.policy, result);
+    await this.#commit(client, pool, hash, slice.state, result);
     return result;
   }
 
@@ -242,17 +243,22 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
     client: PoolClient,
     pool: TokenPool,
     hashBefore: string,
-    policyBefore: PoolPolicy,
+    before: PoolState,
     result: T,
   ): Promise<void> {
-    const { policy, lastSeq } = pool.state;
+    const { policy, life, lastSeq } = pool.state;
     const statements: Query[] = [];
     let lastEventId = '';
-    if (policy !== policyBefore) statements.push({ ...UPDATE_POLICY, values: policyParameters(policy) });
     if (pool.events.length > 0) {
       const save = saveParameters(policy.name, pool, hashBefore);
       lastEventId = save.lastEventId;
       statements.push({ ...SAVE_SLICE, values: save.values });
+    }
+    if (policy !== before.policy || life !== before.life) {
+      const change = { ...UPDATE_POLICY, values: [...policyParameters(policy), life] };
+      // A deleted pool has no tokens, before and after each statement.
+      if (life === 'live') statements.unshift(change);
+      else statements.push(change);
     }
     const { added } = pool.idempotencyRecords;
     if (added.length > 0) {

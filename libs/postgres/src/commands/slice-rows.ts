@@ -9,6 +9,7 @@ import type {
   IdempotencyRecord,
   LoadSpec,
   PoolKind,
+  PoolLife,
   PoolPolicy,
   PoolSlice,
   Token,
@@ -22,6 +23,7 @@ import type { Value } from '../connection/pipeline.js';
 /** A row of LOAD_SLICE. */
 export interface SliceRow extends WirePolicy {
   kind: PoolKind;
+  life: PoolLife;
   last_seq: string;
   last_fence: string;
   token_count: number;
@@ -83,6 +85,7 @@ export function toSlice(
     tokens: (row.tokens ?? []).map(toToken),
     state: {
       policy: { name, kind: row.kind, ...fromWire(row) },
+      life: row.life,
       lastSeq: Number(row.last_seq),
       lastFence: Number(row.last_fence),
       tokenCount: row.token_count,

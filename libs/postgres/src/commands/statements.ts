@@ -93,7 +93,7 @@ const loadSlice = (counts: boolean): string => `
   )${counts ? LOSING : ''}, slice AS (
     ${['named', 'due', 'free', 'oldest', ...(counts ? ['losing', 'rising'] : [])].map(list).join(' UNION ALL ')}
   )
-  SELECT kind, ${POLICY_COLUMNS}, last_seq, last_fence, token_count, lease_count,
+  SELECT kind, ${POLICY_COLUMNS}, life, last_seq, last_fence, token_count, lease_count,
     encode(last_hash, 'hex') AS last_hash, hashed_seq,
     date_part('epoch', now) AS now, must_note_clock,
     (SELECT json_agg(json_build_array(id, user_id, lease_id, key_id, fence, date_part('epoch', last_activated_at),
@@ -213,10 +213,11 @@ export const INSERT_POOL = named(
    ON CONFLICT DO NOTHING RETURNING name`,
 );
 
-/** The parameters of INSERT_POOL. It runs under the pool's lock, like every change. */
+/** The parameters of INSERT_POOL, and then the pool's life. It runs under the pool's lock, like every change. */
 export const UPDATE_POLICY = named(
   'update_policy',
-  `UPDATE pools SET kind = $2, ${policyFields.map(({ wire }, place) => `${wire} = $${place + 3}`).join(', ')}
+  `UPDATE pools SET kind = $2, ${policyFields.map(({ wire }, place) => `${wire} = $${place + 3}`).join(', ')},
+     life = $${policyFields.length + 3}
    WHERE name = $1`,
 );
 
@@ -231,7 +232,8 @@ export const POOLS_TO_SWEEP = named(
   'pools_to_sweep',
   `
   SELECT name FROM (${poolsNow()}) p
-  WHERE must_note_clock OR (kind = 'fixed' AND token_count < size) OR token_count > greatest(size, lease_count)
+  WHERE must_note_clock OR life = 'deleting' OR (kind = 'fixed' AND token_count < size AND life = 'live')
+    OR token_count > greatest(size, lease_count)
     OR (lease_count > 0 AND EXISTS (
       SELECT FROM tokens WHERE pool = p.name AND status = 'active' AND expires_at <= p.now))
     OR (idle_ttl_seconds IS NOT NULL AND token_count > lease_count AND EXISTS (
@@ -241,8 +243,6 @@ export const POOLS_TO_SWEEP = named(
       WHERE pool = p.name AND kept_at < p.now - interval '${IDEMPOTENCY_RECORD_HOURS} hours')
   ORDER BY name`,
 );
-
-export const POOL_NAMES = named('pool_names', `SELECT name FROM pools ORDER BY name`);
 
 /**
  * $1 pool, $2 the margin. After a restore it raises the counters under the pool's lock, and records the jump: otherwise

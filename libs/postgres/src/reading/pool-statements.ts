@@ -18,21 +18,21 @@ const pools = (where: string, pool: string): string => `
     WHERE t.pool = ${pool} AND t.status = 'active' AND t.expires_at <= p.now) o
   ORDER BY name`;
 
-export const POOLS = named('pools', pools('', 'p.name'));
+export const POOLS = named('pools', pools(`WHERE life = 'live'`, 'p.name'));
 /** $1 names, as a JSON array. It counts no tokens of other pools. */
 export const POOLS_NAMED = named(
   'pools_named',
-  pools('WHERE name = ANY (SELECT json_array_elements_text($1::json))', 'p.name'),
+  pools(`WHERE life = 'live' AND name = ANY (SELECT json_array_elements_text($1::json))`, 'p.name'),
 );
 /** $1 pool. */
-export const POOL = named('pool', pools('WHERE name = $1', '$1'));
+export const POOL = named('pool', pools(`WHERE life = 'live' AND name = $1`, '$1'));
 
 /** The age of each pool's oldest lease, and the leases that are overdue because no sweep has ended them yet. */
 export const LEASE_AGES = named(
   'lease_ages',
   `
   WITH p AS MATERIALIZED (
-    SELECT name, now, ${CLOCK_BEHIND_SECONDS} AS clock_behind_seconds FROM (${poolsNow()}) p)
+    SELECT name, now, ${CLOCK_BEHIND_SECONDS} AS clock_behind_seconds FROM (${poolsNow(`WHERE life = 'live'`)}) p)
   SELECT name AS pool,
     coalesce(date_part('epoch', now - (
       SELECT last_activated_at FROM tokens t

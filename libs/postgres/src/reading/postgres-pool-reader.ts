@@ -1,8 +1,9 @@
 // Reads pools: each answer is the rows of one statement.
 
 import type { DataSource } from 'typeorm';
-import { poolNotFound, PoolReader, type LeaseAgesView, type PoolView } from '@app/tokens';
+import { poolDeleted, poolNotFound, PoolReader, type LeaseAgesView, type PoolView } from '@app/tokens';
 import { Database } from '../connection/database.js';
+import { IS_POOL, POOL_NAMES } from '../schema/statements.js';
 import { LEASE_AGES, POOL, POOLS, POOLS_NAMED } from './pool-statements.js';
 
 export class PostgresPoolReader extends PoolReader {
@@ -27,8 +28,13 @@ export class PostgresPoolReader extends PoolReader {
 
   async pool(poolName: string): Promise<PoolView> {
     const [pool] = await this.#database.read<PoolView>(POOL, [poolName]);
-    if (!pool) throw poolNotFound(poolName);
-    return pool;
+    if (pool) return pool;
+    const [there] = await this.#database.read(IS_POOL, [poolName]);
+    throw there ? poolDeleted(poolName) : poolNotFound(poolName);
+  }
+
+  async names(): Promise<string[]> {
+    return (await this.#database.read<{ name: string }>(POOL_NAMES, [])).map(({ name }) => name);
   }
 
   leaseAges(): Promise<LeaseAgesView[]> {

@@ -3,6 +3,7 @@
 import type { DataSource } from 'typeorm';
 import {
   fenceOf,
+  poolDeleted,
   poolNotFound,
   positionUnknown,
   tokenDeleted,
@@ -16,6 +17,7 @@ import {
   type OwnedToken,
   type OwnedUse,
   type PageRequest,
+  type PoolLife,
   type TokenPage,
   type TokenQuery,
   type Whereabouts,
@@ -80,7 +82,7 @@ export class PostgresTokenReader extends TokenReader {
 
   async tokens(query: TokenQuery): Promise<TokenPage<OwnedToken>> {
     const { tokens, next_cursor } = await this.#list(query);
-    // An empty page may mean that the pool does not exist.
+    // An empty page may mean that the pool does not exist, or was deleted.
     if (tokens.length === 0) await this.#mustExist(query.poolName);
     return { tokens, next_cursor };
   }
@@ -151,7 +153,9 @@ export class PostgresTokenReader extends TokenReader {
   }
 
   async #mustExist(poolName: string): Promise<void> {
-    if ((await this.#database.read(IS_POOL, [poolName])).length === 0) throw poolNotFound(poolName);
+    const [pool] = await this.#database.read<{ life: PoolLife }>(IS_POOL, [poolName]);
+    if (!pool) throw poolNotFound(poolName);
+    if (pool.life !== 'live') throw poolDeleted(poolName);
   }
 
   /** @throws DomainError `position_unknown` for a place at which no list of this database can have ended */

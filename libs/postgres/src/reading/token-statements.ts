@@ -9,8 +9,12 @@ import { poolsNow } from '../schema/pool-clock.js';
 /** How many uses a token's details include. */
 export const SHOWN_USES = 20;
 
-/** The instant in pool $1, computed once for the whole statement, so that PostgreSQL can search an index for it. */
-const HERE = `here AS MATERIALIZED (SELECT now, token_count > size AS is_draining FROM (${poolsNow('WHERE name = $1')}) p)`;
+/**
+ * The instant in pool $1, computed once for the whole statement, so that PostgreSQL can search an index for it. A
+ * deleted pool has none, so its tokens look deleted before the last chunk of them is.
+ */
+const HERE = `here AS MATERIALIZED (SELECT now, token_count > size AS is_draining
+  FROM (${poolsNow(`WHERE name = $1 AND life = 'live'`)}) p)`;
 
 const RUNS = `t.status = 'active' AND t.expires_at > here.now`;
 

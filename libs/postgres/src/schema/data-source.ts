@@ -24,6 +24,7 @@ import { KeyChanges1700000000025 } from './migrations/1700000000025-key-changes.
 import { EventsChecked1700000000006 } from './migrations/1700000000006-events-checked.js';
 import { EventsUntil1700000000005 } from './migrations/1700000000005-events-until.js';
 import { OverdueThen1700000000009 } from './migrations/1700000000009-overdue-then.js';
+import { DeletedPools1700000000029 } from './migrations/1700000000029-deleted-pools.js';
 import { PoolClocks1700000000026 } from './migrations/1700000000026-pool-clocks.js';
 import { PoolsTokensEvents1700000000000 } from './migrations/1700000000000-pools-tokens-events.js';
 import { PoolEvents1700000000027 } from './migrations/1700000000027-pool-events.js';
@@ -64,6 +65,7 @@ export function createDataSource(url: string, options?: DataSourceOptions): Data
       PoolClocks1700000000026,
       PoolEvents1700000000027,
       PausedAndSmallerPools1700000000028,
+      DeletedPools1700000000029,
     ],
     migrationsTableName: 'migrations',
     installExtensions: false,

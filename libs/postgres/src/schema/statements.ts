@@ -4,8 +4,10 @@ import { named } from '../connection/pipeline.js';
 import { BEGINS, CLOCK_BEHIND_SECONDS, bounded, iso, micros } from './fragments.js';
 import { poolsNow } from './pool-clock.js';
 
-/** $1 pool. One row if the pool exists. It takes no lock, because pools are never removed. */
-export const IS_POOL = named('is_pool', `SELECT 1 AS there FROM pools WHERE name = $1`);
+/** $1 pool. One row if the pool exists. It takes no lock, because rows of pools are never removed. */
+export const IS_POOL = named('is_pool', `SELECT life FROM pools WHERE name = $1`);
+
+export const POOL_NAMES = named('pool_names', `SELECT name FROM pools ORDER BY name`);
 
 /** How many months after the present one have partitions, as long as a process sweeps. */
 const MONTHS_AHEAD = 3;

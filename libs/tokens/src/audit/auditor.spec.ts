@@ -333,6 +333,22 @@ describe('the policy of then', () => {
     ).toEqual([`seq 12 (deleted ${a}): deletes a token that is not beyond the size of the pool`]);
   });
 
+  test('is that of a deleted pool until it is opened again: then nothing happens in it', () => {
+    const deleted = { event: 'pool_deleted' as const };
+    const opened = { event: 'pool_opened' as const };
+    const policy = { after: { size: 2 } };
+    // After seq 13 there is no token.
+    const sound = changed(changed(feed, 13, {}, deleted), 14, policy, opened);
+    expect(audited(sound).finish()).toEqual([]);
+    expect(audited(changed(feed, 13, {}, deleted)).finish()[0]).toMatch(
+      /^seq 15 \(generated .*: happens in a deleted pool/,
+    );
+    expect(audited(changed(feed, 11, {}, deleted)).finish()[0]).toBe('seq 12 (pool_deleted): leaves 1 tokens');
+    expect(audited(changed(feed, 13, policy, opened)).finish()).toEqual([
+      'seq 14 (pool_opened): opens a pool that is not deleted',
+    ]);
+  });
+
   test('is of the pool, and of no token', () => {
     const metadata = { before: { size: 2 }, after: { size: 3 } };
     expect(audited(changed(feed, 3, metadata, { token_id: a })).finish()).toEqual([

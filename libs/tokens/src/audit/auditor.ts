@@ -5,7 +5,7 @@ import { Comparison, type FoldedToken, type OpenLease } from './comparison.js';
 import { Findings, nameOf } from './findings.js';
 import { fromIso, toIso, type Instant } from '../kernel/instant.js';
 import { HeldByUser } from './held-by-user.js';
-import { isEviction, type PolicyDifference } from '../pool/token-event.js';
+import { isEviction, isOfPool, type PolicyDifference } from '../pool/token-event.js';
 import type {
   EventView,
   RestoreView,
@@ -20,10 +20,19 @@ const REASONS: Record<EventView['event'], readonly EventView['reason'][]> = {
   generated: [null],
   activated: ['allocated', 'allocated_after_eviction'],
   renewed: [null],
-  released: ['released_by_client', 'lru_eviction', 'over_share_eviction', 'cleanup', 'deleted_by_client'],
+  released: [
+    'released_by_client',
+    'lru_eviction',
+    'over_share_eviction',
+    'cleanup',
+    'deleted_by_client',
+    'pool_deleted',
+  ],
   expired: ['ttl_expired'],
-  deleted: ['idle_ttl', 'deleted_by_client', 'shrunk'],
+  deleted: ['idle_ttl', 'deleted_by_client', 'shrunk', 'pool_deleted'],
   policy_changed: [null],
+  pool_deleted: [null],
+  pool_opened: [null],
 };
 
 /** Converts an event of the API to what the auditor reads. */
@@ -58,6 +67,8 @@ export class Auditor {
   readonly #policy = new Map<string, unknown>();
   /** The event that made the most tokens while the feed has not told the size, and their number. */
   #most: { readonly event: StoredEventView; readonly tokens: number } | null = null;
+  /** Null while the feed has not told. */
+  #isPoolDeleted: boolean | null;
   /** The token whose lease the last event ended, while the pool had more tokens than its size. */
   #leaving: string | null = null;
   /** The restores by `after_seq`. Of several without an event between them the last one gives the next numbers. */
@@ -75,6 +86,7 @@ export class Auditor {
     begins: Omit<SnapshotView, 'parts'> | null = null,
     readonly findings = new Findings(),
   ) {
+    this.#isPoolDeleted = begins ? null : false;
     if (begins) {
       this.#seq = begins.seq;
       this.#recordedAt = begins.recorded_at;
@@ -169,14 +181,30 @@ export class Auditor {
     this.#expectGone(event);
     this.#seq = event.seq;
     this.#recordedAt = event.recorded_at;
-    if (event.token_id === null || event.event === 'policy_changed') this.#ofPool(event);
+    this.#expectLife(event);
+    if (event.token_id === null) this.#ofPool(event);
     else this.#ofToken(event, event.token_id);
     this.#previous = event;
   }
 
+  #poolDeleted(event: StoredEventView): void {
+    this.#expect(this.#tokens.size === 0, event, `leaves ${this.#tokens.size} tokens`);
+    this.#isPoolDeleted = true;
+  }
+
+  /** A deleted pool does nothing until it is opened again, and only a deleted one is opened. */
+  #expectLife(event: StoredEventView): void {
+    const isOpening = event.event === 'pool_opened';
+    // Whether it was deleted is not known of dropped events.
+    const isRight = this.#isPoolDeleted === null || this.#isPoolDeleted === isOpening;
+    this.#expect(isRight, event, isOpening ? 'opens a pool that is not deleted' : 'happens in a deleted pool');
+    this.#isPoolDeleted = false;
+  }
+
   #ofToken(event: StoredEventView, id: string): void {
     const token = this.#tokens.get(id);
-    if (event.event === 'generated') this.#generated(event, id, token);
+    if (isOfPool(event.event)) this.#find(event, 'is about a token');
+    else if (event.event === 'generated') this.#generated(event, id, token);
     else if (!token) this.#find(event, 'is about a token that does not exist');
     else if (event.event === 'deleted') this.#deleted(event, token);
     else if (event.event === 'activated') this.#activated(event, token);
@@ -185,9 +213,10 @@ export class Auditor {
   }
 
   #ofPool(event: StoredEventView): void {
-    if (event.token_id !== null) return this.#find(event, 'is about a token');
-    if (event.event !== 'policy_changed') return this.#find(event, 'is about no token');
-    const { before, after } = event.metadata as PolicyDifference;
+    if (event.event === 'pool_deleted') return this.#poolDeleted(event);
+    if (event.event !== 'policy_changed' && event.event !== 'pool_opened')
+      return this.#find(event, 'is about no token');
+    const { before = {}, after } = event.metadata as Partial<PolicyDifference> & Pick<PolicyDifference, 'after'>;
     for (const [field, value] of Object.entries(before)) {
       const known = this.#policy.get(field);
       const isRight = known === undefined || known === value;
@@ -338,7 +367,7 @@ export class Auditor {
     }
     this.#open.delete(lease.fence);
     this.#held?.ended(lease);
-    if (this.#surplus > 0) this.#leaving = token.id;
+    if (this.#surplus > 0 && event.reason !== 'pool_deleted') this.#leaving = token.id;
     token.lease = null;
     token.lastEndAt = event.occurred_at;
   }

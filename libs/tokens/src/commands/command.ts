@@ -5,7 +5,7 @@ import type { Idempotency } from '../pool/idempotency-records.js';
 import { ANYBODY, type Caller } from '../kernel/caller.js';
 import type { LeaseClaim } from '../pool/lease-claim.js';
 import { loadSpec, type LoadSpec } from './load-spec.js';
-import type { PolicyChange } from '../pool/pool-policy.js';
+import type { PolicyChange, PoolPolicy } from '../pool/pool-policy.js';
 import { isDraining } from '../pool/pool-slice.js';
 import type { AllocateRequest, Grant, Renewal, TokenPool } from '../pool/token-pool.js';
 import type { Token } from '../pool/token.js';
@@ -17,7 +17,7 @@ import type { Token } from '../pool/token.js';
  */
 const ORDER = ['release', 'keep-alive', 'delete', 'generate', 'allocate'] as const;
 
-type Kind = (typeof ORDER)[number] | 'cleanup' | 'change' | 'fill' | 'shrink' | 'sweep';
+type Kind = (typeof ORDER)[number] | 'cleanup' | 'change' | 'fill' | 'shrink' | 'delete-pool' | 'reopen' | 'sweep';
 
 export interface Command<T> {
   readonly kind: Kind;
@@ -140,6 +140,35 @@ export const cleanup = (caller = ANYBODY, released = 0, lastFence = Infinity): C
     const ended = pool.releaseOldest(CHUNK, lastFence);
     if (ended < CHUNK) return released + ended;
     return new Next(cleanup(caller, released + ended, Math.min(lastFence, pool.state.lastFence)));
+  },
+});
+
+const deleteRest = (caller: Caller | null): Command<void> => ({
+  kind: 'delete-pool',
+  isExclusive: true,
+  caller,
+  loads: loadSpec({ free: CHUNK, due: CHUNK, oldest: CHUNK }),
+  decide: (pool) => {
+    if (pool.deleteRest(CHUNK)) return new Next(deleteRest(caller));
+  },
+});
+
+/** Deletes a pool with its tokens. If a crash interrupts it, the sweep continues. */
+export const deletePool = (force: boolean, caller: Caller | null): Command<void> => ({
+  ...deleteRest(caller),
+  decide: (pool) => {
+    pool.beginDeletion(force);
+    return deleteRest(caller).decide(pool);
+  },
+});
+
+/** Opens a deleted pool again, and fills it. */
+export const reopen = (policy: PoolPolicy, caller: Caller | null): Command<void> => ({
+  ...fill(caller),
+  kind: 'reopen',
+  decide: (pool) => {
+    pool.reopen(policy);
+    return fill(caller).decide(pool);
   },
 });
 

@@ -1,3 +1,4 @@
+import { deletePool } from './command.js';
 import { Executor } from './executor.js';
 import { DEFAULT_POOL, ELASTIC_POOL, openPool, type FirstPool } from './first-start.js';
 import { loadSpec } from './load-spec.js';
@@ -74,6 +75,13 @@ test('a start goes on with a filling that was interrupted', async () => {
   expect(tokenIds()).toHaveLength(3);
   await start(sized(6));
   expect(tokenIds()).toHaveLength(6);
+});
+
+test('a start leaves a deleted pool deleted', async () => {
+  await start(sized(3));
+  await new Executor(repository).submit(DEFAULT_POOL, deletePool(false, null));
+  await start(sized(3));
+  expect(stored().state).toMatchObject({ life: 'deleted', tokenCount: 0 });
 });
 
 test('many processes that start at once make one pool, filled once', async () => {

@@ -18,18 +18,20 @@ export interface FirstPool {
 }
 
 /**
- * Creates a pool unless it exists. Any number of processes may do this at once: one creates the pool, the others find
+ * Creates a pool unless it exists. A pool that was deleted stays deleted. Any number of processes may do this at once: one creates the pool, the others find
  * it.
  * @throws DomainError `invalid_request` when the pool is larger than the size asks for
  */
 export async function openPool(service: TokenPoolService, pools: PoolReader, first: FirstPool): Promise<void> {
   try {
-    await service.createPool(first.name, first.kind, first.policy);
+    await service.createFirstPool(first.name, first.kind, first.policy);
     return;
   } catch (error) {
     if (!(error instanceof DomainError) || error.code !== 'pool_exists') throw error;
   }
-  const { size } = await pools.pool(first.name);
+  const [existing] = await pools.pools(new Set([first.name]));
+  if (!existing) return;
+  const { size } = existing;
   if (first.growTo !== undefined && first.growTo < size) {
     const detail = `size must not be smaller than the pool's present size of ${size}: a start only makes a pool larger`;
     throw new DomainError('invalid_request', detail);

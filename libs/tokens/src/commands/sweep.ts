@@ -1,6 +1,6 @@
 // The sweep records what the clock has decided and no command has met: expired leases and idle tokens. It also
-// generates the tokens that an interrupted fill has left out, deletes those that an interrupted shrinking has left, and
-// deletes old idempotency records. No answer depends on
+// generates the tokens that an interrupted fill has left out, deletes those that an interrupted shrinking or deletion has
+// left, and deletes old idempotency records. No answer depends on
 // it.
 
 import type { Command } from './command.js';
@@ -24,8 +24,9 @@ const oneBatch: Command<number> = {
   kind: 'sweep',
   isExclusive: true,
   caller: null,
-  loads: loadSpec({ due: BATCH, free: BATCH }),
+  loads: loadSpec({ due: BATCH, free: BATCH, oldest: BATCH }),
   decide: (pool) => {
+    pool.deleteRest(BATCH);
     pool.deleteIdle();
     pool.shrink(BATCH);
     pool.fill(BATCH);

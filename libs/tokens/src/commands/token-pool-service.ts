@@ -6,12 +6,14 @@ import {
   allocate,
   changePolicy,
   cleanup,
+  deletePool,
   deleteToken,
   fill,
   generate,
   keepAlive,
   once,
   release,
+  reopen,
   type Command,
 } from './command.js';
 import { DomainError, tokenDeleted, tokenNotFound } from '../kernel/domain-error.js';
@@ -49,7 +51,7 @@ export class TokenPoolService {
     private readonly pools: PoolReader,
   ) {}
 
-  /** @throws DomainError `pool_not_found`, `pool_paused`, `quota_exceeded`, `pool_exhausted`, `unavailable` */
+  /** @throws DomainError `pool_not_found`, `pool_deleted`, `pool_paused`, `quota_exceeded`, `pool_exhausted`, `unavailable` */
   allocate(
     poolName: string,
     request: AllocateRequest,
@@ -71,7 +73,7 @@ export class TokenPoolService {
     return this.#ofLease(tokenId, claim, keepAlive(tokenId, claim, ttlSeconds, context.caller), context);
   }
 
-  /** @throws DomainError `pool_not_found`, `pool_is_fixed`, `pool_limit_reached`, `unavailable` */
+  /** @throws DomainError `pool_not_found`, `pool_deleted`, `pool_is_fixed`, `pool_limit_reached`, `unavailable` */
   generate(poolName: string, { caller, idempotency, isGone }: CommandContext = {}): Promise<Token> {
     return this.#submit(poolName, generate(caller, isGone), idempotency);
   }
@@ -89,13 +91,39 @@ export class TokenPoolService {
     return this.#submit(poolName, cleanup(caller), idempotency);
   }
 
-  /** @throws DomainError `invalid_request`, `pool_exists`, `unavailable` */
+  /**
+   * Creates a pool, or opens a deleted one of that name again.
+   * @throws DomainError `invalid_request`, `pool_exists`, `unavailable`
+   */
   async createPool(name: string, kind: PoolKind, given: PolicyChange, caller: Caller | null = null): Promise<PoolView> {
-    await this.executor.create(newPolicy(name, kind, given), fill(caller));
+    const policy = newPolicy(name, kind, given);
+    try {
+      await this.executor.create(policy, fill(caller));
+    } catch (error) {
+      if (!(error instanceof DomainError) || error.code !== 'pool_exists') throw error;
+      await this.executor.submit(name, reopen(policy, caller));
+    }
     return afterCommit(this.pools.pool(name));
   }
 
-  /** @throws DomainError `pool_not_found`, `invalid_request`, `unavailable` */
+  /**
+   * Creates a pool at the start of a process, which opens no deleted pool again.
+   * @throws DomainError `invalid_request`, `pool_exists`, `unavailable`
+   */
+  createFirstPool(name: string, kind: PoolKind, given: PolicyChange): Promise<void> {
+    return this.executor.create(newPolicy(name, kind, given), fill(null));
+  }
+
+  /**
+   * Deletes a pool with its tokens, in chunks. From the first one on, every command and reader of the pool is refused.
+   * @param force also ends open leases
+   * @throws DomainError `pool_not_found`, `pool_deleted`, `token_in_use`, `unavailable`
+   */
+  deletePool(poolName: string, force: boolean, caller: Caller | null = null): Promise<void> {
+    return this.executor.submit(poolName, deletePool(force, caller));
+  }
+
+  /** @throws DomainError `pool_not_found`, `pool_deleted`, `invalid_request`, `unavailable` */
   async changePool(poolName: string, change: PolicyChange, caller: Caller | null = null): Promise<PoolView> {
     await this.executor.submit(poolName, changePolicy(change, caller));
     return afterCommit(this.pools.pool(poolName));

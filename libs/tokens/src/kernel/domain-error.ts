@@ -15,6 +15,7 @@ export type DomainErrorCode =
   | 'not_renewable'
   | 'token_in_use'
   | 'pool_exists'
+  | 'pool_deleted'
   | 'lease_ended'
   | 'idempotency_key_reused'
   | 'token_deleted'
@@ -45,6 +46,9 @@ export class DomainError extends Error {
 
 export const poolNotFound = (poolName: string): DomainError =>
   new DomainError('pool_not_found', `there is no pool ${poolName}`);
+
+export const poolDeleted = (poolName: string): DomainError =>
+  new DomainError('pool_deleted', `pool ${poolName} was deleted`);
 
 export const tokenNotFound = (tokenId: string): DomainError =>
   new DomainError('token_not_found', `there is no token ${tokenId}`);

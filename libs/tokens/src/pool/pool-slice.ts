@@ -6,9 +6,17 @@ import type { Instant } from '../kernel/instant.js';
 import type { PoolPolicy } from './pool-policy.js';
 import type { Token } from './token.js';
 
+/**
+ * The life of a pool. While it is being deleted, its tokens go in chunks, and to everybody it looks as if it were
+ * deleted. A deleted pool has no tokens; it keeps its events and its counters, so that they go on when it is opened again.
+ */
+export const POOL_LIVES = ['live', 'deleting', 'deleted'] as const;
+export type PoolLife = (typeof POOL_LIVES)[number];
+
 /** The row of a pool. The counters rise under the lock of the pool, so they have no gaps. */
 export interface PoolState {
   readonly policy: PoolPolicy;
+  readonly life: PoolLife;
   readonly lastSeq: number;
   readonly lastFence: number;
   /** The tokens of the pool, without deleted ones. */

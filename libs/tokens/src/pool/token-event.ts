@@ -12,11 +12,20 @@ export const EVENT_KINDS = [
   'generated',
   'deleted',
   'policy_changed',
+  'pool_deleted',
+  'pool_opened',
 ] as const;
 export type TokenEventKind = (typeof EVENT_KINDS)[number];
 
 /** The kinds of events of the pool itself. */
-export const POOL_EVENTS = ['policy_changed'] as const satisfies readonly TokenEventKind[];
+export const POOL_EVENTS = [
+  'policy_changed',
+  'pool_deleted',
+  'pool_opened',
+] as const satisfies readonly TokenEventKind[];
+
+export const isOfPool = (event: TokenEventKind): event is (typeof POOL_EVENTS)[number] =>
+  (POOL_EVENTS as readonly TokenEventKind[]).includes(event);
 
 export type GrantReason = 'allocated' | 'allocated_after_eviction';
 export type Eviction = 'lru_eviction' | 'over_share_eviction';
@@ -31,11 +40,12 @@ export const END_REASONS = [
   'cleanup',
   'ttl_expired',
   'deleted_by_client',
+  'pool_deleted',
 ] as const;
 export type EndReason = (typeof END_REASONS)[number];
 
 /** Why a token was deleted, in the order in which the document lists them. */
-export const DELETE_REASONS = ['idle_ttl', 'deleted_by_client', 'shrunk'] as const;
+export const DELETE_REASONS = ['idle_ttl', 'deleted_by_client', 'shrunk', 'pool_deleted'] as const;
 export type DeleteReason = (typeof DELETE_REASONS)[number];
 
 export interface TokenEvent {
@@ -57,7 +67,10 @@ export interface TokenEvent {
   readonly tokensAfter: number;
   /** The open leases of the pool after the event, including overdue ones. */
   readonly leasesAfter: number;
-  /** What the caller of `allocate` gave with the lease; for `policy_changed` its PolicyDifference. */
+  /**
+   * What the caller of `allocate` gave with the lease; the PolicyDifference of `policy_changed`, and the kind and policy
+   * `after` a `pool_opened`.
+   */
   readonly metadata: Metadata | null;
 }
 

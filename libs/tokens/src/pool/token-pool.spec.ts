@@ -861,6 +861,82 @@ describe('a size that became smaller', () => {
   });
 });
 
+describe('the end of a pool', () => {
+  const tokens = (): Token[] => [heldToken(1, 1), freeToken(2), heldToken(3, 3, -1), heldToken(4, 4)];
+
+  test('is refused while leases are open, and leaves everything as it is', () => {
+    const pool = poolOf(fixed({ size: 4 }), tokens());
+    const refusal = refusalOf(() => pool.atomically(() => pool.beginDeletion(false)));
+    expect(refusal.code).toBe('token_in_use');
+    expect(pool.state).toMatchObject({ life: 'live', tokenCount: 4, leaseCount: 2 });
+  });
+
+  test('ends the leases, deletes the tokens, and is recorded last', () => {
+    const pool = poolOf(fixed({ size: 4 }), tokens());
+    pool.beginDeletion(true);
+    expect(pool.deleteRest(9)).toBe(false);
+    expect(story(pool)).toEqual([
+      'expired, ttl_expired, token 3, fence 3',
+      'deleted, pool_deleted, token 2',
+      'deleted, pool_deleted, token 3',
+      'released, pool_deleted, token 1, fence 1',
+      'deleted, pool_deleted, token 1',
+      'released, pool_deleted, token 4, fence 4',
+      'deleted, pool_deleted, token 4',
+      'pool_deleted',
+    ]);
+    expect(pool.state).toMatchObject({ life: 'deleted', tokenCount: 0, leaseCount: 0, lastFence: 4 });
+  });
+
+  test('needs no force where all leases are over', () => {
+    const pool = poolOf(fixed({ size: 1 }), [heldToken(1, 1, -1)]);
+    pool.beginDeletion(false);
+    expect(pool.deleteRest(9)).toBe(false);
+    expect(pool.state.life).toBe('deleted');
+  });
+
+  test('comes in parts, and from the first one on every command is refused', () => {
+    const pool = poolOf(elastic({ size: 4 }), tokens());
+    pool.beginDeletion(true);
+    expect(pool.deleteRest(1)).toBe(true);
+    expect(pool.state).toMatchObject({ life: 'deleting', tokenCount: 3 });
+    const codeOf = (work: () => unknown): string => refusalOf(work).code;
+    const refused = (): string[] => [
+      codeOf(() => pool.allocate({ userId: ASKER })),
+      codeOf(() => pool.generate()),
+      codeOf(() => pool.releaseOldest(9, 9)),
+      codeOf(() => pool.changePolicy({ ttlSeconds: 5 })),
+      codeOf(() => pool.beginDeletion(true)),
+      codeOf(() => pool.release(tokenId(1), {})),
+      codeOf(() => pool.keepAlive(tokenId(1), { userId: user(1) })),
+      codeOf(() => pool.delete(tokenId(1), true)),
+    ];
+    const ofPool = Array<string>(5).fill('pool_deleted');
+    const ofTokens = Array<string>(3).fill('token_deleted');
+    expect(refused()).toEqual([...ofPool, ...ofTokens]);
+    expect(codeOf(() => pool.reopen(fixed()))).toBe('pool_exists');
+    pool.deleteIdle();
+    expect([pool.fill(9), pool.shrink(9)]).toEqual([0, false]);
+    expect(pool.deleteRest(9)).toBe(false);
+    expect(refused()).toEqual([...ofPool, ...ofTokens]);
+  });
+
+  test('can be taken back by opening it again, with another policy and the same counters', () => {
+    const pool = poolOf(fixed({ size: 4 }), tokens());
+    expect(refusalOf(() => pool.reopen(fixed())).code).toBe('pool_exists');
+    pool.beginDeletion(true);
+    pool.deleteRest(9);
+    const { lastSeq } = pool.state;
+    const policy = { ...elastic({ size: 7 }), name: 'fixed' };
+    pool.reopen(policy);
+    expect(pool.policy).toBe(policy);
+    expect(pool.events.at(-1)).toMatchObject({ seq: lastSeq + 1, tokenId: null, event: 'pool_opened' });
+    expect(pool.events.at(-1)?.metadata).toMatchObject({ kind: 'elastic', after: { size: 7, ttl_seconds: 60 } });
+    pool.generate();
+    expect(pool.allocate({ userId: ASKER }).fence).toBe(5);
+  });
+});
+
 describe('a refusal changes nothing but what the clock has decided', () => {
   const tokens = (): Token[] => [heldToken(1, 1, -2), usedToken(2, 20), heldToken(3, 3), heldToken(4, 4, 7)];
   const policy = elastic({ size: 4, idleTtlSeconds: 30, renewable: false });
@@ -918,6 +994,7 @@ describe('the counters', () => {
     expect(granted).toEqual([10, 11, 12, 13, 14]);
     expect(pool.state).toEqual({
       policy: pool.policy,
+      life: 'live',
       lastSeq: 100 + pool.events.length,
       lastFence: 14,
       tokenCount: 2,

@@ -4,12 +4,12 @@
 import { randomUUID } from 'node:crypto';
 import { IdempotencyRecords } from './idempotency-records.js';
 import { ANYBODY, OPEN, SYSTEM, type Caller } from '../kernel/caller.js';
-import { DomainError } from '../kernel/domain-error.js';
+import { DomainError, poolDeleted, tokenDeleted } from '../kernel/domain-error.js';
 import { LeaseCounts, type LeaseCount } from './lease-counts.js';
 import { fromSeconds, secondsUntil, type Instant } from '../kernel/instant.js';
 import { newLeaseId } from './lease-id.js';
 import { openLease, type LeaseClaim } from './lease-claim.js';
-import { differenceOf } from './policy-fields.js';
+import { differenceOf, toWire } from './policy-fields.js';
 import {
   changedPolicy,
   evictsOverShare,
@@ -126,7 +126,7 @@ export class TokenPool {
    */
   deleteIdle(most = Infinity): void {
     this.settle();
-    if (this.policy.idleTtlSeconds === null) return;
+    if (this.policy.idleTtlSeconds === null || !this.#isLive) return;
     const idleSince = this.now - fromSeconds(this.policy.idleTtlSeconds);
     for (
       let next = this.#candidates.longestFree();
@@ -142,10 +142,11 @@ export class TokenPool {
    * Grants the token that has been free for the longest. A full pool that evicts ends the oldest lease first, or, by
    * its policy, the oldest lease of the user who holds the most. A pool that drains to a smaller size evicts none, and
    * keeps as many free tokens as it has too many.
-   * @throws DomainError `pool_paused`, `quota_exceeded`, `pool_exhausted`
+   * @throws DomainError `pool_deleted`, `pool_paused`, `quota_exceeded`, `pool_exhausted`
    */
   allocate(request: AllocateRequest): Grant {
     this.settle();
+    this.#mustLive();
     if (this.policy.status === 'paused') {
       throw new DomainError('pool_paused', `pool ${this.policy.name} is paused and grants nothing until it is opened`);
     }
@@ -193,9 +194,10 @@ export class TokenPool {
     return { ...renewed, renewedAt: this.now };
   }
 
-  /** @throws DomainError `pool_is_fixed`, `pool_limit_reached` */
+  /** @throws DomainError `pool_deleted`, `pool_is_fixed`, `pool_limit_reached` */
   generate(): Token {
     this.settle();
+    this.#mustLive();
     this.#mustBeElastic('generated');
     if (this.#state.tokenCount >= this.policy.size) this.deleteIdle(1);
     if (this.#state.tokenCount >= this.policy.size) {
@@ -206,7 +208,7 @@ export class TokenPool {
 
   /** Generates up to `most` of the tokens that a fixed pool still lacks, and returns how many it lacks after that. */
   fill(most: number): number {
-    if (this.policy.kind === 'elastic') return 0;
+    if (this.policy.kind === 'elastic' || !this.#isLive) return 0;
     for (let generated = 0; generated < most && this.#state.tokenCount < this.policy.size; generated++)
       this.#generate();
     return Math.max(0, this.policy.size - this.#state.tokenCount);
@@ -219,7 +221,7 @@ export class TokenPool {
    */
   shrink(most: number): boolean {
     this.settle();
-    for (let deleted = 0; isDraining(this.#state); deleted++) {
+    for (let deleted = 0; this.#isLive && isDraining(this.#state); deleted++) {
       if (deleted === most) return true;
       const free = this.#candidates.longestFree();
       if (!free) return false;
@@ -234,7 +236,7 @@ export class TokenPool {
    */
   delete(tokenId: string, force: boolean): void {
     this.settle();
-    this.#mustBeElastic('deleted');
+    if (this.#isLive) this.#mustBeElastic('deleted');
     const token = this.#existing(tokenId);
     if (token.lease !== null) {
       if (!force) throw new DomainError('token_in_use', `token ${tokenId} is held; force=true ends its lease first`);
@@ -243,9 +245,13 @@ export class TokenPool {
     this.#remove(token, 'deleted_by_client');
   }
 
-  /** Ends the oldest open leases up to `lastFence`, at most `most`, and returns how many it ended. */
+  /**
+   * Ends the oldest open leases up to `lastFence`, at most `most`, and returns how many it ended.
+   * @throws DomainError `pool_deleted`
+   */
   releaseOldest(most: number, lastFence: number): number {
     this.settle();
+    this.#mustLive();
     let released = 0;
     for (; released < most; released++) {
       const token = this.#candidates.oldestLease();
@@ -257,14 +263,65 @@ export class TokenPool {
 
   /**
    * Records what differs, and nothing when nothing does.
-   * @throws DomainError `invalid_request` when the change breaks a rule
+   * @throws DomainError `pool_deleted`; `invalid_request` when the change breaks a rule
    */
   changePolicy(change: PolicyChange): void {
+    this.#mustLive();
     const policy = changedPolicy(this.policy, change);
     const difference = differenceOf(this.policy, policy);
     if (difference === null) return;
     this.#state = { ...this.#state, policy };
     this.#record(null, 'policy_changed', null, this.now, null, difference);
+  }
+
+  /**
+   * Begins to delete the pool; `deleteRest` does it. From now on nothing is granted and every command is refused.
+   * @param force also deletes a pool with open leases
+   * @throws DomainError `pool_deleted`, `token_in_use`
+   */
+  beginDeletion(force: boolean): void {
+    this.settle();
+    this.#mustLive();
+    if (!force && this.#candidates.oldestLease()) {
+      const detail = `${this.#state.leaseCount} tokens of pool ${this.policy.name} are held; force=true ends their leases first`;
+      throw new DomainError('token_in_use', detail);
+    }
+    this.#state = { ...this.#state, life: 'deleting' };
+  }
+
+  /**
+   * Ends leases and deletes tokens of a pool whose deletion has begun. With the last token the pool is deleted. Returns
+   * whether there may be more tokens.
+   * @param most the most tokens to delete
+   */
+  deleteRest(most: number): boolean {
+    this.settle();
+    if (this.#state.life !== 'deleting') return false;
+    let deleted = 0;
+    for (; deleted < most; deleted++) {
+      const token = this.#candidates.longestFree()?.token ?? this.#candidates.oldestLease();
+      if (!token) break;
+      if (token.lease !== null) this.#end(token, 'released', 'pool_deleted');
+      this.#remove(token, 'pool_deleted');
+    }
+    if (this.#state.tokenCount > 0) return deleted > 0;
+    this.#state = { ...this.#state, life: 'deleted' };
+    this.#record(null, 'pool_deleted', null, this.now, null);
+    return false;
+  }
+
+  /**
+   * Opens a deleted pool again, with another policy. `seq` and `fence` go on.
+   * @throws DomainError `pool_exists`
+   */
+  reopen(policy: PoolPolicy): void {
+    if (this.#state.life === 'deleting') {
+      const detail = `pool ${policy.name} is still being deleted`;
+      throw new DomainError('pool_exists', detail, { retryAfterSeconds: 1 });
+    }
+    if (this.#isLive) throw new DomainError('pool_exists', `there is a pool ${policy.name} already`);
+    this.#state = { ...this.#state, policy, life: 'live' };
+    this.#record(null, 'pool_opened', null, this.now, null, { kind: policy.kind, after: toWire(policy) });
   }
 
   /** Returns a function that takes back every later change. The caller must have expired the overdue leases. */
@@ -319,7 +376,7 @@ export class TokenPool {
   /** Ends a lease. Above its size the pool deletes the token with it: its size decides that, and not the caller. */
   #giveBack(token: Token, event: 'released' | 'expired', reason: EndReason, at?: Instant): void {
     this.#end(token, event, reason, at);
-    if (isDraining(this.#state)) this.#remove(token, 'shrunk', null);
+    if (this.#isLive && isDraining(this.#state)) this.#remove(token, 'shrunk', null);
   }
 
   #generate(): Token {
@@ -374,9 +431,17 @@ export class TokenPool {
 
   /** The caller has located the token in this pool, so a token that is missing was deleted. */
   #existing(tokenId: string): Token {
-    const token = this.#tokens.get(tokenId);
-    if (!token) throw new DomainError('token_deleted', `token ${tokenId} was deleted`);
+    const token = this.#isLive ? this.#tokens.get(tokenId) : undefined;
+    if (!token) throw tokenDeleted(tokenId);
     return token;
+  }
+
+  get #isLive(): boolean {
+    return this.#state.life === 'live';
+  }
+
+  #mustLive(): void {
+    if (!this.#isLive) throw poolDeleted(this.policy.name);
   }
 
   #mustBeElastic(action: string): void {

@@ -9,14 +9,17 @@ export abstract class PoolReader {
   abstract until(gone: AbortSignal): PoolReader;
 
   /**
-   * The pools in the order of their names.
+   * The pools in the order of their names, without deleted ones.
    * @param names the wanted ones, of which missing ones are left out; null for all
    */
   abstract pools(names?: ReadonlySet<string> | null): Promise<PoolView[]>;
 
-  /** @throws DomainError `pool_not_found` */
+  /** The names of all pools in their order, also of deleted ones, whose events stay. */
+  abstract names(): Promise<string[]>;
+
+  /** @throws DomainError `pool_not_found`, `pool_deleted` */
   abstract pool(poolName: string): Promise<PoolView>;
 
-  /** The ages of leases in each pool. */
+  /** The ages of leases in each pool that is not deleted. */
   abstract leaseAges(): Promise<LeaseAgesView[]>;
 }

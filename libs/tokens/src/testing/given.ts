@@ -59,6 +59,7 @@ export function wholeSlice(
   const running = leases.filter(({ expiresAt }) => expiresAt > now);
   const state: PoolState = {
     policy,
+    life: 'live',
     lastSeq: 100,
     lastFence: Math.max(0, ...leases.map(({ fence }) => fence)),
     tokenCount: tokens.length,

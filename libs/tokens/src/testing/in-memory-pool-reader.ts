@@ -1,6 +1,6 @@
 // Reads pools in memory. test/database/readers.spec.ts runs the same tests on it as on the PostgreSQL reader.
 
-import { callerGone, poolNotFound } from '../kernel/domain-error.js';
+import { callerGone, poolDeleted, poolNotFound } from '../kernel/domain-error.js';
 import { toWire } from '../pool/policy-fields.js';
 import { isOverdue } from '../pool/token.js';
 import { PoolReader } from '../reading/pool-reader.js';
@@ -20,18 +20,23 @@ export class InMemoryPoolReader extends PoolReader {
   }
 
   async pools(names: ReadonlySet<string> | null = null): Promise<PoolView[]> {
-    return this.#names()
+    return this.#live()
       .filter((name) => names === null || names.has(name))
       .map((name) => this.#view(name));
   }
 
+  async names(): Promise<string[]> {
+    return this.#names();
+  }
+
   async pool(poolName: string): Promise<PoolView> {
     if (!this.#names().includes(poolName)) throw poolNotFound(poolName);
+    if (!this.#live().includes(poolName)) throw poolDeleted(poolName);
     return this.#view(poolName);
   }
 
   async leaseAges(): Promise<LeaseAgesView[]> {
-    return this.#names().map((pool) => {
+    return this.#live().map((pool) => {
       const { tokens, now, clockBehind } = this.repository.look(pool);
       const leases = [...tokens.values()].flatMap(({ lease }) => lease ?? []);
       const overdue = leases.filter((lease) => isOverdue(lease, now));
@@ -44,6 +49,10 @@ export class InMemoryPoolReader extends PoolReader {
         clock_behind_seconds: clockBehind / 1_000_000,
       };
     });
+  }
+
+  #live(): string[] {
+    return this.#names().filter((name) => this.repository.look(name).state.life === 'live');
   }
 
   #names(): string[] {

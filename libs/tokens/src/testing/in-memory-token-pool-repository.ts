@@ -53,7 +53,7 @@ export class InMemoryTokenPoolRepository extends TokenPoolRepository {
     if (this.#pools.has(policy.name)) {
       return Promise.reject(new DomainError('pool_exists', `there is a pool ${policy.name} already`));
     }
-    const state = { policy, lastSeq: 0, lastFence: 0, tokenCount: 0, leaseCount: 0 };
+    const state: PoolState = { policy, life: 'live', lastSeq: 0, lastFence: 0, tokenCount: 0, leaseCount: 0 };
     const stored: StoredPool = {
       state,
       lastAt: this.clock(),
@@ -73,9 +73,10 @@ export class InMemoryTokenPoolRepository extends TokenPoolRepository {
 
   poolsToSweep(): Promise<string[]> {
     const now = this.clock();
-    const hasWork = ({ state: { policy, tokenCount, leaseCount }, tokens, records }: StoredPool): boolean =>
+    const hasWork = ({ state: { policy, life, tokenCount, leaseCount }, tokens, records }: StoredPool): boolean =>
       records.some(({ at }) => this.#isOld(at)) ||
-      (policy.kind === 'fixed' && tokenCount < policy.size) ||
+      life === 'deleting' ||
+      (policy.kind === 'fixed' && life === 'live' && tokenCount < policy.size) ||
       tokenCount > Math.max(policy.size, leaseCount) ||
       [...tokens.values()].some(({ lease, freeSince }) =>
         lease

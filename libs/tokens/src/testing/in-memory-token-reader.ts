@@ -3,6 +3,7 @@
 import {
   callerGone,
   DomainError,
+  poolDeleted,
   poolNotFound,
   positionUnknown,
   tokenDeleted,
@@ -58,8 +59,8 @@ export class InMemoryTokenReader extends TokenReader {
 
   async token(tokenId: string): Promise<OwnedDetails> {
     const { pool, isDeleted } = this.#locate(tokenId);
-    if (isDeleted) throw tokenDeleted(tokenId);
-    const { tokens, now } = this.repository.look(pool);
+    const { tokens, now, state } = this.repository.look(pool);
+    if (isDeleted || state.life !== 'live') throw tokenDeleted(tokenId);
     const view = this.#view(pool, tokens.get(tokenId)!);
     const { lease } = tokens.get(tokenId)!;
     const current = lease && !isOverdue(lease, now) ? lease : null;
@@ -78,7 +79,8 @@ export class InMemoryTokenReader extends TokenReader {
     this.#mustBeHere();
     const place = readCursor(status, cursor);
     if (!this.repository.poolNames.includes(poolName)) throw poolNotFound(poolName);
-    const { tokens, now } = this.repository.look(poolName);
+    const { tokens, now, state } = this.repository.look(poolName);
+    if (state.life !== 'live') throw poolDeleted(poolName);
     const runs = ({ lease }: Token): boolean => lease !== null && !isOverdue(lease, now);
     const isUsers = (token: Token): boolean =>
       userId === undefined ||

@@ -56,6 +56,8 @@ export class Ledger {
   }
 
   #change({ seq, event, metadata }: RecordedEvent): void {
+    if (event === 'pool_deleted') return this.#tokens.size === 0 ? undefined : broken(5, `seq ${seq} leaves tokens`);
+    if (event === 'pool_opened') return this.#policy.clear();
     if (event !== 'policy_changed') return broken(5, `seq ${seq} is about no token`);
     const { before, after } = metadata as PolicyDifference;
     for (const [field, value] of Object.entries(before)) {

@@ -1,12 +1,14 @@
 // A pool's row: its policy and its counters. Every command locks this row before anything else.
 
-import { policyFields, type PolicyField } from '@app/tokens';
+import { policyFields, POOL_LIVES, type PolicyField } from '@app/tokens';
 import { Check, Column, Entity, PrimaryColumn, type ColumnType } from 'typeorm';
 
 /** Its policy has a column for each field of the domain's table, added below. */
 @Entity('pools')
 @Check('pools_name', `name ~ '^[a-z0-9][a-z0-9-]{0,62}$'`)
 @Check('pools_kind', `kind IN ('fixed', 'elastic')`)
+@Check('pools_life', `life IN (${POOL_LIVES.map((life) => `'${life}'`).join(', ')})`)
+@Check('pools_deleted', `life <> 'deleted' OR token_count = 0`)
 @Check('pools_clock_offset', `clock_offset_us >= 0 AND (clock_offset_us = 0 OR clock_offset_at IS NOT NULL)`)
 @Check('pools_counts', `token_count >= 0 AND lease_count BETWEEN 0 AND token_count`)
 export class PoolEntity {
@@ -15,6 +17,10 @@ export class PoolEntity {
 
   @Column({ type: 'text' })
   kind: string;
+
+  /** A pool that is being deleted still has tokens, and answers as if it were deleted. */
+  @Column({ type: 'text', default: 'live' })
+  life: string;
 
   /** Commands increment it under the row's lock, so seqs have no gaps and events commit in their order. */
   @Column({ name: 'last_seq', type: 'bigint', default: 0 })

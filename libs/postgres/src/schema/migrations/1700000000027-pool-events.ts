@@ -33,11 +33,11 @@ export class PoolEvents1700000000027 implements MigrationInterface {
         ALTER COLUMN "token_id" SET NOT NULL`);
     await runner.query(`
       ALTER TABLE "token_events" ADD CONSTRAINT "token_events_event"
-        CHECK (event IN ('activated', 'renewed', 'released', 'expired', 'generated', 'deleted')) NOT VALID`);
+        CHECK (event IN ('activated', 'renewed', 'released', 'expired', 'generated', 'deleted'))`);
     await runner.query(`
       ALTER TABLE "token_events" ADD CONSTRAINT "token_events_lease" CHECK (
         (event IN ('generated', 'deleted')) = (fence IS NULL) AND (fence IS NULL) = (user_id IS NULL)
         AND (fence IS NULL) = (lease_id IS NULL) AND (fence IS NULL) = (activated_at IS NULL)
-        AND (fence IS NULL) = (expires_at IS NULL)) NOT VALID`);
+        AND (fence IS NULL) = (expires_at IS NULL))`);
   }
 }
