@@ -36,7 +36,8 @@ SELECT create_reference_table('api_keys');
 CREATE FUNCTION save_slice(
   text, boolean[], uuid[], uuid[], uuid[], bigint[], bigint[], bigint[], bigint[], uuid[],
   uuid[], uuid[], text[], text[], bigint[], uuid[], bigint[], uuid[], bigint[], bigint[], jsonb[],
-  bigint, bigint, integer, integer, bigint, text[], text[], text[], text[], bigint[], bigint[], bytea
+  bigint, bigint, integer, integer, bigint, text[], text[], text[], text[], bigint[], bigint[], bytea,
+  text[], text[]
 ) RETURNS void LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
   recorded_now timestamptz := timestamptz 'epoch' + $26 * interval '1 microsecond';
@@ -45,25 +46,27 @@ DECLARE
 BEGIN
   -- Materialized, so that the sums of instants do not end up in SET, where Citus wants nothing that is only STABLE.
   WITH touched AS MATERIALIZED (
-    SELECT id, CASE WHEN fence IS NULL THEN 'available' ELSE 'active' END AS status, user_id, lease_id, key_id, fence,
+    SELECT id, CASE WHEN fence IS NULL THEN 'available' ELSE 'active' END AS status, user_id, lease_id, key_id, fence, holder,
       timestamptz 'epoch' + activated * interval '1 microsecond' AS activated_at,
       timestamptz 'epoch' + expires * interval '1 microsecond' AS expires_at,
       timestamptz 'epoch' + free * interval '1 microsecond' AS free_since
-    FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $27)
-      AS t (is_new, id, user_id, lease_id, fence, activated, expires, free, key_id)
+    FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $27, $34)
+      AS t (is_new, id, user_id, lease_id, fence, activated, expires, free, key_id, holder)
     WHERE NOT is_new
   )
   UPDATE tokens SET status = t.status, user_id = t.user_id, lease_id = t.lease_id, key_id = t.key_id, fence = t.fence,
-    last_activated_at = t.activated_at, expires_at = t.expires_at, free_since = t.free_since
+    holder = t.holder, last_activated_at = t.activated_at, expires_at = t.expires_at, free_since = t.free_since
   FROM touched t WHERE tokens.pool = $1 AND tokens.id = t.id;
   GET DIAGNOSTICS done = ROW_COUNT;
   changed := changed + done;
 
-  INSERT INTO tokens (pool, id, status, user_id, lease_id, fence, last_activated_at, expires_at, free_since)
-  SELECT $1, id, CASE WHEN fence IS NULL THEN 'available' ELSE 'active' END, user_id, lease_id, fence,
+  INSERT INTO tokens (pool, id, status, user_id, lease_id, key_id, holder, fence, last_activated_at, expires_at,
+    free_since)
+  SELECT $1, id, CASE WHEN fence IS NULL THEN 'available' ELSE 'active' END, user_id, lease_id, key_id, holder, fence,
     timestamptz 'epoch' + activated * interval '1 microsecond', timestamptz 'epoch' + expires * interval '1 microsecond',
     timestamptz 'epoch' + free * interval '1 microsecond'
-  FROM unnest($2, $3, $4, $5, $6, $7, $8, $9) AS t (is_new, id, user_id, lease_id, fence, activated, expires, free)
+  FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $27, $34)
+    AS t (is_new, id, user_id, lease_id, fence, activated, expires, free, key_id, holder)
   WHERE is_new;
   GET DIAGNOSTICS done = ROW_COUNT;
   changed := changed + done;
@@ -77,14 +80,15 @@ BEGIN
   END IF;
 
   INSERT INTO token_events (pool, seq, id, token_id, event, reason, occurred_at, recorded_at, user_id, fence,
-    lease_id, activated_at, expires_at, metadata, key_id, actor, request_id, tokens_after, leases_after, hash)
+    lease_id, activated_at, expires_at, metadata, key_id, actor, request_id, tokens_after, leases_after, hash, holder)
   SELECT $1, $22 - cardinality($11) + place, id, token_id, event, reason,
     timestamptz 'epoch' + occurred * interval '1 microsecond', recorded_now, user_id, fence, lease_id,
     timestamptz 'epoch' + activated * interval '1 microsecond', timestamptz 'epoch' + expires * interval '1 microsecond',
-    metadata, key_id, actor, request_id, tokens_after, leases_after, substr($33, 32 * place::int - 31, 32)
-  FROM unnest($11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $28, $29, $30, $31, $32) WITH ORDINALITY
+    metadata, key_id, actor, request_id, tokens_after, leases_after, substr($33, 32 * place::int - 31, 32), holder
+  FROM unnest($11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $28, $29, $30, $31, $32, $35)
+    WITH ORDINALITY
     AS e (id, token_id, event, reason, occurred, user_id, fence, lease_id, activated, expires, metadata, key_id,
-      actor, request_id, tokens_after, leases_after, place);
+      actor, request_id, tokens_after, leases_after, holder, place);
 
   UPDATE pools SET last_seq = $22, last_fence = $23, token_count = $24, lease_count = $25, last_at = recorded_now,
     last_hash = substr($33, length($33) - 31), hashed_seq = $22
@@ -95,7 +99,8 @@ END $$;
 SELECT create_distributed_function(
   'save_slice(text, boolean[], uuid[], uuid[], uuid[], bigint[], bigint[], bigint[], bigint[], uuid[],
     uuid[], uuid[], text[], text[], bigint[], uuid[], bigint[], uuid[], bigint[], bigint[], jsonb[],
-    bigint, bigint, integer, integer, bigint, text[], text[], text[], text[], bigint[], bigint[], bytea)',
+    bigint, bigint, integer, integer, bigint, text[], text[], text[], text[], bigint[], bigint[], bytea,
+    text[], text[])',
   '$1', colocate_with => 'pools', force_delegation => true);
 
 COMMIT;

@@ -189,13 +189,13 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       await open('');
       await button('Create a pool').click();
       await dialog().getByLabel('Name').fill('fair');
-      await dialog().getByLabel('That of whoever holds the most').check();
+      await dialog().getByLabel('That of the user who holds the most').check();
       await dialog().getByLabel('Protect a lease for its first').fill('0');
       await dialog().getByLabel('Leases a user at most').fill('3');
       await button('Create pool').click();
       await has(dialog().locator('.field', { hasText: 'Protect a lease' }), 'protect_seconds must be');
       await dialog().getByLabel('Protect a lease for its first').fill('10');
-      await has(dialog().locator('.in-words'), 'the user who holds the most has his oldest lease evicted, but none');
+      await has(dialog().locator('.in-words'), 'the oldest lease of the user who holds the most is evicted, but none');
       await button('Create pool').click();
       await has(held(), '0 of 100 tokens');
       expect(await ask('GET', '/api/pools/fair')).toMatchObject({
@@ -495,6 +495,26 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       await has(panel().locator('.uses'), 'ended, as the token was deleted');
     });
 
+    test('a lease is revoked with a reason, which stands with its event, and a holder is found by name', async () => {
+      const name = await makePool({ kind: 'elastic', renewable: true });
+      await ask('POST', '/api/tokens', { pool: name });
+      const { token_id } = await ask('POST', '/api/tokens/allocate', { pool: name, holder: 'ci-4711' });
+      await openPool(name, `?token=${token_id}&past=events`);
+      await has(panel(), 'ci-4711');
+      const search = page.getByRole('search').getByRole('searchbox');
+      await search.fill('ci-4711');
+      await search.press('Enter');
+      await has(page.locator('main'), `ci-4711 holds 1 token of ${name}`);
+      await page.getByRole('link', { name: token_id as string }).click();
+      await panel().getByRole('button', { name: 'Revoke…' }).click();
+      await dialog().getByLabel('Reason').fill('the job was cancelled');
+      await dialog().getByRole('button', { name: 'Revoke', exact: true }).click();
+      await gone(dialog());
+      await has(panel(), 'free');
+      await panel().getByRole('button', { name: 'All events' }).click();
+      await has(panel(), 'the job was cancelled');
+    });
+
     test('any reader can keep a held token alive, for a chosen time', async () => {
       const name = await makePool({ kind: 'elastic', renewable: true });
       await ask('POST', '/api/tokens', { pool: name });
@@ -725,7 +745,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       await has(panel(), short(user_id));
       await search.fill('abc');
       await search.press('Enter');
-      await has(page.locator('main'), 'is not a whole id');
+      await has(page.locator('main'), 'Nobody holds a token under the name abc now');
       expect(await search.inputValue()).toBe('abc');
       await open(`/tokens/${token_id}`);
       await has(panel(), short(user_id));

@@ -94,6 +94,7 @@ describe('one column of one event that is changed', () => {
     ['request_id', 'NULL'],
     ['tokens_after', 'tokens_after + 1'],
     ['leases_after', '0'],
+    ['holder', `'somebody'`],
     ['hash', `sha256('x')`],
   ])('%s = %s is found at that event', async (column, value) => {
     const found = await tampered(`UPDATE token_events_beginning SET ${column} = ${value} WHERE seq = ${AT}`);
@@ -105,7 +106,7 @@ describe('one column of one event that is changed', () => {
       `SELECT attname AS name FROM pg_attribute WHERE attrelid = 'token_events'::regclass AND attnum > 0`,
     );
     const tried =
-      'id token_id event reason occurred_at recorded_at user_id fence lease_id activated_at expires_at metadata key_id actor request_id tokens_after leases_after hash';
+      'id token_id event reason occurred_at recorded_at user_id fence lease_id activated_at expires_at metadata key_id actor request_id tokens_after leases_after holder hash';
     // The other two say which event it is: see below.
     expect(rows.map(({ name }) => name).sort()).toEqual([...tried.split(' '), 'pool', 'seq'].sort());
   });

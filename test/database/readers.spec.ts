@@ -2,18 +2,23 @@
 // sits the exam; what only PostgreSQL has follows it.
 
 import {
+  ANYBODY,
   asStored,
   auditPool,
   Executor,
   DomainError,
   loadSpec,
   sweep,
+  toIso,
   TokenPoolService,
   type Caller,
+  type LeaseName,
+  type LeaseQuery,
   type StoredEventView,
   type TokenPoolRepository,
 } from '@app/tokens';
 import { Client } from 'pg';
+import { newLeaseId } from '../../libs/tokens/src/pool/lease-id.js';
 import { InMemoryFeedReader } from '../../libs/tokens/src/testing/in-memory-feed-reader.js';
 import { InMemoryPoolReader } from '../../libs/tokens/src/testing/in-memory-pool-reader.js';
 import { InMemoryTokenPoolRepository } from '../../libs/tokens/src/testing/in-memory-token-pool-repository.js';
@@ -182,6 +187,147 @@ describe.each<[string, () => Promise<Candidate>]>([
     expect(await readers.tokens.tokens({ poolName: pool, status: 'all', limit: 10, userId: NOBODY })).toEqual(none);
     await candidate.advance(61);
     expect(await readers.tokens.tokens({ poolName: pool, status: 'all', limit: 10, userId: BEN })).toEqual(none);
+  });
+
+  test('a holder’s tokens are those that are held under that name now, and taken with that key', async () => {
+    const allocateAs = (holder: string, keyId: string) =>
+      service.allocate(pool, { userId: ANN, holder, ttlSeconds: 60 }, { caller: { ...ANYBODY, keyId } });
+    const { tokenId } = await allocateAs('ci-4711', 'k1');
+    await allocateAs('ci-4712', 'k1');
+    await allocate(ANN);
+    const listed = async (status: 'all' | 'active' | 'available', query: object) =>
+      (await readers.tokens.tokens({ poolName: pool, status, limit: 10, ...query })).tokens.map(({ id }) => id);
+    for (const status of ['all', 'active'] as const) {
+      expect(await listed(status, { holder: 'ci-4711' })).toEqual([tokenId]);
+      expect(await listed(status, { holder: 'ci-4711', keyId: 'k2' })).toEqual([]);
+      expect(await listed(status, { holder: 'ci-4711', userId: BEN })).toEqual([]);
+      expect(await listed(status, { userId: ANN })).toHaveLength(3);
+    }
+    expect(await listed('available', { holder: 'ci-4711' })).toEqual([]);
+    expect(await readers.tokens.token(tokenId)).toMatchObject({
+      active_user_id: ANN,
+      holder: 'ci-4711',
+      current_user: { user_id: ANN, holder: 'ci-4711' },
+      history: [{ user_id: ANN, holder: 'ci-4711' }],
+    });
+    await candidate.advance(60);
+    expect(await listed('all', { holder: 'ci-4711' })).toEqual([]);
+    expect(await readers.tokens.token(tokenId)).toMatchObject({ holder: null });
+    expect(await audit(readers, pool)).toEqual([]);
+  });
+
+  describe('the leases of somebody', () => {
+    let other: string;
+    const take = (poolName: string, holder: string | undefined, keyId: string | null = null, metadata?: object) =>
+      service.allocate(
+        poolName,
+        { userId: ANN, holder, metadata: metadata as Record<string, unknown> | undefined },
+        { caller: { ...ANYBODY, keyId } },
+      );
+    const listed = async (query: Partial<LeaseQuery>) => {
+      const found: [string, number][] = [];
+      for (let cursor: string | undefined; ;) {
+        const whose = { userId: ANN };
+        const page = await readers.tokens.leases({ whose, pools: new Set([pool, other]), limit: 2, ...query, cursor });
+        found.push(...page.leases.map((lease): [string, number] => [lease.pool, lease.fence]));
+        if (page.next_cursor === null) return found;
+        cursor = page.next_cursor;
+      }
+    };
+
+    beforeEach(async () => {
+      other = `${pool}-other`;
+      await service.createPool(other, 'fixed', { size: 5, ttlSeconds: 60, renewable: true });
+    });
+
+    test('are found in all pools, by user and by name, in the order of pools and fences', async () => {
+      for (const poolName of [other, pool]) {
+        for (const holder of ['ci-1', 'ci-2', undefined]) await take(poolName, holder);
+        await service.allocate(poolName, { userId: BEN });
+      }
+      const all = [pool, other].flatMap((one) => [1, 2, 3].map((fence) => [one, fence]));
+      expect(await listed({})).toEqual(all);
+      expect(await listed({ limit: 100 })).toEqual(all);
+      expect(await listed({ whose: { holder: 'ci-2' } })).toEqual([
+        [pool, 2],
+        [other, 2],
+      ]);
+      expect(await listed({ whose: { holder: 'ci-3' } })).toEqual([]);
+      expect(await listed({ whose: { userId: NOBODY } })).toEqual([]);
+      for (const whose of [{ userId: ANN }, { holder: 'ci-1' }]) {
+        expect((await listed({ whose, pools: new Set([other]) })).every(([one]) => one === other)).toBe(true);
+        expect(await listed({ whose, pools: new Set() })).toEqual([]);
+      }
+    });
+
+    test('are those that one key took, if that is asked for', async () => {
+      await take(pool, 'ci-1', 'k1');
+      await take(pool, 'ci-1', 'k2');
+      for (const whose of [{ userId: ANN }, { holder: 'ci-1' }]) {
+        expect(await listed({ whose, keyId: 'k2' })).toEqual([[pool, 2]]);
+      }
+    });
+
+    test('are shown with what was given, and no more from their deadline on', async () => {
+      const { tokenId, leaseId } = await take(other, 'ci-1', 'k1', { desk: 7 });
+      await candidate.advance(10);
+      const { expiresAt, activatedAt } = await service.keepAlive(tokenId, { leaseId });
+      const shown = {
+        token_id: tokenId,
+        name: null,
+        pool: other,
+        fence: 1,
+        holder: 'ci-1',
+        user_id: ANN,
+        activated_at: toIso(activatedAt),
+        expires_at: toIso(expiresAt),
+        metadata: { desk: 7 },
+        key_id: 'k1',
+      };
+      for (const whose of [{ userId: ANN }, { holder: 'ci-1' }]) {
+        const page = { whose, pools: new Set([other]), limit: 1 };
+        expect(await readers.tokens.leases(page)).toEqual({ leases: [shown], next_cursor: null });
+      }
+      await candidate.advance(60);
+      for (const whose of [{ userId: ANN }, { holder: 'ci-1' }]) expect(await listed({ whose })).toEqual([]);
+    });
+
+    test('have a cursor that is refused where it is made up, and where this database has not given it', async () => {
+      const pools = new Set([pool]);
+      const ask = (place: string) => {
+        const cursor = Buffer.from(`leases~${place}`).toString('base64url');
+        return code(readers.tokens.leases({ whose: { userId: ANN }, pools, limit: 1, cursor }));
+      };
+      expect(await ask('A~1')).toBe('invalid_request');
+      for (const place of [`${pool}~7`, `${other}~0`, 'nowhere~0']) expect(await ask(place)).toBe('position_unknown');
+    });
+
+    test('are verified by their handle, and by token and fence, as long as they are open', async () => {
+      const { tokenId, leaseId, expiresAt } = await take(pool, 'ci-1', 'k1');
+      const names = [{ leaseId }, { tokenId, fence: 1 }];
+      const verify = (name: LeaseName, pools: ReadonlySet<string> | null = null) => readers.tokens.verify(name, pools);
+      for (const name of names) {
+        const { expires_in_ms, ...lease } = await verify(name);
+        expect(lease).toEqual({
+          ...{ valid: true, token_id: tokenId, name: null, pool, fence: 1, holder: 'ci-1', user_id: ANN },
+          ...{ expires_at: toIso(expiresAt), key_id: 'k1' },
+        });
+        expect(expires_in_ms).toBeGreaterThan(50_000);
+        expect(expires_in_ms).toBeLessThanOrEqual(60_000);
+        expect(await verify(name, new Set([pool]))).toMatchObject({ valid: true });
+        expect(await verify(name, new Set([other]))).toMatchObject({ valid: false, pool: null, user_id: null });
+      }
+      const wrong = [
+        { leaseId: newLeaseId(1) },
+        { leaseId: NOBODY },
+        { tokenId, fence: 2 },
+        { tokenId: NOBODY, fence: 1 },
+      ];
+      for (const name of wrong) expect(await verify(name)).toMatchObject({ valid: false, user_id: null });
+      await candidate.advance(60);
+      expect(await verify({ leaseId })).toMatchObject({ valid: false, token_id: null, fence: null, expires_at: null });
+      expect(await verify({ tokenId, fence: 1 })).toMatchObject({ valid: false, token_id: tokenId, fence: 1 });
+    });
   });
 
   test('from its deadline on a lease is over in every answer, before the sweep has seen it and after', async () => {

@@ -15,6 +15,7 @@ import {
   reopen,
 } from '../../libs/tokens/src/commands/command.js';
 import { newPolicy } from '../../libs/tokens/src/pool/pool-policy.js';
+import { refusalOf } from '../../libs/tokens/src/testing/given.js';
 import { InMemoryTokenPoolRepository } from '../../libs/tokens/src/testing/in-memory-token-pool-repository.js';
 import { installClock } from '../support/clock.js';
 import { createTestDatabase } from '../support/database.js';
@@ -364,6 +365,29 @@ describe.each<[string, () => Promise<Candidate>]>([
     expect(feed.filter(({ reason }) => reason === 'lru_eviction')).toEqual([]);
   });
 
+  test('tells when the next lease ends, as the commands before it in the transaction have left them', async () => {
+    const policy = { size: 3, ttlSeconds: 900, renewable: true, onExhausted: 'reject' } as const;
+    const name = await newPool('fixed', policy);
+    const lease = (ttlSeconds: number) => executor(0).submit(name, allocate({ userId: USER, ttlSeconds }));
+    const one = await lease(10);
+    const two = await lease(100);
+    await lease(300);
+    const loads = loadSpec({ tokenIds: [one.tokenId, two.tokenId], free: 1, grants: 1 });
+    const seconds = await first.change(name, loads, (pool) => {
+      const after = () => refusalOf(() => pool.allocate({ userId: OTHER })).facts.retryAfterSeconds;
+      const before = after();
+      pool.keepAlive(one.tokenId, { leaseId: one.leaseId }, 800);
+      const renewed = after();
+      pool.release(two.tokenId, {});
+      pool.allocate({ userId: OTHER });
+      return [before, renewed, after()];
+    });
+    for (const [place, most] of [10, 100, 300].entries()) {
+      expect(seconds[place]).toBeLessThanOrEqual(most);
+      expect(seconds[place]).toBeGreaterThan(most - 8);
+    }
+  });
+
   test('protects a lease for as long as the policy says, and tells when that is over', async () => {
     for (const evict of ['oldest', 'over_share_first'] as const) {
       const name = await newPool('fixed', { size: 2, ttlSeconds: 900, protectSeconds: 10, evict });
@@ -464,6 +488,7 @@ async function inMemory(): Promise<Candidate> {
         token_id: event.tokenId,
         event: event.event,
         user_id: event.lease?.userId ?? null,
+        holder: event.lease?.holder ?? null,
         fence: event.lease?.fence ?? null,
         reason: event.reason,
         occurred_at: toIso(event.occurredAt),
@@ -484,6 +509,7 @@ async function inMemory(): Promise<Candidate> {
           pool: poolName,
           status: open ? 'active' : 'available',
           active_user_id: open?.userId ?? null,
+          holder: open?.holder ?? null,
           last_activated_at: lastActivatedAt === null ? null : toIso(lastActivatedAt),
           expires_at: open && toIso(open.expiresAt),
           fence: open?.fence ?? null,

@@ -53,7 +53,7 @@ test.each<[string, string, string, Answer, RegExp]>([
   ['another media type', 'POST', PATH, answer(200, RELEASE, { 'content-type': 'text/plain' }), /knows no text.plain/],
   ['an error as plain JSON', 'POST', PATH, answer(404, PROBLEM, { 'content-type': JSON_TYPE }), /knows no application/],
   ['another header', 'POST', PATH, answer(200, RELEASE, { 'retry-after': '1' }), /knows no header retry-after/],
-  ['another route', 'GET', '/api/leases', answer(200, RELEASE), /knows no such route/],
+  ['another route', 'GET', '/api/things', answer(200, RELEASE), /knows no such route/],
   ['another method', 'PUT', PATH, answer(200, RELEASE), /knows no such route/],
   ['a body after HEAD', 'HEAD', '/api/pools', answer(200, { pools: [] }), /allows no body/],
   [

@@ -49,6 +49,12 @@ const ROUTES: Readonly<Record<string, Route>> = {
   'DELETE /api/tokens/clear-active': { ...OPERATE, body: undefined, query: '?pool=seats' },
   'POST /api/tokens': OPERATE,
   'DELETE /api/tokens/:id': { scopes: ['operate'], elsewhere: 'token_not_found' },
+  'GET /api/leases': { scopes: ['read'], query: '?holder=ci-4711' },
+  'POST /api/leases/release': { ...OPERATE, body: { holder: 'ci-4711', pool: 'seats' } },
+  'POST /api/leases/verify': {
+    scopes: ['read', 'use', 'operate'],
+    body: { token_id: TOKEN.token, fence: 1 },
+  },
   'POST /generate-token': { ...SHORT_OPERATE, body: undefined },
   'POST /assign-token': { scopes: ['use'], elsewhere: 'insufficient_scope', body: { client_id: 'kiosk-7' } },
   'POST /keep-alive': SHORT_LEASE,
@@ -228,6 +234,22 @@ test.each([
   expectProblem(await release({ fence }, good.operate), 403, 'lease_handle_required');
   expectProblem(await release({ fence: fence + 1, force: true }, good.operate), 409, 'stale_lease');
   expect((await release({ force: true }, good.operate)).status).toBe(200);
+});
+
+test('leases of pools that a key is not for are neither listed, verified nor ended', async () => {
+  await ask('POST', '/api/pools', { name: 'rooms', kind: 'fixed', size: 1 }, bearer(good.all));
+  const { body } = await ask('POST', '/api/tokens/allocate', { pool: 'rooms', holder: 'ci-7' }, bearer(good.use));
+  const { lease_id, user_id } = body;
+  const everything = async (key: string): Promise<unknown[]> => {
+    const lists = await Promise.all(
+      ['holder=ci-7', `user_id=${user_id}`].map((query) => ask('GET', `/api/leases?${query}`, undefined, bearer(key))),
+    );
+    const { body: verified } = await ask('POST', '/api/leases/verify', { lease_id }, bearer(key));
+    const { body: ended } = await ask('POST', '/api/leases/release', { holder: 'ci-7' }, bearer(key));
+    return [...lists.map((list) => list.body.leases.length as number), verified.valid, ended.released];
+  };
+  expect(await everything(good.elsewhere)).toEqual([0, 0, false, 0]);
+  expect(await everything(good.all)).toEqual([1, 1, true, 1]);
 });
 
 test('in a pool for holders the lease of another is kept alive by its lease_id alone, also with a key that may operate', async () => {

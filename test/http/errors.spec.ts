@@ -86,7 +86,7 @@ test.each([
     expect((await release({ user_id, fence, force: true })).status).toBe(200);
     expectProblem(await release({ force: true }), 404, 'token_not_active');
     const { body } = await ask('GET', `/api/tokens/${token_id}/events?limit=1`);
-    expect(body.events[0]).toMatchObject({ event: 'released', reason: 'released_by_client', fence });
+    expect(body.events[0]).toMatchObject({ event: 'released', reason: 'revoked', fence });
   },
 );
 
@@ -108,7 +108,7 @@ test('token_not_found, pool_not_found and route_not_found', async () => {
   expectProblem(await ask('GET', '/api/pools/none'), 404, 'pool_not_found');
   expectProblem(await ask('GET', '/api/pools/none/events'), 404, 'pool_not_found');
   expectProblem(await ask('PATCH', '/api/pools/none', { size: 5 }), 404, 'pool_not_found');
-  expectProblem(await ask('GET', '/api/leases'), 404, 'route_not_found');
+  expectProblem(await ask('GET', '/api/things'), 404, 'route_not_found');
 });
 
 test('token_not_active: release and keep-alive of a token without an open lease', async () => {
@@ -152,6 +152,10 @@ test('pool_exhausted: no token is free and the pool does not evict; Retry-After 
   const seconds = Number(answer.headers.get('retry-after'));
   expect(seconds).toBeGreaterThan(0);
   expect(seconds).toBeLessThanOrEqual(30);
+  expect(answer.body.detail).not.toContain('renewed');
+  await ask('PATCH', `/api/pools/${pool}`, { renewable: true });
+  const { body } = await ask('POST', '/api/tokens/allocate', { pool });
+  expect(body.detail).toContain('the lease that ends next may be renewed');
 });
 
 test('pool_exhausted: the lease whose turn it is is protected; Retry-After says until when', async () => {
@@ -192,11 +196,14 @@ test('lease_ended: lease_id names a lease that is over, with how and when', asyn
   const pool = await makePool({ renewable: true });
   const released = await allocate({ pool });
   await ask('POST', `/api/tokens/${released.token_id}/release`);
+  const revoked = await allocate({ pool });
+  await ask('POST', `/api/tokens/${revoked.token_id}/release`, { force: true, note: 'the desk is closed' });
   const evicted = await allocate({ pool });
   const expired = await allocate({ pool });
   await letExpire(expired.token_id);
   const ends = [
     [released, 'released_by_client'],
+    [revoked, 'revoked'],
     [evicted, 'lru_eviction'],
     [expired, 'ttl_expired'],
   ];

@@ -161,6 +161,19 @@ const REQUESTS: Record<string, () => Promise<Request>> = {
       (pool) => ({ pool }),
     ),
   deleteToken: () => ofLease('DELETE', (token) => `/api/tokens/${token}?force=true`),
+  listLeases: () => ofPool('GET', () => '/api/leases?holder=ci-4711'),
+  releaseLeases: () =>
+    ofPool(
+      'POST',
+      () => '/api/leases/release',
+      (pool) => ({ holder: 'ci-4711', pool }),
+    ),
+  verifyLease: () =>
+    ofLease(
+      'POST',
+      () => '/api/leases/verify',
+      (lease_id) => ({ lease_id }),
+    ),
   generateToken: async () => ({ method: 'POST', path: '/generate-token', pool: await emptied() }),
   assignToken: async () => {
     const pool = await emptied();
@@ -315,7 +328,7 @@ const REFUSALS: Record<string, (request: Request, operationId: string) => Promis
     const places: Record<string, string> = {
       ...{ listTokens: `all~${randomUUID()}`, listAvailableTokens: `available~9000000000000000~${randomUUID()}` },
       ...{ listActiveTokens: 'active~1000000', listTokenEvents: 'events~1000000', listTokenUses: 'history~1000000' },
-      listKeys: 'keys~000000000000',
+      ...{ listKeys: 'keys~000000000000', listLeases: 'leases~default~1000000' },
     };
     const cursor = Buffer.from(places[operationId]!).toString('base64url');
     return send(withQuery(request, `cursor=${cursor}`));

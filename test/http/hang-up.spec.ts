@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { Client } from 'pg';
 import { startApp, type TestApp } from '../support/app.js';
-import { untilNobodyWaits, untilWaiting } from '../support/waiting.js';
+import { until, untilNobodyWaits, untilWaiting } from '../support/waiting.js';
 import { clientOf, expectProblem, type Ask } from './client.js';
 
 /** As in session.ts: after which nobody waits any more, but asks again. */
@@ -82,6 +82,50 @@ describe.each(Object.keys(HANGING_UP))('callers who %s while the pool is held up
     await ask('POST', '/api/tokens/cleanup', { pool });
     expect(await lastSeq(pool)).toBe(before);
     expect((await ask('GET', `/api/pools/${pool}`)).body.counts.active).toBe(0);
+  });
+});
+
+describe.each(Object.keys(HANGING_UP))('a grant whose callers %s while it is written down', (how) => {
+  const holdUpWriting = () => holder.query('BEGIN; LOCK TABLE token_events IN EXCLUSIVE MODE');
+
+  test.each([
+    ['allocate', 'default', post('/api/tokens/allocate', {})],
+    ['assign', 'elastic', post('/assign-token', { client_id: 'somebody' })],
+  ])('is taken back: %s', async (_what, pool, request) => {
+    if (pool === 'elastic') await ask('POST', '/generate-token');
+    const before = await lastSeq(pool);
+    await holdUpWriting();
+    const sockets = await Promise.all(Array.from({ length: 20 }, () => send(request)));
+    await untilWaiting(app.databaseUrl);
+    await hangUp(sockets, HANGING_UP[how]!);
+    await holder.query('COMMIT');
+    await untilNobodyWaits(app.databaseUrl);
+    await until(async () => (await ask('GET', `/api/pools/${pool}`)).body.counts.active === 0);
+    const { body } = await ask('GET', `/api/pools/${pool}/events?after=${before}&limit=1000`);
+    const events = (body.events as { event: string; reason: string; fence: number }[]).map(
+      ({ event, reason, fence }) => {
+        return `${fence} ${event} ${reason}`;
+      },
+    );
+    const fences = [...new Set((body.events as { fence: number }[]).map(({ fence }) => fence))];
+    expect(fences.length).toBeGreaterThan(0);
+    expect(events.sort()).toEqual(
+      fences.flatMap((fence) => [`${fence} activated allocated`, `${fence} released undelivered`]).sort(),
+    );
+  });
+
+  test('stays where they can ask again by an idempotency key', async () => {
+    const headers = { 'idempotency-key': 'once' };
+    await holdUpWriting();
+    const socket = await send(post('/api/tokens/allocate', {}, 'idempotency-key: once\r\n'));
+    await untilWaiting(app.databaseUrl);
+    await hangUp([socket], HANGING_UP[how]!);
+    await holder.query('COMMIT');
+    await untilNobodyWaits(app.databaseUrl);
+    const again = await ask('POST', '/api/tokens/allocate', {}, headers);
+    expect(again.headers.get('idempotency-replayed')).toBe('true');
+    const { body } = await ask('POST', '/api/leases/verify', { lease_id: again.body.lease_id });
+    expect(body).toMatchObject({ valid: true, fence: 1 });
   });
 });
 

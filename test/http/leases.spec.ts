@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { startApp, type TestApp } from '../support/app.js';
-import { A_TIME, A_UUID, clientOf, type Ask } from './client.js';
+import { A_TIME, A_UUID, clientOf, expectProblem, type Ask } from './client.js';
 
 let app: TestApp;
 let ask: Ask;
@@ -19,6 +19,7 @@ test('allocate without a body grants a token to a user that is made up', async (
   expect(body).toEqual({
     token_id: A_UUID,
     user_id: A_UUID,
+    holder: null,
     pool: 'default',
     status: 'active',
     lease_id: A_UUID,
@@ -43,6 +44,68 @@ test('allocate takes the user, the pool, a shorter time and metadata, and keeps 
     user_id,
     fence: 1,
     metadata: { ...metadata, user_id, reason: 'allocated' },
+  });
+});
+
+describe('a holder', () => {
+  const ofName = async (holder: string) => (await ask('POST', '/api/tokens/allocate', { holder })).body;
+
+  test('stands beside its user id wherever that is shown', async () => {
+    const pool = 'named';
+    await ask('POST', '/api/pools', { name: pool, kind: 'fixed', size: 1, renewable: true });
+    const holder = 'desk-7@example.org';
+    const { status, body: grant } = await ask('POST', '/api/tokens/allocate', { pool, holder });
+    expect(status).toBe(200);
+    const { token_id, user_id, lease_id, activated_at } = grant;
+    const who = { user_id, holder };
+    expect(grant).toMatchObject({ user_id: A_UUID, holder });
+    expect((await ask('POST', `/api/tokens/${token_id}/keep-alive`, { lease_id })).body).toMatchObject(who);
+    for (const query of ['', `?as_of=${activated_at}`]) {
+      const { body: token } = await ask('GET', `/api/tokens/${token_id}${query}`);
+      expect(token).toMatchObject({ active_user_id: user_id, holder, current_user: who, history: [who] });
+    }
+    for (const list of ['', '/active']) {
+      for (const query of ['', `&holder=${holder}`, `&user_id=${user_id}`]) {
+        const { body } = await ask('GET', `/api/tokens${list}?pool=${pool}${query}`);
+        expect(body.tokens).toMatchObject([{ id: token_id, active_user_id: user_id, holder }]);
+      }
+      expect((await ask('GET', `/api/tokens${list}?pool=${pool}&holder=desk-7`)).body.tokens).toEqual([]);
+    }
+    const next = (await ask('POST', '/api/tokens/allocate', { pool })).body;
+    expect(next).toMatchObject({ holder: null, evicted: who });
+    const { body: feed } = await ask('GET', `/api/pools/${pool}/events?after=1`);
+    expect(feed.events).toMatchObject([
+      ...['activated', 'renewed', 'released'].map((event) => ({ event, ...who })),
+      {},
+    ]);
+    expect(feed.events[3]).toMatchObject({ event: 'activated', holder: null });
+    const { body: past } = await ask('GET', `/api/tokens/${token_id}/history`);
+    expect(past.history).toMatchObject([{ holder: null }, who]);
+    expect((await ask('GET', `/api/tokens/${token_id}`)).body).toMatchObject({ holder: null });
+    expect((await ask('GET', `/api/pools/${pool}/audit`)).body).toMatchObject({ is_sound: true });
+  });
+
+  test('is the same user for the same name, however its letters are written, and the client of the short routes', async () => {
+    const composed = await ofName('Zo\u00eb');
+    const combining = await ofName('Zoe\u0308');
+    expect(combining).toMatchObject({ user_id: composed.user_id, holder: 'Zo\u00eb' });
+    await ask('POST', '/generate-token');
+    const { token } = (await ask('POST', '/assign-token', { client_id: 'Zo\u00eb' })).body;
+    const { body } = await ask('GET', `/api/tokens/${token}`);
+    expect(body).toMatchObject({ active_user_id: composed.user_id, holder: 'Zo\u00eb' });
+  });
+
+  test('is not given beside a user id', async () => {
+    const answer = await ask('POST', '/api/tokens/allocate', { holder: 'ci-4711', user_id: randomUUID() });
+    expectProblem(answer, 400, 'invalid_request');
+    expectProblem(await ask('GET', `/api/tokens?holder=ci&user_id=${randomUUID()}`), 400, 'invalid_request');
+  });
+
+  test('gets the same answer again by an idempotency key', async () => {
+    const again = () => ask('POST', '/api/tokens/allocate', { holder: 'ci-4711' }, { 'idempotency-key': 'once' });
+    const first = await again();
+    expect(first.body).toMatchObject({ holder: 'ci-4711' });
+    expect((await again()).body).toEqual(first.body);
   });
 });
 
@@ -110,6 +173,21 @@ test.each([
   expect(token.last_activated_at).toBe(grant.activated_at);
 });
 
+test('a note of a release, with force or without, is in the metadata of its event', async () => {
+  for (const [force, reason] of [
+    [true, 'revoked'],
+    [false, 'released_by_client'],
+  ] as const) {
+    const { body: grant } = await ask('POST', '/api/tokens/allocate', { metadata: { desk: 7 } });
+    const note = 'Schließt um „acht“ 🦊';
+    await ask('POST', `/api/tokens/${grant.token_id}/release`, { force, note });
+    const { body } = await ask('GET', `/api/tokens/${grant.token_id}/events?limit=1`);
+    const { user_id } = grant;
+    expect(body.events).toMatchObject([{ event: 'released', reason, lease_metadata: null }]);
+    expect(body.events[0].metadata).toEqual({ user_id, reason, note });
+  }
+});
+
 test('release takes lease_id, user_id and fence of the open lease, in capitals as well', async () => {
   const { body: grant } = await ask('POST', '/api/tokens/allocate');
   const { status } = await ask('POST', `/api/tokens/${grant.token_id}/release`, {
@@ -128,7 +206,7 @@ test('keep-alive by lease or by user counts the new time from now', async () => 
   const { status, body: renewal } = await ask('POST', path, { lease_id: grant.lease_id });
   expect(status).toBe(200);
   const { token_id, user_id } = grant;
-  expect(renewal).toEqual({ token_id, user_id, fence: 1, renewed_at: A_TIME, expires_at: A_TIME });
+  expect(renewal).toEqual({ token_id, user_id, holder: null, fence: 1, renewed_at: A_TIME, expires_at: A_TIME });
   expect(Date.parse(renewal.expires_at) - Date.parse(renewal.renewed_at)).toBe(100_000);
   expect(Date.parse(renewal.expires_at)).toBeGreaterThanOrEqual(Date.parse(grant.activated_at) + 100_000);
 });

@@ -128,6 +128,9 @@ describe('the first scrape', () => {
         ...['released_by_client', 'lru_eviction', 'cleanup', 'ttl_expired', 'deleted_by_client'].map((reason) =>
           seriesOf('token_pool_ends_total', { pool, reason }),
         ),
+        ...['pool_exhausted', 'quota_exceeded', 'stale_lease', 'unavailable'].map((error) =>
+          seriesOf('token_pool_refusals_total', { pool, error }),
+        ),
         ...['database', 'audit'].map((noticed_by) =>
           seriesOf('token_pool_invariant_violations_total', { pool, noticed_by }),
         ),
@@ -295,6 +298,33 @@ test('what the sweep writes down is counted as well', async () => {
   expect(samples.get(expired)).toBe(1);
   expect(samples.get('token_pool_expiry_delay_seconds_count')).toBe(1);
   await sweeping.close();
+});
+
+describe('refusals', () => {
+  const refused = (pool: string, error: string): string => seriesOf('token_pool_refusals_total', { pool, error });
+
+  test('are counted by pool and code, so that a pool shows how often it was dry', async () => {
+    await made('dry', { size: 1, on_exhausted: 'reject' });
+    const { token_id } = await allocated('dry');
+    const work = async (): Promise<void> => {
+      for (let i = 0; i < 3; i++) await ask('POST', '/api/tokens/allocate', { pool: 'dry' });
+      await ask('POST', `/api/tokens/${token_id}/release`, { fence: 9 });
+      await ask('POST', '/api/tokens', { pool: 'dry' });
+    };
+    expect(await movedBy(/^token_pool_refusals/, work)).toEqual({
+      [refused('dry', 'pool_exhausted')]: 3,
+      [refused('dry', 'stale_lease')]: 1,
+      [refused('dry', 'pool_is_fixed')]: 1,
+    });
+  });
+
+  test('of a pool that does not exist are counted nowhere', async () => {
+    const work = () => ask('POST', '/api/tokens/allocate', { pool: 'made-up' });
+    const before = await scrape(app);
+    expect(await movedBy(/^token_pool_refusals/, work)).toEqual({});
+    expect([...(await scrape(app)).keys()].filter((series) => series.includes('made-up'))).toEqual([]);
+    expect(before.get(refused('default', 'pool_exhausted'))).toBe(0);
+  });
 });
 
 describe('renewals', () => {

@@ -220,6 +220,7 @@ test('each change of a policy is an event of the pool, and a PATCH that changes 
     token_id: null,
     event: 'policy_changed',
     user_id: null,
+    holder: null,
     fence: null,
     reason: null,
     occurred_at: expect.any(String),

@@ -51,6 +51,17 @@ test('the same client always has the same user id, and its name is kept as given
   expect(body.events[0]).toMatchObject({ event: 'activated', metadata: { client_id: 'kiosk-7' } });
 });
 
+test('a client id that is no name of a holder is kept all the same', async () => {
+  await generate();
+  for (const client_id of ['two\nlines', 'Zoe\u0308']) {
+    const token = await assign(client_id);
+    expect((await ask('GET', `/api/tokens/${token}`)).body).toMatchObject({ status: 'active', holder: null });
+    const { body } = await ask('GET', `/api/tokens/${token}/events?limit=1`);
+    expect(body.events[0]).toMatchObject({ holder: null, metadata: { client_id } });
+    await ask('POST', '/unblock-token', { token });
+  }
+});
+
 test('a client id that is a UUID is the user id', async () => {
   const client = randomUUID();
   await generate();

@@ -39,6 +39,7 @@ test('a token that nobody has used is listed with all its fields', async () => {
     pool: 'default',
     status: 'available',
     active_user_id: null,
+    holder: null,
     last_activated_at: null,
     expires_at: null,
     fence: null,
@@ -89,11 +90,12 @@ test('a token is shown with its current user and its latest uses', async () => {
     pool: 'default',
     status: 'active',
     active_user_id: user_id,
+    holder: null,
     last_activated_at: activated_at,
     expires_at,
     fence: 1,
-    current_user: { user_id, activated_at, expires_at },
-    history: [{ user_id, fence: 1, started_at: activated_at, ended_at: null, end_reason: null }],
+    current_user: { user_id, holder: null, activated_at, expires_at },
+    history: [{ user_id, holder: null, fence: 1, started_at: activated_at, ended_at: null, end_reason: null }],
   });
   await ask('POST', `/api/tokens/${token_id}/release`);
   const { body: later } = await ask('GET', `/api/tokens/${token_id}`);
@@ -166,6 +168,7 @@ test('a token is made in an elastic pool', async () => {
     pool: 'elastic',
     status: 'available',
     active_user_id: null,
+    holder: null,
     last_activated_at: null,
     expires_at: null,
     fence: null,

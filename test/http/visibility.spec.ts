@@ -1,11 +1,13 @@
 // Who holds a token is shown to the key that took the lease, to keys that may operate, and to nobody else; nobody else can touch it.
 
 import { Database } from '../../libs/postgres/src/connection/database.js';
+import { userOfClient } from '../../apps/api/src/short-routes/client-id.js';
 import { startApp, type TestApp } from '../support/app.js';
 import { bearer, openKeys, type KeyMaker } from '../support/keys.js';
 import { clientOf, expectProblem, openapi, type Ask, type Json } from './client.js';
 
-const HOLDER = '11111111-2222-4333-8444-555555555555';
+const NAME = 'ci-of-the-holder';
+const HOLDER = userOfClient(NAME);
 const NOBODY = '00000000-0000-0000-0000-000000000000';
 const TICKET = 'ticket-of-the-holder';
 const REQUEST = 'request-of-the-holder';
@@ -43,7 +45,8 @@ afterAll(async () => {
 
 async function allocate(who: keyof typeof by, user_id?: string, metadata?: Json): Promise<Json> {
   const headers = { ...by[who].headers, 'x-request-id': who === 'holder' ? REQUEST : 'request-of-another' };
-  return (await ask('POST', '/api/tokens/allocate', { user_id, metadata }, headers)).body;
+  const user = user_id === HOLDER ? { holder: NAME } : { user_id };
+  return (await ask('POST', '/api/tokens/allocate', { ...user, metadata }, headers)).body;
 }
 
 /** The first messages of a stream: as many events as there are. */
@@ -71,7 +74,8 @@ const READS = Object.entries(openapi.paths).flatMap(([path, { get }]) =>
 );
 const QUERIES: Record<string, string[]> = {
   '/api/tokens/{id}': ['', '?as_of=NOW'],
-  '/api/tokens': ['', '?status=active', `?user_id=${HOLDER}`],
+  '/api/tokens': ['', '?status=active', `?user_id=${HOLDER}`, `?holder=${NAME}`],
+  '/api/leases': [`?user_id=${HOLDER}`, `?holder=${NAME}`],
   '/api/tokens/active': ['', `?user_id=${HOLDER}`],
   '/api/pools/{name}/events': ['?limit=1000', `?request_id=${REQUEST}`, '?actor=HOLDER_KEY'],
   '/api/pools/{name}/events/stream': ['?after=0', `?after=0&user_id=${HOLDER}`],
@@ -106,7 +110,7 @@ test('the list of what can be read is not empty, and has what tells of holders',
 
 test('of a holder no other key is told anything, whatever it asks for', async () => {
   for (const [asked, text] of await everything('other')) {
-    for (const secret of [HOLDER, TICKET, REQUEST, by.holder.id, held.lease_id as string]) {
+    for (const secret of [HOLDER, NAME, TICKET, REQUEST, by.holder.id, held.lease_id as string]) {
       if (asked.includes(secret) && !text.includes(secret)) continue;
       expect({ asked, told: text.includes(secret) }).toEqual({ asked, told: false });
     }
@@ -117,10 +121,11 @@ test.each(['holder', 'operator'] as const)('the %s is told all of it', async (wh
   const told = new Map(await everything(who));
   for (const path of [`/api/tokens/${held.token_id}`, `/api/tokens?user_id=${HOLDER}`, `/api/tokens/active`]) {
     expect(told.get(path)).toContain(HOLDER);
+    expect(told.get(path)).toContain(NAME);
   }
   for (const query of [`?request_id=${REQUEST}`, `?actor=${by.holder.id}`, '?limit=1000']) {
     const feed = told.get(`/api/pools/default/events${query}`);
-    for (const fact of [HOLDER, TICKET, REQUEST, by.holder.id]) expect(feed).toContain(fact);
+    for (const fact of [HOLDER, NAME, TICKET, REQUEST, by.holder.id]) expect(feed).toContain(fact);
   }
 });
 
@@ -130,12 +135,22 @@ test('what is left out is null, or the nil UUID where there must be one', async 
   expect(token).toMatchObject({
     status: 'active',
     active_user_id: null,
+    holder: null,
     fence: held.fence,
-    current_user: { user_id: NOBODY, expires_at: held.expires_at },
-    history: [{ user_id: NOBODY }, { user_id: NOBODY }],
+    current_user: { user_id: NOBODY, holder: null, expires_at: held.expires_at },
+    history: [
+      { user_id: NOBODY, holder: null },
+      { user_id: NOBODY, holder: null },
+    ],
   });
   const { body: feed } = await ask('GET', `/api/tokens/${held.token_id}/events?limit=1`, undefined, headers);
-  expect(feed.events[0]).toMatchObject({ event: 'activated', user_id: null, actor: null, request_id: null });
+  expect(feed.events[0]).toMatchObject({
+    event: 'activated',
+    user_id: null,
+    holder: null,
+    actor: null,
+    request_id: null,
+  });
   expect(feed.events[0].metadata).toEqual({ user_id: null, reason: 'allocated' });
   expect(feed.events[0].lease_metadata).toBeNull();
 });
@@ -145,7 +160,7 @@ test('a caller who evicts the lease of another is not told whose it was', async 
   const first = await allocate('holder', HOLDER);
   await allocate('holder', HOLDER);
   const { evicted } = await allocate('other');
-  expect(evicted).toEqual({ user_id: NOBODY, fence: first.fence, activated_at: first.activated_at });
+  expect(evicted).toEqual({ user_id: NOBODY, holder: null, fence: first.fence, activated_at: first.activated_at });
   expect((await allocate('holder')).evicted.user_id).toBe(HOLDER);
 });
 

@@ -9,9 +9,9 @@ const PATIENCE_MS = 120_000;
  * @param what is awaited, in words; otherwise the error shows the condition
  * @throws Error that says what it waited for
  */
-export async function until(holds: () => boolean, what = holds.toString()): Promise<void> {
+export async function until(holds: () => boolean | Promise<boolean>, what = holds.toString()): Promise<void> {
   const end = performance.now() + PATIENCE_MS;
-  while (!holds()) {
+  while (!(await holds())) {
     if (performance.now() > end) throw new Error(`waited ${PATIENCE_MS / 1000} s for ${what}`);
     await sleep(5);
   }

@@ -6,6 +6,7 @@ import { ConsoleController } from './console/console.controller.js';
 import { ConsoleFiles } from './console/console-files.js';
 import { HealthController } from './health/health.controller.js';
 import { KeysModule } from './keys/keys.module.js';
+import { OpenLeasesController } from './leases/open-leases.controller.js';
 import { Exposition } from './metrics/exposition.js';
 import { MetricsController } from './metrics/metrics.controller.js';
 import { MetricsModule } from './metrics/metrics.module.js';
@@ -23,6 +24,7 @@ import { TokensController } from './tokens/tokens.controller.js';
   controllers: [
     LeasesController,
     TokensController,
+    OpenLeasesController,
     ShortRoutesController,
     PoolsController,
     HealthController,

@@ -2,6 +2,7 @@
 
 import type { Command } from './command.js';
 import { events, watch } from './commands/events.js';
+import { leases, releaseAll } from './commands/held.js';
 import { allocate, keepAlive, release } from './commands/leases.js';
 import { cleanup, pools } from './commands/pools.js';
 import { run } from './commands/run.js';
@@ -15,6 +16,8 @@ export const COMMANDS: readonly Command[] = [
   list,
   show,
   history,
+  leases,
+  releaseAll,
   events,
   watch,
   pools,

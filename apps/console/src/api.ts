@@ -5,6 +5,7 @@ import type {
   ChangePoolBody,
   EndReason,
   Grant,
+  OpenLease,
   Pool,
   ReleaseBody,
   Token,
@@ -62,6 +63,8 @@ export const api = {
 
   tokens: (query: { pool: string; cursor?: string; user_id?: string; limit?: number }) =>
     get<{ tokens: Token[]; next_cursor: string | null }>(`/api/tokens?${search(query)}`),
+  leases: (query: { holder: string; cursor?: string }) =>
+    get<{ leases: OpenLease[]; next_cursor: string | null }>(`/api/leases?${search({ limit: 1000, ...query })}`),
   token: (id: string) => get<Token>(ofToken(id)),
   uses: (id: string, cursor?: string) =>
     get<{ history: Use[]; next_cursor: string | null }>(`${ofToken(id)}/history?${search({ limit: 50, cursor })}`),

@@ -150,6 +150,7 @@ test('a maximum age below the length of a lease shortens the stated length', () 
 });
 
 test('the same reason has different words for a token and for its lease', () => {
+  expect(reasonInWords({ event: 'released', reason: 'revoked', metadata: {} })).toBe('by force');
   expect(reasonInWords({ event: 'deleted', reason: 'deleted_by_client', metadata: {} })).toBe('by a client');
   expect(reasonInWords({ event: 'released', reason: 'deleted_by_client', metadata: {} })).toBe('the token was deleted');
   const metadata = { before: { size: 100, max_per_user: null }, after: { size: 120, max_per_user: 3 } };

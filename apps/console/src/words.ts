@@ -130,6 +130,8 @@ export const SOMEBODY = 'somebody';
 
 export const END_WORDS: Readonly<Record<EndReason, string>> = {
   released_by_client: 'released',
+  revoked: 'ended by force',
+  undelivered: 'taken back: its answer did not reach the caller',
   lru_eviction: 'evicted: the pool was full, and this lease the oldest',
   over_share_eviction: 'evicted: the pool was full, and nobody held more',
   cleanup: 'ended by a cleanup',
@@ -163,6 +165,10 @@ export function reasonInWords({ event, reason, metadata }: Pick<PoolEvent, 'even
       return 'after a lease was evicted';
     case 'released_by_client':
       return 'by a client';
+    case 'revoked':
+      return 'by force';
+    case 'undelivered':
+      return 'the grant did not reach its caller';
     case 'lru_eviction':
       return 'the pool was full, and this lease the oldest';
     case 'over_share_eviction':

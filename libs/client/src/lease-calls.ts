@@ -9,6 +9,8 @@ import { TokenPoolError } from './token-pool-error.js';
 export interface AllocateRequest {
   /** The user that will hold the token, as a UUID. Default: a new one. */
   readonly user_id?: string;
+  /** How the user names itself, such as `ci-4711`, instead of `user_id`, which then follows from it. */
+  readonly holder?: string;
   /** The length of the lease, at most the pool's. Default: the pool's. */
   readonly ttl_seconds?: number;
   /** Data that the service stores with the `activated` event; at most 4096 bytes of JSON. */
@@ -24,8 +26,13 @@ export interface LeaseRef {
 }
 
 export interface ReleaseRequest {
-  /** Releases without `lease_id` even if the pool requires one; takes the scope `operate`. Other fields must match. */
+  /**
+   * Releases without `lease_id` even if the pool requires one, for the reason `revoked`; takes the scope `operate`.
+   * Other fields must match.
+   */
   readonly force?: boolean;
+  /** Why the lease ends, at most 200 characters; the service stores it with the `released` event. */
+  readonly note?: string;
 }
 
 /** How long a release at the end may take. A lease that is not released expires. */
@@ -43,10 +50,10 @@ const NOT_SENT = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UN
 export async function allocate(
   calls: Calls,
   pool: string,
-  { user_id, ttl_seconds, metadata }: AllocateRequest,
+  { user_id, holder, ttl_seconds, metadata }: AllocateRequest,
   { idempotencyKey = newKey(), ...options }: RepeatableOptions,
 ): Promise<Timed<Grant>> {
-  const body = { pool, user_id, ttl_seconds, metadata };
+  const body = { pool, user_id, holder, ttl_seconds, metadata };
   /** Requests for which the service may have granted a lease without our knowledge. */
   const pending = new Set<AbortController>();
   let last: Promise<Grant | undefined> = Promise.resolve(undefined);
@@ -116,10 +123,10 @@ export function keepAlive(
 export function release(
   calls: Calls,
   lease: LeaseRef,
-  { idempotencyKey = newKey(), force, ...options }: RepeatableOptions & ReleaseRequest,
+  { idempotencyKey = newKey(), force, note, ...options }: RepeatableOptions & ReleaseRequest,
 ): Promise<Release> {
   const params = { path: { id: lease.token_id } };
-  const body = { ...claimOf(lease), force };
+  const body = { ...claimOf(lease), force, note };
   return calls.answer((http, init) => http.POST('/api/tokens/{id}/release', { params, body, ...init }), {
     idempotencyKey,
     ...options,

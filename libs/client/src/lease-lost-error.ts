@@ -13,6 +13,8 @@ const REASONS: Readonly<Record<EndReason, LossReason>> = {
   lru_eviction: 'evicted',
   over_share_eviction: 'evicted',
   released_by_client: 'released',
+  revoked: 'released',
+  undelivered: 'released',
   cleanup: 'released',
   deleted_by_client: 'released',
   pool_deleted: 'released',
@@ -37,7 +39,7 @@ export class LeaseLostError extends Error {
   /** When the lease ended by the service's clock; null if the service could not be asked. */
   readonly endedAt: string | null;
   /** The lease that replaced an evicted one; null if there is none, or the service could not be asked. */
-  readonly evictedBy: { readonly user_id: string; readonly fence: number } | null;
+  readonly evictedBy: Pick<TokenUse, 'user_id' | 'holder' | 'fence'> | null;
 
   constructor(
     readonly lease: Grant,
@@ -46,7 +48,7 @@ export class LeaseLostError extends Error {
   ) {
     const reason = end === null ? 'expired' : REASONS[end.end_reason];
     const next = reason === 'evicted' && end?.next ? end.next : null;
-    const by = next ? ` by user ${next.user_id} (fence ${next.fence})` : '';
+    const by = next ? ` by ${next.holder ?? `user ${next.user_id}`} (fence ${next.fence})` : '';
     const at = end?.ended_at ? ` at ${end.ended_at}` : '';
     const exactly = end === null ? 'its time was up' : `${end.end_reason}${at}${by}`;
     super(
@@ -56,7 +58,7 @@ export class LeaseLostError extends Error {
     this.reason = reason;
     this.endReason = end?.end_reason ?? null;
     this.endedAt = end?.ended_at ?? null;
-    this.evictedBy = next && { user_id: next.user_id, fence: next.fence };
+    this.evictedBy = next && { user_id: next.user_id, holder: next.holder, fence: next.fence };
   }
 }
 

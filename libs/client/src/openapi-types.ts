@@ -35,7 +35,7 @@ export interface paths {
         put?: never;
         /**
          * End the open lease of a token
-         * @description What is given of a lease must be that of the open one; otherwise nothing changes. `force`, for the scope `operate`, ends it whatever `release_authority` says. Scope of the key: `use` or `operate`.
+         * @description What is given of a lease must be that of the open one; otherwise nothing changes. `force`, for the scope `operate`, ends it whatever `release_authority` says, for the reason `revoked`. `note` says why, in the event. Scope of the key: `use` or `operate`.
          */
         post: operations["releaseToken"];
         delete?: never;
@@ -55,7 +55,7 @@ export interface paths {
         put?: never;
         /**
          * End the open lease of a token (the same route, written the other way)
-         * @description What is given of a lease must be that of the open one; otherwise nothing changes. `force`, for the scope `operate`, ends it whatever `release_authority` says. Scope of the key: `use` or `operate`.
+         * @description What is given of a lease must be that of the open one; otherwise nothing changes. `force`, for the scope `operate`, ends it whatever `release_authority` says, for the reason `revoked`. `note` says why, in the event. Scope of the key: `use` or `operate`.
          */
         post: operations["releaseTokenById"];
         delete?: never;
@@ -247,6 +247,66 @@ export interface paths {
          * @description `released` counts the leases that were ended. Scope of the key: `operate`.
          */
         delete: operations["clearActiveTokens"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What somebody holds, over all pools
+         * @description By `holder` or `user_id`, in the order of pools and fences. A key without `operate` finds the leases that it took. A page may end before its `limit`, even without a lease: go on while there is a `next_cursor`. Scope of the key: `read`.
+         */
+        get: operations["listLeases"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leases/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End everything that somebody holds
+         * @description Every lease of `holder` or `user_id` that is open when it begins, for the reason `revoked`; with `pool` those of that pool. One transaction a pool: sent again, it ends what is left. Scope of the key: `operate`.
+         */
+        post: operations["releaseLeases"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/leases/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Whether a lease is open
+         * @description By `lease_id`, or by `token_id` and `fence`. A lease that is over, or never was, is no error: `valid` is false then. Scope of the key: `read` or `use` or `operate`.
+         */
+        post: operations["verifyLease"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -585,7 +645,7 @@ export interface components {
          * @description Of `lease_ended`: how the lease ended.
          * @enum {string}
          */
-        EndReason: "released_by_client" | "lru_eviction" | "over_share_eviction" | "cleanup" | "ttl_expired" | "deleted_by_client" | "pool_deleted";
+        EndReason: "released_by_client" | "revoked" | "undelivered" | "lru_eviction" | "over_share_eviction" | "cleanup" | "ttl_expired" | "deleted_by_client" | "pool_deleted";
         Problem: {
             /**
              * Format: uri
@@ -622,6 +682,11 @@ export interface components {
              */
             user_id?: string;
             /**
+             * @description Who will hold the token, as people and programs name themselves; instead of `user_id`, which follows from it
+             * @example ci-4711
+             */
+            holder?: string;
+            /**
              * @description Name of the pool; `default` when left out
              * @example default
              */
@@ -649,6 +714,11 @@ export interface components {
              * @example 6d1c0f5e-0b7b-4c59-9d3e-2f2f2a0f5c11
              */
             user_id: string;
+            /**
+             * @description The name that the user gave instead of an id; null when it gave the id, and where the user is not shown.
+             * @example ci-4711
+             */
+            holder: string | null;
             /** @example 101 */
             fence: number;
             /**
@@ -668,6 +738,11 @@ export interface components {
              * @example 6d1c0f5e-0b7b-4c59-9d3e-2f2f2a0f5c11
              */
             user_id: string;
+            /**
+             * @description The name that the user gave instead of an id; null when it gave the id, and where the user is not shown.
+             * @example ci-4711
+             */
+            holder: string | null;
             /**
              * @description Name of the pool.
              * @example default
@@ -715,10 +790,15 @@ export interface components {
              */
             fence?: number;
             /**
-             * @description Takes the scope `operate`: ends the lease also where the pool has `release_authority: holder` and no `lease_id` is given. What is given beside it must match all the same
+             * @description Takes the scope `operate`: ends the lease also where the pool has `release_authority: holder` and no `lease_id` is given, for the reason `revoked`. What is given beside it must match all the same
              * @example false
              */
             force?: boolean;
+            /**
+             * @description Why it ends; kept as `note` in the metadata of the `released` event
+             * @example The desk is closed
+             */
+            note?: string;
         };
         /** @enum {string} */
         ReleaseStatus: "available";
@@ -765,6 +845,11 @@ export interface components {
              * @example 6d1c0f5e-0b7b-4c59-9d3e-2f2f2a0f5c11
              */
             user_id: string;
+            /**
+             * @description The name that the user gave instead of an id; null when it gave the id, and where the user is not shown.
+             * @example ci-4711
+             */
+            holder: string | null;
             /** @example 101 */
             fence: number;
             /**
@@ -798,6 +883,11 @@ export interface components {
             /** Format: uuid */
             active_user_id: string | null;
             /**
+             * @description The name that the user gave instead of an id; null when it gave the id, and where the user is not shown.
+             * @example ci-4711
+             */
+            holder: string | null;
+            /**
              * Format: date-time
              * @example 2026-11-21T09:30:00.123456Z
              */
@@ -828,6 +918,11 @@ export interface components {
              */
             user_id: string;
             /**
+             * @description The name that the user gave instead of an id; null when it gave the id, and where the user is not shown.
+             * @example ci-4711
+             */
+            holder: string | null;
+            /**
              * Format: date-time
              * @example 2026-11-21T09:30:00.123456Z
              */
@@ -844,6 +939,11 @@ export interface components {
              * @example 6d1c0f5e-0b7b-4c59-9d3e-2f2f2a0f5c11
              */
             user_id: string;
+            /**
+             * @description The name that the user gave instead of an id; null when it gave the id, and where the user is not shown.
+             * @example ci-4711
+             */
+            holder: string | null;
             /** @example 101 */
             fence: number;
             /**
@@ -874,6 +974,11 @@ export interface components {
             /** Format: uuid */
             active_user_id: string | null;
             /**
+             * @description The name that the user gave instead of an id; null when it gave the id, and where the user is not shown.
+             * @example ci-4711
+             */
+            holder: string | null;
+            /**
              * Format: date-time
              * @example 2026-11-21T09:30:00.123456Z
              */
@@ -903,7 +1008,7 @@ export interface components {
         /** @enum {string} */
         TokenEventKind: "activated" | "renewed" | "released" | "expired" | "generated" | "deleted" | "policy_changed" | "pool_deleted" | "pool_opened";
         /** @enum {string} */
-        EventReason: "allocated" | "allocated_after_eviction" | "released_by_client" | "lru_eviction" | "over_share_eviction" | "cleanup" | "ttl_expired" | "deleted_by_client" | "pool_deleted" | "idle_ttl" | "shrunk";
+        EventReason: "allocated" | "allocated_after_eviction" | "released_by_client" | "revoked" | "undelivered" | "lru_eviction" | "over_share_eviction" | "cleanup" | "ttl_expired" | "deleted_by_client" | "pool_deleted" | "idle_ttl" | "shrunk";
         TokenEvent: {
             /** @description Unique among all events. */
             id: string;
@@ -923,6 +1028,11 @@ export interface components {
             event: components["schemas"]["TokenEventKind"];
             /** Format: uuid */
             user_id: string | null;
+            /**
+             * @description The name that the user gave instead of an id; null when it gave the id, and where the user is not shown.
+             * @example ci-4711
+             */
+            holder: string | null;
             /** @example 101 */
             fence: number | null;
             reason: components["schemas"]["EventReason"] | null;
@@ -951,7 +1061,7 @@ export interface components {
             actor: string | null;
             /** @description Of the request by which it was done. */
             request_id: string | null;
-            /** @description What was given when it was allocated, with `user_id` and `reason` of the event beside it: they win over its own. Of `policy_changed`: `before` and `after`, each with the fields of the policy that changed; of `pool_opened`: `kind` and the policy `after` it. */
+            /** @description What was given when it was allocated, or the `note` of its release, with `user_id` and `reason` of the event beside it: they win over its own. Of `policy_changed`: `before` and `after`, each with the fields of the policy that changed; of `pool_opened`: `kind` and the policy `after` it. */
             metadata: {
                 [key: string]: unknown;
             };
@@ -1009,6 +1119,127 @@ export interface components {
              * @example 6d1c0f5e-0b7b-4c59-9d3e-2f2f2a0f5c11
              */
             token_id: string;
+        };
+        Lease: {
+            /**
+             * Format: uuid
+             * @example 6d1c0f5e-0b7b-4c59-9d3e-2f2f2a0f5c11
+             */
+            token_id: string;
+            /** @description The name of the token; null where tokens have none. */
+            name: string | null;
+            /**
+             * @description Name of the pool.
+             * @example default
+             */
+            pool: string;
+            /** @example 101 */
+            fence: number;
+            /**
+             * @description The name that the user gave instead of an id; null when it gave the id, and where the user is not shown.
+             * @example ci-4711
+             */
+            holder: string | null;
+            /**
+             * Format: uuid
+             * @example 6d1c0f5e-0b7b-4c59-9d3e-2f2f2a0f5c11
+             */
+            user_id: string;
+            /**
+             * Format: date-time
+             * @example 2026-11-21T09:30:00.123456Z
+             */
+            activated_at: string;
+            /**
+             * Format: date-time
+             * @example 2026-11-21T09:30:00.123456Z
+             */
+            expires_at: string;
+            /**
+             * @description What was given when it was allocated; null when nothing was.
+             * @example {
+             *       "desk": 7
+             *     }
+             */
+            metadata: {
+                [key: string]: unknown;
+            } | null;
+        };
+        LeaseList: {
+            leases: components["schemas"]["Lease"][];
+            /** @description `cursor` of the next page; null on the last one. */
+            next_cursor: string | null;
+        };
+        ReleaseLeasesBody: {
+            /**
+             * @description The name under which the leases are held
+             * @example ci-4711
+             */
+            holder?: string;
+            /**
+             * Format: uuid
+             * @description The user that holds the leases, instead of `holder`
+             */
+            user_id?: string;
+            /**
+             * @description Only leases of this pool; of all pools when left out
+             * @example default
+             */
+            pool?: string;
+            /**
+             * @description Why they end; kept as `note` in the metadata of each `released` event
+             * @example The job was cancelled
+             */
+            note?: string;
+        };
+        VerifyBody: {
+            /**
+             * Format: uuid
+             * @description The handle of the lease
+             */
+            lease_id?: string;
+            /**
+             * Format: uuid
+             * @description The token, with `fence`, instead of `lease_id`
+             */
+            token_id?: string;
+            /**
+             * @description The number of the lease, with `token_id`
+             * @example 101
+             */
+            fence?: number;
+        };
+        Verification: {
+            /** @description Whether the lease is open at this moment. */
+            valid: boolean;
+            /** Format: uuid */
+            token_id: string | null;
+            /** @description The name of the token; null where tokens have none. */
+            name: string | null;
+            /**
+             * @description Name of the pool.
+             * @example default
+             */
+            pool: string | null;
+            /** @example 101 */
+            fence: number | null;
+            /**
+             * @description The name that the user gave instead of an id; null when it gave the id, and where the user is not shown.
+             * @example ci-4711
+             */
+            holder: string | null;
+            /** Format: uuid */
+            user_id: string | null;
+            /**
+             * Format: date-time
+             * @example 2026-11-21T09:30:00.123456Z
+             */
+            expires_at: string | null;
+            /**
+             * @description Until `expires_at`, by the clock of the database.
+             * @example 41250
+             */
+            expires_in_ms: number | null;
         };
         ShortToken: {
             /**
@@ -2097,6 +2328,8 @@ export interface operations {
                 pool?: string;
                 /** @description Only tokens that this user holds */
                 user_id?: string;
+                /** @description Only tokens that are held under this name */
+                holder?: string;
                 /** @description Tokens on a page; 1000 when left out */
                 limit?: number;
                 /** @description `next_cursor` of the page before; the beginning when left out or empty */
@@ -2369,6 +2602,8 @@ export interface operations {
                 pool?: string;
                 /** @description Only tokens that this user holds */
                 user_id?: string;
+                /** @description Only tokens that are held under this name */
+                holder?: string;
                 /** @description Tokens on a page; 1000 when left out */
                 limit?: number;
                 /** @description `next_cursor` of the page before; the beginning when left out or empty */
@@ -2489,6 +2724,8 @@ export interface operations {
                 pool?: string;
                 /** @description Only tokens that this user holds */
                 user_id?: string;
+                /** @description Only tokens that are held under this name */
+                holder?: string;
                 /** @description Tokens on a page; 1000 when left out */
                 limit?: number;
                 /** @description `next_cursor` of the page before; the beginning when left out or empty */
@@ -3317,6 +3554,366 @@ export interface operations {
             };
             /** @description The idempotency key was used for another request. */
             422: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Asked too often. */
+            429: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    /** @description Seconds after which asking again makes sense. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong here. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment. */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    /** @description Seconds after which asking again makes sense. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listLeases: {
+        parameters: {
+            query?: {
+                /** @description Entries on a page; 100 when left out */
+                limit?: number;
+                /** @description `next_cursor` of the page before; the beginning when left out or empty */
+                cursor?: string;
+                /** @description The name under which the leases are held */
+                holder?: string;
+                /** @description The user that holds the leases, instead of `holder` */
+                user_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LeaseList"];
+                };
+            };
+            /** @description The request breaks a rule. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no key that is good. */
+            401: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    /** @description `Bearer`: a key is asked for. */
+                    "www-authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is not for this. */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The position is not of this database. */
+            410: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Asked too often. */
+            429: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    /** @description Seconds after which asking again makes sense. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong here. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment. */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    /** @description Seconds after which asking again makes sense. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    releaseLeases: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReleaseLeasesBody"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReleasedCount"];
+                };
+            };
+            /** @description The request breaks a rule. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no key that is good. */
+            401: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    /** @description `Bearer`: a key is asked for. */
+                    "www-authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is not for this. */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such pool. */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The pool was deleted. */
+            410: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON in UTF-8. */
+            415: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Asked too often. */
+            429: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    /** @description Seconds after which asking again makes sense. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong here. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment. */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    /** @description Seconds after which asking again makes sense. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    verifyLease: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VerifyBody"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Verification"];
+                };
+            };
+            /** @description The request breaks a rule. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no key that is good. */
+            401: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    /** @description `Bearer`: a key is asked for. */
+                    "www-authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is not for this. */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON in UTF-8. */
+            415: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;

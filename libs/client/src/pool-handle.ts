@@ -37,6 +37,8 @@ export interface TokensRequest {
   readonly status?: 'all' | 'available' | 'active';
   /** Only tokens that this user holds. */
   readonly user_id?: string;
+  /** Only tokens that are held under this name. */
+  readonly holder?: string;
   /** Tokens on a page, at most 1000. Default: 1000. */
   readonly limit?: number;
 }

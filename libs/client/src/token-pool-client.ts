@@ -1,10 +1,23 @@
 // The client of one service.
 
-import type { ChangePoolBody, CreatePoolBody, Pool, PoolDeletion } from './api-types.js';
+import type {
+  ChangePoolBody,
+  CreatePoolBody,
+  OpenLease,
+  OpenLeaseList,
+  Pool,
+  PoolDeletion,
+  ReleasedCount,
+  Verification,
+} from './api-types.js';
 import type { CallOptions } from './call-options.js';
 import { Calls, type ClientOptions } from './calls.js';
+import { Listing } from './listing.js';
 import { PoolHandle } from './pool-handle.js';
 import { TokenPoolError } from './token-pool-error.js';
+
+/** Who holds leases: a name, or a user. */
+export type Whose = { readonly holder: string } | { readonly user_id: string };
 
 export class TokenPoolClient {
   readonly #calls: Calls;
@@ -68,5 +81,37 @@ export class TokenPoolClient {
       if (attempts > 1 && TokenPoolError.is(error, 'pool_deleted')) return { deleted: true, pool: name };
       throw error;
     }
+  }
+
+  /** Lists what somebody holds over all pools. A page may have fewer leases than `limit`, even none. */
+  leases(
+    request: Whose & { readonly limit?: number },
+    options: CallOptions = {},
+  ): Listing<OpenLease, OpenLeaseList, string> {
+    const load = (cursor?: string): Promise<OpenLeaseList> => {
+      const params = { query: { ...request, cursor } };
+      return this.#calls.answer((http, init) => http.GET('/api/leases', { params, ...init }), options);
+    };
+    return new Listing(
+      load,
+      ({ leases }) => leases,
+      ({ next_cursor }) => next_cursor,
+    );
+  }
+
+  /** Ends everything that somebody holds, over all pools or in one. Codes: `pool_not_found`, `insufficient_scope`. */
+  releaseAll(
+    body: Whose & { readonly pool?: string; readonly note?: string },
+    options: CallOptions = {},
+  ): Promise<ReleasedCount> {
+    return this.#calls.answer((http, init) => http.POST('/api/leases/release', { body, ...init }), options);
+  }
+
+  /** Asks whether a lease is open. A lease that is over is no error: `valid` is false. */
+  verify(
+    body: { readonly lease_id: string } | { readonly token_id: string; readonly fence: number },
+    options: CallOptions = {},
+  ): Promise<Verification> {
+    return this.#calls.answer((http, init) => http.POST('/api/leases/verify', { body, ...init }), options);
   }
 }

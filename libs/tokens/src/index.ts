@@ -33,6 +33,7 @@ export { EventPartitions } from './audit/event-partitions.js';
 export { EventRetention, dropExpired } from './audit/event-retention.js';
 export { InvariantViolation } from './kernel/invariant-violation.js';
 export type { LeaseClaim } from './pool/lease-claim.js';
+export { MAX_HOLDER_CHARACTERS, holderOf } from './pool/holder.js';
 export { fenceOf } from './pool/lease-id.js';
 export { LiveFeed } from './feed/live-feed.js';
 export { MAX_METADATA_BYTES, whyNotMetadata } from './pool/metadata.js';
@@ -69,23 +70,30 @@ export { TokenPoolService, type CommandContext } from './commands/token-pool-ser
 export { PointInTimeReader } from './reading/point-in-time-reader.js';
 export { PoolReader } from './reading/pool-reader.js';
 export {
+  LEASES_EXAMINED,
+  notValid,
   TokenReader,
   type LeaseEnd,
+  type LeaseName,
+  type LeaseQuery,
   type PageRequest,
   type TokenQuery,
   type Whereabouts,
+  type Whose,
 } from './reading/token-reader.js';
 export { PageSize } from './audit/stored-page.js';
 export type { Token } from './pool/token.js';
 export {
   detailsFor,
   eventFor,
+  leaseFor,
   maySee,
   maySeeActor,
   SOMEBODY,
   tokenFor,
   useFor,
   userFor,
+  verificationFor,
   type Viewer,
 } from './reading/visibility.js';
 export type * from './reading/views.js';

@@ -16,6 +16,8 @@ const DONE_BY: Readonly<Record<string, readonly Call['do'][]>> = {
   lru_eviction: ['allocate'],
   over_share_eviction: ['allocate'],
   released_by_client: ['release'],
+  revoked: ['release'],
+  undelivered: ['allocate'],
   cleanup: ['cleanup'],
   deleted_by_client: ['delete'],
   renewed: ['keep-alive'],

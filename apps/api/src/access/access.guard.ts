@@ -42,6 +42,8 @@ function isForPool(key: LiveKey, req: Request, place: Exclude<PoolPlace, 'its to
       return mustSee(key, req.params['name']);
     case 'the body':
       return mustSee(key, (req.body as { pool?: unknown } | undefined)?.pool ?? DEFAULT_POOL);
+    case 'the body, or all':
+      return mustSee(key, (req.body as { pool?: unknown } | undefined)?.pool);
     case 'the query':
       return mustSee(key, req.query['pool'] ?? DEFAULT_POOL);
     case 'elastic':

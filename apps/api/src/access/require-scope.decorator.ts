@@ -9,6 +9,8 @@ import { Problems } from '../openapi/problems.decorator.js';
 export type PoolPlace =
   | 'the path'
   | 'the body'
+  /** `pool` in the body; without it, all pools that the key has access to. */
+  | 'the body, or all'
   | 'the query'
   /** The pool of the token in the path. */
   | 'its token'

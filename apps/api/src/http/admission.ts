@@ -11,6 +11,8 @@ import { CountsByKey } from './counts-by-key.js';
 import { HttpProblem, sendProblem } from './problem.js';
 import { pathOf, requestIdOf } from './request-log.js';
 
+/** It changes nothing, although it is a POST: a lease id must not stand in an address. */
+const VERIFY = '/api/leases/verify';
 /** Paths of the commands that take a token; each is the whole route. */
 const TAKING: ReadonlySet<string> = new Set(['/api/tokens/allocate', '/assign-token']);
 
@@ -103,6 +105,7 @@ export class Admission {
 
 /** @returns null for requests that need no place: pages, health, and streams, which have a limit of their own */
 function demandOf(method: string | undefined, path: string): Demand | null {
+  if (path === VERIFY) return 'reading';
   if (method === 'POST' || method === 'PATCH' || method === 'DELETE') return TAKING.has(path) ? 'taking' : 'other';
   return path.startsWith('/api/') && !path.endsWith('/events/stream') ? 'reading' : null;
 }

@@ -2,7 +2,15 @@
 
 import { applyDecorators } from '@nestjs/common';
 import { ApiProperty, type ApiPropertyOptions } from '@nestjs/swagger';
-import { instantOf, MAX_METADATA_BYTES, MAX_TTL_SECONDS, POOL_NAME, whyNotMetadata } from '@app/tokens';
+import {
+  holderOf,
+  instantOf,
+  MAX_HOLDER_CHARACTERS,
+  MAX_METADATA_BYTES,
+  MAX_TTL_SECONDS,
+  POOL_NAME,
+  whyNotMetadata,
+} from '@app/tokens';
 import { ValidateBy, type ValidationArguments } from 'class-validator';
 import { isUuid } from '../uuid.js';
 import type { ProblemCode } from './problem.js';
@@ -93,6 +101,36 @@ export const TextField = (most: number, options: FieldOptions): PropertyDecorato
         !value.includes('\0'),
     ),
   );
+
+/** The name of a holder. The pipe gives it in NFC. */
+export const HolderField = (options: FieldOptions): PropertyDecorator =>
+  field(
+    options,
+    { type: 'string', minLength: 1, maxLength: MAX_HOLDER_CHARACTERS, pattern: NO_CONTROLS.source },
+    must(
+      `be a name of 1 to ${MAX_HOLDER_CHARACTERS} characters, without control characters or half of a surrogate pair`,
+      (value) => typeof value === 'string' && holderOf(value) !== null,
+    ),
+    { normal: holderOf },
+  );
+
+/** One line, its length in code points. Refuses what a terminal or a log would not show as it is. */
+export const LineField = (least: number, most: number, options: FieldOptions): PropertyDecorator =>
+  field(
+    options,
+    { type: 'string', minLength: least, maxLength: most, pattern: NO_CONTROLS.source },
+    must(
+      `be a string of ${least} to ${most} characters, without control characters or half of a surrogate pair`,
+      (value) =>
+        typeof value === 'string' &&
+        isBetween(least, [...value].length, most) &&
+        value.isWellFormed() &&
+        NO_CONTROLS.test(value),
+    ),
+  );
+
+const NO_CONTROLS = /^[^\x00-\x1f\x7f-\x9f]*$/; // eslint-disable-line no-control-regex -- refusing them is its purpose
+const isBetween = (least: number, value: number, most: number): boolean => value >= least && value <= most;
 
 export const WordField = (
   words: readonly string[],

@@ -15,5 +15,14 @@ function goneOf(res: Response): AbortSignal {
   return gone.signal;
 }
 
+/** Calls `work` if the connection ends before the operating system has the whole answer. Must be called before that. */
+export function ifUndelivered(res: Response, work: () => void): void {
+  if (isGone(res)) work();
+  else
+    res.once('close', () => {
+      if (!res.writableFinished) work();
+    });
+}
+
 /** Whether the connection cannot carry an answer: it was reset, or the client has closed its side. */
 export const isGone = (res: Response): boolean => !res.req.socket.writable;

@@ -7,7 +7,7 @@ import { IDEMPOTENCY_RECORD_HOURS, type Caller, type Idempotency } from '@app/to
 import type { Request, Response } from 'express';
 import { Problems } from '../openapi/problems.decorator.js';
 import { callerOf } from './current-caller.decorator.js';
-import { isGone } from './gone.decorator.js';
+import { ifUndelivered, isGone } from './gone.decorator.js';
 import { HttpProblem } from './problem.js';
 
 const KEY = /^[\x21-\x7e]{1,255}$/;
@@ -17,13 +17,19 @@ export interface RequestContext {
   /** undefined without an `Idempotency-Key` */
   readonly idempotency: Idempotency | undefined;
   readonly isGone: () => boolean;
+  readonly ifUndelivered: (work: () => void) => void;
 }
 
 /** The caller and the idempotency of a request. One parameter for both, since each decorated parameter costs time. */
 export const CurrentRequest = createParamDecorator((_: unknown, context: ExecutionContext): RequestContext => {
   const http = context.switchToHttp();
   const [req, res] = [http.getRequest<Request>(), http.getResponse<Response>()];
-  return { caller: callerOf(req, res), idempotency: idempotencyOf(req, res), isGone: () => isGone(res) };
+  return {
+    caller: callerOf(req, res),
+    idempotency: idempotencyOf(req, res),
+    isGone: () => isGone(res),
+    ifUndelivered: (work) => ifUndelivered(res, work),
+  };
 });
 
 function idempotencyOf(req: Request, res: Response): Idempotency | undefined {

@@ -17,10 +17,30 @@ import { by, type Family, type Sample } from './family.js';
 /** The outcome of a keep-alive: granted, refused with a code, or failed because of a bug. */
 type Renewal = 'renewed' | DomainErrorCode | 'internal_error';
 
+/** The codes with which a pool refuses: an ended lease as `stale_lease`, which is answered as `lease_ended`. */
+const REFUSALS = [
+  'pool_exhausted',
+  'quota_exceeded',
+  'pool_limit_reached',
+  'pool_is_fixed',
+  'token_deleted',
+  'token_in_use',
+  'token_not_active',
+  'stale_lease',
+  'lease_handle_required',
+  'not_renewable',
+  'insufficient_scope',
+  'idempotency_key_reused',
+  'invalid_request',
+  'unavailable',
+] as const satisfies readonly DomainErrorCode[];
+
 class PoolTally {
   readonly grants: Record<GrantReason, number> = { allocated: 0, allocated_after_eviction: 0 };
   readonly ends: Record<EndReason, number> = {
     released_by_client: 0,
+    revoked: 0,
+    undelivered: 0,
     lru_eviction: 0,
     over_share_eviction: 0,
     cleanup: 0,
@@ -29,6 +49,7 @@ class PoolTally {
     pool_deleted: 0,
   };
   readonly violations = { database: 0, audit: 0 };
+  readonly refusals: Partial<Record<DomainErrorCode, number>> = Object.fromEntries(REFUSALS.map((code) => [code, 0]));
 }
 
 @Injectable()
@@ -60,10 +81,11 @@ export class PoolMetrics implements Observer {
     for (const name of poolNames) this.#tallyOf(name);
   }
 
-  observe({ poolName, commands, ...report }: TransactionReport): void {
+  observe({ poolName, commands, refusals, ...report }: TransactionReport): void {
     if (report.outcome === 'violated') this.#tallyOf(poolName).violations.database++;
-    if (report.outcome !== 'committed') return;
+    if (report.outcome !== 'committed') return this.#countRefusals(this.#pools.get(poolName), refusals);
     const { pool, phases } = report;
+    this.#countRefusals(this.#tallyOf(poolName), refusals);
     this.#transaction.add((phases.ended - phases.began) / 1000);
     this.#count(pool);
     if (commands[0]?.command.isExclusive) return;
@@ -80,6 +102,12 @@ export class PoolMetrics implements Observer {
       if (event === 'expired') this.#expiryDelay.add((now - occurredAt) / 1_000_000);
       else if (isEviction(reason)) this.#victimAge.add((occurredAt - lease!.activatedAt) / 1_000_000);
     }
+  }
+
+  /** Callers may name pools that do not exist; those have no tally, so that nobody can make up labels. */
+  #countRefusals(tally: PoolTally | undefined, refusals: readonly DomainErrorCode[]): void {
+    if (tally === undefined) return;
+    for (const code of refusals) tally.refusals[code] = (tally.refusals[code] ?? 0) + 1;
   }
 
   /** Counts the findings of an audit. */
@@ -118,6 +146,12 @@ export class PoolMetrics implements Observer {
         type: 'counter',
         help: 'Leases whose end was written down.',
         samples: ofPools(({ ends }, pool) => by('reason', ends, { pool })),
+      },
+      {
+        name: 'token_pool_refusals_total',
+        type: 'counter',
+        help: 'Commands of callers that were refused, by the code.',
+        samples: ofPools(({ refusals }, pool) => by('error', refusals as Record<DomainErrorCode, number>, { pool })),
       },
       {
         name: 'token_pool_renewals_total',

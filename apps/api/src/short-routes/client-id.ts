@@ -1,4 +1,4 @@
-// Maps a client id of the short routes to a user id.
+// Maps a client id of the short routes, or the name of a holder, to a user id.
 
 import { isUuid, uuidOfName } from '../uuid.js';
 

@@ -5,6 +5,7 @@ import { ApiBody, ApiTags } from '@nestjs/swagger';
 import {
   DomainError,
   ELASTIC_POOL,
+  holderOf,
   TokenPoolService,
   type CommandContext,
   type Caller,
@@ -80,7 +81,7 @@ export class ShortRoutesController {
   })
   @Idempotent()
   assign(@Body() { client_id }: AssignTokenBody, @CurrentRequest() context: RequestContext): Promise<ShortToken> {
-    const request = { userId: userOfClient(client_id), metadata: { client_id } };
+    const request = { userId: userOfClient(client_id), holder: nameOf(client_id), metadata: { client_id } };
     const granting = this.service.allocate(ELASTIC_POOL, request, context);
     return answering(NONE_FREE, granting).then(({ tokenId }) => ({ token: tokenId }));
   }
@@ -158,6 +159,9 @@ export class ShortRoutesController {
     await this.service.keepAlive(token, { userId }, undefined, within);
   }
 }
+
+/** A client id may be any text; one that is not a name of a holder as it is stands only in the metadata. */
+const nameOf = (clientId: string): string | undefined => (holderOf(clientId) === clientId ? clientId : undefined);
 
 const message = (text: string): Message => ({ message: text });
 

@@ -19,6 +19,8 @@ import { CurrentRequest, Idempotent, type RequestContext } from '../http/idempot
 import { TOKEN_ID, TokenId } from '../http/token-id.pipe.js';
 import { PoolMetrics } from '../metrics/pool-metrics.js';
 import { BODY, OF_LEASE, OF_POOL, Operation } from '../openapi/operation.decorator.js';
+import { userOfClient } from '../short-routes/client-id.js';
+import { whose } from './whose.js';
 import { AllocateBody, KeepAliveBody, ReleaseBody, type LeaseClaimBody } from './token.requests.js';
 import { GrantAnswer, ReleaseAnswer, RenewalAnswer } from './token.responses.js';
 
@@ -26,7 +28,7 @@ const RELEASE = {
   summary: 'End the open lease of a token',
   description:
     'What is given of a lease must be that of the open one; otherwise nothing changes. `force`, for the scope `operate`, ends ' +
-    'it whatever `release_authority` says.',
+    'it whatever `release_authority` says, for the reason `revoked`. `note` says why, in the event.',
   answer: ReleaseAnswer,
   problems: [...BODY, ...OF_LEASE],
 };
@@ -53,10 +55,11 @@ export class LeasesController {
   })
   @Idempotent()
   allocate(
-    @Body() { pool = DEFAULT_POOL, user_id, ttl_seconds, metadata }: AllocateBody,
+    @Body() { pool = DEFAULT_POOL, ttl_seconds, metadata, ...who }: AllocateBody,
     @CurrentRequest() context: RequestContext,
   ): Promise<GrantAnswer> {
-    const request = { userId: user_id ?? randomUUID(), ttlSeconds: ttl_seconds, metadata };
+    const { holder, userId = holder === undefined ? randomUUID() : userOfClient(holder) } = whose(who);
+    const request = { userId, holder, ttlSeconds: ttl_seconds, metadata };
     return this.service.allocate(pool, request, context).then((grant) => granted(pool, grant, context.caller));
   }
 
@@ -72,7 +75,7 @@ export class LeasesController {
     @CurrentRequest() { caller, idempotency }: RequestContext,
   ): Promise<ReleaseAnswer> {
     return this.service
-      .release(id, { ...claimOf(body), force: body.force }, { caller, idempotency })
+      .release(id, { ...claimOf(body), force: body.force, note: body.note }, { caller, idempotency })
       .then(() => ({ ok: true, token_id: id, status: 'available' }));
   }
 
@@ -118,9 +121,15 @@ const claimOf = ({ lease_id, user_id, fence }: LeaseClaimBody): LeaseClaim => ({
   fence,
 });
 
-const granted = (pool: string, { tokenId, userId, leaseId, fence, ...grant }: Grant, caller: Caller): GrantAnswer => ({
+/** A repeated answer that an older version has recorded has no holder. */
+const granted = (
+  pool: string,
+  { tokenId, userId, holder = null, leaseId, fence, ...grant }: Grant,
+  caller: Caller,
+): GrantAnswer => ({
   token_id: tokenId,
   user_id: userId,
+  holder,
   pool,
   status: 'active',
   lease_id: leaseId,
@@ -128,15 +137,16 @@ const granted = (pool: string, { tokenId, userId, leaseId, fence, ...grant }: Gr
   activated_at: toIso(grant.activatedAt),
   expires_at: toIso(grant.expiresAt),
   evicted: grant.evicted && {
-    user_id: userFor(caller, grant.evicted),
+    ...userFor(caller, { ...grant.evicted, holder: grant.evicted.holder ?? null }),
     fence: grant.evicted.fence,
     activated_at: toIso(grant.evicted.activatedAt),
   },
 });
 
-const renewed = (tokenId: string, { userId, fence, renewedAt, expiresAt }: Renewal): RenewalAnswer => ({
+const renewed = (tokenId: string, { userId, holder = null, fence, renewedAt, expiresAt }: Renewal): RenewalAnswer => ({
   token_id: tokenId,
   user_id: userId,
+  holder,
   fence,
   renewed_at: toIso(renewedAt),
   expires_at: toIso(expiresAt),

@@ -6,7 +6,9 @@ import {
   CursorField,
   DigitsField,
   FlagField,
+  HolderField,
   InstantField,
+  LineField,
   MetadataField,
   PoolNameField,
   SecondsField,
@@ -27,6 +29,14 @@ const MAX_FENCE = Number.MAX_SAFE_INTEGER;
 export class AllocateBody {
   @UuidField({ optional: true, description: 'Who will hold the token; made up when left out' })
   user_id?: string;
+
+  @HolderField({
+    optional: true,
+    description:
+      'Who will hold the token, as people and programs name themselves; instead of `user_id`, which follows from it',
+    example: 'ci-4711',
+  })
+  holder?: string;
 
   @PoolNameField(POOL)
   pool?: string;
@@ -53,11 +63,18 @@ export class ReleaseBody extends LeaseClaimBody {
   @BooleanField({
     optional: true,
     description:
-      'Takes the scope `operate`: ends the lease also where the pool has `release_authority: holder` and no `lease_id` is given. ' +
-      'What is given beside it must match all the same',
+      'Takes the scope `operate`: ends the lease also where the pool has `release_authority: holder` and no `lease_id` is given, ' +
+      'for the reason `revoked`. What is given beside it must match all the same',
     example: false,
   })
   force?: boolean;
+
+  @LineField(0, 200, {
+    optional: true,
+    description: 'Why it ends; kept as `note` in the metadata of the `released` event',
+    example: 'The desk is closed',
+  })
+  note?: string;
 }
 
 export class KeepAliveBody extends LeaseClaimBody {
@@ -107,6 +124,9 @@ export class TokensQuery {
 
   @UuidField({ optional: true, description: 'Only tokens that this user holds' })
   user_id?: string;
+
+  @HolderField({ optional: true, description: 'Only tokens that are held under this name', example: 'ci-4711' })
+  holder?: string;
 
   @DigitsField(1, MAX_PAGE, { optional: true, description: 'Tokens on a page; 1000 when left out', example: 1000 })
   limit?: string;

@@ -18,10 +18,17 @@ import {
 } from '@app/tokens';
 import { TIME } from '../openapi/time.js';
 
-const POOL = { description: 'Name of the pool.', example: 'default' };
-const FENCE = { type: 'integer', minimum: 1, example: 101 } as const;
-const UUID = { format: 'uuid', example: '6d1c0f5e-0b7b-4c59-9d3e-2f2f2a0f5c11' };
-const CURSOR = { type: String, nullable: true, description: '`cursor` of the next page; null on the last one.' };
+export const POOL = { description: 'Name of the pool.', example: 'default' };
+export const FENCE = { type: 'integer', minimum: 1, example: 101 } as const;
+export const UUID = { format: 'uuid', example: '6d1c0f5e-0b7b-4c59-9d3e-2f2f2a0f5c11' };
+export const HOLDER = {
+  type: String,
+  nullable: true,
+  description:
+    'The name that the user gave instead of an id; null when it gave the id, and where the user is not shown.',
+  example: 'ci-4711',
+} as const;
+export const CURSOR = { type: String, nullable: true, description: '`cursor` of the next page; null on the last one.' };
 
 const STATUSES = ['available', 'active'];
 const REASONS = [...new Set(['allocated', 'allocated_after_eviction', ...END_REASONS, ...DELETE_REASONS])];
@@ -39,6 +46,9 @@ export class Token implements TokenView {
 
   @ApiProperty({ type: String, format: 'uuid', nullable: true })
   readonly active_user_id: string | null;
+
+  @ApiProperty(HOLDER)
+  readonly holder: string | null;
 
   @ApiProperty({ ...TIME, nullable: true })
   readonly last_activated_at: string | null;
@@ -64,6 +74,9 @@ export class CurrentUser {
   @ApiProperty(UUID)
   readonly user_id: string;
 
+  @ApiProperty(HOLDER)
+  readonly holder: string | null;
+
   @ApiProperty(TIME)
   readonly activated_at: string;
 
@@ -75,6 +88,9 @@ export class CurrentUser {
 export class TokenUse implements UseView {
   @ApiProperty(UUID)
   readonly user_id: string;
+
+  @ApiProperty(HOLDER)
+  readonly holder: string | null;
 
   @ApiProperty(FENCE)
   readonly fence: number;
@@ -125,6 +141,9 @@ export class TokenEvent implements EventView {
   @ApiProperty({ type: String, format: 'uuid', nullable: true })
   readonly user_id: string | null;
 
+  @ApiProperty(HOLDER)
+  readonly holder: string | null;
+
   @ApiProperty({ ...FENCE, nullable: true })
   readonly fence: number | null;
 
@@ -156,7 +175,8 @@ export class TokenEvent implements EventView {
     type: 'object',
     additionalProperties: true,
     description:
-      'What was given when it was allocated, with `user_id` and `reason` of the event beside it: they win over its own. ' +
+      'What was given when it was allocated, or the `note` of its release, with `user_id` and `reason` of the event beside it: ' +
+      'they win over its own. ' +
       'Of `policy_changed`: `before` and `after`, each with the fields of the policy that changed; of `pool_opened`: `kind` and the ' +
       'policy `after` it.',
   })
@@ -211,6 +231,9 @@ export class EvictedLease {
   @ApiProperty(UUID)
   readonly user_id: string;
 
+  @ApiProperty(HOLDER)
+  readonly holder: string | null;
+
   @ApiProperty(FENCE)
   readonly fence: number;
 
@@ -225,6 +248,9 @@ export class GrantAnswer {
 
   @ApiProperty(UUID)
   readonly user_id: string;
+
+  @ApiProperty(HOLDER)
+  readonly holder: string | null;
 
   @ApiProperty(POOL)
   readonly pool: string;
@@ -259,6 +285,9 @@ export class RenewalAnswer {
 
   @ApiProperty(UUID)
   readonly user_id: string;
+
+  @ApiProperty(HOLDER)
+  readonly holder: string | null;
 
   @ApiProperty(FENCE)
   readonly fence: number;

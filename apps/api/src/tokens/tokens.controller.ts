@@ -28,6 +28,7 @@ import { CurrentRequest, Idempotent, type RequestContext } from '../http/idempot
 import { TOKEN_ID, TokenId } from '../http/token-id.pipe.js';
 import { ReadingTurns } from '../http/reading-turns.js';
 import { BODY, OF_LIST, OF_POOL, OF_TOKEN, Operation } from '../openapi/operation.decorator.js';
+import { whose } from './whose.js';
 import {
   AnyTokensQuery,
   AsOfQuery,
@@ -232,9 +233,9 @@ export class TokensController {
 }
 
 const selectionOf = (
-  { pool = DEFAULT_POOL, user_id, limit = '1000', cursor }: TokensQuery,
+  { pool = DEFAULT_POOL, user_id, holder, limit = '1000', cursor }: TokensQuery,
   status: TokenQuery['status'],
-): TokenQuery => ({ poolName: pool, status, userId: user_id, limit: Number(limit), cursor });
+): TokenQuery => ({ poolName: pool, status, ...whose({ user_id, holder }), limit: Number(limit), cursor });
 
 const pageOf = ({ limit = '100', cursor }: PageQuery): PageRequest => ({ limit: Number(limit), cursor });
 
@@ -243,6 +244,7 @@ const freshToken = (id: string, pool: string): TokenView => ({
   pool,
   status: 'available',
   active_user_id: null,
+  holder: null,
   last_activated_at: null,
   expires_at: null,
   fence: null,

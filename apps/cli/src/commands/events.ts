@@ -13,7 +13,7 @@ const EVENT_COLUMNS: readonly Column<TokenEvent>[] = [
   { title: 'reason', width: 24, of: ({ reason }) => reason },
   { title: 'fence', width: 6, of: ({ fence }) => fence },
   { title: 'token', width: 36, of: ({ token_id }) => token_id },
-  { title: 'user', of: ({ user_id }) => user_id },
+  { title: 'user', of: ({ holder, user_id }) => holder ?? user_id },
 ];
 
 export const events: Command = {

@@ -7,6 +7,7 @@ import { UsageError } from '../usage-error.js';
 
 export const LEASE_REQUEST_OPTIONS: Options = {
   user: { value: 'UUID', help: 'who will hold the token; default: a new one' },
+  holder: { value: 'NAME', help: 'who will hold it, by a name such as ci-4711; instead of --user' },
   ttl: { value: 'SECONDS', help: 'length of the lease; default, and at most: the pool’s' },
   metadata: { value: 'JSON', help: 'an object, kept with the event' },
 };
@@ -21,22 +22,31 @@ export const allocate: Command = {
   name: 'allocate',
   summary: 'takes a token',
   options: LEASE_REQUEST_OPTIONS,
-  examples: ['allocate', 'allocate --pool elastic --ttl 30', `allocate --json --metadata '{"ticket":"A-1"}'`],
+  examples: [
+    'allocate',
+    'allocate --pool elastic --ttl 30',
+    'allocate --holder ci-4711',
+    `allocate --json --metadata '{"ticket":"A-1"}'`,
+  ],
   async run({ pool, given, output }) {
     given.noOperand();
     const grant = await pool.allocate({
       user_id: given.text('user'),
+      holder: given.text('holder'),
       ttl_seconds: given.seconds('ttl'),
       metadata: given.object('metadata'),
     });
     await output.one(grant, {
       token: grant.token_id,
       user: grant.user_id,
+      ...(grant.holder !== null && { holder: grant.holder }),
       lease: grant.lease_id,
       fence: grant.fence,
       since: time(grant.activated_at),
       until: time(grant.expires_at),
-      ...(grant.evicted && { evicted: `user ${grant.evicted.user_id} (fence ${grant.evicted.fence})` }),
+      ...(grant.evicted && {
+        evicted: `${grant.evicted.holder ?? `user ${grant.evicted.user_id}`} (fence ${grant.evicted.fence})`,
+      }),
     });
   },
 };
@@ -48,6 +58,7 @@ export const release: Command = {
   options: {
     ...CLAIM_OPTIONS,
     force: { help: 'also where the pool asks for --lease; for a key that may operate' },
+    note: { value: 'TEXT', help: 'why, for those who read the events' },
   },
   notes: 'The given options must match the open lease, so that the command ends no other lease.',
   examples: ['release "$TOKEN_ID" --lease "$LEASE_ID"', 'release 0078105e-843b-4a32-812c-f5cca618c749 --fence 17'],
@@ -58,7 +69,8 @@ export const release: Command = {
       user_id: given.text('user'),
       fence: given.whole('fence', 1),
     };
-    const answer = await pool.release(lease, { force: given.flag('force') || undefined });
+    const request = { force: given.flag('force') || undefined, note: given.text('note') };
+    const answer = await pool.release(lease, request);
     await output.message(answer, `token ${answer.token_id} is ${answer.status}`);
   },
 };

@@ -45,6 +45,7 @@ ${EXIT.notStarted} cannot be started; ${EXIT.notFound} no such command.`,
     const marginMs = (given.seconds('grace') ?? DEFAULT_GRACE_SECONDS) * 1000;
     const request = {
       user_id: given.text('user'),
+      holder: given.text('holder'),
       ttl_seconds: given.seconds('ttl'),
       metadata: given.object('metadata'),
     };

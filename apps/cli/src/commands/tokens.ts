@@ -12,13 +12,13 @@ const TOKEN_COLUMNS: readonly Column<Token>[] = [
   { title: 'token', of: ({ id }) => id },
   { title: 'status', width: 9, of: ({ status }) => status },
   { title: 'fence', of: ({ fence }) => fence },
-  { title: 'user', of: ({ active_user_id }) => active_user_id },
+  { title: 'user', of: ({ holder, active_user_id }) => holder ?? active_user_id },
   { title: 'until', of: ({ expires_at }) => time(expires_at) },
 ];
 
 const USE_COLUMNS: readonly Column<TokenUse>[] = [
   { title: 'fence', of: ({ fence }) => fence },
-  { title: 'user', of: ({ user_id }) => user_id },
+  { title: 'user', of: ({ holder, user_id }) => holder ?? user_id },
   { title: 'since', of: ({ started_at }) => time(started_at) },
   { title: 'until', width: 24, of: ({ ended_at }) => time(ended_at) },
   { title: 'ended by', of: ({ end_reason }) => end_reason },
@@ -30,13 +30,19 @@ export const list: Command = {
   options: {
     status: { value: 'STATUS', help: `${STATUSES.join(', ')}; active: the oldest lease first` },
     user: { value: 'UUID', help: 'only tokens that this user holds' },
+    holder: { value: 'NAME', help: 'only tokens that are held under this name' },
     limit: { value: 'N', help: 'at most so many; default: all' },
   },
   examples: ['list --status active', 'list --pool elastic --json | jq -r .id'],
   async run({ pool, given, output }) {
     given.noOperand();
     const limit = given.whole('limit', 1);
-    const request = { status: statusOf(given.text('status')), user_id: given.text('user'), limit: pageFor(limit) };
+    const request = {
+      status: statusOf(given.text('status')),
+      user_id: given.text('user'),
+      holder: given.text('holder'),
+      limit: pageFor(limit),
+    };
     await listed(pool.list(request), ({ tokens }) => tokens, output.table(TOKEN_COLUMNS), limit);
   },
 };
@@ -60,6 +66,7 @@ export const show: Command = {
       status: token.status,
       fence: token.fence,
       user: token.active_user_id,
+      ...(token.holder !== null && { holder: token.holder }),
       since: time(token.current_user?.activated_at ?? null),
       until: time(token.expires_at),
       'last use': time(token.last_activated_at),

@@ -19,6 +19,7 @@ function event(
     token_id: 'a',
     event: kind,
     user_id: null,
+    holder: null,
     fence,
     reason,
     occurred_at: time,
@@ -63,7 +64,13 @@ test('the summary counts evictions of leases younger than a minute separately', 
 
 test('the beginning of a lease comes from its token, or from older events that are read later', () => {
   const log = new EventLog();
-  log.append(evicted(50, 1), { fence: 1, userId: 'u', activatedAt: NOON + 20_000, expiresAt: NOON + 90_000 });
+  log.append(evicted(50, 1), {
+    fence: 1,
+    userId: 'u',
+    holder: null,
+    activatedAt: NOON + 20_000,
+    expiresAt: NOON + 90_000,
+  });
   log.append(expired(60, 2), null);
   expect(log.summary(NOON).medianHeld).toBe(30_000);
   log.prepend([granted(10, 2)]);

@@ -10,6 +10,7 @@ function free(id: string): Token {
     pool: 'p',
     status: 'available',
     active_user_id: null,
+    holder: null,
     last_activated_at: null,
     expires_at: null,
     fence: null,
@@ -35,6 +36,7 @@ function event(seq: number, token_id: string | null, of: Partial<PoolEvent>): Po
     token_id,
     event: 'activated',
     user_id: of.fence === undefined ? null : `user-${of.fence}`,
+    holder: null,
     fence: null,
     reason: null,
     occurred_at: iso(seq),
@@ -66,6 +68,7 @@ test('grants, renewals and ends change the lease of their token', () => {
   expect(state.find('b')!.lease).toEqual({
     fence: 1,
     userId: 'user-1',
+    holder: null,
     activatedAt: NOON + 3_000,
     expiresAt: NOON + 63_000,
   });

@@ -8,6 +8,8 @@ export interface Lease {
   readonly fence: number;
   /** Null when this key may not see the user. */
   readonly userId: string | null;
+  /** The name that the user gave instead of its id. */
+  readonly holder: string | null;
   /** In milliseconds since the epoch, as all times here. */
   readonly activatedAt: number;
   readonly expiresAt: number;
@@ -172,19 +174,21 @@ export function kindOf({ event, reason }: PoolEvent): Kind {
 }
 
 /** Decides by status alone, because a hidden user holds a token, too. */
-function leaseOf({ status, fence, active_user_id, last_activated_at, expires_at }: Token): Lease | null {
+function leaseOf({ status, fence, active_user_id, holder, last_activated_at, expires_at }: Token): Lease | null {
   if (status !== 'active' || fence === null || last_activated_at === null || expires_at === null) return null;
   return {
     fence,
     userId: shownUser(active_user_id),
+    holder,
     activatedAt: Date.parse(last_activated_at),
     expiresAt: Date.parse(expires_at),
   };
 }
 
-const begun = ({ fence, user_id, occurred_at, expires_at }: PoolEvent): Lease => ({
+const begun = ({ fence, user_id, holder, occurred_at, expires_at }: PoolEvent): Lease => ({
   fence: fence!,
   userId: shownUser(user_id),
+  holder,
   activatedAt: Date.parse(occurred_at),
   expiresAt: Date.parse(expires_at!),
 });

@@ -72,7 +72,7 @@ function Line({ event, held, onSelect }: Happening & Pick<Props, 'onSelect'>) {
         {event.fence !== null && (
           <>
             {isEnd(kind) ? ' from ' : ' to '}
-            <UserId id={event.user_id} />
+            <UserId id={event.user_id} holder={event.holder} />
           </>
         )}
         {held !== null && <> after {duration(held / 1000)}</>}

@@ -77,6 +77,7 @@ interface DialogProps {
 function AllocateDialog({ pool, total, say, onClose }: DialogProps) {
   const action = useAction();
   const howMany = useSignal('1');
+  const holder = useSignal('');
   const userId = useSignal('');
   const seconds = useSignal('');
   const metadata = useSignal('');
@@ -91,7 +92,7 @@ function AllocateDialog({ pool, total, say, onClose }: DialogProps) {
   const problemAt = (field: string): string | null =>
     ownProblem.value?.field === field ? ownProblem.value.words : problemOf(problem, field);
   const isElsewhere =
-    problem !== null && !['user_id', 'ttl_seconds', 'metadata'].some((name) => problemOf(problem, name));
+    problem !== null && !['holder', 'user_id', 'ttl_seconds', 'metadata'].some((name) => problemOf(problem, name));
 
   const submit = async (event: Event): Promise<void> => {
     event.preventDefault();
@@ -107,6 +108,7 @@ function AllocateDialog({ pool, total, say, onClose }: DialogProps) {
     const ttl = numberIn(seconds.value);
     const request: AllocateRequest = {
       pool: pool.name,
+      ...(holder.value.trim() !== '' && { holder: holder.value.trim() }),
       ...(userId.value.trim() !== '' && { user_id: userId.value.trim() }),
       ...(ttl !== undefined && { ttl_seconds: ttl }),
       ...(given !== undefined && { metadata: given as Record<string, unknown> }),
@@ -145,13 +147,21 @@ function AllocateDialog({ pool, total, say, onClose }: DialogProps) {
           }
         />
         <InputField
+          label="Holder"
+          value={holder.value}
+          placeholder="ci-4711"
+          onValue={(value) => (holder.value = value)}
+          problem={problemAt('holder')}
+          help="Who will hold the token: any name. The same name is always the same user."
+        />
+        <InputField
           label="User id"
           mono
           value={userId.value}
           placeholder="made up for you"
           onValue={(value) => (userId.value = value)}
           problem={problemAt('user_id')}
-          help="Who will hold the token: a UUID. Left out, each lease gets a new one."
+          help="Instead of a name: a UUID. Without both, each lease gets a new user."
         />
         <InputField
           label="Length of the lease"

@@ -180,7 +180,7 @@ function Tip({ live, pool, layout, index }: AtCell & { readonly layout: BoardLay
       {lease !== null && isHeld(token, at) ? (
         <>
           <span>
-            held by {lease.userId === null ? SOMEBODY : <code>{shortId(lease.userId)}</code>} for{' '}
+            held by {lease.userId === null ? SOMEBODY : (lease.holder ?? <code>{shortId(lease.userId)}</code>)} for{' '}
             {duration(Math.max(Math.floor((at - lease.activatedAt) / 1000), 0))}
           </span>
           <strong>{countdown(lease.expiresAt - at)} left</strong>
@@ -204,7 +204,7 @@ function describe(token: TokenState, pool: Pool, live: LivePool): string {
   const name = `Token ${shortId(token.id)}`;
   if (lease === null || !isHeld(token, at)) return `${name}, free`;
   const left = duration(Math.ceil((lease.expiresAt - at) / 1000));
-  const user = lease.userId === null ? SOMEBODY : `user ${shortId(lease.userId)}`;
+  const user = lease.userId === null ? SOMEBODY : (lease.holder ?? `user ${shortId(lease.userId)}`);
   const words = `${name}, held by ${user}, lease ${number(lease.fence)}, ${left} left`;
   return token === nextOut(pool, live, at) ? `${words}, next to be evicted` : words;
 }

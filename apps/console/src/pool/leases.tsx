@@ -73,7 +73,7 @@ function LeaseItem({ lease, pool, onSelect }: Props & { readonly lease: MyLease 
             <code>{shortId(token_id)}</code>
           </button>
           <span class="note">
-            as <UserId id={lease.user_id} />
+            as <UserId id={lease.user_id} holder={lease.holder} />
           </span>
         </div>
         {over ? (
@@ -109,8 +109,8 @@ function LeaseItem({ lease, pool, onSelect }: Props & { readonly lease: MyLease 
         <p class="lease-cost">
           <span class="mark evicted" aria-hidden="true" />
           <span>
-            No token was free, so a lease had to go: that of <UserId id={evicted.user_id} />, held for{' '}
-            {duration((Date.parse(lease.activated_at) - Date.parse(evicted.activated_at)) / 1000)}.
+            No token was free, so a lease had to go: that of <UserId id={evicted.user_id} holder={evicted.holder} />,
+            held for {duration((Date.parse(lease.activated_at) - Date.parse(evicted.activated_at)) / 1000)}.
           </span>
         </p>
       )}

@@ -1,6 +1,6 @@
 // The filter of a pool's tokens.
 
-import { isHeld, type TokenState } from '../live/pool-state.js';
+import { isHeld, type Lease, type TokenState } from '../live/pool-state.js';
 
 export const SHOWN = ['all', 'held', 'free', 'mine'] as const;
 export type Shown = (typeof SHOWN)[number];
@@ -13,6 +13,10 @@ export interface Filter {
 
 export const isEmpty = ({ shown, text }: Filter): boolean => shown === 'all' && text === '';
 
+/** Whether a part of a text, in small letters, is in the user's id or name. */
+export const isOf = ({ userId, holder }: Pick<Lease, 'userId' | 'holder'>, part: string): boolean =>
+  userId?.includes(part) === true || holder?.toLowerCase().includes(part) === true;
+
 /** @param mine the fences of the leases that this tab allocated */
 export function matcher({ shown, text }: Filter, now: number, mine: ReadonlySet<number>) {
   const part = text.trim().toLowerCase();
@@ -21,6 +25,6 @@ export function matcher({ shown, text }: Filter, now: number, mine: ReadonlySet<
     if (shown === 'held' && !held) return false;
     if (shown === 'free' && held) return false;
     if (shown === 'mine' && !(held && mine.has(token.lease!.fence))) return false;
-    return part === '' || token.id.includes(part) || (held && token.lease!.userId?.includes(part) === true);
+    return part === '' || token.id.includes(part) || (held && isOf(token.lease!, part));
   };
 }

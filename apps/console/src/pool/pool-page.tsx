@@ -27,7 +27,7 @@ import { DeletePoolDialog } from './delete-pool.js';
 import { Figures } from './figures.js';
 import { Leases } from './leases.js';
 import { Legend } from './legend.js';
-import { isEmpty, matcher, SHOWN, type Filter, type Shown } from './matches.js';
+import { isEmpty, isOf, matcher, SHOWN, type Filter, type Shown } from './matches.js';
 import { TokenList } from './token-list.js';
 import { TooSmall } from './too-small.js';
 import './pool-page.css';
@@ -275,7 +275,8 @@ function LoadedPool({ live, pool }: { readonly live: LivePool; readonly pool: Po
               matches={
                 part === ''
                   ? null
-                  : ({ event }) => (event.token_id?.includes(part) ?? false) || (event.user_id?.includes(part) ?? false)
+                  : ({ event: { token_id, user_id: userId, holder } }) =>
+                      (token_id?.includes(part) ?? false) || isOf({ userId, holder }, part)
               }
             />
           </div>

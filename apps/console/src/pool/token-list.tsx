@@ -116,7 +116,7 @@ function Row({ token, index, isHeld, isNext, isSelected, fullMs, at, onSelect }:
         <span class={lease ? 'badge held' : 'badge free'}>{lease ? 'held' : 'free'}</span>
         {isNext && <span class="badge next">next out</span>}
       </td>
-      <td>{lease && <UserId id={lease.userId} />}</td>
+      <td>{lease && <UserId id={lease.userId} holder={lease.holder} />}</td>
       <td>
         {lease && (
           <span class="left">

@@ -1,4 +1,4 @@
-// Finds what an id belongs to: a token, or a user that holds tokens.
+// Finds what an id or a name belongs to: a token, or a user that holds tokens.
 
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
@@ -16,8 +16,8 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 interface Found {
   /** The newest event of the token with this id; null when no token has it. */
   readonly token: TokenEvent | null;
-  /** The tokens that the user with this id holds. */
-  readonly held: readonly Token[];
+  /** The tokens that the user with this id or name holds. */
+  readonly held: readonly Pick<Token, 'id' | 'pool' | 'expires_at'>[];
 }
 
 export function SearchPage({ text }: { readonly text: string }) {
@@ -28,13 +28,13 @@ export function SearchPage({ text }: { readonly text: string }) {
 
   useEffect(() => {
     found.value = problem.value = null;
-    if (!isId) return;
+    if (text === '') return;
     const stop = new AbortController();
     const { signal } = stop;
     const looked = (pools: number, of: number): void => {
       if (!signal.aborted) progress.value = `${number(pools)} of ${count(of, 'pool')}`;
     };
-    find(text, signal, looked).then(
+    (isId ? find(text, signal, looked) : findHolder(text, signal)).then(
       (result) => {
         if (signal.aborted) return;
         if (result.token && result.held.length === 0) goInstead(tokenPath(result.token.pool, text));
@@ -51,10 +51,10 @@ export function SearchPage({ text }: { readonly text: string }) {
   return (
     <main class="page narrow" id="main" tabIndex={-1}>
       <h1>Search</h1>
-      {!isId ? (
+      {text === '' ? (
         <p class="card empty">
-          <code>{text}</code> is not a whole id. Here, the whole id of a token or a user is found; part of one is found
-          within a pool, in the field above its board. <Link to="/">All pools</Link>
+          Here, the whole id of a token or a user is found, and the whole name of a holder.{' '}
+          <Link to="/">All pools</Link>
         </p>
       ) : problem.value ? (
         <Problem>{problem.value.message}</Problem>
@@ -64,9 +64,20 @@ export function SearchPage({ text }: { readonly text: string }) {
         </p>
       ) : found.value.token === null && found.value.held.length === 0 ? (
         <p class="card empty">
-          No token has the id <code>{text}</code>, and no user of that id holds one now
-          {givenKey.value !== null && ', as far as this key is shown who holds what'}. What a user had before is in the
-          events of each pool.
+          {!isId && (
+            <>
+              Nobody holds a token under the name <code>{text}</code> now
+              {givenKey.value !== null && ', as far as this key is shown who holds what'}. A part of an id or a name is
+              found within a pool, in the field above its board.
+            </>
+          )}
+          {isId && (
+            <>
+              No token has the id <code>{text}</code>, and no user of that id holds one now
+              {givenKey.value !== null && ', as far as this key is shown who holds what'}. What a user had before is in
+              the events of each pool.
+            </>
+          )}
         </p>
       ) : (
         <Result text={text} {...found.value} />
@@ -90,9 +101,16 @@ function Result({ text, token, held }: Found & { readonly text: string }) {
           <section class="card" key={pool}>
             <header class="card-head">
               <h2>
-                User <code>{shortId(text)}</code> holds {count(tokens.length, 'token')} of {pool}
+                {UUID.test(text) ? (
+                  <>
+                    User <code>{shortId(text)}</code>
+                  </>
+                ) : (
+                  text
+                )}{' '}
+                holds {count(tokens.length, 'token')} of {pool}
               </h2>
-              <Link to={`/pools/${pool}?q=${text}`}>Show on the board</Link>
+              <Link to={`/pools/${pool}?q=${encodeURIComponent(text)}`}>Show on the board</Link>
             </header>
             <ul class="found">
               {tokens.slice(0, 50).map(({ id, expires_at }) => (
@@ -125,6 +143,16 @@ async function find(id: string, signal: AbortSignal, looked: (pools: number, of:
   };
   await abreast(pools.length, look, signal);
   return { token, held: held.flat() };
+}
+
+async function findHolder(holder: string, signal: AbortSignal): Promise<Found> {
+  const held: Found['held'][number][] = [];
+  for (let cursor: string | null | undefined; cursor !== null && !signal.aborted;) {
+    const { leases, next_cursor } = await api.leases({ holder, cursor });
+    held.push(...leases.map(({ token_id: id, pool, expires_at }) => ({ id, pool, expires_at })));
+    cursor = next_cursor;
+  }
+  return { token: null, held };
 }
 
 /** Finds a deleted token, too. */

@@ -26,6 +26,7 @@ export function TokenActions({ pool, id, lease, handle }: Props) {
   const typedHandle = useSignal('');
   const length = useSignal('');
   const isDeleting = useSignal(false);
+  const isRevoking = useSignal(false);
   const wantsHandle = lease !== null && pool.release_authority === 'holder' && handle === null;
 
   /** Names the lease that the reader sees, so that a release never ends its successor. */
@@ -79,6 +80,11 @@ export function TokenActions({ pool, id, lease, handle }: Props) {
             />
           </div>
         )}
+        {lease !== null && (
+          <button type="button" class="button danger-quiet" onClick={() => (isRevoking.value = true)}>
+            Revoke…
+          </button>
+        )}
         {pool.kind === 'elastic' && (
           <button type="button" class="button danger-quiet" onClick={() => (isDeleting.value = true)}>
             Delete…
@@ -91,10 +97,72 @@ export function TokenActions({ pool, id, lease, handle }: Props) {
       {problem !== null && !(wantsHandle && problem.code === 'lease_handle_required') && (
         <Problem onClose={action.forget}>{problem.message}</Problem>
       )}
+      {isRevoking.value && lease !== null && (
+        <RevokeDialog id={id} lease={lease} onClose={() => (isRevoking.value = false)} />
+      )}
       {isDeleting.value && <DeleteDialog id={id} lease={lease} onClose={() => (isDeleting.value = false)} />}
     </section>
   );
 }
+
+interface RevokeProps {
+  readonly id: string;
+  readonly lease: Lease;
+  readonly onClose: () => void;
+}
+
+function RevokeDialog({ id, lease, onClose }: RevokeProps) {
+  const action = useAction();
+  const note = useSignal('');
+  // The fence names the lease that the reader sees, so that a successor keeps the token.
+  const revoke = async (): Promise<void> => {
+    const claim = { fence: lease.fence, force: true, ...(note.value.trim() !== '' && { note: note.value.trim() }) };
+    if (await action.run(() => api.release(id, claim))) onClose();
+  };
+  const problem = action.problem.value;
+  const ofNote = problemOf(problem, 'note');
+  return (
+    <Dialog
+      title={`Revoke the lease of ${shortId(id)}`}
+      onClose={onClose}
+      isBusy={action.isBusy.value}
+      refusal={problem}
+    >
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          void revoke();
+        }}
+      >
+        <p>
+          <Who lease={lease} /> holds it and <strong>loses it at once</strong>. The token is free then.
+        </p>
+        <InputField
+          label="Reason"
+          value={note.value}
+          onValue={(value) => (note.value = value)}
+          problem={ofNote}
+          help="Stays with the event, for those who ask later."
+        />
+        {problem && ofNote === null && <Problem>{problem.message}</Problem>}
+        <DialogFoot>
+          <button type="submit" class="button danger" aria-disabled={action.isBusy.value}>
+            Revoke
+          </button>
+        </DialogFoot>
+      </form>
+    </Dialog>
+  );
+}
+
+const Who = ({ lease: { userId, holder } }: { readonly lease: Lease }) =>
+  userId === null ? (
+    <>Somebody</>
+  ) : (
+    <>
+      User <UserId id={userId} holder={holder} />
+    </>
+  );
 
 interface DeleteProps {
   readonly id: string;
@@ -120,14 +188,8 @@ function DeleteDialog({ id, lease, onClose }: DeleteProps) {
           'The token is free. It goes, and its past stays readable.'
         ) : (
           <>
-            {lease.userId === null ? (
-              'Somebody'
-            ) : (
-              <>
-                User <UserId id={lease.userId} />
-              </>
-            )}{' '}
-            holds it and <strong>loses it at once</strong>. The token goes, and its past stays readable.
+            <Who lease={lease} /> holds it and <strong>loses it at once</strong>. The token goes, and its past stays
+            readable.
           </>
         )}
       </p>

@@ -175,12 +175,12 @@ function Holder({ lease, pool, handle }: HolderProps) {
         <div>
           <dt>User</dt>
           <dd>
-            <UserId id={lease.userId} copy />
+            <UserId id={lease.userId} holder={lease.holder} copy />
             {lease.userId !== null && (
               <button
                 type="button"
                 class="button quiet small"
-                onClick={() => choose({ q: lease.userId, token: null })}
+                onClick={() => choose({ q: lease.holder ?? lease.userId, token: null })}
                 title="Show only the tokens of this user"
               >
                 Show all of theirs
@@ -263,7 +263,7 @@ function Events({ events }: { readonly events: readonly TokenEvent[] }) {
                 {event.fence !== null && (
                   <>
                     {' · '}
-                    <UserId id={event.user_id} />
+                    <UserId id={event.user_id} holder={event.holder} />
                   </>
                 )}
                 {event.fence !== null && <> · fence {number(event.fence)}</>} · event {number(event.seq)}
@@ -274,6 +274,9 @@ function Events({ events }: { readonly events: readonly TokenEvent[] }) {
                   </>
                 )}
               </p>
+              {typeof event.metadata['note'] === 'string' && event.event === 'released' && (
+                <p class="metadata">{event.metadata['note']}</p>
+              )}
               {event.lease_metadata && Object.keys(event.lease_metadata).length > 0 && (
                 <pre class="metadata">{JSON.stringify(event.lease_metadata, null, 2)}</pre>
               )}

@@ -14,6 +14,8 @@ interface Props {
 
 const CLASS: Readonly<Record<EndReason, string>> = {
   released_by_client: 'released',
+  revoked: 'released',
+  undelivered: 'released',
   lru_eviction: 'evicted',
   over_share_eviction: 'evicted',
   cleanup: 'cleaned',
@@ -39,7 +41,7 @@ export function Uses({ uses, now }: Props) {
               <span class={`mark ${reason}`} aria-hidden="true" />
               <div class="grow">
                 <p class="use-line">
-                  <UserId id={use.user_id} />
+                  <UserId id={use.user_id} holder={use.holder} />
                   <span class="digits">{duration(length / 1000)}</span>
                 </p>
                 <span class="use-bar" aria-hidden="true">

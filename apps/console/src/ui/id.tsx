@@ -8,18 +8,20 @@ import { CopyButton } from './copy-button.js';
 interface Props {
   /** Null or the API's placeholder: the id of a user that this key may not see. */
   readonly id: string | null;
+  /** The name that the user gave instead of its id; the page shows that, and the id on hover. */
+  readonly holder?: string | null;
   readonly copy?: boolean;
 }
 
-export function UserId({ id: received, copy = false }: Props) {
+export function UserId({ id: received, holder = null, copy = false }: Props) {
   const id = shownUser(received);
   if (id === null)
     return <span title="Only the key of a lease and keys that may operate see its user">{SOMEBODY}</span>;
   return (
     <span class="id" title={`user ${id}`}>
       <span class="face" aria-hidden="true" style={{ '--hue': String(hueOf(id)) }} />
-      <code>{shortId(id)}</code>
-      {copy && <CopyButton text={id} what="the user id" />}
+      {holder === null ? <code>{shortId(id)}</code> : <span class="holder-name">{holder}</span>}
+      {copy && <CopyButton text={holder ?? id} what={holder === null ? 'the user id' : 'the name of the holder'} />}
     </span>
   );
 }

@@ -6,6 +6,7 @@ import type { EndReason, ErrorCode, TokenUse } from '../api-types.js';
 export interface FakeLease {
   readonly token_id: string;
   readonly user_id: string;
+  readonly holder: string | null;
   readonly lease_id: string;
   readonly fence: number;
   /** In milliseconds of `performance.now()`, like all times in this file. */
@@ -129,6 +130,7 @@ export class FakeService {
     return {
       token_id: TOKEN,
       user_id: open.user_id,
+      holder: open.holder,
       fence: open.fence,
       renewed_at: iso(now),
       expires_at: iso(open.to),
@@ -141,6 +143,7 @@ export class FakeService {
     const lease: FakeLease = {
       token_id: TOKEN,
       user_id: (body['user_id'] as string | undefined) ?? '11111111-1111-4111-8111-111111111111',
+      holder: (body['holder'] as string | undefined) ?? null,
       lease_id: `00000000-0000-4000-8000-${String(fence).padStart(12, '0')}`,
       fence,
       from,
@@ -171,8 +174,9 @@ export class FakeService {
   }
 
   #uses(): TokenUse[] {
-    const uses = this.leases.map(({ user_id, fence, from, endedAt, endReason }) => ({
+    const uses = this.leases.map(({ user_id, holder, fence, from, endedAt, endReason }) => ({
       user_id,
+      holder,
       fence,
       started_at: iso(from),
       ended_at: endedAt === null ? null : iso(endedAt),

@@ -52,6 +52,7 @@ type TokenTuple = [
   lastActivatedAt: number | null,
   expiresAt: number | null,
   freeSince: number | null,
+  holder: string | null,
 ];
 
 export const loadParameters = (name: string, loads: LoadSpec): Value[] => [
@@ -106,7 +107,17 @@ function leaseCounts(held: readonly LeaseCountTuple[] | null, asking: readonly s
   return [...rows, ...others.map((holder) => ({ holder, leases: 0, nextExpiryAt: null }))];
 }
 
-function toToken([id, userId, leaseId, keyId, fence, lastActivatedAt, expiresAt, freeSince]: TokenTuple): Token {
+function toToken([
+  id,
+  userId,
+  leaseId,
+  keyId,
+  fence,
+  lastActivatedAt,
+  expiresAt,
+  freeSince,
+  holder,
+]: TokenTuple): Token {
   const activatedAt = lastActivatedAt === null ? null : micros(lastActivatedAt);
   return {
     id,
@@ -117,6 +128,7 @@ function toToken([id, userId, leaseId, keyId, fence, lastActivatedAt, expiresAt,
         ? null
         : {
             userId: userId!,
+            holder,
             leaseId: leaseId!,
             keyId,
             fence,
@@ -174,6 +186,8 @@ export function saveParameters(
     bigints(events.map(({ tokensAfter }) => tokensAfter)),
     bigints(events.map(({ leasesAfter }) => leasesAfter)),
     hashes(name, pool, eventIds, hashBefore),
+    unlessNone(tokens.map(({ lease }) => lease && lease.holder)),
+    unlessNone(events.map(({ lease }) => lease && lease.holder)),
   ];
   return { values, lastEventId: eventIds.at(-1) as string };
 }
@@ -206,6 +220,7 @@ function hashes(pool: string, { events, now }: TokenPool, ids: readonly string[]
       request_id: event.requestId,
       tokens_after: event.tokensAfter,
       leases_after: event.leasesAfter,
+      holder: lease && lease.holder,
     });
     all += hash;
   }

@@ -67,7 +67,7 @@ const HELD = `
     ${held('user_id', 'SELECT user_id FROM asking UNION ALL SELECT user_id FROM losing', `max_per_user IS NOT NULL OR evict = 'over_share_first'`)} AS users,
     ${held('key_id', 'SELECT unnest($8::text[])', 'max_per_key IS NOT NULL')} AS keys,`;
 
-const TOKENS = 'id, user_id, lease_id, key_id, fence, last_activated_at, expires_at, free_since';
+const TOKENS = 'id, user_id, lease_id, key_id, fence, last_activated_at, expires_at, free_since, holder';
 const list = (table: string): string => `SELECT ${TOKENS} FROM ${table}`;
 
 /**
@@ -97,11 +97,11 @@ const loadSlice = (counts: boolean): string => `
     encode(last_hash, 'hex') AS last_hash, hashed_seq,
     date_part('epoch', now) AS now, must_note_clock,
     (SELECT json_agg(json_build_array(id, user_id, lease_id, key_id, fence, date_part('epoch', last_activated_at),
-      date_part('epoch', expires_at), date_part('epoch', free_since))) FROM slice) AS tokens,
+      date_part('epoch', expires_at), date_part('epoch', free_since), holder)) FROM slice) AS tokens,
     ${counts ? HELD : ''}
     CASE WHEN on_exhausted = 'reject' OR protect_seconds IS NOT NULL OR token_count > size THEN (
       SELECT date_part('epoch', expires_at) FROM tokens
-      WHERE pool = $1 AND ${RUNS}
+      WHERE pool = $1 AND ${RUNS} AND id NOT IN (SELECT id FROM slice)
       ORDER BY expires_at LIMIT 1) END AS next_expiry
   FROM here`;
 
@@ -125,13 +125,15 @@ export const NOTE_CLOCK = named(
 /**
  * Saves everything that a transaction changes, in one statement for any number of commands. $1 pool.
  * - Tokens: $2 is new, $3 id, $4 user, $5 lease, $6 fence, $7 last activated, $8 expires, $9 free since, $27 the key
- *   that took the lease; $10 deleted token ids.
+ *   that took the lease, $34 its holder; $10 deleted token ids.
  * - Events: $11 id, $12 token, $13 event, $14 reason, $15 occurred, $16 user, $17 fence, $18 lease, $19 activated,
  *   $20 expires, $21 metadata, $28 the key that took the lease, $29 actor, $30 request, $31 and $32 the pool's tokens
- *   and leases after the event, $33 all hashes in a row, 32 bytes each, the last of which the pool continues from.
+ *   and leases after the event, $33 all hashes in a row, 32 bytes each, the last of which the pool continues from, $35
+ *   the holder of the lease.
  * - Pool: $22 last seq, $23 last fence, $24 tokens, $25 leases, $26 now.
  *
- * Without API keys, the lists of keys and actors are empty, and unnest fills them with NULL.
+ * Without API keys, the lists of keys and actors are empty, and without names those of holders; unnest fills them with
+ * NULL.
  * If a changed token does not exist, the audit would be wrong. The count then makes last_seq null, which the column
  * refuses.
  */
@@ -140,18 +142,20 @@ export const SAVE_SLICE = named(
   `
   WITH touched AS MATERIALIZED (
     SELECT is_new, id, CASE WHEN fence IS NULL THEN 'available' ELSE 'active' END AS status, user_id, lease_id,
-      key_id, fence, ${instant('activated')} AS last_activated_at, ${instant('expires')} AS expires_at,
+      key_id, holder, fence, ${instant('activated')} AS last_activated_at, ${instant('expires')} AS expires_at,
       ${instant('free')} AS free_since
     FROM unnest($2::boolean[], $3::uuid[], $4::uuid[], $5::uuid[], $6::bigint[], $7::bigint[], $8::bigint[],
-      $9::bigint[], $27::text[]) AS t (is_new, id, user_id, lease_id, fence, activated, expires, free, key_id)
+      $9::bigint[], $27::text[], $34::text[])
+      AS t (is_new, id, user_id, lease_id, fence, activated, expires, free, key_id, holder)
   ), updated AS (
-    UPDATE tokens SET status = t.status, user_id = t.user_id, lease_id = t.lease_id, key_id = t.key_id, fence = t.fence,
-      last_activated_at = t.last_activated_at, expires_at = t.expires_at, free_since = t.free_since
+    UPDATE tokens SET status = t.status, user_id = t.user_id, lease_id = t.lease_id, key_id = t.key_id, holder = t.holder,
+      fence = t.fence, last_activated_at = t.last_activated_at, expires_at = t.expires_at, free_since = t.free_since
     FROM touched t, LATERAL ${byId('ctid', 't.id')} there WHERE tokens.ctid = there.ctid AND NOT t.is_new
     RETURNING 1
   ), inserted AS (
-    INSERT INTO tokens (pool, id, status, user_id, lease_id, key_id, fence, last_activated_at, expires_at, free_since)
-    SELECT $1, id, status, user_id, lease_id, key_id, fence, last_activated_at, expires_at, free_since
+    INSERT INTO tokens (pool, id, status, user_id, lease_id, key_id, fence, last_activated_at, expires_at, free_since,
+      holder)
+    SELECT $1, id, status, user_id, lease_id, key_id, fence, last_activated_at, expires_at, free_since, holder
     FROM touched WHERE is_new
     RETURNING 1
   ), deleted AS (
@@ -159,16 +163,16 @@ export const SAVE_SLICE = named(
     RETURNING 1
   ), recorded AS (
     INSERT INTO token_events (pool, seq, id, token_id, event, reason, occurred_at, recorded_at, user_id, fence,
-      lease_id, activated_at, expires_at, metadata, key_id, actor, request_id, tokens_after, leases_after, hash)
+      lease_id, activated_at, expires_at, metadata, key_id, actor, request_id, tokens_after, leases_after, hash, holder)
     SELECT $1, $22::bigint - cardinality($11::uuid[]) + place, id, token_id, event, reason,
       ${instant('occurred')}, ${instant('$26::bigint')}, user_id, fence, lease_id,
       ${instant('activated')}, ${instant('expires')}, metadata, key_id, actor, request_id,
-      tokens_after, leases_after, substr($33::bytea, 32 * place::int - 31, 32)
+      tokens_after, leases_after, substr($33::bytea, 32 * place::int - 31, 32), holder
     FROM unnest($11::uuid[], $12::uuid[], $13::text[], $14::text[], $15::bigint[], $16::uuid[], $17::bigint[],
       $18::uuid[], $19::bigint[], $20::bigint[], $21::jsonb[], $28::text[], $29::text[], $30::text[], $31::bigint[],
-      $32::bigint[]) WITH ORDINALITY
+      $32::bigint[], $35::text[]) WITH ORDINALITY
       AS e (id, token_id, event, reason, occurred, user_id, fence, lease_id, activated, expires, metadata, key_id,
-        actor, request_id, tokens_after, leases_after, place)
+        actor, request_id, tokens_after, leases_after, holder, place)
   )
   UPDATE pools SET last_fence = $23, token_count = $24, lease_count = $25, last_at = ${instant('$26::bigint')},
     last_hash = substr($33::bytea, length($33::bytea) - 31), hashed_seq = $22::bigint,

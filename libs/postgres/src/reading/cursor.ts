@@ -2,7 +2,7 @@
 
 import { DomainError } from '@app/tokens';
 
-export type CursorList = 'all' | 'active' | 'available' | 'events' | 'history' | 'keys';
+export type CursorList = 'all' | 'active' | 'available' | 'events' | 'history' | 'leases' | 'keys';
 
 const UUID = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
 
@@ -13,6 +13,7 @@ const PART = {
   available: new RegExp(`^\\d{1,16}~${UUID}$`),
   events: /^\d{1,16}$/,
   history: /^\d{1,16}$/,
+  leases: /^[a-z0-9][a-z0-9-]{0,62}~\d{1,16}$/,
   keys: /^[0-9A-Za-z]{12}$/,
 } satisfies Record<CursorList, RegExp>;
 

@@ -81,7 +81,7 @@ export const COUNT_THEN = named(
 /** $3 token, $4 the last seq by the instant. The token's last event by then. */
 export const LAST_EVENT_THEN = named(
   'last_event_then',
-  `SELECT event, user_id, fence::double precision AS fence, expires_at <= $2::timestamptz AS "isOverdue",
+  `SELECT event, user_id, holder, fence::double precision AS fence, expires_at <= $2::timestamptz AS "isOverdue",
      ${iso('activated_at')} AS activated_at, ${iso('expires_at')} AS expires_at, key_id
    FROM token_events
    WHERE token_id = $3 AND pool = $1 AND seq <= $4 AND recorded_at <= $2::timestamptz ORDER BY seq DESC LIMIT 1`,
@@ -90,7 +90,7 @@ export const LAST_EVENT_THEN = named(
 /** $3 token, $4 the last seq by the instant, $5 the most rows, $6 the fence of its last lease by then. Ended uses. */
 export const USES_THEN = named(
   'uses_then',
-  `SELECT user_id, fence::double precision AS fence, ${iso('activated_at')} AS started_at, ${iso('occurred_at')} AS ended_at,
+  `SELECT user_id, holder, fence::double precision AS fence, ${iso('activated_at')} AS started_at, ${iso('occurred_at')} AS ended_at,
      reason AS end_reason, key_id
    FROM token_events e
    WHERE pool = $1 AND token_id = $3 AND event IN ('released', 'expired') AND seq <= $4 AND recorded_at <= $2::timestamptz

@@ -23,6 +23,7 @@ const MOST_COUNTED = 1_000_000;
 interface LastEvent {
   readonly event: 'activated' | 'renewed' | 'released' | 'expired' | 'generated' | 'deleted';
   readonly user_id: string | null;
+  readonly holder: string | null;
   readonly fence: number | null;
   readonly isOverdue: boolean | null;
   readonly activated_at: string | null;
@@ -76,7 +77,7 @@ export class PostgresPointInTimeReader extends PointInTimeReader {
     if (last.event === 'deleted') throw new DomainError('token_deleted', `token ${id} was deleted before ${as_of}`);
     const isOpen = last.event === 'activated' || last.event === 'renewed';
     const isActive = isOpen && last.isOverdue === false;
-    const { user_id, fence, activated_at, expires_at } = last;
+    const { user_id, holder, fence, activated_at, expires_at } = last;
     const ended = await this.#database.read<OwnedUse>(USES_THEN, [pool, at, id, seq, SHOWN_USES, fence ?? 0]);
     const open: OwnedUse[] = isOpen ? [openUse(last, isActive)] : [];
     return {
@@ -84,11 +85,14 @@ export class PostgresPointInTimeReader extends PointInTimeReader {
       pool,
       status: isActive ? 'active' : 'available',
       active_user_id: isActive ? user_id : null,
+      holder: isActive ? holder : null,
       last_activated_at: activated_at,
       expires_at: isActive ? expires_at : null,
       fence: isActive ? fence : null,
       draining: null,
-      current_user: isActive ? { user_id: user_id!, activated_at: activated_at!, expires_at: expires_at! } : null,
+      current_user: isActive
+        ? { user_id: user_id!, holder, activated_at: activated_at!, expires_at: expires_at! }
+        : null,
       history: [...open, ...ended].slice(0, SHOWN_USES),
       key_id: isActive ? last.key_id : null,
       as_of,
@@ -125,8 +129,12 @@ export class PostgresPointInTimeReader extends PointInTimeReader {
   }
 }
 
-const openUse = ({ user_id, fence, activated_at, expires_at, key_id }: LastEvent, isActive: boolean): OwnedUse => ({
+const openUse = (
+  { user_id, holder, fence, activated_at, expires_at, key_id }: LastEvent,
+  isActive: boolean,
+): OwnedUse => ({
   user_id: user_id!,
+  holder,
   fence: fence!,
   started_at: activated_at!,
   ended_at: isActive ? null : expires_at,

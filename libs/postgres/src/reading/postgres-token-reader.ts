@@ -3,6 +3,8 @@
 import type { DataSource } from 'typeorm';
 import {
   fenceOf,
+  LEASES_EXAMINED,
+  notValid,
   poolDeleted,
   poolNotFound,
   positionUnknown,
@@ -12,21 +14,28 @@ import {
   type EventPage,
   type HistoryPage,
   type LeaseEnd,
+  type LeaseName,
+  type LeasePage,
+  type LeaseQuery,
   type OwnedDetails,
   type OwnedEvent,
+  type OwnedLease,
   type OwnedToken,
   type OwnedUse,
+  type OwnedVerification,
   type PageRequest,
   type PoolLife,
   type TokenPage,
   type TokenQuery,
   type Whereabouts,
 } from '@app/tokens';
+import { texts } from '../connection/array-parameter.js';
 import { Database } from '../connection/database.js';
 import type { Statement, Value } from '../connection/pipeline.js';
 import { readCursor, writeCursor, type CursorList } from './cursor.js';
 import { BEGINNING, EventMonths } from './event-months.js';
 import { ofFollowed, type Followed } from './followed.js';
+import { LEASES_OF_HOLDER, LEASES_OF_USER, VERIFY_LEASE, VERIFY_TOKEN } from './lease-statements.js';
 import { IS_POOL } from '../schema/statements.js';
 import {
   END_OF_LEASE,
@@ -87,6 +96,30 @@ export class PostgresTokenReader extends TokenReader {
     return { tokens, next_cursor };
   }
 
+  async leases({ whose, pools, keyId, limit, cursor }: LeaseQuery): Promise<LeasePage<OwnedLease>> {
+    const place = readCursor('leases', cursor);
+    const [pool = '', fence = '0'] = place?.split('~') ?? [];
+    if (place !== undefined) await this.#mustBeIssuedIn(pools, pool, fence);
+    const bounds = [limit + 1, pool, fence, keyId ?? null, pools && texts([...pools])];
+    const rows =
+      'holder' in whose
+        ? await this.#database.read<LeaseRow>(LEASES_OF_HOLDER, [whose.holder, ...bounds])
+        : await this.#database.read<LeaseRow>(LEASES_OF_USER, [whose.userId, ...bounds, LEASES_EXAMINED]);
+    const examinedTo = rows[0]?.examined_to ?? null;
+    const leases = rows.filter(({ token_id }) => token_id !== null).map(({ examined_to: _, ...lease }) => lease);
+    const { page, next_cursor } = paged(leases, limit, 'leases', (last) => `${last.pool}~${last.fence}`);
+    return { leases: page, next_cursor: next_cursor ?? (examinedTo && writeCursor('leases', examinedTo)) };
+  }
+
+  async verify(lease: LeaseName, pools: ReadonlySet<string> | null): Promise<OwnedVerification> {
+    const among = pools && texts([...pools]);
+    const [found] =
+      'leaseId' in lease
+        ? await this.#database.read<OwnedVerification>(VERIFY_LEASE, [lease.leaseId, fenceOf(lease.leaseId), among])
+        : await this.#database.read<OwnedVerification>(VERIFY_TOKEN, [lease.tokenId, lease.fence, among]);
+    return found ?? notValid(lease);
+  }
+
   async events(tokenId: string, { limit, cursor }: PageRequest): Promise<EventPage<OwnedEvent>> {
     const place = readCursor('events', cursor);
     const values = [tokenId, limit + 1, place ?? BEYOND_ALL];
@@ -122,12 +155,12 @@ export class PostgresTokenReader extends TokenReader {
     return rows[0] ?? null;
   }
 
-  async #list({ poolName, status, userId, keyId, limit, cursor }: TokenQuery): Promise<TokenPage<OwnedToken>> {
+  async #list({ poolName, status, userId, holder, keyId, limit, cursor }: TokenQuery): Promise<TokenPage<OwnedToken>> {
     const place = readCursor(status, cursor);
     const user = userId ?? null;
     if (status === 'available') {
       // No user holds an available token.
-      if (user !== null) return { tokens: [], next_cursor: null };
+      if (user !== null || holder !== undefined) return { tokens: [], next_cursor: null };
       const [since = 0, id = NIL_UUID] = place?.split('~') ?? [];
       if (place !== undefined) await this.#mustBeIssued(poolName, { at: `${since}`, token: id });
       const rows = await this.#database.read<OwnedToken & { since: string }>(LIST_AVAILABLE, [
@@ -147,6 +180,7 @@ export class PostgresTokenReader extends TokenReader {
       place ?? start,
       user,
       keyId ?? null,
+      holder ?? null,
     ]);
     const { page, next_cursor } = paged(rows, limit, status, ({ id, fence }) => (status === 'all' ? id : fence!));
     return { tokens: page, next_cursor };
@@ -169,6 +203,15 @@ export class PostgresTokenReader extends TokenReader {
     if (!found.isIssued) throw positionUnknown('the cursor', 'without it', { last_seq: found.last_seq });
   }
 
+  /** @throws DomainError `position_unknown` as `#mustBeIssued`, and for a place in a pool that is not one of these */
+  async #mustBeIssuedIn(pools: ReadonlySet<string> | null, pool: string, fence: string): Promise<void> {
+    if (pools === null || pools.has(pool)) {
+      const [found] = await this.#database.read<{ isIssued: boolean }>(PLACE_ISSUED, [pool, null, fence, null, null]);
+      if (found?.isIssued) return;
+    }
+    throw positionUnknown('the cursor', 'without it', {});
+  }
+
   /**
    * Runs a statement whose last value is the instant since when to read: first for the recent months, and then from the
    * beginning if their rows are not enough.
@@ -186,6 +229,8 @@ export class PostgresTokenReader extends TokenReader {
 }
 
 type Place = string | null;
+
+type LeaseRow = OwnedLease & { readonly examined_to: string | null };
 
 /** Cuts a page from rows that hold one more than the page: that row shows that there is a next page. */
 function paged<Row>(rows: Row[], limit: number, list: CursorList, place: (last: Row) => string | number) {

@@ -20,7 +20,8 @@ const RUNS = `t.status = 'active' AND t.expires_at > here.now`;
 
 const TOKEN_VIEW = `
   t.id, t.pool, CASE WHEN ${RUNS} THEN 'active' ELSE 'available' END AS status,
-  CASE WHEN ${RUNS} THEN t.user_id END AS active_user_id, ${iso('t.last_activated_at')} AS last_activated_at,
+  CASE WHEN ${RUNS} THEN t.user_id END AS active_user_id, CASE WHEN ${RUNS} THEN t.holder END AS holder,
+  ${iso('t.last_activated_at')} AS last_activated_at,
   CASE WHEN ${RUNS} THEN ${iso('t.expires_at')} END AS expires_at,
   CASE WHEN ${RUNS} THEN t.fence::double precision END AS fence, t.key_id,
   here.is_draining AND t.status = 'active' AS draining`;
@@ -36,23 +37,27 @@ export const LOCATE = named(
   (SELECT pool, true FROM token_events WHERE token_id = $1 AND NOT EXISTS (SELECT FROM tokens WHERE id = $1) LIMIT 1)`,
 );
 
-/** $1 pool, $2 page size, $3 after this id, $4 user or null, $5 the key whose leases of that user to list, or null. */
+/** $4 a user, $6 the name of a holder, $5 the key that took the lease, each of which may be null. */
+const IS_HELD_BY = `($4::uuid IS NULL OR t.user_id = $4) AND ($6::text IS NULL OR t.holder = $6)
+     AND ($5::text IS NULL OR t.key_id = $5)`;
+
+/** $1 pool, $2 page size, $3 after this id, $4 to $6 whose, as IS_HELD_BY says. */
 export const LIST_ALL = named(
   'list_all',
   `WITH ${HERE}
    SELECT ${TOKEN_VIEW} FROM here, tokens t
    WHERE t.pool = $1 AND t.id > $3
-     AND ($4::uuid IS NULL OR (t.user_id = $4 AND ${RUNS} AND ($5::text IS NULL OR t.key_id = $5)))
+     AND ($4::uuid IS NULL AND $6::text IS NULL OR ${RUNS} AND ${IS_HELD_BY})
    ORDER BY t.id LIMIT $2`,
 );
 
-/** $1 pool, $2 page size, $3 after this fence, $4 user or null, $5 as in LIST_ALL. */
+/** $1 pool, $2 page size, $3 after this fence, $4 to $6 whose, as IS_HELD_BY says. */
 export const LIST_ACTIVE = named(
   'list_active',
   `WITH ${HERE}
    SELECT ${TOKEN_VIEW} FROM here, tokens t
    WHERE t.pool = $1 AND ${RUNS} AND t.fence > $3
-     AND ($4::uuid IS NULL OR (t.user_id = $4 AND ($5::text IS NULL OR t.key_id = $5)))
+     AND ($4::uuid IS NULL AND $6::text IS NULL OR ${IS_HELD_BY})
    ORDER BY t.fence LIMIT $2`,
 );
 
@@ -95,12 +100,12 @@ export const PLACE_ISSUED = named(
  * since $5.
  */
 const USES = `
-  SELECT t.user_id, t.fence::double precision AS fence, ${iso('t.last_activated_at')} AS started_at,
+  SELECT t.user_id, t.holder, t.fence::double precision AS fence, ${iso('t.last_activated_at')} AS started_at,
     CASE WHEN NOT (${RUNS}) THEN ${iso('t.expires_at')} END AS ended_at,
     CASE WHEN NOT (${RUNS}) THEN 'ttl_expired' END AS end_reason, t.key_id
   FROM here, tokens t WHERE t.pool = $1 AND t.id = $2 AND t.status = 'active' AND t.fence < $4
   UNION ALL
-  (SELECT user_id, fence::double precision, ${iso('activated_at')}, ${iso('occurred_at')}, reason, key_id
+  (SELECT user_id, holder, fence::double precision, ${iso('activated_at')}, ${iso('occurred_at')}, reason, key_id
    FROM token_events
    WHERE pool = $1 AND token_id = $2 AND event IN ('released', 'expired') AND fence < $4
      AND recorded_at >= $5::timestamptz
@@ -115,7 +120,7 @@ export const TOKEN_DETAILS = named(
   'token_details',
   `WITH ${HERE}, uses AS (${USES})
    SELECT ${TOKEN_VIEW},
-     CASE WHEN ${RUNS} THEN json_build_object('user_id', t.user_id,
+     CASE WHEN ${RUNS} THEN json_build_object('user_id', t.user_id, 'holder', t.holder,
        'activated_at', ${iso('t.last_activated_at')}, 'expires_at', ${iso('t.expires_at')}) END AS "current_user",
      (SELECT coalesce(json_agg(uses), '[]') FROM uses) AS history
    FROM here, tokens t WHERE t.pool = $1 AND t.id = $2`,

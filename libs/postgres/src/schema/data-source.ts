@@ -23,6 +23,8 @@ import { EventRetention1700000000021 } from './migrations/1700000000021-event-re
 import { KeyChanges1700000000025 } from './migrations/1700000000025-key-changes.js';
 import { EventsChecked1700000000006 } from './migrations/1700000000006-events-checked.js';
 import { EventsUntil1700000000005 } from './migrations/1700000000005-events-until.js';
+import { Holders1700000000030 } from './migrations/1700000000030-holders.js';
+import { LeasesOfHolder1700000000031 } from './migrations/1700000000031-leases-of-holder.js';
 import { OverdueThen1700000000009 } from './migrations/1700000000009-overdue-then.js';
 import { DeletedPools1700000000029 } from './migrations/1700000000029-deleted-pools.js';
 import { PoolClocks1700000000026 } from './migrations/1700000000026-pool-clocks.js';
@@ -66,6 +68,8 @@ export function createDataSource(url: string, options?: DataSourceOptions): Data
       PoolEvents1700000000027,
       PausedAndSmallerPools1700000000028,
       DeletedPools1700000000029,
+      Holders1700000000030,
+      LeasesOfHolder1700000000031,
     ],
     migrationsTableName: 'migrations',
     installExtensions: false,

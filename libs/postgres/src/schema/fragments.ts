@@ -22,7 +22,8 @@ export const POLICY_VIEW = `name, kind, ${POLICY_COLUMNS}`;
 export const ACTOR = `coalesce(e.actor, CASE WHEN e.reason IN ('ttl_expired', 'idle_ttl') THEN '${SYSTEM}' ELSE '${OPEN}' END)`;
 
 export const EVENT_VIEW = `
-  e.id, e.pool, e.seq::double precision AS seq, e.token_id, e.event, e.user_id, e.fence::double precision AS fence,
+  e.id, e.pool, e.seq::double precision AS seq, e.token_id, e.event, e.user_id, e.holder,
+  e.fence::double precision AS fence,
   e.reason, ${iso('e.occurred_at')} AS occurred_at, ${iso('e.recorded_at')} AS recorded_at,
   CASE WHEN e.event IN ('activated', 'renewed') THEN ${iso('e.expires_at')} END AS expires_at,
   ${ACTOR} AS actor,

@@ -22,7 +22,7 @@ export const STORED_EVENTS = named(
   `SELECT e.seq::double precision AS seq, token_id, event, user_id, fence::double precision AS fence, reason,
      ${micros('occurred_at')} AS occurred_at, ${micros('recorded_at')} AS recorded_at,
      ${micros('expires_at')} AS expires_at, pool, id, lease_id, ${micros('activated_at')} AS activated_at, metadata, key_id,
-     actor, request_id, tokens_after, leases_after, encode(hash, 'hex') AS hash
+     actor, request_id, tokens_after, leases_after, holder, encode(hash, 'hex') AS hash
    FROM (${bounded('SELECT * FROM token_events e WHERE e.pool = $1 AND e.seq > $3 ORDER BY e.seq LIMIT $2')}) e
    ORDER BY e.seq`,
 );

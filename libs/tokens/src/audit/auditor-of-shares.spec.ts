@@ -32,6 +32,7 @@ function findings(...told: Told[]): string[] {
     const at = place + 1;
     auditor.add({
       ...event,
+      holder: null,
       seq: at,
       occurred_at: at,
       recorded_at: at,

@@ -22,6 +22,8 @@ const REASONS: Record<EventView['event'], readonly EventView['reason'][]> = {
   renewed: [null],
   released: [
     'released_by_client',
+    'revoked',
+    'undelivered',
     'lru_eviction',
     'over_share_eviction',
     'cleanup',
@@ -161,7 +163,12 @@ export class Auditor {
         id,
         last_activated_at: lastActivatedAt,
         last_end_at: lastEndAt,
-        lease: lease && { user_id: lease.userId, fence: lease.fence, expires_at: lease.expiresAt },
+        lease: lease && {
+          user_id: lease.userId,
+          ...(lease.holder !== null && { holder: lease.holder }),
+          fence: lease.fence,
+          expires_at: lease.expiresAt,
+        },
       });
       if (part.length < most) continue;
       yield part;
@@ -253,7 +260,13 @@ export class Auditor {
   }
 
   #recall({ id, last_activated_at, last_end_at, lease: of }: SnapshotTokenView): void {
-    const lease = of && { tokenId: id, userId: of.user_id, fence: of.fence, expiresAt: of.expires_at };
+    const lease = of && {
+      tokenId: id,
+      userId: of.user_id,
+      holder: of.holder ?? null,
+      fence: of.fence,
+      expiresAt: of.expires_at,
+    };
     this.#tokens.set(id, { id, lease, lastActivatedAt: last_activated_at, lastEndAt: last_end_at, comparedIn: 0 });
     if (lease) this.#open.set(lease.fence, lease);
   }
@@ -331,6 +344,7 @@ export class Auditor {
     const lease = {
       tokenId: token.id,
       userId: event.user_id ?? '',
+      holder: event.holder,
       fence: event.fence ?? 0,
       expiresAt: event.expires_at ?? 0,
     };

@@ -7,6 +7,7 @@ import type { StoredTokenView } from '../reading/views.js';
 export interface OpenLease {
   readonly tokenId: string;
   readonly userId: string;
+  readonly holder: string | null;
   readonly fence: number;
   readonly expiresAt: Instant;
 }
@@ -57,6 +58,7 @@ export class Comparison {
     const folded = {
       status: lease ? 'active' : 'available',
       active_user_id: lease?.userId ?? null,
+      holder: lease?.holder ?? null,
       fence: lease?.fence ?? null,
       expires_at: lease && toIso(lease.expiresAt),
       last_activated_at: token.lastActivatedAt === null ? null : toIso(token.lastActivatedAt),

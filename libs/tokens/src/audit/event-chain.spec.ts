@@ -24,6 +24,7 @@ const EVENT: RecordedEventView = {
   request_id: 'a "request"\n',
   tokens_after: 10,
   leases_after: 3,
+  holder: null,
   hash: null,
 };
 const NOBODY: RecordedEventView = {
@@ -56,6 +57,20 @@ test.each([EVENT, NOBODY])('the hash is that of a JSON array of the hash before 
     .update(JSON.stringify([CHAIN_BEGINS, ...columns]), 'utf8')
     .digest('hex');
   expect(nextHash(CHAIN_BEGINS, event)).toBe(expected);
+});
+
+test('a holder is the last column of those events that have one', () => {
+  const hashed = (event: RecordedEventView, holder: string[]): string => {
+    const columns = COLUMNS.map((column) => event[column]);
+    return createHash('sha256')
+      .update(JSON.stringify([CHAIN_BEGINS, ...columns, ...holder]), 'utf8')
+      .digest('hex');
+  };
+  const event = { ...EVENT, metadata: null };
+  expect(nextHash(CHAIN_BEGINS, event)).toBe(hashed(event, []));
+  for (const holder of ['ci-4711', 'Zoë "7"']) {
+    expect(nextHash(CHAIN_BEGINS, { ...event, holder })).toBe(hashed(event, [holder]));
+  }
 });
 
 test('metadata has one form, whatever the order of its keys', () => {

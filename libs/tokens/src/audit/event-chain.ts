@@ -9,8 +9,8 @@ export const CHAIN_BEGINS = '0'.repeat(64);
 
 /**
  * SHA-256, as 64 hexadecimal digits, over a JSON array without blanks, in UTF-8. Instants are whole microseconds.
- * Metadata is a string of JSON with sorted keys. The array contains every column of the event; a new column goes to its
- * end, and only if it is not null, so that old hashes stay valid.
+ * Metadata is a string of JSON with sorted keys. The array contains every column of the event. `holder`, which is newer, is
+ * at its end, and only if it is not null, so that hashes in the database and in exports from before stay valid.
  */
 export const nextHash = (previous: string, event: Omit<RecordedEventView, 'hash'>): string =>
   hash('sha256', hashed(previous, event));
@@ -20,7 +20,7 @@ const hashed = (previous: string, e: Omit<RecordedEventView, 'hash'>): string =>
   `["${previous}",${text(e.pool)},${e.seq},"${e.id}",${id(e.token_id)},${text(e.event)},${text(e.reason)},${e.occurred_at},` +
   `${e.recorded_at},${id(e.user_id)},${e.fence},${id(e.lease_id)},${e.activated_at},${e.expires_at},` +
   `${e.metadata === null ? 'null' : text(canonical(e.metadata))},${text(e.key_id)},${text(e.actor)},${text(e.request_id)},` +
-  `${e.tokens_after},${e.leases_after}]`;
+  `${e.tokens_after},${e.leases_after}${e.holder ? `,${text(e.holder)}` : ''}]`;
 
 const PLAIN = /^[\w.:-]*$/;
 const text = (value: string | null): string =>

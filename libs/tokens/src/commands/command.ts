@@ -3,11 +3,11 @@
 
 import type { Idempotency } from '../pool/idempotency-records.js';
 import { ANYBODY, type Caller } from '../kernel/caller.js';
-import type { LeaseClaim } from '../pool/lease-claim.js';
+import type { LeaseClaim, ReleaseRequest } from '../pool/lease-claim.js';
 import { loadSpec, type LoadSpec } from './load-spec.js';
 import type { PolicyChange, PoolPolicy } from '../pool/pool-policy.js';
 import { isDraining } from '../pool/pool-slice.js';
-import type { AllocateRequest, Grant, Renewal, TokenPool } from '../pool/token-pool.js';
+import type { AllocateRequest, Grant, OpenLeaseName, Renewal, TokenPool } from '../pool/token-pool.js';
 import type { Token } from '../pool/token.js';
 
 /**
@@ -17,7 +17,8 @@ import type { Token } from '../pool/token.js';
  */
 const ORDER = ['release', 'keep-alive', 'delete', 'generate', 'allocate'] as const;
 
-type Kind = (typeof ORDER)[number] | 'cleanup' | 'change' | 'fill' | 'shrink' | 'delete-pool' | 'reopen' | 'sweep';
+type Kind =
+  (typeof ORDER)[number] | 'cleanup' | 'revoke' | 'change' | 'fill' | 'shrink' | 'delete-pool' | 'reopen' | 'sweep';
 
 export interface Command<T> {
   readonly kind: Kind;
@@ -90,11 +91,18 @@ export const allocate = (
   decide: (pool) => pool.allocate(request),
 });
 
-export const release = (tokenId: string, claim: LeaseClaim, caller = ANYBODY): Command<void> => ({
+export const release = (tokenId: string, request: ReleaseRequest, caller = ANYBODY): Command<void> => ({
   kind: 'release',
   caller,
   loads: loadSpec({ tokenIds: [tokenId] }),
-  decide: (pool) => pool.release(tokenId, claim),
+  decide: (pool) => pool.release(tokenId, request),
+});
+
+export const giveBack = (tokenId: string, leaseId: string, caller = ANYBODY): Command<void> => ({
+  kind: 'release',
+  caller,
+  loads: loadSpec({ tokenIds: [tokenId] }),
+  decide: (pool) => pool.giveBack(tokenId, leaseId),
 });
 
 export const keepAlive = (
@@ -169,6 +177,23 @@ export const reopen = (policy: PoolPolicy, caller: Caller | null): Command<void>
   decide: (pool) => {
     pool.reopen(policy);
     return fill(caller).decide(pool);
+  },
+});
+
+/** Ends those of the leases that are still open, and returns how many. */
+export const revoke = (
+  leases: readonly OpenLeaseName[],
+  note: string | undefined,
+  caller = ANYBODY,
+  released = 0,
+): Command<number> => ({
+  kind: 'revoke',
+  isExclusive: true,
+  caller,
+  loads: loadSpec({ tokenIds: leases.slice(0, CHUNK).map(({ tokenId }) => tokenId) }),
+  decide: (pool) => {
+    const ended = released + pool.revoke(leases.slice(0, CHUNK), note);
+    return leases.length <= CHUNK ? ended : new Next(revoke(leases.slice(CHUNK), note, caller, ended));
   },
 });
 

@@ -1,4 +1,4 @@
-import { allocate, changePolicy, fill, generate, Next, release, type Command } from './command.js';
+import { allocate, changePolicy, deleteToken, fill, generate, Next, release, type Command } from './command.js';
 import { DEFAULT_LIMITS, Executor } from './executor.js';
 import { DomainError } from '../kernel/domain-error.js';
 import { InvariantViolation } from '../kernel/invariant-violation.js';
@@ -529,6 +529,24 @@ describe('an observer', () => {
     ]);
     await refusalFrom(executor.submit('fixed', ask()));
     expect(reports.map(({ outcome, phases }) => [outcome, phases])).toEqual([['not begun', null]]);
+  });
+
+  test('is told the codes with which callers were refused, whether by the pool, its store or for want of time', async () => {
+    const refusals = (): unknown => reports.map((report) => report.refusals);
+    await Promise.allSettled([
+      executor.submit('elastic', deleteToken('gone', false)),
+      executor.submit('elastic', allocate({ userId: user(1) })),
+      executor.submit('elastic', generate()),
+    ]);
+    expect(refusals()).toEqual([['token_deleted']]);
+    repository.trouble = new DomainError('unavailable', 'the database cannot be reached');
+    await Promise.allSettled([executor.submit('fixed', ask()), executor.submit('fixed', ask())]);
+    await refusalFrom(executor.submit('fixed', fill(null)));
+    executor = new Executor(repository, { ...DEFAULT_LIMITS, patienceMs: -1 }, [
+      { observe: (report) => reports.push(report) },
+    ]);
+    await refusalFrom(executor.submit('fixed', ask()));
+    expect(refusals()).toEqual([['token_deleted'], ['unavailable', 'unavailable'], [], ['unavailable']]);
   });
 
   test('is told nothing of a pool that was left alone', async () => {

@@ -4,7 +4,7 @@
 
 import { decideBatch, type Outcome } from './batch.js';
 import { Next, type Command } from './command.js';
-import { callerGone, DomainError } from '../kernel/domain-error.js';
+import { callerGone, DomainError, type DomainErrorCode } from '../kernel/domain-error.js';
 import { InvariantViolation } from '../kernel/invariant-violation.js';
 import { together, type LoadSpec } from './load-spec.js';
 import type { Observer, TransactionReport } from './observer.js';
@@ -173,7 +173,8 @@ export class Executor {
 
   /** Refuses these commands without a transaction. */
   #refuse(poolName: string, commands: readonly Waiting[], error: DomainError): void {
-    this.#report({ poolName, commands, outcome: 'not begun', phases: null });
+    const refusals = refusalsOf(commands, () => error);
+    this.#report({ poolName, commands, refusals, outcome: 'not begun', phases: null });
     for (const { reject } of commands) reject(error);
   }
 
@@ -190,12 +191,14 @@ export class Executor {
       const commands = batch.filter((_, place) => outcomes[place] !== 'deferred');
       if (commands.length < batch.length) lane.unshift(...batch.filter((_, place) => outcomes[place] === 'deferred'));
       return () => {
-        this.#report({ poolName, commands, outcome: 'committed', phases, pool });
+        const refusals = refusalsOf(batch, (place) => errorIn(outcomes[place]));
+        this.#report({ poolName, commands, refusals, outcome: 'committed', phases, pool });
         return this.#settle(poolName, batch, outcomes);
       };
     } catch (error) {
       const outcome = error instanceof InvariantViolation ? 'violated' : 'failed';
-      this.#report({ poolName, commands: batch, outcome, phases: phases.end() });
+      const refusals = refusalsOf(batch, () => error);
+      this.#report({ poolName, commands: batch, refusals, outcome, phases: phases.end() });
       if (batch.length > 1 && !(error instanceof DomainError)) return this.#executeEach(poolName, lane, batch);
       return () => batch.forEach(({ reject }) => reject(error));
     }
@@ -254,6 +257,19 @@ export class Executor {
     for (const observer of this.observers) observer.observe(report);
   }
 }
+
+/** @param errorAt the error of the command at a place, which is a refusal if it is a DomainError */
+function refusalsOf(commands: readonly Waiting[], errorAt: (place: number) => unknown): DomainErrorCode[] {
+  const refusals: DomainErrorCode[] = [];
+  for (const [place, { command }] of commands.entries()) {
+    const error = command.caller === null ? undefined : errorAt(place);
+    if (error instanceof DomainError) refusals.push(error.code);
+  }
+  return refusals;
+}
+
+const errorIn = (outcome: Outcome | undefined): DomainError | undefined =>
+  typeof outcome === 'object' && 'error' in outcome ? outcome.error : undefined;
 
 const isAlone = ({ command, transact }: Waiting): boolean => command.isExclusive === true || transact !== undefined;
 

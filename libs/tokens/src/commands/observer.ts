@@ -2,6 +2,7 @@
 // methods must return quickly and must not throw.
 
 import type { Command } from './command.js';
+import type { DomainErrorCode } from '../kernel/domain-error.js';
 import type { Phases } from './phases.js';
 import type { TokenPool } from '../pool/token-pool.js';
 
@@ -15,6 +16,8 @@ export interface ObservedCommand {
 export type TransactionReport = {
   readonly poolName: string;
   readonly commands: readonly ObservedCommand[];
+  /** The codes with which callers were refused, without the service's own commands. */
+  readonly refusals: readonly DomainErrorCode[];
 } & (
   | { readonly outcome: 'committed'; readonly phases: Phases; readonly pool: TokenPool }
   /** `violated`: the store refused the decision of the domain. */

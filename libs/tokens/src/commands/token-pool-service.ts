@@ -10,26 +10,31 @@ import {
   deleteToken,
   fill,
   generate,
+  giveBack,
   keepAlive,
   once,
   release,
   reopen,
+  revoke,
   type Command,
 } from './command.js';
 import { DomainError, tokenDeleted, tokenNotFound } from '../kernel/domain-error.js';
 import { afterCommit, type Executor } from './executor.js';
-import type { LeaseClaim } from '../pool/lease-claim.js';
+import type { LeaseClaim, ReleaseRequest } from '../pool/lease-claim.js';
 import type { PoolKind } from '../pool/policy-fields.js';
 import { newPolicy, type PolicyChange } from '../pool/pool-policy.js';
-import type { AllocateRequest, Grant, Renewal } from '../pool/token-pool.js';
+import type { AllocateRequest, Grant, OpenLeaseName, Renewal } from '../pool/token-pool.js';
 import type { PoolReader } from '../reading/pool-reader.js';
-import type { TokenReader, Whereabouts } from '../reading/token-reader.js';
+import type { TokenReader, Whereabouts, Whose } from '../reading/token-reader.js';
 import type { Token } from '../pool/token.js';
 import type { PoolView } from '../reading/views.js';
 import { tokenFor } from '../reading/visibility.js';
 
 /** A token never changes its pool, so where it lives is remembered. */
 const REMEMBERED_TOKENS = 100_000;
+
+/** Leases on a page of those that a user holds. */
+const LEASES_AT_ONCE = 1000;
 
 /** The circumstances of a command, beside what it does. */
 export interface CommandContext {
@@ -40,6 +45,8 @@ export interface CommandContext {
   readonly idempotency?: Idempotency;
   /** Whether the client has hung up. The command then grants and generates nothing. */
   readonly isGone?: () => boolean;
+  /** Calls a function later if the answer did not reach the client. */
+  readonly ifUndelivered?: (takeBack: () => void) => void;
 }
 
 export class TokenPoolService {
@@ -51,21 +58,30 @@ export class TokenPoolService {
     private readonly pools: PoolReader,
   ) {}
 
-  /** @throws DomainError `pool_not_found`, `pool_deleted`, `pool_paused`, `quota_exceeded`, `pool_exhausted`, `unavailable` */
-  allocate(
+  /**
+   * Takes a grant back whose answer did not reach the client, unless the client can ask for the answer again.
+   * @throws DomainError `pool_not_found`, `pool_deleted`, `pool_paused`, `quota_exceeded`, `pool_exhausted`, `unavailable`
+   */
+  async allocate(
     poolName: string,
     request: AllocateRequest,
-    { caller, idempotency, isGone }: CommandContext = {},
+    { caller, idempotency, isGone, ifUndelivered }: CommandContext = {},
   ): Promise<Grant> {
-    return this.#submit(poolName, allocate(request, caller, isGone), idempotency);
+    const grant = await this.#submit(poolName, allocate(request, caller, isGone), idempotency);
+    if (!idempotency) {
+      // If that fails, too, the lease expires.
+      const takeBack = giveBack(grant.tokenId, grant.leaseId, caller);
+      ifUndelivered?.(() => void this.executor.submit(poolName, takeBack).catch(() => undefined));
+    }
+    return grant;
   }
 
   /**
    * @throws DomainError `token_not_found`, `token_deleted`, `token_not_active`, `stale_lease`, `lease_ended`,
    * `lease_handle_required`, `insufficient_scope`, `unavailable`
    */
-  release(tokenId: string, claim: LeaseClaim, context: CommandContext = {}): Promise<void> {
-    return this.#ofLease(tokenId, claim, release(tokenId, claim, context.caller), context);
+  release(tokenId: string, request: ReleaseRequest, context: CommandContext = {}): Promise<void> {
+    return this.#ofLease(tokenId, request, release(tokenId, request, context.caller), context);
   }
 
   /** @throws DomainError as `release`, and `not_renewable`, `invalid_request` */
@@ -89,6 +105,22 @@ export class TokenPoolService {
    */
   cleanup(poolName: string, { caller, idempotency }: CommandContext = {}): Promise<number> {
     return this.#submit(poolName, cleanup(caller), idempotency);
+  }
+
+  /**
+   * Ends every lease that somebody holds when this begins, and returns how many. One transaction a pool.
+   * @param within the pool; left out, all pools that the caller may know of
+   * @throws DomainError `pool_not_found`, `pool_deleted`, `unavailable`
+   */
+  async revokeAll(whose: Whose, note?: string, { caller = ANYBODY, within }: CommandContext = {}): Promise<number> {
+    if (within !== undefined) await this.pools.pool(within);
+    const held = await this.#held(whose, within === undefined ? caller.pools : new Set([within]));
+    let released = 0;
+    for (const [pool, leases] of held) {
+      const ended = this.executor.submit(pool, revoke(leases, note, caller));
+      released += await (released === 0 ? ended : afterCommit(ended));
+    }
+    return released;
   }
 
   /**
@@ -177,6 +209,20 @@ export class TokenPoolService {
     return new DomainError('lease_ended', `the lease ended at ${end.ended_at}: ${end.end_reason}`, {
       fields: { ...end },
     });
+  }
+
+  async #held(whose: Whose, pools: ReadonlySet<string> | null): Promise<Map<string, OpenLeaseName[]>> {
+    const held = new Map<string, OpenLeaseName[]>();
+    for (let cursor: string | null | undefined; cursor !== null;) {
+      const page = await this.tokens.leases({ whose, pools, limit: LEASES_AT_ONCE, cursor });
+      for (const { pool, token_id: tokenId, fence } of page.leases) {
+        const ofPool = held.get(pool);
+        if (ofPool) ofPool.push({ tokenId, fence });
+        else held.set(pool, [{ tokenId, fence }]);
+      }
+      cursor = page.next_cursor;
+    }
+    return held;
   }
 
   async #locate(tokenId: string, { within, caller }: CommandContext): Promise<string> {

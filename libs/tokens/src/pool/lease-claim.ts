@@ -15,6 +15,12 @@ export interface LeaseClaim {
   readonly force?: boolean;
 }
 
+/** What a caller says with the release of a lease. */
+export interface ReleaseRequest extends LeaseClaim {
+  /** Why the lease ends, for those who read the audit. */
+  readonly note?: string;
+}
+
 /**
  * The open lease of a token, if it matches the claim. To a caller that may not operate, a lease of another key looks as
  * if it did not exist. `force` replaces only a missing `leaseId`: every given field must match nevertheless.

@@ -33,7 +33,9 @@ export interface PoolSlice {
   readonly state: PoolState;
   readonly now: Instant;
   readonly tokens: Token[];
-  /** The next deadline among all leases of the pool that are not overdue; null when it is unknown or there is none. */
+  /**
+   * The next deadline among the leases that are not overdue and that the slice does not have; null when there is none.
+   */
   readonly nextExpiryAt: Instant | null;
   /** If the policy counts leases: the counts of the users who ask, and of those who hold the most. */
   readonly users?: readonly LeaseCount[];

@@ -35,6 +35,8 @@ export const isEviction = (reason: TokenEvent['reason']): reason is Eviction =>
 /** Why a lease ended, in the order in which the document lists them. */
 export const END_REASONS = [
   'released_by_client',
+  'revoked',
+  'undelivered',
   'lru_eviction',
   'over_share_eviction',
   'cleanup',
@@ -68,8 +70,8 @@ export interface TokenEvent {
   /** The open leases of the pool after the event, including overdue ones. */
   readonly leasesAfter: number;
   /**
-   * What the caller of `allocate` gave with the lease; the PolicyDifference of `policy_changed`, and the kind and policy
-   * `after` a `pool_opened`.
+   * What the caller of `allocate` gave with the lease, or the note of a release; the PolicyDifference of
+   * `policy_changed`, and the kind and policy `after` a `pool_opened`.
    */
   readonly metadata: Metadata | null;
 }

@@ -87,6 +87,7 @@ describe('a grant', () => {
     expect(grant).toEqual({
       tokenId: tokenId(1),
       userId: ASKER,
+      holder: null,
       keyId: null,
       fence: 42,
       leaseId: expect.stringMatching(/^00000000-002a-8/) as string,
@@ -192,7 +193,25 @@ describe('a full pool that does not evict', () => {
     const pool = poolOf(reject, [heldToken(1, 1, 50), heldToken(2, 2, 12.3), heldToken(3, 3, 90)]);
     const refusal = refusalOf(() => pool.allocate({ userId: ASKER }));
     expect(refusal).toMatchObject({ code: 'pool_exhausted', facts: { retryAfterSeconds: 13 } });
+    expect(refusal.message).not.toContain('renewed');
     expect(pool.events).toEqual([]);
+  });
+
+  test('says so where the lease that ends next may be renewed', () => {
+    const pool = poolOf({ ...reject, renewable: true }, [heldToken(1, 1, 50), heldToken(2, 2, 12.3)]);
+    const refusal = refusalOf(() => pool.allocate({ userId: ASKER }));
+    expect(refusal.facts.retryAfterSeconds).toBe(13);
+    expect(refusal.message).toContain('the lease that ends next may be renewed');
+  });
+
+  test('counts from the deadlines that earlier commands of the batch have left', () => {
+    const pool = poolOf({ ...reject, renewable: true }, [heldToken(1, 1, 5), heldToken(2, 2, 9), heldToken(3, 3, 50)]);
+    const refusal = () => refusalOf(() => pool.allocate({ userId: ASKER })).facts.retryAfterSeconds;
+    pool.keepAlive(tokenId(1), { userId: user(1) }, 70);
+    expect(refusal()).toBe(9);
+    pool.release(tokenId(2), {});
+    pool.allocate({ userId: ASKER, ttlSeconds: 80 });
+    expect(refusal()).toBe(50);
   });
 
   test('knows of deadlines outside of the tokens that were loaded', () => {
@@ -395,16 +414,37 @@ describe('whose lease it is', () => {
       expect([refused, pool.events]).toEqual(['insufficient_scope', []]);
     });
 
-    test('release by force takes no handle of the lease', () => {
+    test('release by force takes no handle of the lease, and revokes it', () => {
       const pool = poolOf(policy, tokens());
       pool.release(tokenId(3), { force: true });
-      expect(story(pool)).toEqual(['released, released_by_client, token 3, fence 3']);
+      expect(story(pool)).toEqual(['released, revoked, token 3, fence 3']);
     });
 
     test('a claim that does not match is refused as stale before the lease is refused as not renewable', () => {
       const pool = poolOf({ ...policy, renewable: false }, tokens());
       expect(refusalOf(() => pool.keepAlive(tokenId(3), { leaseId: NEVER })).code).toBe('stale_lease');
     });
+  });
+
+  test('a grant that did not reach its caller is given back, and no successor of it', () => {
+    const all = [heldToken(1, 1), heldToken(2, 2)];
+    const [{ leaseId }] = all.map(leaseOf) as [Lease, Lease];
+    const pool = poolOf(lasting({ releaseAuthority: 'holder' }), all);
+    for (const n of [1, 2, 9]) pool.giveBack(tokenId(n), leaseId);
+    pool.giveBack(tokenId(1), leaseId);
+    expect(story(pool)).toEqual(['released, undelivered, token 1, fence 1']);
+  });
+
+  test('revoking ends the leases that are named, and no successor of them', () => {
+    const pool = poolOf(lasting({ releaseAuthority: 'holder' }), [
+      heldToken(1, 1),
+      heldToken(2, 2),
+      heldToken(3, 3, -1),
+    ]);
+    const names = [1, 2, 3, 4].map((n) => ({ tokenId: tokenId(n), fence: n === 2 ? 9 : n }));
+    expect(pool.revoke(names, 'gone')).toBe(1);
+    expect(story(pool)).toEqual(['expired, ttl_expired, token 3, fence 3', 'released, revoked, token 1, fence 1']);
+    expect(pool.events[1]!.metadata).toEqual({ note: 'gone' });
   });
 
   type Right = [what: string, claim: (lease: Lease) => LeaseClaim];
@@ -435,6 +475,18 @@ describe('whose lease it is', () => {
     expect(pool.events).toMatchObject([{ event: 'released', reason: 'released_by_client', occurredAt: NOW, lease }]);
     expect(all[2]).toMatchObject({ lease: null, freeSince: NOW });
     expect(pool.state.leaseCount).toBe(0);
+  });
+
+  test.each([
+    ['a note', 'the desk is closed', { note: 'the desk is closed' }],
+    ['no note', undefined, null],
+    ['an empty note', '', null],
+  ])('the event of a release with %s has that in its metadata', (_, note, metadata) => {
+    for (const force of [false, true]) {
+      const pool = poolOf(lasting(), tokens());
+      pool.release(tokenId(3), { note, force });
+      expect(pool.events).toMatchObject([{ event: 'released', metadata }]);
+    }
   });
 
   test.each([

@@ -8,7 +8,7 @@ import { DomainError, poolDeleted, tokenDeleted } from '../kernel/domain-error.j
 import { LeaseCounts, type LeaseCount } from './lease-counts.js';
 import { fromSeconds, secondsUntil, type Instant } from '../kernel/instant.js';
 import { newLeaseId } from './lease-id.js';
-import { openLease, type LeaseClaim } from './lease-claim.js';
+import { openLease, type LeaseClaim, type ReleaseRequest } from './lease-claim.js';
 import { differenceOf, toWire } from './policy-fields.js';
 import {
   changedPolicy,
@@ -28,9 +28,17 @@ import { Candidates } from './candidates.js';
 
 export interface AllocateRequest {
   readonly userId: string;
+  /** The name from which the user id follows. */
+  readonly holder?: string;
   /** The length of the lease in seconds, at most that of the pool; left out, it is that of the pool. */
   readonly ttlSeconds?: number;
   readonly metadata?: Metadata;
+}
+
+/** An open lease, as whoever has read it names it. */
+export interface OpenLeaseName {
+  readonly tokenId: string;
+  readonly fence: number;
 }
 
 export interface Grant extends Lease {
@@ -57,7 +65,8 @@ export class TokenPool {
   readonly #users: LeaseCounts;
   readonly #keys: LeaseCounts;
   #fairShares: FairShareOrder;
-  #nextExpiryAt: Instant;
+  /** Of the leases that the slice does not have. */
+  readonly #nextExpiryAt: Instant;
 
   private constructor(slice: PoolSlice) {
     this.now = slice.now;
@@ -167,12 +176,39 @@ export class TokenPool {
     return this.#activate(victim, request, 'allocated_after_eviction', evicted);
   }
 
-  /** @throws DomainError `token_deleted`, and what `openLease` throws */
-  release(tokenId: string, claim: LeaseClaim): void {
+  /**
+   * Ends a lease: by force, the reason is `revoked`.
+   * @throws DomainError `token_deleted`, and what `openLease` throws
+   */
+  release(tokenId: string, request: ReleaseRequest): void {
     this.settle();
     const token = this.#existing(tokenId);
-    openLease(token, claim, this.policy, this.#callerOrAnybody);
-    this.#giveBack(token, 'released', 'released_by_client');
+    openLease(token, request, this.policy, this.#callerOrAnybody);
+    const { force, note } = request;
+    this.#giveBack(token, 'released', force ? 'revoked' : 'released_by_client', this.now, noted(note));
+  }
+
+  /** Ends a lease whose grant did not reach its caller, if it is still open: nobody knows that it is held. */
+  giveBack(tokenId: string, leaseId: string): void {
+    this.settle();
+    const token = this.#tokens.get(tokenId);
+    if (token?.lease?.leaseId === leaseId) this.#giveBack(token, 'released', 'undelivered');
+  }
+
+  /**
+   * Ends those of the leases that are still open, and returns how many. A token that is gone, or that has another lease
+   * by now, stays as it is.
+   */
+  revoke(leases: readonly OpenLeaseName[], note?: string): number {
+    this.settle();
+    let revoked = 0;
+    for (const { tokenId, fence } of leases) {
+      const token = this.#tokens.get(tokenId);
+      if (token?.lease?.fence !== fence) continue;
+      this.#giveBack(token, 'released', 'revoked', this.now, noted(note));
+      revoked++;
+    }
+    return revoked;
   }
 
   /**
@@ -189,7 +225,6 @@ export class TokenPool {
     }
     const renewed = { ...lease, expiresAt: renewedDeadline(this.policy, lease, this.now, ttlSeconds) };
     this.#tokens.change(token, { lease: renewed });
-    this.#nextExpiryAt = Math.min(this.#nextExpiryAt, renewed.expiresAt);
     this.#record(token.id, 'renewed', null, this.now, renewed);
     return { ...renewed, renewedAt: this.now };
   }
@@ -326,12 +361,11 @@ export class TokenPool {
 
   /** Returns a function that takes back every later change. The caller must have expired the overdue leases. */
   #savepoint(): () => void {
-    const [state, nextExpiryAt, events] = [this.#state, this.#nextExpiryAt, this.events.length];
+    const [state, events] = [this.#state, this.events.length];
     const tokens = this.#tokens.savepoint();
     const parts = [this.#candidates, this.#users, this.#keys, this.idempotencyRecords].map((part) => part.savepoint());
     return () => {
       this.#state = state;
-      this.#nextExpiryAt = nextExpiryAt;
       this.events.length = events;
       for (const restore of parts) restore();
       if (tokens()) this.#fairShares = new FairShareOrder(this.#users, this.#tokens);
@@ -344,6 +378,7 @@ export class TokenPool {
     const lease = {
       leaseId: newLeaseId(fence),
       userId: request.userId,
+      holder: request.holder ?? null,
       keyId: this.#callerOrAnybody.keyId,
       fence,
       activatedAt: this.now,
@@ -351,7 +386,6 @@ export class TokenPool {
     };
     this.#tokens.change(token, { lease, lastActivatedAt: this.now });
     this.#state = { ...this.#state, lastFence: fence, leaseCount: this.#state.leaseCount + 1 };
-    this.#nextExpiryAt = Math.min(this.#nextExpiryAt, expiresAt);
     this.#candidates.granted(token, lease);
     this.#users.granted(lease);
     this.#keys.granted(lease);
@@ -360,7 +394,13 @@ export class TokenPool {
     return { ...lease, tokenId: token.id, evicted };
   }
 
-  #end(token: Token, event: 'released' | 'expired', reason: EndReason, at: Instant = this.now): void {
+  #end(
+    token: Token,
+    event: 'released' | 'expired',
+    reason: EndReason,
+    at: Instant = this.now,
+    metadata: Metadata | null = null,
+  ): void {
     const lease = token.lease as Lease;
     this.#tokens.change(token, { lease: null, freeSince: at });
     this.#state = { ...this.#state, leaseCount: this.#state.leaseCount - 1 };
@@ -370,12 +410,18 @@ export class TokenPool {
       this.#users.released(lease);
       this.#keys.released(lease);
     }
-    this.#record(token.id, event, reason, at, lease);
+    this.#record(token.id, event, reason, at, lease, metadata);
   }
 
   /** Ends a lease. Above its size the pool deletes the token with it: its size decides that, and not the caller. */
-  #giveBack(token: Token, event: 'released' | 'expired', reason: EndReason, at?: Instant): void {
-    this.#end(token, event, reason, at);
+  #giveBack(
+    token: Token,
+    event: 'released' | 'expired',
+    reason: EndReason,
+    at?: Instant,
+    metadata?: Metadata | null,
+  ): void {
+    this.#end(token, event, reason, at, metadata);
     if (this.#isLive && isDraining(this.#state)) this.#remove(token, 'shrunk', null);
   }
 
@@ -466,12 +512,27 @@ export class TokenPool {
 
   /** @param mayBeEvictedAt when the protection of the next victim ends; Infinity when the pool does not evict */
   #exhausted(why: string, mayBeEvictedAt = Infinity): DomainError {
-    return new DomainError('pool_exhausted', `no token of pool ${this.policy.name} is free, and ${why}`, {
-      retryAfterSeconds: this.#secondsUntil(Math.min(this.#nextExpiryAt, mayBeEvictedAt)),
+    const deadline = this.#nextDeadline();
+    const mayBeLater =
+      this.policy.renewable && deadline < mayBeEvictedAt ? '; the lease that ends next may be renewed' : '';
+    return new DomainError('pool_exhausted', `no token of pool ${this.policy.name} is free, and ${why}${mayBeLater}`, {
+      retryAfterSeconds: this.#secondsUntil(Math.min(deadline, mayBeEvictedAt)),
     });
+  }
+
+  /**
+   * The earliest deadline of the pool's open leases, as the commands before this one have left them; Infinity without
+   * one. If no lease can be renewed, a token surely comes free then.
+   */
+  #nextDeadline(): Instant {
+    return this.#tokens
+      .all()
+      .reduce((next, { lease }) => Math.min(next, lease?.expiresAt ?? Infinity), this.#nextExpiryAt);
   }
 
   #secondsUntil(instant: Instant | null): number | undefined {
     return instant === null || instant === Infinity ? undefined : secondsUntil(this.now, instant);
   }
 }
+
+const noted = (note: string | undefined): Metadata | null => (note ? { note } : null);

@@ -7,6 +7,8 @@ export interface Lease {
   /** A handle that nobody can guess. Only the caller that the lease was granted to knows it. */
   readonly leaseId: string;
   readonly userId: string;
+  /** The name that the caller gave instead of the user id, which follows from it; null when it gave the user id. */
+  readonly holder: string | null;
   /** The id of the API key that took the lease; null where the service asks for no keys. */
   readonly keyId: string | null;
   /** The number of the lease in its pool: 1, 2, 3 …, never reused. */

@@ -2,7 +2,18 @@
 // decides which leases are over, so that a view never shows an overdue lease as active.
 
 import type { EndReason } from '../pool/token-event.js';
-import type { EventPage, HistoryPage, OwnedDetails, OwnedEvent, OwnedToken, OwnedUse, TokenPage } from './views.js';
+import type {
+  EventPage,
+  HistoryPage,
+  LeasePage,
+  OwnedDetails,
+  OwnedEvent,
+  OwnedLease,
+  OwnedToken,
+  OwnedUse,
+  OwnedVerification,
+  TokenPage,
+} from './views.js';
 
 export interface PageRequest {
   readonly limit: number;
@@ -14,15 +25,51 @@ export interface TokenQuery extends PageRequest {
   readonly poolName: string;
   readonly status: 'all' | 'available' | 'active';
   readonly userId?: string;
-  /** With `userId`: only tokens whose lease this key took. */
+  /** Only tokens that a user of this name holds. */
+  readonly holder?: string;
+  /** With `userId` or `holder`: only tokens whose lease this key took. */
   readonly keyId?: string;
 }
+
+/** Who holds leases: a user, or the user of a name. */
+export type Whose = { readonly userId: string } | { readonly holder: string };
+
+export interface LeaseQuery extends PageRequest {
+  readonly whose: Whose;
+  /** Only leases of these pools; null for all. */
+  readonly pools: ReadonlySet<string> | null;
+  /** Only leases that this key took. */
+  readonly keyId?: string;
+}
+
+/** How a caller names a lease to verify: by its handle, or by its token and number. */
+export type LeaseName = { readonly leaseId: string } | { readonly tokenId: string; readonly fence: number };
+
+/**
+ * How many leases a reader examines for a page of the leases of a user. There is no index on users, because every grant
+ * would have to write it. Names have one, in which only leases with a name stand.
+ */
+export const LEASES_EXAMINED = 10_000;
 
 /** The pool of a token, also of a deleted one. */
 export interface Whereabouts {
   readonly pool: string;
   readonly isDeleted: boolean;
 }
+
+/** The verification of a lease that is not open: all that the caller has not said is null. */
+export const notValid = (lease: LeaseName): OwnedVerification => ({
+  valid: false,
+  token_id: 'tokenId' in lease ? lease.tokenId : null,
+  name: null,
+  pool: null,
+  fence: 'fence' in lease ? lease.fence : null,
+  holder: null,
+  user_id: null,
+  expires_at: null,
+  expires_in_ms: null,
+  key_id: null,
+});
 
 /** How a lease ended. */
 export interface LeaseEnd {
@@ -52,6 +99,16 @@ export abstract class TokenReader {
    * another database
    */
   abstract tokens(query: TokenQuery): Promise<TokenPage<OwnedToken>>;
+
+  /**
+   * The open leases of a user or a name over several pools, in the order of pools and fences. A page of the leases of a
+   * user may end before its limit, even without a lease: the reader has examined LEASES_EXAMINED then.
+   * @throws DomainError `invalid_request` and `position_unknown` as in `tokens`
+   */
+  abstract leases(query: LeaseQuery): Promise<LeasePage<OwnedLease>>;
+
+  /** Whether a lease is open in one of these pools; null stands for all pools. */
+  abstract verify(lease: LeaseName, pools: ReadonlySet<string> | null): Promise<OwnedVerification>;
 
   /**
    * The events of a token, newest first, also of a deleted one.

@@ -9,6 +9,8 @@ export interface TokenView {
   readonly pool: string;
   readonly status: 'available' | 'active';
   readonly active_user_id: string | null;
+  /** The name that the user gave instead of an id, here and in the other views; null when it gave the id. */
+  readonly holder: string | null;
   readonly last_activated_at: string | null;
   readonly expires_at: string | null;
   readonly fence: number | null;
@@ -24,6 +26,7 @@ export type StoredTokenView = Omit<TokenView, 'draining'>;
 
 export interface UseView {
   readonly user_id: string;
+  readonly holder: string | null;
   readonly fence: number;
   readonly started_at: string;
   readonly ended_at: string | null;
@@ -33,6 +36,7 @@ export interface UseView {
 export interface TokenDetailsView extends TokenView {
   readonly current_user: {
     readonly user_id: string;
+    readonly holder: string | null;
     readonly activated_at: string;
     readonly expires_at: string;
   } | null;
@@ -49,6 +53,7 @@ export interface EventView {
   readonly token_id: string | null;
   readonly event: TokenEventKind;
   readonly user_id: string | null;
+  readonly holder: string | null;
   readonly fence: number | null;
   readonly reason: TokenEvent['reason'];
   readonly occurred_at: string;
@@ -63,8 +68,8 @@ export interface EventView {
   /** The id of the request that caused the event; null when no request did, or the viewer may not see it. */
   readonly request_id: string | null;
   /**
-   * What the caller gave with the lease, or the `before` and `after` of `policy_changed`, with `user_id` and `reason`,
-   * which replace fields of the same name.
+   * What the caller gave with the lease, the `note` of its release, or the `before` and `after` of `policy_changed`, with
+   * `user_id` and `reason`, which replace fields of the same name.
    */
   readonly metadata: Metadata;
   /**
@@ -74,11 +79,42 @@ export interface EventView {
   readonly lease_metadata: Metadata | null;
 }
 
+/** An open lease, as a list over several pools shows it. */
+export interface LeaseView {
+  readonly token_id: string;
+  /** The name of the token; null in pools whose tokens have none. */
+  readonly name: string | null;
+  readonly pool: string;
+  readonly fence: number;
+  readonly holder: string | null;
+  readonly user_id: string;
+  readonly activated_at: string;
+  readonly expires_at: string;
+  /** What the caller gave with the lease; null when it gave nothing, or when the event was dropped. */
+  readonly metadata: Metadata | null;
+}
+
+/** Whether a lease is open. All other fields are null, except for those by which the caller named the lease. */
+export interface VerificationView {
+  readonly valid: boolean;
+  readonly token_id: string | null;
+  readonly name: string | null;
+  readonly pool: string | null;
+  readonly fence: number | null;
+  readonly holder: string | null;
+  readonly user_id: string | null;
+  readonly expires_at: string | null;
+  /** Whole milliseconds until the deadline, by the store's clock. */
+  readonly expires_in_ms: number | null;
+}
+
 /** A view with the key that took its lease. visibility.ts removes the key before the service shows the view. */
 type Owned<View> = View & { readonly key_id: string | null };
 
 export type OwnedToken = Owned<TokenView>;
 export type OwnedUse = Owned<UseView>;
+export type OwnedLease = Owned<LeaseView>;
+export type OwnedVerification = Owned<VerificationView>;
 export type OwnedDetails = Owned<Omit<TokenDetailsView, 'history'>> & { readonly history: readonly OwnedUse[] };
 export type OwnedEvent = Owned<EventView>;
 
@@ -93,6 +129,11 @@ export interface PoolView extends WirePolicy {
 
 export interface TokenPage<Token = TokenView> {
   readonly tokens: readonly Token[];
+  readonly next_cursor: string | null;
+}
+
+export interface LeasePage<Lease = LeaseView> {
+  readonly leases: readonly Lease[];
   readonly next_cursor: string | null;
 }
 
@@ -166,6 +207,7 @@ export interface StoredEventView {
   readonly token_id: string | null;
   readonly event: TokenEventKind;
   readonly user_id: string | null;
+  readonly holder: string | null;
   readonly fence: number | null;
   readonly reason: TokenEvent['reason'];
   readonly occurred_at: Instant;
@@ -235,5 +277,11 @@ export interface SnapshotTokenView {
   readonly last_activated_at: Instant | null;
   /** The end of the last ended lease; 0 when no lease has ended. */
   readonly last_end_at: Instant;
-  readonly lease: { readonly user_id: string; readonly fence: number; readonly expires_at: Instant } | null;
+  readonly lease: {
+    readonly user_id: string;
+    /** Left out when the caller gave the user id. */
+    readonly holder?: string;
+    readonly fence: number;
+    readonly expires_at: Instant;
+  } | null;
 }

@@ -1,17 +1,21 @@
-// Only the key that took a lease, and keys that may operate, see its user. Every view passes through these functions
+// Only the key that took a lease, and keys that may operate, see its user and holder. Every view passes through these functions
 // before the service shows it.
 
 import { OPEN, SYSTEM, type Caller } from '../kernel/caller.js';
 import type { Lease } from '../pool/token.js';
 import type {
   EventView,
+  LeaseView,
   OwnedDetails,
   OwnedEvent,
+  OwnedLease,
   OwnedToken,
   OwnedUse,
+  OwnedVerification,
   TokenDetailsView,
   TokenView,
   UseView,
+  VerificationView,
 } from './views.js';
 
 /** The caller that sees a view. */
@@ -19,22 +23,29 @@ export type Viewer = Pick<Caller, 'keyId' | 'mayOperate'>;
 
 /** Replaces a user that the viewer may not see, where the field cannot be null. */
 export const SOMEBODY = '00000000-0000-0000-0000-000000000000';
+const NOBODY_SEEN = { user_id: SOMEBODY, holder: null };
 
 /** Whether the viewer may see the user of a lease. @param keyId the key that took the lease */
 export const maySee = (viewer: Viewer, keyId: string | null | undefined): boolean =>
   viewer.mayOperate || (keyId ?? null) === viewer.keyId;
 
 export const tokenFor = (viewer: Viewer, { key_id, ...token }: OwnedToken): TokenView =>
-  maySee(viewer, key_id) ? token : { ...token, active_user_id: null };
+  maySee(viewer, key_id) ? token : { ...token, active_user_id: null, holder: null };
 
 export const useFor = (viewer: Viewer, { key_id, ...use }: OwnedUse): UseView =>
-  maySee(viewer, key_id) ? use : { ...use, user_id: SOMEBODY };
+  maySee(viewer, key_id) ? use : { ...use, ...NOBODY_SEEN };
+
+export const leaseFor = (viewer: Viewer, { key_id, ...lease }: OwnedLease): LeaseView =>
+  maySee(viewer, key_id) ? lease : { ...lease, ...NOBODY_SEEN, metadata: null };
+
+export const verificationFor = (viewer: Viewer, { key_id, ...lease }: OwnedVerification): VerificationView =>
+  maySee(viewer, key_id) ? lease : { ...lease, user_id: null, holder: null };
 
 export function detailsFor(viewer: Viewer, { history, current_user, ...details }: OwnedDetails): TokenDetailsView {
   const isVisible = maySee(viewer, details.key_id);
   return {
     ...tokenFor(viewer, details),
-    current_user: current_user && (isVisible ? current_user : { ...current_user, user_id: SOMEBODY }),
+    current_user: current_user && (isVisible ? current_user : { ...current_user, ...NOBODY_SEEN }),
     history: history.map((use) => useFor(viewer, use)),
   };
 }
@@ -60,9 +71,9 @@ export function eventFor(viewer: Viewer, owned: OwnedEvent): EventView {
     return maySeeActor(viewer, event) ? event : { ...event, actor: null, request_id: null };
   const { reason } = event;
   const metadata = { user_id: null, reason };
-  return { ...event, user_id: null, actor: null, request_id: null, metadata, lease_metadata: null };
+  return { ...event, user_id: null, holder: null, actor: null, request_id: null, metadata, lease_metadata: null };
 }
 
-/** The user of an evicted lease, as the viewer may see it. */
-export const userFor = (viewer: Viewer, { keyId, userId }: Lease): string =>
-  maySee(viewer, keyId) ? userId : SOMEBODY;
+/** The user and holder of an evicted lease, as the viewer may see them. */
+export const userFor = (viewer: Viewer, { keyId, userId, holder }: Lease): Pick<UseView, 'user_id' | 'holder'> =>
+  maySee(viewer, keyId) ? { user_id: userId, holder } : NOBODY_SEEN;

@@ -22,6 +22,7 @@ export const elastic = (given: PolicyChange = {}): PoolPolicy => newPolicy('elas
 export const lease = (fence: number, endsInSeconds = 60, startedSecondsAgo = 10): Lease => ({
   leaseId: newLeaseId(fence),
   userId: user(fence),
+  holder: null,
   keyId: null,
   fence,
   activatedAt: NOW - startedSecondsAgo * SECOND,
@@ -65,14 +66,13 @@ export function wholeSlice(
     tokenCount: tokens.length,
     leaseCount: leases.length,
   };
-  const nextExpiryAt = running.length === 0 ? null : Math.min(...running.map(({ expiresAt }) => expiresAt));
   const holding = (holders: readonly string[], holderOf: (lease: Lease) => string | null) =>
     countsLeases(policy) ? leaseCountsOf(holders, running, holderOf) : undefined;
   return {
     state,
     now,
     tokens,
-    nextExpiryAt,
+    nextExpiryAt: null,
     users: holding([...users, ...running.map(({ userId }) => userId)], ({ userId }) => userId),
     keys: holding(keys, ({ keyId }) => keyId),
   };

@@ -154,7 +154,9 @@ export class InMemoryTokenPoolRepository extends TokenPoolRepository {
     const holders = [...loads.users, ...losing.map(({ lease }) => lease!.userId)];
     const leases = running.map(({ lease }) => lease!);
     const named = loads.tokenIds.map((id) => tokens.get(id)).filter((token) => token !== undefined);
-    const nextExpiryAt = running.length === 0 ? null : Math.min(...running.map(({ lease }) => lease!.expiresAt));
+    const loaded = new Set([...named, ...oldest, ...losing]);
+    const others = running.filter((token) => !loaded.has(token));
+    const nextExpiryAt = others.length === 0 ? null : Math.min(...others.map(({ lease }) => lease!.expiresAt));
     const idempotencyRecords = kept.filter((record) =>
       loads.idempotencyRecords.some(({ useCase, key }) => useCase === record.useCase && key === record.key),
     );

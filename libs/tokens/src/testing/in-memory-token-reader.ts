@@ -14,8 +14,11 @@ import type { EndReason } from '../pool/token-event.js';
 import { isDraining } from '../pool/pool-slice.js';
 import { isOverdue, type Lease, type Token } from '../pool/token.js';
 import {
+  notValid,
   TokenReader,
   type LeaseEnd,
+  type LeaseName,
+  type LeaseQuery,
   type PageRequest,
   type TokenQuery,
   type Whereabouts,
@@ -23,10 +26,13 @@ import {
 import type {
   EventPage,
   HistoryPage,
+  LeasePage,
   OwnedDetails,
   OwnedEvent,
+  OwnedLease,
   OwnedToken,
   OwnedUse,
+  OwnedVerification,
   TokenPage,
 } from '../reading/views.js';
 import type { InMemoryTokenPoolRepository } from './in-memory-token-pool-repository.js';
@@ -34,7 +40,7 @@ import { eventView, tokenView, type RecordedEvent } from './views.js';
 
 const SHOWN_USES = 20;
 
-type List = TokenQuery['status'] | 'events' | 'history';
+type List = TokenQuery['status'] | 'events' | 'history' | 'leases';
 type Place = string | number;
 
 export class InMemoryTokenReader extends TokenReader {
@@ -68,6 +74,7 @@ export class InMemoryTokenReader extends TokenReader {
       ...view,
       current_user: current && {
         user_id: current.userId,
+        holder: current.holder,
         activated_at: toIso(current.activatedAt),
         expires_at: toIso(current.expiresAt),
       },
@@ -75,7 +82,7 @@ export class InMemoryTokenReader extends TokenReader {
     };
   }
 
-  async tokens({ poolName, status, userId, keyId, limit, cursor }: TokenQuery): Promise<TokenPage<OwnedToken>> {
+  async tokens({ poolName, status, userId, holder, keyId, limit, cursor }: TokenQuery): Promise<TokenPage<OwnedToken>> {
     this.#mustBeHere();
     const place = readCursor(status, cursor);
     if (!this.repository.poolNames.includes(poolName)) throw poolNotFound(poolName);
@@ -83,8 +90,11 @@ export class InMemoryTokenReader extends TokenReader {
     if (state.life !== 'live') throw poolDeleted(poolName);
     const runs = ({ lease }: Token): boolean => lease !== null && !isOverdue(lease, now);
     const isUsers = (token: Token): boolean =>
-      userId === undefined ||
-      (runs(token) && token.lease?.userId === userId && (keyId === undefined || token.lease.keyId === keyId));
+      (userId === undefined && holder === undefined) ||
+      (runs(token) &&
+        (userId === undefined || token.lease?.userId === userId) &&
+        (holder === undefined || token.lease?.holder === holder) &&
+        (keyId === undefined || token.lease?.keyId === keyId));
     const listed = [...tokens.values()].filter(isUsers);
     if (status === 'all') {
       if (place !== undefined) this.#mustBeGiven(poolName, { tokenId: place });
@@ -106,6 +116,76 @@ export class InMemoryTokenReader extends TokenReader {
       place,
       limit,
     );
+  }
+
+  async leases({ whose, pools, keyId, limit, cursor }: LeaseQuery): Promise<LeasePage<OwnedLease>> {
+    const after = readCursor('leases', cursor);
+    const placeOf = ({ pool, fence }: { pool: string; fence: number }): string => `${pool}~${padded(fence)}`;
+    // A blank comes before every letter of a name, so that the order is that of the pools, and then of the fences.
+    const orderOf = (place: string): string => place.replace('~', ' ');
+    if (after !== undefined) {
+      const [pool, fence] = after.split('~') as [string, string];
+      const isVisible = pools === null || pools.has(pool);
+      if (!isVisible || !this.repository.poolNames.includes(pool))
+        throw positionUnknown('the cursor', 'without it', {});
+      this.#mustBeGiven(pool, { fence: Number(fence) });
+    }
+    const leases = this.#open(pools)
+      .filter(({ lease }) => ('holder' in whose ? lease.holder === whose.holder : lease.userId === whose.userId))
+      .filter(({ lease }) => keyId === undefined || lease.keyId === keyId)
+      .map(({ pool, token, lease }): OwnedLease => {
+        const { events } = this.repository.look(pool);
+        const granted = events.find(({ event, lease: of }) => event === 'activated' && of?.fence === lease.fence);
+        return {
+          token_id: token.id,
+          name: null,
+          pool,
+          fence: lease.fence,
+          holder: lease.holder,
+          user_id: lease.userId,
+          activated_at: toIso(lease.activatedAt),
+          expires_at: toIso(lease.expiresAt),
+          metadata: granted?.metadata ?? null,
+          key_id: lease.keyId,
+        };
+      })
+      .filter((lease) => after === undefined || orderOf(placeOf(lease)) > orderOf(after))
+      .sort((a, b) => (orderOf(placeOf(a)) < orderOf(placeOf(b)) ? -1 : 1));
+    const { page, next_cursor } = paged('leases', leases, limit, placeOf);
+    return { leases: page, next_cursor };
+  }
+
+  async verify(name: LeaseName, pools: ReadonlySet<string> | null): Promise<OwnedVerification> {
+    const found = this.#open(pools).find(({ token, lease }) =>
+      'leaseId' in name ? lease.leaseId === name.leaseId : token.id === name.tokenId && lease.fence === name.fence,
+    );
+    if (!found) return notValid(name);
+    const { pool, token, lease, now } = found;
+    return {
+      valid: true,
+      token_id: token.id,
+      name: null,
+      pool,
+      fence: lease.fence,
+      holder: lease.holder,
+      user_id: lease.userId,
+      expires_at: toIso(lease.expiresAt),
+      expires_in_ms: Math.floor((lease.expiresAt - now) / 1000),
+      key_id: lease.keyId,
+    };
+  }
+
+  /** The leases that are not over, in these pools or in all. */
+  #open(pools: ReadonlySet<string> | null): { pool: string; token: Token; lease: Lease; now: Instant }[] {
+    this.#mustBeHere();
+    return this.repository.poolNames
+      .filter((pool) => pools === null || pools.has(pool))
+      .flatMap((pool) => {
+        const { tokens, now } = this.repository.look(pool);
+        return [...tokens.values()].flatMap((token) =>
+          token.lease && !isOverdue(token.lease, now) ? { pool, token, lease: token.lease, now } : [],
+        );
+      });
   }
 
   async events(tokenId: string, { limit, cursor }: PageRequest): Promise<EventPage<OwnedEvent>> {
@@ -200,6 +280,7 @@ export class InMemoryTokenReader extends TokenReader {
 
 const useOf = (lease: Lease, endedAt?: Instant, reason?: EndReason): OwnedUse => ({
   user_id: lease.userId,
+  holder: lease.holder,
   fence: lease.fence,
   started_at: toIso(lease.activatedAt),
   ended_at: endedAt === undefined ? null : toIso(endedAt),
@@ -223,7 +304,7 @@ function readCursor(list: List, cursor: string | undefined): string | undefined 
   const place = Buffer.from(cursor, 'base64url')
     .toString()
     .slice(list.length + 1);
-  if (!/^[\da-f~-]+$/.test(place) || writeCursor(list, place) !== cursor) {
+  if (!/^[\da-z~-]+$/.test(place) || writeCursor(list, place) !== cursor) {
     throw new DomainError('invalid_request', 'cursor must be the next_cursor of the page before, of the same list');
   }
   return place;

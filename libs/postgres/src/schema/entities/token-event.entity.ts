@@ -89,6 +89,10 @@ export class TokenEventEntity {
   @Column({ name: 'leases_after', type: 'integer', nullable: true })
   leasesAfter: number | null;
 
+  /** The name that the user of the lease gave instead of its id. */
+  @Column({ type: 'text', nullable: true })
+  holder: string | null;
+
   /** SHA-256 over this event and the hash before it (event-chain.ts). */
   @Column({ type: 'bytea', nullable: true })
   hash: Buffer | null;

@@ -15,6 +15,7 @@ import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
 @Index('tokens_oldest', ['pool', 'fence'], { unique: true, where: `status = 'active'` })
 @Index('tokens_due', ['pool', 'expiresAt'], { where: `status = 'active'` })
 @Index('tokens_free', ['pool', 'freeSince', 'id'], { where: `status = 'available'` })
+@Index('tokens_of_holder', ['holder', 'pool', 'fence'], { where: `holder IS NOT NULL` })
 export class TokenEntity {
   @PrimaryColumn({ type: 'text', collation: 'C' })
   pool: string;
@@ -35,6 +36,10 @@ export class TokenEntity {
   /** The API key that took the lease; null if the service ran without keys. */
   @Column({ name: 'key_id', type: 'text', nullable: true })
   keyId: string | null;
+
+  /** The name that the user of the lease gave instead of its id. */
+  @Column({ type: 'text', nullable: true })
+  holder: string | null;
 
   @Column({ type: 'bigint', nullable: true })
   fence: string | null;
