@@ -47,6 +47,7 @@ BEGIN
   -- Materialized, so that the sums of instants do not end up in SET, where Citus wants nothing that is only STABLE.
   WITH touched AS MATERIALIZED (
     SELECT id, CASE WHEN fence IS NULL THEN 'available' ELSE 'active' END AS status, user_id, lease_id, key_id, fence, holder,
+      CASE WHEN holder IS NOT NULL THEN fence END AS holder_fence,
       timestamptz 'epoch' + activated * interval '1 microsecond' AS activated_at,
       timestamptz 'epoch' + expires * interval '1 microsecond' AS expires_at,
       timestamptz 'epoch' + free * interval '1 microsecond' AS free_since
@@ -55,14 +56,15 @@ BEGIN
     WHERE NOT is_new
   )
   UPDATE tokens SET status = t.status, user_id = t.user_id, lease_id = t.lease_id, key_id = t.key_id, fence = t.fence,
-    holder = t.holder, last_activated_at = t.activated_at, expires_at = t.expires_at, free_since = t.free_since
+    holder = t.holder, holder_fence = t.holder_fence, last_activated_at = t.activated_at, expires_at = t.expires_at, free_since = t.free_since
   FROM touched t WHERE tokens.pool = $1 AND tokens.id = t.id;
   GET DIAGNOSTICS done = ROW_COUNT;
   changed := changed + done;
 
-  INSERT INTO tokens (pool, id, status, user_id, lease_id, key_id, holder, fence, last_activated_at, expires_at,
-    free_since)
-  SELECT $1, id, CASE WHEN fence IS NULL THEN 'available' ELSE 'active' END, user_id, lease_id, key_id, holder, fence,
+  INSERT INTO tokens (pool, id, status, user_id, lease_id, key_id, holder, holder_fence, fence, last_activated_at,
+    expires_at, free_since)
+  SELECT $1, id, CASE WHEN fence IS NULL THEN 'available' ELSE 'active' END, user_id, lease_id, key_id, holder,
+    CASE WHEN holder IS NOT NULL THEN fence END, fence,
     timestamptz 'epoch' + activated * interval '1 microsecond', timestamptz 'epoch' + expires * interval '1 microsecond',
     timestamptz 'epoch' + free * interval '1 microsecond'
   FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $27, $34)

@@ -591,6 +591,27 @@ describe.each<[string, () => Promise<Candidate>]>([
   });
 });
 
+test('a token that 0.1.0 grants has no holder, although 0.1.0 leaves that of the lease before', async () => {
+  const database = await createTestDatabase();
+  const opened = await openService(database.url);
+  const { service, readers } = opened;
+  const client = new Client({ connectionString: database.url });
+  await client.connect();
+  await service.createPool('p', 'fixed', { size: 1 });
+  const { tokenId } = await service.allocate('p', { userId: ANN, holder: 'ci-4711' });
+  // As a release and a grant of 0.1.0, which know neither column.
+  await client.query(`UPDATE tokens SET fence = 2, user_id = '${BEN}' WHERE id = $1`, [tokenId]);
+  expect(await readers.tokens.token(tokenId)).toMatchObject({ active_user_id: BEN, holder: null });
+  const query = { whose: { holder: 'ci-4711' }, pools: null, limit: 10 };
+  expect((await readers.tokens.leases(query)).leases).toEqual([]);
+  await service.release(tokenId, { userId: BEN });
+  const { events } = await readers.tokens.events(tokenId, { limit: 1 });
+  expect(events).toMatchObject([{ event: 'released', user_id: BEN, holder: null }]);
+  await client.end();
+  await opened.close();
+  await database.drop();
+});
+
 describe('on PostgreSQL', () => {
   let database: TestDatabase;
   let process: Service;

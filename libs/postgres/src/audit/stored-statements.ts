@@ -2,7 +2,7 @@
 
 import { policyFields } from '@app/tokens';
 import { named } from '../connection/pipeline.js';
-import { iso, restoresAfter } from '../schema/fragments.js';
+import { holderOf, iso, restoresAfter } from '../schema/fragments.js';
 
 /** $1 pool. */
 export const STORED_POOL = named(
@@ -17,7 +17,7 @@ export const STORED_POOL = named(
 /** $1 pool, $2 page size, $3 after this id. */
 export const STORED_TOKENS = named(
   'stored_tokens',
-  `SELECT id, pool, status, user_id AS active_user_id, holder, ${iso('last_activated_at')} AS last_activated_at,
+  `SELECT id, pool, status, user_id AS active_user_id, ${holderOf('tokens')} AS holder, ${iso('last_activated_at')} AS last_activated_at,
      ${iso('expires_at')} AS expires_at, fence::double precision AS fence
    FROM tokens WHERE pool = $1 AND id > $3 ORDER BY id LIMIT $2`,
 );

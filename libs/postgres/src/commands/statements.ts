@@ -3,7 +3,7 @@
 
 import { IDEMPOTENCY_RECORD_HOURS, policyFields } from '@app/tokens';
 import { named } from '../connection/pipeline.js';
-import { instant, POLICY_COLUMNS, POLICY_VIEW } from '../schema/fragments.js';
+import { holderOf, instant, POLICY_COLUMNS, POLICY_VIEW } from '../schema/fragments.js';
 import { poolsNow } from '../schema/pool-clock.js';
 
 /**
@@ -67,7 +67,7 @@ const HELD = `
     ${held('user_id', 'SELECT user_id FROM asking UNION ALL SELECT user_id FROM losing', `max_per_user IS NOT NULL OR evict = 'over_share_first'`)} AS users,
     ${held('key_id', 'SELECT unnest($8::text[])', 'max_per_key IS NOT NULL')} AS keys,`;
 
-const TOKENS = 'id, user_id, lease_id, key_id, fence, last_activated_at, expires_at, free_since, holder';
+const TOKENS = 'id, user_id, lease_id, key_id, fence, last_activated_at, expires_at, free_since, holder, holder_fence';
 const list = (table: string): string => `SELECT ${TOKENS} FROM ${table}`;
 
 /**
@@ -97,7 +97,7 @@ const loadSlice = (counts: boolean): string => `
     encode(last_hash, 'hex') AS last_hash, hashed_seq,
     date_part('epoch', now) AS now, must_note_clock,
     (SELECT json_agg(json_build_array(id, user_id, lease_id, key_id, fence, date_part('epoch', last_activated_at),
-      date_part('epoch', expires_at), date_part('epoch', free_since), holder)) FROM slice) AS tokens,
+      date_part('epoch', expires_at), date_part('epoch', free_since), ${holderOf('slice')})) FROM slice) AS tokens,
     ${counts ? HELD : ''}
     CASE WHEN on_exhausted = 'reject' OR protect_seconds IS NOT NULL OR token_count > size THEN (
       SELECT date_part('epoch', expires_at) FROM tokens
@@ -142,20 +142,23 @@ export const SAVE_SLICE = named(
   `
   WITH touched AS MATERIALIZED (
     SELECT is_new, id, CASE WHEN fence IS NULL THEN 'available' ELSE 'active' END AS status, user_id, lease_id,
-      key_id, holder, fence, ${instant('activated')} AS last_activated_at, ${instant('expires')} AS expires_at,
+      key_id, holder, CASE WHEN holder IS NOT NULL THEN fence END AS holder_fence, fence,
+      ${instant('activated')} AS last_activated_at, ${instant('expires')} AS expires_at,
       ${instant('free')} AS free_since
     FROM unnest($2::boolean[], $3::uuid[], $4::uuid[], $5::uuid[], $6::bigint[], $7::bigint[], $8::bigint[],
       $9::bigint[], $27::text[], $34::text[])
       AS t (is_new, id, user_id, lease_id, fence, activated, expires, free, key_id, holder)
   ), updated AS (
     UPDATE tokens SET status = t.status, user_id = t.user_id, lease_id = t.lease_id, key_id = t.key_id, holder = t.holder,
+      holder_fence = t.holder_fence,
       fence = t.fence, last_activated_at = t.last_activated_at, expires_at = t.expires_at, free_since = t.free_since
     FROM touched t, LATERAL ${byId('ctid', 't.id')} there WHERE tokens.ctid = there.ctid AND NOT t.is_new
     RETURNING 1
   ), inserted AS (
     INSERT INTO tokens (pool, id, status, user_id, lease_id, key_id, fence, last_activated_at, expires_at, free_since,
-      holder)
-    SELECT $1, id, status, user_id, lease_id, key_id, fence, last_activated_at, expires_at, free_since, holder
+      holder, holder_fence)
+    SELECT $1, id, status, user_id, lease_id, key_id, fence, last_activated_at, expires_at, free_since, holder,
+      holder_fence
     FROM touched WHERE is_new
     RETURNING 1
   ), deleted AS (

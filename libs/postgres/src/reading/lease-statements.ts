@@ -2,7 +2,7 @@
 // its pool.
 
 import { named } from '../connection/pipeline.js';
-import { iso } from '../schema/fragments.js';
+import { holderOf, iso } from '../schema/fragments.js';
 import { poolsNow } from '../schema/pool-clock.js';
 
 /** The instant in the pool of token t. */
@@ -21,7 +21,7 @@ const METADATA = `(
     ORDER BY e.seq DESC LIMIT 1)`;
 
 const LEASE_VIEW = `
-  t.id AS token_id, NULL AS name, t.pool, t.fence::double precision AS fence, t.holder, t.user_id,
+  t.id AS token_id, NULL AS name, t.pool, t.fence::double precision AS fence, ${holderOf('t')} AS holder, t.user_id,
   ${iso('t.last_activated_at')} AS activated_at, ${iso('t.expires_at')} AS expires_at, ${METADATA} AS metadata, t.key_id`;
 
 /**
@@ -32,7 +32,7 @@ export const LEASES_OF_HOLDER = named(
   'leases_of_holder',
   `SELECT ${LEASE_VIEW}, NULL AS examined_to
    FROM tokens t, ${HERE}
-   WHERE t.holder = $1 AND ${RUNS} AND (t.pool, t.fence) > ($3, $4::bigint)
+   WHERE t.holder = $1 AND t.holder_fence = t.fence AND ${RUNS} AND (t.pool, t.fence) > ($3, $4::bigint)
      AND ($5::text IS NULL OR t.key_id = $5) AND ($6::text[] IS NULL OR t.pool = ANY ($6::text[]))
    ORDER BY t.pool, t.fence LIMIT $2`,
 );
@@ -66,7 +66,7 @@ export const LEASES_OF_USER = named(
 );
 
 const VERIFIED = `
-  true AS valid, t.id AS token_id, NULL AS name, t.pool, t.fence::double precision AS fence, t.holder, t.user_id,
+  true AS valid, t.id AS token_id, NULL AS name, t.pool, t.fence::double precision AS fence, ${holderOf('t')} AS holder, t.user_id,
   ${iso('t.expires_at')} AS expires_at,
   floor(date_part('epoch', t.expires_at - here.now) * 1000) AS expires_in_ms, t.key_id`;
 

@@ -3,7 +3,7 @@
 // lease.
 
 import { named } from '../connection/pipeline.js';
-import { EVENT_VIEW, bounded, iso, lastSeq } from '../schema/fragments.js';
+import { EVENT_VIEW, bounded, holderOf, iso, lastSeq } from '../schema/fragments.js';
 import { poolsNow } from '../schema/pool-clock.js';
 
 /** How many uses a token's details include. */
@@ -20,7 +20,7 @@ const RUNS = `t.status = 'active' AND t.expires_at > here.now`;
 
 const TOKEN_VIEW = `
   t.id, t.pool, CASE WHEN ${RUNS} THEN 'active' ELSE 'available' END AS status,
-  CASE WHEN ${RUNS} THEN t.user_id END AS active_user_id, CASE WHEN ${RUNS} THEN t.holder END AS holder,
+  CASE WHEN ${RUNS} THEN t.user_id END AS active_user_id, CASE WHEN ${RUNS} THEN ${holderOf('t')} END AS holder,
   ${iso('t.last_activated_at')} AS last_activated_at,
   CASE WHEN ${RUNS} THEN ${iso('t.expires_at')} END AS expires_at,
   CASE WHEN ${RUNS} THEN t.fence::double precision END AS fence, t.key_id,
@@ -38,7 +38,7 @@ export const LOCATE = named(
 );
 
 /** $4 a user, $6 the name of a holder, $5 the key that took the lease, each of which may be null. */
-const IS_HELD_BY = `($4::uuid IS NULL OR t.user_id = $4) AND ($6::text IS NULL OR t.holder = $6)
+const IS_HELD_BY = `($4::uuid IS NULL OR t.user_id = $4) AND ($6::text IS NULL OR ${holderOf('t')} = $6)
      AND ($5::text IS NULL OR t.key_id = $5)`;
 
 /** $1 pool, $2 page size, $3 after this id, $4 to $6 whose, as IS_HELD_BY says. */
@@ -100,7 +100,7 @@ export const PLACE_ISSUED = named(
  * since $5.
  */
 const USES = `
-  SELECT t.user_id, t.holder, t.fence::double precision AS fence, ${iso('t.last_activated_at')} AS started_at,
+  SELECT t.user_id, ${holderOf('t')} AS holder, t.fence::double precision AS fence, ${iso('t.last_activated_at')} AS started_at,
     CASE WHEN NOT (${RUNS}) THEN ${iso('t.expires_at')} END AS ended_at,
     CASE WHEN NOT (${RUNS}) THEN 'ttl_expired' END AS end_reason, t.key_id
   FROM here, tokens t WHERE t.pool = $1 AND t.id = $2 AND t.status = 'active' AND t.fence < $4
@@ -120,7 +120,7 @@ export const TOKEN_DETAILS = named(
   'token_details',
   `WITH ${HERE}, uses AS (${USES})
    SELECT ${TOKEN_VIEW},
-     CASE WHEN ${RUNS} THEN json_build_object('user_id', t.user_id, 'holder', t.holder,
+     CASE WHEN ${RUNS} THEN json_build_object('user_id', t.user_id, 'holder', ${holderOf('t')},
        'activated_at', ${iso('t.last_activated_at')}, 'expires_at', ${iso('t.expires_at')}) END AS "current_user",
      (SELECT coalesce(json_agg(uses), '[]') FROM uses) AS history
    FROM here, tokens t WHERE t.pool = $1 AND t.id = $2`,

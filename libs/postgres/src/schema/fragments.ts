@@ -14,6 +14,10 @@ export const micros = (at: string): string => `round(date_part('epoch', ${at}) *
 /** A timestamp from microseconds since the epoch. The multiplication is exact; a division would not be. */
 export const instant = (micros: string): string => `timestamptz 'epoch' + ${micros} * interval '1 microsecond'`;
 
+/** The holder of a token's lease. Version 0.1.0 ends and grants leases without a change of the holder before. */
+export const holderOf = (token: string): string =>
+  `CASE WHEN ${token}.holder_fence = ${token}.fence THEN ${token}.holder END`;
+
 /** The columns of the policy, in the order of the domain's table of fields. */
 export const POLICY_COLUMNS = policyFields.map(({ wire }) => wire).join(', ');
 export const POLICY_VIEW = `name, kind, ${POLICY_COLUMNS}`;

@@ -37,9 +37,12 @@ export class TokenEntity {
   @Column({ name: 'key_id', type: 'text', nullable: true })
   keyId: string | null;
 
-  /** The name that the user of the lease gave instead of its id. */
+  /** The name that the user of a lease gave instead of its id, and the lease: the version before leaves both behind. */
   @Column({ type: 'text', nullable: true })
   holder: string | null;
+
+  @Column({ name: 'holder_fence', type: 'bigint', nullable: true })
+  holderFence: string | null;
 
   @Column({ type: 'bigint', nullable: true })
   fence: string | null;
