@@ -261,6 +261,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
       await dialog().getByLabel('Yes').check();
       // Another person changes another rule in the meantime: neither change undoes the other.
       await ask('PATCH', `/api/pools/${name}`, { release_authority: 'holder' });
+      await has(page.locator('.lead'), 'Only the holder');
       await button('Change pool').click();
       await has(page.locator('.lead'), /can be kept alive.*Only the holder/);
       await has(held(), '0 of 5 tokens');

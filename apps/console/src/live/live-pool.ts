@@ -48,7 +48,7 @@ const RETRIES_MS = [500, 1_000, 2_000, 4_000, 8_000];
  * takes one.
  */
 const UNSEEN_MS = 30_000;
-/** How often the page reads the pool itself: no event contains the policy, and a dead connection may look alive. */
+/** How often the page reads the pool itself, because a dead connection may look alive. */
 const LOOK_MS = 10_000;
 const SHOWN_EVENTS = 200;
 /** The page does not highlight older events. */

@@ -1,6 +1,7 @@
 // The form that creates or changes a pool. It explains each rule beside its field, and sums up the policy in sentences.
 
 import { useSignal } from '@preact/signals';
+import { useRef } from 'preact/hooks';
 import { api, type Policy, type Pool } from '../api.js';
 import { Dialog } from '../ui/dialog.js';
 import { DialogFoot } from '../ui/dialog-foot.js';
@@ -53,7 +54,9 @@ const fields = Object.keys(FIELDS) as Field[];
 
 export function PoolForm({ pool, onDone, onClose }: Props) {
   const action = useAction();
-  const draft = useSignal<Draft>(pool ? draftOf(pool) : newDraft('fixed'));
+  // Others may change the pool while the form is open. The form sends only what differs from what it began with.
+  const opened = useRef(pool).current;
+  const draft = useSignal<Draft>(opened ? draftOf(opened) : newDraft('fixed'));
   const set = (change: Partial<Draft>): void => {
     draft.value = { ...draft.value, ...change };
   };
@@ -71,8 +74,8 @@ export function PoolForm({ pool, onDone, onClose }: Props) {
     event.preventDefault();
     let done: Pool | undefined;
     const worked = await action.run(async () => {
-      done = pool
-        ? await api.changePool(pool.name, changeOf(pool, draft.value))
+      done = opened
+        ? await api.changePool(opened.name, changeOf(opened, draft.value))
         : await api.createPool(newPool(draft.value));
     });
     if (worked && done) onDone(done);
