@@ -97,8 +97,8 @@ function Search({ given }: { readonly given: string | null }) {
       <input
         type="search"
         name="q"
-        aria-label="Id of a token or user, in any pool"
-        placeholder="Id of a token or user…"
+        aria-label="Token, user or holder, in any pool"
+        placeholder="Token, user or holder…"
         autocomplete="off"
         spellcheck={false}
         value={text.value}
