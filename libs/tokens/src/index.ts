@@ -33,7 +33,7 @@ export { EventPartitions } from './audit/event-partitions.js';
 export { EventRetention, dropExpired } from './audit/event-retention.js';
 export { InvariantViolation } from './kernel/invariant-violation.js';
 export type { LeaseClaim } from './pool/lease-claim.js';
-export { MAX_HOLDER_CHARACTERS, holderOf } from './pool/holder.js';
+export { MAX_HOLDER_CHARACTERS, NO_CONTROL_CHARACTERS, holderOf } from './pool/holder.js';
 export { fenceOf } from './pool/lease-id.js';
 export { LiveFeed } from './feed/live-feed.js';
 export { MAX_METADATA_BYTES, whyNotMetadata } from './pool/metadata.js';
@@ -50,6 +50,7 @@ export {
   type WirePolicy,
 } from './pool/policy-fields.js';
 export { POOL_NAME, countsLeases, type PolicyChange, type PoolPolicy } from './pool/pool-policy.js';
+export { SharedUse } from './commands/shared-use.js';
 export { sweep } from './commands/sweep.js';
 export {
   DELETE_REASONS,

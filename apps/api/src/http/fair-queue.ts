@@ -3,7 +3,7 @@
 // thread, it pauses between its steps, and only it, so that the thread takes up the answers of the database to others.
 
 import { performance, type EventLoopUtilization } from 'node:perf_hooks';
-import { Semaphore } from '@app/tokens';
+import { Semaphore, SharedUse } from '@app/tokens';
 import type { RequestHandler } from 'express';
 
 /** The most steps in a turn of the event loop. The next turn takes up answers of the database, so it must come soon. */
@@ -40,8 +40,7 @@ export class FairQueue {
   /** Only valid keys read, so that the map has at most one entry a key. */
   readonly #reading = new Map<string, Semaphore>();
   readonly #usage = new Usage();
-  #lastKey = '';
-  #sharedAt = -Infinity;
+  readonly #sharing = new SharedUse();
   #turn: NodeJS.Immediate | null = null;
   #turnBegan = 0;
   /** Ends the turn again when only the dominant key waits. */
@@ -52,16 +51,13 @@ export class FairQueue {
   /** Middleware; it runs when the key is known. Without keys all callers count as one, and nothing waits. */
   readonly handle: RequestHandler = (req, _res, next) => {
     const key = req.key?.id;
-    if (key !== undefined && key !== this.#lastKey) {
-      if (this.#lastKey !== '') this.#sharedAt = performance.now();
-      this.#lastKey = key;
-    }
+    if (key !== undefined) this.#sharing.note(key);
     this.enter(key, next);
   };
 
   /** Whether more than one key has sent a request within the last second. */
   get isShared(): boolean {
-    return this.#sharedAt > -Infinity && performance.now() < this.#sharedAt + SHARED_MS;
+    return this.#sharing.isWithin(SHARED_MS);
   }
 
   /** Runs the step at once while the thread is not shared or the turn has time; else when it is the key's turn. */
@@ -107,9 +103,7 @@ export class FairQueue {
 
   /** Whether the key pauses between two of its steps, for the others' sake. */
   #isPausing(key: string): boolean {
-    if (!this.#usage.isDominant(key)) return false;
-    const now = performance.now();
-    return now < this.#pausesUntil && now < this.#sharedAt + CONTENDED_MS;
+    return this.#usage.isDominant(key) && performance.now() < this.#pausesUntil && this.#sharing.isWithin(CONTENDED_MS);
   }
 
   #do(key: string, step: Step): void {

@@ -8,6 +8,7 @@ import {
   MAX_HOLDER_CHARACTERS,
   MAX_METADATA_BYTES,
   MAX_TTL_SECONDS,
+  NO_CONTROL_CHARACTERS,
   POOL_NAME,
   whyNotMetadata,
 } from '@app/tokens';
@@ -106,7 +107,7 @@ export const TextField = (most: number, options: FieldOptions): PropertyDecorato
 export const HolderField = (options: FieldOptions): PropertyDecorator =>
   field(
     options,
-    { type: 'string', minLength: 1, maxLength: MAX_HOLDER_CHARACTERS, pattern: NO_CONTROLS.source },
+    { type: 'string', minLength: 1, maxLength: MAX_HOLDER_CHARACTERS, pattern: NO_CONTROL_CHARACTERS.source },
     must(
       `be a name of 1 to ${MAX_HOLDER_CHARACTERS} characters, without control characters or half of a surrogate pair`,
       (value) => typeof value === 'string' && holderOf(value) !== null,
@@ -118,18 +119,21 @@ export const HolderField = (options: FieldOptions): PropertyDecorator =>
 export const LineField = (least: number, most: number, options: FieldOptions): PropertyDecorator =>
   field(
     options,
-    { type: 'string', minLength: least, maxLength: most, pattern: NO_CONTROLS.source },
+    { type: 'string', minLength: least, maxLength: most, pattern: NO_CONTROL_CHARACTERS.source },
     must(
       `be a string of ${least} to ${most} characters, without control characters or half of a surrogate pair`,
       (value) =>
         typeof value === 'string' &&
         isBetween(least, [...value].length, most) &&
         value.isWellFormed() &&
-        NO_CONTROLS.test(value),
+        NO_CONTROL_CHARACTERS.test(value),
     ),
   );
 
-const NO_CONTROLS = /^[^\x00-\x1f\x7f-\x9f]*$/; // eslint-disable-line no-control-regex -- refusing them is its purpose
+/** Why a lease ends, for those who read the audit. */
+export const NoteField = (options: Omit<FieldOptions, 'optional'>): PropertyDecorator =>
+  LineField(0, 200, { optional: true, ...options });
+
 const isBetween = (least: number, value: number, most: number): boolean => value >= least && value <= most;
 
 export const WordField = (

@@ -1,6 +1,6 @@
 // The bodies and queries of the routes of leases.
 
-import { HolderField, LineField, PoolNameField, UuidField, WholeNumberField } from '../http/fields.js';
+import { HolderField, NoteField, PoolNameField, UuidField, WholeNumberField } from '../http/fields.js';
 import { PageQuery } from '../tokens/token.requests.js';
 
 export class LeasesQuery extends PageQuery {
@@ -25,8 +25,7 @@ export class ReleaseLeasesBody {
   })
   pool?: string;
 
-  @LineField(0, 200, {
-    optional: true,
+  @NoteField({
     description: 'Why they end; kept as `note` in the metadata of each `released` event',
     example: 'The job was cancelled',
   })

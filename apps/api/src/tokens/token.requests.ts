@@ -8,8 +8,8 @@ import {
   FlagField,
   HolderField,
   InstantField,
-  LineField,
   MetadataField,
+  NoteField,
   PoolNameField,
   SecondsField,
   UuidField,
@@ -69,8 +69,7 @@ export class ReleaseBody extends LeaseClaimBody {
   })
   force?: boolean;
 
-  @LineField(0, 200, {
-    optional: true,
+  @NoteField({
     description: 'Why it ends; kept as `note` in the metadata of the `released` event',
     example: 'The desk is closed',
   })

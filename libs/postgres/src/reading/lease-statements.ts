@@ -20,8 +20,10 @@ const METADATA = `(
       AND e.recorded_at = t.last_activated_at
     ORDER BY e.seq DESC LIMIT 1)`;
 
-const LEASE_VIEW = `
-  t.id AS token_id, NULL AS name, t.pool, t.fence::double precision AS fence, ${holderOf('t')} AS holder, t.user_id,
+const LEASE = `
+  t.id AS token_id, NULL AS name, t.pool, t.fence::double precision AS fence, ${holderOf('t')} AS holder, t.user_id`;
+
+const LEASE_VIEW = `${LEASE},
   ${iso('t.last_activated_at')} AS activated_at, ${iso('t.expires_at')} AS expires_at, ${METADATA} AS metadata, t.key_id`;
 
 /**
@@ -66,7 +68,7 @@ export const LEASES_OF_USER = named(
 );
 
 const VERIFIED = `
-  true AS valid, t.id AS token_id, NULL AS name, t.pool, t.fence::double precision AS fence, ${holderOf('t')} AS holder, t.user_id,
+  true AS valid, ${LEASE},
   ${iso('t.expires_at')} AS expires_at,
   floor(date_part('epoch', t.expires_at - here.now) * 1000) AS expires_in_ms, t.key_id`;
 

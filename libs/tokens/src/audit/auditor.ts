@@ -5,7 +5,7 @@ import { Comparison, type FoldedToken, type OpenLease } from './comparison.js';
 import { Findings, nameOf } from './findings.js';
 import { fromIso, toIso, type Instant } from '../kernel/instant.js';
 import { HeldByUser } from './held-by-user.js';
-import { isEviction, isOfPool, type PolicyDifference } from '../pool/token-event.js';
+import { DELETE_REASONS, END_REASONS, isEviction, isOfPool, type PolicyDifference } from '../pool/token-event.js';
 import type {
   EventView,
   RestoreView,
@@ -20,18 +20,9 @@ const REASONS: Record<EventView['event'], readonly EventView['reason'][]> = {
   generated: [null],
   activated: ['allocated', 'allocated_after_eviction'],
   renewed: [null],
-  released: [
-    'released_by_client',
-    'revoked',
-    'undelivered',
-    'lru_eviction',
-    'over_share_eviction',
-    'cleanup',
-    'deleted_by_client',
-    'pool_deleted',
-  ],
+  released: END_REASONS.filter((reason) => reason !== 'ttl_expired'),
   expired: ['ttl_expired'],
-  deleted: ['idle_ttl', 'deleted_by_client', 'shrunk', 'pool_deleted'],
+  deleted: DELETE_REASONS,
   policy_changed: [null],
   pool_deleted: [null],
   pool_opened: [null],
@@ -229,7 +220,7 @@ export class Auditor {
       const isRight = known === undefined || known === value;
       this.#expect(isRight, event, `says that ${field} was ${String(value)}, and it was ${String(known)}`);
     }
-    if (before.size !== undefined && !this.#policy.has('size')) this.#judgeMost(before.size);
+    if (before.size !== undefined && this.#size === undefined) this.#judgeMost(before.size);
     for (const [field, value] of Object.entries(after)) this.#policy.set(field, value);
   }
 
@@ -254,7 +245,7 @@ export class Auditor {
     this.#expectEvictionServed(null);
     this.#expectGone(null);
     this.#passRestore();
-    if (!this.#policy.has('size')) this.#judgeMost(this.size);
+    if (this.#size === undefined) this.#judgeMost(this.size);
     for (const seq of this.#restores.keys()) this.#find(null, `a restore after seq ${seq}, where there is no event`);
     return this.findings.kept;
   }
@@ -303,16 +294,21 @@ export class Auditor {
     this.#leaving = null;
   }
 
+  /** The size of the pool; undefined while the feed has not told it. */
+  get #size(): number | undefined {
+    return this.#policy.get('size') as number | undefined;
+  }
+
   /** How many tokens the pool has beyond its size, as far as the feed has told that. */
   get #surplus(): number {
-    return this.#tokens.size - ((this.#policy.get('size') as number | undefined) ?? Infinity);
+    return this.#tokens.size - (this.#size ?? Infinity);
   }
 
   #generated(event: StoredEventView, id: string, token: FoldedToken | undefined): void {
     this.#expect(!token, event, 'generates a token that exists');
     this.#tokens.set(id, { id, lease: null, lastActivatedAt: null, lastEndAt: 0, comparedIn: 0 });
-    const [tokens, size] = [this.#tokens.size, this.#policy.get('size')];
-    if (size !== undefined) this.#expectSize(event, tokens, size as number);
+    const [tokens, size] = [this.#tokens.size, this.#size];
+    if (size !== undefined) this.#expectSize(event, tokens, size);
     else if (tokens > (this.#most?.tokens ?? 0)) this.#most = { event, tokens };
   }
 
@@ -328,7 +324,7 @@ export class Auditor {
 
   #deleted(event: StoredEventView, token: FoldedToken): void {
     this.#expect(token.lease === null, event, 'deletes a token that is held');
-    const isRight = event.reason !== 'shrunk' || !this.#policy.has('size') || this.#surplus > 0;
+    const isRight = event.reason !== 'shrunk' || this.#size === undefined || this.#surplus > 0;
     this.#expect(isRight, event, 'deletes a token that is not beyond the size of the pool');
     this.#tokens.delete(token.id);
   }
@@ -351,7 +347,7 @@ export class Auditor {
     this.#expect(lease.expiresAt > event.occurred_at, event, 'has no deadline after its beginning');
     this.#fence = lease.fence;
     this.#open.set(lease.fence, lease);
-    const size = (this.#policy.get('size') as number | undefined) ?? Infinity;
+    const size = this.#size ?? Infinity;
     this.#expect(this.#open.size <= size, event, `is granted beyond the size of ${size}`);
     this.#held?.granted(lease);
     token.lease = lease;

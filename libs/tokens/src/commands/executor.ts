@@ -11,6 +11,7 @@ import type { Observer, TransactionReport } from './observer.js';
 import { Phases } from './phases.js';
 import type { PoolPolicy } from '../pool/pool-policy.js';
 import type { TokenPool } from '../pool/token-pool.js';
+import { SharedUse } from './shared-use.js';
 import type { TokenPoolRepository } from './token-pool-repository.js';
 
 export interface ExecutorLimits {
@@ -57,8 +58,7 @@ export class Executor {
    */
   readonly #lanes = new Map<string, Waiting[]>();
   #lateTimer: NodeJS.Timeout | undefined;
-  #lastPool: string | null = null;
-  #sharedAt = -Infinity;
+  readonly #use = new SharedUse();
 
   constructor(
     private readonly pools: TokenPoolRepository,
@@ -100,10 +100,7 @@ export class Executor {
   #enqueue<T>(poolName: string, command: Command<T>, transact?: Transact): Promise<T> {
     return new Promise((resolve, reject) => {
       const since = performance.now();
-      if (poolName !== this.#lastPool) {
-        if (this.#lastPool !== null) this.#sharedAt = since;
-        this.#lastPool = poolName;
-      }
+      this.#use.note(poolName);
       const waiting = { command, since, resolve: resolve as (value: unknown) => void, reject, transact };
       const lane = this.#lanes.get(poolName);
       if (!lane) {
@@ -160,7 +157,7 @@ export class Executor {
 
   /** Whether there was a command for more than one pool within the last second. */
   get #isShared(): boolean {
-    return performance.now() < this.#sharedAt + SHARED_MS;
+    return this.#use.isWithin(SHARED_MS);
   }
 
   #refuseLate(poolName: string, lane: Waiting[]): void {

@@ -137,16 +137,9 @@ export class InMemoryTokenReader extends TokenReader {
         const { events } = this.repository.look(pool);
         const granted = events.find(({ event, lease: of }) => event === 'activated' && of?.fence === lease.fence);
         return {
-          token_id: token.id,
-          name: null,
-          pool,
-          fence: lease.fence,
-          holder: lease.holder,
-          user_id: lease.userId,
+          ...leaseOf(pool, token, lease),
           activated_at: toIso(lease.activatedAt),
-          expires_at: toIso(lease.expiresAt),
           metadata: granted?.metadata ?? null,
-          key_id: lease.keyId,
         };
       })
       .filter((lease) => after === undefined || orderOf(placeOf(lease)) > orderOf(after))
@@ -163,15 +156,8 @@ export class InMemoryTokenReader extends TokenReader {
     const { pool, token, lease, now } = found;
     return {
       valid: true,
-      token_id: token.id,
-      name: null,
-      pool,
-      fence: lease.fence,
-      holder: lease.holder,
-      user_id: lease.userId,
-      expires_at: toIso(lease.expiresAt),
+      ...leaseOf(pool, token, lease),
       expires_in_ms: Math.floor((lease.expiresAt - now) / 1000),
-      key_id: lease.keyId,
     };
   }
 
@@ -277,6 +263,18 @@ export class InMemoryTokenReader extends TokenReader {
     throw positionUnknown('the cursor', 'without it', { last_seq: state.lastSeq });
   }
 }
+
+/** What a list and a verification show of an open lease. */
+const leaseOf = (pool: string, token: Token, lease: Lease) => ({
+  token_id: token.id,
+  name: null,
+  pool,
+  fence: lease.fence,
+  holder: lease.holder,
+  user_id: lease.userId,
+  expires_at: toIso(lease.expiresAt),
+  key_id: lease.keyId,
+});
 
 const useOf = (lease: Lease, endedAt?: Instant, reason?: EndReason): OwnedUse => ({
   user_id: lease.userId,
