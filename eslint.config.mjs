@@ -65,7 +65,7 @@ export default defineConfig(
   {
     // Prettier wraps code, but no comments. `code` is so long because the rule has no other way to leave code alone.
     files: [
-      'libs/{client,keys,local-postgres,postgres}/src/**/*.ts',
+      'libs/*/src/**/*.ts',
       'apps/{admin,api,cli,console}/src/**/*.ts',
       'apps/console/src/**/*.tsx',
       'tools/**/*.ts',

@@ -170,7 +170,7 @@ describe.each(KEPT)('%s', (name) => {
     if (!scopes.includes(scope) && !name.endsWith('/stream')) expectProblem(answer, 403, 'insufficient_scope');
   });
 
-  test('is closed to whoever has no key that is good', async () => {
+  test('is closed to callers without a valid key', async () => {
     const expired = await keys.create({ expires_at: new Date(Date.now() + 60_000).toISOString() });
     const revoked = await keys.create();
     await keys.revoke(revoked.id);
@@ -293,7 +293,7 @@ test('a pool of a key can be made by it', async () => {
   expect(made.status).toBe(201);
 });
 
-test('a path that nobody serves tells nothing to whoever has no key', async () => {
+test('a path without a route tells nothing to callers without a key', async () => {
   expectProblem(await ask('GET', '/api/secrets'), 401, 'unauthenticated');
   expectProblem(await ask('GET', '/api/secrets', undefined, bearer(good.read)), 404, 'route_not_found');
 });

@@ -28,7 +28,7 @@ afterEach(async () => {
   await app.close();
 });
 
-test('what is too much is refused while the rest waits, a release is let in, and whoever was let in is served', async () => {
+test('what is too much is refused while the rest waits, a release is let in, and every request that was let in is served', async () => {
   const held = await ask('POST', '/api/tokens/allocate');
   const { all, refused } = await jam();
   const release = ask('POST', `/api/tokens/${held.body.token_id}/release`);

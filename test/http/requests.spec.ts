@@ -1,4 +1,4 @@
-// What every request gets: an id, and a line in the log. And what is told to whoever watches the process.
+// What every request gets: an id, and a line in the log. And what those who watch the process learn.
 
 import { Writable } from 'node:stream';
 import { Client } from 'pg';

@@ -68,7 +68,7 @@ test('a client id that is a UUID is the user id', async () => {
   expect(await holderOf(await assign(client.toUpperCase()))).toBe(client);
 });
 
-test('keep-alive refreshes an assigned token, of whoever has it or of the client that is named', async () => {
+test('keep-alive refreshes an assigned token, for any holder or for the client that is named', async () => {
   await generate();
   const token = await assign('a');
   const refreshed = { status: 200, body: { message: 'Token keep-alive refreshed' } };

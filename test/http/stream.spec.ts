@@ -119,7 +119,7 @@ test('of one token or one user is what the feed has of it', async () => {
   }
 });
 
-test('has every event once and in order for whoever leaves and comes back, anywhere, while two processes write', async () => {
+test('has every event once and in order for a reader who leaves and comes back, anywhere, while two processes write', async () => {
   const asks = [ask, clientOf(other)];
   let isOver = false;
   const writers = asks.flatMap((by) =>

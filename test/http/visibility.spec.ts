@@ -1,4 +1,5 @@
-// Who holds a token is shown to the key that took the lease, to keys that may operate, and to nobody else; nobody else can touch it.
+// Who holds a token is shown to the key that took the lease, to keys that may operate, and to nobody else; nobody else
+// can touch it.
 
 import { Database } from '../../libs/postgres/src/connection/database.js';
 import { userOfClient } from '../../apps/api/src/short-routes/client-id.js';
@@ -202,7 +203,7 @@ test('a key that gives keys cannot become one that another gave: not see its lea
   expect(mine).toMatchObject({ status: 200, body: { id, rotated_by: key.split('_')[1] } });
 });
 
-test('whoever may read a pool sees how its policy changed, and only its key and whoever may operate by whom', async () => {
+test('every reader of a pool sees how its policy changed; only the key that did it and operators see by whom', async () => {
   const { id, key } = await keys.create({ scopes: ['read', 'pools'] });
   const changed = await ask('PATCH', '/api/pools/default', { ttl_seconds: 119 }, bearer(key));
   const after = changed.body.last_seq - 1;

@@ -53,7 +53,7 @@ export interface Collector {
   spans(): Span[];
   /** The points of each metric, as last told. */
   metrics(): Map<string, Point[]>;
-  /** Attributes of whoever sends. */
+  /** Attributes of the sender. */
   resource(): Readonly<Record<string, unknown>>;
   close(): void;
 }

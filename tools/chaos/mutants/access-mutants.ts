@@ -35,7 +35,7 @@ export const ACCESS_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'leases-of-all',
-    mistake: 'whoever knows a lease may end and renew it, whatever his key',
+    mistake: 'everybody who knows a lease may end and renew it, with any key',
     patches: [
       {
         file: 'libs/tokens/src/pool/lease-claim.js',
@@ -85,7 +85,7 @@ export const ACCESS_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'quota-less-one',
-    mistake: 'who would hold his maximum is refused',
+    mistake: 'a user is refused the last lease that the quota allows',
     patches: [{ file: POOL, from: 'if (leases < most)', to: 'if (leases < most - 1)' }],
     auth: 'keys',
     nemeses: [],

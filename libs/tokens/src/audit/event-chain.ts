@@ -9,8 +9,8 @@ export const CHAIN_BEGINS = '0'.repeat(64);
 
 /**
  * SHA-256, as 64 hexadecimal digits, over a JSON array without blanks, in UTF-8. Instants are whole microseconds.
- * Metadata is a string of JSON with sorted keys. The array contains every column of the event. `holder`, which is newer, is
- * at its end, and only if it is not null, so that hashes in the database and in exports from before stay valid.
+ * Metadata is a string of JSON with sorted keys. The array contains every column of the event. `holder` is newer: it is
+ * at the end, and only if it is not null, so that hashes in the database and in exports from before stay valid.
  */
 export const nextHash = (previous: string, event: Omit<RecordedEventView, 'hash'>): string =>
   hash('sha256', hashed(previous, event));

@@ -18,8 +18,8 @@ export interface FirstPool {
 }
 
 /**
- * Creates a pool unless it exists. A pool that was deleted stays deleted. Any number of processes may do this at once: one creates the pool, the others find
- * it.
+ * Creates a pool unless it exists. A pool that was deleted stays deleted. Any number of processes may do this at once:
+ * one creates the pool, the others find it.
  * @throws DomainError `invalid_request` when the pool is larger than the size asks for
  */
 export async function openPool(service: TokenPoolService, pools: PoolReader, first: FirstPool): Promise<void> {

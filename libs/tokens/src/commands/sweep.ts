@@ -1,7 +1,6 @@
 // The sweep records what the clock has decided and no command has met: expired leases and idle tokens. It also
-// generates the tokens that an interrupted fill has left out, deletes those that an interrupted shrinking or deletion has
-// left, and deletes old idempotency records. No answer depends on
-// it.
+// generates the tokens that an interrupted fill has left out, deletes those that an interrupted shrinking or deletion
+// has left, and deletes old idempotency records. No answer depends on it.
 
 import type { Command } from './command.js';
 import type { Executor } from './executor.js';

@@ -60,7 +60,8 @@ export class TokenPoolService {
 
   /**
    * Takes a grant back whose answer did not reach the client, unless the client can ask for the answer again.
-   * @throws DomainError `pool_not_found`, `pool_deleted`, `pool_paused`, `quota_exceeded`, `pool_exhausted`, `unavailable`
+   * @throws DomainError `pool_not_found`, `pool_deleted`, `pool_paused`, `quota_exceeded`, `pool_exhausted`,
+   * `unavailable`
    */
   async allocate(
     poolName: string,

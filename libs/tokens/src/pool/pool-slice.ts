@@ -8,7 +8,7 @@ import type { Token } from './token.js';
 
 /**
  * The life of a pool. While it is being deleted, its tokens go in chunks, and to everybody it looks as if it were
- * deleted. A deleted pool has no tokens; it keeps its events and its counters, so that they go on when it is opened again.
+ * deleted. A deleted pool has no tokens. It keeps its events and its counters, which go on when it is opened again.
  */
 export const POOL_LIVES = ['live', 'deleting', 'deleted'] as const;
 export type PoolLife = (typeof POOL_LIVES)[number];
@@ -25,7 +25,7 @@ export interface PoolState {
   readonly leaseCount: number;
 }
 
-/** Whether the pool has more tokens than its size, because this became smaller: then each that is held goes at its end. */
+/** Whether the pool has more tokens than its size, which became smaller. A held token goes at the end of its lease. */
 export const isDraining = ({ policy, tokenCount }: Pick<PoolState, 'policy' | 'tokenCount'>): boolean =>
   tokenCount > policy.size;
 

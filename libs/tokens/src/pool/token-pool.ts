@@ -35,7 +35,7 @@ export interface AllocateRequest {
   readonly metadata?: Metadata;
 }
 
-/** An open lease, as whoever has read it names it. */
+/** The name of an open lease, for a caller that has read it. */
 export interface OpenLeaseName {
   readonly tokenId: string;
   readonly fence: number;

@@ -95,8 +95,8 @@ export abstract class TokenReader {
   /**
    * The order: oldest lease first for `active`; longest free first, as `allocate` takes them, for `available`; by id
    * for `all`.
-   * @throws DomainError `pool_not_found`, `pool_deleted`; `invalid_request` for an invalid cursor; `position_unknown` for a cursor of
-   * another database
+   * @throws DomainError `pool_not_found`, `pool_deleted`; `invalid_request` for an invalid cursor; `position_unknown`
+   * for a cursor of another database
    */
   abstract tokens(query: TokenQuery): Promise<TokenPage<OwnedToken>>;
 

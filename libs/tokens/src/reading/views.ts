@@ -68,8 +68,8 @@ export interface EventView {
   /** The id of the request that caused the event; null when no request did, or the viewer may not see it. */
   readonly request_id: string | null;
   /**
-   * What the caller gave with the lease, the `note` of its release, or the `before` and `after` of `policy_changed`, with
-   * `user_id` and `reason`, which replace fields of the same name.
+   * What the caller gave with the lease, the `note` of its release, or the `before` and `after` of `policy_changed`,
+   * with `user_id` and `reason`, which replace fields of the same name.
    */
   readonly metadata: Metadata;
   /**

@@ -1,5 +1,5 @@
-// Only the key that took a lease, and keys that may operate, see its user and holder. Every view passes through these functions
-// before the service shows it.
+// Only the key that took a lease, and keys that may operate, see its user and holder. Every view passes through these
+// functions before the service shows it.
 
 import { OPEN, SYSTEM, type Caller } from '../kernel/caller.js';
 import type { Lease } from '../pool/token.js';

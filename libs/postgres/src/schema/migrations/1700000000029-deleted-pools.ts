@@ -1,4 +1,5 @@
-// The end of a pool, and its events. The last release does not know a deleted pool: the check keeps it from filling one.
+// The end of a pool, and its events. The last release does not know a deleted pool: the check keeps it from filling
+// one.
 
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 

@@ -1,5 +1,5 @@
-// The name that the user of a lease gave instead of its id. Of a lease whose caller gave the id, it is null. A process of
-// 0.1.0 leaves it as it is when it ends a lease and grants the next one: holder_fence says to which lease it belongs.
+// The name that the user of a lease gave instead of its id; null if the caller gave the id. A process of 0.1.0 leaves
+// it as it is when it ends a lease and grants the next one: holder_fence says to which lease it belongs.
 
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 

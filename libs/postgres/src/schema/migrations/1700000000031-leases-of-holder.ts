@@ -1,5 +1,5 @@
-// What somebody holds, over all pools. Only leases whose caller gave a name have an entry, so that all others cost as much
-// as before.
+// What somebody holds, over all pools. Only leases whose caller gave a name have an entry, so that all others cost as
+// much as before.
 
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
