@@ -25,7 +25,10 @@ export interface HttpResult {
   readonly profiles: readonly { readonly connections: number; readonly summary: ProfileSummary }[];
   /** The version of etcd; null where it is not installed. */
   readonly etcd: string | null;
-  /** Grants of a free token; their number must be that of the pool's tokens. */
+  /**
+   * Grants of a free token, beyond those of a token that came back because its grant did not reach the caller; their
+   * number must be that of the pool's tokens.
+   */
   readonly grantsWithoutEviction: number;
 }
 
@@ -83,7 +86,8 @@ export async function measureHttp(bench: Bench): Promise<HttpResult> {
   }
   const grantsWithoutEviction = await withClient(database.url, async (client) => {
     const { rows: counted } = await client.query<{ n: string }>(
-      `SELECT count(*) AS n FROM token_events WHERE event = 'activated' AND reason = 'allocated'`,
+      `SELECT count(*) FILTER (WHERE reason = 'allocated') - count(*) FILTER (WHERE reason = 'undelivered') AS n
+       FROM token_events`,
     );
     return Number(counted[0]!.n);
   });
