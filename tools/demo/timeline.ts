@@ -12,6 +12,7 @@ const LOOKS: Record<EventView['event'], string> = {
   renewed: paint(34, '↻ renewed  '),
   released: paint(33, '■ released '),
   expired: paint(35, '◷ expired  '),
+  described: paint(34, '✎ described'),
   deleted: paint(31, '✖ deleted  '),
   policy_changed: paint(90, '⚙ policy changed'),
   pool_deleted: paint(31, '✖ pool deleted'),

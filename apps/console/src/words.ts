@@ -134,6 +134,7 @@ export const END_WORDS: Readonly<Record<EndReason, string>> = {
   undelivered: 'taken back: its answer did not reach the caller',
   lru_eviction: 'evicted: the pool was full, and this lease the oldest',
   over_share_eviction: 'evicted: the pool was full, and nobody held more',
+  selected_eviction: 'evicted: no token like it was free, and this lease the oldest of theirs',
   cleanup: 'ended by a cleanup',
   ttl_expired: 'expired: its time was up',
   deleted_by_client: 'ended, as the token was deleted',
@@ -149,6 +150,7 @@ export const KIND_WORDS: Readonly<Record<Kind, string>> = {
   expired: 'Expired',
   'ended-by-deletion': 'Ended',
   generated: 'Generated',
+  described: 'Changed',
   deleted: 'Deleted',
   'policy-changed': 'Policy changed',
   'pool-deleted': 'Pool deleted',
@@ -173,6 +175,8 @@ export function reasonInWords({ event, reason, metadata }: Pick<PoolEvent, 'even
       return 'the pool was full, and this lease the oldest';
     case 'over_share_eviction':
       return 'the pool was full, and nobody held more';
+    case 'selected_eviction':
+      return 'no token like it was free, and this lease the oldest of theirs';
     case 'cleanup':
       return 'with all leases of the pool';
     case 'ttl_expired':
@@ -183,6 +187,8 @@ export function reasonInWords({ event, reason, metadata }: Pick<PoolEvent, 'even
       return event === 'deleted' ? 'by a client' : 'the token was deleted';
     case 'pool_deleted':
       return 'the pool was deleted';
+    case 'removed':
+      return 'taken out of the pool';
     case 'shrunk':
       return 'the pool became smaller';
     case null:

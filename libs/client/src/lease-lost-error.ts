@@ -12,6 +12,7 @@ const REASONS: Readonly<Record<EndReason, LossReason>> = {
   ttl_expired: 'expired',
   lru_eviction: 'evicted',
   over_share_eviction: 'evicted',
+  selected_eviction: 'evicted',
   released_by_client: 'released',
   revoked: 'released',
   undelivered: 'released',

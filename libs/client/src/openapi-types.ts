@@ -645,7 +645,7 @@ export interface components {
          * @description Of `lease_ended`: how the lease ended.
          * @enum {string}
          */
-        EndReason: "released_by_client" | "revoked" | "undelivered" | "lru_eviction" | "over_share_eviction" | "cleanup" | "ttl_expired" | "deleted_by_client" | "pool_deleted";
+        EndReason: "released_by_client" | "revoked" | "undelivered" | "lru_eviction" | "over_share_eviction" | "selected_eviction" | "cleanup" | "ttl_expired" | "deleted_by_client" | "pool_deleted";
         Problem: {
             /**
              * Format: uri
@@ -1006,9 +1006,9 @@ export interface components {
             as_of?: string;
         };
         /** @enum {string} */
-        TokenEventKind: "activated" | "renewed" | "released" | "expired" | "generated" | "deleted" | "policy_changed" | "pool_deleted" | "pool_opened";
+        TokenEventKind: "activated" | "renewed" | "released" | "expired" | "generated" | "described" | "deleted" | "policy_changed" | "pool_deleted" | "pool_opened";
         /** @enum {string} */
-        EventReason: "allocated" | "allocated_after_eviction" | "released_by_client" | "revoked" | "undelivered" | "lru_eviction" | "over_share_eviction" | "cleanup" | "ttl_expired" | "deleted_by_client" | "pool_deleted" | "idle_ttl" | "shrunk";
+        EventReason: "allocated" | "allocated_after_eviction" | "released_by_client" | "revoked" | "undelivered" | "lru_eviction" | "over_share_eviction" | "selected_eviction" | "cleanup" | "ttl_expired" | "deleted_by_client" | "pool_deleted" | "idle_ttl" | "removed" | "shrunk";
         TokenEvent: {
             /** @description Unique among all events. */
             id: string;
@@ -1278,7 +1278,7 @@ export interface components {
             token: string;
         };
         /** @enum {string} */
-        PoolKind: "fixed" | "elastic";
+        PoolKind: "fixed" | "elastic" | "listed";
         /** @enum {string} */
         OnExhausted: "evict_oldest" | "reject";
         /** @enum {string} */
@@ -1331,7 +1331,7 @@ export interface components {
         };
         CreatePoolBody: {
             /**
-             * @description Tokens of a fixed pool; the most that an elastic one may have. If it becomes smaller, free tokens are deleted at once, the longest free first, and held ones at the end of their leases
+             * @description Tokens of a fixed pool; the most that another one may have. If it becomes smaller, free tokens are deleted at once, the longest free first, and held ones at the end of their leases
              * @example 100
              */
             size?: number;
@@ -1388,7 +1388,7 @@ export interface components {
         };
         ChangePoolBody: {
             /**
-             * @description Tokens of a fixed pool; the most that an elastic one may have. If it becomes smaller, free tokens are deleted at once, the longest free first, and held ones at the end of their leases
+             * @description Tokens of a fixed pool; the most that another one may have. If it becomes smaller, free tokens are deleted at once, the longest free first, and held ones at the end of their leases
              * @example 100
              */
             size?: number;

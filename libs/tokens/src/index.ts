@@ -83,6 +83,23 @@ export {
   type Whose,
 } from './reading/token-reader.js';
 export { PageSize } from './audit/stored-page.js';
+export {
+  ATTRIBUTE_KEY,
+  isSelected,
+  MAX_ATTRIBUTES,
+  MAX_NAME_CHARACTERS,
+  MAX_THING_BYTES,
+  nameOf,
+  SealedSecret,
+  type Attributes,
+  type AttributeValue,
+  type GivenSecret,
+  type GivenThing,
+  type Selector,
+  type Thing,
+  type ThingChange,
+  type ThingDifference,
+} from './pool/thing.js';
 export type { Token } from './pool/token.js';
 export {
   detailsFor,

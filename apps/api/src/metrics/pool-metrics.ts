@@ -43,6 +43,7 @@ class PoolTally {
     undelivered: 0,
     lru_eviction: 0,
     over_share_eviction: 0,
+    selected_eviction: 0,
     cleanup: 0,
     ttl_expired: 0,
     deleted_by_client: 0,

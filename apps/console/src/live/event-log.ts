@@ -57,6 +57,7 @@ const KINDS: readonly Kind[] = [
   'expired',
   'ended-by-deletion',
   'generated',
+  'described',
   'deleted',
   'policy-changed',
   'pool-deleted',

@@ -31,6 +31,7 @@ export type TokenKind =
   | 'expired'
   | 'ended-by-deletion'
   | 'generated'
+  | 'described'
   | 'deleted';
 
 /** What happened to a token, or to the pool itself. */
@@ -81,6 +82,7 @@ export class PoolState {
     const isOfLease = lease !== null && lease.fence === event.fence;
     switch (event.event) {
       case 'generated':
+      case 'described':
       case 'policy_changed':
       case 'pool_deleted':
       case 'pool_opened':
@@ -168,7 +170,7 @@ export function kindOf({ event, reason }: PoolEvent): Kind {
   if (event === 'pool_deleted') return 'pool-deleted';
   if (event === 'pool_opened') return 'pool-opened';
   if (event !== 'released') return event;
-  if (reason === 'lru_eviction' || reason === 'over_share_eviction') return 'evicted';
+  if (reason === 'lru_eviction' || reason === 'over_share_eviction' || reason === 'selected_eviction') return 'evicted';
   if (reason === 'cleanup') return 'cleaned';
   return reason === 'deleted_by_client' || reason === 'pool_deleted' ? 'ended-by-deletion' : 'released';
 }

@@ -36,18 +36,18 @@ type Draft = { readonly name: string; readonly kind: Pool['kind'] } & {
 
 /** Each field of a policy: how it is typed, and what the form of a new pool begins with. */
 const FIELDS: { readonly [F in Field]: { readonly as: Typing<Policy[F]> } & Record<Pool['kind'], Draft[F]> } = {
-  size: { as: 'number', fixed: '100', elastic: '10' },
-  ttl_seconds: { as: 'number', fixed: '120', elastic: '60' },
-  renewable: { as: 'flag', fixed: 'no', elastic: 'yes' },
-  max_lifetime_seconds: { as: 'limit', fixed: '', elastic: '' },
-  idle_ttl_seconds: { as: 'limit', fixed: '', elastic: '300' },
-  on_exhausted: { as: 'word', fixed: 'evict_oldest', elastic: 'reject' },
-  release_authority: { as: 'word', fixed: 'anyone', elastic: 'anyone' },
-  max_per_user: { as: 'limit', fixed: '', elastic: '' },
-  max_per_key: { as: 'limit', fixed: '', elastic: '' },
-  protect_seconds: { as: 'limit', fixed: '', elastic: '' },
-  evict: { as: 'word', fixed: 'oldest', elastic: 'oldest' },
-  status: { as: 'word', fixed: 'open', elastic: 'open' },
+  size: { as: 'number', fixed: '100', elastic: '10', listed: '100000' },
+  ttl_seconds: { as: 'number', fixed: '120', elastic: '60', listed: '3600' },
+  renewable: { as: 'flag', fixed: 'no', elastic: 'yes', listed: 'yes' },
+  max_lifetime_seconds: { as: 'limit', fixed: '', elastic: '', listed: '' },
+  idle_ttl_seconds: { as: 'limit', fixed: '', elastic: '300', listed: '' },
+  on_exhausted: { as: 'word', fixed: 'evict_oldest', elastic: 'reject', listed: 'reject' },
+  release_authority: { as: 'word', fixed: 'anyone', elastic: 'anyone', listed: 'holder' },
+  max_per_user: { as: 'limit', fixed: '', elastic: '', listed: '' },
+  max_per_key: { as: 'limit', fixed: '', elastic: '', listed: '' },
+  protect_seconds: { as: 'limit', fixed: '', elastic: '', listed: '' },
+  evict: { as: 'word', fixed: 'oldest', elastic: 'oldest', listed: 'oldest' },
+  status: { as: 'word', fixed: 'open', elastic: 'open', listed: 'open' },
 };
 
 const fields = Object.keys(FIELDS) as Field[];
@@ -325,5 +325,5 @@ function spoken(draft: Draft): Policy & Pick<Pool, 'kind'> {
     if (FIELDS[field].as === 'number') return Number(value) || 0;
     return FIELDS[field].as === 'limit' && value !== null ? Number(value) || 0 : value;
   }) as Policy;
-  return { ...policy, kind: draft.kind, ...(draft.kind === 'fixed' && { idle_ttl_seconds: null }) };
+  return { ...policy, kind: draft.kind, ...(draft.kind !== 'elastic' && { idle_ttl_seconds: null }) };
 }

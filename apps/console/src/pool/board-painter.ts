@@ -61,6 +61,7 @@ const FLASH_COLOUR: Readonly<Record<TokenKind, keyof Colours>> = {
   expired: 'expired',
   'ended-by-deletion': 'deleted',
   generated: 'renewed',
+  described: 'renewed',
   deleted: 'deleted',
 };
 
@@ -75,6 +76,7 @@ const FLASH_WORD: Readonly<Record<TokenKind, string>> = {
   expired: 'expired',
   'ended-by-deletion': 'ended',
   generated: 'new',
+  described: 'changed',
   deleted: 'deleted',
 };
 

@@ -18,6 +18,7 @@ const CLASS: Readonly<Record<EndReason, string>> = {
   undelivered: 'released',
   lru_eviction: 'evicted',
   over_share_eviction: 'evicted',
+  selected_eviction: 'evicted',
   cleanup: 'cleaned',
   ttl_expired: 'expired',
   deleted_by_client: 'ended-by-deletion',

@@ -9,6 +9,8 @@ import { EventSnapshotTokensEntity } from './entities/event-snapshot-tokens.enti
 import { KeptAnswerEntity } from './entities/kept-answer.entity.js';
 import { PoolEntity } from './entities/pool.entity.js';
 import { RestoreEntity } from './entities/restore.entity.js';
+import { ThingEntity } from './entities/thing.entity.js';
+import { ThingSecretEntity } from './entities/thing-secret.entity.js';
 import { TokenEventEntity } from './entities/token-event.entity.js';
 import { TokenEntity } from './entities/token.entity.js';
 import { connectionOptions, type DataSourceOptions } from '../connection/session.js';
@@ -31,6 +33,7 @@ import { PoolClocks1700000000026 } from './migrations/1700000000026-pool-clocks.
 import { PoolsTokensEvents1700000000000 } from './migrations/1700000000000-pools-tokens-events.js';
 import { PoolEvents1700000000027 } from './migrations/1700000000027-pool-events.js';
 import { PausedAndSmallerPools1700000000028 } from './migrations/1700000000028-paused-and-smaller-pools.js';
+import { Things1700000000032 } from './migrations/1700000000032-things.js';
 import { Restores1700000000020 } from './migrations/1700000000020-restores.js';
 
 /** A data source that is not connected yet: the caller initialises and destroys it. */
@@ -48,6 +51,8 @@ export function createDataSource(url: string, options?: DataSourceOptions): Data
       ClockDayEntity,
       EventSnapshotEntity,
       EventSnapshotTokensEntity,
+      ThingEntity,
+      ThingSecretEntity,
     ],
     migrations: [
       PoolsTokensEvents1700000000000,
@@ -70,6 +75,7 @@ export function createDataSource(url: string, options?: DataSourceOptions): Data
       DeletedPools1700000000029,
       Holders1700000000030,
       LeasesOfHolder1700000000031,
+      Things1700000000032,
     ],
     migrationsTableName: 'migrations',
     installExtensions: false,

@@ -18,6 +18,7 @@ import type {
 
 const REASONS: Record<EventView['event'], readonly EventView['reason'][]> = {
   generated: [null],
+  described: [null],
   activated: ['allocated', 'allocated_after_eviction'],
   renewed: [null],
   released: END_REASONS.filter((reason) => reason !== 'ttl_expired'),

@@ -1,8 +1,8 @@
 // The fields of a pool's policy, one row each. This table and its order define their types, columns, SQL, request and
 // response bodies and documents (CONTRIBUTING.md, "A field of the policy").
 
-export type PoolKind = 'fixed' | 'elastic';
-export const POOL_KINDS: readonly PoolKind[] = ['fixed', 'elastic'];
+export type PoolKind = 'fixed' | 'elastic' | 'listed';
+export const POOL_KINDS: readonly PoolKind[] = ['fixed', 'elastic', 'listed'];
 
 export const MAX_POOL_SIZE = 1_000_000;
 /** One year. */
@@ -27,7 +27,7 @@ type Row = Values & {
   /** The name of the field in requests and responses, and of its column. */
   readonly wire: string;
   readonly nullable?: true;
-  /** The field must be null in a fixed pool. */
+  /** The field must be null in every other pool. */
   readonly elasticOnly?: true;
   /**
    * The default of the column. During an upgrade the last release writes rows without knowing new columns, so a field
@@ -40,27 +40,27 @@ type Row = Values & {
 
 const COUNT = { type: 'whole', least: 1, most: MAX_POOL_SIZE } as const;
 const DURATION = { type: 'seconds', most: MAX_TTL_SECONDS } as const;
-const NO_LIMIT = { nullable: true, defaults: { fixed: null, elastic: null } } as const;
+const NO_LIMIT = { nullable: true, defaults: { fixed: null, elastic: null, listed: null } } as const;
 
 const POLICY_FIELDS = {
   size: {
     wire: 'size',
     ...COUNT,
-    defaults: { fixed: 100, elastic: 10 },
+    defaults: { fixed: 100, elastic: 10, listed: 100_000 },
     description:
-      'Tokens of a fixed pool; the most that an elastic one may have. If it becomes smaller, free tokens are deleted at ' +
+      'Tokens of a fixed pool; the most that another one may have. If it becomes smaller, free tokens are deleted at ' +
       'once, the longest free first, and held ones at the end of their leases',
   },
   ttlSeconds: {
     wire: 'ttl_seconds',
     ...DURATION,
-    defaults: { fixed: 120, elastic: 60 },
+    defaults: { fixed: 120, elastic: 60, listed: 3600 },
     description: 'Length of a lease, and the most that may be asked for',
   },
   renewable: {
     wire: 'renewable',
     type: 'boolean',
-    defaults: { fixed: false, elastic: true },
+    defaults: { fixed: false, elastic: true, listed: true },
     description: 'Whether a lease can be kept alive',
   },
   maxLifetimeSeconds: {
@@ -74,21 +74,21 @@ const POLICY_FIELDS = {
     ...DURATION,
     nullable: true,
     elasticOnly: true,
-    defaults: { fixed: null, elastic: 300 },
+    defaults: { fixed: null, elastic: 300, listed: null },
     description: 'After how long a free token of an elastic pool is deleted; null: never',
   },
   onExhausted: {
     wire: 'on_exhausted',
     type: 'word',
     words: ['evict_oldest', 'reject'],
-    defaults: { fixed: 'evict_oldest', elastic: 'reject' },
+    defaults: { fixed: 'evict_oldest', elastic: 'reject', listed: 'reject' },
     description: 'What happens when no token is free',
   },
   releaseAuthority: {
     wire: 'release_authority',
     type: 'word',
     words: ['anyone', 'holder'],
-    defaults: { fixed: 'anyone', elastic: 'anyone' },
+    defaults: { fixed: 'anyone', elastic: 'anyone', listed: 'holder' },
     description: 'Who may release and renew: everybody who knows the token, or only the holder of the `lease_id`',
   },
   maxPerUser: {
@@ -115,7 +115,7 @@ const POLICY_FIELDS = {
     wire: 'evict',
     type: 'word',
     words: ['oldest', 'over_share_first'],
-    defaults: { fixed: 'oldest', elastic: 'oldest' },
+    defaults: { fixed: 'oldest', elastic: 'oldest', listed: 'oldest' },
     columnDefault: 'oldest',
     description:
       'Whose lease a full pool evicts: the oldest of all, or the oldest of the user who holds the most. ' +
@@ -125,7 +125,7 @@ const POLICY_FIELDS = {
     wire: 'status',
     type: 'word',
     words: ['open', 'paused'],
-    defaults: { fixed: 'open', elastic: 'open' },
+    defaults: { fixed: 'open', elastic: 'open', listed: 'open' },
     columnDefault: 'open',
     description:
       'A paused pool grants nothing: 409 `pool_paused`. Everything else goes on: leases are kept alive, released and ' +

@@ -73,8 +73,8 @@ function checkField(field: PolicyField, policy: PoolPolicy): void {
   if (value === null && field.nullable) return;
   const rule = broken(field, value);
   if (rule !== null) refuse(`${field.wire} must ${rule}`);
-  if (field.elasticOnly && policy.kind === 'fixed') {
-    refuse(`${field.wire} must be null in a fixed pool: its tokens are never deleted`);
+  if (field.elasticOnly && policy.kind !== 'elastic') {
+    refuse(`${field.wire} must be null in a ${policy.kind} pool: only an elastic one deletes free tokens`);
   }
 }
 

@@ -10,6 +10,7 @@ export const EVENT_KINDS = [
   'released',
   'expired',
   'generated',
+  'described',
   'deleted',
   'policy_changed',
   'pool_deleted',
@@ -28,9 +29,9 @@ export const isOfPool = (event: TokenEventKind): event is (typeof POOL_EVENTS)[n
   (POOL_EVENTS as readonly TokenEventKind[]).includes(event);
 
 export type GrantReason = 'allocated' | 'allocated_after_eviction';
-export type Eviction = 'lru_eviction' | 'over_share_eviction';
+export type Eviction = 'lru_eviction' | 'over_share_eviction' | 'selected_eviction';
 export const isEviction = (reason: TokenEvent['reason']): reason is Eviction =>
-  reason === 'lru_eviction' || reason === 'over_share_eviction';
+  reason === 'lru_eviction' || reason === 'over_share_eviction' || reason === 'selected_eviction';
 
 /** Why a lease ended, in the order in which the document lists them. */
 export const END_REASONS = [
@@ -39,6 +40,7 @@ export const END_REASONS = [
   'undelivered',
   'lru_eviction',
   'over_share_eviction',
+  'selected_eviction',
   'cleanup',
   'ttl_expired',
   'deleted_by_client',
@@ -47,7 +49,7 @@ export const END_REASONS = [
 export type EndReason = (typeof END_REASONS)[number];
 
 /** Why a token was deleted, in the order in which the document lists them. */
-export const DELETE_REASONS = ['idle_ttl', 'deleted_by_client', 'shrunk', 'pool_deleted'] as const;
+export const DELETE_REASONS = ['idle_ttl', 'deleted_by_client', 'removed', 'shrunk', 'pool_deleted'] as const;
 export type DeleteReason = (typeof DELETE_REASONS)[number];
 
 export interface TokenEvent {
@@ -70,8 +72,12 @@ export interface TokenEvent {
   /** The open leases of the pool after the event, including overdue ones. */
   readonly leasesAfter: number;
   /**
-   * What the caller of `allocate` gave with the lease, or the note of a release; the PolicyDifference of
-   * `policy_changed`, and the kind and policy `after` a `pool_opened`.
+   * By the kind of the event:
+   * - `activated`: what the caller gave with the lease.
+   * - `released`: the note; for `selected_eviction` the selector as `select`.
+   * - `generated` in a listed pool: the name and the attributes.
+   * - `described`: a ThingDifference.
+   * - `policy_changed`: a PolicyDifference. `pool_opened`: the kind and the policy `after` it.
    */
   readonly metadata: Metadata | null;
 }

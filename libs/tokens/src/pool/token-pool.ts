@@ -243,7 +243,7 @@ export class TokenPool {
 
   /** Generates up to `most` of the tokens that a fixed pool still lacks, and returns how many it lacks after that. */
   fill(most: number): number {
-    if (this.policy.kind === 'elastic' || !this.#isLive) return 0;
+    if (this.policy.kind !== 'fixed' || !this.#isLive) return 0;
     for (let generated = 0; generated < most && this.#state.tokenCount < this.policy.size; generated++)
       this.#generate();
     return Math.max(0, this.policy.size - this.#state.tokenCount);

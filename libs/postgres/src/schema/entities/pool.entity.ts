@@ -1,12 +1,13 @@
 // A pool's row: its policy and its counters. Every command locks this row before anything else.
 
-import { policyFields, POOL_LIVES, type PolicyField } from '@app/tokens';
+import { policyFields, POOL_KINDS, POOL_LIVES, type PolicyField } from '@app/tokens';
 import { Check, Column, Entity, PrimaryColumn, type ColumnType } from 'typeorm';
 
 /** Its policy has a column for each field of the domain's table, added below. */
 @Entity('pools')
 @Check('pools_name', `name ~ '^[a-z0-9][a-z0-9-]{0,62}$'`)
-@Check('pools_kind', `kind IN ('fixed', 'elastic')`)
+@Check('pools_kind', `kind IN (${POOL_KINDS.map((kind) => `'${kind}'`).join(', ')})`)
+@Check('pools_things', `thing_count = CASE WHEN kind = 'listed' THEN token_count ELSE 0 END`)
 @Check('pools_life', `life IN (${POOL_LIVES.map((life) => `'${life}'`).join(', ')})`)
 @Check('pools_deleted', `life <> 'deleted' OR token_count = 0`)
 @Check('pools_clock_offset', `clock_offset_us >= 0 AND (clock_offset_us = 0 OR clock_offset_at IS NOT NULL)`)
@@ -38,6 +39,10 @@ export class PoolEntity {
 
   @Column({ name: 'lease_count', type: 'integer', default: 0 })
   leaseCount: number;
+
+  /** The tokens of a listed pool; 0 in any other. The last release does not change it, so it changes no listed pool. */
+  @Column({ name: 'thing_count', type: 'integer', default: 0 })
+  thingCount: number;
 
   /**
    * The hash of the event `hashed_seq`, the newest in the chain. A version without hashes may have added later ones.

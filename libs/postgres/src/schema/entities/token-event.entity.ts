@@ -12,7 +12,7 @@ const quoted = (word: string): string => `'${word}'`;
 @Check('token_events_token', `(event IN (${POOL_EVENTS.map(quoted).join(', ')})) = (token_id IS NULL)`)
 @Check(
   'token_events_lease',
-  `(event IN ('generated', 'deleted', ${POOL_EVENTS.map(quoted).join(', ')})) = (fence IS NULL) AND (fence IS NULL) = (user_id IS NULL)
+  `(event IN ('generated', 'described', 'deleted', ${POOL_EVENTS.map(quoted).join(', ')})) = (fence IS NULL) AND (fence IS NULL) = (user_id IS NULL)
    AND (fence IS NULL) = (lease_id IS NULL) AND (fence IS NULL) = (activated_at IS NULL)
    AND (fence IS NULL) = (expires_at IS NULL)`,
 )

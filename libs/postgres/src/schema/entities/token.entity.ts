@@ -47,6 +47,10 @@ export class TokenEntity {
   @Column({ type: 'bigint', nullable: true })
   fence: string | null;
 
+  /** Whether the token is deleted when its lease ends. */
+  @Column({ type: 'boolean', default: false })
+  leaving: boolean;
+
   @Column({ name: 'expires_at', type: 'timestamptz', nullable: true })
   expiresAt: Date | null;
 

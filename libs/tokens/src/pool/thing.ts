@@ -1,0 +1,101 @@
+// The thing that a token of a listed pool stands for: its name, its attributes and its secret. And the selection of
+// tokens by attributes.
+
+import { holderOf, MAX_HOLDER_CHARACTERS } from './holder.js';
+
+/** Name and attributes have the same rules for every reader; the rules of a name are those of a holder. */
+export const MAX_NAME_CHARACTERS = MAX_HOLDER_CHARACTERS;
+export const nameOf = holderOf;
+
+export const ATTRIBUTE_KEY = /^[a-z][a-z0-9_]{0,39}$/;
+export const MAX_ATTRIBUTES = 32;
+/** The most bytes of attributes, and of a secret, as JSON. */
+export const MAX_THING_BYTES = 4096;
+
+export type AttributeValue = string | number | boolean;
+export type Attributes = Readonly<Record<string, AttributeValue>>;
+
+/**
+ * For each key the value that an attribute must have, or several values of which it must have one. Null stands for no
+ * such attribute.
+ */
+export type Selector = Readonly<Record<string, AttributeValue | readonly AttributeValue[] | null>>;
+
+/** A secret as it is stored: encrypted. It has no JSON form, so that no record, log or trace contains it. */
+export class SealedSecret {
+  readonly #bytes: Buffer;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  get bytes(): Buffer {
+    return this.#bytes;
+  }
+
+  toJSON(): undefined {
+    return undefined;
+  }
+}
+
+/** A secret that a caller gives. Its key and the token decide how it is encrypted. */
+export interface GivenSecret {
+  sealFor(tokenId: string): SealedSecret;
+  /** Whether the sealed secret of a token is this one. */
+  isIn(sealed: SealedSecret, tokenId: string): boolean;
+}
+
+export interface Thing {
+  readonly name: string;
+  readonly attributes: Attributes;
+  readonly secret: SealedSecret | null;
+}
+
+/** What to change of a thing. A field that is left out or undefined stays; a secret that is null is removed. */
+export interface ThingChange {
+  readonly name?: string;
+  readonly attributes?: Attributes;
+  readonly secret?: GivenSecret | null;
+}
+
+/** A thing to put into a pool, or to change if there is one of that name. */
+export type GivenThing = ThingChange & { readonly name: string };
+
+/** The fields that a change has changed, before and after it. Of a secret only that it changed. */
+export interface ThingDifference {
+  readonly before: Partial<Pick<Thing, 'name' | 'attributes'>>;
+  readonly after: Partial<Pick<Thing, 'name' | 'attributes'>>;
+  readonly secret?: 'changed';
+}
+
+/** Null when nothing differs. */
+export function differenceOf(before: Thing, after: Thing): ThingDifference | null {
+  const isRenamed = before.name !== after.name;
+  const hasOtherAttributes = !areEqual(before.attributes, after.attributes);
+  const hasOtherSecret = before.secret !== after.secret;
+  if (!isRenamed && !hasOtherAttributes && !hasOtherSecret) return null;
+  const changedOf = ({ name, attributes }: Thing): ThingDifference['before'] => ({
+    ...(isRenamed && { name }),
+    ...(hasOtherAttributes && { attributes }),
+  });
+  return { before: changedOf(before), after: changedOf(after), ...(hasOtherSecret && { secret: 'changed' }) };
+}
+
+const areEqual = (a: Attributes, b: Attributes): boolean => {
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
+};
+
+const NOTHING: Attributes = {};
+
+/** Whether a thing with these attributes may be selected. A token without a thing has no attributes. */
+export function isSelected(attributes: Attributes = NOTHING, selector: Selector): boolean {
+  for (const [key, wanted] of Object.entries(selector)) {
+    const value = Object.hasOwn(attributes, key) ? attributes[key] : undefined;
+    if (wanted === null ? value !== undefined : value === undefined || !isAmong(value, wanted)) return false;
+  }
+  return true;
+}
+
+const isAmong = (value: AttributeValue, wanted: AttributeValue | readonly AttributeValue[]): boolean =>
+  Array.isArray(wanted) ? (wanted as readonly AttributeValue[]).includes(value) : value === wanted;
