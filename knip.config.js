@@ -11,6 +11,7 @@ export default {
     'test/**/*.spec.ts',
     'test/support/global-*.ts',
     '.ci/*.mjs',
+    'examples/*.mjs',
   ],
   project: ['**/*.{ts,tsx,mjs}', '!test/clients/generators/scenarios/**', '!test/released/**'],
   ignoreExportsUsedInFile: true,
