@@ -10,6 +10,15 @@ export { parseExactJson } from './exact-json.js';
 export { LeaseLostError, type LossReason } from './lease-lost-error.js';
 export type { Listing } from './listing.js';
 export type { FeedRequest, PageRequest, PoolHandle, TokensRequest } from './pool-handle.js';
+export {
+  inRequests,
+  parseThings,
+  type AttributeValue,
+  type FileProblem,
+  type GivenThing,
+  type ThingsFile,
+  type ThingsFileOptions,
+} from './things-file.js';
 export { TokenPoolClient, type Whose } from './token-pool-client.js';
 export { TokenPoolConnectionError } from './token-pool-connection-error.js';
 export { TokenPoolError } from './token-pool-error.js';
