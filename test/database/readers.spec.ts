@@ -14,7 +14,9 @@ import {
   type Caller,
   type LeaseName,
   type LeaseQuery,
+  SealedSecret,
   type StoredEventView,
+  type Thing,
   type TokenPoolRepository,
 } from '@app/tokens';
 import { Client } from 'pg';
@@ -38,6 +40,10 @@ interface Candidate {
   readonly repository: TokenPoolRepository;
   readonly readers: Readers;
   advance(seconds: number): Promise<void>;
+  /** Makes a listed pool of an elastic one, whose tokens are those of these things. */
+  list(poolName: string, things: ReadonlyMap<string, Thing>): Promise<void>;
+  /** Takes a token out of its pool, to be deleted when its lease ends. */
+  leave(poolName: string, tokenId: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -51,18 +57,43 @@ async function inMemory(): Promise<Candidate> {
   };
   const service = new TokenPoolService(new Executor(repository), readers.tokens, readers.pools);
   const advance = async (seconds: number): Promise<void> => void (now += seconds * 1_000_000);
-  return { service, repository, readers, advance, close: async () => undefined };
+  const tokensOf = (poolName: string) => repository.look(poolName).tokens;
+  return {
+    service,
+    repository,
+    readers,
+    advance,
+    list: async (poolName, things) => things.forEach((thing, id) => (tokensOf(poolName).get(id)!.thing = thing)),
+    leave: async (poolName, tokenId) => void (tokensOf(poolName).get(tokenId)!.isLeaving = true),
+    close: async () => undefined,
+  };
 }
 
 async function onPostgres(): Promise<Candidate> {
   const database = await createTestDatabase();
   const clock = await installClock(database.url);
   const process = await openService(database.url);
+  const client = new Client({ connectionString: database.url });
+  await client.connect();
+  const list = async (poolName: string, things: ReadonlyMap<string, Thing>): Promise<void> => {
+    await client.query(
+      `UPDATE pools SET kind = 'listed', idle_ttl_seconds = NULL, thing_count = token_count WHERE name = $1`,
+      [poolName],
+    );
+    for (const [id, { name, attributes, secret }] of things) {
+      const stored = { ...attributes, '@pool': poolName };
+      await client.query('INSERT INTO things VALUES ($1, $2, $3, $4)', [poolName, id, name, stored]);
+      if (secret) await client.query('INSERT INTO thing_secrets VALUES ($1, $2, $3)', [poolName, id, secret.bytes]);
+    }
+  };
+  const leave = async (poolName: string, tokenId: string): Promise<void> =>
+    void (await client.query('UPDATE tokens SET leaving = true WHERE pool = $1 AND id = $2', [poolName, tokenId]));
   const close = async (): Promise<void> => {
+    await client.end();
     await process.close();
     await database.drop();
   };
-  return { ...process, advance: (seconds) => clock.advance(seconds), close };
+  return { ...process, advance: (seconds) => clock.advance(seconds), list, leave, close };
 }
 
 const code = async (work: Promise<unknown>): Promise<string> => {
@@ -310,7 +341,7 @@ describe.each<[string, () => Promise<Candidate>]>([
         const { expires_in_ms, ...lease } = await verify(name);
         expect(lease).toEqual({
           ...{ valid: true, token_id: tokenId, name: null, pool, fence: 1, holder: 'ci-1', user_id: ANN },
-          ...{ expires_at: toIso(expiresAt), key_id: 'k1' },
+          ...{ expires_at: toIso(expiresAt), key_id: 'k1', secret: null },
         });
         expect(expires_in_ms).toBeGreaterThan(50_000);
         expect(expires_in_ms).toBeLessThanOrEqual(60_000);
@@ -328,6 +359,85 @@ describe.each<[string, () => Promise<Candidate>]>([
       expect(await verify({ leaseId })).toMatchObject({ valid: false, token_id: null, fence: null, expires_at: null });
       expect(await verify({ tokenId, fence: 1 })).toMatchObject({ valid: false, token_id: tokenId, fence: 1 });
     });
+  });
+
+  describe('a listed pool', () => {
+    const SECRET = new SealedSecret(Buffer.from('sealed'));
+    const PHONE: Thing = { name: '+49 30 1', attributes: { country: 'de', os: 14, sim: true }, secret: SECRET };
+    const BARE: Thing = { name: 'Schlüssel', attributes: {}, secret: null };
+    let phones: string;
+    let ids: string[];
+    const put = async (...things: Thing[]): Promise<void> => {
+      ids = [];
+      for (let i = 0; i < things.length; i++) ids.push((await service.generate(phones)).id);
+      await candidate.list(phones, new Map(things.map((thing, i) => [ids[i]!, thing])));
+    };
+
+    beforeEach(async () => {
+      phones = `${pool}-phones`;
+      await service.createPool(phones, 'elastic', { size: 100, ttlSeconds: 60 });
+    });
+
+    test('shows the name and the attributes of its tokens in every list', async () => {
+      await put(PHONE, BARE);
+      const shown = [PHONE, BARE].map(({ name, attributes }) => ({ pool: phones, name, attributes }));
+      await service.allocate(phones, { userId: ANN });
+      for (const [i, id] of ids.entries()) {
+        expect(await readers.tokens.token(id)).toMatchObject({ id, ...shown[i] });
+        const status = i === 0 ? ('active' as const) : ('available' as const);
+        const { tokens } = await readers.tokens.tokens({ poolName: phones, status, limit: 9 });
+        expect(tokens).toEqual([{ ...tokens[0], id, ...shown[i] }]);
+      }
+      const { tokens } = await readers.tokens.tokens({ poolName: phones, status: 'all', limit: 9 });
+      expect(new Map(tokens.map(({ id, name }) => [id, name]))).toEqual(
+        new Map([PHONE, BARE].map(({ name }, i) => [ids[i]!, name])),
+      );
+      const leases = await readers.tokens.leases({ whose: { userId: ANN }, pools: new Set([phones]), limit: 9 });
+      expect(leases.leases).toMatchObject([{ token_id: ids[0], name: PHONE.name }]);
+    });
+
+    test('gives a sealed secret to a verification by the handle of the open lease alone', async () => {
+      await put(PHONE, BARE);
+      const [phone, bare] = [
+        await service.allocate(phones, { userId: ANN }),
+        await service.allocate(phones, { userId: ANN }),
+      ];
+      const named = { valid: true, name: PHONE.name };
+      const { secret, ...verified } = await readers.tokens.verify({ leaseId: phone.leaseId }, null);
+      expect(verified).toMatchObject(named);
+      expect(secret?.bytes).toEqual(SECRET.bytes);
+      const byToken = await readers.tokens.verify({ tokenId: phone.tokenId, fence: phone.fence }, null);
+      expect(byToken).toMatchObject({ ...named, secret: null });
+      expect(await readers.tokens.verify({ leaseId: bare.leaseId }, null)).toMatchObject({ valid: true, secret: null });
+      await candidate.advance(60);
+      const over = await readers.tokens.verify({ leaseId: phone.leaseId }, null);
+      expect(over).toMatchObject({ valid: false, name: null, secret: null });
+    });
+
+    test('shows a held token as draining that was taken out of it', async () => {
+      await put(PHONE, BARE);
+      const { tokenId } = await service.allocate(phones, { userId: ANN });
+      await candidate.leave(phones, tokenId);
+      const { tokens } = await readers.tokens.tokens({ poolName: phones, status: 'all', limit: 9 });
+      expect(new Map(tokens.map(({ id, draining }) => [id, draining]))).toEqual(
+        new Map(ids.map((id) => [id, id === tokenId])),
+      );
+      expect(await readers.tokens.token(tokenId)).toMatchObject({ draining: true });
+    });
+  });
+
+  test('a token is shown with what was given with its lease, as long as it is held', async () => {
+    const { tokenId } = await service.allocate(pool, { userId: ANN, metadata: { desk: 7 } });
+    await allocate(BEN);
+    const listed = async (status: 'all' | 'active' | 'available') =>
+      (await readers.tokens.tokens({ poolName: pool, status, limit: 9 })).tokens;
+    const given = { id: tokenId, name: null, attributes: null, lease_metadata: { desk: 7 } };
+    expect(await readers.tokens.token(tokenId)).toMatchObject(given);
+    expect(await listed('active')).toMatchObject([given, { lease_metadata: null }]);
+    expect((await listed('all')).filter(({ lease_metadata }) => lease_metadata !== null)).toMatchObject([given]);
+    await candidate.advance(60);
+    expect(await readers.tokens.token(tokenId)).toMatchObject({ lease_metadata: null });
+    for (const { lease_metadata } of await listed('available')) expect(lease_metadata).toBeNull();
   });
 
   test('from its deadline on a lease is over in every answer, before the sweep has seen it and after', async () => {

@@ -507,12 +507,15 @@ async function inMemory(): Promise<Candidate> {
         return {
           id,
           pool: poolName,
+          name: null,
+          attributes: null,
           status: open ? 'active' : 'available',
           active_user_id: open?.userId ?? null,
           holder: open?.holder ?? null,
           last_activated_at: lastActivatedAt === null ? null : toIso(lastActivatedAt),
           expires_at: open && toIso(open.expiresAt),
           fence: open?.fence ?? null,
+          lease_metadata: null,
           draining: null,
         };
       });

@@ -37,9 +37,12 @@ test('a token that nobody has used is listed with all its fields', async () => {
   expect(body.tokens[0]).toEqual({
     id: A_UUID,
     pool: 'default',
+    name: null,
+    attributes: null,
     status: 'available',
     active_user_id: null,
     holder: null,
+    lease_metadata: null,
     draining: false,
     last_activated_at: null,
     expires_at: null,
@@ -89,6 +92,9 @@ test('a token is shown with its current user and its latest uses', async () => {
   expect(body).toEqual({
     id: token_id,
     pool: 'default',
+    name: null,
+    attributes: null,
+    lease_metadata: null,
     status: 'active',
     active_user_id: user_id,
     holder: null,
@@ -168,6 +174,9 @@ test('a token is made in an elastic pool', async () => {
   expect(body).toEqual({
     id: A_UUID,
     pool: 'elastic',
+    name: null,
+    attributes: null,
+    lease_metadata: null,
     status: 'available',
     active_user_id: null,
     holder: null,

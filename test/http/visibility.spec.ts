@@ -123,6 +123,7 @@ test.each(['holder', 'operator'] as const)('the %s is told all of it', async (wh
   for (const path of [`/api/tokens/${held.token_id}`, `/api/tokens?user_id=${HOLDER}`, `/api/tokens/active`]) {
     expect(told.get(path)).toContain(HOLDER);
     expect(told.get(path)).toContain(NAME);
+    expect(told.get(path)).toContain(TICKET);
   }
   for (const query of [`?request_id=${REQUEST}`, `?actor=${by.holder.id}`, '?limit=1000']) {
     const feed = told.get(`/api/pools/default/events${query}`);

@@ -879,6 +879,21 @@ export interface components {
              * @example default
              */
             pool: string;
+            /**
+             * @description The name of what the token stands for; null in pools that are not listed.
+             * @example +49 30 901820
+             */
+            name: string | null;
+            /**
+             * @description What its pool knows of it, as text, numbers and booleans; null in pools that are not listed.
+             * @example {
+             *       "country": "de",
+             *       "sim": true
+             *     }
+             */
+            attributes: {
+                [key: string]: unknown;
+            } | null;
             status: components["schemas"]["TokenStatus"];
             /** Format: uuid */
             active_user_id: string | null;
@@ -903,7 +918,16 @@ export interface components {
              * @example 101
              */
             fence: number | null;
-            /** @description Whether it is deleted when its lease ends, unless enough others go before: it is held, and the pool has more tokens than its size, which was made smaller. Null for `as_of`. */
+            /**
+             * @description Of the open lease: what was given as `metadata` when it was allocated; null when nothing was, or when it is not shown.
+             * @example {
+             *       "desk": 7
+             *     }
+             */
+            lease_metadata: {
+                [key: string]: unknown;
+            } | null;
+            /** @description Whether it is deleted when its lease ends: it is held, and was taken out of its listed pool, or the pool has more tokens than its size, which was made smaller, and not enough others go before. Null for `as_of`. */
             draining: boolean | null;
         };
         TokenList: {
@@ -970,6 +994,21 @@ export interface components {
              * @example default
              */
             pool: string;
+            /**
+             * @description The name of what the token stands for; null in pools that are not listed.
+             * @example +49 30 901820
+             */
+            name: string | null;
+            /**
+             * @description What its pool knows of it, as text, numbers and booleans; null in pools that are not listed.
+             * @example {
+             *       "country": "de",
+             *       "sim": true
+             *     }
+             */
+            attributes: {
+                [key: string]: unknown;
+            } | null;
             status: components["schemas"]["TokenStatus"];
             /** Format: uuid */
             active_user_id: string | null;
@@ -994,7 +1033,16 @@ export interface components {
              * @example 101
              */
             fence: number | null;
-            /** @description Whether it is deleted when its lease ends, unless enough others go before: it is held, and the pool has more tokens than its size, which was made smaller. Null for `as_of`. */
+            /**
+             * @description Of the open lease: what was given as `metadata` when it was allocated; null when nothing was, or when it is not shown.
+             * @example {
+             *       "desk": 7
+             *     }
+             */
+            lease_metadata: {
+                [key: string]: unknown;
+            } | null;
+            /** @description Whether it is deleted when its lease ends: it is held, and was taken out of its listed pool, or the pool has more tokens than its size, which was made smaller, and not enough others go before. Null for `as_of`. */
             draining: boolean | null;
             current_user: components["schemas"]["CurrentUser"] | null;
             /** @description The latest 20 uses, newest first. */
@@ -1126,7 +1174,10 @@ export interface components {
              * @example 6d1c0f5e-0b7b-4c59-9d3e-2f2f2a0f5c11
              */
             token_id: string;
-            /** @description The name of the token; null where tokens have none. */
+            /**
+             * @description The name of what the token stands for; null in pools that are not listed.
+             * @example +49 30 901820
+             */
             name: string | null;
             /**
              * @description Name of the pool.
@@ -1214,7 +1265,10 @@ export interface components {
             valid: boolean;
             /** Format: uuid */
             token_id: string | null;
-            /** @description The name of the token; null where tokens have none. */
+            /**
+             * @description The name of what the token stands for; null in pools that are not listed.
+             * @example +49 30 901820
+             */
             name: string | null;
             /**
              * @description Name of the pool.

@@ -3,13 +3,7 @@
 import { ApiProperty, ApiSchema } from '@nestjs/swagger';
 import type { LeasePage, LeaseView, Metadata, VerificationView } from '@app/tokens';
 import { TIME } from '../openapi/time.js';
-import { CURSOR, FENCE, HOLDER, POOL, UUID } from '../tokens/token.responses.js';
-
-const NAME = {
-  type: String,
-  nullable: true,
-  description: 'The name of the token; null where tokens have none.',
-} as const;
+import { CURSOR, FENCE, HOLDER, NAME, POOL, UUID } from '../tokens/token.responses.js';
 
 @ApiSchema({ name: 'Lease' })
 export class Lease implements LeaseView {

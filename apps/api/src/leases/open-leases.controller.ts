@@ -88,7 +88,9 @@ export class OpenLeasesController {
     @CurrentCaller() caller: Caller,
     @Gone() gone: AbortSignal,
   ): Promise<VerificationView> {
-    return verificationFor(caller, await this.reader.until(gone).verify(nameOf(body), caller.pools));
+    const verified = await this.reader.until(gone).verify(nameOf(body), caller.pools);
+    const { secret: _, ...lease } = verificationFor(caller, verified);
+    return lease;
   }
 }
 

@@ -5,6 +5,7 @@ import {
   DELETE_REASONS,
   END_REASONS,
   EVENT_KINDS,
+  type Attributes,
   type EndReason,
   type EventPage,
   type EventView,
@@ -28,6 +29,19 @@ export const HOLDER = {
     'The name that the user gave instead of an id; null when it gave the id, and where the user is not shown.',
   example: 'ci-4711',
 } as const;
+export const NAME = {
+  type: String,
+  nullable: true,
+  description: 'The name of what the token stands for; null in pools that are not listed.',
+  example: '+49 30 901820',
+} as const;
+export const ATTRIBUTES = {
+  type: 'object',
+  additionalProperties: true,
+  nullable: true,
+  description: 'What its pool knows of it, as text, numbers and booleans; null in pools that are not listed.',
+  example: { country: 'de', sim: true },
+} as const;
 export const CURSOR = { type: String, nullable: true, description: '`cursor` of the next page; null on the last one.' };
 
 const STATUSES = ['available', 'active'];
@@ -40,6 +54,12 @@ export class Token implements TokenView {
 
   @ApiProperty(POOL)
   readonly pool: string;
+
+  @ApiProperty(NAME)
+  readonly name: string | null;
+
+  @ApiProperty(ATTRIBUTES)
+  readonly attributes: Attributes | null;
 
   @ApiProperty({ enum: STATUSES, enumName: 'TokenStatus' })
   readonly status: 'available' | 'active';
@@ -60,11 +80,21 @@ export class Token implements TokenView {
   readonly fence: number | null;
 
   @ApiProperty({
+    type: 'object',
+    additionalProperties: true,
+    nullable: true,
+    description:
+      'Of the open lease: what was given as `metadata` when it was allocated; null when nothing was, or when it is not shown.',
+    example: { desk: 7 },
+  })
+  readonly lease_metadata: Metadata | null;
+
+  @ApiProperty({
     type: Boolean,
     nullable: true,
     description:
-      'Whether it is deleted when its lease ends, unless enough others go before: it is held, and the pool has more tokens than ' +
-      'its size, which was made smaller. Null for `as_of`.',
+      'Whether it is deleted when its lease ends: it is held, and was taken out of its listed pool, or the pool has more tokens ' +
+      'than its size, which was made smaller, and not enough others go before. Null for `as_of`.',
   })
   readonly draining: boolean | null;
 }

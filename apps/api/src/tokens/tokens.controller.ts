@@ -242,11 +242,14 @@ const pageOf = ({ limit = '100', cursor }: PageQuery): PageRequest => ({ limit: 
 const freshToken = (id: string, pool: string): TokenView => ({
   id,
   pool,
+  name: null,
+  attributes: null,
   status: 'available',
   active_user_id: null,
   holder: null,
   last_activated_at: null,
   expires_at: null,
   fence: null,
+  lease_metadata: null,
   draining: false,
 });

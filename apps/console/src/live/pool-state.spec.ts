@@ -8,12 +8,15 @@ function free(id: string): Token {
   return {
     id,
     pool: 'p',
+    name: null,
+    attributes: null,
     status: 'available',
     active_user_id: null,
     holder: null,
     last_activated_at: null,
     expires_at: null,
     fence: null,
+    lease_metadata: null,
     draining: false,
   };
 }

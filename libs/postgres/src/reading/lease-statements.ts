@@ -2,29 +2,21 @@
 // its pool.
 
 import { named } from '../connection/pipeline.js';
-import { holderOf, iso } from '../schema/fragments.js';
+import { holderOf, iso, leaseMetadata, ofThing } from '../schema/fragments.js';
 import { poolsNow } from '../schema/pool-clock.js';
 
-/** The instant in the pool of token t. */
-const HERE = `LATERAL (SELECT now FROM (${poolsNow('WHERE name = t.pool')}) p) here`;
+/** The instant in the pool of token t, and whether it is listed. */
+const HERE = `LATERAL (SELECT now, kind = 'listed' AS is_listed FROM (${poolsNow('WHERE name = t.pool')}) p) here`;
 
 const RUNS = `t.status = 'active' AND t.expires_at > here.now`;
 
-/**
- * The grant was recorded at the instant at which the lease began, so PostgreSQL looks into one partition. Between it
- * and the token's newest event there are only renewals.
- */
-const METADATA = `(
-    SELECT e.metadata FROM token_events e
-    WHERE e.token_id = t.id AND e.pool = t.pool AND e.fence = t.fence AND e.event = 'activated'
-      AND e.recorded_at = t.last_activated_at
-    ORDER BY e.seq DESC LIMIT 1)`;
-
 const LEASE = `
-  t.id AS token_id, NULL AS name, t.pool, t.fence::double precision AS fence, ${holderOf('t')} AS holder, t.user_id`;
+  t.id AS token_id, ${ofThing('name')} AS name, t.pool, t.fence::double precision AS fence, ${holderOf('t')} AS holder,
+  t.user_id`;
 
 const LEASE_VIEW = `${LEASE},
-  ${iso('t.last_activated_at')} AS activated_at, ${iso('t.expires_at')} AS expires_at, ${METADATA} AS metadata, t.key_id`;
+  ${iso('t.last_activated_at')} AS activated_at, ${iso('t.expires_at')} AS expires_at, ${leaseMetadata()} AS metadata,
+  t.key_id`;
 
 /**
  * $1 the name, $2 page size, after $3 (pool) and $4 (fence), $5 the key that took the lease or null, $6 the pools or
@@ -67,17 +59,21 @@ export const LEASES_OF_USER = named(
    ORDER BY l.pool, l.fence`,
 );
 
-const VERIFIED = `
+/** @param secret the stored secret of token t, or null */
+const verified = (secret: string): string => `
   true AS valid, ${LEASE},
   ${iso('t.expires_at')} AS expires_at,
-  floor(date_part('epoch', t.expires_at - here.now) * 1000) AS expires_in_ms, t.key_id`;
+  floor(date_part('epoch', t.expires_at - here.now) * 1000) AS expires_in_ms, t.key_id, ${secret} AS secret`;
 
 /** $1 token, $2 fence, $3 the pools or null. One row if the lease is open. */
 export const VERIFY_TOKEN = named(
   'verify_token',
-  `SELECT ${VERIFIED} FROM tokens t, ${HERE}
+  `SELECT ${verified('NULL')} FROM tokens t, ${HERE}
    WHERE t.id = $1 AND t.fence = $2 AND ${RUNS} AND ($3::text[] IS NULL OR t.pool = ANY ($3::text[]))`,
 );
+
+const SECRET = `
+  CASE WHEN here.is_listed THEN (SELECT sealed FROM thing_secrets s WHERE s.pool = t.pool AND s.token_id = t.id) END`;
 
 /**
  * $1 lease, $2 the fence in it, $3 the pools or null. One row if the lease is open. It looks the fence up in each pool,
@@ -85,7 +81,7 @@ export const VERIFY_TOKEN = named(
  */
 export const VERIFY_LEASE = named(
   'verify_lease',
-  `SELECT ${VERIFIED} FROM (
+  `SELECT ${verified(SECRET)} FROM (
      SELECT name FROM pools WHERE last_fence >= $2 AND ($3::text[] IS NULL OR name = ANY ($3::text[]))
    ) w, LATERAL (
      SELECT * FROM tokens WHERE pool = w.name AND status = 'active' AND fence = $2 OFFSET 0

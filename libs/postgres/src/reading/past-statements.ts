@@ -3,7 +3,7 @@
 
 import { named } from '../connection/pipeline.js';
 import { poolsNow } from '../schema/pool-clock.js';
-import { BEGINS, iso, POLICY_VIEW } from '../schema/fragments.js';
+import { BEGINS, iso, leaseMetadata, POLICY_VIEW } from '../schema/fragments.js';
 
 /**
  * $1 the instant. The bounds of its partition: no row if there is no partition for it yet, and equal bounds if its
@@ -82,9 +82,31 @@ export const COUNT_THEN = named(
 export const LAST_EVENT_THEN = named(
   'last_event_then',
   `SELECT event, user_id, holder, fence::double precision AS fence, expires_at <= $2::timestamptz AS "isOverdue",
-     ${iso('activated_at')} AS activated_at, ${iso('expires_at')} AS expires_at, key_id
-   FROM token_events
-   WHERE token_id = $3 AND pool = $1 AND seq <= $4 AND recorded_at <= $2::timestamptz ORDER BY seq DESC LIMIT 1`,
+     ${iso('activated_at')} AS activated_at, ${iso('expires_at')} AS expires_at, key_id,
+     CASE WHEN event IN ('activated', 'renewed') THEN ${leaseMetadata()} END AS lease_metadata
+   FROM (
+     SELECT token_id AS id, pool, event, user_id, holder, fence, activated_at, activated_at AS last_activated_at, expires_at,
+       key_id
+     FROM token_events
+     WHERE token_id = $3 AND pool = $1 AND seq <= $4 AND recorded_at <= $2::timestamptz ORDER BY seq DESC LIMIT 1) t`,
+);
+
+/** As LAST_EVENT_THEN. The value that the last event by then has given to a field of the thing, as JSON. */
+const given = (field: string): string => `(
+    SELECT coalesce(metadata #> '{after,${field}}', metadata -> '${field}') FROM token_events
+    WHERE token_id = $3 AND pool = $1 AND seq <= $4 AND recorded_at <= $2::timestamptz
+      AND (event = 'generated' OR event = 'described' AND metadata -> 'after' ? '${field}')
+    ORDER BY seq DESC LIMIT 1)`;
+
+/**
+ * $3 token, $4 the last seq by the instant. The name and the attributes of the token then. No row if its generation
+ * gave it none, so that PostgreSQL does not search all events of a token whose pool is not listed.
+ */
+export const THING_THEN = named(
+  'thing_then',
+  `SELECT ${given('name')} AS name, ${given('attributes')} AS attributes
+   FROM (SELECT event, metadata FROM token_events WHERE token_id = $3 AND pool = $1 ORDER BY seq LIMIT 1) first
+   WHERE event <> 'generated' OR metadata IS NOT NULL`,
 );
 
 /** $3 token, $4 the last seq by the instant, $5 the most rows, $6 the fence of its last lease by then. Ended uses. */

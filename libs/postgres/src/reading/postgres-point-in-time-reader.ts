@@ -8,20 +8,30 @@ import {
   poolNotFound,
   tokenNotFound,
   type EndReason,
+  type Attributes,
+  type Metadata,
   type OwnedDetails,
   type OwnedUse,
   type PoolView,
   type Whereabouts,
 } from '@app/tokens';
 import { Database } from '../connection/database.js';
-import { COUNT_THEN, LAST_EVENT_THEN, PARTITION_THEN, POOL_THEN, SEQ_THEN, USES_THEN } from './past-statements.js';
+import {
+  COUNT_THEN,
+  LAST_EVENT_THEN,
+  PARTITION_THEN,
+  POOL_THEN,
+  SEQ_THEN,
+  THING_THEN,
+  USES_THEN,
+} from './past-statements.js';
 import { LOCATE, SHOWN_USES } from './token-statements.js';
 
 /** The most events to count where they hold no counters; that takes about a second. */
 const MOST_COUNTED = 1_000_000;
 
 interface LastEvent {
-  readonly event: 'activated' | 'renewed' | 'released' | 'expired' | 'generated' | 'deleted';
+  readonly event: 'activated' | 'renewed' | 'released' | 'expired' | 'generated' | 'described' | 'deleted';
   readonly user_id: string | null;
   readonly holder: string | null;
   readonly fence: number | null;
@@ -29,6 +39,12 @@ interface LastEvent {
   readonly activated_at: string | null;
   readonly expires_at: string | null;
   readonly key_id: string | null;
+  readonly lease_metadata: Metadata | null;
+}
+
+interface ThingThen {
+  readonly name: string | null;
+  readonly attributes: Attributes | null;
 }
 
 interface Counters {
@@ -79,16 +95,20 @@ export class PostgresPointInTimeReader extends PointInTimeReader {
     const isActive = isOpen && last.isOverdue === false;
     const { user_id, holder, fence, activated_at, expires_at } = last;
     const ended = await this.#database.read<OwnedUse>(USES_THEN, [pool, at, id, seq, SHOWN_USES, fence ?? 0]);
+    const [thing] = await this.#database.read<ThingThen>(THING_THEN, [pool, at, id, seq]);
     const open: OwnedUse[] = isOpen ? [openUse(last, isActive)] : [];
     return {
       id,
       pool,
+      name: thing?.name ?? null,
+      attributes: thing?.attributes ?? null,
       status: isActive ? 'active' : 'available',
       active_user_id: isActive ? user_id : null,
       holder: isActive ? holder : null,
       last_activated_at: activated_at,
       expires_at: isActive ? expires_at : null,
       fence: isActive ? fence : null,
+      lease_metadata: isActive ? last.lease_metadata : null,
       draining: null,
       current_user: isActive
         ? { user_id: user_id!, holder, activated_at: activated_at!, expires_at: expires_at! }

@@ -8,6 +8,7 @@ import {
   poolDeleted,
   poolNotFound,
   positionUnknown,
+  SealedSecret,
   tokenDeleted,
   tokenNotFound,
   TokenReader,
@@ -83,7 +84,7 @@ export class PostgresTokenReader extends TokenReader {
     const [details] = await this.#recentFirst<OwnedDetails>(
       TOKEN_DETAILS,
       values,
-      ([one]) => one === undefined || one.history.length >= SHOWN_USES,
+      ([one], since) => one === undefined || (one.history.length >= SHOWN_USES && !isOpenFromBefore(one, since)),
     );
     if (!details) throw tokenDeleted(tokenId);
     return details;
@@ -115,9 +116,9 @@ export class PostgresTokenReader extends TokenReader {
     const among = pools && texts([...pools]);
     const [found] =
       'leaseId' in lease
-        ? await this.#database.read<OwnedVerification>(VERIFY_LEASE, [lease.leaseId, fenceOf(lease.leaseId), among])
-        : await this.#database.read<OwnedVerification>(VERIFY_TOKEN, [lease.tokenId, lease.fence, among]);
-    return found ?? notValid(lease);
+        ? await this.#database.read<VerifiedRow>(VERIFY_LEASE, [lease.leaseId, fenceOf(lease.leaseId), among])
+        : await this.#database.read<VerifiedRow>(VERIFY_TOKEN, [lease.tokenId, lease.fence, among]);
+    return found ? { ...found, secret: found.secret && new SealedSecret(found.secret) } : notValid(lease);
   }
 
   async events(tokenId: string, { limit, cursor }: PageRequest): Promise<EventPage<OwnedEvent>> {
@@ -219,16 +220,22 @@ export class PostgresTokenReader extends TokenReader {
   async #recentFirst<Row>(
     statement: Statement,
     values: Value[],
-    isEnough: (rows: readonly Row[]) => boolean,
+    isEnough: (rows: readonly Row[], since: string) => boolean,
   ): Promise<Row[]> {
     const since = await this.#months.recent();
     const rows = await this.#database.read<Row>(statement, [...values, since]);
-    if (since === BEGINNING || isEnough(rows)) return rows;
+    if (since === BEGINNING || isEnough(rows, since)) return rows;
     return this.#database.read<Row>(statement, [...values, BEGINNING]);
   }
 }
 
 type Place = string | null;
+
+type VerifiedRow = Omit<OwnedVerification, 'secret'> & { readonly secret: Buffer | null };
+
+/** Whether a lease is open that began before an instant, which has the form of the views. */
+const isOpenFromBefore = ({ current_user }: OwnedDetails, since: string): boolean =>
+  current_user !== null && current_user.activated_at < since;
 
 type LeaseRow = OwnedLease & { readonly examined_to: string | null };
 

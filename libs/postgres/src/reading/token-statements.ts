@@ -3,7 +3,7 @@
 // lease.
 
 import { named } from '../connection/pipeline.js';
-import { EVENT_VIEW, bounded, holderOf, iso, lastSeq } from '../schema/fragments.js';
+import { EVENT_VIEW, bounded, holderOf, iso, lastSeq, leaseMetadata, ofThing } from '../schema/fragments.js';
 import { poolsNow } from '../schema/pool-clock.js';
 
 /** How many uses a token's details include. */
@@ -13,18 +13,23 @@ export const SHOWN_USES = 20;
  * The instant in pool $1, computed once for the whole statement, so that PostgreSQL can search an index for it. A
  * deleted pool has none, so its tokens look deleted before the last chunk of them is.
  */
-const HERE = `here AS MATERIALIZED (SELECT now, token_count > size AS is_draining
+const HERE = `here AS MATERIALIZED (SELECT now, token_count > size AS is_draining, kind = 'listed' AS is_listed
   FROM (${poolsNow(`WHERE name = $1 AND life = 'live'`)}) p)`;
 
 const RUNS = `t.status = 'active' AND t.expires_at > here.now`;
 
-const TOKEN_VIEW = `
-  t.id, t.pool, CASE WHEN ${RUNS} THEN 'active' ELSE 'available' END AS status,
+/** @param since an instant; the metadata of a lease that began earlier is null */
+const tokenView = (since?: string): string => `
+  t.id, t.pool, ${ofThing('name')} AS name, ${ofThing(`attributes - '@pool'`)} AS attributes,
+  CASE WHEN ${RUNS} THEN 'active' ELSE 'available' END AS status,
   CASE WHEN ${RUNS} THEN t.user_id END AS active_user_id, CASE WHEN ${RUNS} THEN ${holderOf('t')} END AS holder,
   ${iso('t.last_activated_at')} AS last_activated_at,
   CASE WHEN ${RUNS} THEN ${iso('t.expires_at')} END AS expires_at,
   CASE WHEN ${RUNS} THEN t.fence::double precision END AS fence, t.key_id,
-  here.is_draining AND t.status = 'active' AS draining`;
+  CASE WHEN ${RUNS} THEN ${leaseMetadata(since)} END AS lease_metadata,
+  (here.is_draining OR t.leaving) AND t.status = 'active' AS draining`;
+
+const TOKEN_VIEW = tokenView();
 
 /**
  * $1 token. The pool of a token, or of a deleted one. One statement covers both, so that its duration tells little
@@ -119,7 +124,7 @@ export const HISTORY = named('history', `WITH ${HERE} ${USES}`);
 export const TOKEN_DETAILS = named(
   'token_details',
   `WITH ${HERE}, uses AS (${USES})
-   SELECT ${TOKEN_VIEW},
+   SELECT ${tokenView('$5')},
      CASE WHEN ${RUNS} THEN json_build_object('user_id', t.user_id, 'holder', ${holderOf('t')},
        'activated_at', ${iso('t.last_activated_at')}, 'expires_at', ${iso('t.expires_at')}) END AS "current_user",
      (SELECT coalesce(json_agg(uses), '[]') FROM uses) AS history

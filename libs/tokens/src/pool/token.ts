@@ -1,6 +1,7 @@
 // A token and the lease on it. `lease` alone says whether the token is held, so that no second field can contradict it.
 
 import type { Instant } from '../kernel/instant.js';
+import type { Thing } from './thing.js';
 
 /** One use of a token by one user. */
 export interface Lease {
@@ -25,6 +26,10 @@ export interface Token {
   freeSince: Instant;
   /** The start of the latest lease, open or over; null when the token was never leased. */
   lastActivatedAt: Instant | null;
+  /** What the token stands for; only in a listed pool. */
+  thing?: Thing;
+  /** Whether the token is deleted when its lease ends. */
+  isLeaving?: boolean;
 }
 
 export const isOverdue = (lease: Lease, now: Instant): boolean => lease.expiresAt <= now;

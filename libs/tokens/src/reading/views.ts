@@ -2,11 +2,15 @@
 
 import type { Instant } from '../kernel/instant.js';
 import type { PoolKind, WirePolicy } from '../pool/policy-fields.js';
+import type { Attributes, SealedSecret } from '../pool/thing.js';
 import type { EndReason, Metadata, TokenEvent, TokenEventKind } from '../pool/token-event.js';
 
 export interface TokenView {
   readonly id: string;
   readonly pool: string;
+  /** The name and the attributes of what the token stands for; null where pools are not listed. */
+  readonly name: string | null;
+  readonly attributes: Attributes | null;
   readonly status: 'available' | 'active';
   readonly active_user_id: string | null;
   /** The name that the user gave instead of an id, here and in the other views; null when it gave the id. */
@@ -15,14 +19,19 @@ export interface TokenView {
   readonly expires_at: string | null;
   readonly fence: number | null;
   /**
-   * Whether the token is deleted when its lease ends, unless enough others are deleted before: it is held, and the pool
-   * has more tokens than its size. Null for an instant of the past.
+   * What the caller gave with the open lease; null when it gave nothing, when the event was dropped, or when the viewer
+   * may not see it.
+   */
+  readonly lease_metadata: Metadata | null;
+  /**
+   * Whether the token is deleted when its lease ends: it is held, and was taken out of its pool, or the pool has more
+   * tokens than its size and not enough others are deleted before. Null for an instant of the past.
    */
   readonly draining: boolean | null;
 }
 
 /** The stored row of a token, whatever the clock says. */
-export type StoredTokenView = Omit<TokenView, 'draining'>;
+export type StoredTokenView = Omit<TokenView, 'name' | 'attributes' | 'lease_metadata' | 'draining'>;
 
 export interface UseView {
   readonly user_id: string;
@@ -114,7 +123,9 @@ type Owned<View> = View & { readonly key_id: string | null };
 export type OwnedToken = Owned<TokenView>;
 export type OwnedUse = Owned<UseView>;
 export type OwnedLease = Owned<LeaseView>;
-export type OwnedVerification = Owned<VerificationView>;
+/** With the secret of the token; null without one, and when the caller did not name the lease by its handle. */
+export type SealedVerification = VerificationView & { readonly secret: SealedSecret | null };
+export type OwnedVerification = Owned<SealedVerification>;
 export type OwnedDetails = Owned<Omit<TokenDetailsView, 'history'>> & { readonly history: readonly OwnedUse[] };
 export type OwnedEvent = Owned<EventView>;
 

@@ -12,10 +12,10 @@ import type {
   OwnedToken,
   OwnedUse,
   OwnedVerification,
+  SealedVerification,
   TokenDetailsView,
   TokenView,
   UseView,
-  VerificationView,
 } from './views.js';
 
 /** The caller that sees a view. */
@@ -30,7 +30,7 @@ export const maySee = (viewer: Viewer, keyId: string | null | undefined): boolea
   viewer.mayOperate || (keyId ?? null) === viewer.keyId;
 
 export const tokenFor = (viewer: Viewer, { key_id, ...token }: OwnedToken): TokenView =>
-  maySee(viewer, key_id) ? token : { ...token, active_user_id: null, holder: null };
+  maySee(viewer, key_id) ? token : { ...token, active_user_id: null, holder: null, lease_metadata: null };
 
 export const useFor = (viewer: Viewer, { key_id, ...use }: OwnedUse): UseView =>
   maySee(viewer, key_id) ? use : { ...use, ...NOBODY_SEEN };
@@ -38,8 +38,8 @@ export const useFor = (viewer: Viewer, { key_id, ...use }: OwnedUse): UseView =>
 export const leaseFor = (viewer: Viewer, { key_id, ...lease }: OwnedLease): LeaseView =>
   maySee(viewer, key_id) ? lease : { ...lease, ...NOBODY_SEEN, metadata: null };
 
-export const verificationFor = (viewer: Viewer, { key_id, ...lease }: OwnedVerification): VerificationView =>
-  maySee(viewer, key_id) ? lease : { ...lease, user_id: null, holder: null };
+export const verificationFor = (viewer: Viewer, { key_id, ...lease }: OwnedVerification): SealedVerification =>
+  maySee(viewer, key_id) ? lease : { ...lease, user_id: null, holder: null, secret: null };
 
 export function detailsFor(viewer: Viewer, { history, current_user, ...details }: OwnedDetails): TokenDetailsView {
   const isVisible = maySee(viewer, details.key_id);

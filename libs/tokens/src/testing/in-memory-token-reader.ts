@@ -10,7 +10,7 @@ import {
   tokenNotFound,
 } from '../kernel/domain-error.js';
 import { toIso, type Instant } from '../kernel/instant.js';
-import type { EndReason } from '../pool/token-event.js';
+import type { EndReason, Metadata } from '../pool/token-event.js';
 import { isDraining } from '../pool/pool-slice.js';
 import { isOverdue, type Lease, type Token } from '../pool/token.js';
 import {
@@ -134,13 +134,8 @@ export class InMemoryTokenReader extends TokenReader {
       .filter(({ lease }) => ('holder' in whose ? lease.holder === whose.holder : lease.userId === whose.userId))
       .filter(({ lease }) => keyId === undefined || lease.keyId === keyId)
       .map(({ pool, token, lease }): OwnedLease => {
-        const { events } = this.repository.look(pool);
-        const granted = events.find(({ event, lease: of }) => event === 'activated' && of?.fence === lease.fence);
-        return {
-          ...leaseOf(pool, token, lease),
-          activated_at: toIso(lease.activatedAt),
-          metadata: granted?.metadata ?? null,
-        };
+        const metadata = this.#metadataOf(pool, lease);
+        return { ...leaseOf(pool, token, lease), activated_at: toIso(lease.activatedAt), metadata };
       })
       .filter((lease) => after === undefined || orderOf(placeOf(lease)) > orderOf(after))
       .sort((a, b) => (orderOf(placeOf(a)) < orderOf(placeOf(b)) ? -1 : 1));
@@ -158,6 +153,7 @@ export class InMemoryTokenReader extends TokenReader {
       valid: true,
       ...leaseOf(pool, token, lease),
       expires_in_ms: Math.floor((lease.expiresAt - now) / 1000),
+      secret: 'leaseId' in name ? (token.thing?.secret ?? null) : null,
     };
   }
 
@@ -215,7 +211,13 @@ export class InMemoryTokenReader extends TokenReader {
 
   #view(pool: string, token: Token): OwnedToken {
     const { now, state } = this.repository.look(pool);
-    return { ...tokenView(pool, token, now, isDraining(state)), key_id: token.lease?.keyId ?? null };
+    const metadata = token.lease && this.#metadataOf(pool, token.lease);
+    return { ...tokenView(pool, token, now, isDraining(state), metadata), key_id: token.lease?.keyId ?? null };
+  }
+
+  #metadataOf(pool: string, { fence }: Lease): Metadata | null {
+    const { events } = this.repository.look(pool);
+    return events.find(({ event, lease }) => event === 'activated' && lease?.fence === fence)?.metadata ?? null;
   }
 
   /** Oldest first. */
@@ -267,7 +269,7 @@ export class InMemoryTokenReader extends TokenReader {
 /** What a list and a verification show of an open lease. */
 const leaseOf = (pool: string, token: Token, lease: Lease) => ({
   token_id: token.id,
-  name: null,
+  name: token.thing?.name ?? null,
   pool,
   fence: lease.fence,
   holder: lease.holder,

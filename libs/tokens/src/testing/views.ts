@@ -1,7 +1,7 @@
 // The views of stored tokens and events, without a database and without code of the PostgreSQL readers.
 
 import { toIso, type Instant } from '../kernel/instant.js';
-import type { TokenEvent } from '../pool/token-event.js';
+import type { Metadata, TokenEvent } from '../pool/token-event.js';
 import type { Token } from '../pool/token.js';
 import type { OwnedEvent, TokenView } from '../reading/views.js';
 
@@ -30,20 +30,24 @@ export const eventView = (pool: string, recorded: RecordedEvent): OwnedEvent => 
 
 export function tokenView(
   pool: string,
-  { id, lease, lastActivatedAt }: Token,
+  { id, lease, lastActivatedAt, thing, isLeaving = false }: Token,
   now: Instant,
   isPoolDraining = false,
+  leaseMetadata: Metadata | null = null,
 ): TokenView {
   const running = lease && lease.expiresAt > now ? lease : null;
   return {
     id,
     pool,
+    name: thing?.name ?? null,
+    attributes: thing?.attributes ?? null,
     status: running ? 'active' : 'available',
     active_user_id: running?.userId ?? null,
     holder: running?.holder ?? null,
     last_activated_at: lastActivatedAt === null ? null : toIso(lastActivatedAt),
     expires_at: running && toIso(running.expiresAt),
     fence: running?.fence ?? null,
-    draining: isPoolDraining && lease !== null,
+    lease_metadata: running && leaseMetadata,
+    draining: (isPoolDraining || isLeaving) && lease !== null,
   };
 }
