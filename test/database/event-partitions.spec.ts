@@ -43,7 +43,9 @@ const inMonths = (date: Date, months: number): Date =>
 test('after a migration there is room for the present month and three more', async () => {
   const made = await partitions();
   expect(made[0]?.name).toBe('token_events_beginning');
-  expect(made.at(-1)!.ends_at.getTime()).toBeGreaterThanOrEqual(inMonths(new Date(), 4).getTime());
+  // The first partition holds the present month and the next one; the month may have changed since the migration.
+  expect(made[0]!.ends_at.getTime()).toBeGreaterThan(Date.now());
+  expect(made.at(-1)!.ends_at).toEqual(inMonths(made[0]!.ends_at, 2));
   for (const [place, { name, ends_at }] of made.entries()) {
     if (place === 0) continue;
     const begins = made[place - 1]!.ends_at;
@@ -105,6 +107,7 @@ describe('as the years go by', () => {
 
   async function years(months: number): Promise<void> {
     const clock = await installClock(database.url);
+    await clock.toMiddleOfMonth();
     service = await openService(database.url);
     await service.service.createPool('p', 'fixed', { size: TOKENS });
     for (let month = 0; month < months; month++) {

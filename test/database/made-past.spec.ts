@@ -61,11 +61,15 @@ test('it says whose keys and requests they were, and the service goes on from th
 });
 
 test('each of its months fills a partition', async () => {
-  const { rows } = await client.query<{ months: number; partitions: number }>(
+  const {
+    rows: [made],
+  } = await client.query<{ months: number; partitions: number }>(
     `SELECT count(DISTINCT date_trunc('month', recorded_at AT TIME ZONE 'UTC'))::int AS months,
        count(DISTINCT tableoid)::int AS partitions FROM token_events WHERE pool = 'years'`,
   );
-  expect(rows).toEqual([{ months: MONTHS + 1, partitions: MONTHS + 1 }]);
+  expect(made!.partitions).toBe(made!.months);
+  // The past ends a minute ago. In the first minute of a month that is in the month before.
+  expect([MONTHS, MONTHS + 1]).toContain(made!.months);
 });
 
 test('as_of tells what its events say of that instant', async () => {

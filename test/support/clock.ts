@@ -6,6 +6,11 @@ import { Client } from 'pg';
 export interface MovableClock {
   /** Moves the clock of everything that connects after `installClock`, by seconds; back when negative. */
   advance(seconds: number): Promise<void>;
+  /**
+   * Moves the clock forward to the middle of the last month of the first partition of events, at noon. So no test
+   * depends on the day of the month, also when it goes on by 31 days for a year, and none runs over midnight.
+   */
+  toMiddleOfMonth(): Promise<void>;
 }
 
 /** Before the first connection of whatever is to see it. */
@@ -22,6 +27,12 @@ export async function installClock(url: string): Promise<MovableClock> {
   );
   return {
     advance: (seconds) => run(url, `UPDATE clock.shift SET by = by + ${Number(seconds)} * interval '1 second'`),
+    toMiddleOfMonth: () =>
+      run(
+        url,
+        `UPDATE clock.shift SET by = ends_at - interval '468 hours' - pg_catalog.clock_timestamp()
+         FROM event_partitions WHERE begins_at IS NULL`,
+      ),
   };
 }
 
