@@ -1,6 +1,6 @@
 // A request with an idempotency key may be sent again and again, to whatever process: it has one effect.
 
-import { sweep, type Grant, type Idempotency } from '@app/tokens';
+import { sweep, type OpenGrant, type Idempotency } from '@app/tokens';
 import { Proxy } from '../../tools/harness/proxy.js';
 import { installClock, type MovableClock } from '../support/clock.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
@@ -28,7 +28,7 @@ afterEach(async () => {
 let replays: number;
 beforeEach(() => (replays = 0));
 const keyed = (key: string, fingerprint = 'the same'): Idempotency => ({ key, fingerprint, onReplay: () => replays++ });
-const allocate = (service: Service, key: string, fingerprint?: string): Promise<Grant> =>
+const allocate = (service: Service, key: string, fingerprint?: string): Promise<OpenGrant> =>
   service.service.allocate('p', { userId: ANN }, { idempotency: keyed(key, fingerprint) });
 
 async function activations(): Promise<number> {

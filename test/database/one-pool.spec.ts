@@ -15,6 +15,8 @@ const BY_POOL = {
   restores: 'pool',
   event_snapshots: 'pool',
   event_snapshot_tokens: 'pool',
+  things: 'pool',
+  thing_secrets: 'pool',
 };
 
 /** What reads all pools, or looks for a token in all of them: no command does. */
@@ -36,6 +38,12 @@ const OF_ALL_POOLS: Readonly<Record<string, string>> = {
 const HIDDEN = {
   // By the place of rows that were found in the pool. With the pool as well, the planner prefers to go through the whole
   // pool for each row where the table was empty when its statistics were made.
+  // By the index of attributes, among which the pool is: with the pool as well, the planner prefers to go through the
+  // whole pool where the table was empty when its statistics were made.
+  load_listed_slice: {
+    where: 'WHERE attributes @@ s.path::jsonpath AND (SELECT count(*)',
+    so: 'WHERE pool = $1 AND attributes @@ s.path::jsonpath AND (SELECT count(*)',
+  },
   save_slice: { where: 'tokens.ctid = there.ctid', so: 'tokens.ctid = there.ctid AND tokens.pool = $1' },
 };
 

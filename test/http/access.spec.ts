@@ -48,6 +48,8 @@ const ROUTES: Readonly<Record<string, Route>> = {
   'POST /api/tokens/cleanup': OPERATE,
   'DELETE /api/tokens/clear-active': { ...OPERATE, body: undefined, query: '?pool=seats' },
   'POST /api/tokens': OPERATE,
+  'PATCH /api/tokens/:id': { scopes: ['operate'], elsewhere: 'token_not_found', body: {} },
+  'PUT /api/pools/:name/tokens': { scopes: ['operate'], elsewhere: 'pool_not_found', body: { tokens: [] } },
   'DELETE /api/tokens/:id': { scopes: ['operate'], elsewhere: 'token_not_found' },
   'GET /api/leases': { scopes: ['read'], query: '?holder=ci-4711' },
   'POST /api/leases/release': { ...OPERATE, body: { holder: 'ci-4711', pool: 'seats' } },

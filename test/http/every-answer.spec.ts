@@ -111,6 +111,12 @@ const ofShortToken = async (method: string, path: string) => {
   return { method, ...about, path, body: { token: about.token } };
 };
 
+/** A listed pool with a token. */
+async function newThing(): Promise<{ pool: string; token: string }> {
+  const pool = await newPool({ kind: 'listed', size: 100 });
+  return { pool, token: (await done('POST', '/api/tokens', { pool, name: 'here' })).id };
+}
+
 const ofKeys = (method: string, path: string, body?: Json): Request => ({
   ...{ method, path, body, pool: ELASTIC },
   ...{ by: guarded, headers: bearer(admin) },
@@ -160,6 +166,14 @@ const REQUESTS: Record<string, () => Promise<Request>> = {
       () => '/api/tokens',
       (pool) => ({ pool }),
     ),
+  changeToken: async () => {
+    const about = await newThing();
+    return { method: 'PATCH', ...about, path: `/api/tokens/${about.token}`, body: { attributes: { country: 'de' } } };
+  },
+  importTokens: async () => {
+    const { pool } = await newThing();
+    return { method: 'PUT', pool, path: `/api/pools/${pool}/tokens`, body: { tokens: [{ name: 'new' }] } };
+  },
   deleteToken: () => ofLease('DELETE', (token) => `/api/tokens/${token}?force=true`),
   listLeases: () => ofPool('GET', () => '/api/leases?holder=ci-4711'),
   releaseLeases: () =>
@@ -249,7 +263,7 @@ async function withTables<T>(ending: [string, string], work: () => Promise<T>): 
   const admin = new Client({ connectionString: database.url });
   await admin.connect();
   const rename = (from: string, to: string) => {
-    const tables = ['pools', 'tokens', 'token_events', 'kept_answers', 'api_keys'];
+    const tables = ['pools', 'tokens', 'things', 'token_events', 'kept_answers', 'api_keys'];
     return admin.query(tables.map((table) => `ALTER TABLE ${table}${from} RENAME TO ${table}${to}`).join(';'));
   };
   await rename(...ending);
@@ -307,9 +321,30 @@ const REFUSALS: Record<string, (request: Request, operationId: string) => Promis
   key_not_found: (request) => send({ ...request, path: request.path.replace(/keys\/\w+/, 'keys/000000000000') }),
   invalid_status: (request) => send(withQuery(request, 'status=odd')),
   invalid_token_id: (request) => send(about(request, request.token, '7')),
-  token_not_found: (request) => send(about(request, request.token, randomUUID())),
+  token_not_found: (request, operationId) =>
+    operationId === 'allocateToken'
+      ? send({ ...request, body: { ...(request.body as object), name: 'nobody' } })
+      : send(about(request, request.token, randomUUID())),
+  unsatisfiable: (request) => send({ ...request, body: { ...(request.body as object), select: { country: 'de' } } }),
+  secrets_off: async (request, operationId) => {
+    const secret = { pin: '0000' };
+    const { pool } = operationId === 'createToken' ? await newThing() : request;
+    const body = { importTokens: { tokens: [{ name: 'new', secret }] }, changeToken: { secret } }[operationId];
+    return send({ ...request, body: body ?? { pool, name: 'new', secret } });
+  },
+  pool_not_listed: async (request, operationId) => {
+    const pool = await newPool();
+    if (operationId === 'createToken') return send({ ...request, body: { pool, name: 'new' } });
+    return send(about(about(request, request.pool, pool), request.token, await newToken(pool)));
+  },
+  token_exists: async (request, operationId) => {
+    const pool = operationId === 'createToken' ? (await newThing()).pool : request.pool;
+    await done('PUT', `/api/pools/${pool}/tokens`, { tokens: [{ name: 'other' }] });
+    return send({ ...request, body: operationId === 'createToken' ? { pool, name: 'other' } : { name: 'other' } });
+  },
   pool_not_found: (request) => send(about(request, request.pool, 'none')),
-  body_too_large: (request) => send({ ...request, body: 'x'.repeat(20_000) }),
+  body_too_large: (request, operationId) =>
+    send({ ...request, body: 'x'.repeat(operationId === 'importTokens' ? 1_100_000 : 20_000) }),
   unsupported_media_type: (request) =>
     send({ ...request, body: 'x', headers: { ...request.headers, 'content-type': 'text/plain' } }),
   idempotency_key_reused: async (request, operationId) => {
@@ -398,12 +433,20 @@ const REFUSALS: Record<string, (request: Request, operationId: string) => Promis
     const [token] = (await done('GET', `/api/tokens?pool=${pool}`)).tokens;
     return send(about(about(request, request.pool, pool), request.token, token.id as string));
   },
-  pool_limit_reached: async (request) => {
+  pool_limit_reached: async (request, operationId) => {
+    if (operationId === 'importTokens') {
+      await done('PATCH', `/api/pools/${request.pool}`, { size: 1 });
+      return send(request);
+    }
     const { size } = await done('GET', `/api/pools/${request.pool}`);
     for (let made = 0; made < size; made++) await newToken(request.pool);
     return send(request);
   },
-  token_in_use: (request) => send({ ...request, path: request.path.replace('?force=true', '') }),
+  token_in_use: async (request, operationId) => {
+    if (operationId !== 'allocateToken') return send({ ...request, path: request.path.replace('?force=true', '') });
+    const { token } = await newLease(request.pool);
+    return send({ ...request, body: { pool: request.pool, token_id: token } });
+  },
   pool_exists: async (request) => {
     await send(request);
     return send(request);

@@ -18,6 +18,9 @@ test('allocate without a body grants a token to a user that is made up', async (
   expect(status).toBe(200);
   expect(body).toEqual({
     token_id: A_UUID,
+    name: null,
+    attributes: null,
+    secret: null,
     user_id: A_UUID,
     holder: null,
     pool: 'default',

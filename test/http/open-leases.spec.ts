@@ -97,7 +97,7 @@ describe('POST /api/leases/verify', () => {
       const { status, body: found } = await verify(body);
       expect(status).toBe(200);
       expect(found).toEqual({
-        ...{ valid: true, token_id, name: null, pool: 'seats', fence, holder, user_id, expires_at },
+        ...{ valid: true, token_id, name: null, pool: 'seats', fence, holder, user_id, expires_at, secret: null },
         expires_in_ms: expect.any(Number) as number,
       });
       expect(found.expires_in_ms).toBeLessThanOrEqual(Date.parse(expires_at as string) - Date.now() + 5000);

@@ -95,6 +95,8 @@ test('every route of the contract is in it', () => {
       'POST /api/tokens/cleanup',
       'DELETE /api/tokens/clear-active',
       'POST /api/tokens',
+      'PATCH /api/tokens/{id}',
+      'PUT /api/pools/{name}/tokens',
       'DELETE /api/tokens/{id}',
       'GET /api/pools',
       'GET /api/pools/{name}',
@@ -162,6 +164,7 @@ test('whether a body may be left out is said as it is', () => {
   expect(optional.map(({ operationId }) => operationId as string).sort()).toEqual([
     'allocateToken',
     'changePool',
+    'changeToken',
     'createToken',
     'releaseActiveTokens',
     'releaseToken',

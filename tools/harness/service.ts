@@ -1,6 +1,6 @@
 // The service in this process, without HTTP, on a database that has its schema already.
 
-import { DEFAULT_LIMITS, Executor, TokenPoolService, type ExecutorLimits } from '@app/tokens';
+import { DEFAULT_LIMITS, Executor, TokenPoolService, type ExecutorLimits, type SecretBox } from '@app/tokens';
 import {
   createDataSource,
   PostgresAuditSource,
@@ -38,13 +38,13 @@ export interface Service {
 export async function openService(
   url: string,
   limits: ExecutorLimits = DEFAULT_LIMITS,
-  options: DataSourceOptions = {},
+  { secrets, ...options }: DataSourceOptions & { readonly secrets?: SecretBox } = {},
 ): Promise<Service> {
   const source = await createDataSource(url, options).initialize();
   const repository = new PostgresTokenPoolRepository(source);
   const readers = readersOf(source);
   const partitions = new PostgresEventPartitions(source);
   const executor = new Executor(repository, limits);
-  const service = new TokenPoolService(executor, readers.tokens, readers.pools);
+  const service = new TokenPoolService(executor, readers.tokens, readers.pools, secrets);
   return { repository, executor, readers, partitions, service, close: () => source.destroy() };
 }

@@ -1,5 +1,6 @@
 // The variables that the commands share with the service: docs/configuration.md.
 
+import { secretsKeysOf } from '@app/tokens';
 import { UsageError } from './usage-error.js';
 
 const MAX_RETENTION_DAYS = 36_500;
@@ -51,5 +52,16 @@ export function eventRetentionDays(): number | null {
   if (days <= MAX_RETENTION_DAYS) return days;
   throw new UsageError(
     `EVENT_RETENTION_DAYS is ${JSON.stringify(text)}; allowed is a whole number from 1 to ${MAX_RETENTION_DAYS}`,
+  );
+}
+
+/** The keys for the secrets of things. @throws UsageError when there is none, and for another text, which it hides */
+export function secretsKeys(): Buffer[] {
+  const { SECRETS_KEY: text } = process.env;
+  if (text === undefined) throw new UsageError('SECRETS_KEY must give the keys, the new one first');
+  const keys = secretsKeysOf(text);
+  if (keys) return keys;
+  throw new UsageError(
+    'SECRETS_KEY is (not shown); allowed is 32 bytes in base64, or several such keys with commas between them',
   );
 }

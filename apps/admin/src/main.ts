@@ -8,6 +8,7 @@ import type { Command } from './command.js';
 import { exportEvents } from './export.js';
 import { keys } from './keys/keys.js';
 import { migrate } from './migrate.js';
+import { secrets } from './secrets.js';
 import { UsageError } from './usage-error.js';
 
 const COMMANDS: Readonly<Record<string, Command>> = {
@@ -16,6 +17,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   export: exportEvents,
   migrate,
   'after-restore': afterRestore,
+  secrets,
 };
 
 const HELP = `Usage: npm run -s admin -- COMMAND [OPTION…]

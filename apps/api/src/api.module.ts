@@ -1,7 +1,16 @@
 // The routes and the use cases behind them, independent of the storage adapter.
 
 import { Module } from '@nestjs/common';
-import { DEFAULT_LIMITS, Executor, PoolReader, TokenPoolRepository, TokenPoolService, TokenReader } from '@app/tokens';
+import {
+  DEFAULT_LIMITS,
+  Executor,
+  PoolReader,
+  SecretBox,
+  TokenPoolRepository,
+  TokenPoolService,
+  TokenReader,
+} from '@app/tokens';
+import { CONFIG, type Config } from './config.js';
 import { ConsoleController } from './console/console.controller.js';
 import { ConsoleFiles } from './console/console-files.js';
 import { HealthController } from './health/health.controller.js';
@@ -17,6 +26,7 @@ import { ShortRoutesController } from './short-routes/short-routes.controller.js
 import { StreamModule } from './stream/stream.module.js';
 import { TELEMETRY, type Telemetry } from './telemetry/telemetry.js';
 import { LeasesController } from './tokens/leases.controller.js';
+import { ThingsController } from './things/things.controller.js';
 import { TokensController } from './tokens/tokens.controller.js';
 
 @Module({
@@ -27,6 +37,7 @@ import { TokensController } from './tokens/tokens.controller.js';
     OpenLeasesController,
     ShortRoutesController,
     PoolsController,
+    ThingsController,
     HealthController,
     MetricsController,
     ConsoleController,
@@ -44,9 +55,9 @@ import { TokensController } from './tokens/tokens.controller.js';
     },
     {
       provide: TokenPoolService,
-      useFactory: (executor: Executor, tokens: TokenReader, pools: PoolReader) =>
-        new TokenPoolService(executor, tokens, pools),
-      inject: [Executor, TokenReader, PoolReader],
+      useFactory: (executor: Executor, tokens: TokenReader, pools: PoolReader, { secretsKeys }: Config) =>
+        new TokenPoolService(executor, tokens, pools, new SecretBox(secretsKeys)),
+      inject: [Executor, TokenReader, PoolReader, CONFIG],
     },
   ],
   exports: [Executor, TokenPoolService],

@@ -1,7 +1,7 @@
 // The configuration: read from the environment once, validated, and frozen. docs/configuration.md lists all variables.
 
 import { isIP } from 'node:net';
-import { MAX_POOL_SIZE, MAX_TTL_SECONDS } from '@app/tokens';
+import { MAX_POOL_SIZE, MAX_TTL_SECONDS, secretsKeysOf } from '@app/tokens';
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -31,6 +31,8 @@ export interface Config {
   readonly databaseUrl: string | undefined;
   /** Where migrations run; undefined: at `databaseUrl`. */
   readonly migrationDatabaseUrl: string | undefined;
+  /** The keys of 32 bytes for the secrets of things: the first one encrypts, all decrypt. Empty: no secrets. */
+  readonly secretsKeys: readonly Buffer[];
   /** The most connections of this process. */
   readonly databasePoolSize: number;
   /** The pooler between this process and the database. */
@@ -108,6 +110,12 @@ export const VARIABLES = {
   HSTS_SECONDS: whole(0, 0, MAX_HSTS_SECONDS),
   DATABASE_URL: postgresUrl(),
   MIGRATION_DATABASE_URL: postgresUrl(),
+  SECRETS_KEY: {
+    fallback: [] as Buffer[],
+    allowed: '32 bytes in base64, or several such keys with commas between them',
+    read: secretsKeysOf,
+    isSecret: true,
+  },
   DATABASE_POOL_SIZE: whole(10, 1, 1000),
   DATABASE_POOLER: oneOf(DATABASE_POOLERS, 'none'),
   POOL_SIZE: whole(100, 1, MAX_POOL_SIZE),
@@ -151,6 +159,7 @@ export function readConfig(env: Environment, isTerminal = false): Config {
     hstsSeconds: valueOf(env, 'HSTS_SECONDS'),
     databaseUrl: valueOf(env, 'DATABASE_URL'),
     migrationDatabaseUrl: migrationDatabaseUrl(env),
+    secretsKeys: valueOf(env, 'SECRETS_KEY'),
     databasePoolSize: valueOf(env, 'DATABASE_POOL_SIZE'),
     databasePooler: valueOf(env, 'DATABASE_POOLER'),
     poolSize,

@@ -15,7 +15,7 @@ export interface paths {
         put?: never;
         /**
          * Hand out the token that is free for the longest
-         * @description A full pool evicts the oldest active lease or that of the user who holds the most, or refuses: its policy decides. It may also limit how many leases a user or an API key holds. A paused pool refuses. Scope of the key: `use`.
+         * @description A full pool evicts the oldest active lease or that of the user who holds the most, or refuses: its policy decides. It may also limit how many leases a user or an API key holds. A paused pool refuses. `token_id` or `name` asks for a certain token, for which no lease is ended, and `select` for one with certain attributes. Scope of the key: `use`.
          */
         post: operations["allocateToken"];
         delete?: never;
@@ -98,8 +98,8 @@ export interface paths {
         get: operations["listTokens"];
         put?: never;
         /**
-         * Make one token in an elastic pool
-         * @description Not beyond the `size` of the pool. Scope of the key: `operate`.
+         * Make one token in an elastic pool, or put a thing into a listed one
+         * @description Not beyond the `size` of the pool. A listed pool needs a `name`. Scope of the key: `operate`.
          */
         post: operations["createToken"];
         delete?: never;
@@ -163,13 +163,17 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Delete a token of an elastic pool
-         * @description A token that is held is refused unless `force` ends its lease first. Its events and its history stay. Scope of the key: `operate`.
+         * Delete a token of an elastic or a listed pool
+         * @description A token that is held is refused unless `force` ends its lease first, or `when=when_free` waits for its end. Its events and its history stay. Scope of the key: `operate`.
          */
         delete: operations["deleteToken"];
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Change the name, the attributes or the secret of a token of a listed pool
+         * @description Also while it is held; its holder learns of it from the events. What is left out stays as it is. Scope of the key: `operate`.
+         */
+        patch: operations["changeToken"];
         trace?: never;
     };
     "/api/tokens/{id}/events": {
@@ -303,7 +307,7 @@ export interface paths {
         put?: never;
         /**
          * Whether a lease is open
-         * @description By `lease_id`, or by `token_id` and `fence`. A lease that is over, or never was, is no error: `valid` is false then. Scope of the key: `read` or `use` or `operate`.
+         * @description By `lease_id`, or by `token_id` and `fence`. Only `lease_id` shows the secret. A lease that is over, or never was, is no error: `valid` is false then. Scope of the key: `read` or `use` or `operate`.
          */
         post: operations["verifyLease"];
         delete?: never;
@@ -508,6 +512,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/pools/{name}/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Put things into a listed pool, and change those that are there
+         * @description One transaction, all or nothing: the same list twice changes nothing. A body may have 1 MB here. What a thing does not give stays as it is. Scope of the key: `operate`.
+         */
+        put: operations["importTokens"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/health/live": {
         parameters: {
             query?: never;
@@ -640,7 +664,7 @@ export interface components {
          * @description The stable code.
          * @enum {string}
          */
-        ErrorCode: "invalid_request" | "invalid_status" | "invalid_token_id" | "unauthenticated" | "pool_is_fixed" | "pool_limit_reached" | "insufficient_scope" | "lease_handle_required" | "token_not_found" | "pool_not_found" | "key_not_found" | "route_not_found" | "token_not_active" | "request_timeout" | "stale_lease" | "pool_exhausted" | "pool_paused" | "not_renewable" | "token_in_use" | "pool_exists" | "pool_deleted" | "lease_ended" | "token_deleted" | "position_unknown" | "history_dropped" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "quota_exceeded" | "rate_limited" | "header_too_large" | "internal_error" | "unavailable";
+        ErrorCode: "invalid_request" | "invalid_status" | "secrets_off" | "invalid_token_id" | "unauthenticated" | "pool_is_fixed" | "pool_limit_reached" | "insufficient_scope" | "lease_handle_required" | "token_not_found" | "pool_not_found" | "key_not_found" | "route_not_found" | "token_not_active" | "request_timeout" | "stale_lease" | "pool_exhausted" | "pool_paused" | "not_renewable" | "token_exists" | "pool_not_listed" | "token_in_use" | "pool_exists" | "pool_deleted" | "lease_ended" | "token_deleted" | "position_unknown" | "history_dropped" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "unsatisfiable" | "quota_exceeded" | "rate_limited" | "header_too_large" | "internal_error" | "unavailable";
         /**
          * @description Of `lease_ended`: how the lease ended.
          * @enum {string}
@@ -692,6 +716,30 @@ export interface components {
              */
             pool?: string;
             /**
+             * Format: uuid
+             * @description Only this token; refused while it is held
+             */
+            token_id?: string;
+            /**
+             * @description Only the token of this name, instead of `token_id`
+             * @example +49 30 901820
+             */
+            name?: string;
+            /**
+             * @description Only a token with these attributes, instead of `token_id` and `name`: each equal to the value, or to one of a list; null: it has no such attribute
+             * @example {
+             *       "country": "de",
+             *       "os": [
+             *         "14",
+             *         "15"
+             *       ],
+             *       "sim": null
+             *     }
+             */
+            select?: {
+                [key: string]: (string | number | boolean | (string | number | boolean)[]) | null;
+            };
+            /**
              * @description Length of the lease; capped to the `ttl_seconds` of the pool, which is also what counts when left out
              * @example 30
              */
@@ -733,6 +781,30 @@ export interface components {
              * @example 6d1c0f5e-0b7b-4c59-9d3e-2f2f2a0f5c11
              */
             token_id: string;
+            /**
+             * @description The name of what the token stands for; null in pools that are not listed.
+             * @example +49 30 901820
+             */
+            name: string | null;
+            /**
+             * @description What its pool knows of it, as text, numbers and booleans; null in pools that are not listed.
+             * @example {
+             *       "country": "de",
+             *       "sms": true
+             *     }
+             */
+            attributes: {
+                [key: string]: string | number | boolean;
+            } | null;
+            /**
+             * @description What only the holder is told; null when the token has no secret, and when its lease is over.
+             * @example {
+             *       "pin": "0000"
+             *     }
+             */
+            secret: {
+                [key: string]: unknown;
+            } | null;
             /**
              * Format: uuid
              * @example 6d1c0f5e-0b7b-4c59-9d3e-2f2f2a0f5c11
@@ -888,11 +960,11 @@ export interface components {
              * @description What its pool knows of it, as text, numbers and booleans; null in pools that are not listed.
              * @example {
              *       "country": "de",
-             *       "sim": true
+             *       "sms": true
              *     }
              */
             attributes: {
-                [key: string]: unknown;
+                [key: string]: string | number | boolean;
             } | null;
             status: components["schemas"]["TokenStatus"];
             /** Format: uuid */
@@ -1003,11 +1075,11 @@ export interface components {
              * @description What its pool knows of it, as text, numbers and booleans; null in pools that are not listed.
              * @example {
              *       "country": "de",
-             *       "sim": true
+             *       "sms": true
              *     }
              */
             attributes: {
-                [key: string]: unknown;
+                [key: string]: string | number | boolean;
             } | null;
             status: components["schemas"]["TokenStatus"];
             /** Format: uuid */
@@ -1159,9 +1231,50 @@ export interface components {
              */
             released: number;
         };
+        CreateTokenBody: {
+            /**
+             * @description Name of the pool; `default` when left out
+             * @example default
+             */
+            pool?: string;
+            /**
+             * @description In a listed pool, and only there: unique among its tokens; in NFC
+             * @example +49 30 901820
+             */
+            name?: string;
+            /**
+             * @description Beside `name`: texts, numbers, true or false, shown to all who may read; at most 32, and 4096 bytes of JSON
+             * @example {
+             *       "country": "de",
+             *       "sms": true
+             *     }
+             */
+            attributes?: {
+                [key: string]: string | number | boolean;
+            };
+            /**
+             * @description Beside `name`: given to the holder and to nobody else, kept encrypted; at most 4096 bytes of JSON
+             * @example {
+             *       "pin": "0000"
+             *     }
+             */
+            secret?: {
+                [key: string]: unknown;
+            } | null;
+        };
+        /** @enum {string} */
+        DeleteWhen: "now" | "when_free";
         Deletion: {
-            /** @enum {boolean} */
-            deleted: true;
+            /**
+             * @description Whether it is deleted; with `when=when_free` not while it is held.
+             * @example true
+             */
+            deleted: boolean;
+            /**
+             * @description It is held, and deleted at the end of its lease.
+             * @enum {boolean}
+             */
+            draining?: true;
             /**
              * Format: uuid
              * @example 6d1c0f5e-0b7b-4c59-9d3e-2f2f2a0f5c11
@@ -1294,6 +1407,15 @@ export interface components {
              * @example 41250
              */
             expires_in_ms: number | null;
+            /**
+             * @description What only the holder is told; null when the token has no secret, and when its lease is over.
+             * @example {
+             *       "pin": "0000"
+             *     }
+             */
+            secret: {
+                [key: string]: unknown;
+            } | null;
         };
         ShortToken: {
             /**
@@ -1542,6 +1664,96 @@ export interface components {
             /** @description How much is wrong, shown in `findings` or not. */
             finding_count: number;
         };
+        ThingBody: {
+            /**
+             * @description Unique among the tokens of the pool; in NFC
+             * @example +49 30 901820
+             */
+            name: string;
+            /**
+             * @description Texts, numbers, true or false, shown to all who may read; left out they stay, and a new token has none; at most 32, and 4096 bytes of JSON
+             * @example {
+             *       "country": "de",
+             *       "sms": true
+             *     }
+             */
+            attributes?: {
+                [key: string]: string | number | boolean;
+            };
+            /**
+             * @description Given to the holder and to nobody else, kept encrypted; null removes it, and left out it stays; at most 4096 bytes of JSON
+             * @example {
+             *       "pin": "0000"
+             *     }
+             */
+            secret?: {
+                [key: string]: unknown;
+            } | null;
+        };
+        /**
+         * @description What happens to the tokens of the pool that the list does not have: `keep` when left out. `delete_when_free` deletes free ones at once, and held ones at the end of their leases
+         * @enum {string}
+         */
+        MissingTokens: "keep" | "delete_when_free";
+        ImportBody: {
+            /** @description At most 1000 tokens, each name once */
+            tokens: components["schemas"]["ThingBody"][];
+            /** @description What happens to the tokens of the pool that the list does not have: `keep` when left out. `delete_when_free` deletes free ones at once, and held ones at the end of their leases */
+            missing?: components["schemas"]["MissingTokens"];
+        };
+        Import: {
+            /**
+             * @description Tokens that the pool did not have.
+             * @example 2
+             */
+            added: number;
+            /**
+             * @description Tokens of which something differs now.
+             * @example 1
+             */
+            changed: number;
+            /**
+             * @description Tokens that were so already.
+             * @example 97
+             */
+            unchanged: number;
+            /**
+             * @description Tokens that were not in the list, and free.
+             * @example 0
+             */
+            deleted: number;
+            /**
+             * @description Tokens that were not in the list and are held: each is deleted at the end of its lease.
+             * @example 0
+             */
+            draining: number;
+        };
+        ChangeTokenBody: {
+            /**
+             * @description Unique among the tokens of the pool; in NFC
+             * @example +49 30 901820
+             */
+            name?: string;
+            /**
+             * @description Texts, numbers, true or false, shown to all who may read; left out they stay; at most 32, and 4096 bytes of JSON
+             * @example {
+             *       "country": "de",
+             *       "sms": true
+             *     }
+             */
+            attributes?: {
+                [key: string]: string | number | boolean;
+            };
+            /**
+             * @description Given to the holder and to nobody else, kept encrypted; null removes it, and left out it stays; at most 4096 bytes of JSON
+             * @example {
+             *       "pin": "0000"
+             *     }
+             */
+            secret?: {
+                [key: string]: unknown;
+            } | null;
+        };
         /** @enum {string} */
         HealthStatus: "ok";
         Health: {
@@ -1786,7 +1998,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such pool. */
+            /** @description There is no such pool; There is no such token. */
             404: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
@@ -1796,7 +2008,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The pool is paused; No token is free. */
+            /** @description The pool is paused; No token is free; The token is held. */
             409: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
@@ -1838,7 +2050,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The idempotency key was used for another request. */
+            /** @description The idempotency key was used for another request; Nothing in the pool could ever match. */
             422: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
@@ -2511,7 +2723,7 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["PoolBody"];
+                "application/json": components["schemas"]["CreateTokenBody"];
             };
         };
         responses: {
@@ -2529,7 +2741,7 @@ export interface operations {
                     "application/json": components["schemas"]["Token"];
                 };
             };
-            /** @description The request breaks a rule. */
+            /** @description The request breaks a rule; The service keeps no secrets. */
             400: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
@@ -2563,6 +2775,16 @@ export interface operations {
             };
             /** @description There is no such pool. */
             404: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The pool is not listed; There is a token of that name. */
+            409: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;
@@ -3015,6 +3237,8 @@ export interface operations {
             query?: {
                 /** @description Whether a lease is ended first; a held token is refused otherwise */
                 force?: boolean;
+                /** @description `now` when left out. `when_free`: a held token is deleted at the end of its lease, instead of `force` */
+                when?: components["schemas"]["DeleteWhen"];
             };
             header?: never;
             path: {
@@ -3091,6 +3315,154 @@ export interface operations {
             };
             /** @description The token was deleted. */
             410: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Asked too often. */
+            429: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    /** @description Seconds after which asking again makes sense. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong here. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment. */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    /** @description Seconds after which asking again makes sense. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The token. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ChangeTokenBody"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Token"];
+                };
+            };
+            /** @description The request breaks a rule; The token id is not a UUID; The service keeps no secrets. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no key that is good. */
+            401: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    /** @description `Bearer`: a key is asked for. */
+                    "www-authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is not for this. */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such token. */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The pool is not listed; There is a token of that name. */
+            409: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The token was deleted. */
+            410: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON in UTF-8. */
+            415: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;
@@ -5591,6 +5963,154 @@ export interface operations {
             };
             /** @description There is no such pool. */
             404: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Asked too often. */
+            429: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    /** @description Seconds after which asking again makes sense. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong here. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment. */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    /** @description Seconds after which asking again makes sense. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    importTokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The pool. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportBody"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Import"];
+                };
+            };
+            /** @description The request breaks a rule; The service keeps no secrets. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no key that is good. */
+            401: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    /** @description `Bearer`: a key is asked for. */
+                    "www-authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The pool has all the tokens it may have; The key is not for this. */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such pool. */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The pool is not listed. */
+            409: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The pool was deleted. */
+            410: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON in UTF-8. */
+            415: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;

@@ -1,6 +1,7 @@
 // The adapters that an app binds to the domain's ports, and what ormconfig.ts and the app's start need.
 
 export { afterRestore } from './commands/after-restore.js';
+export { rotateSecrets } from './commands/rotate-secrets.js';
 export { connectionsOf } from './connection/connections-of.js';
 export type { DataSourceOptions, Pooler } from './connection/session.js';
 export { reasonOf } from './connection/database.js';

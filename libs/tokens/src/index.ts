@@ -37,7 +37,7 @@ export { MAX_HOLDER_CHARACTERS, NO_CONTROL_CHARACTERS, holderOf } from './pool/h
 export { fenceOf } from './pool/lease-id.js';
 export { LiveFeed } from './feed/live-feed.js';
 export { MAX_METADATA_BYTES, whyNotMetadata } from './pool/metadata.js';
-export { loadSpec, type LoadSpec } from './commands/load-spec.js';
+export { loadSpec, tokensOfSelection, type LoadSpec } from './commands/load-spec.js';
 export type { ObservedCommand, Observer, TransactionReport } from './commands/observer.js';
 export {
   fromWire,
@@ -65,9 +65,15 @@ export {
   type TokenEventKind,
 } from './pool/token-event.js';
 export { POOL_LIVES, type PoolLife, type PoolSlice, type PoolState } from './pool/pool-slice.js';
-export { TokenPool, type Grant, type Renewal } from './pool/token-pool.js';
+export { TokenPool, type Grant, type ImportResult, type Renewal } from './pool/token-pool.js';
 export { TokenPoolRepository } from './commands/token-pool-repository.js';
-export { TokenPoolService, type CommandContext } from './commands/token-pool-service.js';
+export {
+  TokenPoolService,
+  type CommandContext,
+  type OpenGrant,
+  type PlainChange,
+  type PlainThing,
+} from './commands/token-pool-service.js';
 export { PointInTimeReader } from './reading/point-in-time-reader.js';
 export { PoolReader } from './reading/pool-reader.js';
 export {
@@ -82,6 +88,7 @@ export {
   type Whereabouts,
   type Whose,
 } from './reading/token-reader.js';
+export { SecretBox, secretsKeysOf, type SecretValue } from './commands/secret-box.js';
 export { PageSize } from './audit/stored-page.js';
 export {
   ATTRIBUTE_KEY,
@@ -91,6 +98,8 @@ export {
   MAX_THING_BYTES,
   nameOf,
   SealedSecret,
+  whyNotAttributes,
+  whyNotSelector,
   type Attributes,
   type AttributeValue,
   type GivenSecret,

@@ -5,6 +5,9 @@ import type { GrantAnswer } from '../../../apps/api/src/tokens/token.responses.j
 export const answerTo = (userId: string, pool: string): GrantAnswer => ({
   token_id: '0078105e-843b-4a32-812c-f5cca618c749',
   user_id: userId,
+  name: null,
+  attributes: null,
+  secret: null,
   holder: null,
   pool,
   status: 'active',

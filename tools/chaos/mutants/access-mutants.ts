@@ -108,7 +108,7 @@ export const ACCESS_MUTANTS: readonly Mutant[] = [
   {
     name: 'oldest-in-place-of-the-greediest',
     mistake: 'where the user who holds the most should lose first, the oldest lease does',
-    patches: [{ file: POOL, from: 'isOverShare ? this.#fairShares.first() :', to: '' }],
+    patches: [{ file: POOL, from: 'this.#fairShares.first(), ', to: 'this.#candidates.oldestLease(), ' }],
     nemeses: [],
     caughtBy: /^audit: .*evicts (a lease of a user who has|fence \d+ while \d+ is the smallest of who)/,
   },

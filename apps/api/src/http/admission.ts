@@ -106,7 +106,8 @@ export class Admission {
 /** @returns null for requests that need no place: pages, health, and streams, which have a limit of their own */
 function demandOf(method: string | undefined, path: string): Demand | null {
   if (path === VERIFY) return 'reading';
-  if (method === 'POST' || method === 'PATCH' || method === 'DELETE') return TAKING.has(path) ? 'taking' : 'other';
+  if (method === 'POST' || method === 'PUT' || method === 'PATCH' || method === 'DELETE')
+    return TAKING.has(path) ? 'taking' : 'other';
   return path.startsWith('/api/') && !path.endsWith('/events/stream') ? 'reading' : null;
 }
 

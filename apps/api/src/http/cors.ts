@@ -4,7 +4,7 @@
 import type { RequestHandler } from 'express';
 import type { Headers } from './answer-headers.js';
 
-const METHODS = 'GET, HEAD, POST, PATCH, DELETE';
+const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE';
 const REQUEST_HEADERS =
   'authorization, content-type, idempotency-key, last-event-id, traceparent, tracestate, x-request-id';
 const ANSWER_HEADERS =

@@ -49,6 +49,9 @@ function whatChanged(json: string): string | null {
       level!.names!.add(name);
     } else if (token.startsWith('"')) text = token;
     else if (!isExact(token)) {
+      if (levels.some(({ at }) => at === 'secret')) {
+        return `${placeOf(levels)} is a number that would be changed: send it as a string`;
+      }
       const shown = token.length > MOST_SHOWN ? `${token.slice(0, MOST_SHOWN)}…` : token;
       return `${placeOf(levels)} is the number ${shown}, which would be changed to ${JSON.stringify(Number(token))}: send it as a string`;
     }

@@ -5,12 +5,16 @@ import { ApiProperty, type ApiPropertyOptions } from '@nestjs/swagger';
 import {
   holderOf,
   instantOf,
+  MAX_ATTRIBUTES,
   MAX_HOLDER_CHARACTERS,
   MAX_METADATA_BYTES,
+  MAX_THING_BYTES,
   MAX_TTL_SECONDS,
   NO_CONTROL_CHARACTERS,
   POOL_NAME,
+  whyNotAttributes,
   whyNotMetadata,
+  whyNotSelector,
 } from '@app/tokens';
 import { ValidateBy, type ValidationArguments } from 'class-validator';
 import { isUuid } from '../uuid.js';
@@ -38,6 +42,8 @@ type Rule = (value: unknown) => string | null;
 const must = (words: string, isMet: (value: unknown) => boolean): Rule => {
   return (value) => (isMet(value) ? null : `must ${words}`);
 };
+
+const VALUES = [{ type: 'string' }, { type: 'number' }, { type: 'boolean' }];
 
 export const UuidField = (options: FieldOptions): PropertyDecorator =>
   field(options, { type: 'string', format: 'uuid' }, must('be a UUID', isUuid), {
@@ -113,6 +119,41 @@ export const HolderField = (options: FieldOptions): PropertyDecorator =>
       (value) => typeof value === 'string' && holderOf(value) !== null,
     ),
     { normal: holderOf },
+  );
+
+/** The name of a token. Its rules are those of the name of a holder. */
+export const TokenNameField = HolderField;
+
+export const AttributesField = (options: FieldOptions): PropertyDecorator =>
+  field(
+    {
+      ...options,
+      description: `${options.description}; at most ${MAX_ATTRIBUTES}, and ${MAX_THING_BYTES} bytes of JSON`,
+    },
+    { type: 'object', additionalProperties: { oneOf: VALUES }, maxProperties: MAX_ATTRIBUTES },
+    whyNotAttributes,
+  );
+
+/** The refusal shows no value, because it is secret. */
+export const SecretField = (options: FieldOptions): PropertyDecorator =>
+  field(
+    { ...options, description: `${options.description}; at most ${MAX_THING_BYTES} bytes of JSON` },
+    { type: 'object', additionalProperties: true },
+    whyNotMetadata,
+  );
+
+export const SelectorField = (options: FieldOptions): PropertyDecorator =>
+  field(
+    options,
+    {
+      type: 'object',
+      additionalProperties: {
+        oneOf: [...VALUES, { type: 'array', items: { oneOf: VALUES }, minItems: 1 }],
+        nullable: true,
+      },
+      maxProperties: MAX_ATTRIBUTES,
+    },
+    whyNotSelector,
   );
 
 /** One line, its length in code points. Refuses what a terminal or a log would not show as it is. */
@@ -239,7 +280,7 @@ export const FlagField = (options: FieldOptions): PropertyDecorator =>
     must('be true or false, given once', (value) => value === 'true' || value === 'false'),
   );
 
-function field(
+export function field(
   { description, example, optional = false, nullable = false }: FieldOptions,
   schema: ApiPropertyOptions,
   whyNot: Rule,

@@ -1,9 +1,9 @@
 // The answers of the routes of leases, for the OpenAPI document only.
 
 import { ApiProperty, ApiSchema } from '@nestjs/swagger';
-import type { LeasePage, LeaseView, Metadata, VerificationView } from '@app/tokens';
+import type { LeasePage, LeaseView, Metadata, SecretValue, VerificationView } from '@app/tokens';
 import { TIME } from '../openapi/time.js';
-import { CURSOR, FENCE, HOLDER, NAME, POOL, UUID } from '../tokens/token.responses.js';
+import { CURSOR, FENCE, HOLDER, NAME, POOL, SECRET, UUID } from '../tokens/token.responses.js';
 
 @ApiSchema({ name: 'Lease' })
 export class Lease implements LeaseView {
@@ -84,4 +84,7 @@ export class Verification implements VerificationView {
     example: 41_250,
   })
   readonly expires_in_ms: number | null;
+
+  @ApiProperty(SECRET)
+  readonly secret: SecretValue | null;
 }

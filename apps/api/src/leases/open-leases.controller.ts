@@ -10,7 +10,6 @@ import {
   type Caller,
   type LeaseName,
   type LeasePage,
-  type VerificationView,
 } from '@app/tokens';
 import { RequireScope } from '../access/require-scope.decorator.js';
 import { CurrentCaller } from '../http/current-caller.decorator.js';
@@ -79,7 +78,7 @@ export class OpenLeasesController {
   @Operation('verifyLease', {
     summary: 'Whether a lease is open',
     description:
-      'By `lease_id`, or by `token_id` and `fence`. A lease that is over, or never was, is no error: `valid` is false then.',
+      'By `lease_id`, or by `token_id` and `fence`. Only `lease_id` shows the secret. A lease that is over, or never was, is no error: `valid` is false then.',
     answer: Verification,
     problems: BODY,
   })
@@ -87,10 +86,14 @@ export class OpenLeasesController {
     @Body() body: VerifyBody,
     @CurrentCaller() caller: Caller,
     @Gone() gone: AbortSignal,
-  ): Promise<VerificationView> {
+  ): Promise<Verification> {
     const verified = await this.reader.until(gone).verify(nameOf(body), caller.pools);
-    const { secret: _, ...lease } = verificationFor(caller, verified);
-    return lease;
+    const { secret, ...lease } = verificationFor(caller, verified);
+    const { pool, token_id: tokenId } = lease;
+    return {
+      ...lease,
+      secret: pool === null || tokenId === null ? null : this.service.openSecret(pool, tokenId, secret),
+    };
   }
 }
 

@@ -9,13 +9,14 @@ import {
   toIso,
   userFor,
   type Caller,
-  type Grant,
+  type OpenGrant,
   type LeaseClaim,
   type Renewal,
 } from '@app/tokens';
 import { RequireScope } from '../access/require-scope.decorator.js';
 import { DeclaredInputGuard } from '../http/declared-input.guard.js';
 import { CurrentRequest, Idempotent, type RequestContext } from '../http/idempotency.js';
+import { HttpProblem } from '../http/problem.js';
 import { TOKEN_ID, TokenId } from '../http/token-id.pipe.js';
 import { PoolMetrics } from '../metrics/pool-metrics.js';
 import { BODY, OF_LEASE, OF_POOL, Operation } from '../openapi/operation.decorator.js';
@@ -49,17 +50,28 @@ export class LeasesController {
     summary: 'Hand out the token that is free for the longest',
     description:
       'A full pool evicts the oldest active lease or that of the user who holds the most, or refuses: its policy ' +
-      'decides. It may also limit how many leases a user or an API key holds. A paused pool refuses.',
+      'decides. It may also limit how many leases a user or an API key holds. A paused pool refuses. `token_id` or `name` asks for a ' +
+      'certain token, for which no lease is ended, and `select` for one with certain attributes.',
     answer: GrantAnswer,
-    problems: [...BODY, ...OF_POOL, 'pool_paused', 'pool_exhausted', 'quota_exceeded'],
+    problems: [
+      ...BODY,
+      ...OF_POOL,
+      'pool_paused',
+      'pool_exhausted',
+      'quota_exceeded',
+      'token_not_found',
+      'token_in_use',
+      'unsatisfiable',
+    ],
   })
   @Idempotent()
   allocate(
-    @Body() { pool = DEFAULT_POOL, ttl_seconds, metadata, ...who }: AllocateBody,
+    @Body() { pool = DEFAULT_POOL, ttl_seconds, metadata, token_id, name, select, ...who }: AllocateBody,
     @CurrentRequest() context: RequestContext,
   ): Promise<GrantAnswer> {
     const { holder, userId = holder === undefined ? randomUUID() : userOfClient(holder) } = whose(who);
-    const request = { userId, holder, ttlSeconds: ttl_seconds, metadata };
+    mustBeOneAtMost({ token_id, name, select });
+    const request = { userId, holder, tokenId: token_id, name, select, ttlSeconds: ttl_seconds, metadata };
     return this.service.allocate(pool, request, context).then((grant) => granted(pool, grant, context.caller));
   }
 
@@ -115,19 +127,28 @@ export class LeasesController {
   }
 }
 
+/** @throws HttpProblem `invalid_request` when a request says in two ways which token it asks for */
+function mustBeOneAtMost(given: Pick<AllocateBody, 'token_id' | 'name' | 'select'>): void {
+  const [first, second] = Object.entries(given).filter(([, value]) => value !== undefined);
+  if (second) throw new HttpProblem('invalid_request', `${second[0]} must not be given beside ${first![0]}`);
+}
+
 const claimOf = ({ lease_id, user_id, fence }: LeaseClaimBody): LeaseClaim => ({
   leaseId: lease_id,
   userId: user_id,
   fence,
 });
 
-/** A repeated answer that an older version has recorded has no holder. */
+/** A repeated answer that an older version has recorded has no holder, no name and no attributes. */
 const granted = (
   pool: string,
-  { tokenId, userId, holder = null, leaseId, fence, ...grant }: Grant,
+  { tokenId, name = null, attributes = null, secret, userId, holder = null, leaseId, fence, ...grant }: OpenGrant,
   caller: Caller,
 ): GrantAnswer => ({
   token_id: tokenId,
+  name,
+  attributes,
+  secret,
   user_id: userId,
   holder,
   pool,

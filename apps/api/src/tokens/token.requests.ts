@@ -1,7 +1,8 @@
 // The bodies and queries of the token routes.
 
-import type { Metadata } from '@app/tokens';
+import type { Attributes, Metadata, SecretValue, Selector } from '@app/tokens';
 import {
+  AttributesField,
   BooleanField,
   CursorField,
   DigitsField,
@@ -12,6 +13,9 @@ import {
   NoteField,
   PoolNameField,
   SecondsField,
+  SecretField,
+  SelectorField,
+  TokenNameField,
   UuidField,
   WholeNumberField,
   WordField,
@@ -40,6 +44,25 @@ export class AllocateBody {
 
   @PoolNameField(POOL)
   pool?: string;
+
+  @UuidField({ optional: true, description: 'Only this token; refused while it is held' })
+  token_id?: string;
+
+  @TokenNameField({
+    optional: true,
+    description: 'Only the token of this name, instead of `token_id`',
+    example: '+49 30 901820',
+  })
+  name?: string;
+
+  @SelectorField({
+    optional: true,
+    description:
+      'Only a token with these attributes, instead of `token_id` and `name`: each equal to the value, or to one of a list; null: it ' +
+      'has no such attribute',
+    example: { country: 'de', os: ['14', '15'], sim: null },
+  })
+  select?: Selector;
 
   @SecondsField(TTL)
   ttl_seconds?: number;
@@ -90,6 +113,30 @@ export class PoolBody {
   pool?: string;
 }
 
+export class CreateTokenBody extends PoolBody {
+  @TokenNameField({
+    optional: true,
+    description: 'In a listed pool, and only there: unique among its tokens; in NFC',
+    example: '+49 30 901820',
+  })
+  name?: string;
+
+  @AttributesField({
+    optional: true,
+    description: 'Beside `name`: texts, numbers, true or false, shown to all who may read',
+    example: { country: 'de', sms: true },
+  })
+  attributes?: Attributes;
+
+  @SecretField({
+    optional: true,
+    nullable: true,
+    description: 'Beside `name`: given to the holder and to nobody else, kept encrypted',
+    example: { pin: '0000' },
+  })
+  secret?: SecretValue | null;
+}
+
 export class PoolQuery {
   @PoolNameField(POOL)
   pool?: string;
@@ -107,6 +154,13 @@ export class AsOfQuery {
 export class DeleteQuery {
   @FlagField({ optional: true, description: 'Whether a lease is ended first; a held token is refused otherwise' })
   force?: 'true' | 'false';
+
+  @WordField(['now', 'when_free'], 'DeleteWhen', {
+    optional: true,
+    description:
+      '`now` when left out. `when_free`: a held token is deleted at the end of its lease, instead of `force`',
+  })
+  when?: 'now' | 'when_free';
 }
 
 export class PageQuery {

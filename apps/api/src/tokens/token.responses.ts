@@ -1,6 +1,6 @@
 // The answers of the token routes, for the OpenAPI document only: the routes send the readers' views unchanged.
 
-import { ApiProperty, ApiSchema } from '@nestjs/swagger';
+import { ApiProperty, ApiSchema, type ApiPropertyOptions } from '@nestjs/swagger';
 import {
   DELETE_REASONS,
   END_REASONS,
@@ -11,6 +11,7 @@ import {
   type EventView,
   type HistoryPage,
   type Metadata,
+  type SecretValue,
   type TokenDetailsView,
   type TokenEventKind,
   type TokenPage,
@@ -37,10 +38,17 @@ export const NAME = {
 } as const;
 export const ATTRIBUTES = {
   type: 'object',
-  additionalProperties: true,
+  additionalProperties: { oneOf: [{ type: 'string' }, { type: 'number' }, { type: 'boolean' }] },
   nullable: true,
   description: 'What its pool knows of it, as text, numbers and booleans; null in pools that are not listed.',
-  example: { country: 'de', sim: true },
+  example: { country: 'de', sms: true },
+} satisfies ApiPropertyOptions;
+export const SECRET = {
+  type: 'object',
+  additionalProperties: true,
+  nullable: true,
+  description: 'What only the holder is told; null when the token has no secret, and when its lease is over.',
+  example: { pin: '0000' },
 } as const;
 export const CURSOR = { type: String, nullable: true, description: '`cursor` of the next page; null on the last one.' };
 
@@ -276,6 +284,15 @@ export class GrantAnswer {
   @ApiProperty(UUID)
   readonly token_id: string;
 
+  @ApiProperty(NAME)
+  readonly name: string | null;
+
+  @ApiProperty(ATTRIBUTES)
+  readonly attributes: Attributes | null;
+
+  @ApiProperty(SECRET)
+  readonly secret: SecretValue | null;
+
   @ApiProperty(UUID)
   readonly user_id: string;
 
@@ -349,8 +366,11 @@ export class ReleasedCount {
 
 @ApiSchema({ name: 'Deletion' })
 export class DeletionAnswer {
-  @ApiProperty({ enum: [true] })
-  readonly deleted: true;
+  @ApiProperty({ description: 'Whether it is deleted; with `when=when_free` not while it is held.', example: true })
+  readonly deleted: boolean;
+
+  @ApiProperty({ required: false, enum: [true], description: 'It is held, and deleted at the end of its lease.' })
+  readonly draining?: true;
 
   @ApiProperty(UUID)
   readonly token_id: string;

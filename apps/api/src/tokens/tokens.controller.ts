@@ -15,6 +15,7 @@ import {
   type EventPage,
   type HistoryPage,
   type PageRequest,
+  type Token as GeneratedToken,
   type TokenDetailsView,
   type TokenPage,
   type TokenQuery,
@@ -24,6 +25,7 @@ import { RequireScope } from '../access/require-scope.decorator.js';
 import { CurrentCaller } from '../http/current-caller.decorator.js';
 import { DeclaredInputGuard } from '../http/declared-input.guard.js';
 import { Gone } from '../http/gone.decorator.js';
+import { HttpProblem } from '../http/problem.js';
 import { CurrentRequest, Idempotent, type RequestContext } from '../http/idempotency.js';
 import { TOKEN_ID, TokenId } from '../http/token-id.pipe.js';
 import { ReadingTurns } from '../http/reading-turns.js';
@@ -33,6 +35,7 @@ import {
   AnyTokensQuery,
   AsOfQuery,
   DeleteQuery,
+  CreateTokenBody,
   PageQuery,
   PoolBody,
   PoolQuery,
@@ -193,36 +196,58 @@ export class TokensController {
   }
 
   @Post()
-  @ApiBody({ type: PoolBody, required: false })
+  @ApiBody({ type: CreateTokenBody, required: false })
   @RequireScope('operate', 'the body')
   @Operation('createToken', {
-    summary: 'Make one token in an elastic pool',
-    description: 'Not beyond the `size` of the pool.',
+    summary: 'Make one token in an elastic pool, or put a thing into a listed one',
+    description: 'Not beyond the `size` of the pool. A listed pool needs a `name`.',
     status: 201,
     answer: Token,
-    problems: [...BODY, ...OF_POOL, 'pool_is_fixed', 'pool_limit_reached'],
+    problems: [
+      ...BODY,
+      ...OF_POOL,
+      'pool_is_fixed',
+      'pool_limit_reached',
+      'pool_not_listed',
+      'token_exists',
+      'secrets_off',
+    ],
   })
   @Idempotent()
-  create(@Body() { pool = DEFAULT_POOL }: PoolBody, @CurrentRequest() context: RequestContext): Promise<TokenView> {
-    return this.service.generate(pool, context).then(({ id }) => freshToken(id, pool));
+  async create(
+    @Body() { pool = DEFAULT_POOL, name, ...thing }: CreateTokenBody,
+    @CurrentRequest() context: RequestContext,
+  ): Promise<TokenView> {
+    if (name !== undefined) return freshToken(await this.service.addThing(pool, { name, ...thing }, context), pool);
+    if (thing.attributes !== undefined || thing.secret !== undefined) {
+      throw new HttpProblem('invalid_request', 'name must be given beside attributes and secret');
+    }
+    return freshToken(await this.service.generate(pool, context), pool);
   }
 
   @Delete(':id')
   @ApiParam(TOKEN_ID)
   @RequireScope('operate', 'its token')
   @Operation('deleteToken', {
-    summary: 'Delete a token of an elastic pool',
+    summary: 'Delete a token of an elastic or a listed pool',
     description:
-      'A token that is held is refused unless `force` ends its lease first. Its events and its history stay.',
+      'A token that is held is refused unless `force` ends its lease first, or `when=when_free` waits for its end. Its events and ' +
+      'its history stay.',
     answer: DeletionAnswer,
     problems: [...OF_TOKEN, 'token_deleted', 'pool_is_fixed', 'token_in_use'],
   })
-  delete(
+  async delete(
     @TokenId() id: string,
-    @Query() { force }: DeleteQuery,
+    @Query() { force, when }: DeleteQuery,
     @CurrentCaller() caller: Caller,
   ): Promise<DeletionAnswer> {
-    return this.service.delete(id, force === 'true', { caller }).then(() => ({ deleted: true, token_id: id }));
+    if (when === 'when_free') {
+      if (force === 'true') throw new HttpProblem('invalid_request', 'force must not be given beside when=when_free');
+      const deleted = await this.service.deleteWhenFree(id, { caller });
+      return deleted ? { deleted, token_id: id } : { deleted, draining: true, token_id: id };
+    }
+    await this.service.delete(id, force === 'true', { caller });
+    return { deleted: true, token_id: id };
   }
 
   async #page(query: TokenQuery, caller: Caller, gone: AbortSignal): Promise<TokenPage> {
@@ -239,17 +264,17 @@ const selectionOf = (
 
 const pageOf = ({ limit = '100', cursor }: PageQuery): PageRequest => ({ limit: Number(limit), cursor });
 
-const freshToken = (id: string, pool: string): TokenView => ({
+const freshToken = ({ id, thing }: GeneratedToken, pool: string): TokenView => ({
   id,
   pool,
-  name: null,
-  attributes: null,
+  name: thing?.name ?? null,
+  attributes: thing?.attributes ?? null,
   status: 'available',
   active_user_id: null,
   holder: null,
+  lease_metadata: null,
   last_activated_at: null,
   expires_at: null,
   fence: null,
-  lease_metadata: null,
   draining: false,
 });

@@ -25,10 +25,12 @@ import { ENSURE_PARTITIONS, IS_POOL, STORED_EVENTS } from '../schema/statements.
 import {
   recordParameters,
   countedParameters,
+  listedParameters,
   loadParameters,
   namedParameters,
   policyParameters,
   saveParameters,
+  thingParameters,
   toSlice,
   type SliceRow,
 } from './slice-rows.js';
@@ -38,6 +40,7 @@ import {
   INSERT_POOL,
   LOAD_RECORDS,
   LOAD_COUNTED_SLICE,
+  LOAD_LISTED_SLICE,
   LOAD_SLICE,
   LOCK_POOL,
   LOCK_POOL_IF_IDLE,
@@ -46,6 +49,7 @@ import {
   SAVE_RECORDS,
   SAVE_HEAD,
   SAVE_SLICE,
+  SAVE_THINGS,
   UPDATE_POLICY,
 } from './statements.js';
 
@@ -68,14 +72,17 @@ class CommitUnanswered<T> extends Error {
   }
 }
 
-const plainSlice = (poolName: string, needed: LoadSpec): Query => ({
-  ...LOAD_SLICE,
-  values: loadParameters(poolName, needed),
-});
-const countedSlice = (poolName: string, needed: LoadSpec): Query => ({
-  ...LOAD_COUNTED_SLICE,
-  values: countedParameters(poolName, needed),
-});
+/** What a pool needs beside its tokens: nothing, lease counts, or things and lease counts. */
+type Needs = 'nothing' | 'counts' | 'things';
+
+const needsOf = (policy: PoolPolicy): Needs =>
+  policy.kind === 'listed' ? 'things' : countsLeases(policy) ? 'counts' : 'nothing';
+
+const SLICE: Readonly<Record<Needs, (poolName: string, loads: LoadSpec) => Query>> = {
+  nothing: (poolName, loads) => ({ ...LOAD_SLICE, values: loadParameters(poolName, loads) }),
+  counts: (poolName, loads) => ({ ...LOAD_COUNTED_SLICE, values: countedParameters(poolName, loads) }),
+  things: (poolName, loads) => ({ ...LOAD_LISTED_SLICE, values: listedParameters(poolName, loads) }),
+};
 
 /**
  * How many unknown names to look up at once. Callers may invent names, and these must leave connections to real pools.
@@ -91,9 +98,9 @@ const CHAINED_AT_ONCE = 5000;
 export class PostgresTokenPoolRepository extends TokenPoolRepository {
   readonly #database: Database;
   /**
-   * Pools whose policy counted leases in the last transaction. Only they load the counts; a wrong guess loads twice.
+   * What pools needed in the last transaction, if anything. Only they load it; a wrong guess loads twice.
    */
-  readonly #counted = new Set<string>();
+  readonly #needs = new Map<string, Needs>();
   /** Pools that this process has seen. It looks up any other name first, without a transaction and a lock. */
   readonly #known = new Set<string>();
   readonly #names = new Semaphore(NAMES_AT_ONCE);
@@ -187,8 +194,8 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
     needed: LoadSpec,
     decide: Decision<T>,
   ): Promise<T | typeof NO_ROW | typeof AGAIN> {
-    const isCounted = this.#counted.has(poolName);
-    const load = isCounted ? countedSlice(poolName, needed) : plainSlice(poolName, needed);
+    const guess = this.#needs.get(poolName) ?? 'nothing';
+    const load = SLICE[guess](poolName, needed);
     const named =
       needed.idempotencyRecords.length === 0 ? [] : [{ ...LOAD_RECORDS, values: namedParameters(poolName, needed) }];
     const [, locked, loaded, kept] = await send(client, BEGIN, { values: [poolName], ...lock }, load, ...named);
@@ -201,12 +208,12 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
       return AGAIN;
     }
     let slice = toSlice(poolName, row, needed, kept?.rows);
-    const counts = countsLeases(slice.state.policy);
-    if (counts && !isCounted) {
-      this.#counted.add(poolName);
-      const [again] = await send(client, countedSlice(poolName, needed));
+    const needs = needsOf(slice.state.policy);
+    if (needs !== guess) {
+      this.#needs.set(poolName, needs);
+      const [again] = await send(client, SLICE[needs](poolName, needed));
       slice = toSlice(poolName, again?.rows[0] as SliceRow, needed, kept?.rows);
-    } else if (isCounted && !counts) this.#counted.delete(poolName);
+    }
     const hash = await this.#hashBefore(client, poolName, row);
     if (hash === null) return AGAIN;
     const pool = TokenPool.restore(slice);
@@ -249,6 +256,8 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
     const { policy, life, lastSeq } = pool.state;
     const statements: Query[] = [];
     let lastEventId = '';
+    const things = thingParameters(policy.name, pool);
+    if (things) statements.push({ ...SAVE_THINGS, values: things });
     if (pool.events.length > 0) {
       const save = saveParameters(policy.name, pool, hashBefore);
       lastEventId = save.lastEventId;

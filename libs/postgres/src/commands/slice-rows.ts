@@ -2,8 +2,9 @@
 // returns them, and as microseconds when it stores them.
 
 import { randomUUID } from 'node:crypto';
-import { fromWire, nextHash, OPEN, policyFields } from '@app/tokens';
+import { fromWire, nextHash, OPEN, policyFields, SealedSecret, tokensOfSelection } from '@app/tokens';
 import type {
+  AttributeValue,
   LeaseCount,
   Instant,
   IdempotencyRecord,
@@ -12,6 +13,7 @@ import type {
   PoolLife,
   PoolPolicy,
   PoolSlice,
+  Selector,
   Token,
   TokenEvent,
   TokenPool,
@@ -39,7 +41,11 @@ export interface SliceRow extends WirePolicy {
   /** Only LOAD_COUNTED_SLICE returns these. */
   users?: LeaseCountTuple[] | null;
   keys?: LeaseCountTuple[] | null;
+  /** Only LOAD_LISTED_SLICE returns it. */
+  things?: ThingTuple[] | null;
 }
+
+type ThingTuple = [tokenId: string, name: string, attributes: Record<string, AttributeValue>, sealed: string | null];
 
 type LeaseCountTuple = [holder: string, leases: number, nextExpiry: number];
 
@@ -53,6 +59,7 @@ type TokenTuple = [
   expiresAt: number | null,
   freeSince: number | null,
   holder: string | null,
+  leaving: boolean,
 ];
 
 export const loadParameters = (name: string, loads: LoadSpec): Value[] => [
@@ -71,6 +78,29 @@ export const countedParameters = (name: string, loads: LoadSpec): Value[] => [
   texts(loads.keys),
 ];
 
+/** The parameters of LOAD_LISTED_SLICE. */
+export const listedParameters = (name: string, loads: LoadSpec): Value[] => [
+  ...countedParameters(name, loads),
+  texts(loads.names),
+  texts(loads.selectors.map((selector) => selectorPath(name, selector))),
+  tokensOfSelection(loads),
+  loads.whole,
+];
+
+/**
+ * The selector as a JSON path over the attributes of a thing, and the pool among them. A JSON path compares numbers by
+ * their values, and values of different types are not equal.
+ * https://www.postgresql.org/docs/15/functions-json.html#FUNCTIONS-SQLJSON-PATH
+ */
+function selectorPath(pool: string, selector: Selector): string {
+  const among = (key: string, values: readonly AttributeValue[]): string =>
+    `(${values.map((value) => `$."${key}" == ${JSON.stringify(value)}`).join(' || ')})`;
+  const conditions = Object.entries(selector).map(([key, wanted]) =>
+    wanted === null ? `!exists($."${key}")` : among(key, Array.isArray(wanted) ? wanted : [wanted as AttributeValue]),
+  );
+  return [`$."@pool" == "${pool}"`, ...conditions].join(' && ');
+}
+
 export function toSlice(
   name: string,
   row: SliceRow,
@@ -83,7 +113,7 @@ export function toSlice(
     keys: row.keys === undefined ? undefined : leaseCounts(row.keys, keys),
     now: micros(row.now),
     nextExpiryAt: row.next_expiry === null ? null : micros(row.next_expiry),
-    tokens: (row.tokens ?? []).map(toToken),
+    tokens: withThings((row.tokens ?? []).map(toToken), row.things),
     state: {
       policy: { name, kind: row.kind, ...fromWire(row) },
       life: row.life,
@@ -107,6 +137,18 @@ function leaseCounts(held: readonly LeaseCountTuple[] | null, asking: readonly s
   return [...rows, ...others.map((holder) => ({ holder, leases: 0, nextExpiryAt: null }))];
 }
 
+function withThings(tokens: Token[], things: readonly ThingTuple[] | null | undefined): Token[] {
+  if (!things) return tokens;
+  const byToken = new Map(
+    things.map(([tokenId, name, { '@pool': _, ...attributes }, sealed]) => {
+      const secret = sealed === null ? null : new SealedSecret(Buffer.from(sealed, 'base64'));
+      return [tokenId, { name, attributes, secret }];
+    }),
+  );
+  for (const token of tokens) token.thing = byToken.get(token.id);
+  return tokens;
+}
+
 function toToken([
   id,
   userId,
@@ -117,10 +159,12 @@ function toToken([
   expiresAt,
   freeSince,
   holder,
+  leaving,
 ]: TokenTuple): Token {
   const activatedAt = lastActivatedAt === null ? null : micros(lastActivatedAt);
   return {
     id,
+    isLeaving: leaving,
     lastActivatedAt: activatedAt,
     freeSince: freeSince === null ? 0 : micros(freeSince),
     lease:
@@ -188,8 +232,28 @@ export function saveParameters(
     hashes(name, pool, eventIds, hashBefore),
     unlessNone(tokens.map(({ lease }) => lease && lease.holder)),
     unlessNone(events.map(({ lease }) => lease && lease.holder)),
+    tokens.some(({ isLeaving }) => isLeaving) ? booleans(tokens.map(({ isLeaving = false }) => isLeaving)) : '{}',
   ];
   return { values, lastEventId: eventIds.at(-1) as string };
+}
+
+/** The parameters of SAVE_THINGS; null if there is nothing to save. */
+export function thingParameters(name: string, pool: TokenPool): Value[] | null {
+  const { deleted } = pool;
+  const described = [...pool.described, ...pool.generated].flatMap(({ id, thing }) => (thing ? { id, ...thing } : []));
+  const gone = pool.policy.kind === 'listed' ? [...deleted].map(({ id }) => id) : [];
+  if (gone.length === 0 && described.length === 0) return null;
+  const secret = described.filter((thing) => thing.secret !== null);
+  return [
+    name,
+    uuids(gone),
+    uuids(described.filter((thing) => thing.secret === null).map(({ id }) => id)),
+    uuids(described.map(({ id }) => id)),
+    texts(described.map((thing) => thing.name)),
+    jsons(described.map(({ attributes }) => attributes)),
+    uuids(secret.map(({ id }) => id)),
+    words(secret.map((thing) => thing.secret!.bytes.toString('hex'))),
+  ];
 }
 
 const storedActor = ({ actor }: TokenEvent): string | null => (actor === OPEN ? null : actor);

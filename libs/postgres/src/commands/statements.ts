@@ -41,7 +41,7 @@ const held = (holder: string, holders: string, isCounted: string): string => `(
       GROUP BY ${holder}) h)`;
 
 /** How many tokens overdue leases free. A pool above its size deletes them instead, and may have to evict. */
-const FREED = `(SELECT CASE WHEN token_count > size THEN 0 ELSE (SELECT count(*) FROM due) END FROM here)`;
+const FREED = `(SELECT CASE WHEN token_count > size THEN 0 ELSE (SELECT count(*) FROM due WHERE NOT leaving) END FROM here)`;
 
 /**
  * The leases that a command may evict, in a pool whose policy counts. $7 the user of each grant. The share of a lease
@@ -57,7 +57,7 @@ const LOSING = `, asking AS MATERIALIZED (
     FROM here
   ), shares AS MATERIALIZED (
     SELECT *, row_number() OVER (PARTITION BY user_id ORDER BY fence DESC) AS share
-    FROM tokens WHERE pool = $1 AND ${RUNS} AND (SELECT most FROM victims) > 0
+    FROM tokens WHERE pool = $1 AND ${RUNS} AND NOT leaving AND (SELECT most FROM victims) > 0
   ), losing AS MATERIALIZED (
     SELECT * FROM shares ORDER BY share DESC, fence LIMIT (SELECT most FROM victims)
   ), rising AS (
@@ -67,8 +67,61 @@ const HELD = `
     ${held('user_id', 'SELECT user_id FROM asking UNION ALL SELECT user_id FROM losing', `max_per_user IS NOT NULL OR evict = 'over_share_first'`)} AS users,
     ${held('key_id', 'SELECT unnest($8::text[])', 'max_per_key IS NOT NULL')} AS keys,`;
 
-const TOKENS = 'id, user_id, lease_id, key_id, fence, last_activated_at, expires_at, free_since, holder, holder_fence';
+/**
+ * In a listed pool: $9 names, $10 selectors as paths (selectorPath), $11 how many tokens to load for each selector, $12
+ * whether to load all tokens. For each selector, it walks along the free tokens, longest free first, until it has
+ * enough that match. If it finds too few among the first ones, few tokens match, and it asks the index of attributes
+ * for all that do. OFFSET 0 keeps that from starting at the other end.
+ */
+const LISTED = `, whole AS (
+    SELECT * FROM tokens WHERE pool = $1 AND $12::boolean
+  ), of_name AS (
+    SELECT t.* FROM (SELECT token_id FROM things WHERE pool = $1 AND name = ANY ($9::text[])) d,
+      LATERAL ${byId('*', 'd.token_id')} t
+  ), selected AS (
+    SELECT t.* FROM unnest($10::text[]) AS s (path), LATERAL (
+      WITH walked AS MATERIALIZED (
+        SELECT f.* FROM (
+          SELECT * FROM tokens WHERE pool = $1 AND status = 'available'
+          ORDER BY free_since, id LIMIT 8 * $11::int + 100) f,
+          LATERAL (SELECT FROM things WHERE pool = $1 AND token_id = f.id AND attributes @@ s.path::jsonpath OFFSET 0) d
+        ORDER BY f.free_since, f.id LIMIT $11::int
+      ), matching AS MATERIALIZED (
+        SELECT t.* FROM (
+          SELECT token_id FROM things
+          WHERE attributes @@ s.path::jsonpath AND (SELECT count(*) FROM walked) < $11::int OFFSET 0) d,
+          LATERAL ${byId('*', 'd.token_id')} t
+      )
+      SELECT * FROM walked
+      UNION ALL
+      (SELECT o.* FROM tokens o,
+         LATERAL (SELECT FROM things WHERE pool = $1 AND token_id = o.id AND attributes @@ s.path::jsonpath OFFSET 0) d
+       WHERE o.pool = $1 AND o.status = 'active' AND o.expires_at <= (SELECT now FROM here)
+       ORDER BY o.expires_at, o.id LIMIT $11::int)
+      UNION ALL
+      (SELECT * FROM matching WHERE status = 'available' ORDER BY free_since, id LIMIT $11::int)
+      UNION ALL
+      (SELECT * FROM matching WHERE ${RUNS} ORDER BY expires_at LIMIT $11::int)
+      UNION ALL
+      (SELECT * FROM matching WHERE ${RUNS} AND NOT leaving AND (SELECT on_exhausted FROM here) = 'evict_oldest'
+       ORDER BY fence LIMIT $11::int)
+    ) t
+  )`;
+
+const THINGS = `
+    (SELECT json_agg(json_build_array(d.token_id, d.name, d.attributes, encode(s.sealed, 'base64')))
+     FROM (SELECT DISTINCT id FROM slice) i,
+       LATERAL (SELECT * FROM things WHERE pool = $1 AND token_id = i.id OFFSET 0) d
+       LEFT JOIN thing_secrets s ON s.pool = $1 AND s.token_id = d.token_id) AS things,`;
+
+const TOKENS =
+  'id, user_id, lease_id, key_id, fence, last_activated_at, expires_at, free_since, holder, holder_fence, leaving';
 const list = (table: string): string => `SELECT ${TOKENS} FROM ${table}`;
+const lists = (counts: boolean, isListed: boolean): string[] => [
+  ...['named', 'due', 'free', 'oldest'],
+  ...(counts ? ['losing', 'rising'] : []),
+  ...(isListed ? ['whole', 'of_name', 'selected'] : []),
+];
 
 /**
  * Reads a slice of the pool under its lock, and so after every earlier change.
@@ -76,7 +129,7 @@ const list = (table: string): string => `SELECT ${TOKENS} FROM ${table}`;
  * The instant comes from clock_timestamp(). now() is the beginning of the transaction, so it would go back between two
  * transactions that waited for the lock. Instants are seconds in a double, which is exact to the microsecond.
  */
-const loadSlice = (counts: boolean): string => `
+const loadSlice = (counts: boolean, isListed = false): string => `
   WITH here AS MATERIALIZED (${poolsNow('WHERE name = $1')}
   ), named AS (
     SELECT t.* FROM unnest($2::uuid[]) AS n (id), LATERAL ${byId('*', 'n.id')} t
@@ -87,18 +140,18 @@ const loadSlice = (counts: boolean): string => `
     SELECT * FROM tokens WHERE pool = $1 AND status = 'available'
     ORDER BY free_since, id LIMIT $4::int
   ), oldest AS (
-    SELECT * FROM tokens WHERE pool = $1 AND ${RUNS}
+    SELECT * FROM tokens WHERE pool = $1 AND ${RUNS} AND (NOT leaving OR $5::int > 0)
     ORDER BY fence LIMIT $5::int + CASE (SELECT on_exhausted FROM here) WHEN 'evict_oldest'
       THEN greatest(0, $6::int - (SELECT count(*) FROM free) - ${FREED}) ELSE 0 END
-  )${counts ? LOSING : ''}, slice AS (
-    ${['named', 'due', 'free', 'oldest', ...(counts ? ['losing', 'rising'] : [])].map(list).join(' UNION ALL ')}
+  )${counts ? LOSING : ''}${isListed ? LISTED : ''}, slice AS (
+    ${lists(counts, isListed).map(list).join(' UNION ALL ')}
   )
   SELECT kind, ${POLICY_COLUMNS}, life, last_seq, last_fence, token_count, lease_count,
     encode(last_hash, 'hex') AS last_hash, hashed_seq,
     date_part('epoch', now) AS now, must_note_clock,
     (SELECT json_agg(json_build_array(id, user_id, lease_id, key_id, fence, date_part('epoch', last_activated_at),
-      date_part('epoch', expires_at), date_part('epoch', free_since), ${holderOf('slice')})) FROM slice) AS tokens,
-    ${counts ? HELD : ''}
+      date_part('epoch', expires_at), date_part('epoch', free_since), ${holderOf('slice')}, leaving)) FROM slice) AS tokens,
+    ${counts ? HELD : ''}${isListed ? THINGS : ''}
     CASE WHEN on_exhausted = 'reject' OR protect_seconds IS NOT NULL OR token_count > size THEN (
       SELECT date_part('epoch', expires_at) FROM tokens
       WHERE pool = $1 AND ${RUNS} AND id NOT IN (SELECT id FROM slice)
@@ -108,6 +161,8 @@ const loadSlice = (counts: boolean): string => `
 export const LOAD_SLICE = named('load_slice', loadSlice(false));
 /** For a pool whose policy counts leases. $7 the users and $8 the keys that ask. */
 export const LOAD_COUNTED_SLICE = named('load_counted_slice', loadSlice(true));
+/** For a listed pool, whose policy may count leases. $7 and $8 as before, $9 to $12 as LISTED says. */
+export const LOAD_LISTED_SLICE = named('load_listed_slice', loadSlice(true, true));
 
 /**
  * $1 pool. Notes, under its lock, how far the clock is behind, so that the pool's time continues at the clock's pace.
@@ -125,7 +180,7 @@ export const NOTE_CLOCK = named(
 /**
  * Saves everything that a transaction changes, in one statement for any number of commands. $1 pool.
  * - Tokens: $2 is new, $3 id, $4 user, $5 lease, $6 fence, $7 last activated, $8 expires, $9 free since, $27 the key
- *   that took the lease, $34 its holder; $10 deleted token ids.
+ *   that took the lease, $34 its holder, $36 whether it is deleted at the end of its lease; $10 deleted token ids.
  * - Events: $11 id, $12 token, $13 event, $14 reason, $15 occurred, $16 user, $17 fence, $18 lease, $19 activated,
  *   $20 expires, $21 metadata, $28 the key that took the lease, $29 actor, $30 request, $31 and $32 the pool's tokens
  *   and leases after the event, $33 all hashes in a row, 32 bytes each, the last of which the pool continues from, $35
@@ -144,14 +199,15 @@ export const SAVE_SLICE = named(
     SELECT is_new, id, CASE WHEN fence IS NULL THEN 'available' ELSE 'active' END AS status, user_id, lease_id,
       key_id, holder, CASE WHEN holder IS NOT NULL THEN fence END AS holder_fence, fence,
       ${instant('activated')} AS last_activated_at, ${instant('expires')} AS expires_at,
-      ${instant('free')} AS free_since
+      ${instant('free')} AS free_since, coalesce(leaving, false) AS leaving
     FROM unnest($2::boolean[], $3::uuid[], $4::uuid[], $5::uuid[], $6::bigint[], $7::bigint[], $8::bigint[],
-      $9::bigint[], $27::text[], $34::text[])
-      AS t (is_new, id, user_id, lease_id, fence, activated, expires, free, key_id, holder)
+      $9::bigint[], $27::text[], $34::text[], $36::boolean[])
+      AS t (is_new, id, user_id, lease_id, fence, activated, expires, free, key_id, holder, leaving)
   ), updated AS (
     UPDATE tokens SET status = t.status, user_id = t.user_id, lease_id = t.lease_id, key_id = t.key_id, holder = t.holder,
       holder_fence = t.holder_fence,
-      fence = t.fence, last_activated_at = t.last_activated_at, expires_at = t.expires_at, free_since = t.free_since
+      fence = t.fence, last_activated_at = t.last_activated_at, expires_at = t.expires_at, free_since = t.free_since,
+      leaving = t.leaving
     FROM touched t, LATERAL ${byId('ctid', 't.id')} there WHERE tokens.ctid = there.ctid AND NOT t.is_new
     RETURNING 1
   ), inserted AS (
@@ -177,11 +233,53 @@ export const SAVE_SLICE = named(
       AS e (id, token_id, event, reason, occurred, user_id, fence, lease_id, activated, expires, metadata, key_id,
         actor, request_id, tokens_after, leases_after, holder, place)
   )
-  UPDATE pools SET last_fence = $23, token_count = $24, lease_count = $25, last_at = ${instant('$26::bigint')},
+  UPDATE pools SET last_fence = $23, token_count = $24::int, lease_count = $25,
+    thing_count = CASE WHEN kind = 'listed' THEN $24::int ELSE 0 END, last_at = ${instant('$26::bigint')},
     last_hash = substr($33::bytea, length($33::bytea) - 31), hashed_seq = $22::bigint,
     last_seq = CASE WHEN (SELECT count(*) FROM updated) + (SELECT count(*) FROM inserted)
       + (SELECT count(*) FROM deleted) = cardinality($3::uuid[]) + cardinality($10::uuid[]) THEN $22::bigint END
   WHERE name = $1`,
+);
+
+/**
+ * Saves things under the pool's lock, before their tokens. $1 pool, $2 tokens that are deleted, $3 tokens without a
+ * secret from now on; $4 tokens with $5 names and $6 attributes; $7 tokens with $8 secrets in hexadecimal digits.
+ */
+export const SAVE_THINGS = named(
+  'save_things',
+  `WITH gone AS (
+     DELETE FROM things WHERE pool = $1 AND token_id = ANY ($2::uuid[])
+   ), open AS (
+     DELETE FROM thing_secrets WHERE pool = $1 AND token_id = ANY ($2::uuid[] || $3::uuid[])
+   ), described AS (
+     INSERT INTO things (pool, token_id, name, attributes)
+     SELECT $1, id, name, attributes || jsonb_build_object('@pool', $1::text)
+     FROM unnest($4::uuid[], $5::text[], $6::jsonb[]) AS t (id, name, attributes)
+     ON CONFLICT (pool, token_id) DO UPDATE SET name = excluded.name, attributes = excluded.attributes
+   ), kept AS (
+     INSERT INTO thing_secrets (pool, token_id, sealed)
+     SELECT $1, id, decode(sealed, 'hex') FROM unnest($7::uuid[], $8::text[]) AS s (id, sealed)
+     ON CONFLICT (pool, token_id) DO UPDATE SET sealed = excluded.sealed
+   )
+   SELECT`,
+);
+
+/** $1 pool, after $2 a token, $3 the most. */
+export const SEALED_SECRETS = named(
+  'sealed_secrets',
+  `SELECT token_id AS "tokenId", encode(sealed, 'hex') AS sealed FROM thing_secrets
+   WHERE pool = $1 AND token_id > $2::uuid ORDER BY token_id LIMIT $3`,
+);
+
+/**
+ * $1 pool, $2 tokens, $3 secrets as they were read, $4 the same secrets encrypted anew. It takes no lock of the pool,
+ * because it leaves a secret alone that a command has changed since.
+ */
+export const RESEAL_SECRETS = named(
+  'reseal_secrets',
+  `UPDATE thing_secrets s SET sealed = decode(r.anew, 'hex')
+   FROM unnest($2::uuid[], $3::text[], $4::text[]) AS r (token_id, sealed, anew)
+   WHERE s.pool = $1 AND s.token_id = r.token_id AND s.sealed = decode(r.sealed, 'hex')`,
 );
 
 /** $1 pool, $2 hash of event $3. Under the pool's lock, it catches up on events of a version without hashes. */

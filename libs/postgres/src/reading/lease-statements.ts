@@ -11,11 +11,11 @@ const HERE = `LATERAL (SELECT now, kind = 'listed' AS is_listed FROM (${poolsNow
 const RUNS = `t.status = 'active' AND t.expires_at > here.now`;
 
 const LEASE = `
-  t.id AS token_id, ${ofThing('name')} AS name, t.pool, t.fence::double precision AS fence, ${holderOf('t')} AS holder,
+  t.id AS token_id, ${ofThing('name', 't.pool')} AS name, t.pool, t.fence::double precision AS fence, ${holderOf('t')} AS holder,
   t.user_id`;
 
 const LEASE_VIEW = `${LEASE},
-  ${iso('t.last_activated_at')} AS activated_at, ${iso('t.expires_at')} AS expires_at, ${leaseMetadata()} AS metadata,
+  ${iso('t.last_activated_at')} AS activated_at, ${iso('t.expires_at')} AS expires_at, ${leaseMetadata('t.pool')} AS metadata,
   t.key_id`;
 
 /**

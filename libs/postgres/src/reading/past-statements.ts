@@ -83,7 +83,7 @@ export const LAST_EVENT_THEN = named(
   'last_event_then',
   `SELECT event, user_id, holder, fence::double precision AS fence, expires_at <= $2::timestamptz AS "isOverdue",
      ${iso('activated_at')} AS activated_at, ${iso('expires_at')} AS expires_at, key_id,
-     CASE WHEN event IN ('activated', 'renewed') THEN ${leaseMetadata()} END AS lease_metadata
+     CASE WHEN event IN ('activated', 'renewed') THEN ${leaseMetadata('$1')} END AS lease_metadata
    FROM (
      SELECT token_id AS id, pool, event, user_id, holder, fence, activated_at, activated_at AS last_activated_at, expires_at,
        key_id

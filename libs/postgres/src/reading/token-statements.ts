@@ -20,13 +20,13 @@ const RUNS = `t.status = 'active' AND t.expires_at > here.now`;
 
 /** @param since an instant; the metadata of a lease that began earlier is null */
 const tokenView = (since?: string): string => `
-  t.id, t.pool, ${ofThing('name')} AS name, ${ofThing(`attributes - '@pool'`)} AS attributes,
+  t.id, t.pool, ${ofThing('name', '$1')} AS name, ${ofThing(`attributes - '@pool'`, '$1')} AS attributes,
   CASE WHEN ${RUNS} THEN 'active' ELSE 'available' END AS status,
   CASE WHEN ${RUNS} THEN t.user_id END AS active_user_id, CASE WHEN ${RUNS} THEN ${holderOf('t')} END AS holder,
   ${iso('t.last_activated_at')} AS last_activated_at,
   CASE WHEN ${RUNS} THEN ${iso('t.expires_at')} END AS expires_at,
   CASE WHEN ${RUNS} THEN t.fence::double precision END AS fence, t.key_id,
-  CASE WHEN ${RUNS} THEN ${leaseMetadata(since)} END AS lease_metadata,
+  CASE WHEN ${RUNS} THEN ${leaseMetadata('$1', since)} END AS lease_metadata,
   (here.is_draining OR t.leaving) AND t.status = 'active' AS draining`;
 
 const TOKEN_VIEW = tokenView();

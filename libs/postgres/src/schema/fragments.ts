@@ -21,18 +21,20 @@ export const holderOf = (token: string): string =>
 /**
  * A column of the thing that token t stands for. `here.is_listed` tells whether its pool is listed; other pools pay for
  * no look at the things.
+ * @param pool its pool
  */
-export const ofThing = (column: string): string => `
-  CASE WHEN here.is_listed THEN (SELECT ${column} FROM things g WHERE g.pool = t.pool AND g.token_id = t.id) END`;
+export const ofThing = (column: string, pool: string): string => `
+  CASE WHEN here.is_listed THEN (SELECT ${column} FROM things g WHERE g.pool = ${pool} AND g.token_id = t.id) END`;
 
 /**
  * What the caller gave with the lease of token t. The grant was recorded at the instant at which the lease began, so
  * PostgreSQL looks into one partition. Between it and the token's newest event there are only renewals.
+ * @param pool its pool
  * @param since an instant; the metadata of an earlier grant is null
  */
-export const leaseMetadata = (since = `'-infinity'`): string => `(
+export const leaseMetadata = (pool: string, since = `'-infinity'`): string => `(
     SELECT e.metadata FROM token_events e
-    WHERE e.token_id = t.id AND e.pool = t.pool AND e.fence = t.fence AND e.event = 'activated'
+    WHERE e.token_id = t.id AND e.pool = ${pool} AND e.fence = t.fence AND e.event = 'activated'
       AND e.recorded_at = t.last_activated_at AND e.recorded_at >= ${since}::timestamptz
     ORDER BY e.seq DESC LIMIT 1)`;
 

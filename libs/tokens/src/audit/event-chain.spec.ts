@@ -1,7 +1,8 @@
 // The input of the hashes is plain JSON, so that another program can check the chain.
 
 import { createHash } from 'node:crypto';
-import { canonical, CHAIN_BEGINS, nextHash } from './event-chain.js';
+import { canonical } from '../kernel/canonical-json.js';
+import { CHAIN_BEGINS, nextHash } from './event-chain.js';
 import type { RecordedEventView } from '../reading/views.js';
 
 const EVENT: RecordedEventView = {

@@ -2,6 +2,7 @@
 // insert an event, an attacker must recompute all later hashes and the one in the pool's row.
 
 import { hash } from 'node:crypto';
+import { canonical } from '../kernel/canonical-json.js';
 import type { RecordedEventView } from '../reading/views.js';
 
 /** The hash that the first event of a chain has as its predecessor. */
@@ -26,14 +27,3 @@ const PLAIN = /^[\w.:-]*$/;
 const text = (value: string | null): string =>
   value !== null && PLAIN.test(value) ? `"${value}"` : JSON.stringify(value);
 const id = (uuid: string | null): string => (uuid === null ? 'null' : `"${uuid}"`);
-
-/**
- * The same text for the same JSON, in whatever order a store gives the keys back: the JSON Canonicalization Scheme.
- * https://www.rfc-editor.org/rfc/rfc8785
- */
-export function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
-  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonical(item)}`).join(',')}}`;
-}

@@ -3,7 +3,7 @@
 
 import { byOrder, type Command } from './command.js';
 import { callerGone, DomainError } from '../kernel/domain-error.js';
-import type { TokenPool } from '../pool/token-pool.js';
+import { LeaseOfBatch, type TokenPool } from '../pool/token-pool.js';
 
 export type Outcome = { readonly value: unknown } | { readonly error: DomainError } | 'deferred';
 
@@ -31,8 +31,9 @@ export function decideBatch(pool: TokenPool, commands: readonly Command<unknown>
       outcomes[place] = { value: pool.atomically(() => command.decide(pool)) };
       if (command.kind === 'allocate') grants++;
     } catch (error) {
-      if (!(error instanceof DomainError)) throw error;
-      outcomes[place] = { error };
+      if (error instanceof LeaseOfBatch) outcomes[place] = 'deferred';
+      else if (error instanceof DomainError) outcomes[place] = { error };
+      else throw error;
     }
   }
   return outcomes;

@@ -7,7 +7,8 @@ import type { LeaseClaim, ReleaseRequest } from '../pool/lease-claim.js';
 import { loadSpec, type LoadSpec } from './load-spec.js';
 import type { PolicyChange, PoolPolicy } from '../pool/pool-policy.js';
 import { isDraining } from '../pool/pool-slice.js';
-import type { AllocateRequest, Grant, OpenLeaseName, Renewal, TokenPool } from '../pool/token-pool.js';
+import type { GivenThing, ThingChange } from '../pool/thing.js';
+import type { AllocateRequest, Grant, ImportResult, OpenLeaseName, Renewal, TokenPool } from '../pool/token-pool.js';
 import type { Token } from '../pool/token.js';
 
 /**
@@ -18,7 +19,18 @@ import type { Token } from '../pool/token.js';
 const ORDER = ['release', 'keep-alive', 'delete', 'generate', 'allocate'] as const;
 
 type Kind =
-  (typeof ORDER)[number] | 'cleanup' | 'revoke' | 'change' | 'fill' | 'shrink' | 'delete-pool' | 'reopen' | 'sweep';
+  | (typeof ORDER)[number]
+  | 'cleanup'
+  | 'add'
+  | 'describe'
+  | 'import'
+  | 'revoke'
+  | 'change'
+  | 'fill'
+  | 'shrink'
+  | 'delete-pool'
+  | 'reopen'
+  | 'sweep';
 
 export interface Command<T> {
   readonly kind: Kind;
@@ -46,7 +58,15 @@ export class Next<T> {
 
 export const byOrder = (a: Command<unknown>, b: Command<unknown>): number => placeOf(a) - placeOf(b);
 
-const placeOf = ({ kind }: Command<unknown>): number => (ORDER as readonly Kind[]).indexOf(kind);
+/**
+ * Of the commands that allocate, those for a certain token come first, and then those that select: they can take fewer
+ * tokens than the others.
+ */
+const placeOf = ({ kind, loads }: Command<unknown>): number => {
+  const place = (ORDER as readonly Kind[]).indexOf(kind);
+  if (kind !== 'allocate' || loads.names.length + loads.tokenIds.length > 0) return place;
+  return loads.selectors.length > 0 ? place + 0.25 : place + 0.5;
+};
 
 /** The answer of a use case, from this request or from an earlier one with the same idempotency key. */
 export interface Replayable<T> {
@@ -73,10 +93,12 @@ export function once<T>(command: Command<T>, idempotency: Idempotency): Command<
 
 const ONE_PLACE = loadSpec({ free: 1, due: 1 });
 
+/** @param check throws a DomainError where the grant must not happen */
 export const allocate = (
   request: AllocateRequest,
   caller = ANYBODY,
   isGone?: Command<Grant>['isGone'],
+  check: (grant: Grant) => void = () => undefined,
 ): Command<Grant> => ({
   kind: 'allocate',
   caller,
@@ -85,10 +107,17 @@ export const allocate = (
     free: 1,
     due: 1,
     grants: 1,
+    tokenIds: request.tokenId === undefined ? [] : [request.tokenId],
+    names: request.name === undefined ? [] : [request.name],
+    selectors: request.select === undefined ? [] : [request.select],
     users: [request.userId],
     keys: caller.keyId === null ? [] : [caller.keyId],
   }),
-  decide: (pool) => pool.allocate(request),
+  decide: (pool) => {
+    const grant = pool.allocate(request);
+    check(grant);
+    return grant;
+  },
 });
 
 export const release = (tokenId: string, request: ReleaseRequest, caller = ANYBODY): Command<void> => ({
@@ -130,6 +159,46 @@ export const deleteToken = (tokenId: string, force: boolean, caller = ANYBODY): 
   caller,
   loads: loadSpec({ tokenIds: [tokenId] }),
   decide: (pool) => pool.delete(tokenId, force),
+});
+
+/** Deletes a token now, or a held one at the end of its lease. Returns whether it is deleted. */
+export const deleteWhenFree = (tokenId: string, caller = ANYBODY): Command<boolean> => ({
+  kind: 'delete',
+  caller,
+  loads: loadSpec({ tokenIds: [tokenId] }),
+  decide: (pool) => pool.deleteWhenFree(tokenId),
+});
+
+// The commands for things are exclusive, so that within a batch no name and no attribute changes.
+
+export const addThing = (given: GivenThing, caller = ANYBODY, isGone?: Command<Token>['isGone']): Command<Token> => ({
+  kind: 'add',
+  isExclusive: true,
+  caller,
+  isGone,
+  loads: loadSpec({ names: [given.name] }),
+  decide: (pool) => pool.add(given),
+});
+
+export const describeThing = (tokenId: string, change: ThingChange, caller = ANYBODY): Command<void> => ({
+  kind: 'describe',
+  isExclusive: true,
+  caller,
+  loads: loadSpec({ tokenIds: [tokenId], names: change.name === undefined ? [] : [change.name] }),
+  decide: (pool) => pool.describe(tokenId, change),
+});
+
+/** Puts things into a listed pool in one transaction, all or none. */
+export const importThings = (
+  given: readonly GivenThing[],
+  deletesMissing: boolean,
+  caller = ANYBODY,
+): Command<ImportResult> => ({
+  kind: 'import',
+  isExclusive: true,
+  caller,
+  loads: deletesMissing ? loadSpec({ whole: true }) : loadSpec({ names: given.map(({ name }) => name) }),
+  decide: (pool) => pool.import(given, deletesMissing),
 });
 
 /**

@@ -2,10 +2,21 @@
 // tokens is as quick as one of ten.
 
 import type { IdempotencyRecordName } from '../pool/idempotency-records.js';
+import { selectorKey, type Selector } from '../pool/thing.js';
 
 export interface LoadSpec {
   /** These tokens, whatever their state. */
   readonly tokenIds: readonly string[];
+  /** In a listed pool: the tokens with these names. */
+  readonly names: readonly string[];
+  /**
+   * In a listed pool: for each selector enough of the free tokens that it selects, longest free first. If there are
+   * fewer: also of the other leases on such tokens those with the earliest deadlines, and the oldest if the pool
+   * evicts. And of the overdue leases on such tokens those with the earliest deadlines.
+   */
+  readonly selectors: readonly Selector[];
+  /** In a listed pool: all tokens. */
+  readonly whole: boolean;
   /** At most this many of the free tokens, longest free first. */
   readonly free: number;
   /** At most this many of the overdue leases, earliest deadline first. */
@@ -24,6 +35,9 @@ export interface LoadSpec {
 
 const NOTHING: LoadSpec = {
   tokenIds: [],
+  names: [],
+  selectors: [],
+  whole: false,
   free: 0,
   due: 0,
   grants: 0,
@@ -37,25 +51,45 @@ export const loadSpec = (some: Partial<LoadSpec>): LoadSpec => ({ ...NOTHING, ..
 
 /**
  * What several commands in a row load together. A command may take the token that it names from any of the lists, so
- * each name adds one entry to each list that is not empty.
+ * each name adds one entry to the lists from which a grant takes its token.
  */
 export function together(all: readonly LoadSpec[]): LoadSpec {
-  const [tokenIds, users, keys]: [string[], string[], string[]] = [[], [], []];
+  const [tokenIds, names]: [string[], string[]] = [[], []];
+  const [users, keys]: [string[], string[]] = [[], []];
+  const selectors = new Map<string, Selector>();
   const idempotencyRecords: IdempotencyRecordName[] = [];
   let [free, due, grants, oldest] = [0, DUE_ON_THE_WAY, 0, 0];
   for (const one of all) {
     tokenIds.push(...one.tokenIds);
+    names.push(...one.names);
     users.push(...one.users);
     keys.push(...one.keys);
     idempotencyRecords.push(...one.idempotencyRecords);
+    for (const selector of one.selectors) selectors.set(selectorKey(selector), selector);
     free += one.free;
     due += one.due;
     grants += one.grants;
     oldest += one.oldest;
   }
-  const spare = free > 0 ? tokenIds.length : 0;
-  return { tokenIds, free: free + spare, due, grants, oldest: oldest + spare, users, keys, idempotencyRecords };
+  const spare = free > 0 ? tokenIds.length + names.length : 0;
+  return {
+    tokenIds,
+    names,
+    selectors: [...selectors.values()],
+    whole: all.some(({ whole }) => whole),
+    free: free + spare,
+    due,
+    grants: grants > 0 ? grants + spare : 0,
+    oldest,
+    users,
+    keys,
+    idempotencyRecords,
+  };
 }
+
+/** How many tokens to load for each selector: each grant, and each command that names a token, may take one of them. */
+export const tokensOfSelection = ({ grants, tokenIds, names }: LoadSpec): number =>
+  grants + tokenIds.length + names.length;
 
 /** How many overdue leases a batch expires beyond those that it takes, so that a busy pool needs no sweep. */
 const DUE_ON_THE_WAY = 50;

@@ -3,14 +3,18 @@
 import type { Idempotency } from '../pool/idempotency-records.js';
 import { ANYBODY, type Caller } from '../kernel/caller.js';
 import {
+  addThing,
   allocate,
   changePolicy,
   cleanup,
   deletePool,
   deleteToken,
+  deleteWhenFree,
+  describeThing,
   fill,
   generate,
   giveBack,
+  importThings,
   keepAlive,
   once,
   release,
@@ -23,11 +27,13 @@ import { afterCommit, type Executor } from './executor.js';
 import type { LeaseClaim, ReleaseRequest } from '../pool/lease-claim.js';
 import type { PoolKind } from '../pool/policy-fields.js';
 import { newPolicy, type PolicyChange } from '../pool/pool-policy.js';
-import type { AllocateRequest, Grant, OpenLeaseName, Renewal } from '../pool/token-pool.js';
+import { SecretBox, type SecretValue } from './secret-box.js';
+import type { SealedSecret, ThingChange } from '../pool/thing.js';
+import type { AllocateRequest, Grant, ImportResult, OpenLeaseName, Renewal } from '../pool/token-pool.js';
 import type { PoolReader } from '../reading/pool-reader.js';
 import type { TokenReader, Whereabouts, Whose } from '../reading/token-reader.js';
 import type { Token } from '../pool/token.js';
-import type { PoolView } from '../reading/views.js';
+import type { OwnedDetails, PoolView } from '../reading/views.js';
 import { tokenFor } from '../reading/visibility.js';
 
 /** A token never changes its pool, so where it lives is remembered. */
@@ -49,6 +55,13 @@ export interface CommandContext {
   readonly ifUndelivered?: (takeBack: () => void) => void;
 }
 
+/** A grant with the secret in plain text. */
+export type OpenGrant = Omit<Grant, 'secret'> & { readonly secret: SecretValue | null };
+
+/** A change of a thing with the secret in plain text; null removes it. */
+export type PlainChange = Omit<ThingChange, 'secret'> & { readonly secret?: SecretValue | null };
+export type PlainThing = PlainChange & { readonly name: string };
+
 export class TokenPoolService {
   readonly #poolOf = new Map<string, string>();
 
@@ -56,25 +69,32 @@ export class TokenPoolService {
     private readonly executor: Executor,
     private readonly tokens: TokenReader,
     private readonly pools: PoolReader,
+    private readonly secrets = new SecretBox(),
   ) {}
 
   /**
-   * Takes a grant back whose answer did not reach the client, unless the client can ask for the answer again.
+   * Takes a grant back whose answer did not reach the client, unless the client can ask for the answer again. A
+   * repeated answer has the secret only while its lease is open.
    * @throws DomainError `pool_not_found`, `pool_deleted`, `pool_paused`, `quota_exceeded`, `pool_exhausted`,
-   * `unavailable`
+   * `token_not_found`, `token_in_use`, `unsatisfiable`, `unavailable`
    */
   async allocate(
     poolName: string,
     request: AllocateRequest,
     { caller, idempotency, isGone, ifUndelivered }: CommandContext = {},
-  ): Promise<Grant> {
-    const grant = await this.#submit(poolName, allocate(request, caller, isGone), idempotency);
-    if (!idempotency) {
-      // If that fails, too, the lease expires.
-      const takeBack = giveBack(grant.tokenId, grant.leaseId, caller);
-      ifUndelivered?.(() => void this.executor.submit(poolName, takeBack).catch(() => undefined));
+  ): Promise<OpenGrant> {
+    const command = allocate(request, caller, isGone, (grant) => this.#opened(poolName, grant));
+    if (idempotency) {
+      const { value, isReplay } = await this.executor.submit(poolName, once(command, idempotency));
+      if (!isReplay) return this.#opened(poolName, value);
+      idempotency.onReplay();
+      return this.#opened(poolName, { ...value, secret: await this.#secretOf(value) });
     }
-    return grant;
+    const grant = await this.executor.submit(poolName, command);
+    // If that fails, too, the lease expires.
+    const takeBack = giveBack(grant.tokenId, grant.leaseId, caller);
+    ifUndelivered?.(() => void this.executor.submit(poolName, takeBack).catch(() => undefined));
+    return this.#opened(poolName, grant);
   }
 
   /**
@@ -98,6 +118,55 @@ export class TokenPoolService {
   /** @throws DomainError `token_not_found`, `token_deleted`, `pool_is_fixed`, `token_in_use`, `unavailable` */
   async delete(tokenId: string, force: boolean, context: CommandContext = {}): Promise<void> {
     return this.executor.submit(await this.#locate(tokenId, context), deleteToken(tokenId, force, context.caller));
+  }
+
+  /**
+   * Deletes a token now, or a held one at the end of its lease. Returns whether it is deleted.
+   * @throws DomainError as `delete`, without `token_in_use`
+   */
+  async deleteWhenFree(tokenId: string, context: CommandContext = {}): Promise<boolean> {
+    return this.executor.submit(await this.#locate(tokenId, context), deleteWhenFree(tokenId, context.caller));
+  }
+
+  /**
+   * Puts a thing into a listed pool.
+   * @throws DomainError `pool_not_found`, `pool_deleted`, `pool_not_listed`, `secrets_off`, `token_exists`,
+   * `pool_limit_reached`, `unavailable`
+   */
+  addThing(poolName: string, thing: PlainThing, { caller, idempotency, isGone }: CommandContext = {}): Promise<Token> {
+    return this.#submit(poolName, addThing(this.#sealing(poolName, thing), caller, isGone), idempotency);
+  }
+
+  /**
+   * Changes a thing, held or not.
+   * @throws DomainError `token_not_found`, `token_deleted`, `pool_not_listed`, `secrets_off`, `token_exists`,
+   * `unavailable`
+   */
+  async changeThing(tokenId: string, change: PlainChange, context: CommandContext = {}): Promise<OwnedDetails> {
+    const pool = await this.#locate(tokenId, context);
+    await this.executor.submit(pool, describeThing(tokenId, this.#sealing(pool, change), context.caller));
+    return afterCommit(this.tokens.token(tokenId));
+  }
+
+  /**
+   * Puts things into a listed pool, all or none.
+   * @param given things with different names
+   * @param deletesMissing whether all other tokens are deleted, a held one at the end of its lease
+   * @throws DomainError as `addThing`, without `token_exists`
+   */
+  importThings(
+    poolName: string,
+    given: readonly PlainThing[],
+    deletesMissing: boolean,
+    { caller }: CommandContext = {},
+  ): Promise<ImportResult> {
+    const sealing = given.map((thing) => this.#sealing(poolName, thing));
+    return this.executor.submit(poolName, importThings(sealing, deletesMissing, caller));
+  }
+
+  /** The secret of an open lease in plain text. */
+  openSecret(poolName: string, tokenId: string, secret: SealedSecret | null): SecretValue | null {
+    return secret && this.secrets.open(poolName, tokenId, secret);
   }
 
   /**
@@ -182,6 +251,23 @@ export class TokenPoolService {
   async holderOf(tokenId: string, context: CommandContext): Promise<string | null> {
     await this.#locate(tokenId, context);
     return tokenFor(context.caller ?? ANYBODY, await this.tokens.token(tokenId)).active_user_id;
+  }
+
+  #opened(poolName: string, { secret, ...grant }: Grant): OpenGrant {
+    return { ...grant, secret: this.openSecret(poolName, grant.tokenId, secret) };
+  }
+
+  /** The sealed secret of a grant whose lease is open; null otherwise. No record contains it. */
+  async #secretOf({ leaseId, name }: Grant): Promise<SealedSecret | null> {
+    if (!name) return null;
+    return (await afterCommit(this.tokens.verify({ leaseId }, null))).secret;
+  }
+
+  #sealing<Change extends PlainChange>(
+    poolName: string,
+    { secret, ...rest }: Change,
+  ): Omit<Change, 'secret'> & ThingChange {
+    return { ...rest, secret: secret && this.secrets.give(poolName, secret) };
   }
 
   async #submit<T>(poolName: string, command: Command<T>, idempotency?: Idempotency): Promise<T> {

@@ -47,14 +47,14 @@ export class Candidates {
     return this.#overdue.splice(0);
   }
 
-  /** The token that has been free for the longest. */
-  longestFree(): FreeToken | undefined {
-    return this.#free.first();
+  /** The token that has been free for the longest, of all or of those that the caller wants. */
+  longestFree(isWanted?: (token: Token) => boolean): FreeToken | undefined {
+    return isWanted ? this.#free.find(({ token }) => isWanted(token)) : this.#free.first();
   }
 
-  /** The token whose lease has the smallest fence. */
-  oldestLease(): Token | undefined {
-    return this.#leased.first()?.token;
+  /** The token whose lease has the smallest fence, of all or of those that the caller wants. */
+  oldestLease(isWanted?: (token: Token) => boolean): Token | undefined {
+    return (isWanted ? this.#leased.find(({ token }) => isWanted(token)) : this.#leased.first())?.token;
   }
 
   freed(token: Token, since: Instant): void {

@@ -22,6 +22,17 @@ export class LazyQueue<T> {
     return undefined;
   }
 
+  /** The first entry that is not stale and that the caller wants, without removing it. */
+  find(isWanted: (entry: T) => boolean): T | undefined {
+    const first = this.first();
+    if (first === undefined || isWanted(first)) return first;
+    for (let place = this.#head + 1; place < this.entries.length; place++) {
+      const entry = this.entries[place] as T;
+      if (isWanted(entry) && this.isCurrent(entry)) return entry;
+    }
+    return undefined;
+  }
+
   /** Returns a function that restores the present queue. It does not restore what makes an entry stale. */
   savepoint(): () => void {
     const [head, length] = [this.#head, this.entries.length];

@@ -1,20 +1,24 @@
-// The tokens that a transaction loaded, and which of them the pool has changed, generated and deleted since. It can
-// take changes back, so that the pool does all steps of a command or none.
+// The tokens that a transaction loaded, and which of them the pool has changed, described, generated and deleted since.
+// It can take changes back, so that the pool does all steps of a command or none.
 
+import type { Thing } from './thing.js';
 import type { Token } from './token.js';
 
 /** The state of a token before a change. */
 interface Before {
   readonly token: Token;
-  readonly values: Pick<Token, 'lease' | 'freeSince' | 'lastActivatedAt'>;
+  readonly values: Pick<Token, 'lease' | 'freeSince' | 'lastActivatedAt' | 'thing' | 'isLeaving'>;
   readonly isHere: boolean;
   readonly isChanged: boolean;
+  readonly isDescribed: boolean;
   readonly isGenerated: boolean;
   readonly isDeleted: boolean;
 }
 
 export class PoolTokens {
   readonly changed = new Set<Token>();
+  /** The tokens whose thing has changed, without those that the pool has generated. */
+  readonly described = new Set<Token>();
   readonly generated = new Set<Token>();
   readonly deleted = new Set<Token>();
   readonly #here: Map<string, Token>;
@@ -37,12 +41,19 @@ export class PoolTokens {
     return [...this.#here.values()];
   }
 
-  change(token: Token, { lease, freeSince, lastActivatedAt }: Partial<Before['values']>): void {
+  change(token: Token, { lease, freeSince, lastActivatedAt, isLeaving }: Partial<Before['values']>): void {
     this.#remember(token);
+    if (isLeaving !== undefined) token.isLeaving = isLeaving;
     if (lease !== undefined) token.lease = lease;
     if (freeSince !== undefined) token.freeSince = freeSince;
     if (lastActivatedAt !== undefined) token.lastActivatedAt = lastActivatedAt;
     this.changed.add(token);
+  }
+
+  describe(token: Token, thing: Thing): void {
+    this.#remember(token);
+    token.thing = thing;
+    this.described.add(token);
   }
 
   add(token: Token): void {
@@ -55,6 +66,7 @@ export class PoolTokens {
     this.#remember(token);
     this.#here.delete(token.id);
     this.changed.delete(token);
+    this.described.delete(token);
     if (!this.generated.delete(token)) this.deleted.add(token);
   }
 
@@ -69,22 +81,24 @@ export class PoolTokens {
   }
 
   #remember(token: Token): void {
-    const { lease, freeSince, lastActivatedAt } = token;
+    const { lease, freeSince, lastActivatedAt, thing, isLeaving } = token;
     this.#undo.push({
       token,
-      values: { lease, freeSince, lastActivatedAt },
+      values: { lease, freeSince, lastActivatedAt, thing, isLeaving },
       isHere: this.#here.has(token.id),
       isChanged: this.changed.has(token),
+      isDescribed: this.described.has(token),
       isGenerated: this.generated.has(token),
       isDeleted: this.deleted.has(token),
     });
   }
 
-  #takeBack({ token, values, isHere, isChanged, isGenerated, isDeleted }: Before): void {
+  #takeBack({ token, values, isHere, isChanged, isDescribed, isGenerated, isDeleted }: Before): void {
     Object.assign(token, values);
     if (isHere) this.#here.set(token.id, token);
     else this.#here.delete(token.id);
     put(this.changed, token, isChanged);
+    put(this.described, token, isDescribed);
     put(this.generated, token, isGenerated);
     put(this.deleted, token, isDeleted);
   }

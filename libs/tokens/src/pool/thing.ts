@@ -1,6 +1,8 @@
 // The thing that a token of a listed pool stands for: its name, its attributes and its secret. And the selection of
 // tokens by attributes.
 
+import { canonical } from '../kernel/canonical-json.js';
+import { MAX_METADATA_BYTES, whyNotMetadata } from './metadata.js';
 import { holderOf, MAX_HOLDER_CHARACTERS } from './holder.js';
 
 /** Name and attributes have the same rules for every reader; the rules of a name are those of a holder. */
@@ -10,7 +12,7 @@ export const nameOf = holderOf;
 export const ATTRIBUTE_KEY = /^[a-z][a-z0-9_]{0,39}$/;
 export const MAX_ATTRIBUTES = 32;
 /** The most bytes of attributes, and of a secret, as JSON. */
-export const MAX_THING_BYTES = 4096;
+export const MAX_THING_BYTES = MAX_METADATA_BYTES;
 
 export type AttributeValue = string | number | boolean;
 export type Attributes = Readonly<Record<string, AttributeValue>>;
@@ -61,12 +63,51 @@ export interface ThingChange {
 /** A thing to put into a pool, or to change if there is one of that name. */
 export type GivenThing = ThingChange & { readonly name: string };
 
+/** What the audit tells of a token that is described. */
+export interface Description {
+  readonly name?: string;
+  readonly attributes?: Attributes;
+  /** Whether the token is deleted at the end of its lease. */
+  readonly draining?: boolean;
+}
+
 /** The fields that a change has changed, before and after it. Of a secret only that it changed. */
 export interface ThingDifference {
-  readonly before: Partial<Pick<Thing, 'name' | 'attributes'>>;
-  readonly after: Partial<Pick<Thing, 'name' | 'attributes'>>;
+  readonly before: Description;
+  readonly after: Description;
   readonly secret?: 'changed';
 }
+
+/** The rule that the value breaks; null when it is a valid object of attributes. */
+export function whyNotAttributes(value: unknown): string | null {
+  const why = whyNotMetadata(value);
+  if (why !== null) return why;
+  const entries = Object.entries(value as object);
+  if (entries.length > MAX_ATTRIBUTES) return `must have at most ${MAX_ATTRIBUTES} attributes`;
+  for (const [key, of] of entries) {
+    if (!ATTRIBUTE_KEY.test(key)) return `must have keys that match ${ATTRIBUTE_KEY.source}`;
+    if (!isValue(of)) return `.${key} must be a text, a number, true or false`;
+  }
+  return null;
+}
+
+/** The rule that the value breaks; null when it is a valid selector. */
+export function whyNotSelector(value: unknown): string | null {
+  const why = whyNotMetadata(value);
+  if (why !== null) return why;
+  const entries = Object.entries(value as object);
+  if (entries.length > MAX_ATTRIBUTES) return `must have at most ${MAX_ATTRIBUTES} attributes`;
+  for (const [key, wanted] of entries) {
+    if (!ATTRIBUTE_KEY.test(key)) return `must have keys that match ${ATTRIBUTE_KEY.source}`;
+    const isList = Array.isArray(wanted) && wanted.length > 0 && wanted.every(isValue);
+    if (wanted !== null && !isValue(wanted) && !isList) {
+      return `.${key} must be a text, a number, true, false, null, or a list of one or more of the first four`;
+    }
+  }
+  return null;
+}
+
+const isValue = (value: unknown): value is AttributeValue => ['string', 'number', 'boolean'].includes(typeof value);
 
 /** Null when nothing differs. */
 export function differenceOf(before: Thing, after: Thing): ThingDifference | null {
@@ -96,6 +137,9 @@ export function isSelected(attributes: Attributes = NOTHING, selector: Selector)
   }
   return true;
 }
+
+/** The same text for selectors that select the same. */
+export const selectorKey = (selector: Selector): string => canonical(selector);
 
 const isAmong = (value: AttributeValue, wanted: AttributeValue | readonly AttributeValue[]): boolean =>
   Array.isArray(wanted) ? (wanted as readonly AttributeValue[]).includes(value) : value === wanted;

@@ -4,12 +4,14 @@
 import { randomUUID } from 'node:crypto';
 import { IdempotencyRecords } from './idempotency-records.js';
 import { ANYBODY, OPEN, SYSTEM, type Caller } from '../kernel/caller.js';
-import { DomainError, poolDeleted, tokenDeleted } from '../kernel/domain-error.js';
+import { DomainError, poolDeleted, tokenDeleted, tokenNotFound } from '../kernel/domain-error.js';
 import { LeaseCounts, type LeaseCount } from './lease-counts.js';
 import { fromSeconds, secondsUntil, type Instant } from '../kernel/instant.js';
 import { newLeaseId } from './lease-id.js';
 import { openLease, type LeaseClaim, type ReleaseRequest } from './lease-claim.js';
 import { differenceOf, toWire } from './policy-fields.js';
+import * as things from './thing.js';
+import type { Attributes, GivenSecret, GivenThing, SealedSecret, Selector, Thing, ThingChange } from './thing.js';
 import {
   changedPolicy,
   evictsOverShare,
@@ -22,7 +24,15 @@ import {
 import { isDraining, type PoolSlice, type PoolState } from './pool-slice.js';
 import { PoolTokens } from './pool-tokens.js';
 import { FairShareOrder } from './fair-share-order.js';
-import type { EndReason, DeleteReason, GrantReason, Metadata, TokenEvent, TokenEventKind } from './token-event.js';
+import type {
+  EndReason,
+  DeleteReason,
+  Eviction,
+  GrantReason,
+  Metadata,
+  TokenEvent,
+  TokenEventKind,
+} from './token-event.js';
 import type { Lease, Token } from './token.js';
 import { Candidates } from './candidates.js';
 
@@ -30,6 +40,11 @@ export interface AllocateRequest {
   readonly userId: string;
   /** The name from which the user id follows. */
   readonly holder?: string;
+  /** Only this token, or the token of this name; at most one of them and `select` is given. */
+  readonly tokenId?: string;
+  readonly name?: string;
+  /** Only a token with these attributes. */
+  readonly select?: Selector;
   /** The length of the lease in seconds, at most that of the pool; left out, it is that of the pool. */
   readonly ttlSeconds?: number;
   readonly metadata?: Metadata;
@@ -43,14 +58,33 @@ export interface OpenLeaseName {
 
 export interface Grant extends Lease {
   readonly tokenId: string;
+  /** Null in a pool that is not listed, like the attributes. */
+  readonly name: string | null;
+  readonly attributes: Attributes | null;
+  readonly secret: SealedSecret | null;
   /** The lease that the pool evicted for this one; null when a token was free. */
   readonly evicted: Lease | null;
+}
+
+/** What an import has done: the numbers of things, and of those that are deleted at the ends of their leases. */
+export interface ImportResult {
+  readonly added: number;
+  readonly changed: number;
+  readonly unchanged: number;
+  readonly deleted: number;
+  readonly draining: number;
 }
 
 export interface Renewal extends Lease {
   /** The instant from which the new time counts. */
   readonly renewedAt: Instant;
 }
+
+/**
+ * The only leases that a selection could evict are those of the same transaction: its command must wait for the next
+ * one, so that no grant is evicted by its own batch.
+ */
+export class LeaseOfBatch extends Error {}
 
 export class TokenPool {
   readonly now: Instant;
@@ -67,12 +101,15 @@ export class TokenPool {
   #fairShares: FairShareOrder;
   /** Of the leases that the slice does not have. */
   readonly #nextExpiryAt: Instant;
+  /** The fence of the last grant before this transaction. */
+  readonly #fenceBefore: number;
 
   private constructor(slice: PoolSlice) {
     this.now = slice.now;
     this.#state = slice.state;
     this.idempotencyRecords = new IdempotencyRecords(slice.idempotencyRecords);
     this.#nextExpiryAt = slice.nextExpiryAt ?? Infinity;
+    this.#fenceBefore = slice.state.lastFence;
     this.#tokens = new PoolTokens(slice.tokens);
     this.#candidates = new Candidates(this.#tokens.all(), this.now, (token) => this.#tokens.has(token));
     this.#users = new LeaseCounts(slice.users ?? [], (lease) => lease.userId);
@@ -95,6 +132,11 @@ export class TokenPool {
 
   get changed(): ReadonlySet<Token> {
     return this.#tokens.changed;
+  }
+
+  /** The tokens whose thing has changed. */
+  get described(): ReadonlySet<Token> {
+    return this.#tokens.described;
   }
 
   get generated(): ReadonlySet<Token> {
@@ -148,10 +190,13 @@ export class TokenPool {
   }
 
   /**
-   * Grants the token that has been free for the longest. A full pool that evicts ends the oldest lease first, or, by
-   * its policy, the oldest lease of the user who holds the most. A pool that drains to a smaller size evicts none, and
-   * keeps as many free tokens as it has too many.
-   * @throws DomainError `pool_deleted`, `pool_paused`, `quota_exceeded`, `pool_exhausted`
+   * Grants the token that has been free for the longest, of all or of those that are selected, or a certain one. A full
+   * pool that evicts ends the oldest lease first, or, by its policy, the oldest lease of the user who holds the most. A
+   * pool that drains to a smaller size evicts none, and keeps as many free tokens as it has too many. A lease on a
+   * certain token is never evicted for another, nor one on a token that is deleted at its end.
+   * @throws DomainError `pool_deleted`, `pool_paused`, `quota_exceeded`, `pool_exhausted`; `token_not_found`,
+   * `token_in_use` for a certain token; `unsatisfiable` for a selection
+   * @throws LeaseOfBatch
    */
   allocate(request: AllocateRequest): Grant {
     this.settle();
@@ -160,19 +205,27 @@ export class TokenPool {
       throw new DomainError('pool_paused', `pool ${this.policy.name} is paused and grants nothing until it is opened`);
     }
     this.#mustBeWithinQuota(request.userId, this.#callerOrAnybody.keyId);
-    const isToShrink = isDraining(this.#state);
-    const free = isToShrink && this.#state.leaseCount >= this.policy.size ? undefined : this.#candidates.longestFree();
+    const mustKeepFree = isDraining(this.#state) && this.#state.leaseCount >= this.policy.size;
+    if (request.tokenId !== undefined || request.name !== undefined) {
+      const token = this.#named(request);
+      if (mustKeepFree) throw this.#exhausted('the pool shrinks to its size at the ends of leases');
+      return this.#activate(token, request, 'allocated', null);
+    }
+    const { select } = request;
+    const isSelected = select && (({ thing }: Token) => things.isSelected(thing?.attributes, select));
+    const free = mustKeepFree ? undefined : this.#candidates.longestFree(isSelected);
     if (free) return this.#activate(free.token, request, 'allocated', null);
-    if (isToShrink) throw this.#exhausted('the pool shrinks to its size at the ends of leases');
-    const isOverShare = evictsOverShare(this.policy);
-    const victim = isOverShare ? this.#fairShares.first() : this.#candidates.oldestLease();
+    if (select && isSelected) this.#mustBeSatisfiable(isSelected);
+    if (isDraining(this.#state)) throw this.#exhausted('the pool shrinks to its size at the ends of leases', request);
+    const [victim, reason] = this.#victim(isSelected);
     const evicted = victim?.lease;
-    if (!evicted || this.policy.onExhausted === 'reject') throw this.#exhausted('the pool does not evict');
+    if (!evicted || this.policy.onExhausted === 'reject') throw this.#exhausted('the pool does not evict', request);
     const mayBeEvictedAt = protectedUntil(this.policy, evicted.activatedAt);
     if (mayBeEvictedAt > this.now) {
-      throw this.#exhausted('the lease whose turn it is is protected', mayBeEvictedAt);
+      throw this.#exhausted('the lease whose turn it is is protected', request, mayBeEvictedAt);
     }
-    this.#end(victim, 'released', isOverShare ? 'over_share_eviction' : 'lru_eviction');
+    if (select && evicted.fence > this.#fenceBefore) throw new LeaseOfBatch();
+    this.#end(victim, 'released', reason, this.now, select ? { select } : null);
     return this.#activate(victim, request, 'allocated_after_eviction', evicted);
   }
 
@@ -229,16 +282,76 @@ export class TokenPool {
     return { ...renewed, renewedAt: this.now };
   }
 
-  /** @throws DomainError `pool_deleted`, `pool_is_fixed`, `pool_limit_reached` */
+  /** @throws DomainError `pool_deleted`, `pool_is_fixed`, `invalid_request`, `pool_limit_reached` */
   generate(): Token {
     this.settle();
     this.#mustLive();
-    this.#mustBeElastic('generated');
+    this.#mustNotBeFixed('generated');
+    if (this.policy.kind === 'listed') {
+      throw new DomainError('invalid_request', `name must be given: pool ${this.policy.name} is listed`);
+    }
     if (this.#state.tokenCount >= this.policy.size) this.deleteIdle(1);
     if (this.#state.tokenCount >= this.policy.size) {
-      throw new DomainError('pool_limit_reached', `pool ${this.policy.name} has its ${this.policy.size} tokens`);
+      throw this.#limitReached();
     }
     return this.#generate();
+  }
+
+  /**
+   * Puts a thing into a listed pool.
+   * @throws DomainError `pool_deleted`, `pool_not_listed`, `token_exists`, `pool_limit_reached`
+   */
+  add(given: GivenThing): Token {
+    this.settle();
+    this.#mustLive();
+    this.#mustBeListed();
+    if (this.#find(given.name)) throw tokenExists(given.name, this.policy.name);
+    return this.#add(given);
+  }
+
+  /**
+   * Changes the name, the attributes or the secret of a thing, held or not. It records what differs, and nothing when
+   * nothing does.
+   * @throws DomainError `token_deleted`, `pool_not_listed`, `token_exists`
+   */
+  describe(tokenId: string, change: ThingChange): void {
+    this.settle();
+    if (this.#isLive) this.#mustBeListed();
+    const token = this.#existing(tokenId);
+    const other = change.name === undefined ? undefined : this.#find(change.name);
+    if (other && other !== token) throw tokenExists(change.name as string, this.policy.name);
+    this.#describe(token, change);
+  }
+
+  /**
+   * Puts things into a listed pool, and changes those that are there already.
+   * @param given things with different names
+   * @param deletesMissing whether all other tokens are deleted, a held one at the end of its lease. The pool must have
+   * been loaded as a whole then.
+   * @throws DomainError `pool_deleted`, `pool_not_listed`, `pool_limit_reached`
+   */
+  import(given: readonly GivenThing[], deletesMissing: boolean): ImportResult {
+    this.settle();
+    this.#mustLive();
+    this.#mustBeListed();
+    const byName = new Map(this.#tokens.all().map((token) => [token.thing?.name, token]));
+    const names = new Set(given.map(({ name }) => name));
+    let [added, changed, deleted, draining] = [0, 0, 0, 0];
+    // The pool first deletes what is missing, so that the new things find room.
+    const missing = deletesMissing ? [...byName].filter(([name]) => !names.has(name as string)) : [];
+    for (const [, token] of missing.sort(([a = ''], [b = '']) => (a < b ? -1 : 1))) {
+      if (this.#deleteWhenFree(token)) deleted++;
+      else draining++;
+    }
+    for (const one of given) {
+      const token = byName.get(one.name);
+      if (!token) this.#add(one);
+      const [wasLeaving, isNew] = [token?.isLeaving === true, !token];
+      if (wasLeaving) this.#drain(token!, false);
+      if (isNew) added++;
+      else if (this.#describe(token!, one) || wasLeaving) changed++;
+    }
+    return { added, changed, unchanged: given.length - added - changed, deleted, draining };
   }
 
   /** Generates up to `most` of the tokens that a fixed pool still lacks, and returns how many it lacks after that. */
@@ -266,12 +379,22 @@ export class TokenPool {
   }
 
   /**
+   * Deletes a token now, or a held one at the end of its lease, and returns whether it is deleted.
+   * @throws DomainError `pool_is_fixed`, `token_deleted`
+   */
+  deleteWhenFree(tokenId: string): boolean {
+    this.settle();
+    if (this.#isLive) this.#mustNotBeFixed('deleted');
+    return this.#deleteWhenFree(this.#existing(tokenId));
+  }
+
+  /**
    * @param force also deletes a token that is held, and ends its lease first
    * @throws DomainError `pool_is_fixed`, `token_deleted`, `token_in_use`
    */
   delete(tokenId: string, force: boolean): void {
     this.settle();
-    if (this.#isLive) this.#mustBeElastic('deleted');
+    if (this.#isLive) this.#mustNotBeFixed('deleted');
     const token = this.#existing(tokenId);
     if (token.lease !== null) {
       if (!force) throw new DomainError('token_in_use', `token ${tokenId} is held; force=true ends its lease first`);
@@ -341,7 +464,8 @@ export class TokenPool {
     }
     if (this.#state.tokenCount > 0) return deleted > 0;
     this.#state = { ...this.#state, life: 'deleted' };
-    this.#record(null, 'pool_deleted', null, this.now, null);
+    const { kind } = this.policy;
+    this.#record(null, 'pool_deleted', null, this.now, null, { kind, before: toWire(this.policy) });
     return false;
   }
 
@@ -391,7 +515,39 @@ export class TokenPool {
     this.#keys.granted(lease);
     this.#fairShares.granted(token, lease);
     this.#record(token.id, 'activated', reason, this.now, lease, request.metadata);
-    return { ...lease, tokenId: token.id, evicted };
+    const { name = null, attributes = null, secret = null } = token.thing ?? {};
+    return { ...lease, tokenId: token.id, name, attributes, secret, evicted };
+  }
+
+  /** The free token that a request names. @throws DomainError `token_not_found`, `token_in_use` */
+  #named({ tokenId, name }: AllocateRequest): Token {
+    const token = tokenId === undefined ? this.#find(name as string) : this.#tokens.get(tokenId);
+    if (!token) {
+      throw tokenId === undefined
+        ? new DomainError('token_not_found', `there is no token ${name} in pool ${this.policy.name}`)
+        : tokenNotFound(tokenId);
+    }
+    if (token.lease) {
+      const detail = `token ${name ?? tokenId} is held, and its lease is not ended for another`;
+      throw new DomainError('token_in_use', detail, { retryAfterSeconds: this.#secondsUntil(token.lease.expiresAt) });
+    }
+    return token;
+  }
+
+  /** The token whose lease a full pool evicts next, and the reason. */
+  #victim(isSelected?: (token: Token) => boolean): [Token | undefined, Eviction] {
+    if (isSelected) {
+      return [this.#candidates.oldestLease((token) => !token.isLeaving && isSelected(token)), 'selected_eviction'];
+    }
+    if (evictsOverShare(this.policy)) return [this.#fairShares.first(), 'over_share_eviction'];
+    return [this.#candidates.oldestLease(({ isLeaving }) => !isLeaving), 'lru_eviction'];
+  }
+
+  /** The slice has at least one token of each selection, if there is one. @throws DomainError `unsatisfiable` */
+  #mustBeSatisfiable(isSelected: (token: Token) => boolean): void {
+    if (this.#tokens.all().some(isSelected)) return;
+    const detail = `no token of pool ${this.policy.name} has what is selected, held or not`;
+    throw new DomainError('unsatisfiable', detail);
   }
 
   #end(
@@ -413,7 +569,10 @@ export class TokenPool {
     this.#record(token.id, event, reason, at, lease, metadata);
   }
 
-  /** Ends a lease. Above its size the pool deletes the token with it: its size decides that, and not the caller. */
+  /**
+   * Ends a lease, and deletes the token with it if it waits for that, or if the pool has more tokens than its size. The
+   * caller of the end has not decided that.
+   */
   #giveBack(
     token: Token,
     event: 'released' | 'expired',
@@ -422,16 +581,59 @@ export class TokenPool {
     metadata?: Metadata | null,
   ): void {
     this.#end(token, event, reason, at, metadata);
-    if (this.#isLive && isDraining(this.#state)) this.#remove(token, 'shrunk', null);
+    if (token.isLeaving) this.#remove(token, 'removed', null);
+    else if (this.#isLive && isDraining(this.#state)) this.#remove(token, 'shrunk', null);
   }
 
-  #generate(): Token {
-    const token: Token = { id: randomUUID(), lease: null, freeSince: this.now, lastActivatedAt: null };
+  #deleteWhenFree(token: Token): boolean {
+    if (token.lease) {
+      if (!token.isLeaving) this.#drain(token, true);
+      return false;
+    }
+    this.#remove(token, 'removed');
+    return true;
+  }
+
+  #drain(token: Token, isLeaving: boolean): void {
+    this.#tokens.change(token, { isLeaving });
+    const difference = { before: { draining: !isLeaving }, after: { draining: isLeaving } };
+    this.#record(token.id, 'described', null, this.now, null, difference);
+  }
+
+  #generate(thing?: Thing, id: string = randomUUID()): Token {
+    const token: Token = { id, lease: null, freeSince: this.now, lastActivatedAt: null, ...(thing && { thing }) };
     this.#tokens.add(token);
     this.#state = { ...this.#state, tokenCount: this.#state.tokenCount + 1 };
     this.#candidates.freed(token, this.now);
-    this.#record(token.id, 'generated', null, this.now, null);
+    const metadata = thing ? { name: thing.name, attributes: thing.attributes } : null;
+    this.#record(token.id, 'generated', null, this.now, null, metadata);
     return token;
+  }
+
+  /** @throws DomainError `pool_limit_reached` */
+  #add({ name, attributes = {}, secret }: GivenThing): Token {
+    if (this.#state.tokenCount >= this.policy.size) throw this.#limitReached();
+    const id = randomUUID();
+    return this.#generate({ name, attributes, secret: secret ? secret.sealFor(id) : null }, id);
+  }
+
+  /** Returns whether anything differs. */
+  #describe(token: Token, { name, attributes, secret }: ThingChange): boolean {
+    const before = token.thing as Thing;
+    const after = {
+      name: name ?? before.name,
+      attributes: attributes ?? before.attributes,
+      secret: secret === undefined ? before.secret : changedSecret(token, before.secret, secret),
+    };
+    const difference = things.differenceOf(before, after);
+    if (difference === null) return false;
+    this.#tokens.describe(token, after);
+    this.#record(token.id, 'described', null, this.now, null, { ...difference });
+    return true;
+  }
+
+  #find(name: string): Token | undefined {
+    return this.#tokens.all().find(({ thing }) => thing?.name === name);
   }
 
   #remove(token: Token, reason: DeleteReason, caller = this.caller): void {
@@ -490,7 +692,17 @@ export class TokenPool {
     if (!this.#isLive) throw poolDeleted(this.policy.name);
   }
 
-  #mustBeElastic(action: string): void {
+  #limitReached(): DomainError {
+    return new DomainError('pool_limit_reached', `pool ${this.policy.name} has its ${this.policy.size} tokens`);
+  }
+
+  #mustBeListed(): void {
+    if (this.policy.kind === 'listed') return;
+    const detail = `pool ${this.policy.name} is ${this.policy.kind}: only tokens of a listed pool have names`;
+    throw new DomainError('pool_not_listed', detail);
+  }
+
+  #mustNotBeFixed(action: string): void {
     if (this.policy.kind === 'fixed') {
       throw new DomainError('pool_is_fixed', `tokens of the fixed pool ${this.policy.name} cannot be ${action}`);
     }
@@ -511,28 +723,38 @@ export class TokenPool {
   }
 
   /** @param mayBeEvictedAt when the protection of the next victim ends; Infinity when the pool does not evict */
-  #exhausted(why: string, mayBeEvictedAt = Infinity): DomainError {
-    const deadline = this.#nextDeadline();
+  #exhausted(why: string, { select }: Partial<AllocateRequest> = {}, mayBeEvictedAt = Infinity): DomainError {
+    const deadline = this.#nextDeadline(select);
     const mayBeLater =
       this.policy.renewable && deadline < mayBeEvictedAt ? '; the lease that ends next may be renewed' : '';
-    return new DomainError('pool_exhausted', `no token of pool ${this.policy.name} is free, and ${why}${mayBeLater}`, {
+    const what = select ? 'no token with what is selected' : 'no token';
+    return new DomainError('pool_exhausted', `${what} of pool ${this.policy.name} is free, and ${why}${mayBeLater}`, {
       retryAfterSeconds: this.#secondsUntil(Math.min(deadline, mayBeEvictedAt)),
     });
   }
 
   /**
-   * The earliest deadline of the pool's open leases, as the commands before this one have left them; Infinity without
-   * one. If no lease can be renewed, a token surely comes free then.
+   * The earliest deadline of the pool's open leases, or of those on tokens that are selected, as the commands before
+   * this one have left them; Infinity without one. If no lease can be renewed, a token surely comes free then.
    */
-  #nextDeadline(): Instant {
+  #nextDeadline(select?: Selector): Instant {
+    const isOne = ({ thing }: Token): boolean => !select || things.isSelected(thing?.attributes, select);
+    // The slice of a listed pool has the earliest deadlines of each selection.
+    const others = select && this.policy.kind === 'listed' ? Infinity : this.#nextExpiryAt;
     return this.#tokens
       .all()
-      .reduce((next, { lease }) => Math.min(next, lease?.expiresAt ?? Infinity), this.#nextExpiryAt);
+      .reduce((next, token) => Math.min(next, (isOne(token) && token.lease?.expiresAt) || Infinity), others);
   }
 
   #secondsUntil(instant: Instant | null): number | undefined {
     return instant === null || instant === Infinity ? undefined : secondsUntil(this.now, instant);
   }
 }
+
+const changedSecret = (token: Token, before: SealedSecret | null, secret: GivenSecret | null): SealedSecret | null =>
+  secret === null ? null : before && secret.isIn(before, token.id) ? before : secret.sealFor(token.id);
+
+const tokenExists = (name: string, poolName: string): DomainError =>
+  new DomainError('token_exists', `there is a token ${name} in pool ${poolName} already`);
 
 const noted = (note: string | undefined): Metadata | null => (note ? { note } : null);

@@ -68,8 +68,8 @@ export const notValid = (lease: LeaseName): OwnedVerification => ({
   user_id: null,
   expires_at: null,
   expires_in_ms: null,
-  secret: null,
   key_id: null,
+  secret: null,
 });
 
 /** How a lease ended. */

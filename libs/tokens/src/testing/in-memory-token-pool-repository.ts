@@ -4,12 +4,13 @@
 import { IDEMPOTENCY_RECORD_HOURS, type IdempotencyRecord } from '../pool/idempotency-records.js';
 import { DomainError, poolNotFound } from '../kernel/domain-error.js';
 import type { Instant } from '../kernel/instant.js';
-import { loadSpec, type LoadSpec } from '../commands/load-spec.js';
+import { loadSpec, tokensOfSelection, type LoadSpec } from '../commands/load-spec.js';
 import { countsLeases, evictsOverShare, type PoolPolicy } from '../pool/pool-policy.js';
 import type { TokenEvent } from '../pool/token-event.js';
 import { isDraining, type PoolSlice, type PoolState } from '../pool/pool-slice.js';
 import { TokenPool } from '../pool/token-pool.js';
 import { TokenPoolRepository } from '../commands/token-pool-repository.js';
+import { isSelected } from '../pool/thing.js';
 import { isOverdue, type Token } from '../pool/token.js';
 import { leaseCountsOf } from './given.js';
 
@@ -143,18 +144,36 @@ export class InMemoryTokenPoolRepository extends TokenPoolRepository {
       .slice(0, loads.due);
     const running = leased.filter(({ lease }) => !isOverdue(lease!, now));
     // A pool above its size may delete the tokens of overdue leases.
-    const freed = free.length + (isDraining(state) ? 0 : due.length);
+    const freed = free.length + (isDraining(state) ? 0 : due.filter(({ isLeaving }) => !isLeaving).length);
     const victims = state.policy.onExhausted === 'evict_oldest' ? Math.max(0, loads.grants - freed) : 0;
-    const oldest = running.sort((a, b) => a.lease!.fence - b.lease!.fence).slice(0, loads.oldest + victims);
+    const oldest = running
+      .sort((a, b) => a.lease!.fence - b.lease!.fence)
+      .filter(({ isLeaving }) => !isLeaving || loads.oldest > 0)
+      .slice(0, loads.oldest + victims);
     const isFull = freed < loads.grants + loads.oldest;
     const losing =
       loads.grants > 0 && isFull && evictsOverShare(state.policy)
-        ? overShare(running, loads, loads.grants + loads.oldest - freed)
+        ? overShare(
+            running.filter(({ isLeaving }) => !isLeaving),
+            loads,
+            loads.grants + loads.oldest - freed,
+          )
         : [];
     const holders = [...loads.users, ...losing.map(({ lease }) => lease!.userId)];
     const leases = running.map(({ lease }) => lease!);
-    const named = loads.tokenIds.map((id) => tokens.get(id)).filter((token) => token !== undefined);
-    const loaded = new Set([...named, ...oldest, ...losing]);
+    const byId = loads.tokenIds.map((id) => tokens.get(id)).filter((token) => token !== undefined);
+    const named = all.filter(({ thing }) => loads.whole || (thing && loads.names.includes(thing.name)));
+    const selected = loads.selectors.flatMap((selector) => {
+      const ofSelection = all.filter(({ thing }) => isSelected(thing?.attributes, selector));
+      const first = (tokens: Token[]): Token[] => tokens.slice(0, tokensOfSelection(loads));
+      return [
+        ...first(ofSelection.filter(({ lease }) => lease === null).sort((a, b) => a.freeSince - b.freeSince)),
+        ...first(ofSelection.filter(({ lease }) => lease && isOverdue(lease, now)).sort(byDeadline)),
+        ...first(ofSelection.filter(({ lease }) => lease && !isOverdue(lease, now)).sort(byDeadline)),
+        ...first(ofSelection.filter(({ lease }) => lease && !isOverdue(lease, now)).sort(byFence)),
+      ];
+    });
+    const loaded = new Set([...byId, ...named, ...selected, ...oldest, ...losing]);
     const others = running.filter((token) => !loaded.has(token));
     const nextExpiryAt = others.length === 0 ? null : Math.min(...others.map(({ lease }) => lease!.expiresAt));
     const idempotencyRecords = kept.filter((record) =>
@@ -167,13 +186,16 @@ export class InMemoryTokenPoolRepository extends TokenPoolRepository {
       idempotencyRecords,
       users: countsLeases(state.policy) ? leaseCountsOf(holders, leases, ({ userId }) => userId) : undefined,
       keys: countsLeases(state.policy) ? leaseCountsOf(loads.keys, leases, ({ keyId }) => keyId) : undefined,
-      tokens: [...named, ...due, ...free, ...oldest, ...losing].map((token) => ({ ...token })),
+      tokens: [...byId, ...named, ...selected, ...due, ...free, ...oldest, ...losing].map((token) => ({ ...token })),
     };
   }
 }
 
+const byFence = (a: Token, b: Token): number => a.lease!.fence - b.lease!.fence;
+const byDeadline = (a: Token, b: Token): number => a.lease!.expiresAt - b.lease!.expiresAt || (a.id < b.id ? -1 : 1);
+
 function save(stored: StoredPool, pool: TokenPool): void {
-  for (const token of [...pool.changed, ...pool.generated]) stored.tokens.set(token.id, token);
+  for (const token of [...pool.changed, ...pool.described, ...pool.generated]) stored.tokens.set(token.id, token);
   for (const { id } of pool.deleted) stored.tokens.delete(id);
   stored.events.push(...pool.events.map((event) => ({ ...event, recordedAt: pool.now })));
   stored.records.push(...pool.idempotencyRecords.added.map((record) => ({ ...record, at: pool.now })));
