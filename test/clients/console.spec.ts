@@ -1,11 +1,10 @@
 // The console as people use it: built, served by the real app, and opened in a real Chromium.
 
-import { readFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
 import { startApp, startAppOn, type TestApp } from '../support/app.js';
-import { buildConsole, chromiumPath, launchChromium } from '../support/browser.js';
+import { buildConsole, chromiumPath, launchChromium, violationsOf } from '../support/browser.js';
 import { createTestDatabase } from '../support/database.js';
 import { bearer, openKeys, type KeyMaker } from '../support/keys.js';
 
@@ -932,20 +931,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
   });
 
   describe('for everybody', () => {
-    const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
-
-    /** The accessibility violations of the page, each with its elements. */
-    async function violations(): Promise<string[]> {
-      await page.evaluate(axe);
-      const { violations } = await page.evaluate(() =>
-        (
-          globalThis as unknown as {
-            axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-          }
-        ).axe.run(),
-      );
-      return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`));
-    }
+    const violations = (): Promise<string[]> => violationsOf(page);
 
     async function pool(): Promise<string> {
       const name = await makePool({ kind: 'elastic', size: 9, renewable: true, on_exhausted: 'evict_oldest' });

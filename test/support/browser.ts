@@ -1,10 +1,10 @@
 // A real Chromium, where there is one: CHROMIUM names it, or it is where Debian and others put it.
 
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { chromium, type Browser } from 'playwright-core';
+import { chromium, type Browser, type Page } from 'playwright-core';
 
 const ROOT = join(__dirname, '../..');
 const PLACES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'].map(
@@ -32,4 +32,20 @@ export function launchChromium(): Promise<Browser> {
 /** Into dist/console, as `npm start` does. */
 export async function buildConsole(): Promise<void> {
   await promisify(execFile)('npx', ['vite', 'build', 'apps/console', '--logLevel', 'warn'], { cwd: ROOT });
+}
+
+let axe: string | undefined;
+
+/** The accessibility violations of a page, each with its elements. */
+export async function violationsOf(page: Page): Promise<string[]> {
+  axe ??= readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() =>
+    (
+      globalThis as unknown as {
+        axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
+      }
+    ).axe.run(),
+  );
+  return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`));
 }

@@ -2,21 +2,39 @@
 
 import type {
   AllocateBody,
+  AttributeValue,
   ChangePoolBody,
+  Deletion,
   EndReason,
-  Grant,
+  GivenThing,
+  Grant as PlainGrant,
+  ImportedThings,
   OpenLease,
   Pool,
   ReleaseBody,
-  Token,
+  Selector,
+  Token as PlainToken,
   TokenEvent,
   TokenUse,
+  Verification,
 } from '../../../libs/client/src/index.js';
 import { authorization, keyRefused } from './key.js';
 import { serviceUrl } from './location.js';
 import { serverClock } from './server-clock.js';
 
-export type { EndReason, Grant, Pool, Token, TokenEvent };
+export type { AttributeValue, EndReason, GivenThing, ImportedThings, Pool, Selector, TokenEvent };
+export type Attributes = Readonly<Record<string, AttributeValue>>;
+
+/** The thing of a listed pool that a token stands for; null where there is none. */
+export interface Thing {
+  readonly name: string | null;
+  readonly attributes: Attributes | null;
+}
+export type Token = PlainToken & Thing;
+export type Grant = PlainGrant & Thing;
+export type Secret = NonNullable<PlainGrant['secret']>;
+export type ThingChange = Partial<GivenThing>;
+
 export type Use = TokenUse;
 export type Policy = Required<ChangePoolBody>;
 
@@ -61,7 +79,7 @@ export const api = {
   /** The URL of the stream of a pool's events after this `seq`. */
   streamOf: (name: string, after: number) => serviceUrl(`${inPool(name)}/events/stream?after=${after}`),
 
-  tokens: (query: { pool: string; cursor?: string; user_id?: string; limit?: number }) =>
+  tokens: (query: { pool: string; cursor?: string; user_id?: string; name?: string; limit?: number }) =>
     get<{ tokens: Token[]; next_cursor: string | null }>(`/api/tokens?${search(query)}`),
   leases: (query: { holder: string; cursor?: string }) =>
     get<{ leases: OpenLease[]; next_cursor: string | null }>(`/api/leases?${search({ limit: 1000, ...query })}`),
@@ -76,8 +94,14 @@ export const api = {
   release: (id: string, claim: Claim) => ask<unknown>('POST', `${ofToken(id)}/release`, claim),
   keepAlive: (id: string, claim: Claim & { ttl_seconds?: number }) =>
     ask<{ expires_at: string }>('POST', `${ofToken(id)}/keep-alive`, claim),
+  verify: (lease_id: string) => ask<Verification>('POST', '/api/leases/verify', { lease_id }),
   generate: (pool: string) => ask<Token>('POST', '/api/tokens', { pool }),
+  importThings: (pool: string, tokens: readonly GivenThing[], missing: 'keep' | 'delete_when_free') =>
+    ask<ImportedThings>('PUT', `${inPool(pool)}/tokens`, { tokens, missing }),
+  add: (pool: string, thing: GivenThing) => ask<Token>('POST', '/api/tokens', { pool, ...thing }),
+  change: (id: string, change: ThingChange) => ask<Token>('PATCH', ofToken(id), change),
   delete: (id: string, force: boolean) => ask<unknown>('DELETE', `${ofToken(id)}?force=${force}`),
+  deleteWhenFree: (id: string) => ask<Deletion>('DELETE', `${ofToken(id)}?when=when_free`),
   cleanup: (pool: string) => ask<{ released: number }>('POST', '/api/tokens/cleanup', { pool }),
 };
 

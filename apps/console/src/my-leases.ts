@@ -1,12 +1,13 @@
 // The leases that this tab allocated, with their handles, which the service shows only once. They survive a reload, but
-// not the tab.
+// not the tab. A secret is not kept: whoever has the handle may ask for it.
 
 import { effect, signal } from '@preact/signals';
 import type { EndReason, Grant, PoolEvent } from './api.js';
 import { serverClock } from './server-clock.js';
 import { recall, remember } from './storage.js';
 
-export interface MyLease extends Grant {
+export interface MyLease extends Omit<Grant, 'secret'> {
+  readonly hasSecret?: boolean;
   /** When and how the lease ended, where this tab knows. */
   readonly ended: { readonly at: string; readonly reason: EndReason | null } | null;
 }
@@ -22,8 +23,8 @@ effect(() => {
 });
 
 /** Newest first. */
-export function keepLease(grant: Grant): void {
-  set([{ ...grant, ended: null }, ...myLeases.peek()]);
+export function keepLease({ secret, ...grant }: Grant): void {
+  set([{ ...grant, hasSecret: secret != null, ended: null }, ...myLeases.peek()]);
 }
 
 export const leaseOf = (pool: string, fence: number): MyLease | undefined =>

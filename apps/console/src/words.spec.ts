@@ -159,6 +159,19 @@ test('the same reason has different words for a token and for its lease', () => 
   );
 });
 
+test('what happened to a thing is said in words', () => {
+  const described = (metadata: object) =>
+    reasonInWords({ event: 'described', reason: null, metadata: metadata as Record<string, unknown> });
+  const before = { name: 'a', attributes: { os: '14', sim: 'x', is_new: true } };
+  const after = { name: 'b', attributes: { os: '15', is_new: true, country: 'de' } };
+  expect(described({ before, after, secret: 'changed' })).toBe(
+    'renamed from a to b, os 14 → 15, sim x → none, country none → de, its secret',
+  );
+  expect(described({ before: {}, after: {}, secret: 'changed' })).toBe('its secret');
+  const generated = { event: 'generated', reason: null, metadata: { name: 'a', attributes: {} } } as const;
+  expect(reasonInWords(generated)).toBe('put into the pool');
+});
+
 test.each([
   [1, 0.3, ''],
   [500, 59.9, ''],

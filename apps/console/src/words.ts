@@ -1,7 +1,7 @@
 // The texts of the console about pools, leases and events: the vocabulary of the API in whole sentences.
 
-import type { EndReason, Policy, Pool, PoolEvent } from './api.js';
-import type { Kind } from './live/pool-state.js';
+import type { Attributes, EndReason, Policy, Pool, PoolEvent, Thing } from './api.js';
+import { kindOf, type Kind } from './live/pool-state.js';
 
 const UNITS = [
   ['d', 86_400],
@@ -48,9 +48,7 @@ export function policyInWords(pool: Policy & Pick<Pool, 'kind'>): string[] {
   const most = pool.max_lifetime_seconds;
   const sentences = [
     ...(pool.status === 'paused' ? ['Paused: nothing is granted.'] : []),
-    pool.kind === 'fixed'
-      ? `${count(pool.size, 'token')}, made once.`
-      : `Up to ${count(pool.size, 'token')}, made on request.`,
+    ORIGIN[pool.kind](count(pool.size, 'token')),
     pool.renewable
       ? `A lease lasts ${length} and can be kept alive${most === null ? '' : `, ${duration(most)} at most`}.`
       : `A lease lasts ${most !== null && most < pool.ttl_seconds ? duration(most) : length} and cannot be kept alive.`,
@@ -65,6 +63,13 @@ export function policyInWords(pool: Policy & Pick<Pool, 'kind'>): string[] {
   }
   return sentences;
 }
+
+/** Where the tokens of a pool come from. */
+const ORIGIN: Readonly<Record<Pool['kind'], (tokens: string) => string>> = {
+  fixed: (tokens) => `${tokens}, made once.`,
+  elastic: (tokens) => `Up to ${tokens}, made on request.`,
+  listed: (tokens) => `Up to ${tokens}, each a thing of your own that you put in.`,
+};
 
 function whenFull({ on_exhausted, evict, protect_seconds }: Policy): string {
   if (on_exhausted === 'reject') return 'When none is free, the request is refused.';
@@ -84,6 +89,7 @@ function quotas({ max_per_user, max_per_key }: Policy): string[] {
 /** The advice when an elastic pool refuses: an allocation needs a token that was generated before. */
 export function generateFirst({ kind, size }: Pick<Pool, 'kind' | 'size'>, total: number): string {
   if (kind === 'fixed' || total >= size) return '';
+  if (kind === 'listed') return total === 0 ? ' This pool has no tokens yet: import your things first.' : '';
   return total === 0
     ? ' This pool has no tokens yet: generate one first.'
     : ` ${count(size - total, 'more token')} may be generated.`;
@@ -125,6 +131,16 @@ const pointsGroup = (language?: string): boolean =>
 /** The first eight digits, which distinguish the UUIDs on one page. */
 export const shortId = (id: string): string => id.slice(0, 8);
 
+/** What a sentence calls a token. */
+export const nameOf = ({ id, name }: { readonly id: string; readonly name: string | null }): string =>
+  name ?? shortId(id);
+
+/** "os 14, country de" */
+export const attributesInWords = (attributes: Attributes): string =>
+  Object.entries(attributes)
+    .map(([key, value]) => `${key} ${value}`)
+    .join(', ');
+
 /** Stands for a user that this key may not see. */
 export const SOMEBODY = 'somebody';
 
@@ -160,6 +176,8 @@ export const KIND_WORDS: Readonly<Record<Kind, string>> = {
 /** The reason of an event, as the text behind its kind. */
 export function reasonInWords({ event, reason, metadata }: Pick<PoolEvent, 'event' | 'reason' | 'metadata'>): string {
   if (event === 'policy_changed') return changeInWords(metadata as unknown as PolicyChange);
+  if (event === 'described') return descriptionInWords(metadata);
+  if (event === 'generated' && typeof metadata['name'] === 'string') return 'put into the pool';
   switch (reason) {
     case 'allocated':
       return 'a free token';
@@ -206,3 +224,29 @@ const changeInWords = ({ before, after }: PolicyChange): string =>
   Object.keys(after)
     .map((field) => `${field} ${before[field as keyof Policy] ?? 'none'} → ${after[field as keyof Policy] ?? 'none'}`)
     .join(', ');
+
+interface Description {
+  readonly before?: Partial<Thing>;
+  readonly after?: Partial<Thing>;
+  readonly secret?: 'changed';
+}
+
+/** "renamed from a to b, os 14 → 15, country de → none, its secret". */
+function descriptionInWords({ before = {}, after = {}, secret }: Description): string {
+  const parts = after.name == null || before.name == null ? [] : [`renamed from ${before.name} to ${after.name}`];
+  if (after.attributes) parts.push(...differencesOf(before.attributes ?? {}, after.attributes));
+  if (secret) parts.push('its secret');
+  return parts.join(', ');
+}
+
+/** "os 14 → 15" for each attribute that differs. */
+export function differencesOf(before: Attributes, after: Attributes): string[] {
+  const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])];
+  return keys
+    .filter((key) => before[key] !== after[key])
+    .map((key) => `${key} ${before[key] ?? 'none'} → ${after[key] ?? 'none'}`);
+}
+
+/** What an event is called: in a listed pool nothing is generated. */
+export const kindInWords = (event: PoolEvent): string =>
+  event.event === 'generated' && typeof event.metadata['name'] === 'string' ? 'Added' : KIND_WORDS[kindOf(event)];

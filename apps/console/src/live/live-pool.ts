@@ -20,6 +20,8 @@ export interface Happening {
   readonly event: PoolEvent;
   /** For an end, how long the lease was held, in milliseconds; null when unknown. */
   readonly held: number | null;
+  /** The name of the token then; null when it has none, or is unknown. */
+  readonly name: string | null;
 }
 
 export interface Listener {
@@ -270,7 +272,7 @@ export class LivePool {
       if (applied === null) return;
       const held = this.#log.append(event, applied.ended);
       for (const listener of this.#listeners) listener.happened?.(event);
-      this.#recent.unshift({ event, held });
+      this.#recent.unshift({ event, held, name: applied.token?.name ?? null });
       this.#recent.length = Math.min(this.#recent.length, SHOWN_EVENTS);
       const isNews = serverClock.now() - Date.parse(event.recorded_at) < FRESH_MS;
       // The page has already shown the end of an overdue lease.
@@ -374,7 +376,7 @@ export class LivePool {
         const room = SHOWN_EVENTS - this.#recent.length;
         if (room > 0) {
           const older = events.slice(-room).reverse();
-          this.#recent.push(...older.map((event) => ({ event, held: log.heldUntil(event) })));
+          this.#recent.push(...older.map((event) => this.#happeningOf(event)));
         }
         this.#changed();
       }
@@ -391,6 +393,12 @@ export class LivePool {
     if (isToTryAgain) await this.#readBack();
   }
 
+  /** An event from before the snapshot. */
+  #happeningOf(event: PoolEvent): Happening {
+    const name = event.token_id === null ? null : (this.#state?.find(event.token_id)?.name ?? null);
+    return { event, held: this.#log.heldUntil(event), name: name ?? nameIn(event) };
+  }
+
   #isMoreWanted(): boolean {
     if (this.#firstSeqRead <= this.#beginsAfter + 1 || this.#pagesBack >= MOST_PAGES_BACK) return false;
     // The newest page is always read: it fills the list of what happened.
@@ -403,4 +411,10 @@ export class LivePool {
       this.#version.value++;
     }, BREATH_MS);
   }
+}
+
+/** The name that an event gave to its token, if any. */
+function nameIn({ event, metadata }: PoolEvent): string | null {
+  const { name } = event === 'generated' ? metadata : {};
+  return typeof name === 'string' ? name : null;
 }

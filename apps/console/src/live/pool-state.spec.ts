@@ -62,7 +62,7 @@ test('an event of the pool itself changes no token', () => {
   const state = new PoolState([free('a')], 2);
   const change = event(3, null, { event: 'policy_changed', metadata: { before: { size: 1 }, after: { size: 2 } } });
   expect(state.apply(change)).toEqual({ kind: 'policy-changed', token: null, ended: null });
-  expect([state.seq, state.tokens]).toEqual([3, [{ id: 'a', lease: null }]]);
+  expect([state.seq, state.tokens]).toMatchObject([3, [{ id: 'a', name: null, lease: null }]]);
 });
 
 test('grants, renewals and ends change the lease of their token', () => {
@@ -214,4 +214,24 @@ test.each([
 ] as const)('a lease that ended with %s was %s', (reason, kind) => {
   const state = new PoolState([held('a', 1)], 1);
   expect(state.apply(released(2, 'a', 1, reason))!.kind).toBe(kind);
+});
+
+test('names and attributes come from the snapshot and from events', () => {
+  const named = { ...free('a'), name: 'Nokia 3', attributes: { os: 14, country: 'DE' } };
+  const state = new PoolState([named], 1);
+  expect(state.find('a')).toMatchObject({ name: 'Nokia 3', attributes: { os: 14 }, words: 'nokia 3 14 de' });
+  const before = state.thingsVersion;
+  state.apply(event(2, 'b', { event: 'generated', metadata: { name: 'new', attributes: { os: 15 } } }));
+  expect(state.find('b')).toMatchObject({ name: 'new', attributes: { os: 15 }, words: 'new 15' });
+  state.apply(event(3, 'b', { event: 'described', metadata: { before: {}, after: {}, secret: 'changed' } }));
+  expect(state.find('b')).toMatchObject({ name: 'new', attributes: { os: 15 } });
+  state.apply(
+    event(4, 'a', { event: 'described', metadata: { before: {}, after: { name: 'Nokia 4', attributes: {} } } }),
+  );
+  expect(state.find('a')).toMatchObject({ name: 'Nokia 4', attributes: {}, words: 'nokia 4' });
+  expect(state.thingsVersion).toBeGreaterThan(before);
+  // What a user says about a lease is not about the thing.
+  state.apply({ ...activated(5, 'a', 1), metadata: { name: 'no name' } });
+  expect(state.find('a')!.name).toBe('Nokia 4');
+  expect(state.apply(event(6, 'a', { event: 'deleted', reason: 'removed' }))!.token).toMatchObject({ name: 'Nokia 4' });
 });

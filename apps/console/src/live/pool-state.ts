@@ -1,7 +1,7 @@
 // The tokens of a pool, folded from a snapshot and the events after it. Pages of the snapshot may be newer than its
 // seq, so an event changes nothing when its lease is over or already known.
 
-import type { Policy, PoolEvent, Token } from '../api.js';
+import type { Attributes, Policy, PoolEvent, Thing, Token } from '../api.js';
 import { shownUser } from '../hidden-user.js';
 
 export interface Lease {
@@ -17,6 +17,13 @@ export interface Lease {
 
 export interface TokenState {
   readonly id: string;
+  /** The name of the thing that the token stands for; null in a pool that is not listed. */
+  name: string | null;
+  attributes: Attributes;
+  /** Name and attributes in small letters, for whoever looks for a part of them. */
+  words: string;
+  /** Goes at the end of its lease. */
+  isDraining: boolean;
   /** The newest lease without a recorded end. It is over once `expiresAt` has passed. */
   lease: Lease | null;
 }
@@ -50,6 +57,7 @@ export class PoolState {
   /** Ordered by id, so that a token keeps its neighbours. */
   readonly tokens: TokenState[];
   readonly #byId: Map<string, TokenState>;
+  #thingsVersion = 0;
 
   /** @param isWhole whether `tokens` are all tokens of the pool; if not, events do not add unknown tokens */
   constructor(
@@ -57,9 +65,19 @@ export class PoolState {
     public seq: number,
     readonly isWhole = true,
   ) {
-    this.tokens = tokens.map((token) => ({ id: token.id, lease: leaseOf(token) }));
+    this.tokens = tokens.map((token) => {
+      const { id, name, attributes, draining } = token;
+      const state = { ...newToken(id), isDraining: draining === true, lease: leaseOf(token) };
+      describe(state, { name, attributes });
+      return state;
+    });
     this.tokens.sort((a, b) => (a.id < b.id ? -1 : 1));
     this.#byId = new Map(this.tokens.map((token) => [token.id, token]));
+  }
+
+  /** Another number whenever tokens, their names or their attributes have changed. */
+  get thingsVersion(): number {
+    return this.#thingsVersion;
   }
 
   find(id: string): TokenState | undefined {
@@ -82,7 +100,11 @@ export class PoolState {
     const isOfLease = lease !== null && lease.fence === event.fence;
     switch (event.event) {
       case 'generated':
+        break;
       case 'described':
+        describe(token, event.metadata['after'] as Description);
+        this.#thingsVersion++;
+        break;
       case 'policy_changed':
       case 'pool_deleted':
       case 'pool_opened':
@@ -103,16 +125,20 @@ export class PoolState {
     return { kind, token, ended: null };
   }
 
-  #add(id: string, { event }: PoolEvent): TokenState {
-    const token: TokenState = { id, lease: null };
+  #add(id: string, { event, metadata }: PoolEvent): TokenState {
+    const token = newToken(id);
     // Any other event is about a token that was deleted before its page of the snapshot was read.
-    if (event !== 'generated' || !this.isWhole) return token;
+    if (event !== 'generated') return token;
+    describe(token, metadata);
+    this.#thingsVersion++;
+    if (!this.isWhole) return token;
     this.#byId.set(id, token);
     this.tokens.splice(this.#placeOf(id), 0, token);
     return token;
   }
 
   #remove(token: TokenState): void {
+    this.#thingsVersion++;
     if (this.#byId.delete(token.id)) this.tokens.splice(this.#placeOf(token.id), 1);
   }
 
@@ -173,6 +199,23 @@ export function kindOf({ event, reason }: PoolEvent): Kind {
   if (reason === 'lru_eviction' || reason === 'over_share_eviction' || reason === 'selected_eviction') return 'evicted';
   if (reason === 'cleanup') return 'cleaned';
   return reason === 'deleted_by_client' || reason === 'pool_deleted' ? 'ended-by-deletion' : 'released';
+}
+
+const newToken = (id: string): TokenState => ({
+  id,
+  name: null,
+  attributes: {},
+  words: '',
+  isDraining: false,
+  lease: null,
+});
+
+type Description = Partial<Thing> | undefined;
+
+function describe(token: TokenState, { name, attributes }: Description = {}): void {
+  token.name = name ?? token.name;
+  token.attributes = attributes ?? token.attributes;
+  token.words = [token.name ?? '', ...Object.values(token.attributes)].join(' ').toLowerCase();
 }
 
 /** Decides by status alone, because a hidden user holds a token, too. */

@@ -114,6 +114,11 @@ export function PoolForm({ pool, onDone, onClose }: Props) {
                 label: 'Elastic',
                 help: 'Tokens are made on request, up to a limit, and may go again.',
               },
+              {
+                value: 'listed',
+                label: 'Listed',
+                help: 'Things of your own, which you put in: phone numbers, accounts, devices.',
+              },
             ]}
           />
         )}

@@ -5,9 +5,9 @@ import { useRef } from 'preact/hooks';
 import type { Happening, LivePool } from '../live/live-pool.js';
 import { isEnd } from '../live/event-log.js';
 import { kindOf } from '../live/pool-state.js';
-import { UserId } from '../ui/id.js';
+import { TokenName, UserId } from '../ui/id.js';
 import { Ago } from '../ui/time.js';
-import { duration, KIND_WORDS, number, reasonInWords, shortId } from '../words.js';
+import { duration, kindInWords, number, reasonInWords } from '../words.js';
 import './activity.css';
 
 interface Props {
@@ -56,17 +56,18 @@ export function Activity({ live, matches, onSelect }: Props) {
   );
 }
 
-function Line({ event, held, onSelect }: Happening & Pick<Props, 'onSelect'>) {
+function Line({ event, held, name, onSelect }: Happening & Pick<Props, 'onSelect'>) {
   const kind = kindOf(event);
-  const { token_id: id } = event;
+  const { token_id: id, metadata } = event;
+  const note = event.event === 'released' ? metadata['note'] : undefined;
   return (
     <li class="happening">
       <span class={`mark ${kind}`} aria-hidden="true" />
       <span class="what">
-        <strong class={`kind ${kind}`}>{KIND_WORDS[kind]}</strong>{' '}
+        <strong class={`kind ${kind}`}>{kindInWords(event)}</strong>{' '}
         {id !== null && (
           <button type="button" class="link" title={`token ${id}`} onClick={() => onSelect(id)}>
-            <code>{shortId(id)}</code>
+            <TokenName id={id} name={name} />
           </button>
         )}
         {event.fence !== null && (
@@ -77,6 +78,7 @@ function Line({ event, held, onSelect }: Happening & Pick<Props, 'onSelect'>) {
         )}
         {held !== null && <> after {duration(held / 1000)}</>}
         <span class="why">{reasonInWords(event)}</span>
+        {typeof note === 'string' && <span class="why">“{note}”</span>}
       </span>
       <Ago at={event.occurred_at} />
     </li>

@@ -5,6 +5,8 @@ import { useEffect, useRef } from 'preact/hooks';
 import { parseExactJson } from '../../../../libs/client/src/index.js';
 import { abreast } from '../abreast.js';
 import { api, ApiError, type AllocateRequest, type Grant, type Pool } from '../api.js';
+import type { LivePool } from '../live/live-pool.js';
+import type { TokenState } from '../live/pool-state.js';
 import { keepLease } from '../my-leases.js';
 import { Dialog } from '../ui/dialog.js';
 import { DialogFoot } from '../ui/dialog-foot.js';
@@ -12,21 +14,26 @@ import { Field, InputField, problemOf } from '../ui/field.js';
 import { Icon } from '../ui/icon.js';
 import { Problem } from '../ui/problem.js';
 import { useAction, type Action } from '../ui/use-action.js';
+import { SelectField, selectorOf, useValues, type Wanted } from './select-field.js';
 import { count, duration, generateFirst, number, numberIn, shortId } from '../words.js';
 
 /** The most tokens that the dialog allocates at once. */
 const MOST = 500;
+/** The most names that the browser offers while somebody types one. */
+const OFFERED = 50;
+/** What a refusal may be about. */
+const FIELDS = ['name', 'select', 'holder', 'user_id', 'ttl_seconds', 'metadata'];
 
 interface Props {
   readonly pool: Pool;
-  /** How many tokens there are now. */
-  readonly total: number;
+  readonly live: LivePool;
   readonly action: Action;
   /** Announces the result to screen readers. */
   readonly say: (words: string) => void;
 }
 
-export function Allocate({ pool, total, action, say }: Props) {
+export function Allocate({ pool, live, action, say }: Props) {
+  const { total } = live.present();
   const isAsking = useSignal(false);
   const allocate = (howMany: number): Promise<boolean> =>
     action.run(async () => say(outcome(await allocateMany({ pool: pool.name }, howMany, generateFirst(pool, total)))));
@@ -61,7 +68,7 @@ export function Allocate({ pool, total, action, say }: Props) {
         </button>
       </div>
       {isAsking.value && (
-        <AllocateDialog pool={pool} total={total} say={say} onClose={() => (isAsking.value = false)} />
+        <AllocateDialog pool={pool} live={live} total={total} say={say} onClose={() => (isAsking.value = false)} />
       )}
     </>
   );
@@ -69,14 +76,22 @@ export function Allocate({ pool, total, action, say }: Props) {
 
 interface DialogProps {
   readonly pool: Pool;
+  readonly live: LivePool;
   readonly total: number;
   readonly say: (words: string) => void;
   readonly onClose: () => void;
 }
 
-function AllocateDialog({ pool, total, say, onClose }: DialogProps) {
+/** Refusals of a token that was asked for by name. */
+const CERTAIN = ['token_in_use', 'token_not_found'];
+
+function AllocateDialog({ pool, live, total, say, onClose }: DialogProps) {
   const action = useAction();
   const howMany = useSignal('1');
+  const name = useSignal('');
+  const select = useSignal<readonly Wanted[]>([]);
+  const tokens = live.state?.tokens ?? [];
+  const values = useValues(tokens);
   const holder = useSignal('');
   const userId = useSignal('');
   const seconds = useSignal('');
@@ -91,8 +106,10 @@ function AllocateDialog({ pool, total, say, onClose }: DialogProps) {
   const problem = action.problem.value;
   const problemAt = (field: string): string | null =>
     ownProblem.value?.field === field ? ownProblem.value.words : problemOf(problem, field);
+  const isOfName = problem !== null && name.value !== '' && CERTAIN.includes(problem.code);
+  const isOfSelect = problem?.code === 'unsatisfiable';
   const isElsewhere =
-    problem !== null && !['holder', 'user_id', 'ttl_seconds', 'metadata'].some((name) => problemOf(problem, name));
+    problem !== null && !isOfName && !isOfSelect && !FIELDS.some((field) => problemOf(problem, field));
 
   const submit = async (event: Event): Promise<void> => {
     event.preventDefault();
@@ -101,13 +118,18 @@ function AllocateDialog({ pool, total, say, onClose }: DialogProps) {
     ownProblem.value =
       n === undefined || !(Number.isInteger(n) && n >= 1 && n <= MOST)
         ? { field: 'how_many', words: `must be a whole number from 1 to ${MOST}` }
-        : given instanceof Error
-          ? { field: 'metadata', words: given.message }
-          : null;
+        : n > 1 && name.value !== ''
+          ? { field: 'how_many', words: 'must be 1, as there is one token of that name' }
+          : given instanceof Error
+            ? { field: 'metadata', words: given.message }
+            : null;
     if (ownProblem.value !== null) return;
     const ttl = numberIn(seconds.value);
+    const selector = selectorOf(select.value, values);
     const request: AllocateRequest = {
       pool: pool.name,
+      ...(name.value !== '' && { name: name.value }),
+      ...(selector && { select: selector }),
       ...(holder.value.trim() !== '' && { holder: holder.value.trim() }),
       ...(userId.value.trim() !== '' && { user_id: userId.value.trim() }),
       ...(ttl !== undefined && { ttl_seconds: ttl }),
@@ -146,6 +168,41 @@ function AllocateDialog({ pool, total, say, onClose }: DialogProps) {
               : 'Where no token is free, the rest is refused.'
           }
         />
+        {pool.kind === 'listed' && (
+          <>
+            <Field
+              label="A certain token"
+              problem={isOfName ? problem.message : problemAt('name')}
+              help="Its name. Empty: any that is free."
+            >
+              {({ id, describedBy, isInvalid }) => (
+                <>
+                  <input
+                    id={id}
+                    list={`${id}-names`}
+                    autocomplete="off"
+                    spellcheck={false}
+                    aria-describedby={describedBy}
+                    aria-invalid={isInvalid}
+                    value={name.value}
+                    onInput={({ currentTarget }) => (name.value = currentTarget.value)}
+                  />
+                  <datalist id={`${id}-names`}>
+                    {namesWith(tokens, name.value).map((each) => (
+                      <option key={each} value={each} />
+                    ))}
+                  </datalist>
+                </>
+              )}
+            </Field>
+            <SelectField
+              values={values}
+              wanted={select.value}
+              onWanted={(wanted) => (select.value = wanted)}
+              problem={isOfSelect ? problem.message : problemAt('select')}
+            />
+          </>
+        )}
         <InputField
           label="Holder"
           value={holder.value}
@@ -212,6 +269,17 @@ function AllocateDialog({ pool, total, say, onClose }: DialogProps) {
   );
 }
 
+/** The first names with this part, for the browser to offer. */
+function namesWith(tokens: readonly TokenState[], text: string): string[] {
+  const part = text.toLowerCase();
+  const names: string[] = [];
+  for (const { name } of tokens) {
+    if (name?.toLowerCase().includes(part)) names.push(name);
+    if (names.length === OFFERED) break;
+  }
+  return names;
+}
+
 /**
  * @returns an Error for text that is not JSON, or that JavaScript would change by parsing. The service validates the
  * rest.
@@ -263,7 +331,7 @@ function outcome(grants: readonly Grant[]): string {
   const first = grants[0];
   const what =
     grants.length === 1 && first
-      ? `Token ${shortId(first.token_id)} allocated`
+      ? `Token ${first.name ?? shortId(first.token_id)} allocated`
       : `${count(grants.length, 'token')} allocated`;
   return evicted === 0 ? what : `${what}; ${count(evicted, 'lease')} evicted`;
 }

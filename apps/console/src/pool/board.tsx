@@ -7,9 +7,10 @@ import type { Pool } from '../api.js';
 import type { LivePool } from '../live/live-pool.js';
 import { isHeld, nextToBeEvicted, type TokenState } from '../live/pool-state.js';
 import { serverClock } from '../server-clock.js';
+import { TokenName } from '../ui/id.js';
 import { now } from '../ui/tick.js';
 import { paint } from '../ui/theme-switch.js';
-import { countdown, duration, number, shortId, SOMEBODY } from '../words.js';
+import { attributesInWords, countdown, duration, nameOf, number, shortId, SOMEBODY } from '../words.js';
 import { cellAt, layoutOf, placeOf, stepFrom, type BoardLayout } from './board-layout.js';
 import { BoardPainter } from './board-painter.js';
 import './board.css';
@@ -143,7 +144,10 @@ function CursorOption({ live, pool, index, selected }: AtCell & { readonly selec
   const tokens = live.state?.tokens ?? [];
   const token = tokens[index];
   // The text stays the same while the cursor rests, so that screen readers do not repeat it each second.
-  const words = useMemo(() => token && describe(token, pool, live), [token, token?.lease?.fence, selected]);
+  const words = useMemo(
+    () => token && describe(token, pool, live),
+    [token, token?.words, token?.lease?.fence, selected],
+  );
   if (token === undefined) return null;
   return (
     <div
@@ -176,7 +180,8 @@ function Tip({ live, pool, layout, index }: AtCell & { readonly layout: BoardLay
         right: isRight ? `${layout.width - x - layout.size}px` : 'auto',
       }}
     >
-      <code>{shortId(token.id)}</code>
+      <TokenName {...token} />
+      {Object.keys(token.attributes).length > 0 && <span class="note">{attributesInWords(token.attributes)}</span>}
       {lease !== null && isHeld(token, at) ? (
         <>
           <span>
@@ -201,7 +206,7 @@ export function nextOut(pool: Pool, { state }: LivePool, at: number): TokenState
 function describe(token: TokenState, pool: Pool, live: LivePool): string {
   const at = serverClock.now();
   const { lease } = token;
-  const name = `Token ${shortId(token.id)}`;
+  const name = `Token ${nameOf(token)}`;
   if (lease === null || !isHeld(token, at)) return `${name}, free`;
   const left = duration(Math.ceil((lease.expiresAt - at) / 1000));
   const user = lease.userId === null ? SOMEBODY : (lease.holder ?? `user ${shortId(lease.userId)}`);

@@ -5,12 +5,13 @@ import { api, type Pool } from '../api.js';
 import { endLease, forgetEnded, isOver, myLeases, renewLease, type MyLease } from '../my-leases.js';
 import { serverClock } from '../server-clock.js';
 import { CopyButton } from '../ui/copy-button.js';
-import { UserId } from '../ui/id.js';
+import { SecretOfLease } from '../things/secret.js';
+import { TokenName, UserId } from '../ui/id.js';
 import { Problem } from '../ui/problem.js';
 import { now, seconds } from '../ui/tick.js';
 import { Ago, TimeLeft } from '../ui/time.js';
 import { useAction } from '../ui/use-action.js';
-import { count, duration, END_WORDS, number, shortId } from '../words.js';
+import { attributesInWords, count, duration, END_WORDS, number } from '../words.js';
 import './leases.css';
 
 interface Props {
@@ -53,7 +54,7 @@ function LeaseItem({ lease, pool, onSelect }: Props & { readonly lease: MyLease 
   const action = useAction();
   const isExplained = useSignal(true);
   const over = isOver(lease);
-  const { token_id, lease_id, fence, evicted } = lease;
+  const { token_id, lease_id, fence, evicted, name, attributes } = lease;
   const release = () =>
     action.run(async () => {
       await api.release(token_id, { lease_id });
@@ -70,8 +71,11 @@ function LeaseItem({ lease, pool, onSelect }: Props & { readonly lease: MyLease 
         <Ring lease={lease} fullMs={pool.ttl_seconds * 1000} />
         <div class="lease-names">
           <button type="button" class="link" title={`token ${token_id}`} onClick={() => onSelect(token_id)}>
-            <code>{shortId(token_id)}</code>
+            <TokenName id={token_id} name={name ?? null} />
           </button>
+          {attributes && Object.keys(attributes).length > 0 && (
+            <span class="note">{attributesInWords(attributes)}</span>
+          )}
           <span class="note">
             as <UserId id={lease.user_id} holder={lease.holder} />
           </span>
@@ -105,6 +109,7 @@ function LeaseItem({ lease, pool, onSelect }: Props & { readonly lease: MyLease 
           </button>
         </div>
       )}
+      {!over && lease.hasSecret && <SecretOfLease key={lease_id} leaseId={lease_id} />}
       {evicted !== null && isExplained.value && !over && (
         <p class="lease-cost">
           <span class="mark evicted" aria-hidden="true" />

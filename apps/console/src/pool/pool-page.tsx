@@ -9,7 +9,10 @@ import type { PoolState } from '../live/pool-state.js';
 import { choose, query } from '../location.js';
 import { endLease, isOver, myLeases, updateLease } from '../my-leases.js';
 import { PoolForm } from '../pool-form/pool-form.js';
+import { useMayOperate } from '../rights.js';
 import { serverClock } from '../server-clock.js';
+import { ImportDialog } from '../things/import-dialog.js';
+import { ThingDialog } from '../things/thing-dialog.js';
 import { TokenPanel } from '../token/token-panel.js';
 import { Icon } from '../ui/icon.js';
 import { Link } from '../ui/link.js';
@@ -22,6 +25,7 @@ import { Allocate } from './allocate.js';
 import { Board } from './board.js';
 import { Charts } from './charts.js';
 import { CleanupDialog } from './cleanup.js';
+import { filterOf } from './columns.js';
 import { ConnectionBanner } from './connection-banner.js';
 import { DeletePoolDialog } from './delete-pool.js';
 import { Figures } from './figures.js';
@@ -89,9 +93,11 @@ function LoadedPool({ live, pool }: { readonly live: LivePool; readonly pool: Po
   const allocating = useAction();
   const generating = useAction();
   const switching = useAction();
-  const dialog = useSignal<'change' | 'cleanup' | 'delete' | null>(null);
+  const dialog = useSignal<'change' | 'cleanup' | 'delete' | 'import' | 'add' | null>(null);
   const announcement = useSignal('');
   const { filter, period, view, selected } = readQuery();
+  const isListed = pool.kind === 'listed';
+  const mayList = useMayOperate(isListed ? name : null);
   const say = (words: string): void => void (announcement.value = words);
 
   // Recomputes once a second, and after each event.
@@ -146,9 +152,11 @@ function LoadedPool({ live, pool }: { readonly live: LivePool; readonly pool: Po
               <button type="button" class="button" onClick={() => (dialog.value = 'change')}>
                 <Icon name="options" /> Change…
               </button>
-              <button type="button" class="button" onClick={() => (dialog.value = 'cleanup')}>
-                <Icon name="sweep" /> Clean up…
-              </button>
+              {(!isListed || mayList) && (
+                <button type="button" class="button" onClick={() => (dialog.value = 'cleanup')}>
+                  <Icon name="sweep" /> Clean up…
+                </button>
+              )}
               <button
                 type="button"
                 class="button"
@@ -168,10 +176,20 @@ function LoadedPool({ live, pool }: { readonly live: LivePool; readonly pool: Po
                   <Icon name="plus" /> Generate
                 </button>
               )}
+              {mayList && (
+                <>
+                  <button type="button" class="button" onClick={() => (dialog.value = 'add')}>
+                    <Icon name="plus" /> Add…
+                  </button>
+                  <button type="button" class="button" onClick={() => (dialog.value = 'import')}>
+                    <Icon name="list" /> Import…
+                  </button>
+                </>
+              )}
               <button type="button" class="button danger-quiet" onClick={() => (dialog.value = 'delete')}>
                 <Icon name="trash" /> Delete…
               </button>
-              <Allocate pool={pool} total={live.present().total} action={allocating} say={say} />
+              <Allocate live={live} pool={pool} action={allocating} say={say} />
             </div>
             {allocating.problem.value && (
               <Problem onClose={allocating.forget}>{allocating.problem.value.message}</Problem>
@@ -201,10 +219,12 @@ function LoadedPool({ live, pool }: { readonly live: LivePool; readonly pool: Po
               <div class="filters">
                 <label class="search small">
                   <Icon name="search" />
-                  <span class="unseen">Part of the id of a token or user</span>
+                  <span class="unseen">
+                    {isListed ? 'Part of a name, an attribute, a user or an id' : 'Part of the id of a token or user'}
+                  </span>
                   <input
                     type="search"
-                    placeholder="Token or user…"
+                    placeholder={isListed ? 'Name or value…' : 'Token or user…'}
                     value={filter.text}
                     spellcheck={false}
                     onInput={({ currentTarget }) => choose({ q: currentTarget.value }, 'replace')}
@@ -238,10 +258,26 @@ function LoadedPool({ live, pool }: { readonly live: LivePool; readonly pool: Po
                 {count(pool.counts.total, 'token')}. Counts, charts and search know all of them.
               </p>
             )}
+            {filter.attributes.length > 0 && (
+              <ul class="chips" aria-label="Attributes that are wanted">
+                {filter.attributes.map(([key, value]) => (
+                  <li key={key}>
+                    <button
+                      type="button"
+                      class="button small"
+                      title="Show tokens with any value again"
+                      onClick={() => choose({ [filterOf(key)]: null })}
+                    >
+                      {key} {value} <Icon name="close" />
+                    </button>
+                  </li>
+                ))}
+              </ul>
+            )}
             {matching !== null && (
               <p class="matching" role="status">
                 {count(matching, 'token')} {matching === 1 ? 'matches' : 'match'}.{' '}
-                <button type="button" class="link" onClick={() => choose({ q: null, show: null })}>
+                <button type="button" class="link" onClick={() => choose(withoutFilter(filter))}>
                   Show all
                 </button>
               </p>
@@ -249,14 +285,21 @@ function LoadedPool({ live, pool }: { readonly live: LivePool; readonly pool: Po
             {live.state?.tokens.length === 0 ? (
               <div class="empty">
                 <p>This pool has no tokens yet.</p>
-                <button
-                  type="button"
-                  class="button"
-                  aria-disabled={generating.isBusy.value}
-                  onClick={() => void generate()}
-                >
-                  <Icon name="plus" /> Generate the first one
-                </button>
+                {!isListed && (
+                  <button
+                    type="button"
+                    class="button"
+                    aria-disabled={generating.isBusy.value}
+                    onClick={() => void generate()}
+                  >
+                    <Icon name="plus" /> Generate the first one
+                  </button>
+                )}
+                {mayList && (
+                  <button type="button" class="button" onClick={() => (dialog.value = 'import')}>
+                    <Icon name="list" /> Import your things
+                  </button>
+                )}
               </div>
             ) : view === 'board' ? (
               <>
@@ -275,8 +318,11 @@ function LoadedPool({ live, pool }: { readonly live: LivePool; readonly pool: Po
               matches={
                 part === ''
                   ? null
-                  : ({ event: { token_id, user_id: userId, holder } }) =>
-                      (token_id?.includes(part) ?? false) || isOf({ userId, holder }, part)
+                  : ({ name: named, event: { token_id, user_id: userId, holder } }) =>
+                      token_id?.includes(part) === true ||
+                      named?.toLowerCase().includes(part) === true ||
+                      live.state?.find(token_id ?? '')?.words.includes(part) === true ||
+                      isOf({ userId, holder }, part)
               }
             />
           </div>
@@ -303,7 +349,9 @@ function LoadedPool({ live, pool }: { readonly live: LivePool; readonly pool: Po
           </section>
         </div>
       </main>
-      {selected !== null && <TokenPanel live={live} pool={pool} id={selected} onClose={() => select(null)} />}
+      {selected !== null && (
+        <TokenPanel live={live} pool={pool} id={selected} mayList={mayList} say={say} onClose={() => select(null)} />
+      )}
       {dialog.value === 'change' && (
         <PoolForm
           pool={pool}
@@ -314,6 +362,10 @@ function LoadedPool({ live, pool }: { readonly live: LivePool; readonly pool: Po
             void live.look();
           }}
         />
+      )}
+      {dialog.value === 'add' && <ThingDialog pool={pool} say={say} onClose={() => (dialog.value = null)} />}
+      {dialog.value === 'import' && (
+        <ImportDialog pool={pool} live={live} say={say} onClose={() => (dialog.value = null)} />
       )}
       {dialog.value === 'delete' && <DeletePoolDialog pool={pool} live={live} onClose={() => (dialog.value = null)} />}
       {dialog.value === 'cleanup' && (
@@ -328,6 +380,9 @@ function readQuery() {
   const filter: Filter = {
     shown: SHOWN.find((shown) => shown === given.get('show')) ?? 'all',
     text: given.get('q') ?? '',
+    attributes: [...given]
+      .filter(([key]) => key.startsWith(filterOf('')))
+      .map(([key, value]) => [key.slice(filterOf('').length), value] as const),
   };
   return {
     filter,
@@ -336,6 +391,12 @@ function readQuery() {
     selected: given.get('token'),
   };
 }
+
+const withoutFilter = ({ attributes }: Filter): Record<string, null> => ({
+  q: null,
+  show: null,
+  ...Object.fromEntries(attributes.map(([key]) => [filterOf(key), null])),
+});
 
 /** Aligns the buckets to multiples of their length, so that bars stand still and only the last one grows. */
 function seriesOf(live: LivePool, log: EventLog, { seconds: length, bucket }: (typeof PERIODS)[number]) {

@@ -1,16 +1,17 @@
 // The tokens of a pool as a table, the text form of the board. It renders only the rows in sight.
 
 import { useSignal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
 import type { Pool } from '../api.js';
 import type { LivePool } from '../live/live-pool.js';
 import { isHeld, type TokenState } from '../live/pool-state.js';
+import { choose, query } from '../location.js';
 import { serverClock } from '../server-clock.js';
-import { UserId } from '../ui/id.js';
+import { TokenName } from '../ui/id.js';
 import { seconds } from '../ui/tick.js';
-import { Time, TimeLeft, TimePassed } from '../ui/time.js';
-import { number, shortId } from '../words.js';
 import { nextOut } from './board.js';
+import { LEFT, NAME, OF_LEASE, ofAttributes, STATE, USER, type At, type Column } from './columns.js';
+import { sorted, type SortBy } from './order.js';
 import './token-list.css';
 
 interface Props {
@@ -24,6 +25,7 @@ interface Props {
 const ROW = 44;
 /** The number of rows rendered beyond each edge, so that scrolling shows no gap. */
 const MARGIN = 8;
+const NOBODY: readonly TokenState[] = [];
 
 export function TokenList({ live, pool, matches, selected, onSelect }: Props) {
   const frame = useRef<HTMLDivElement>(null);
@@ -35,17 +37,41 @@ export function TokenList({ live, pool, matches, selected, onSelect }: Props) {
     return () => resize.disconnect();
   }, []);
 
-  void seconds.value;
-  const at = serverClock.now();
-  const rows = inOrder(live.state?.tokens ?? [], matches, at);
+  const tick = seconds.value;
+  const version = live.version.value;
+  const now = serverClock.now();
+  const tokens = live.state?.tokens ?? NOBODY;
+  const things = live.state?.thingsVersion;
+  const isListed = pool.kind === 'listed';
+  const columns = useMemo((): readonly Column[] => {
+    const name: Column = {
+      ...NAME,
+      cell: ({ id, name }) => (
+        <button type="button" class="link" title={`token ${id}`} onClick={() => onSelect(id)}>
+          <TokenName id={id} name={name} />
+        </button>
+      ),
+    };
+    return [name, STATE, USER, LEFT, ...(isListed ? ofAttributes(tokens) : OF_LEASE)];
+  }, [tokens, things, isListed]);
+
+  const given = query.value.get('sort') ?? (isListed ? NAME.key : '');
+  const isDescending = given.startsWith('-');
+  const sort = columns.find(({ key }) => key === given.replace(/^-/, ''));
+  // Sorting ten thousand tokens takes longer than a key press should: an order that stays is kept.
+  const ordered = useMemo(
+    () => sorted(tokens, sort?.sortBy ?? byLease, isDescending, now),
+    [tokens, things, sort, isDescending, sort?.isStill === true ? 0 : `${tick} ${version}`],
+  );
+  const rows = matches === null ? ordered : ordered.filter(matches);
   const first = Math.max(Math.floor(top.value / ROW) - MARGIN, 0);
   const last = Math.min(Math.ceil((top.value + height.value) / ROW) + MARGIN, rows.length);
-  const next = nextOut(pool, live, at);
+  const next = nextOut(pool, live, now);
 
   return (
     <div
       ref={frame}
-      class="token-list"
+      class={isListed ? 'token-list listed' : 'token-list'}
       tabIndex={0}
       role="region"
       aria-label={`Tokens of ${pool.name}`}
@@ -54,37 +80,24 @@ export function TokenList({ live, pool, matches, selected, onSelect }: Props) {
       <table aria-rowcount={rows.length + 1}>
         <thead>
           <tr aria-rowindex={1}>
-            <th scope="col">Token</th>
-            <th scope="col">State</th>
-            <th scope="col">User</th>
-            <th scope="col">Time left</th>
-            <th scope="col" class="wide">
-              Held for
-            </th>
-            <th scope="col" class="wide">
-              Since
-            </th>
-            <th scope="col" class="wide number">
-              Fence
-            </th>
+            {columns.map((column) => (
+              <Head key={column.key} column={column} order={column === sort ? (isDescending ? -1 : 1) : 0} />
+            ))}
           </tr>
         </thead>
         <tbody>
-          <Gap rows={first} />
+          <Gap rows={first} columns={columns.length} />
           {rows.slice(first, last).map((token, i) => (
             <Row
               key={token.id}
               token={token}
+              columns={columns}
               index={first + i + 2}
-              isHeld={isHeld(token, at)}
-              isNext={token === next}
               isSelected={token.id === selected}
-              fullMs={pool.ttl_seconds * 1000}
-              at={at}
-              onSelect={onSelect}
+              at={{ now, fullMs: pool.ttl_seconds * 1000, isNext: token === next }}
             />
           ))}
-          <Gap rows={rows.length - last} />
+          <Gap rows={rows.length - last} columns={columns.length} />
         </tbody>
       </table>
       {rows.length === 0 && <p class="empty">No token matches.</p>}
@@ -92,64 +105,57 @@ export function TokenList({ live, pool, matches, selected, onSelect }: Props) {
   );
 }
 
-interface RowProps {
-  readonly token: TokenState;
-  readonly index: number;
-  readonly isHeld: boolean;
-  readonly isNext: boolean;
-  readonly isSelected: boolean;
-  readonly fullMs: number;
-  readonly at: number;
-  readonly onSelect: (id: string) => void;
+/** Oldest lease first, the order of eviction; then the free tokens. */
+const byLease: SortBy = (token, now) => (isHeld(token, now) ? token.lease!.fence : null);
+
+interface HeadProps {
+  readonly column: Column;
+  /** 1 if the list is in the order of this column, -1 if the other way round. */
+  readonly order: 1 | 0 | -1;
 }
 
-function Row({ token, index, isHeld, isNext, isSelected, fullMs, at, onSelect }: RowProps) {
-  const lease = isHeld ? token.lease : null;
+function Head({ column, order }: HeadProps) {
+  return (
+    <th scope="col" class={column.class} aria-sort={order === 0 ? undefined : order === 1 ? 'ascending' : 'descending'}>
+      <button
+        type="button"
+        class="sort"
+        onClick={() => choose({ sort: order === 1 ? `-${column.key}` : column.key }, 'replace')}
+      >
+        {column.title}
+        <span aria-hidden="true">{order === 0 ? '' : order === 1 ? ' ↑' : ' ↓'}</span>
+      </button>
+    </th>
+  );
+}
+
+interface RowProps {
+  readonly token: TokenState;
+  readonly columns: readonly Column[];
+  readonly index: number;
+  readonly isSelected: boolean;
+  readonly at: At;
+}
+
+function Row({ token, columns, index, isSelected, at }: RowProps) {
+  const lease = isHeld(token, at.now) ? token.lease : null;
   return (
     <tr aria-rowindex={index} class={isSelected ? 'selected' : undefined}>
-      <td>
-        <button type="button" class="link" title={`token ${token.id}`} onClick={() => onSelect(token.id)}>
-          <code>{shortId(token.id)}</code>
-        </button>
-      </td>
-      <td>
-        <span class={lease ? 'badge held' : 'badge free'}>{lease ? 'held' : 'free'}</span>
-        {isNext && <span class="badge next">next out</span>}
-      </td>
-      <td>{lease && <UserId id={lease.userId} holder={lease.holder} />}</td>
-      <td>
-        {lease && (
-          <span class="left">
-            <span class="left-bar" aria-hidden="true">
-              <span style={{ width: `${Math.min((lease.expiresAt - at) / fullMs, 1) * 100}%` }} />
-            </span>
-            <TimeLeft until={lease.expiresAt} />
-          </span>
-        )}
-      </td>
-      <td class="wide">{lease && <TimePassed since={lease.activatedAt} />}</td>
-      <td class="wide">{lease && <Time at={new Date(lease.activatedAt).toISOString()} />}</td>
-      <td class="wide number">{lease && number(lease.fence)}</td>
+      {columns.map((column) => (
+        <td key={column.key} class={column.class}>
+          {column.cell(token, lease, at)}
+        </td>
+      ))}
     </tr>
   );
 }
 
 /** Takes the room of the rows out of sight. */
-function Gap({ rows }: { readonly rows: number }) {
+function Gap({ rows, columns }: { readonly rows: number; readonly columns: number }) {
   if (rows <= 0) return null;
   return (
     <tr aria-hidden="true">
-      <td colSpan={7} class="gap" style={{ height: `${rows * ROW}px` }} />
+      <td colSpan={columns} class="gap" style={{ height: `${rows * ROW}px` }} />
     </tr>
   );
-}
-
-/** Oldest lease first, the order of eviction; then the free tokens. */
-function inOrder(tokens: readonly TokenState[], matches: Props['matches'], now: number): TokenState[] {
-  const shown = matches === null ? [...tokens] : tokens.filter(matches);
-  const rank = (token: TokenState): number => (isHeld(token, now) ? token.lease!.fence : Infinity);
-  return shown.sort((a, b) => {
-    const [one, other] = [rank(a), rank(b)];
-    return one === other ? (a.id < b.id ? -1 : 1) : one - other;
-  });
 }

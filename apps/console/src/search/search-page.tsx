@@ -17,7 +17,7 @@ interface Found {
   /** The newest event of the token with this id; null when no token has it. */
   readonly token: TokenEvent | null;
   /** The tokens that the user with this id or name holds. */
-  readonly held: readonly Pick<Token, 'id' | 'pool' | 'expires_at'>[];
+  readonly held: readonly Pick<Token, 'id' | 'pool' | 'name' | 'expires_at'>[];
 }
 
 export function SearchPage({ text }: { readonly text: string }) {
@@ -113,10 +113,10 @@ function Result({ text, token, held }: Found & { readonly text: string }) {
               <Link to={`/pools/${pool}?q=${encodeURIComponent(text)}`}>Show on the board</Link>
             </header>
             <ul class="found">
-              {tokens.slice(0, 50).map(({ id, expires_at }) => (
+              {tokens.slice(0, 50).map(({ id, name, expires_at }) => (
                 <li key={id}>
                   <Link to={tokenPath(pool, id)} title={id}>
-                    <code>{id}</code>
+                    {name ?? <code>{id}</code>}
                   </Link>
                   <span>
                     <TimeLeft until={Date.parse(expires_at!)} /> left
@@ -149,7 +149,7 @@ async function findHolder(holder: string, signal: AbortSignal): Promise<Found> {
   const held: Found['held'][number][] = [];
   for (let cursor: string | null | undefined; cursor !== null && !signal.aborted;) {
     const { leases, next_cursor } = await api.leases({ holder, cursor });
-    held.push(...leases.map(({ token_id: id, pool, expires_at }) => ({ id, pool, expires_at })));
+    held.push(...leases.map(({ token_id: id, pool, name, expires_at }) => ({ id, pool, name, expires_at })));
     cursor = next_cursor;
   }
   return { token: null, held };

@@ -2,7 +2,7 @@
 
 import { useSignal } from '@preact/signals';
 import { api, type Claim, type Pool } from '../api.js';
-import type { Lease } from '../live/pool-state.js';
+import type { Lease, TokenState } from '../live/pool-state.js';
 import { renewLease } from '../my-leases.js';
 import { Dialog } from '../ui/dialog.js';
 import { DialogFoot } from '../ui/dialog-foot.js';
@@ -10,18 +10,23 @@ import { InputField, problemOf } from '../ui/field.js';
 import { UserId } from '../ui/id.js';
 import { Problem } from '../ui/problem.js';
 import { useAction } from '../ui/use-action.js';
-import { duration, numberIn, shortId } from '../words.js';
+import { duration, nameOf, numberIn } from '../words.js';
 
 interface Props {
   readonly pool: Pool;
-  readonly id: string;
+  readonly token: TokenState;
   /** The open lease. */
   readonly lease: Lease | null;
   /** The handle of that lease, if this tab allocated it. */
   readonly handle: string | null;
+  /** Whether the reader may change the things of this pool. */
+  readonly mayList: boolean;
+  /** The token will be deleted when its lease ends. */
+  readonly onDraining: () => void;
 }
 
-export function TokenActions({ pool, id, lease, handle }: Props) {
+export function TokenActions({ pool, token, lease, handle, mayList, onDraining }: Props) {
+  const { id } = token;
   const action = useAction();
   const typedHandle = useSignal('');
   const length = useSignal('');
@@ -46,7 +51,8 @@ export function TokenActions({ pool, id, lease, handle }: Props) {
       renewLease(pool.name, lease!.fence, expires_at);
     });
 
-  if (lease === null && pool.kind === 'fixed') return null;
+  const mayDelete = pool.kind === 'elastic' || (pool.kind === 'listed' && mayList);
+  if (lease === null && !mayDelete) return null;
   const problem = action.problem.value;
   return (
     <section class="token-actions" aria-label="Actions">
@@ -80,12 +86,12 @@ export function TokenActions({ pool, id, lease, handle }: Props) {
             />
           </div>
         )}
-        {lease !== null && (
+        {lease !== null && (pool.kind !== 'listed' || mayList) && (
           <button type="button" class="button danger-quiet" onClick={() => (isRevoking.value = true)}>
             Revoke…
           </button>
         )}
-        {pool.kind === 'elastic' && (
+        {mayDelete && (
           <button type="button" class="button danger-quiet" onClick={() => (isDeleting.value = true)}>
             Delete…
           </button>
@@ -98,32 +104,39 @@ export function TokenActions({ pool, id, lease, handle }: Props) {
         <Problem onClose={action.forget}>{problem.message}</Problem>
       )}
       {isRevoking.value && lease !== null && (
-        <RevokeDialog id={id} lease={lease} onClose={() => (isRevoking.value = false)} />
+        <RevokeDialog token={token} lease={lease} onClose={() => (isRevoking.value = false)} />
       )}
-      {isDeleting.value && <DeleteDialog id={id} lease={lease} onClose={() => (isDeleting.value = false)} />}
+      {isDeleting.value && (
+        <DeleteDialog
+          token={token}
+          lease={lease}
+          onDraining={pool.kind === 'listed' ? onDraining : null}
+          onClose={() => (isDeleting.value = false)}
+        />
+      )}
     </section>
   );
 }
 
 interface RevokeProps {
-  readonly id: string;
+  readonly token: TokenState;
   readonly lease: Lease;
   readonly onClose: () => void;
 }
 
-function RevokeDialog({ id, lease, onClose }: RevokeProps) {
+function RevokeDialog({ token, lease, onClose }: RevokeProps) {
   const action = useAction();
   const note = useSignal('');
   // The fence names the lease that the reader sees, so that a successor keeps the token.
   const revoke = async (): Promise<void> => {
     const claim = { fence: lease.fence, force: true, ...(note.value.trim() !== '' && { note: note.value.trim() }) };
-    if (await action.run(() => api.release(id, claim))) onClose();
+    if (await action.run(() => api.release(token.id, claim))) onClose();
   };
   const problem = action.problem.value;
   const ofNote = problemOf(problem, 'note');
   return (
     <Dialog
-      title={`Revoke the lease of ${shortId(id)}`}
+      title={`Revoke the lease of ${nameOf(token)}`}
       onClose={onClose}
       isBusy={action.isBusy.value}
       refusal={problem}
@@ -165,20 +178,29 @@ const Who = ({ lease: { userId, holder } }: { readonly lease: Lease }) =>
   );
 
 interface DeleteProps {
-  readonly id: string;
+  readonly token: TokenState;
   readonly lease: Lease | null;
+  /** Null where a held token can only be deleted at once. */
+  readonly onDraining: (() => void) | null;
   readonly onClose: () => void;
 }
 
-function DeleteDialog({ id, lease, onClose }: DeleteProps) {
+function DeleteDialog({ token, lease, onDraining, onClose }: DeleteProps) {
   const action = useAction();
   // The request forces the deletion only after the dialog has shown who loses the token.
   const remove = async (): Promise<void> => {
-    if (await action.run(() => api.delete(id, lease !== null))) onClose();
+    if (await action.run(() => api.delete(token.id, lease !== null))) onClose();
+  };
+  const removeWhenFree = async (): Promise<void> => {
+    const worked = await action.run(async () => {
+      const { deleted } = await api.deleteWhenFree(token.id);
+      if (!deleted) onDraining?.();
+    });
+    if (worked) onClose();
   };
   return (
     <Dialog
-      title={`Delete token ${shortId(id)}`}
+      title={`Delete token ${nameOf(token)}`}
       onClose={onClose}
       isBusy={action.isBusy.value}
       refusal={action.problem.value}
@@ -190,11 +212,22 @@ function DeleteDialog({ id, lease, onClose }: DeleteProps) {
           <>
             <Who lease={lease} /> holds it and <strong>loses it at once</strong>. The token goes, and its past stays
             readable.
+            {onDraining && ' Deleted when free, it goes at the end of its lease, and nobody gets it after that.'}
           </>
         )}
       </p>
       {action.problem.value && <Problem>{action.problem.value.message}</Problem>}
       <DialogFoot>
+        {lease !== null && onDraining && (
+          <button
+            type="button"
+            class="button"
+            aria-disabled={action.isBusy.value}
+            onClick={() => void removeWhenFree()}
+          >
+            Delete when free
+          </button>
+        )}
         <button type="button" class="button danger" aria-disabled={action.isBusy.value} onClick={() => void remove()}>
           {lease === null ? 'Delete' : 'End the lease and delete'}
         </button>

@@ -2,20 +2,22 @@
 
 import { useSignal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
-import { api, ApiError, type Pool, type TokenEvent, type Use } from '../api.js';
+import { api, ApiError, type Pool, type Token, type TokenEvent, type Use } from '../api.js';
 import type { LivePool } from '../live/live-pool.js';
 import { isHeld, kindOf, type Lease } from '../live/pool-state.js';
 import { choose, query } from '../location.js';
-import { leaseOf } from '../my-leases.js';
+import { leaseOf, type MyLease } from '../my-leases.js';
 import { nextOut } from '../pool/board.js';
 import { serverClock } from '../server-clock.js';
+import { SecretOfLease } from '../things/secret.js';
+import { ThingSection } from '../things/thing-section.js';
 import { CopyButton } from '../ui/copy-button.js';
 import { Icon } from '../ui/icon.js';
 import { UserId } from '../ui/id.js';
 import { Problem } from '../ui/problem.js';
 import { seconds } from '../ui/tick.js';
 import { Time, TimeLeft, TimePassed } from '../ui/time.js';
-import { KIND_WORDS, number, reasonInWords, shortId } from '../words.js';
+import { kindInWords, nameOf, number, reasonInWords } from '../words.js';
 import { TokenActions } from './token-actions.js';
 import { Uses } from './uses.js';
 import './token-panel.css';
@@ -24,6 +26,10 @@ interface Props {
   readonly live: LivePool;
   readonly pool: Pool;
   readonly id: string;
+  /** Whether the reader may change the things of this pool. */
+  readonly mayList: boolean;
+  /** Announces a result to screen readers. */
+  readonly say: (words: string) => void;
   readonly onClose: () => void;
 }
 
@@ -33,10 +39,12 @@ interface Past<T> {
   readonly cursor: string | null;
 }
 
-export function TokenPanel({ live, pool, id, onClose }: Props) {
+export function TokenPanel({ live, pool, id, mayList, say, onClose }: Props) {
   const panel = useRef<HTMLElement>(null);
   const uses = useSignal<Past<Use> | null>(null);
   const events = useSignal<Past<TokenEvent> | null>(null);
+  /** The token as the service last answered it; null for one that is deleted. */
+  const answered = useSignal<Token | null>(null);
   const problem = useSignal<ApiError | null>(null);
   const view = query.value.get('past') === 'events' ? 'events' : 'uses';
 
@@ -45,7 +53,8 @@ export function TokenPanel({ live, pool, id, onClose }: Props) {
     const load = async (): Promise<void> => {
       timer = undefined;
       try {
-        const [history, log] = await Promise.all([api.uses(id), api.tokenEvents(id)]);
+        const [history, log, now] = await Promise.all([api.uses(id), api.tokenEvents(id), ifThere(api.token(id))]);
+        answered.value = now;
         uses.value = { all: history.history, cursor: history.next_cursor };
         events.value = { all: log.events, cursor: log.next_cursor };
         problem.value = null;
@@ -54,7 +63,7 @@ export function TokenPanel({ live, pool, id, onClose }: Props) {
         problem.value = error;
       }
     };
-    uses.value = events.value = problem.value = null;
+    uses.value = events.value = answered.value = problem.value = null;
     void load();
     const stopListening = live.listen({
       happened: ({ token_id }) => {
@@ -84,13 +93,16 @@ export function TokenPanel({ live, pool, id, onClose }: Props) {
   const lease = token !== null && isHeld(token, now) ? token.lease : null;
   const isDeleted = token === null && events.value?.all[0]?.event === 'deleted';
   const mine = lease === null ? undefined : leaseOf(pool.name, lease.fence);
+  const name = token?.name ?? nameIn(events.value?.all ?? []);
+  const isDraining = token !== null && (answered.value?.draining ?? token.isDraining);
+  const metadata = answered.value?.fence === lease?.fence ? (answered.value?.lease_metadata ?? null) : null;
 
   return (
     <aside
       ref={panel}
       class="token-panel"
       tabIndex={-1}
-      aria-label={`Token ${shortId(id)}`}
+      aria-label={`Token ${nameOf({ id, name })}`}
       onKeyDown={({ key, defaultPrevented }) => {
         if (key === 'Escape' && !defaultPrevented) onClose();
       }}
@@ -98,13 +110,25 @@ export function TokenPanel({ live, pool, id, onClose }: Props) {
       <header class="token-head">
         <div class="grow">
           <p class="eyebrow">Token</p>
-          <h2>
-            <code title={id}>{id}</code> <CopyButton text={id} what="the token id" />
-          </h2>
+          {name === null ? (
+            <h2>
+              <code title={id}>{id}</code> <CopyButton text={id} what="the token id" />
+            </h2>
+          ) : (
+            <>
+              <h2 class="thing-name">
+                {name} <CopyButton text={name} what="the name" />
+              </h2>
+              <p class="note">
+                <code>{id}</code> <CopyButton text={id} what="the token id" />
+              </p>
+            </>
+          )}
           <p class="badges">
             {isDeleted && <span class="badge deleted">deleted</span>}
             {token !== null && <span class={lease ? 'badge held' : 'badge free'}>{lease ? 'held' : 'free'}</span>}
             {mine && <span class="badge mine">yours</span>}
+            {isDraining && <span class="badge deleted">deleted at the end of its lease</span>}
             {token !== null && token === nextOut(pool, live, now) && <span class="badge next">next to be evicted</span>}
           </p>
         </div>
@@ -114,8 +138,24 @@ export function TokenPanel({ live, pool, id, onClose }: Props) {
         </button>
       </header>
       {problem.value && <Problem>{problem.value.message}</Problem>}
-      {lease && <Holder lease={lease} pool={pool} handle={mine?.lease_id ?? null} />}
-      {token !== null && <TokenActions key={id} pool={pool} id={id} lease={lease} handle={mine?.lease_id ?? null} />}
+      {lease && <Holder lease={lease} pool={pool} mine={mine} metadata={metadata} />}
+      {token !== null && pool.kind === 'listed' && (
+        <ThingSection key={id} pool={pool} token={token} mayList={mayList} say={say} />
+      )}
+      {token !== null && (
+        <TokenActions
+          key={id}
+          pool={pool}
+          token={token}
+          lease={lease}
+          handle={mine?.lease_id ?? null}
+          mayList={mayList}
+          onDraining={() => {
+            token.isDraining = true;
+            if (answered.value) answered.value = { ...answered.value, draining: true };
+          }}
+        />
+      )}
 
       <div class="segments" role="group" aria-label="The past of the token">
         <button type="button" aria-pressed={view === 'uses'} onClick={() => choose({ past: null }, 'replace')}>
@@ -130,7 +170,9 @@ export function TokenPanel({ live, pool, id, onClose }: Props) {
           Loading its past…
         </p>
       )}
-      {view === 'uses' && uses.value !== null && <Uses uses={uses.value.all} now={now} />}
+      {view === 'uses' && uses.value !== null && (
+        <Uses uses={uses.value.all} notes={notesOf(events.value?.all ?? [])} now={now} />
+      )}
       {view === 'events' && events.value !== null && <Events events={events.value.all} />}
       {view === 'uses' && uses.value?.cursor && (
         <Older
@@ -152,13 +194,44 @@ export function TokenPanel({ live, pool, id, onClose }: Props) {
   );
 }
 
+/** Null for a token that is deleted. */
+const ifThere = (answer: Promise<Token>): Promise<Token | null> =>
+  answer.catch((error: unknown) => {
+    if (error instanceof ApiError && (error.code === 'token_not_found' || error.code === 'token_deleted')) return null;
+    throw error;
+  });
+
+/** The last name of a token, by its events, newest first. */
+function nameIn(events: readonly TokenEvent[]): string | null {
+  for (const { event, metadata } of events) {
+    const named = event === 'generated' ? metadata : event === 'described' ? metadata['after'] : null;
+    const { name } = (named ?? {}) as { name?: unknown };
+    if (typeof name === 'string') return name;
+  }
+  return null;
+}
+
+const noteOf = ({ event, metadata }: TokenEvent): string | null =>
+  event === 'released' && typeof metadata['note'] === 'string' ? metadata['note'] : null;
+
+const notesOf = (events: readonly TokenEvent[]): ReadonlyMap<number, string> =>
+  new Map(
+    events.flatMap((event) => {
+      const note = noteOf(event);
+      return note === null ? [] : [[event.fence!, note] as const];
+    }),
+  );
+
 interface HolderProps {
   readonly lease: Lease;
   readonly pool: Pool;
-  readonly handle: string | null;
+  /** The same lease, if this tab allocated it. */
+  readonly mine: MyLease | undefined;
+  readonly metadata: Token['lease_metadata'];
 }
 
-function Holder({ lease, pool, handle }: HolderProps) {
+function Holder({ lease, pool, mine, metadata }: HolderProps) {
+  const handle = mine?.lease_id ?? null;
   const part = Math.min((lease.expiresAt - serverClock.now()) / (pool.ttl_seconds * 1000), 1);
   return (
     <section class="holder" aria-label="Who holds it">
@@ -215,6 +288,10 @@ function Holder({ lease, pool, handle }: HolderProps) {
           </div>
         )}
       </dl>
+      {metadata !== null && Object.keys(metadata).length > 0 && (
+        <pre class="metadata">{JSON.stringify(metadata, null, 2)}</pre>
+      )}
+      {mine?.hasSecret && <SecretOfLease key={mine.lease_id} leaseId={mine.lease_id} />}
     </section>
   );
 }
@@ -256,7 +333,7 @@ function Events({ events }: { readonly events: readonly TokenEvent[] }) {
             <span class={`mark ${kind}`} aria-hidden="true" />
             <div class="grow">
               <p>
-                <strong class={`kind ${kind}`}>{KIND_WORDS[kind]}</strong> {reasonInWords(event)}
+                <strong class={`kind ${kind}`}>{kindInWords(event)}</strong> {reasonInWords(event)}
               </p>
               <p class="note">
                 <Time at={event.occurred_at} />
@@ -274,9 +351,7 @@ function Events({ events }: { readonly events: readonly TokenEvent[] }) {
                   </>
                 )}
               </p>
-              {typeof event.metadata['note'] === 'string' && event.event === 'released' && (
-                <p class="metadata">{event.metadata['note']}</p>
-              )}
+              {noteOf(event) !== null && <p class="metadata">{noteOf(event)}</p>}
               {event.lease_metadata && Object.keys(event.lease_metadata).length > 0 && (
                 <pre class="metadata">{JSON.stringify(event.lease_metadata, null, 2)}</pre>
               )}

@@ -8,6 +8,8 @@ import { duration, END_WORDS, number } from '../words.js';
 interface Props {
   /** Newest first. */
   readonly uses: readonly Use[];
+  /** The note with which a lease was ended, by its fence. */
+  readonly notes: ReadonlyMap<number, string>;
   /** Milliseconds since the epoch, by the server's clock. */
   readonly now: number;
 }
@@ -27,7 +29,7 @@ const CLASS: Readonly<Record<EndReason, string>> = {
 
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 
-export function Uses({ uses, now }: Props) {
+export function Uses({ uses, notes, now }: Props) {
   if (uses.length === 0) return <p class="empty">Nobody has had it yet.</p>;
   const longest = Math.max(...uses.map((use) => lengthOf(use, now)));
   return (
@@ -59,6 +61,7 @@ export function Uses({ uses, now }: Props) {
                   {' · '}
                   {use.end_reason === null ? 'holds it now' : END_WORDS[use.end_reason]} · fence {number(use.fence)}
                 </p>
+                {notes.has(use.fence) && <p class="metadata">{notes.get(use.fence)}</p>}
               </div>
             </li>
           );
@@ -69,7 +72,7 @@ export function Uses({ uses, now }: Props) {
 }
 
 /** The uses along the time axis, with free time between them. */
-function Strip({ uses, now }: Props) {
+function Strip({ uses, now }: Omit<Props, 'notes'>) {
   const from = Date.parse(uses.at(-1)!.started_at);
   const span = Math.max(now - from, 1000);
   const xOf = (at: number): number => ((at - from) / span) * 100;

@@ -26,6 +26,16 @@ export function UserId({ id: received, holder = null, copy = false }: Props) {
   );
 }
 
+interface TokenProps {
+  readonly id: string;
+  /** The name of the thing; null where there is none, or it is unknown. */
+  readonly name: string | null;
+}
+
+/** What people call a token: its name, in a listed pool; elsewhere the first digits of its id. */
+export const TokenName = ({ id, name }: TokenProps) =>
+  name === null ? <code>{shortId(id)}</code> : <span class="token-name">{name}</span>;
+
 /** Deterministic: the same id always gets the same colour. */
 function hueOf(id: string): number {
   let sum = 0;
