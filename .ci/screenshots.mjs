@@ -13,6 +13,12 @@ import { startLocalPostgres } from '../dist/api/libs/local-postgres/src/index.js
 
 const PAST_SECONDS = 1_800;
 const STEP_SECONDS = 2;
+const MODELS = [
+  ['Pixel 9', '15', '16'],
+  ['Galaxy S24', '14', '15'],
+  ['Fairphone 5', '13', '14'],
+];
+const COUNTRIES = ['de', 'fr', 'pl', 'de'];
 
 const executablePath = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/google-chrome'].find(
   (path) => path && existsSync(path),
@@ -85,19 +91,23 @@ function chances(seed) {
   };
 }
 
+function phone(_, index) {
+  const [model, ...systems] = MODELS[index % MODELS.length];
+  const attributes = { model, os: systems[index % systems.length], country: COUNTRIES[index % 4], esim: index % 3 > 0 };
+  return { name: `+49 30 90182${String(7 * index + 113).padStart(3, '0')}`, attributes };
+}
+
 async function live(base) {
   const chance = chances(7);
   const allocate = (pool, more) => ask(base, 'POST', '/api/tokens/allocate', { pool, ...more });
   await ask(base, 'POST', '/api/pools', {
     name: 'lab-phones',
-    kind: 'fixed',
-    size: 24,
+    kind: 'listed',
+    size: 40,
     ttl_seconds: 900,
-    renewable: true,
     max_lifetime_seconds: 7200,
-    on_exhausted: 'reject',
-    release_authority: 'holder',
   });
+  await ask(base, 'PUT', '/api/pools/lab-phones/tokens', { tokens: Array.from({ length: 24 }, phone) });
   await ask(base, 'POST', '/api/pools', {
     name: 'sandboxes',
     kind: 'elastic',
@@ -119,7 +129,7 @@ async function live(base) {
       await ask(base, 'POST', `/api/tokens/${token_id}/release`, { lease_id });
     }
     leases = leases.filter((lease) => !going.includes(lease)).slice(-200);
-    if (t > PAST_SECONDS - 700 && chance() < 0.05) await allocate('lab-phones');
+    if (t > PAST_SECONDS - 700 && chance() < 0.05) await allocate('lab-phones', { holder: `ci-${4711 + t}` });
   }
   // The rest of the way to the present.
   await clock.query(`UPDATE clock.shift SET by = '0' WHERE by < '0'`);
@@ -168,6 +178,15 @@ async function takePictures(base) {
   await phone.locator('.board canvas').waitFor();
   await phone.waitForTimeout(500);
   await phone.screenshot({ path: 'docs/console-phone.png' });
+
+  const things = await open('/pools/lab-phones?view=list&attribute.country=de', {
+    ...wide,
+    height: 860,
+    colorScheme: 'light',
+  });
+  await things.locator('.token-list .token-name').first().waitFor();
+  await things.waitForTimeout(500);
+  await things.screenshot({ path: 'docs/console-things.png' });
 
   const form = await open('', { ...wide, height: 1080, colorScheme: 'light' });
   await form.getByRole('button', { name: 'Create a pool' }).click();

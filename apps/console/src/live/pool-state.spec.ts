@@ -233,5 +233,7 @@ test('names and attributes come from the snapshot and from events', () => {
   // What a user says about a lease is not about the thing.
   state.apply({ ...activated(5, 'a', 1), metadata: { name: 'no name' } });
   expect(state.find('a')!.name).toBe('Nokia 4');
+  state.markDraining('a');
+  expect(state.find('a')!.isDraining).toBe(true);
   expect(state.apply(event(6, 'a', { event: 'deleted', reason: 'removed' }))!.token).toMatchObject({ name: 'Nokia 4' });
 });

@@ -65,12 +65,7 @@ export class PoolState {
     public seq: number,
     readonly isWhole = true,
   ) {
-    this.tokens = tokens.map((token) => {
-      const { id, name, attributes, draining } = token;
-      const state = { ...newToken(id), isDraining: draining === true, lease: leaseOf(token) };
-      describe(state, { name, attributes });
-      return state;
-    });
+    this.tokens = tokens.map(stateOf);
     this.tokens.sort((a, b) => (a.id < b.id ? -1 : 1));
     this.#byId = new Map(this.tokens.map((token) => [token.id, token]));
   }
@@ -82,6 +77,12 @@ export class PoolState {
 
   find(id: string): TokenState | undefined {
     return this.#byId.get(id);
+  }
+
+  /** The token will be deleted at the end of its lease, of which there is no event before. */
+  markDraining(id: string): void {
+    const token = this.find(id);
+    if (token) token.isDraining = true;
   }
 
   /**
@@ -199,6 +200,14 @@ export function kindOf({ event, reason }: PoolEvent): Kind {
   if (reason === 'lru_eviction' || reason === 'over_share_eviction' || reason === 'selected_eviction') return 'evicted';
   if (reason === 'cleanup') return 'cleaned';
   return reason === 'deleted_by_client' || reason === 'pool_deleted' ? 'ended-by-deletion' : 'released';
+}
+
+/** A token as the service answered it. */
+export function stateOf(token: Token): TokenState {
+  const { id, name, attributes, draining } = token;
+  const state = { ...newToken(id), isDraining: draining === true, lease: leaseOf(token) };
+  describe(state, { name, attributes });
+  return state;
 }
 
 const newToken = (id: string): TokenState => ({

@@ -34,7 +34,7 @@ export function ImportDialog({ pool, live, say, onClose }: Props) {
   const fileProblem = useSignal<string | null>(null);
   const isTyped = useSignal(false);
   const missing = useSignal<'keep' | 'delete'>('keep');
-  const done = useSignal<{ readonly done: Done; readonly steps: number } | null>(null);
+  const progress = useSignal<{ readonly made: number; readonly all: number } | null>(null);
   const outcome = useSignal('');
   const stop = useRef<AbortController | null>(null);
   useEffect(() => () => stop.current?.abort(), []);
@@ -54,27 +54,28 @@ export function ImportDialog({ pool, live, say, onClose }: Props) {
   const removed = missing.value === 'delete' ? (difference?.left ?? []) : [];
   const problems = read === null ? [] : [...read.problems, ...sizeProblem(pool, difference, removed.length)];
   const isReady = difference !== null && problems.length === 0 && outcome.value === '';
-  const steps = (read?.things.length ?? 0) + removed.length;
 
   const submit = async (event: Event): Promise<void> => {
     event.preventDefault();
     if (!isReady || action.isBusy.peek()) return;
     const { signal } = (stop.current = new AbortController());
     const { things } = read!;
-    const all = steps;
-    let reached: Done = { added: 0, changed: 0, unchanged: 0, deleted: 0, draining: 0 };
-    let made = 0;
-    done.value = { done: reached, steps: made };
+    const all = things.length + removed.length;
+    let done: Done = { added: 0, changed: 0, unchanged: 0, deleted: 0, draining: 0 };
+    progress.value = { made: 0, all };
     const worked = await action.run(() =>
-      importThings({ pool: pool.name, things, removed: removed.map(({ id }) => id) }, signal, (now, step) => {
-        reached = { ...now };
-        made = step;
-        done.value = { done: reached, steps: step };
+      importThings({ pool: pool.name, things, removed: removed.map(({ id }) => id) }, signal, (now, made) => {
+        done = { ...now };
+        progress.value = { made, all };
       }),
     );
-    const words = doneInWords(reached);
-    outcome.value =
-      worked && made >= all ? `Done: ${words}.` : `Stopped after ${number(made)} of ${number(all)}: ${words}.`;
+    const { made } = progress.value;
+    const words = doneInWords(done);
+    if (worked && made >= all) {
+      outcome.value = `Done: ${words}.`;
+      // No event tells that a token will go at the end of its lease.
+      for (const { id } of removed) live.state?.markDraining(id);
+    } else outcome.value = `Stopped after ${number(made)} of ${number(all)}: ${words}.`;
     say(outcome.value);
   };
   const readFile = async (given: File | undefined): Promise<void> => {
@@ -159,10 +160,10 @@ export function ImportDialog({ pool, live, say, onClose }: Props) {
             )}
           </>
         )}
-        {action.isBusy.value && done.value !== null && (
+        {action.isBusy.value && progress.value !== null && (
           <p class="note">
-            <progress value={done.value.steps} max={steps} aria-label="Imported" /> {number(done.value.steps)} of{' '}
-            {number(steps)}…
+            <progress value={progress.value.made} max={progress.value.all} aria-label="Imported" />{' '}
+            {number(progress.value.made)} of {number(progress.value.all)}…
           </p>
         )}
         {action.problem.value && <Problem>{action.problem.value.message}</Problem>}

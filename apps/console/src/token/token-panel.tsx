@@ -1,10 +1,10 @@
 // One token: its holder, the time left, the actions on it, its earlier uses and its events.
 
 import { useSignal } from '@preact/signals';
-import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import { api, ApiError, type Pool, type Token, type TokenEvent, type Use } from '../api.js';
 import type { LivePool } from '../live/live-pool.js';
-import { isHeld, kindOf, type Lease } from '../live/pool-state.js';
+import { isHeld, kindOf, stateOf, type Lease } from '../live/pool-state.js';
 import { choose, query } from '../location.js';
 import { leaseOf, type MyLease } from '../my-leases.js';
 import { nextOut } from '../pool/board.js';
@@ -89,7 +89,9 @@ export function TokenPanel({ live, pool, id, mayList, say, onClose }: Props) {
   void seconds.value;
   void live.version.value;
   const now = serverClock.now();
-  const token = live.state?.find(id) ?? null;
+  // The page follows only a part of a large pool.
+  const unfollowed = useMemo(() => (answered.value === null ? null : stateOf(answered.value)), [answered.value]);
+  const token = live.state?.find(id) ?? (live.state?.isWhole === false ? unfollowed : null);
   const lease = token !== null && isHeld(token, now) ? token.lease : null;
   const isDeleted = token === null && events.value?.all[0]?.event === 'deleted';
   const mine = lease === null ? undefined : leaseOf(pool.name, lease.fence);
@@ -151,7 +153,7 @@ export function TokenPanel({ live, pool, id, mayList, say, onClose }: Props) {
           handle={mine?.lease_id ?? null}
           mayList={mayList}
           onDraining={() => {
-            token.isDraining = true;
+            live.state?.markDraining(id);
             if (answered.value) answered.value = { ...answered.value, draining: true };
           }}
         />
