@@ -70,8 +70,13 @@ export async function auditPool(
     const isStored = stored[counter as keyof typeof folded];
     if (isStored !== value) findings.add(`the pool's ${counter} is ${isStored}, the feed says ${value}`);
   }
+  const { kind } = stored;
+  const policy: Readonly<Record<string, unknown>> = { ...stored.policy, kind };
+  if (auditor.isListed !== null && auditor.isListed !== (kind === 'listed')) {
+    findings.add(`the pool's kind is ${kind}, and its feed is ${auditor.isListed ? '' : 'not '}that of a listed pool`);
+  }
   for (const [field, value] of auditor.policy) {
-    const isStored = stored.policy[field as keyof StoredPoolView['policy']];
+    const isStored = policy[field];
     if (isStored !== value) findings.add(`the pool's ${field} is ${String(isStored)}, the feed says ${String(value)}`);
   }
   // The store may have dropped events before the audit has read them.

@@ -1,10 +1,13 @@
 // Checks a pool's feed event by event against the invariants of the service, from the first event or from a snapshot.
 // It shares no code with the aggregate that must keep these invariants.
 
-import { Comparison, type FoldedToken, type OpenLease } from './comparison.js';
+import { AlikeTokens, isSelected } from './alike-tokens.js';
+import { areSame, asText, Comparison, type FoldedThing, type FoldedToken, type OpenLease } from './comparison.js';
 import { Findings, nameOf } from './findings.js';
 import { fromIso, toIso, type Instant } from '../kernel/instant.js';
-import { HeldByUser } from './held-by-user.js';
+import { HeldByUser, mostOf } from './held-by-user.js';
+import type { PoolKind } from '../pool/policy-fields.js';
+import type { Selector } from '../pool/thing.js';
 import { DELETE_REASONS, END_REASONS, isEviction, isOfPool, type PolicyDifference } from '../pool/token-event.js';
 import type {
   EventView,
@@ -54,6 +57,15 @@ export class Auditor {
   #recordedAt: Instant = 0;
   /** Null until the first eviction by share, so that other pools do not pay for it. */
   #held: HeldByUser | null = null;
+  /** Null until the first eviction of a selection. */
+  #alike: AlikeTokens | null = null;
+  /** The open leases of tokens that are deleted at their ends, but for those that never were the oldest. */
+  readonly #spared = new Set<number>();
+  #leavingTokens = 0;
+  /** The token of each name. */
+  readonly #names = new Map<string, string>();
+  /** Whether the pool is listed; null while the feed has not told. Its first token tells, too. */
+  #isListed: boolean | null = null;
   #lastEvictionAt: Instant = -Infinity;
   #previous: StoredEventView | null = null;
 
@@ -63,8 +75,8 @@ export class Auditor {
   #most: { readonly event: StoredEventView; readonly tokens: number } | null = null;
   /** Null while the feed has not told. */
   #isPoolDeleted: boolean | null;
-  /** The token whose lease the last event ended, while the pool had more tokens than its size. */
-  #leaving: string | null = null;
+  /** The token whose lease the last event ended, while it was to be deleted then, or the pool was above its size. */
+  #mustGo: string | null = null;
   /** The restores by `after_seq`. Of several without an event between them the last one gives the next numbers. */
   readonly #restores = new Map<number, RestoreView>();
 
@@ -137,6 +149,11 @@ export class Auditor {
     return this.#policy;
   }
 
+  /** Whether the pool is listed; null while the feed has not told. */
+  get isListed(): boolean | null {
+    return this.#isListed;
+  }
+
   /** The pool's part of a snapshot after the last event. */
   get state(): Omit<SnapshotView, 'hash' | 'parts'> {
     return {
@@ -150,9 +167,11 @@ export class Auditor {
   /** The tokens of a snapshot after the last event, at most `most` at a time. */
   *tokensBy(most: number): Generator<SnapshotTokenView[]> {
     let part: SnapshotTokenView[] = [];
-    for (const { id, lease, lastActivatedAt, lastEndAt } of this.#heldFirst()) {
+    for (const { id, thing, isLeaving, lease, lastActivatedAt, lastEndAt } of this.#heldFirst()) {
       part.push({
         id,
+        ...thing,
+        ...(isLeaving && { leaving: true }),
         last_activated_at: lastActivatedAt,
         last_end_at: lastEndAt,
         lease: lease && {
@@ -176,6 +195,7 @@ export class Auditor {
     this.#expect(event.recorded_at >= this.#recordedAt, event, `was recorded before its predecessor`);
     this.#expect(event.occurred_at <= event.recorded_at, event, `was recorded before it occurred`);
     this.#expect(REASONS[event.event].includes(event.reason), event, `has reason ${event.reason}`);
+    this.#expectNoSecret(event);
     this.#expectEvictionServed(event);
     this.#expectGone(event);
     this.#seq = event.seq;
@@ -189,6 +209,23 @@ export class Auditor {
   #poolDeleted(event: StoredEventView): void {
     this.#expect(this.#tokens.size === 0, event, `leaves ${this.#tokens.size} tokens`);
     this.#isPoolDeleted = true;
+    // The pool may be opened again as one of another kind.
+    this.#isListed = null;
+  }
+
+  /**
+   * No event may contain a secret. What the caller gave with a lease is the caller's own, and so are the names of
+   * attributes.
+   */
+  #expectNoSecret({ metadata, ...event }: StoredEventView): void {
+    if (event.event === 'activated' || metadata === null) return;
+    for (const part of [metadata, metadata['before'], metadata['after']]) {
+      if (typeof part !== 'object' || part === null) continue;
+      for (const [key, value] of Object.entries(part)) {
+        const isRight = part === metadata && event.event === 'described' && value === 'changed';
+        if (key === 'sealed' || (key === 'secret' && !isRight)) this.#find({ ...event, metadata }, 'contains a secret');
+      }
+    }
   }
 
   /** A deleted pool does nothing until it is opened again, and only a deleted one is opened. */
@@ -208,21 +245,33 @@ export class Auditor {
     else if (event.event === 'deleted') this.#deleted(event, token);
     else if (event.event === 'activated') this.#activated(event, token);
     else if (event.event === 'renewed') this.#renewed(event, token);
+    else if (event.event === 'described') this.#described(event, token);
     else this.#ended(event, token);
   }
 
   #ofPool(event: StoredEventView): void {
-    if (event.event === 'pool_deleted') return this.#poolDeleted(event);
-    if (event.event !== 'policy_changed' && event.event !== 'pool_opened')
-      return this.#find(event, 'is about no token');
-    const { before = {}, after } = event.metadata as Partial<PolicyDifference> & Pick<PolicyDifference, 'after'>;
+    if (!isOfPool(event.event)) return this.#find(event, 'is about no token');
+    const { kind, before = {}, after = {} } = (event.metadata ?? {}) as Partial<PolicyDifference> & { kind?: PoolKind };
+    if (kind !== undefined) this.#kindTold(event, kind);
     for (const [field, value] of Object.entries(before)) {
       const known = this.#policy.get(field);
       const isRight = known === undefined || known === value;
       this.#expect(isRight, event, `says that ${field} was ${String(value)}, and it was ${String(known)}`);
     }
     if (before.size !== undefined && this.#size === undefined) this.#judgeMost(before.size);
-    for (const [field, value] of Object.entries(after)) this.#policy.set(field, value);
+    // The end of a pool tells the whole policy of then.
+    const told = event.event === 'pool_deleted' ? before : after;
+    for (const [field, value] of Object.entries(told)) this.#policy.set(field, value);
+    if (event.event === 'pool_deleted') this.#poolDeleted(event);
+  }
+
+  #kindTold(event: StoredEventView, kind: PoolKind): void {
+    const isListed = kind === 'listed';
+    const known = this.#policy.get('kind') ?? kind;
+    const isRight = event.event === 'pool_opened' || (known === kind && (this.#isListed ?? isListed) === isListed);
+    this.#expect(isRight, event, `says that the pool was ${kind}, and it was not`);
+    this.#policy.set('kind', kind);
+    this.#isListed = isListed;
   }
 
   /**
@@ -251,7 +300,7 @@ export class Auditor {
     return this.findings.kept;
   }
 
-  #recall({ id, last_activated_at, last_end_at, lease: of }: SnapshotTokenView): void {
+  #recall({ id, name, attributes, leaving, last_activated_at, last_end_at, lease: of }: SnapshotTokenView): void {
     const lease = of && {
       tokenId: id,
       userId: of.user_id,
@@ -259,8 +308,13 @@ export class Auditor {
       fence: of.fence,
       expiresAt: of.expires_at,
     };
-    this.#tokens.set(id, { id, lease, lastActivatedAt: last_activated_at, lastEndAt: last_end_at, comparedIn: 0 });
+    const thing = name === undefined ? null : { name, attributes: attributes ?? {} };
+    const times = { lastActivatedAt: last_activated_at, lastEndAt: last_end_at };
+    this.#tokens.set(id, { id, thing, lease, isLeaving: leaving === true, ...times, comparedIn: 0 });
     if (lease) this.#open.set(lease.fence, lease);
+    if (leaving) this.#leavingTokens++;
+    if (name !== undefined) this.#names.set(name, id);
+    this.#isListed = name !== undefined;
   }
 
   *#heldFirst(): Generator<FoldedToken> {
@@ -287,12 +341,19 @@ export class Auditor {
     this.#expect(isServed, this.#previous, 'evicts for nobody');
   }
 
-  /** The deletion of the same token must follow at once when a lease ends in a pool above its size. */
+  /**
+   * The deletion of the same token must follow at once when a lease ends in a pool above its size, or the token was to
+   * be deleted then.
+   */
   #expectGone(next: StoredEventView | null): void {
-    if (this.#leaving === null || !this.#previous) return;
-    const isGone = next?.event === 'deleted' && next.token_id === this.#leaving;
-    this.#expect(isGone, this.#previous, 'leaves a token beyond the size of the pool');
-    this.#leaving = null;
+    if (this.#mustGo === null || !this.#previous) return;
+    const isGone = next?.event === 'deleted' && next.token_id === this.#mustGo;
+    const isLeaving = this.#tokens.get(this.#mustGo)?.isLeaving === true;
+    const otherwise = isLeaving
+      ? 'leaves a token that was to be deleted'
+      : 'leaves a token beyond the size of the pool';
+    this.#expect(isGone, this.#previous, otherwise);
+    this.#mustGo = null;
   }
 
   /** The size of the pool; undefined while the feed has not told it. */
@@ -307,10 +368,81 @@ export class Auditor {
 
   #generated(event: StoredEventView, id: string, token: FoldedToken | undefined): void {
     this.#expect(!token, event, 'generates a token that exists');
-    this.#tokens.set(id, { id, lease: null, lastActivatedAt: null, lastEndAt: 0, comparedIn: 0 });
+    const thing = this.#thingOf(event);
+    const made = { id, thing, lease: null, isLeaving: false, lastActivatedAt: null, lastEndAt: 0, comparedIn: 0 };
+    if (token) this.#remove(token);
+    this.#tokens.set(id, made);
+    if (thing) this.#named(event, id, thing.name);
+    this.#alike?.joined(made, event.occurred_at);
     const [tokens, size] = [this.#tokens.size, this.#size];
     if (size !== undefined) this.#expectSize(event, tokens, size);
     else if (tokens > (this.#most?.tokens ?? 0)) this.#most = { event, tokens };
+  }
+
+  /** What a token stands for in a listed pool; null in another one, whose tokens have no names. */
+  #thingOf(event: StoredEventView): FoldedThing | null {
+    const { name, attributes } = event.metadata ?? {};
+    const hasName = typeof name === 'string';
+    this.#isListed ??= hasName;
+    const otherwise = hasName ? 'has a name in a pool that is not listed' : 'has no name in a listed pool';
+    this.#expect(hasName === this.#isListed, event, otherwise);
+    if (!hasName) return null;
+    this.#expect(isObject(attributes), event, 'has no attributes');
+    return { name, attributes: isObject(attributes) ? (attributes as FoldedThing['attributes']) : {} };
+  }
+
+  #named(event: StoredEventView, id: string, name: string): void {
+    const other = this.#names.get(name);
+    this.#expect(other === undefined || other === id, event, `takes the name ${name}, which token ${other} has`);
+    this.#names.set(name, id);
+  }
+
+  #remove(token: FoldedToken): void {
+    if (token.isLeaving) this.#leavingTokens--;
+    this.#forget(token);
+    this.#alike?.left(token);
+    this.#tokens.delete(token.id);
+  }
+
+  #forget({ id, thing }: FoldedToken): void {
+    if (thing && this.#names.get(thing.name) === id) this.#names.delete(thing.name);
+  }
+
+  #described(event: StoredEventView, token: FoldedToken): void {
+    const { before, after, secret } = event.metadata ?? {};
+    if (!isObject(before) || !isObject(after)) return this.#find(event, 'does not say what it changes');
+    const known: Readonly<Record<string, unknown>> = { ...token.thing, draining: token.isLeaving };
+    const fields = new Set([...Object.keys(before), ...Object.keys(after)]);
+    this.#expect(fields.size > 0 || secret !== undefined, event, 'changes nothing');
+    this.#expect(secret === undefined || token.thing !== null, event, 'changes the secret of a token without a name');
+    for (const field of fields) {
+      const [was, is, told] = [before[field], after[field], known[field]].map(asText);
+      if (!Object.hasOwn(known, field)) this.#find(event, `changes ${field}, which the token does not have`);
+      else if (!areSame(before[field], known[field])) {
+        this.#find(event, `says that ${field} was ${was}, and it was ${told}`);
+      }
+      this.#expect(is !== undefined && !areSame(before[field], after[field]), event, `leaves ${field} as it was`);
+    }
+    const { name, attributes, draining } = after;
+    if (token.thing) this.#describe(event, token, { ...token.thing, ...(after as Partial<FoldedThing>) });
+    if (name !== undefined && typeof name !== 'string') this.#find(event, 'has no name');
+    if (attributes !== undefined && !isObject(attributes)) this.#find(event, 'has no attributes');
+    if (draining !== undefined) this.#drained(event, token, draining === true);
+  }
+
+  #describe(event: StoredEventView, token: FoldedToken, { name, attributes }: FoldedThing): void {
+    this.#forget(token);
+    this.#alike?.left(token);
+    token.thing = { name, attributes };
+    this.#named(event, token.id, name);
+    this.#alike?.joined(token, event.occurred_at);
+  }
+
+  #drained(event: StoredEventView, token: FoldedToken, isLeaving: boolean): void {
+    this.#expect(token.lease !== null, event, 'waits for the end of a lease that is not open');
+    if (isLeaving !== token.isLeaving) this.#leavingTokens += isLeaving ? 1 : -1;
+    token.isLeaving = isLeaving;
+    if (token.lease && !isLeaving) this.#alike?.stays(token.lease);
   }
 
   /** The first change of the size tells what it was before, and the end of the feed that it was never changed. */
@@ -327,7 +459,7 @@ export class Auditor {
     this.#expect(token.lease === null, event, 'deletes a token that is held');
     const isRight = event.reason !== 'shrunk' || this.#size === undefined || this.#surplus > 0;
     this.#expect(isRight, event, 'deletes a token that is not beyond the size of the pool');
-    this.#tokens.delete(token.id);
+    this.#remove(token);
   }
 
   #activated(event: StoredEventView, token: FoldedToken): void {
@@ -351,6 +483,8 @@ export class Auditor {
     const size = this.#size ?? Infinity;
     this.#expect(this.#open.size <= size, event, `is granted beyond the size of ${size}`);
     this.#held?.granted(lease);
+    if (token.lease) this.#alike?.ended(token.lease);
+    this.#alike?.granted(lease);
     token.lease = lease;
     token.lastActivatedAt = event.occurred_at;
   }
@@ -374,16 +508,19 @@ export class Auditor {
       this.#expectNotPassedOver(lease, event);
     } else {
       this.#expect(event.occurred_at < lease.expiresAt, event, 'releases a lease that was overdue');
-      if (isEviction(event.reason)) this.#evicted(event, lease);
+      if (isEviction(event.reason)) this.#evicted(event, lease, token);
     }
     this.#open.delete(lease.fence);
     this.#held?.ended(lease);
-    if (this.#surplus > 0 && event.reason !== 'pool_deleted') this.#leaving = token.id;
+    this.#alike?.ended(lease);
+    if ((this.#surplus > 0 && event.reason !== 'pool_deleted') || token.isLeaving) this.#mustGo = token.id;
     token.lease = null;
     token.lastEndAt = event.occurred_at;
   }
 
-  #evicted(event: StoredEventView, lease: OpenLease): void {
+  #evicted(event: StoredEventView, lease: OpenLease, token: FoldedToken): void {
+    this.#expect(!token.isLeaving, event, 'evicts a lease with whose end the token is deleted');
+    if (event.reason === 'selected_eviction') return this.#evictedOfSelection(event, lease, token);
     if (event.reason === 'lru_eviction') {
       const oldest = this.#oldestFence();
       this.#expect(lease.fence === oldest, event, `evicts fence ${lease.fence} while ${oldest} is the smallest`);
@@ -392,13 +529,29 @@ export class Auditor {
     this.#lastEvictionAt = event.occurred_at;
   }
 
+  /** Other tokens may be free, and others may be overdue: only those that are selected count. */
+  #evictedOfSelection(event: StoredEventView, { fence }: OpenLease, { thing }: FoldedToken): void {
+    const select = event.metadata?.['select'];
+    if (!isObject(select)) return this.#find(event, 'does not say what was selected');
+    const isOne = isSelected(thing?.attributes ?? {}, select as Selector);
+    this.#expect(isOne, event, 'evicts a token that is not selected');
+    this.#alike ??= new AlikeTokens(this.#tokens);
+    const { oldestFence, free } = this.#alike.evicted(select as Selector, event.occurred_at);
+    const isOldest = !isOne || fence === oldestFence;
+    this.#expect(isOldest, event, `evicts fence ${fence} while ${oldestFence} is the smallest of those selected`);
+    this.#expect(free === 0, event, 'evicts while a selected token is free');
+  }
+
   /**
    * Also right for pools with protection: a protected first candidate stops the eviction, and no later one replaces it.
    */
   #evictedOverShare(event: StoredEventView, { userId, fence }: OpenLease): void {
     this.#held ??= new HeldByUser(this.#open.values());
     const held = this.#held.leasesOf(userId);
-    const most = this.#held.most();
+    const most =
+      this.#leavingTokens === 0
+        ? this.#held.most()
+        : mostOf(this.#open.values(), ({ tokenId }) => !this.#isLeaving(tokenId));
     this.#expect(
       held === most.leases,
       event,
@@ -408,23 +561,37 @@ export class Auditor {
     this.#expect(isOldest, event, `evicts fence ${fence} while ${most.fence} is the smallest of who holds the most`);
   }
 
+  /** The smallest fence, without the leases with whose ends tokens are deleted. */
   #oldestFence(): number | undefined {
-    while (!this.#open.has(this.#oldest)) {
+    // In the order of their grants, and before all that the iterator has not met.
+    for (const fence of this.#spared) {
+      const lease = this.#open.get(fence);
+      if (lease && !this.#isLeaving(lease.tokenId)) return fence;
+      if (!lease) this.#spared.delete(fence);
+    }
+    for (let lease = this.#open.get(this.#oldest); !lease || this.#isLeaving(lease.tokenId);) {
+      if (lease) this.#spared.add(lease.fence);
       const { done, value } = this.#fences.next();
       if (done) {
-        // No lease is open. An iterator that has reached the end stays there, so later leases need a new one.
+        // All leases are met. An iterator that has reached the end stays there, so later leases need a new one.
         this.#fences = this.#open.keys();
         return undefined;
       }
       this.#oldest = value;
+      lease = this.#open.get(value);
     }
     return this.#oldest;
   }
 
+  #isLeaving(tokenId: string): boolean {
+    return this.#tokens.get(tokenId)?.isLeaving === true;
+  }
+
   /** An eviction between the deadline of this lease and its recorded end took another token while this one was free. */
   #expectNotPassedOver(lease: OpenLease, event: StoredEventView | null): void {
-    if (this.#lastEvictionAt < lease.expiresAt) return;
-    const [evictedAt, dueAt] = [toIso(this.#lastEvictionAt), toIso(lease.expiresAt)];
+    const lastAt = Math.max(this.#lastEvictionAt, this.#alike?.evictedAt(lease.tokenId) ?? -Infinity);
+    if (lastAt < lease.expiresAt) return;
+    const [evictedAt, dueAt] = [toIso(lastAt), toIso(lease.expiresAt)];
     this.#find(event, `an eviction at ${evictedAt} passed over fence ${lease.fence}, overdue since ${dueAt}`);
   }
 
@@ -446,3 +613,6 @@ export class Auditor {
     this.findings.add(event ? `${nameOf(event)}: ${what}` : what);
   }
 }
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

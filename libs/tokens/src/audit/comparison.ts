@@ -2,6 +2,7 @@
 
 import type { Findings } from './findings.js';
 import { toIso, type Instant } from '../kernel/instant.js';
+import type { Attributes } from '../pool/thing.js';
 import type { StoredTokenView } from '../reading/views.js';
 
 export interface OpenLease {
@@ -12,9 +13,18 @@ export interface OpenLease {
   readonly expiresAt: Instant;
 }
 
+/** The thing of a token in a listed pool, as far as events tell of it. */
+export interface FoldedThing {
+  readonly name: string;
+  readonly attributes: Attributes;
+}
+
 export interface FoldedToken {
   readonly id: string;
+  thing: FoldedThing | null;
   lease: OpenLease | null;
+  /** Whether it must be deleted at the end of its lease. */
+  isLeaving: boolean;
   lastActivatedAt: Instant | null;
   lastEndAt: Instant;
   /** The number of the last comparison that met the token. A set of the tokens met would be as large as the pool. */
@@ -56,6 +66,7 @@ export class Comparison {
     token.comparedIn = this.#number;
     const lease = token.lease && token.lease.expiresAt > this.asOf ? token.lease : null;
     const folded = {
+      name: token.thing?.name ?? null,
       status: lease ? 'active' : 'available',
       active_user_id: lease?.userId ?? null,
       holder: lease?.holder ?? null,
@@ -66,7 +77,26 @@ export class Comparison {
     for (const [field, value] of Object.entries(folded)) {
       const isShown = view[field as keyof StoredTokenView];
       if (isShown !== value)
-        this.findings.add(`token ${view.id}: ${field} is shown as ${isShown}, the feed says ${value}`);
+        this.findings.add(`token ${view.id}: ${field} is shown as ${asText(isShown)}, the feed says ${asText(value)}`);
+    }
+    const attributes = token.thing?.attributes ?? null;
+    if (!areSame(view.attributes, attributes)) {
+      const [isShown, isTold] = [asText(view.attributes), asText(attributes)];
+      this.findings.add(`token ${view.id}: attributes are shown as ${isShown}, the feed says ${isTold}`);
+    }
+    const { leaving = token.isLeaving } = view;
+    if (leaving !== token.isLeaving) {
+      this.findings.add(`token ${view.id}: leaving is stored as ${leaving}, the feed says ${token.isLeaving}`);
     }
   }
 }
+
+/** Whether two names, or two objects of attributes, whose order says nothing, are equal. */
+export const areSame = (a: unknown, b: unknown): boolean => a === b || keyOf(a) === keyOf(b);
+
+/** The same text for the same attributes. */
+export const keyOf = (value: unknown): string =>
+  JSON.stringify(typeof value === 'object' && value !== null ? Object.entries(value).sort() : value);
+
+/** A value of a feed in a finding. */
+export const asText = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));

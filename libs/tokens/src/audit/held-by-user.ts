@@ -1,5 +1,7 @@
 // The auditor's own count of leases by user. A change and a query take time logarithmic in the number of leases.
 
+import { FenceHeap } from './fence-heap.js';
+
 interface UsersLease {
   readonly userId: string;
   readonly fence: number;
@@ -9,7 +11,7 @@ export class HeldByUser {
   /** The fences of each user, oldest first. */
   readonly #open = new Map<string, Set<number>>();
   /** At index n the users who reached n leases, each with the oldest of these; entries may be out of date. */
-  readonly #byNumber: Heap[] = [];
+  readonly #byNumber: FenceHeap<UsersLease>[] = [];
 
   constructor(leases: Iterable<UsersLease>) {
     for (const lease of leases) this.granted(lease);
@@ -52,8 +54,8 @@ export class HeldByUser {
     const number = this.leasesOf(userId);
     const fence = this.oldestOf(userId);
     if (fence === undefined) return;
-    while (this.#byNumber.length <= number) this.#byNumber.push(new Heap());
-    const heap = this.#byNumber[number] as Heap;
+    while (this.#byNumber.length <= number) this.#byNumber.push(new FenceHeap());
+    const heap = this.#byNumber[number] as FenceHeap<UsersLease>;
     // A user has at most one current entry, so a heap this large consists mostly of outdated ones.
     if (heap.size > 2 * this.#open.size + 64) heap.keep((entry) => this.#isTrue(entry, number));
     heap.push({ userId, fence });
@@ -64,45 +66,20 @@ export class HeldByUser {
   }
 }
 
-/** A heap with the smallest fence first. */
-class Heap {
-  #entries: UsersLease[] = [];
-
-  get size(): number {
-    return this.#entries.length;
+/** As `HeldByUser.most`, but of those who have a lease that may be evicted. It takes time for each lease. */
+export function mostOf<Lease extends UsersLease>(
+  leases: Iterable<Lease>,
+  mayBeEvicted: (lease: Lease) => boolean,
+): ReturnType<HeldByUser['most']> {
+  const users = new Map<string, { leases: number; fence: number }>();
+  for (const lease of leases) {
+    const { leases, fence } = users.get(lease.userId) ?? { leases: 0, fence: Infinity };
+    users.set(lease.userId, { leases: leases + 1, fence: mayBeEvicted(lease) ? Math.min(fence, lease.fence) : fence });
   }
-
-  push(entry: UsersLease): void {
-    const entries = this.#entries;
-    let place = entries.push(entry) - 1;
-    for (let above = (place - 1) >> 1; place > 0 && entries[above]!.fence > entry.fence; above = (place - 1) >> 1) {
-      entries[place] = entries[above]!;
-      entries[(place = above)] = entry;
-    }
+  let most = { leases: 0, fence: Infinity };
+  for (const user of users.values()) {
+    if (user.fence === Infinity || user.leases < most.leases) continue;
+    if (user.leases > most.leases || user.fence < most.fence) most = user;
   }
-
-  /** The first entry that passes the test. Removes those before it. */
-  first(isTrue: (entry: UsersLease) => boolean): UsersLease | undefined {
-    while (this.#entries[0] && !isTrue(this.#entries[0])) this.#pop();
-    return this.#entries[0];
-  }
-
-  keep(isTrue: (entry: UsersLease) => boolean): void {
-    // A sorted array is a valid heap.
-    this.#entries = this.#entries.filter(isTrue).sort((a, b) => a.fence - b.fence);
-  }
-
-  #pop(): void {
-    const entries = this.#entries;
-    const last = entries.pop()!;
-    if (entries.length === 0) return;
-    let place = 0;
-    for (let below = 1; below < entries.length; below = 2 * place + 1) {
-      if (entries[below + 1] && entries[below + 1]!.fence < entries[below]!.fence) below++;
-      if (entries[below]!.fence >= last.fence) break;
-      entries[place] = entries[below]!;
-      place = below;
-    }
-    entries[place] = last;
-  }
+  return most;
 }

@@ -31,7 +31,10 @@ export interface TokenView {
 }
 
 /** The stored row of a token, whatever the clock says. */
-export type StoredTokenView = Omit<TokenView, 'name' | 'attributes' | 'lease_metadata' | 'draining'>;
+export type StoredTokenView = Omit<TokenView, 'lease_metadata' | 'draining'> & {
+  /** Whether the token is deleted at the end of its lease by a command; left out where that is not known. */
+  readonly leaving?: boolean;
+};
 
 export interface UseView {
   readonly user_id: string;
@@ -247,6 +250,7 @@ export interface RecordedEventView extends StoredEventView {
 
 /** For the audit: the stored row of a pool, whatever the clock says. */
 export interface StoredPoolView {
+  readonly kind: PoolKind;
   readonly policy: WirePolicy;
   readonly last_seq: number;
   readonly last_fence: number;
@@ -285,6 +289,11 @@ export interface SnapshotView {
 
 export interface SnapshotTokenView {
   readonly id: string;
+  /** Left out in a pool that is not listed, like the attributes. */
+  readonly name?: string;
+  readonly attributes?: Attributes;
+  /** Left out when it is not deleted at the end of its lease. */
+  readonly leaving?: true;
   readonly last_activated_at: Instant | null;
   /** The end of the last ended lease; 0 when no lease has ended. */
   readonly last_end_at: Instant;

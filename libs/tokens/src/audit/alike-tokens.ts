@@ -1,0 +1,112 @@
+// The auditor's own groups of tokens with the same attributes, by which it judges evictions of selected tokens. A change
+// takes time logarithmic in the number of leases, and a selection time in proportion to the number of groups.
+
+import { keyOf, type FoldedToken, type OpenLease } from './comparison.js';
+import { FenceHeap } from './fence-heap.js';
+import type { Instant } from '../kernel/instant.js';
+import type { Attributes, Selector } from '../pool/thing.js';
+
+interface Group {
+  readonly attributes: Attributes;
+  tokens: number;
+  held: number;
+  /** Leases by fence; entries may be out of date. */
+  readonly leases: FenceHeap<OpenLease>;
+  /** The latest eviction of a selection to which these tokens belong. */
+  evictedAt: Instant;
+}
+
+interface Membership {
+  readonly group: Group;
+  readonly since: Instant;
+}
+
+/** What the auditor asks of the tokens that are selected. */
+export interface SelectedTokens {
+  /** The smallest fence among the leases that may be evicted. */
+  readonly oldestFence: number;
+  readonly free: number;
+}
+
+export class AlikeTokens {
+  readonly #groups = new Map<string, Group>();
+  readonly #of = new Map<string, Membership>();
+
+  constructor(private readonly tokens: ReadonlyMap<string, FoldedToken>) {
+    for (const token of tokens.values()) this.joined(token, -Infinity);
+  }
+
+  /** A token that is new, or that has other attributes now. */
+  joined(token: FoldedToken, since: Instant): void {
+    const attributes = token.thing?.attributes ?? {};
+    const key = keyOf(attributes);
+    const group = this.#groups.get(key) ?? this.#create(key, attributes);
+    group.tokens++;
+    this.#of.set(token.id, { group, since });
+    if (token.lease) this.granted(token.lease);
+  }
+
+  left({ id, lease }: FoldedToken): void {
+    const group = this.#group(id);
+    if (lease) this.ended(lease);
+    this.#of.delete(id);
+    if (--group.tokens === 0) this.#groups.delete(keyOf(group.attributes));
+  }
+
+  granted(lease: OpenLease): void {
+    const group = this.#group(lease.tokenId);
+    group.held++;
+    group.leases.push(lease);
+    if (group.leases.size > 2 * group.held + 64) group.leases.keep((entry) => this.#isOpenIn(group, entry));
+  }
+
+  ended({ tokenId }: OpenLease): void {
+    this.#group(tokenId).held--;
+  }
+
+  /** A token that was to be deleted at the end of this lease stays: the lease may be evicted again. */
+  stays(lease: OpenLease): void {
+    this.#group(lease.tokenId).leases.push(lease);
+  }
+
+  /** Notes an eviction at this instant, and tells what it found. */
+  evicted(select: Selector, at: Instant): SelectedTokens {
+    let [oldestFence, free] = [Infinity, 0];
+    for (const group of this.#groups.values()) {
+      if (!isSelected(group.attributes, select)) continue;
+      const mayGo = (lease: OpenLease): boolean =>
+        this.#isOpenIn(group, lease) && !this.tokens.get(lease.tokenId)!.isLeaving;
+      oldestFence = Math.min(oldestFence, group.leases.first(mayGo)?.fence ?? Infinity);
+      free += group.tokens - group.held;
+      group.evictedAt = at;
+    }
+    return { oldestFence, free };
+  }
+
+  /** The latest eviction of a selection to which a token belonged then; -Infinity without one. */
+  evictedAt(tokenId: string): Instant {
+    const { group, since } = this.#of.get(tokenId) as Membership;
+    return group.evictedAt > since ? group.evictedAt : -Infinity;
+  }
+
+  #isOpenIn(group: Group, { tokenId, fence }: OpenLease): boolean {
+    return this.#of.get(tokenId)?.group === group && this.tokens.get(tokenId)?.lease?.fence === fence;
+  }
+
+  #group(id: string): Group {
+    return (this.#of.get(id) as Membership).group;
+  }
+
+  #create(key: string, attributes: Attributes): Group {
+    const group = { attributes, tokens: 0, held: 0, leases: new FenceHeap<OpenLease>(), evictedAt: -Infinity };
+    this.#groups.set(key, group);
+    return group;
+  }
+}
+
+/** Whether each attribute is the wanted one, or one of those; null stands for none. */
+export const isSelected = (attributes: Attributes, select: Selector): boolean =>
+  Object.entries(select).every(([key, wanted]) => {
+    const value = Object.hasOwn(attributes, key) ? attributes[key] : null;
+    return Array.isArray(wanted) ? wanted.includes(value) : value === wanted;
+  });
