@@ -17,6 +17,8 @@ const DAY = 86_400;
 /** Only the first month is over for so long. */
 const DAYS = 57;
 
+const THINGS = [1, 2, 3].map((os) => ({ name: `os ${os}`, attributes: { os } }));
+
 let database: TestDatabase;
 let clock: MovableClock;
 let client: Client;
@@ -44,6 +46,11 @@ beforeEach(async () => {
   await service.service.createPool('p', 'elastic', { size: 4, ttlSeconds: 100 * DAY, onExhausted: 'evict_oldest' });
   await service.service.createPool('quiet', 'fixed', { size: 2 });
   for (let i = 0; i < 3; i++) await service.service.generate('p');
+  await service.service.createPool('things', 'listed', { ttlSeconds: 100 * DAY, onExhausted: 'evict_oldest' });
+  await service.service.importThings('things', THINGS, false);
+  for (let i = 0; i < 3; i++) await service.service.allocate('things', { userId: ANN });
+  const named = { userId: ANN, select: { os: 2 } };
+  await service.service.deleteWhenFree((await service.service.allocate('things', named)).tokenId);
   ofFirst = await month();
   ofSecond = await month();
   await month();
@@ -104,6 +111,16 @@ test('what is wholly older goes, its snapshot stays, and the audit goes on from 
   expect(await begins()).toBe(ofFirst);
   expect(await auditPool(service.readers.audit, 'p')).toMatchObject({ findings: [], begins_after: await begins() });
   expect(await auditPool(service.readers.audit, 'quiet')).toMatchObject({ findings: [], tokens: 2, begins_after: 2 });
+  // The snapshot knows the names and attributes, and which token goes at the end of its lease.
+  const { last_seq: seq } = await service.readers.pools.pool('things');
+  expect(await auditPool(service.readers.audit, 'things')).toMatchObject({
+    findings: [],
+    tokens: 3,
+    begins_after: seq,
+  });
+  await service.service.allocate('things', { userId: BEA, select: { os: 3 } });
+  await service.service.importThings('things', THINGS.slice(0, 2), true);
+  expect((await auditPool(service.readers.audit, 'things')).findings).toEqual([]);
 
   await keepFor(30);
   expect(await dropExpired(retention)).toEqual([second]);

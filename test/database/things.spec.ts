@@ -20,7 +20,7 @@ import { InMemoryTokenPoolRepository } from '../../libs/tokens/src/testing/in-me
 import { InMemoryTokenReader } from '../../libs/tokens/src/testing/in-memory-token-reader.js';
 import { installClock } from '../support/clock.js';
 import { createTestDatabase } from '../support/database.js';
-import { wholeFeed, type Readers } from '../support/service.js';
+import { audit, wholeFeed, type Readers } from '../support/service.js';
 import { openService } from '../../tools/harness/service.js';
 
 const ANN = 'c0ffee00-0000-4000-8000-000000000001';
@@ -77,6 +77,7 @@ describe.each<[string, () => Promise<Candidate>]>([
     candidate = await start();
     ({ service } = candidate);
   });
+  afterEach(async () => expect(await audit(candidate.readers, pool)).toEqual([]));
   afterAll(() => candidate.close());
 
   const newPool = async (given: PolicyChange = {}): Promise<void> => {

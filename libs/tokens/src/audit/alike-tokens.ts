@@ -1,10 +1,14 @@
-// The auditor's own groups of tokens with the same attributes, by which it judges evictions of selected tokens. A change
-// takes time logarithmic in the number of leases, and a selection time in proportion to the number of groups.
+// The auditor's own groups of tokens with the same attributes, by which it judges evictions of selected tokens. A
+// change takes time logarithmic in the number of leases, and a selection time in proportion to the number of groups.
 
-import { keyOf, type FoldedToken, type OpenLease } from './comparison.js';
+import { keyOf, type FoldedThing, type FoldedToken, type OpenLease } from './comparison.js';
 import { FenceHeap } from './fence-heap.js';
 import type { Instant } from '../kernel/instant.js';
-import type { Attributes, Selector } from '../pool/thing.js';
+
+type Attributes = FoldedThing['attributes'];
+
+/** What `select` of an eviction says. */
+export type Selection = Readonly<Record<string, unknown>>;
 
 interface Group {
   readonly attributes: Attributes;
@@ -70,7 +74,7 @@ export class AlikeTokens {
   }
 
   /** Notes an eviction at this instant, and tells what it found. */
-  evicted(select: Selector, at: Instant): SelectedTokens {
+  evicted(select: Selection, at: Instant): SelectedTokens {
     let [oldestFence, free] = [Infinity, 0];
     for (const group of this.#groups.values()) {
       if (!isSelected(group.attributes, select)) continue;
@@ -105,7 +109,7 @@ export class AlikeTokens {
 }
 
 /** Whether each attribute is the wanted one, or one of those; null stands for none. */
-export const isSelected = (attributes: Attributes, select: Selector): boolean =>
+export const isSelected = (attributes: Attributes, select: Selection): boolean =>
   Object.entries(select).every(([key, wanted]) => {
     const value = Object.hasOwn(attributes, key) ? attributes[key] : null;
     return Array.isArray(wanted) ? wanted.includes(value) : value === wanted;

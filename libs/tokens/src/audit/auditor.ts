@@ -6,8 +6,6 @@ import { areSame, asText, Comparison, type FoldedThing, type FoldedToken, type O
 import { Findings, nameOf } from './findings.js';
 import { fromIso, toIso, type Instant } from '../kernel/instant.js';
 import { HeldByUser, mostOf } from './held-by-user.js';
-import type { PoolKind } from '../pool/policy-fields.js';
-import type { Selector } from '../pool/thing.js';
 import { DELETE_REASONS, END_REASONS, isEviction, isOfPool, type PolicyDifference } from '../pool/token-event.js';
 import type {
   EventView,
@@ -251,7 +249,11 @@ export class Auditor {
 
   #ofPool(event: StoredEventView): void {
     if (!isOfPool(event.event)) return this.#find(event, 'is about no token');
-    const { kind, before = {}, after = {} } = (event.metadata ?? {}) as Partial<PolicyDifference> & { kind?: PoolKind };
+    const {
+      kind,
+      before = {},
+      after = {},
+    } = (event.metadata ?? {}) as Partial<PolicyDifference> & { kind?: StoredPoolView['kind'] };
     if (kind !== undefined) this.#kindTold(event, kind);
     for (const [field, value] of Object.entries(before)) {
       const known = this.#policy.get(field);
@@ -265,7 +267,7 @@ export class Auditor {
     if (event.event === 'pool_deleted') this.#poolDeleted(event);
   }
 
-  #kindTold(event: StoredEventView, kind: PoolKind): void {
+  #kindTold(event: StoredEventView, kind: StoredPoolView['kind']): void {
     const isListed = kind === 'listed';
     const known = this.#policy.get('kind') ?? kind;
     const isRight = event.event === 'pool_opened' || (known === kind && (this.#isListed ?? isListed) === isListed);
@@ -533,10 +535,10 @@ export class Auditor {
   #evictedOfSelection(event: StoredEventView, { fence }: OpenLease, { thing }: FoldedToken): void {
     const select = event.metadata?.['select'];
     if (!isObject(select)) return this.#find(event, 'does not say what was selected');
-    const isOne = isSelected(thing?.attributes ?? {}, select as Selector);
+    const isOne = isSelected(thing?.attributes ?? {}, select);
     this.#expect(isOne, event, 'evicts a token that is not selected');
     this.#alike ??= new AlikeTokens(this.#tokens);
-    const { oldestFence, free } = this.#alike.evicted(select as Selector, event.occurred_at);
+    const { oldestFence, free } = this.#alike.evicted(select, event.occurred_at);
     const isOldest = !isOne || fence === oldestFence;
     this.#expect(isOldest, event, `evicts fence ${fence} while ${oldestFence} is the smallest of those selected`);
     this.#expect(free === 0, event, 'evicts while a selected token is free');

@@ -2,7 +2,6 @@
 
 import type { Findings } from './findings.js';
 import { toIso, type Instant } from '../kernel/instant.js';
-import type { Attributes } from '../pool/thing.js';
 import type { StoredTokenView } from '../reading/views.js';
 
 export interface OpenLease {
@@ -16,7 +15,7 @@ export interface OpenLease {
 /** The thing of a token in a listed pool, as far as events tell of it. */
 export interface FoldedThing {
   readonly name: string;
-  readonly attributes: Attributes;
+  readonly attributes: NonNullable<StoredTokenView['attributes']>;
 }
 
 export interface FoldedToken {
