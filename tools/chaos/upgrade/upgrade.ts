@@ -122,8 +122,11 @@ export async function upgrade(options: UpgradeOptions): Promise<UpgradeResult> {
         [from, to, PROCESSES],
         [to, from, backAgain],
       ] as const) {
-        // The old version must also run beside events that it does not know.
-        if (before === to) await changePolicies(balancer.port);
+        // The old version must also run beside events and a kind of pool that it does not know.
+        if (before === to) {
+          await changePolicies(balancer.port);
+          await useThings(balancer.port);
+        }
         for (const api of running.splice(0, count)) {
           const begun = history.now();
           await end(api);
@@ -169,6 +172,24 @@ async function changePolicies(port: number): Promise<void> {
     const { status } = await ask(port, { method: 'PATCH', path: `/api/pools/${name}`, body });
     if (status !== 200) throw new Error(`the policy of ${name} could not be changed: ${status}`);
   }
+}
+
+/** Creates a listed pool and uses it, while every process is of the version that knows such pools. */
+async function useThings(port: number): Promise<void> {
+  const done = async (method: string, path: string, body: object): Promise<Readonly<Record<string, unknown>>> => {
+    const reply = await ask(port, { method, path, body });
+    if (reply.status === null || reply.status >= 300) {
+      throw new Error(`${method} ${path} was answered ${reply.status} ${JSON.stringify(reply.body)}`);
+    }
+    return reply.body;
+  };
+  const things = ['a', 'b', 'c'].map((name, n) => ({ name, attributes: { even: n % 2 === 0 } }));
+  const select = { even: true };
+  await done('POST', '/api/pools', { name: 'things', kind: 'listed', on_exhausted: 'evict_oldest' });
+  await done('PUT', '/api/pools/things/tokens', { tokens: things });
+  for (let count = 0; count < 3; count++) await done('POST', '/api/tokens/allocate', { pool: 'things', select });
+  const { token_id } = await done('POST', '/api/tokens/allocate', { pool: 'things', name: 'b' });
+  await done('PATCH', `/api/tokens/${String(token_id)}`, { name: 'd', attributes: {} });
 }
 
 const ms = (ns: number): number => Math.round(ns / 1e6);
