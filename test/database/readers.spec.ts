@@ -1,6 +1,7 @@
 // What is shown: judged by the store's clock, in the promised order, page by page. Every implementation of the readers' ports
 // sits the exam; what only PostgreSQL has follows it.
 
+import { randomBytes } from 'node:crypto';
 import {
   ANYBODY,
   asStored,
@@ -14,9 +15,9 @@ import {
   type Caller,
   type LeaseName,
   type LeaseQuery,
-  SealedSecret,
+  type PlainThing,
+  SecretBox,
   type StoredEventView,
-  type Thing,
   type TokenPoolRepository,
 } from '@app/tokens';
 import { Client } from 'pg';
@@ -33,6 +34,7 @@ import { openService, type Service } from '../../tools/harness/service.js';
 const ANN = 'c0ffee00-0000-4000-8000-000000000001';
 const BEN = 'c0ffee00-0000-4000-8000-000000000002';
 const NOBODY = 'c0ffee00-0000-4000-8000-000000000003';
+const SECRETS = new SecretBox([randomBytes(32)]);
 const START = Date.UTC(2026, 10, 21, 9, 30) * 1000;
 
 interface Candidate {
@@ -40,10 +42,6 @@ interface Candidate {
   readonly repository: TokenPoolRepository;
   readonly readers: Readers;
   advance(seconds: number): Promise<void>;
-  /** Makes a listed pool of an elastic one, whose tokens are those of these things. */
-  list(poolName: string, things: ReadonlyMap<string, Thing>): Promise<void>;
-  /** Takes a token out of its pool, to be deleted when its lease ends. */
-  leave(poolName: string, tokenId: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -55,45 +53,20 @@ async function inMemory(): Promise<Candidate> {
     pools: new InMemoryPoolReader(repository),
     feed: new InMemoryFeedReader(repository),
   };
-  const service = new TokenPoolService(new Executor(repository), readers.tokens, readers.pools);
+  const service = new TokenPoolService(new Executor(repository), readers.tokens, readers.pools, SECRETS);
   const advance = async (seconds: number): Promise<void> => void (now += seconds * 1_000_000);
-  const tokensOf = (poolName: string) => repository.look(poolName).tokens;
-  return {
-    service,
-    repository,
-    readers,
-    advance,
-    list: async (poolName, things) => things.forEach((thing, id) => (tokensOf(poolName).get(id)!.thing = thing)),
-    leave: async (poolName, tokenId) => void (tokensOf(poolName).get(tokenId)!.isLeaving = true),
-    close: async () => undefined,
-  };
+  return { service, repository, readers, advance, close: async () => undefined };
 }
 
 async function onPostgres(): Promise<Candidate> {
   const database = await createTestDatabase();
   const clock = await installClock(database.url);
-  const process = await openService(database.url);
-  const client = new Client({ connectionString: database.url });
-  await client.connect();
-  const list = async (poolName: string, things: ReadonlyMap<string, Thing>): Promise<void> => {
-    await client.query(
-      `UPDATE pools SET kind = 'listed', idle_ttl_seconds = NULL, thing_count = token_count WHERE name = $1`,
-      [poolName],
-    );
-    for (const [id, { name, attributes, secret }] of things) {
-      const stored = { ...attributes, '@pool': poolName };
-      await client.query('INSERT INTO things VALUES ($1, $2, $3, $4)', [poolName, id, name, stored]);
-      if (secret) await client.query('INSERT INTO thing_secrets VALUES ($1, $2, $3)', [poolName, id, secret.bytes]);
-    }
-  };
-  const leave = async (poolName: string, tokenId: string): Promise<void> =>
-    void (await client.query('UPDATE tokens SET leaving = true WHERE pool = $1 AND id = $2', [poolName, tokenId]));
+  const process = await openService(database.url, undefined, { secrets: SECRETS });
   const close = async (): Promise<void> => {
-    await client.end();
     await process.close();
     await database.drop();
   };
-  return { ...process, advance: (seconds) => clock.advance(seconds), list, leave, close };
+  return { ...process, advance: (seconds) => clock.advance(seconds), close };
 }
 
 const code = async (work: Promise<unknown>): Promise<string> => {
@@ -362,20 +335,22 @@ describe.each<[string, () => Promise<Candidate>]>([
   });
 
   describe('a listed pool', () => {
-    const SECRET = new SealedSecret(Buffer.from('sealed'));
-    const PHONE: Thing = { name: '+49 30 1', attributes: { country: 'de', os: 14, sim: true }, secret: SECRET };
-    const BARE: Thing = { name: 'Schlüssel', attributes: {}, secret: null };
+    const PHONE = { name: '+49 30 1', attributes: { country: 'de', os: 14, sim: true }, secret: { pin: 17 } };
+    const BARE = { name: 'Schlüssel', attributes: {} };
     let phones: string;
     let ids: string[];
-    const put = async (...things: Thing[]): Promise<void> => {
+    const put = async (...things: PlainThing[]): Promise<void> => {
       ids = [];
-      for (let i = 0; i < things.length; i++) ids.push((await service.generate(phones)).id);
-      await candidate.list(phones, new Map(things.map((thing, i) => [ids[i]!, thing])));
+      for (const thing of things) {
+        ids.push((await service.addThing(phones, thing)).id);
+        // Tokens are granted in the order in which they were made.
+        await candidate.advance(1);
+      }
     };
 
     beforeEach(async () => {
       phones = `${pool}-phones`;
-      await service.createPool(phones, 'elastic', { size: 100, ttlSeconds: 60 });
+      await service.createPool(phones, 'listed', { ttlSeconds: 60 });
     });
 
     test('shows the name and the attributes of its tokens in every list', async () => {
@@ -405,7 +380,7 @@ describe.each<[string, () => Promise<Candidate>]>([
       const named = { valid: true, name: PHONE.name };
       const { secret, ...verified } = await readers.tokens.verify({ leaseId: phone.leaseId }, null);
       expect(verified).toMatchObject(named);
-      expect(secret?.bytes).toEqual(SECRET.bytes);
+      expect(service.openSecret(phones, phone.tokenId, secret)).toEqual(PHONE.secret);
       const byToken = await readers.tokens.verify({ tokenId: phone.tokenId, fence: phone.fence }, null);
       expect(byToken).toMatchObject({ ...named, secret: null });
       expect(await readers.tokens.verify({ leaseId: bare.leaseId }, null)).toMatchObject({ valid: true, secret: null });
@@ -414,10 +389,64 @@ describe.each<[string, () => Promise<Candidate>]>([
       expect(over).toMatchObject({ valid: false, name: null, secret: null });
     });
 
+    test('is searched by name and by attributes, all of which must match, in every list', async () => {
+      const things: PlainThing[] = [
+        { name: 'a', attributes: { os: 14, sim: true, country: 'de' } },
+        { name: 'b', attributes: { os: '14', sim: 'true', country: 'fr' } },
+        { name: 'c', attributes: { os: 15, sim: false, country: 'de', true: 'say "hi" \\ \n' } },
+        { name: 'd', attributes: { temperature: -0.5, far: 1e21 } },
+      ];
+      await put(...things);
+      const namesIn = async (status: 'all' | 'active' | 'available', query: object, poolName = phones) => {
+        const names: (string | null)[] = [];
+        for (let cursor: string | undefined; ;) {
+          const page = await readers.tokens.tokens({ poolName, status, limit: 2, cursor, ...query });
+          names.push(...page.tokens.map(({ name }) => name));
+          if (page.next_cursor === null) return names.sort();
+          cursor = page.next_cursor;
+        }
+      };
+      const expectFound = async (query: object, names: string[]): Promise<void> => {
+        const found = await Promise.all((['all', 'active', 'available'] as const).map((of) => namesIn(of, query)));
+        const held = names.filter((name) => name === 'a');
+        expect({ query, found }).toEqual({ query, found: [names, held, names.filter((name) => name !== 'a')] });
+      };
+      await service.allocate(phones, { userId: ANN });
+      await expectFound({}, ['a', 'b', 'c', 'd']);
+      await expectFound({ name: 'a' }, ['a']);
+      await expectFound({ name: 'c' }, ['c']);
+      await expectFound({ name: 'z' }, []);
+      await expectFound({ name: 'c', attributes: { country: 'de' } }, ['c']);
+      await expectFound({ name: 'c', attributes: { country: 'fr' } }, []);
+      const byAttributes: [Record<string, string>, string[]][] = [
+        [{ country: 'de' }, ['a', 'c']],
+        [{ os: '14' }, ['a', 'b']],
+        [{ os: '14', country: 'fr' }, ['b']],
+        [{ os: '14.0' }, []],
+        [{ sim: 'true' }, ['a', 'b']],
+        [{ sim: 'false' }, ['c']],
+        [{ true: 'say "hi" \\ \n' }, ['c']],
+        [{ temperature: '-0.5' }, ['d']],
+        [{ far: '1e+21' }, ['d']],
+        [{ far: 'Infinity' }, []],
+        [{ country: '" || true || "' }, []],
+        [{ nothing: 'undefined' }, []],
+        [{}, ['a', 'b', 'c', 'd']],
+      ];
+      for (const [attributes, names] of byAttributes) await expectFound({ attributes }, names);
+      expect(await namesIn('all', { userId: ANN, attributes: { country: 'de' } })).toEqual(['a']);
+      expect(await namesIn('all', { userId: BEN, attributes: { country: 'de' } })).toEqual([]);
+      for (const query of [{ name: 'a' }, { attributes: { country: 'de' } }]) {
+        expect(await namesIn('all', query, pool)).toEqual([]);
+      }
+      const missing = { poolName: 'nowhere', status: 'all', limit: 1, attributes: { os: '14' } } as const;
+      expect(await code(readers.tokens.tokens(missing))).toBe('pool_not_found');
+    });
+
     test('shows a held token as draining that was taken out of it', async () => {
       await put(PHONE, BARE);
       const { tokenId } = await service.allocate(phones, { userId: ANN });
-      await candidate.leave(phones, tokenId);
+      expect(await service.deleteWhenFree(tokenId)).toBe(false);
       const { tokens } = await readers.tokens.tokens({ poolName: phones, status: 'all', limit: 9 });
       expect(new Map(tokens.map(({ id, draining }) => [id, draining]))).toEqual(
         new Map(ids.map((id) => [id, id === tokenId])),

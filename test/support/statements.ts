@@ -20,4 +20,5 @@ const isStatement = (value: unknown): value is Statement =>
 
 export const STATEMENTS = [keys, past, feed, pools, tokens, retention, stored, ofAll, writes]
   .flatMap((file) => Object.values(file))
+  .flatMap((value) => (isStatement(value) ? value : (Object.values(value) as unknown[])))
   .filter(isStatement);

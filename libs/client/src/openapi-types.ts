@@ -2596,6 +2596,12 @@ export interface operations {
                 user_id?: string;
                 /** @description Only tokens that are held under this name */
                 holder?: string;
+                /** @description Only the token of this name; only listed pools have one */
+                name?: string;
+                /** @description Only tokens with all of these attributes, each as `attribute.KEY=VALUE`. A value is found as text, and as the number or boolean of that spelling */
+                attribute?: {
+                    [key: string]: string;
+                };
                 /** @description Tokens on a page; 1000 when left out */
                 limit?: number;
                 /** @description `next_cursor` of the page before; the beginning when left out or empty */
@@ -2880,6 +2886,12 @@ export interface operations {
                 user_id?: string;
                 /** @description Only tokens that are held under this name */
                 holder?: string;
+                /** @description Only the token of this name; only listed pools have one */
+                name?: string;
+                /** @description Only tokens with all of these attributes, each as `attribute.KEY=VALUE`. A value is found as text, and as the number or boolean of that spelling */
+                attribute?: {
+                    [key: string]: string;
+                };
                 /** @description Tokens on a page; 1000 when left out */
                 limit?: number;
                 /** @description `next_cursor` of the page before; the beginning when left out or empty */
@@ -3002,6 +3014,12 @@ export interface operations {
                 user_id?: string;
                 /** @description Only tokens that are held under this name */
                 holder?: string;
+                /** @description Only the token of this name; only listed pools have one */
+                name?: string;
+                /** @description Only tokens with all of these attributes, each as `attribute.KEY=VALUE`. A value is found as text, and as the number or boolean of that spelling */
+                attribute?: {
+                    [key: string]: string;
+                };
                 /** @description Tokens on a page; 1000 when left out */
                 limit?: number;
                 /** @description `next_cursor` of the page before; the beginning when left out or empty */

@@ -101,6 +101,7 @@ export {
   whyNotAttributes,
   whyNotSelector,
   type Attributes,
+  type AttributeTexts,
   type AttributeValue,
   type GivenSecret,
   type GivenThing,

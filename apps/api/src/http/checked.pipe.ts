@@ -30,8 +30,9 @@ export class CheckedPipe implements PipeTransform {
     const rules = this.#rules.get(type) ?? this.#learn(type);
     const checked: Record<string, unknown> = new type();
     for (const [name, value] of Object.entries(mustBeObject(given, where))) {
-      if (!rules.has(name)) throw unknownField(name, where);
-      checked[name] = value;
+      const rule = rules.get(name);
+      if (rule && !rule.isMap) checked[name] = value;
+      else if (!addEntry(checked, rules, name, value)) throw unknownField(name, where);
     }
     for (const [name, { isMet, words, code = 'invalid_request', normal }] of rules) {
       const value = checked[name];
@@ -57,6 +58,16 @@ export class CheckedPipe implements PipeTransform {
     this.#rules.set(type, rules);
     return rules;
   }
+}
+
+/** Adds an entry to the map of whose field the name is `field.KEY`. @returns whether there is such a field */
+function addEntry(checked: Record<string, unknown>, rules: Rules, name: string, value: unknown): boolean {
+  const dot = name.indexOf('.');
+  const field = name.slice(0, Math.max(0, dot));
+  if (!rules.get(field)?.isMap) return false;
+  const entries = (checked[field] ??= Object.create(null)) as Record<string, unknown>;
+  entries[name.slice(dot + 1)] = value;
+  return true;
 }
 
 type Message = (of: ValidationArguments) => string;

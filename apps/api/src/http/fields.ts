@@ -3,6 +3,7 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiProperty, type ApiPropertyOptions } from '@nestjs/swagger';
 import {
+  ATTRIBUTE_KEY,
   holderOf,
   instantOf,
   MAX_ATTRIBUTES,
@@ -34,6 +35,8 @@ export interface FieldContext {
   readonly code?: ProblemCode;
   /** Gives the one form for all spellings of an allowed value. */
   readonly normal?: (value: string) => string | null;
+  /** The field is a map: `field.KEY` in the request is its entry KEY. The pipe gathers them. */
+  readonly isMap?: true;
 }
 
 /** @returns why it refuses the value, or null when the value is allowed */
@@ -154,6 +157,36 @@ export const SelectorField = (options: FieldOptions): PropertyDecorator =>
       maxProperties: MAX_ATTRIBUTES,
     },
     whyNotSelector,
+  );
+
+/** How OpenAPI says that each entry of an object is a parameter of its own. */
+const AS_ENTRIES = { style: 'form', explode: true };
+
+/** Attributes to search by, each as `attribute.KEY=VALUE` in the query. */
+export const AttributeTextsField = (options: FieldOptions): PropertyDecorator =>
+  field(
+    options,
+    {
+      type: 'object',
+      additionalProperties: { type: 'string' },
+      maxProperties: MAX_ATTRIBUTES,
+      ...AS_ENTRIES,
+    },
+    must(
+      `be given as attribute.KEY=VALUE: at most ${MAX_ATTRIBUTES} keys that match ${ATTRIBUTE_KEY.source}, each given ` +
+        'once, and values without U+0000 or half of a surrogate pair',
+      (value) => {
+        const entries = Object.entries(value as object);
+        return (
+          entries.length <= MAX_ATTRIBUTES &&
+          entries.every(
+            ([key, text]) =>
+              ATTRIBUTE_KEY.test(key) && typeof text === 'string' && text.isWellFormed() && !text.includes('\0'),
+          )
+        );
+      },
+    ),
+    { isMap: true },
   );
 
 /** One line, its length in code points. Refuses what a terminal or a log would not show as it is. */

@@ -1,8 +1,9 @@
 // The bodies and queries of the token routes.
 
-import type { Attributes, Metadata, SecretValue, Selector } from '@app/tokens';
+import type { Attributes, AttributeTexts, Metadata, SecretValue, Selector } from '@app/tokens';
 import {
   AttributesField,
+  AttributeTextsField,
   BooleanField,
   CursorField,
   DigitsField,
@@ -180,6 +181,22 @@ export class TokensQuery {
 
   @HolderField({ optional: true, description: 'Only tokens that are held under this name', example: 'ci-4711' })
   holder?: string;
+
+  @HolderField({
+    optional: true,
+    description: 'Only the token of this name; only listed pools have one',
+    example: '+49 30 901820',
+  })
+  name?: string;
+
+  @AttributeTextsField({
+    optional: true,
+    description:
+      'Only tokens with all of these attributes, each as `attribute.KEY=VALUE`. A value is found as text, and as the number or ' +
+      'boolean of that spelling',
+    example: { 'attribute.country': 'de' },
+  })
+  attribute?: AttributeTexts;
 
   @DigitsField(1, MAX_PAGE, { optional: true, description: 'Tokens on a page; 1000 when left out', example: 1000 })
   limit?: string;

@@ -258,9 +258,17 @@ export class TokensController {
 }
 
 const selectionOf = (
-  { pool = DEFAULT_POOL, user_id, holder, limit = '1000', cursor }: TokensQuery,
+  { pool = DEFAULT_POOL, user_id, holder, name, attribute: attributes, limit = '1000', cursor }: TokensQuery,
   status: TokenQuery['status'],
-): TokenQuery => ({ poolName: pool, status, ...whose({ user_id, holder }), limit: Number(limit), cursor });
+): TokenQuery => ({
+  poolName: pool,
+  status,
+  ...whose({ user_id, holder }),
+  name,
+  attributes,
+  limit: Number(limit),
+  cursor,
+});
 
 const pageOf = ({ limit = '100', cursor }: PageQuery): PageRequest => ({ limit: Number(limit), cursor });
 

@@ -85,7 +85,7 @@ export const LAST_EVENT_THEN = named(
      ${iso('activated_at')} AS activated_at, ${iso('expires_at')} AS expires_at, key_id,
      CASE WHEN event IN ('activated', 'renewed') THEN ${leaseMetadata('$1')} END AS lease_metadata
    FROM (
-     SELECT token_id AS id, pool, event, user_id, holder, fence, activated_at, activated_at AS last_activated_at, expires_at,
+     SELECT token_id AS id, event, user_id, holder, fence, activated_at, activated_at AS last_activated_at, expires_at,
        key_id
      FROM token_events
      WHERE token_id = $3 AND pool = $1 AND seq <= $4 AND recorded_at <= $2::timestamptz ORDER BY seq DESC LIMIT 1) t`,

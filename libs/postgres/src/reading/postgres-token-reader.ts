@@ -33,6 +33,7 @@ import {
 import { texts } from '../connection/array-parameter.js';
 import { Database } from '../connection/database.js';
 import type { Statement, Value } from '../connection/pipeline.js';
+import { pathOf } from './attributes-path.js';
 import { readCursor, writeCursor, type CursorList } from './cursor.js';
 import { BEGINNING, EventMonths } from './event-months.js';
 import { ofFollowed, type Followed } from './followed.js';
@@ -156,7 +157,10 @@ export class PostgresTokenReader extends TokenReader {
     return rows[0] ?? null;
   }
 
-  async #list({ poolName, status, userId, holder, keyId, limit, cursor }: TokenQuery): Promise<TokenPage<OwnedToken>> {
+  async #list(query: TokenQuery): Promise<TokenPage<OwnedToken>> {
+    const { poolName, status, userId, holder, keyId, name, attributes, limit, cursor } = query;
+    const isSearch = name !== undefined || attributes !== undefined;
+    const found = isSearch ? [name ?? null, pathOf(poolName, attributes ?? {})] : [];
     const place = readCursor(status, cursor);
     const user = userId ?? null;
     if (status === 'available') {
@@ -164,24 +168,23 @@ export class PostgresTokenReader extends TokenReader {
       if (user !== null || holder !== undefined) return { tokens: [], next_cursor: null };
       const [since = 0, id = NIL_UUID] = place?.split('~') ?? [];
       if (place !== undefined) await this.#mustBeIssued(poolName, { at: `${since}`, token: id });
-      const rows = await this.#database.read<OwnedToken & { since: string }>(LIST_AVAILABLE, [
-        poolName,
-        limit + 1,
-        since,
-        id,
-      ]);
+      const rows = await this.#database.read<OwnedToken & { since: string }>(
+        LIST_AVAILABLE[isSearch ? 'found' : 'any'],
+        [poolName, limit + 1, since, id, ...found],
+      );
       const { page, next_cursor } = paged(rows, limit, status, (last) => `${last.since}~${last.id}`);
       return { tokens: page.map(({ since: _, ...token }) => token), next_cursor };
     }
     if (place !== undefined) await this.#mustBeIssued(poolName, status === 'all' ? { token: place } : { fence: place });
     const [statement, start] = status === 'all' ? [LIST_ALL, NIL_UUID] : [LIST_ACTIVE, 0];
-    const rows = await this.#database.read<OwnedToken>(statement, [
+    const rows = await this.#database.read<OwnedToken>(statement[isSearch ? 'found' : 'any'], [
       poolName,
       limit + 1,
       place ?? start,
       user,
       keyId ?? null,
       holder ?? null,
+      ...found,
     ]);
     const { page, next_cursor } = paged(rows, limit, status, ({ id, fence }) => (status === 'all' ? id : fence!));
     return { tokens: page, next_cursor };

@@ -2,7 +2,7 @@
 // lease, so that the token of an overdue lease is available in every answer, whether or not a sweep has ended the
 // lease.
 
-import { named } from '../connection/pipeline.js';
+import { named, type Statement } from '../connection/pipeline.js';
 import { EVENT_VIEW, bounded, holderOf, iso, lastSeq, leaseMetadata, ofThing } from '../schema/fragments.js';
 import { poolsNow } from '../schema/pool-clock.js';
 
@@ -42,41 +42,93 @@ export const LOCATE = named(
   (SELECT pool, true FROM token_events WHERE token_id = $1 AND NOT EXISTS (SELECT FROM tokens WHERE id = $1) LIMIT 1)`,
 );
 
-/** $4 a user, $6 the name of a holder, $5 the key that took the lease, each of which may be null. */
-const IS_HELD_BY = `($4::uuid IS NULL OR t.user_id = $4) AND ($6::text IS NULL OR ${holderOf('t')} = $6)
-     AND ($5::text IS NULL OR t.key_id = $5)`;
+/** A statement that lists tokens, and the same one restricted to tokens that are found by name or attributes. */
+interface Lists {
+  readonly any: Statement;
+  readonly found: Statement;
+}
 
-/** $1 pool, $2 page size, $3 after this id, $4 to $6 whose, as IS_HELD_BY says. */
-export const LIST_ALL = named(
+/**
+ * @param name,path the parameters of a search: a name or null, and a path that the attributes match (`pathOf`). A
+ * search by name reads the index of names. The other one reads that of attributes; the path names the pool. With the
+ * pool as a condition, too, the planner may prefer to go through all things of the pool.
+ * @param page limits the search by attributes to what the page needs, where the order of things tells
+ * @param list makes the statement from a source of tokens and more common table expressions. OFFSET 0 makes PostgreSQL
+ * begin with the index of attributes, and look each found token up instead of reading all tokens of the pool.
+ */
+const lists = (
+  id: string,
+  [name, path]: [string, string],
+  page: string,
+  list: (tokens: string, also: string) => string,
+): Lists => ({
+  any: named(id, list('tokens', '')),
+  found: named(
+    `${id}_found`,
+    list(
+      'found',
+      `, found AS MATERIALIZED (
+         SELECT t.* FROM (
+           SELECT token_id FROM things WHERE pool = $1 AND name = ${name}::text AND attributes @@ ${path}::jsonpath
+           UNION ALL
+           (SELECT token_id FROM (
+              SELECT token_id FROM things WHERE ${name}::text IS NULL AND attributes @@ ${path}::jsonpath OFFSET 0
+            ) g ${page})
+         ) g, LATERAL (SELECT * FROM tokens WHERE pool = $1 AND id = g.token_id OFFSET 0) t)`,
+    ),
+  ),
+});
+
+/**
+ * $4 a user, $6 the name of a holder, $5 the key that took the lease, each of which may be null. Without a user and a
+ * name it is true of all tokens. CASE keeps the planner from assuming that it is true of few: it would sort all tokens
+ * instead of reading a page of them in their order.
+ */
+const IS_ASKED_FOR = `CASE WHEN $4::uuid IS NULL AND $6::text IS NULL THEN true ELSE
+       ${RUNS} AND ($4::uuid IS NULL OR t.user_id = $4) AND ($6::text IS NULL OR ${holderOf('t')} = $6)
+       AND ($5::text IS NULL OR t.key_id = $5) END`;
+
+/** $1 pool, $2 page size, $3 after this id, $4 to $6 whose, as IS_ASKED_FOR says; $7 and $8 as `lists` says. */
+export const LIST_ALL = lists(
   'list_all',
-  `WITH ${HERE}
-   SELECT ${TOKEN_VIEW} FROM here, tokens t
-   WHERE t.pool = $1 AND t.id > $3
-     AND ($4::uuid IS NULL AND $6::text IS NULL OR ${RUNS} AND ${IS_HELD_BY})
+  ['$7', '$8'],
+  'WHERE token_id > $3 ORDER BY token_id LIMIT CASE WHEN $4::uuid IS NULL AND $6::text IS NULL THEN $2::bigint END',
+  (tokens, also) => `
+   WITH ${HERE}${also}
+   SELECT ${TOKEN_VIEW} FROM here, ${tokens} t
+   WHERE t.pool = $1 AND t.id > $3 AND ${IS_ASKED_FOR}
    ORDER BY t.id LIMIT $2`,
 );
 
-/** $1 pool, $2 page size, $3 after this fence, $4 to $6 whose, as IS_HELD_BY says. */
-export const LIST_ACTIVE = named(
+/** $1 pool, $2 page size, $3 after this fence, $4 to $6 whose, as IS_ASKED_FOR says; $7 and $8 as `lists` says. */
+export const LIST_ACTIVE = lists(
   'list_active',
-  `WITH ${HERE}
-   SELECT ${TOKEN_VIEW} FROM here, tokens t
-   WHERE t.pool = $1 AND ${RUNS} AND t.fence > $3
-     AND ($4::uuid IS NULL AND $6::text IS NULL OR ${IS_HELD_BY})
+  ['$7', '$8'],
+  '',
+  (tokens, also) => `
+   WITH ${HERE}${also}
+   SELECT ${TOKEN_VIEW} FROM here, ${tokens} t
+   WHERE t.pool = $1 AND ${RUNS} AND t.fence > $3 AND ${IS_ASKED_FOR}
    ORDER BY t.fence LIMIT $2`,
 );
 
-/** $1 pool, $2 page size, after $3 (microseconds) and $4 (id). Merges free tokens and tokens of overdue leases. */
-export const LIST_AVAILABLE = named(
+/**
+ * $1 pool, $2 page size, after $3 (microseconds) and $4 (id); $5 and $6 as `lists` says. Merges free tokens and tokens
+ * of overdue leases.
+ */
+export const LIST_AVAILABLE = lists(
   'list_available',
-  `WITH ${HERE}, after AS (SELECT timestamptz 'epoch' + $3::bigint * interval '1 microsecond' AS since)
+  ['$5', '$6'],
+  '',
+  (tokens, also) => `
+   WITH ${HERE}${also}, after AS (SELECT timestamptz 'epoch' + $3::bigint * interval '1 microsecond' AS since)
    SELECT ${TOKEN_VIEW}, (date_part('epoch', since) * 1000000)::bigint AS since
    FROM here, (
-     (SELECT *, free_since AS since FROM tokens
+     (SELECT *, free_since AS since FROM ${tokens} t
       WHERE pool = $1 AND status = 'available' AND (free_since, id) > ((SELECT since FROM after), $4)
       ORDER BY free_since, id LIMIT $2)
      UNION ALL
-     (SELECT *, expires_at AS since FROM tokens
+     (SELECT *, expires_at AS since FROM ${tokens} t
       WHERE pool = $1 AND status = 'active' AND expires_at <= (SELECT now FROM here)
         AND (expires_at, id) > ((SELECT since FROM after), $4)
       ORDER BY expires_at, id LIMIT $2)

@@ -23,6 +23,9 @@ export type Attributes = Readonly<Record<string, AttributeValue>>;
  */
 export type Selector = Readonly<Record<string, AttributeValue | readonly AttributeValue[] | null>>;
 
+/** Attributes that things are searched by, as texts. */
+export type AttributeTexts = Readonly<Record<string, string>>;
+
 /** A secret as it is stored: encrypted. It has no JSON form, so that no record, log or trace contains it. */
 export class SealedSecret {
   readonly #bytes: Buffer;
@@ -140,6 +143,13 @@ export function isSelected(attributes: Attributes = NOTHING, selector: Selector)
 
 /** The same text for selectors that select the same. */
 export const selectorKey = (selector: Selector): string => canonical(selector);
+
+/**
+ * Whether these attributes have all of the given texts. A text stands for itself, and for the number or the boolean
+ * that the service shows in this spelling.
+ */
+export const isDescribedBy = (attributes: Attributes, texts: AttributeTexts): boolean =>
+  Object.entries(texts).every(([key, text]) => Object.hasOwn(attributes, key) && String(attributes[key]) === text);
 
 const isAmong = (value: AttributeValue, wanted: AttributeValue | readonly AttributeValue[]): boolean =>
   Array.isArray(wanted) ? (wanted as readonly AttributeValue[]).includes(value) : value === wanted;

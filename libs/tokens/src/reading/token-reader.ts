@@ -1,6 +1,7 @@
 // The port for reading tokens. Views come directly from the store, without an aggregate or a lock. The store's clock
 // decides which leases are over, so that a view never shows an overdue lease as active.
 
+import type { AttributeTexts } from '../pool/thing.js';
 import type { EndReason } from '../pool/token-event.js';
 import type {
   EventPage,
@@ -29,6 +30,10 @@ export interface TokenQuery extends PageRequest {
   readonly holder?: string;
   /** With `userId` or `holder`: only tokens whose lease this key took. */
   readonly keyId?: string;
+  /** Only the token of this name. Only listed pools have one. */
+  readonly name?: string;
+  /** Only tokens with all of these attributes (isDescribedBy). Only listed pools have them. */
+  readonly attributes?: AttributeTexts;
 }
 
 /** Who holds leases: a user, or the user of a name. */

@@ -10,6 +10,7 @@ import {
   tokenNotFound,
 } from '../kernel/domain-error.js';
 import { toIso, type Instant } from '../kernel/instant.js';
+import { isDescribedBy } from '../pool/thing.js';
 import type { EndReason, Metadata } from '../pool/token-event.js';
 import { isDraining } from '../pool/pool-slice.js';
 import { isOverdue, type Lease, type Token } from '../pool/token.js';
@@ -82,7 +83,8 @@ export class InMemoryTokenReader extends TokenReader {
     };
   }
 
-  async tokens({ poolName, status, userId, holder, keyId, limit, cursor }: TokenQuery): Promise<TokenPage<OwnedToken>> {
+  async tokens(query: TokenQuery): Promise<TokenPage<OwnedToken>> {
+    const { poolName, status, userId, holder, keyId, name, attributes, limit, cursor } = query;
     this.#mustBeHere();
     const place = readCursor(status, cursor);
     if (!this.repository.poolNames.includes(poolName)) throw poolNotFound(poolName);
@@ -95,7 +97,10 @@ export class InMemoryTokenReader extends TokenReader {
         (userId === undefined || token.lease?.userId === userId) &&
         (holder === undefined || token.lease?.holder === holder) &&
         (keyId === undefined || token.lease?.keyId === keyId));
-    const listed = [...tokens.values()].filter(isUsers);
+    const isFound = ({ thing }: Token): boolean =>
+      (name === undefined || thing?.name === name) &&
+      (attributes === undefined || (thing !== undefined && isDescribedBy(thing.attributes, attributes)));
+    const listed = [...tokens.values()].filter(isUsers).filter(isFound);
     if (status === 'all') {
       if (place !== undefined) this.#mustBeGiven(poolName, { tokenId: place });
       return this.#listed(poolName, status, listed, ({ id }) => id, place, limit);
