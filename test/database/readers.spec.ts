@@ -691,8 +691,9 @@ describe.each<[string, () => Promise<Candidate>]>([
     expect(await found({ actor: 'key-b' }, 0, 1)).toEqual([[7], 7, 8]);
     expect(await found({ actor: 'key-b' }, 7)).toEqual([[8], 8, 8]);
     expect(await found({ requestId: 'request-1' })).toEqual([[6], 8, 8]);
-    // The end of its lease was another key's doing, which it is not told.
-    expect(await found({ keyId: 'key-a' })).toEqual([[6], 8, 8]);
+    // The end of its lease was another key's doing, which it is not told. The tokens were made by the system.
+    expect(await found({ keyId: 'key-a' })).toEqual([[1, 2, 3, 4, 5, 6], 8, 8]);
+    expect(await found({ keyId: 'key-a', actor: 'key-a' })).toEqual([[6], 8, 8]);
     expect(await code(readers.feed.search(pool, 9, 1, {}))).toBe('position_unknown');
     expect(await code(readers.feed.search('nowhere', 0, 1, {}))).toBe('pool_not_found');
   });

@@ -1,6 +1,7 @@
 // Who holds a token is shown to the key that took the lease, to keys that may operate, and to nobody else; nobody else
 // can touch it.
 
+import { randomBytes } from 'node:crypto';
 import { Database } from '../../libs/postgres/src/connection/database.js';
 import { userOfClient } from '../../apps/api/src/short-routes/client-id.js';
 import { startApp, type TestApp } from '../support/app.js';
@@ -22,7 +23,7 @@ let held: Json;
 let past: Json;
 
 beforeAll(async () => {
-  app = await startApp({ AUTH: 'keys', POOL_SIZE: '2' });
+  app = await startApp({ AUTH: 'keys', POOL_SIZE: '2', SECRETS_KEY: randomBytes(32).toString('base64') });
   ask = clientOf(app);
   keys = await openKeys(app.databaseUrl);
   for (const [name, scopes] of [
@@ -51,9 +52,14 @@ async function allocate(who: keyof typeof by, user_id?: string, metadata?: Json)
 }
 
 /** The first messages of a stream: as many events as there are. */
-async function streamed(query: string, headers: Record<string, string>, until: RegExp): Promise<string> {
+async function streamed(
+  query: string,
+  headers: Record<string, string>,
+  until: RegExp,
+  pool = 'default',
+): Promise<string> {
   const reading = new AbortController();
-  const { body } = await fetch(`${app.url}/api/pools/default/events/stream${query}`, {
+  const { body } = await fetch(`${app.url}/api/pools/${pool}/events/stream${query}`, {
     headers,
     signal: reading.signal,
   });
@@ -221,6 +227,68 @@ test('every reader of a pool sees how its policy changed; only the key that did 
   };
   expect(await found(bearer(key))).toEqual([after + 1]);
   expect(await found(by.other.headers)).toEqual([]);
+});
+
+describe('what a token stands for', () => {
+  const SECRET = 'pin-of-the-phone';
+  const MAKER = 'request-of-the-operator-of-phones';
+  let taken: Json;
+
+  beforeAll(async () => {
+    const pools = await keys.create({ scopes: ['pools'] });
+    await ask('POST', '/api/pools', { name: 'phones', kind: 'listed' }, bearer(pools.key));
+    const headers = { ...by.operator.headers, 'x-request-id': MAKER };
+    const phone = { name: 'one', attributes: { country: 'de' }, secret: { pin: SECRET } };
+    const { body } = await ask('POST', '/api/tokens', { pool: 'phones', ...phone }, headers);
+    await ask('PATCH', `/api/tokens/${body.id}`, { name: 'uno', secret: { pin: `${SECRET}-2` } }, headers);
+    const other = await ask('POST', '/api/tokens', { pool: 'phones', name: 'two' }, headers);
+    await ask('DELETE', `/api/tokens/${other.body.id}`, undefined, headers);
+    const lease = { pool: 'phones', holder: NAME, metadata: { ticket: TICKET } };
+    taken = (await ask('POST', '/api/tokens/allocate', lease, by.holder.headers)).body;
+  });
+
+  const events = async (who: keyof typeof by): Promise<Json[]> =>
+    (await ask('GET', '/api/pools/phones/events', undefined, by[who].headers)).body.events;
+
+  test('is shown to every reader, also in events, but not who has changed it', async () => {
+    const seen = [
+      ['generated', { name: 'one', attributes: { country: 'de' } }],
+      ['described', { before: { name: 'one' }, after: { name: 'uno' }, secret: 'changed' }],
+      ['generated', { name: 'two', attributes: {} }],
+      ['deleted', {}],
+    ];
+    for (const [who, actor, request_id] of [
+      ['other', null, null],
+      ['holder', null, null],
+      ['operator', by.operator.id, MAKER],
+    ] as const) {
+      const ofToken = (await events(who)).filter(({ event, fence }) => fence === null && event !== 'pool_opened');
+      expect(ofToken).toMatchObject(seen.map(([event, metadata]) => ({ event, actor, request_id, metadata })));
+    }
+    const all = await events('other');
+    const { headers } = by.other;
+    const stream = await streamed('?after=0', headers, new RegExp(`id: ${all.at(-1)!.seq}\\n`), 'phones');
+    const data = [...stream.matchAll(/^data: (.*)$/gm)].map(([, text]): unknown => JSON.parse(text!));
+    expect(data.filter((one) => (one as Json).event !== undefined)).toEqual(all);
+    const token = (await ask('GET', `/api/tokens/${taken.token_id}`, undefined, headers)).body;
+    expect(token).toMatchObject({ name: 'uno', attributes: { country: 'de' }, holder: null, lease_metadata: null });
+  });
+
+  test('and its secret is shown to no reader, and verified to nobody else', async () => {
+    expect(taken).toMatchObject({ name: 'uno', secret: { pin: `${SECRET}-2` } });
+    const { token_id, fence, lease_id } = taken;
+    const verified = async (body: Json, who: keyof typeof by): Promise<Json> =>
+      (await ask('POST', '/api/leases/verify', body, by[who].headers)).body;
+    expect(await verified({ lease_id }, 'holder')).toMatchObject({ valid: true, name: 'uno', secret: taken.secret });
+    expect(await verified({ lease_id }, 'other')).toMatchObject({ valid: true, name: 'uno', user_id: null });
+    const others = [await verified({ lease_id }, 'other'), await verified({ token_id, fence }, 'holder')];
+    for (const who of ['other', 'holder', 'operator'] as const) {
+      for (const path of [`/api/tokens/${token_id}`, '/api/tokens?pool=phones', '/api/pools/phones/events']) {
+        others.push((await ask('GET', path, undefined, by[who].headers)).body);
+      }
+    }
+    expect(JSON.stringify(others)).not.toContain(SECRET);
+  });
 });
 
 describe('the short routes', () => {

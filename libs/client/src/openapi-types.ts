@@ -1181,7 +1181,7 @@ export interface components {
             actor: string | null;
             /** @description Of the request by which it was done. */
             request_id: string | null;
-            /** @description What was given when it was allocated, or the `note` of its release, with `user_id` and `reason` of the event beside it: they win over its own. Of `policy_changed`: `before` and `after`, each with the fields of the policy that changed; of `pool_opened`: `kind` and the policy `after` it. */
+            /** @description What was given when it was allocated, or the `note` of its release, with `user_id` and `reason` of the event beside it: they win over its own. Of `generated` in a listed pool: `name` and `attributes`; of `described`: `before` and `after`, each with what changed of them and of `draining`, and `secret: changed`; of `selected_eviction`: what was selected, as `select`. Of `policy_changed`: `before` and `after`, each with the fields of the policy that changed; of `pool_opened`: `kind` and the policy `after` it; of `pool_deleted`: `kind` and the policy `before`. */
             metadata: {
                 [key: string]: unknown;
             };

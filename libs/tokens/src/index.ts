@@ -117,6 +117,7 @@ export {
   leaseFor,
   maySee,
   maySeeActor,
+  maySeeEvent,
   SOMEBODY,
   tokenFor,
   useFor,

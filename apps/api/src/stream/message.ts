@@ -1,6 +1,6 @@
 // The messages of a stream of server-sent events (WHATWG HTML, section 9.2).
 
-import { eventFor, maySee, maySeeActor, type OwnedEvent, type Viewer } from '@app/tokens';
+import { eventFor, maySeeActor, maySeeEvent, type OwnedEvent, type Viewer } from '@app/tokens';
 
 /**
  * How long a reader waits before it reconnects: random, so that readers that lost one process do not return all at
@@ -17,7 +17,7 @@ export const positionOf = (seq: number): string => `id: ${seq}\n\n`;
 
 /** The messages of events, by what the viewer may see of them: everything. */
 const whole = new WeakMap<OwnedEvent, Buffer>();
-/** Everything but the actor: for the key of the lease, when another key ended it. */
+/** Everything but the actor: for who may see the event, when another key caused it. */
 const unsigned = new WeakMap<OwnedEvent, Buffer>();
 /** Neither the holder nor the actor. */
 const masked = new WeakMap<OwnedEvent, Buffer>();
@@ -28,7 +28,7 @@ const masked = new WeakMap<OwnedEvent, Buffer>();
  */
 export function messageOf(event: OwnedEvent, viewer: Viewer): Buffer {
   const seen = maySeeActor(viewer, event) ? whole : unsigned;
-  const written = maySee(viewer, event.key_id) ? seen : masked;
+  const written = maySeeEvent(viewer, event) ? seen : masked;
   let message = written.get(event);
   if (!message) {
     const data = JSON.stringify(eventFor(viewer, event));

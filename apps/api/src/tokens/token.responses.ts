@@ -215,8 +215,10 @@ export class TokenEvent implements EventView {
     description:
       'What was given when it was allocated, or the `note` of its release, with `user_id` and `reason` of the event beside it: ' +
       'they win over its own. ' +
+      'Of `generated` in a listed pool: `name` and `attributes`; of `described`: `before` and `after`, each with what changed of ' +
+      'them and of `draining`, and `secret: changed`; of `selected_eviction`: what was selected, as `select`. ' +
       'Of `policy_changed`: `before` and `after`, each with the fields of the policy that changed; of `pool_opened`: `kind` and the ' +
-      'policy `after` it.',
+      'policy `after` it; of `pool_deleted`: `kind` and the policy `before`.',
   })
   readonly metadata: Metadata;
 

@@ -26,13 +26,13 @@ export const FEED = named('feed', feed(''));
 
 /**
  * FEED restricted to events up to seq $6, with actor $7 and request $8, each of which may be null. $9 is the key that
- * reads, or null; it finds only events of its own leases and of the pool itself, and no other key's actor. The search
- * has no index, because every command would have to maintain that; $6 bounds its cost.
+ * reads, or null; it finds only events of its own leases and those without a lease, and no other key's actor. The
+ * search has no index, because every command would have to maintain that; $6 bounds its cost.
  */
 export const SEARCH = named(
   'search',
   feed(`AND e.seq <= $6 AND ($7::text IS NULL OR ${ACTOR} = $7) AND ($8::text IS NULL OR e.request_id = $8)
-      AND ($9::text IS NULL OR ((e.key_id = $9 OR e.token_id IS NULL) AND ${ACTOR} IN ($9, '${SYSTEM}', '${OPEN}')))`),
+      AND ($9::text IS NULL OR ((e.key_id = $9 OR e.fence IS NULL) AND ${ACTOR} IN ($9, '${SYSTEM}', '${OPEN}')))`),
 );
 
 /**

@@ -80,8 +80,7 @@ export interface EventView {
   /** The id of the request that caused the event; null when no request did, or the viewer may not see it. */
   readonly request_id: string | null;
   /**
-   * What the caller gave with the lease, the `note` of its release, or the `before` and `after` of `policy_changed`,
-   * with `user_id` and `reason`, which replace fields of the same name.
+   * What TokenEvent says of its metadata, with `user_id` and `reason`, which replace fields of the same name.
    */
   readonly metadata: Metadata;
   /**

@@ -59,11 +59,11 @@ export const maySeeActor = (viewer: Viewer, { actor }: Pick<EventView, 'actor'>)
   viewer.mayOperate || actor === viewer.keyId || actor === SYSTEM || actor === OPEN;
 
 /**
- * Whether the viewer may see the contents of an event. Those of the pool itself are about its policy, which every
- * viewer sees.
+ * Whether the viewer may see the contents of an event. Without a lease, an event is about the policy of its pool or
+ * about the name and the attributes of a token, which every viewer sees.
  */
-export const maySeeEvent = (viewer: Viewer, { token_id, key_id }: Pick<OwnedEvent, 'token_id' | 'key_id'>): boolean =>
-  token_id === null || maySee(viewer, key_id);
+export const maySeeEvent = (viewer: Viewer, { fence, key_id }: Pick<OwnedEvent, 'fence' | 'key_id'>): boolean =>
+  fence === null || maySee(viewer, key_id);
 
 export function eventFor(viewer: Viewer, owned: OwnedEvent): EventView {
   const { key_id: _, ...event } = owned;
