@@ -305,6 +305,9 @@ inChromium('things in the console (skipped where there is no Chromium)', () => {
     await search.press('Enter');
     await page.getByRole('link', { name: 'phone 2' }).click();
     await has(panel().locator('h2'), 'phone 2');
+    await search.fill('phone 1');
+    await search.press('Enter');
+    await has(page.locator('main'), `A token of pool ${name}`);
   });
 
   test('a thing is added, changed, revoked with a note, and deleted when it is free', async () => {

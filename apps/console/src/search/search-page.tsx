@@ -16,6 +16,8 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 interface Found {
   /** The newest event of the token with this id; null when no token has it. */
   readonly token: TokenEvent | null;
+  /** The tokens of listed pools with this name. */
+  readonly named: readonly Pick<Token, 'id' | 'pool'>[];
   /** The tokens that the user with this id or name holds. */
   readonly held: readonly Pick<Token, 'id' | 'pool' | 'name' | 'expires_at'>[];
 }
@@ -34,7 +36,7 @@ export function SearchPage({ text }: { readonly text: string }) {
     const looked = (pools: number, of: number): void => {
       if (!signal.aborted) progress.value = `${number(pools)} of ${count(of, 'pool')}`;
     };
-    (isId ? find(text, signal, looked) : findHolder(text, signal)).then(
+    (isId ? find(text, signal, looked) : findName(text, signal, looked)).then(
       (result) => {
         if (signal.aborted) return;
         if (result.token && result.held.length === 0) goInstead(tokenPath(result.token.pool, text));
@@ -62,13 +64,13 @@ export function SearchPage({ text }: { readonly text: string }) {
         <p>
           <span role="status">Searching all pools…</span> {progress.value}
         </p>
-      ) : found.value.token === null && found.value.held.length === 0 ? (
+      ) : found.value.token === null && found.value.named.length + found.value.held.length === 0 ? (
         <p class="card empty">
           {!isId && (
             <>
               Nobody holds a token under the name <code>{text}</code> now
-              {givenKey.value !== null && ', as far as this key is shown who holds what'}. A part of an id or a name is
-              found within a pool, in the field above its board.
+              {givenKey.value !== null && ', as far as this key is shown who holds what'}, and no token has that name. A
+              part of an id or a name is found within a pool, in the field above its board.
             </>
           )}
           {isId && (
@@ -86,7 +88,7 @@ export function SearchPage({ text }: { readonly text: string }) {
   );
 }
 
-function Result({ text, token, held }: Found & { readonly text: string }) {
+function Result({ text, token, named, held }: Found & { readonly text: string }) {
   const pools = [...new Set(held.map(({ pool }) => pool))];
   return (
     <>
@@ -95,6 +97,11 @@ function Result({ text, token, held }: Found & { readonly text: string }) {
           A token of pool {token.pool}: <Link to={tokenPath(token.pool, text)}>{shortId(text)}</Link>
         </p>
       )}
+      {named.map(({ id, pool }) => (
+        <p class="card" key={id}>
+          A token of pool {pool}: <Link to={tokenPath(pool, id)}>{text}</Link>
+        </p>
+      ))}
       {pools.map((pool) => {
         const tokens = held.filter((each) => each.pool === pool);
         return (
@@ -142,17 +149,34 @@ async function find(id: string, signal: AbortSignal, looked: (pools: number, of:
     looked(++done, pools.length);
   };
   await abreast(pools.length, look, signal);
-  return { token, held: held.flat() };
+  return { token, named: [], held: held.flat() };
 }
 
-async function findHolder(holder: string, signal: AbortSignal): Promise<Found> {
+async function findName(
+  name: string,
+  signal: AbortSignal,
+  looked: (pools: number, of: number) => void,
+): Promise<Found> {
+  const [held, pools] = await Promise.all([heldBy(name, signal), api.pools()]);
+  const listed = pools.filter(({ kind }) => kind === 'listed');
+  const named: Token[][] = [];
+  let done = 0;
+  const look = async (index: number): Promise<void> => {
+    named[index] = (await api.tokens({ pool: listed[index]!.name, name })).tokens;
+    looked(++done, listed.length);
+  };
+  await abreast(listed.length, look, signal);
+  return { token: null, named: named.flat(), held };
+}
+
+async function heldBy(holder: string, signal: AbortSignal): Promise<Found['held']> {
   const held: Found['held'][number][] = [];
   for (let cursor: string | null | undefined; cursor !== null && !signal.aborted;) {
     const { leases, next_cursor } = await api.leases({ holder, cursor });
     held.push(...leases.map(({ token_id: id, pool, name, expires_at }) => ({ id, pool, name, expires_at })));
     cursor = next_cursor;
   }
-  return { token: null, held };
+  return held;
 }
 
 /** Finds a deleted token, too. */
