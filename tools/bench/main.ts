@@ -19,6 +19,7 @@ import { measureRelease } from './sections/release.js';
 import { measureScale } from './sections/scale.js';
 import { measureSoak } from './sections/soak.js';
 import { measureSweep } from './sections/sweep.js';
+import { measureThings } from './sections/things.js';
 import { serve } from './serve.js';
 
 const MEASURE: { [Name in SectionName]: (bench: Bench) => Promise<Results[Name]> } = {
@@ -29,6 +30,7 @@ const MEASURE: { [Name in SectionName]: (bench: Bench) => Promise<Results[Name]>
   sweep: measureSweep,
   audit: measureAudit,
   soak: measureSoak,
+  things: measureThings,
 };
 
 if (process.argv[2] === 'serve') await serve(process.argv[3] ?? '');

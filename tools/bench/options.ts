@@ -4,7 +4,16 @@ import { parseArgs } from 'node:util';
 import { wholeOption } from '../harness/options.js';
 import type { SectionName } from './result.js';
 
-export const SECTIONS: readonly SectionName[] = ['http', 'process', 'release', 'scale', 'sweep', 'audit', 'soak'];
+export const SECTIONS: readonly SectionName[] = [
+  'http',
+  'process',
+  'release',
+  'scale',
+  'sweep',
+  'audit',
+  'soak',
+  'things',
+];
 
 export interface Options {
   /** For CI: two to three minutes instead of more than an hour; judges gross regressions only. */

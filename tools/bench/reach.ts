@@ -8,6 +8,7 @@ import * as http from './sections/http.js';
 import * as inProcess from './sections/process.js';
 import * as release from './sections/release.js';
 import type { SweepRow } from './sections/sweep.js';
+import * as things from './sections/things.js';
 
 export interface Reached {
   readonly what: string;
@@ -27,6 +28,7 @@ export function reach(result: BenchResult): Reached[] {
   const { scale, sweep, soak, audit } = result;
   const ofHttp = (below: string, at: number) => result.http && ratio(result.http.result.rows, http.SERVICE, below, at);
   const ofProcess = result.process?.result;
+  const ofThings = result.things?.result;
   const rateAt100 = ofProcess?.rows.find(({ what, at }) => what === inProcess.ALLOCATE && at === 100)?.rate;
   const pages = scale?.result.pages.filter(({ what, limit }) => what !== 'feed' && limit === 100) ?? [];
   const mostRows = Math.max(...pages.map(({ rows }) => rows));
@@ -158,6 +160,28 @@ export function reach(result: BenchResult): Reached[] {
       bound: 'at most',
       aim: 1,
       unit: ' MB',
+    },
+    {
+      what: 'allocate in a listed pool / in a fixed one',
+      value: ofThings && ratio(ofThings.rows, things.LISTED, things.PLAIN, 64),
+      bound: 'at least',
+      aim: 0.9,
+      gross: 0.4,
+    },
+    {
+      what: 'allocate with a selection of a tenth / without',
+      value: ofThings && ratio(ofThings.rows, things.MANY, things.LISTED, 64),
+      bound: 'at least',
+      aim: 0.7,
+      gross: 0.1,
+    },
+    {
+      what: `import of ${named(ofThings?.things)} things`,
+      value: ofThings && Math.max(...ofThings.importSeconds),
+      bound: 'at most',
+      aim: 5,
+      unit: ' s',
+      gross: 60,
     },
     // These are promises: a single wrong answer is too many.
     {

@@ -10,6 +10,7 @@ import type { ReleaseResult } from './sections/release.js';
 import type { ScaleResult } from './sections/scale.js';
 import type { SoakResult } from './sections/soak.js';
 import type { SweepResult } from './sections/sweep.js';
+import type { ThingsResult } from './sections/things.js';
 
 export interface Results {
   http: HttpResult;
@@ -19,6 +20,7 @@ export interface Results {
   sweep: SweepResult;
   audit: AuditResult;
   soak: SoakResult;
+  things: ThingsResult;
 }
 
 export type SectionName = keyof Results;

@@ -14,6 +14,7 @@ const HEADINGS = {
   release: 'Since the last release',
   scale: 'When there is more of everything',
   sweep: 'Ten thousand leases at once',
+  things: 'Things of a listed pool',
   audit: 'The auditor',
   soak: 'For long',
 };

@@ -7,6 +7,7 @@ import * as http from '../sections/http.js';
 import * as inProcess from '../sections/process.js';
 import * as release from '../sections/release.js';
 import type { Sample } from '../sections/soak.js';
+import * as inThings from '../sections/things.js';
 import { number, percent, type Table } from '../../harness/table.js';
 
 export const reachTable = (result: BenchResult): Table => ({
@@ -99,6 +100,19 @@ export const TABLES: { [Name in keyof Results]: (result: Results[Name]) => Table
     },
     growth('Allocations a second, 1,000 callers', 'pools', manyPools),
     growth('Allocations a second over HTTP, 64 connections', 'API processes', processes),
+  ],
+
+  things: ({ things, rows, importSeconds, againSeconds }) => [
+    ratios(`Allocations of ${number(things)} things to those of a fixed pool`, rows, inThings.PLAIN, 'callers'),
+    rates('Allocations a second (p50 / p99 in ms)', rows, 'callers'),
+    {
+      title: `Imports of ${number(things)} things, 1,000 in a request, in seconds`,
+      head: ['what', ...importSeconds.map((_, round) => `round ${round + 1}`)],
+      rows: [
+        ['all are new', ...importSeconds.map((seconds) => seconds.toFixed(2))],
+        ['nothing changes', ...againSeconds.map((seconds) => seconds.toFixed(2))],
+      ],
+    },
   ],
 
   sweep: ({ leases, callers, rows }) => [
