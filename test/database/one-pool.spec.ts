@@ -48,8 +48,9 @@ const HIDDEN: Readonly<Record<string, Hidden>> = {
   // By the index of attributes, among which the pool is: with the pool as well, the planner prefers to go through the
   // whole pool where the table was empty when its statistics were made.
   load_listed_slice: {
-    where: 'WHERE attributes @@ s.path::jsonpath AND (SELECT count(*)',
-    so: 'WHERE pool = $1 AND attributes @@ s.path::jsonpath AND (SELECT count(*)',
+    where: `SELECT token_id FROM things
+          WHERE attributes`,
+    so: 'SELECT token_id FROM things WHERE pool = $1 AND attributes',
   },
   save_slice: { where: 'tokens.ctid = there.ctid', so: 'tokens.ctid = there.ctid AND tokens.pool = $1' },
   // By the path, in which the pool stands, too: with the pool as well, the planner may prefer to go through the whole pool.

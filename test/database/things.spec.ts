@@ -221,6 +221,17 @@ describe.each<[string, () => Promise<Candidate>]>([
     expect(await take({ group: [2, 3] })).toMatchObject({ attributes: { group: 2 } });
   });
 
+  test('that are free far behind the first ones are found before a lease is ended', async () => {
+    await newPool({ onExhausted: 'evict_oldest' });
+    await put(Array.from({ length: 20 }, (_, n) => ({ name: `hot${n}`, attributes: { hot: true } })));
+    for (let n = 0; n < 20; n++) await service.allocate(pool, { userId: ANN, name: `hot${n}` });
+    await put(Array.from({ length: 300 }, (_, n) => ({ name: `n${n}` })));
+    await candidate.advance(1);
+    await put([{ name: 'last', attributes: { hot: true } }]);
+    expect(await take({ hot: true })).toMatchObject({ name: 'last', evicted: null });
+    expect(await take({ hot: true })).toMatchObject({ name: 'hot0', evicted: { fence: 1 } });
+  });
+
   test('are renamed and described while they are held', async () => {
     await newPool();
     await put([A, B]);

@@ -79,26 +79,47 @@ export const countedParameters = (name: string, loads: LoadSpec): Value[] => [
 ];
 
 /** The parameters of LOAD_LISTED_SLICE. */
-export const listedParameters = (name: string, loads: LoadSpec): Value[] => [
-  ...countedParameters(name, loads),
-  texts(loads.names),
-  texts(loads.selectors.map((selector) => selectorPath(name, selector))),
-  tokensOfSelection(loads),
-  loads.whole,
-];
+export function listedParameters(name: string, loads: LoadSpec): Value[] {
+  const selections = loads.selectors.flatMap((selector) => selectionsOf(name, selector));
+  const { free, grants, selecting } = loads;
+  // Commands that select need no tokens but those of their selection, as long as no other command may take these.
+  const plain = { ...loads, grants: grants - selecting, free: grants > selecting ? free : free - selecting };
+  return [
+    ...countedParameters(name, plain),
+    texts(loads.names),
+    jsons(selections.map(({ equal }) => equal)),
+    tokensOfSelection(loads),
+    loads.whole,
+    texts(selections.map(({ path }) => path)),
+  ];
+}
+
+/** The most selections that one selector may become. */
+const MOST_SELECTIONS = 16;
+
+interface Selection {
+  /** What the attributes contain; the pool is among them. */
+  readonly equal: Readonly<Record<string, AttributeValue>>;
+  /** A JSON path for the other conditions. https://www.postgresql.org/docs/15/functions-json.html */
+  readonly path: string | null;
+}
 
 /**
- * The selector as a JSON path over the attributes of a thing, and the pool among them. A JSON path compares numbers by
- * their values, and values of different types are not equal.
- * https://www.postgresql.org/docs/15/functions-json.html#FUNCTIONS-SQLJSON-PATH
+ * A selector as selections of which one must match. A list of values becomes a selection for each value, as long as
+ * these are not too many, because the index of attributes finds single values.
  */
-function selectorPath(pool: string, selector: Selector): string {
-  const among = (key: string, values: readonly AttributeValue[]): string =>
-    `(${values.map((value) => `$."${key}" == ${JSON.stringify(value)}`).join(' || ')})`;
-  const conditions = Object.entries(selector).map(([key, wanted]) =>
-    wanted === null ? `!exists($."${key}")` : among(key, Array.isArray(wanted) ? wanted : [wanted as AttributeValue]),
-  );
-  return [`$."@pool" == "${pool}"`, ...conditions].join(' && ');
+function selectionsOf(pool: string, selector: Selector): Selection[] {
+  let equals: Selection['equal'][] = [{ '@pool': pool }];
+  const conditions: string[] = [];
+  for (const [key, wanted] of Object.entries(selector)) {
+    const values = Array.isArray(wanted) ? (wanted as AttributeValue[]) : [wanted as AttributeValue];
+    if (wanted === null) conditions.push(`!exists($."${key}")`);
+    else if (equals.length * values.length <= MOST_SELECTIONS) {
+      equals = equals.flatMap((equal) => values.map((value) => ({ ...equal, [key]: value })));
+    } else conditions.push(`(${values.map((value) => `$."${key}" == ${JSON.stringify(value)}`).join(' || ')})`);
+  }
+  const path = conditions.length === 0 ? null : conditions.join(' && ');
+  return equals.map((equal) => ({ equal, path }));
 }
 
 export function toSlice(

@@ -67,11 +67,28 @@ const HELD = `
     ${held('user_id', 'SELECT user_id FROM asking UNION ALL SELECT user_id FROM losing', `max_per_user IS NOT NULL OR evict = 'over_share_first'`)} AS users,
     ${held('key_id', 'SELECT unnest($8::text[])', 'max_per_key IS NOT NULL')} AS keys,`;
 
+/** Whether a thing, or the thing of a token, is in the selection s of LISTED. */
+const IS_SELECTED = `attributes @> s.equal AND (s.path IS NULL OR attributes @@ s.path::jsonpath)`;
+const matches = (token: string): string =>
+  `LATERAL (SELECT FROM things WHERE pool = $1 AND token_id = ${token}.id AND ${IS_SELECTED} OFFSET 0) d`;
+
+/** How many tokens to look at one after the other, before it asks the index, whose cost grows with the pool. */
+const WALK = `$11::int * (4 + (SELECT token_count FROM here) / 2000) / cardinality($10::jsonb[])`;
+
+/** The leases that are not overdue, in an order, as long as a condition holds and there are too few free tokens. */
+const walkOfLeases = (order: string, condition: string): string => `
+         (SELECT * FROM tokens
+          WHERE pool = $1 AND ${RUNS} AND (SELECT ${condition} FROM here)
+            AND (SELECT count(*) FROM walked) < $11::int
+          ORDER BY ${order} LIMIT ${WALK})`;
+
 /**
- * In a listed pool: $9 names, $10 selectors as paths (selectorPath), $11 how many tokens to load for each selector, $12
- * whether to load all tokens. For each selector, it walks along the free tokens, longest free first, until it has
- * enough that match. If it finds too few among the first ones, few tokens match, and it asks the index of attributes
- * for all that do. OFFSET 0 keeps that from starting at the other end.
+ * In a listed pool: $9 names, $10 selections as attributes that must be there and $13 as further conditions
+ * (selectionsOf), $11 how many tokens to load for each selection, $12 whether to load all tokens. For each selection it
+ * walks along the free tokens, longest free first, until it has enough that match, and then along the leases: the
+ * oldest first if the pool evicts, otherwise those with the earliest deadlines first. If too few of the first ones
+ * match, or if there are free tokens that it has not looked at, it asks the index of attributes for all that match.
+ * OFFSET 0 keeps that from starting at the other end.
  */
 const LISTED = `, whole AS (
     SELECT * FROM tokens WHERE pool = $1 AND $12::boolean
@@ -79,23 +96,30 @@ const LISTED = `, whole AS (
     SELECT t.* FROM (SELECT token_id FROM things WHERE pool = $1 AND name = ANY ($9::text[])) d,
       LATERAL ${byId('*', 'd.token_id')} t
   ), selected AS (
-    SELECT t.* FROM unnest($10::text[]) AS s (path), LATERAL (
+    SELECT t.* FROM unnest($10::jsonb[], $13::text[]) AS s (equal, path), LATERAL (
       WITH walked AS MATERIALIZED (
         SELECT f.* FROM (
-          SELECT * FROM tokens WHERE pool = $1 AND status = 'available'
-          ORDER BY free_since, id LIMIT 8 * $11::int + 100) f,
-          LATERAL (SELECT FROM things WHERE pool = $1 AND token_id = f.id AND attributes @@ s.path::jsonpath OFFSET 0) d
+          SELECT * FROM tokens WHERE pool = $1 AND status = 'available' ORDER BY free_since, id LIMIT ${WALK}) f,
+          ${matches('f')}
         ORDER BY f.free_since, f.id LIMIT $11::int
+      ), leased AS MATERIALIZED (
+        SELECT l.* FROM (${walkOfLeases('fence', `on_exhausted = 'evict_oldest'`)}
+          UNION ALL ${walkOfLeases('expires_at', `on_exhausted = 'reject'`)}) l,
+          ${matches('l')}
+        LIMIT $11::int
       ), matching AS MATERIALIZED (
         SELECT t.* FROM (
           SELECT token_id FROM things
-          WHERE attributes @@ s.path::jsonpath AND (SELECT count(*) FROM walked) < $11::int OFFSET 0) d,
+          WHERE ${IS_SELECTED} AND (SELECT count(*) FROM walked) < $11::int
+            AND ((SELECT count(*) FROM walked) + (SELECT count(*) FROM leased) < $11::int
+              OR (SELECT token_count - lease_count > ${WALK} OR protect_seconds IS NOT NULL FROM here)) OFFSET 0) d,
           LATERAL ${byId('*', 'd.token_id')} t
       )
       SELECT * FROM walked
       UNION ALL
-      (SELECT o.* FROM tokens o,
-         LATERAL (SELECT FROM things WHERE pool = $1 AND token_id = o.id AND attributes @@ s.path::jsonpath OFFSET 0) d
+      SELECT * FROM leased
+      UNION ALL
+      (SELECT o.* FROM tokens o, ${matches('o')}
        WHERE o.pool = $1 AND o.status = 'active' AND o.expires_at <= (SELECT now FROM here)
        ORDER BY o.expires_at, o.id LIMIT $11::int)
       UNION ALL
@@ -161,7 +185,7 @@ const loadSlice = (counts: boolean, isListed = false): string => `
 export const LOAD_SLICE = named('load_slice', loadSlice(false));
 /** For a pool whose policy counts leases. $7 the users and $8 the keys that ask. */
 export const LOAD_COUNTED_SLICE = named('load_counted_slice', loadSlice(true));
-/** For a listed pool, whose policy may count leases. $7 and $8 as before, $9 to $12 as LISTED says. */
+/** For a listed pool, whose policy may count leases. $7 and $8 as before, $9 to $13 as LISTED says. */
 export const LOAD_LISTED_SLICE = named('load_listed_slice', loadSlice(true, true));
 
 /**

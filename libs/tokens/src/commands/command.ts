@@ -110,6 +110,7 @@ export const allocate = (
     tokenIds: request.tokenId === undefined ? [] : [request.tokenId],
     names: request.name === undefined ? [] : [request.name],
     selectors: request.select === undefined ? [] : [request.select],
+    selecting: request.select === undefined ? 0 : 1,
     users: [request.userId],
     keys: caller.keyId === null ? [] : [caller.keyId],
   }),

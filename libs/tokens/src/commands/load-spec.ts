@@ -15,6 +15,8 @@ export interface LoadSpec {
    * evicts. And of the overdue leases on such tokens those with the earliest deadlines.
    */
   readonly selectors: readonly Selector[];
+  /** How many of the grants are for selectors. */
+  readonly selecting: number;
   /** In a listed pool: all tokens. */
   readonly whole: boolean;
   /** At most this many of the free tokens, longest free first. */
@@ -37,6 +39,7 @@ const NOTHING: LoadSpec = {
   tokenIds: [],
   names: [],
   selectors: [],
+  selecting: 0,
   whole: false,
   free: 0,
   due: 0,
@@ -58,7 +61,7 @@ export function together(all: readonly LoadSpec[]): LoadSpec {
   const [users, keys]: [string[], string[]] = [[], []];
   const selectors = new Map<string, Selector>();
   const idempotencyRecords: IdempotencyRecordName[] = [];
-  let [free, due, grants, oldest] = [0, DUE_ON_THE_WAY, 0, 0];
+  let [free, due, grants, oldest, selecting] = [0, DUE_ON_THE_WAY, 0, 0, 0];
   for (const one of all) {
     tokenIds.push(...one.tokenIds);
     names.push(...one.names);
@@ -70,12 +73,14 @@ export function together(all: readonly LoadSpec[]): LoadSpec {
     due += one.due;
     grants += one.grants;
     oldest += one.oldest;
+    selecting += one.selecting;
   }
   const spare = free > 0 ? tokenIds.length + names.length : 0;
   return {
     tokenIds,
     names,
     selectors: [...selectors.values()],
+    selecting,
     whole: all.some(({ whole }) => whole),
     free: free + spare,
     due,
