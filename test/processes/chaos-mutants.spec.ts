@@ -9,7 +9,14 @@ import type { OwnedEvent } from '@app/tokens';
 import { BuiltService } from '../../tools/harness/built-service.js';
 import { check } from '../../tools/chaos/check/check.js';
 import type { Rule } from '../../tools/chaos/check/finding.js';
-import { readHistory, type Fault, type History, type Operation, type PoolSetting } from '../../tools/chaos/history.js';
+import {
+  readHistory,
+  secretOf,
+  type Fault,
+  type History,
+  type Operation,
+  type PoolSetting,
+} from '../../tools/chaos/history.js';
 import { isOk } from '../../tools/chaos/load/recorder.js';
 import type { Mutant } from '../../tools/chaos/mutants/mutant.js';
 import { MUTANTS } from '../../tools/chaos/mutants/mutants.js';
@@ -105,7 +112,7 @@ describe('a good history', () => {
     [
       'access',
       'a feed shows whose lease it is about that is of another key',
-      (history) => inOne(history, 'feed', { by: stranger(history), answer: { shown: [1] } }),
+      (history) => inOne(history, 'feed', { by: stranger(history), answer: { shown: [grantOfAnother(history)] } }),
     ],
     [
       'read',
@@ -128,6 +135,25 @@ describe('a good history', () => {
       'no quota was reached',
       (history) => inPolicy(history, { max_per_user: 7, max_per_key: 7 }, { ...EXHAUSTED, error: 'quota_exceeded' }),
     ],
+    ['answered', 'another thing was selected', (history) => inThings(history, { select: { country: 'fr' } })],
+    ['answered', 'another name was asked for', (history) => inThings(history, { name: 'no-such' })],
+    [
+      'answered',
+      'a thing was granted with another secret',
+      (history) =>
+        inOne(history, 'allocate', { answer: { secret: { pin: 'other' } } }, isOfThing, history.pools.slice(-1)),
+    ],
+    [
+      'answered',
+      'an import has added one more',
+      (history) => inOne(history, 'import', { answer: { added: 99 } }, undefined, history.pools.slice(-1)),
+    ],
+    [
+      'answered',
+      'a change of the policy is not in the audit',
+      (history) => inOne(history, 'policy', { call: CHANGE }, undefined, history.pools.slice(-1)),
+    ],
+    ['audit', 'an event tells a secret', (history) => inEnd(history, { metadata: { note: secretOf('x').pin } })],
   ])('is found out (%s) when %s', async (rule, _, falsified) => {
     const rules = new Set(check(falsified(await readHistory(file))).map((finding) => finding.rule));
     expect(rules).toContain(rule);
@@ -213,6 +239,16 @@ const inGrant = (history: History, change: Partial<Operation>): History => inOne
 const inRelease = (history: History, change: Partial<Operation>): History =>
   inOne(history, 'release', change, ({ call }) => call.do === 'release' && call.of !== null);
 
+/** What a grant of the listed pool asked for. */
+const inThings = (history: History, asked: object): History => {
+  const pools = history.pools.slice(-1);
+  const one = pools[0]!.operations.find((operation) => isOfThing(operation))!;
+  return inOne(history, 'allocate', { call: { ...one.call, ...asked } }, isOfThing, pools);
+};
+const isOfThing = (operation: Operation): boolean =>
+  isOk(operation) && operation.call.do === 'allocate' && operation.key === undefined;
+const CHANGE = { do: 'policy', change: { max_lifetime_seconds: 1 } } as const;
+
 const inGenerate = (history: History, change: Partial<Operation>): History =>
   inOne(history, 'generate', change, () => true, history.pools);
 
@@ -250,6 +286,10 @@ const stranger = ({ keys, pools }: History): string => {
   const first = pools[0]!.operations.find((one) => one.call.do === 'release' && isOk(one) && one.call.of !== null);
   return keys.find(({ id, mayOperate }) => !mayOperate && id !== first?.by)!.id;
 };
+
+/** The seq of a grant to another key than `stranger`. */
+const grantOfAnother = (history: History): number =>
+  history.pools[0]!.events.find(({ event, key_id }) => event === 'activated' && key_id !== stranger(history))!.seq;
 
 /** Whether a list shows the holder of a lease that another key than this one took. */
 const showsAnother = ({ pools }: History, by: string): ((operation: Operation) => boolean) => {

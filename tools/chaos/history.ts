@@ -9,7 +9,7 @@ import type { OwnedEvent, PoolView, RestoreView, TokenView } from '@app/tokens';
 
 export interface PoolSetting {
   readonly name: string;
-  readonly kind: 'fixed' | 'elastic';
+  readonly kind: 'fixed' | 'elastic' | 'listed';
   readonly size: number;
   readonly ttl_seconds: number;
   readonly idle_ttl_seconds: number | null;
@@ -45,9 +45,25 @@ export interface Run {
   readonly wallAtZero: number;
 }
 
+/** What a client puts into a listed pool. Its secret follows from its name. */
+export interface GivenThing {
+  readonly name: string;
+  readonly attributes: Readonly<Record<string, string | number>>;
+}
+
+export const secretOf = (name: string): { readonly pin: string } => ({ pin: `chaos-secret-${name}` });
+
 export type Call =
   /** `short` stands for the pool's short route, whose answer holds only the token. */
-  | { readonly do: 'allocate'; readonly user: string | null; readonly ttl?: number; readonly short?: boolean }
+  | {
+      readonly do: 'allocate';
+      readonly user: string | null;
+      readonly ttl?: number;
+      readonly short?: boolean;
+      /** In a listed pool: the thing of this name, or one with these attributes. */
+      readonly name?: string;
+      readonly select?: Readonly<Record<string, string>>;
+    }
   /** `of` is the operation that got the lease; null stands for the current lease of the token. */
   | {
       readonly do: 'release';
@@ -64,7 +80,16 @@ export type Call =
       readonly short?: boolean;
     }
   | { readonly do: 'generate'; readonly short?: boolean }
-  | { readonly do: 'delete'; readonly token: string; readonly force: boolean; readonly short?: boolean }
+  | {
+      readonly do: 'delete';
+      readonly token: string;
+      readonly force: boolean;
+      readonly short?: boolean;
+      readonly whenFree?: boolean;
+    }
+  | { readonly do: 'import'; readonly things: readonly GivenThing[]; readonly deletesMissing: boolean }
+  | { readonly do: 'describe'; readonly token: string; readonly attributes: GivenThing['attributes'] }
+  | { readonly do: 'policy'; readonly change: Readonly<Record<string, number>> }
   | { readonly do: 'cleanup' }
   | { readonly do: 'pool' }
   | { readonly do: 'active' }

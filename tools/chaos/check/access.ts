@@ -8,8 +8,16 @@ import type { Finding } from './finding.js';
 /** Every process must refuse a key within this time after the answer to its revocation. */
 export const REVOKED_NS = 5e9;
 
-/** Commands that need the scope `operate`. */
-const OPERATING: ReadonlySet<Call['do']> = new Set(['generate', 'delete', 'cleanup', 'revoke']);
+/** Commands that need the scope `operate` or more. */
+const OPERATING: ReadonlySet<Call['do']> = new Set([
+  'generate',
+  'delete',
+  'cleanup',
+  'revoke',
+  'import',
+  'describe',
+  'policy',
+]);
 
 /** Errors for an invalid key, and of a process that cannot check it at the moment. */
 const NO_GOOD: ReadonlySet<string> = new Set(['unauthenticated', 'rate_limited', 'unavailable']);

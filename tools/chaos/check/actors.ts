@@ -15,13 +15,16 @@ const DONE_BY: Readonly<Record<string, readonly Call['do'][]>> = {
   allocated_after_eviction: ['allocate'],
   lru_eviction: ['allocate'],
   over_share_eviction: ['allocate'],
+  selected_eviction: ['allocate'],
   released_by_client: ['release'],
   revoked: ['release'],
   undelivered: ['allocate'],
   cleanup: ['cleanup'],
   deleted_by_client: ['delete'],
+  removed: ['delete', 'import'],
+  described: ['describe', 'delete', 'import'],
   renewed: ['keep-alive'],
-  generated: ['generate'],
+  generated: ['generate', 'import'],
 };
 
 const BY_THE_CLOCK: ReadonlySet<OwnedEvent['reason']> = new Set(['ttl_expired', 'idle_ttl']);
@@ -48,6 +51,8 @@ export function checkActors(
     if (kind === 'generated' && setting.kind === 'fixed') continue;
     // Operators change, delete and open pools, and no client of the run.
     if (event.token_id === null) continue;
+    // The token waited for the end of its lease.
+    if (reason === 'removed' && actor === SYSTEM && request_id === null) continue;
     if (BY_THE_CLOCK.has(reason)) {
       if (actor !== SYSTEM || request_id !== null) find('actor', `names ${actor} and request ${request_id}`);
       continue;

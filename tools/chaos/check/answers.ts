@@ -40,7 +40,7 @@ export class Answers {
     this.#releases(by.get('release') ?? []);
     this.#keepAlives(by.get('keep-alive') ?? []);
     this.#generates(by.get('generate') ?? []);
-    this.#deletes(by.get('delete') ?? []);
+    this.#deletes((by.get('delete') ?? []).filter(({ call }) => call.do === 'delete' && !call.whenFree));
     this.#cleanups(by.get('cleanup') ?? []);
   }
 
@@ -178,6 +178,8 @@ export class Answers {
 
   #generates(operations: readonly Operation[]): void {
     const { kind, size } = this.pool.setting;
+    // Imports put the things of a listed pool there.
+    if (kind === 'listed') return;
     if (kind === 'fixed') {
       if (this.ledger.generated.size !== size || this.ledger.deleted.size > 0)
         this.#add('audit', `a fixed pool of ${size} has made ${this.ledger.generated.size} tokens`);

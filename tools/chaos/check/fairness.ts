@@ -19,7 +19,9 @@ export function checkFairness({ setting, events }: PoolHistory, ledger: Ledger):
     if (!isEviction(reason)) return [];
     const age = (at - fromIso(ledger.grants.get(fence ?? 0)?.event.occurred_at ?? occurred_at)) / 1e6;
     return [
-      ...(reason === reasonOfEvictions ? [] : [wrong(`in a pool that evicts ${evict}`)]),
+      ...(reason === reasonOfEvictions || reason === 'selected_eviction'
+        ? []
+        : [wrong(`in a pool that evicts ${evict}`)]),
       ...(age >= protect_seconds
         ? []
         : [wrong(`ends fence ${fence} after ${age} s, which is protected for ${protect_seconds} s`)]),

@@ -1,6 +1,6 @@
 // Runs all checks of one pool.
 
-import { asStored, Auditor, fromIso, type EventView } from '@app/tokens';
+import { asStored, Auditor, fromIso, type EventView, type OwnedEvent } from '@app/tokens';
 import type { FinalState, Operation, PoolHistory } from '../history.js';
 import { isOk } from '../load/recorder.js';
 import { isOfKey } from './access.js';
@@ -11,6 +11,7 @@ import type { Finding, Rule } from './finding.js';
 import type { Wall } from './instants.js';
 import { lastDeadline, Ledger } from './ledger.js';
 import { Order } from './order.js';
+import { checkThings, policyChanges, secretsInEvents } from './things.js';
 
 export function checkPool(pool: PoolHistory, wall: Wall, callers: Callers): Finding[] {
   const ledger = new Ledger(pool.events);
@@ -33,6 +34,9 @@ export function checkPool(pool: PoolHistory, wall: Wall, callers: Callers): Find
     ['read', feeds(pool)],
     ['access', shownEvents(pool, callers)],
     ['fair', checkFairness(pool, ledger)],
+    ['audit', secretsInEvents(pool)],
+    ['answered', checkThings(pool)],
+    ['answered', policyChanges(pool)],
     ['refused', exhausted(pool, ledger, order, wall)],
     ['refused', forgotten(pool, ledger, order)],
   ];
@@ -210,12 +214,13 @@ function feeds({ operations, events }: PoolHistory): string[] {
     });
 }
 
-/** Checks that the feed shows a user key only what belongs to that key. */
+/** Checks that the feed shows a user key only the leases of that key. An event without a lease is about nobody's. */
 function shownEvents({ operations, events }: PoolHistory, callers: Callers): string[] {
   const bySeq = new Map(events.map((event) => [event.seq, event]));
+  const isForeign = (by: Operation['by'], { fence = null, key_id = null }: Partial<OwnedEvent> = {}): boolean =>
+    fence !== null && !callers.sees(by, key_id);
   return operations.flatMap(({ id, by, answer }) => {
-    const shown = (answer?.['shown'] ?? []) as number[];
-    const foreign = shown.filter((seq) => !callers.sees(by, bySeq.get(seq)?.key_id ?? null));
+    const foreign = ((answer?.['shown'] ?? []) as number[]).filter((seq) => isForeign(by, bySeq.get(seq)));
     return foreign.length > 0 ? [`feed ${id} showed ${by} whose lease seq ${foreign.join(', ')} is about`] : [];
   });
 }
@@ -224,30 +229,33 @@ const FOR_WANT: ReadonlySet<string> = new Set(['pool_exhausted', 'pool_limit_rea
 
 /** Checks that a refusal for lack of tokens or quota was true at some instant between request and answer. */
 function exhausted(pool: PoolHistory, ledger: Ledger, order: Order, wall: Wall): string[] {
-  return pool.operations
-    .filter(({ error = '' }) => FOR_WANT.has(error))
-    .flatMap(({ id, by = null, call, error, sent, answered }) => {
-      const from = wall.at(sent) - wall.tolerance;
-      const last = Math.min(order.ceiling(answered) - 1, pool.events.at(-1)?.seq ?? 0);
-      for (let seq = order.floor(sent); seq <= last; seq++) {
-        const position = ledger.positions[seq];
-        if (!position) continue;
-        const { tokens, leases, nextDeadline, recordedAt } = position;
-        const at = Math.max(recordedAt, from) - wall.tolerance;
-        const user = call.do === 'allocate' ? call.user : null;
-        const running = (): typeof leases => leases.filter(({ until }) => until > at);
-        const isTrue =
-          error === 'pool_limit_reached'
-            ? tokens >= pool.setting.size
-            : error === 'quota_exceeded'
-              ? isAtQuota(pool.setting, running(), user, by)
-              : leases.length >= tokens && nextDeadline > at && isEvictionBarred(pool.setting, leases, at);
-        if (isTrue) return [];
-      }
-      return [
-        `${call.do} ${id} was refused (${error}) between seq ${order.floor(sent)} and ${last}, and that was not so`,
-      ];
-    });
+  return (
+    pool.operations
+      // Whether a selection had a free token depends on its attributes of then, and a token that is to go is no victim.
+      .filter(({ error = '' }) => FOR_WANT.has(error) && pool.setting.kind !== 'listed')
+      .flatMap(({ id, by = null, call, error, sent, answered }) => {
+        const from = wall.at(sent) - wall.tolerance;
+        const last = Math.min(order.ceiling(answered) - 1, pool.events.at(-1)?.seq ?? 0);
+        for (let seq = order.floor(sent); seq <= last; seq++) {
+          const position = ledger.positions[seq];
+          if (!position) continue;
+          const { tokens, leases, nextDeadline, recordedAt } = position;
+          const at = Math.max(recordedAt, from) - wall.tolerance;
+          const user = call.do === 'allocate' ? call.user : null;
+          const running = (): typeof leases => leases.filter(({ until }) => until > at);
+          const isTrue =
+            error === 'pool_limit_reached'
+              ? tokens >= pool.setting.size
+              : error === 'quota_exceeded'
+                ? isAtQuota(pool.setting, running(), user, by)
+                : leases.length >= tokens && nextDeadline > at && isEvictionBarred(pool.setting, leases, at);
+          if (isTrue) return [];
+        }
+        return [
+          `${call.do} ${id} was refused (${error}) between seq ${order.floor(sent)} and ${last}, and that was not so`,
+        ];
+      })
+  );
 }
 
 /** Checks that a repeated request with the idempotency key of a success gets that success, not a refusal. */

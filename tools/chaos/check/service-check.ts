@@ -20,11 +20,14 @@ const TURNED_AWAY_NS = 250e6;
 const NOTICED_NS = 250e6;
 
 const KNOWN: Readonly<Record<Call['do'], readonly string[]>> = {
-  allocate: ['pool_exhausted', 'quota_exceeded'],
+  allocate: ['pool_exhausted', 'quota_exceeded', 'token_in_use', 'token_not_found', 'unsatisfiable'],
   release: ['token_not_active', 'stale_lease', 'lease_ended', 'token_deleted'],
   'keep-alive': ['token_not_active', 'stale_lease', 'lease_ended', 'token_deleted', 'not_renewable'],
   generate: ['pool_limit_reached'],
   delete: ['token_in_use', 'token_deleted'],
+  import: ['pool_limit_reached'],
+  describe: ['token_deleted'],
+  policy: [],
   cleanup: [],
   pool: [],
   active: [],

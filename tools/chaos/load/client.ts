@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Call, Operation, PoolSetting } from '../history.js';
 import type { Random } from '../../harness/random.js';
 import { WITHOUT_KEY, type Caller } from './caller.js';
-import { USERS } from './pools.js';
+import { COUNTRIES, NAMES, USERS } from './pools.js';
 import { isOk, type Recorder, type Target } from './recorder.js';
 
 /** A lease as its client knows it. */
@@ -97,6 +97,7 @@ export class Client {
     if (isTried && choice < 0.105) return { pool, call: { do: 'cleanup' } };
     if (isTried && kind === 'elastic' && choice < 0.3)
       return { pool, call: { do: 'generate', short: random.chance(0.5) } };
+    if (isTried && kind === 'listed' && choice < 0.2) return { pool, call: this.#operateThings(pool) };
     const token = this.#tokens.at(-1);
     if (isTried && kind === 'elastic' && choice < 0.34 && token !== undefined) {
       this.#tokens.pop();
@@ -109,7 +110,31 @@ export class Client {
     const ttl = random.chance(0.3) ? random.between(0.05, 1) : undefined;
     if (kind === 'elastic' && random.chance(0.4)) return { pool, call: { do: 'allocate', user: null, short: true } };
     const user = max_per_user === undefined ? randomUUID() : this.#user();
-    return { pool, call: { do: 'allocate', user, ...(ttl === undefined ? {} : { ttl }) } };
+    const thing = kind === 'listed' ? this.#aThing() : {};
+    return { pool, call: { do: 'allocate', user, ...(ttl === undefined ? {} : { ttl }), ...thing } };
+  }
+
+  #aThing(): { name?: string; select?: Record<string, string> } {
+    const dice = this.random.next();
+    if (dice < 0.5) return { select: { country: this.random.pick(COUNTRIES) } };
+    return dice < 0.75 ? { name: this.random.pick(NAMES) } : {};
+  }
+
+  /** Imports things, describes or deletes one that this client holds, or changes the policy. */
+  #operateThings(pool: string): Call {
+    const { random } = this;
+    const attributes = () => ({ country: random.pick(COUNTRIES), version: Math.floor(random.between(0, 1000)) });
+    const held = this.#held.find((one) => one.pool === pool);
+    const dice = random.next();
+    if (dice < 0.2) return { do: 'policy', change: { max_lifetime_seconds: random.between(6, 9) } };
+    if (held && dice < 0.5) return { do: 'describe', token: held.token, attributes: attributes() };
+    if (held && dice < 0.6) return { do: 'delete', token: held.token, force: false, whenFree: true };
+    const names = random.shuffled(NAMES).slice(0, Math.floor(random.between(NAMES.length / 2, NAMES.length + 1)));
+    return {
+      do: 'import',
+      things: names.map((name) => ({ name, attributes: attributes() })),
+      deletesMissing: random.chance(0.3),
+    };
   }
 
   #user(): string {

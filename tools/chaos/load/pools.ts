@@ -48,10 +48,24 @@ const FAIR: PoolSetting = {
   evict: 'over_share_first',
 };
 
+/** Things that come, change and go while clients select them and ask for them by name. */
+const THINGS: PoolSetting = {
+  name: 'things',
+  kind: 'listed',
+  size: 20,
+  ttl_seconds: 1.5,
+  idle_ttl_seconds: null,
+  on_exhausted: 'evict_oldest',
+};
+
+/** The names of things, and what clients select. */
+export const NAMES: readonly string[] = Array.from({ length: 16 }, (_, n) => `thing-${n}`);
+export const COUNTRIES: readonly string[] = ['at', 'ch', 'de'];
+
 /** The pools that every release can create. */
 export const PLAIN_POOLS: readonly PoolSetting[] = [EVICTING, REJECTING, ELASTIC];
 
-export const POOLS: readonly PoolSetting[] = [...PLAIN_POOLS, FAIR];
+export const POOLS: readonly PoolSetting[] = [...PLAIN_POOLS, FAIR, THINGS];
 
 /** The users of a pool with quotas. The first one is greedy. */
 export const USERS: readonly string[] = [1, 2, 3, 4, 5, 6].map((one) => `c4a05000-0000-4000-8000-00000000000${one}`);
@@ -61,6 +75,7 @@ const LEASES: Readonly<Record<string, object>> = {
   [EVICTING.name]: { renewable: true, max_lifetime_seconds: 6 },
   [REJECTING.name]: { renewable: false },
   [FAIR.name]: { renewable: true, max_lifetime_seconds: 4 },
+  [THINGS.name]: { renewable: true, max_lifetime_seconds: 6, release_authority: 'anyone' },
 };
 
 /** Creates the missing pools through the service on that port. @throws Error when it refuses one */
@@ -82,4 +97,5 @@ export const SERVICE_ENV: Readonly<Record<string, string>> = {
   ELASTIC_TTL_SECONDS: String(ELASTIC.ttl_seconds),
   ELASTIC_IDLE_TTL_SECONDS: String(ELASTIC.idle_ttl_seconds),
   SWEEP_INTERVAL_MS: '150',
+  SECRETS_KEY: Buffer.alloc(32, 'chaos').toString('base64'),
 };

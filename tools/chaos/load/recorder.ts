@@ -1,6 +1,6 @@
 // Sends a call to a process, and records the call and its outcome with the instants before and after.
 
-import type { Call, HistoryWriter, Operation } from '../history.js';
+import { secretOf, type Call, type HistoryWriter, type Operation } from '../history.js';
 import { ask, type Request } from '../../harness/ask.js';
 import { WITHOUT_KEY, type Caller } from './caller.js';
 
@@ -117,7 +117,10 @@ function requestOf(id: string, pool: string, call: Call): Request {
         : {
             method: 'POST',
             path: '/api/tokens/allocate',
-            body: { pool, user_id: call.user, ttl_seconds: call.ttl, metadata: { operation: id } },
+            body: {
+              ...{ pool, user_id: call.user, ttl_seconds: call.ttl, metadata: { operation: id } },
+              ...{ name: call.name, select: call.select },
+            },
           };
     case 'release':
       return call.short
@@ -134,7 +137,20 @@ function requestOf(id: string, pool: string, call: Call): Request {
     case 'delete':
       return call.short
         ? { method: 'POST', path: '/delete-token', body: { token: call.token } }
-        : { method: 'DELETE', path: `/api/tokens/${call.token}${call.force ? '?force=true' : ''}` };
+        : { method: 'DELETE', path: `/api/tokens/${call.token}${queryOf(call)}` };
+    case 'import':
+      return {
+        method: 'PUT',
+        path: `/api/pools/${pool}/tokens`,
+        body: {
+          tokens: call.things.map((thing) => ({ ...thing, secret: secretOf(thing.name) })),
+          missing: call.deletesMissing ? 'delete_when_free' : 'keep',
+        },
+      };
+    case 'describe':
+      return { method: 'PATCH', path: `/api/tokens/${call.token}`, body: { attributes: call.attributes } };
+    case 'policy':
+      return { method: 'PATCH', path: `/api/pools/${pool}`, body: call.change };
     case 'cleanup':
       return { method: 'POST', path: '/api/tokens/cleanup', body: { pool } };
     case 'pool':
@@ -147,6 +163,9 @@ function requestOf(id: string, pool: string, call: Call): Request {
       return { method: 'DELETE', path: `/api/keys/${call.key}` };
   }
 }
+
+const queryOf = ({ force, whenFree = false }: Extract<Call, { do: 'delete' }>): string =>
+  whenFree ? '?when=when_free' : force ? '?force=true' : '';
 
 /** Keeps only the fields that the checker reads, since histories are long. */
 function trimmed(call: Call, body: Readonly<Record<string, unknown>>): Record<string, unknown> {

@@ -3,6 +3,7 @@
 
 import { ACCESS_MUTANTS } from './access-mutants.js';
 import type { Mutant } from './mutant.js';
+import { THING_MUTANTS } from './thing-mutants.js';
 import type { Patch } from '../../harness/built-service.js';
 
 const STATEMENTS = 'libs/postgres/src/commands/statements.js';
@@ -195,4 +196,5 @@ const RECORD = { name: 'record', text: \`
     caughtBy: /^(time: .*was recorded|audit: .*was recorded before its predecessor)/,
   },
   ...ACCESS_MUTANTS,
+  ...THING_MUTANTS,
 ];

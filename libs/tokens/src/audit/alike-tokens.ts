@@ -20,6 +20,7 @@ interface Group {
   evictedAt: Instant;
 }
 
+/** A token that is not a member is one of a broken feed: it was deleted while it was held. */
 interface Membership {
   readonly group: Group;
   readonly since: Instant;
@@ -51,26 +52,29 @@ export class AlikeTokens {
   }
 
   left({ id, lease }: FoldedToken): void {
-    const group = this.#group(id);
+    const group = this.#of.get(id)?.group;
+    if (!group) return;
     if (lease) this.ended(lease);
     this.#of.delete(id);
     if (--group.tokens === 0) this.#groups.delete(keyOf(group.attributes));
   }
 
   granted(lease: OpenLease): void {
-    const group = this.#group(lease.tokenId);
+    const group = this.#of.get(lease.tokenId)?.group;
+    if (!group) return;
     group.held++;
     group.leases.push(lease);
     if (group.leases.size > 2 * group.held + 64) group.leases.keep((entry) => this.#isOpenIn(group, entry));
   }
 
   ended({ tokenId }: OpenLease): void {
-    this.#group(tokenId).held--;
+    const group = this.#of.get(tokenId)?.group;
+    if (group) group.held--;
   }
 
   /** A token that was to be deleted at the end of this lease stays: the lease may be evicted again. */
   stays(lease: OpenLease): void {
-    this.#group(lease.tokenId).leases.push(lease);
+    this.#of.get(lease.tokenId)?.group.leases.push(lease);
   }
 
   /** Notes an eviction at this instant, and tells what it found. */
@@ -89,16 +93,12 @@ export class AlikeTokens {
 
   /** The latest eviction of a selection to which a token belonged then; -Infinity without one. */
   evictedAt(tokenId: string): Instant {
-    const { group, since } = this.#of.get(tokenId) as Membership;
-    return group.evictedAt > since ? group.evictedAt : -Infinity;
+    const member = this.#of.get(tokenId);
+    return member && member.group.evictedAt > member.since ? member.group.evictedAt : -Infinity;
   }
 
   #isOpenIn(group: Group, { tokenId, fence }: OpenLease): boolean {
     return this.#of.get(tokenId)?.group === group && this.tokens.get(tokenId)?.lease?.fence === fence;
-  }
-
-  #group(id: string): Group {
-    return (this.#of.get(id) as Membership).group;
   }
 
   #create(key: string, attributes: Attributes): Group {

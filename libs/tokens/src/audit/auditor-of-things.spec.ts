@@ -272,6 +272,11 @@ describe('it is found', () => {
       'passed over fence 3',
     ],
     [
+      'that a held token was deleted, also after an eviction of a selection',
+      [...FULL, ...evicted('a', 2, 5), deleted('b'), released('b', 3)],
+      'deletes a token that is held',
+    ],
+    [
       'that an eviction of the oldest lease took place while a token was free',
       [...FULL, ...evicted('a', 2, 5), released('d', 4), ...evictedOldest('c', 1, 6)],
       'evicts while a token is free',
