@@ -241,6 +241,72 @@ test('delete succeeds if its retry finds that the token is deleted', async () =>
   expect(await outcome(second.client.pool('p').delete('t'))).toMatchObject({ code: 'token_deleted' });
 });
 
+describe('the things of a listed pool', () => {
+  const counts = { added: 2, changed: 1, unchanged: 0, deleted: 0, draining: 0 };
+  const things = (count: number, bytes = 0) =>
+    Array.from({ length: count }, (_, i) => ({ name: `thing-${i}`, attributes: { text: 'x'.repeat(bytes) } }));
+  const bodies = (sent: readonly { request: Request }[]): Promise<{ tokens: unknown[]; missing?: string }[]> =>
+    Promise.all(sent.map(({ request }) => request.json() as Promise<{ tokens: unknown[] }>));
+
+  test.each([
+    ['1,000 things', things(2001), [1000, 1000, 1]],
+    ['1 MB', things(500, 4000), [244, 244, 12]],
+    ['nothing', [], [0]],
+  ])('are imported in requests of at most %s, whose counts are added up', async (_, list, sizes) => {
+    const { client, sent } = network(ok(counts));
+    const sum = await outcome(client.pool('p').importThings(list, { missing: 'keep' }));
+    const received = await bodies(sent);
+    expect(received.map(({ tokens }) => tokens.length)).toEqual(sizes);
+    expect(received.map(({ tokens }) => tokens).flat()).toEqual(list);
+    expect(received.map(({ missing }) => missing)).toEqual(sizes.map(() => 'keep'));
+    expect(sent.map(({ request: { method, url } }) => `${method} ${url}`)).toEqual(
+      sizes.map(() => 'PUT http://fake/api/pools/p/tokens'),
+    );
+    expect(sum).toEqual({ ...counts, added: 2 * sizes.length, changed: sizes.length });
+  });
+
+  test('are all of the pool in one request, or none is sent', async () => {
+    const { client, sent } = network(ok(counts));
+    const missing = 'delete_when_free';
+    expect(await outcome(client.pool('p').importThings(things(1000), { missing }))).toEqual(counts);
+    expect(await bodies(sent)).toMatchObject([{ missing }]);
+    const error = await outcome(client.pool('p').importThings(things(1001), { missing }));
+    expect(error).toBeInstanceOf(RangeError);
+    expect((error as Error).message).toMatch(/1001 things do not fit into one request/);
+    expect(sent).toHaveLength(1);
+  });
+
+  test('are added once, changed, asked for by name and attributes, selected, and deleted when they are free', async () => {
+    const { client, sent } = network(ok());
+    const pool = client.pool('p');
+    await outcome(pool.addThing({ name: 'a', secret: { pin: '1' } }));
+    await outcome(pool.changeThing('t', { secret: null }));
+    await outcome(pool.list({ name: 'a', attributes: { country: 'de', esim: true } }).page());
+    await outcome(pool.allocate({ name: 'a', select: { os: ['14', '15'], sim: null } }));
+    await outcome(pool.delete('t', { when: 'when_free' }));
+    const asked = await Promise.all(
+      sent.map(async ({ request }) => [
+        `${request.method} ${request.url.slice('http://fake/api/'.length)}`,
+        request.body === null ? null : await request.json(),
+      ]),
+    );
+    expect(asked).toEqual([
+      ['POST tokens', { pool: 'p', name: 'a', secret: { pin: '1' } }],
+      ['PATCH tokens/t', { secret: null }],
+      ['GET tokens?pool=p&name=a&attribute.country=de&attribute.esim=true', null],
+      ['POST tokens/allocate', { pool: 'p', name: 'a', select: { os: ['14', '15'], sim: null } }],
+      ['DELETE tokens/t?when=when_free', null],
+    ]);
+    expect(sent.map(({ request }) => request.headers.has('idempotency-key'))).toEqual([
+      true,
+      false,
+      false,
+      true,
+      false,
+    ]);
+  });
+});
+
 test('a refusal has all fields of the problem document', async () => {
   const { client } = network(problem(409, 'pool_exhausted', { 'retry-after': '3' }));
   const error = await outcome(client.pool('p').allocate());

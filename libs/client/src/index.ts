@@ -9,7 +9,14 @@ export { EventStreamParser, type StreamMessage } from './event-stream-parser.js'
 export { parseExactJson } from './exact-json.js';
 export { LeaseLostError, type LossReason } from './lease-lost-error.js';
 export type { Listing } from './listing.js';
-export type { FeedRequest, PageRequest, PoolHandle, TokensRequest } from './pool-handle.js';
+export type {
+  DeleteRequest,
+  FeedRequest,
+  ImportRequest,
+  PageRequest,
+  PoolHandle,
+  TokensRequest,
+} from './pool-handle.js';
 export {
   inRequests,
   parseThings,

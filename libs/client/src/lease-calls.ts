@@ -1,6 +1,6 @@
 // The requests that grant, renew and release a lease.
 
-import type { Grant, Release, Renewal } from './api-types.js';
+import type { Grant, Release, Renewal, Selector } from './api-types.js';
 import type { CallOptions, RepeatableOptions } from './call-options.js';
 import type { Attempts, Calls, Timed } from './calls.js';
 import { limited } from './limited.js';
@@ -13,6 +13,12 @@ export interface AllocateRequest {
   readonly holder?: string;
   /** The length of the lease, at most the pool's. Default: the pool's. */
   readonly ttl_seconds?: number;
+  /** This token and no other. */
+  readonly token_id?: string;
+  /** The thing of this name and no other. */
+  readonly name?: string;
+  /** Only a thing with these attributes: of this value, of one of several values, or null for no such attribute. */
+  readonly select?: Selector;
   /** Data that the service stores with the `activated` event; at most 4096 bytes of JSON. */
   readonly metadata?: Readonly<Record<string, unknown>>;
 }
@@ -50,10 +56,11 @@ const NOT_SENT = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UN
 export async function allocate(
   calls: Calls,
   pool: string,
-  { user_id, holder, ttl_seconds, metadata }: AllocateRequest,
+  request: AllocateRequest,
   { idempotencyKey = newKey(), ...options }: RepeatableOptions,
 ): Promise<Timed<Grant>> {
-  const body = { pool, user_id, holder, ttl_seconds, metadata };
+  const { user_id, holder, ttl_seconds, token_id, name, select, metadata } = request;
+  const body = { pool, user_id, holder, ttl_seconds, token_id, name, select, metadata };
   /** Requests for which the service may have granted a lease without our knowledge. */
   const pending = new Set<AbortController>();
   let last: Promise<Grant | undefined> = Promise.resolve(undefined);

@@ -25,6 +25,8 @@ const MIN_ATTEMPT_MS = 2000;
 const OVER = ['lease_ended', 'stale_lease', 'token_not_active', 'token_deleted', 'token_not_found'] as const;
 
 export interface Lease extends Grant {
+  /** The signal that the work gets, for work that takes it from here. */
+  readonly signal: AbortSignal;
   /** Milliseconds until `signal` aborts unless a renewal succeeds; 0 after the loss of the lease. */
   readonly remainingMs: number;
 }
@@ -47,6 +49,7 @@ interface KeeperOptions {
 export class LeaseKeeper {
   readonly lease: Lease;
 
+  readonly #grant: Omit<Grant, 'secret'>;
   readonly #work = new AbortController();
   readonly #keeping = new AbortController();
   readonly #kept: Promise<void>;
@@ -66,11 +69,14 @@ export class LeaseKeeper {
     { answer: grant, sentAt }: Timed<Grant>,
     private readonly options: KeeperOptions,
   ) {
+    const { secret: _, ...withoutSecret } = grant;
+    this.#grant = withoutSecret;
     // The getters follow the renewals.
     const expiresAt = (): string => this.#expiresAt;
     const remainingMs = (): number => (this.#loss ? 0 : Math.max(0, this.#abortsAt - now()));
     this.lease = {
       ...grant,
+      signal: this.#work.signal,
       get expires_at() {
         return expiresAt();
       },
@@ -130,9 +136,13 @@ export class LeaseKeeper {
   #lose(end: LeaseEnd | null, cause: unknown): void {
     if (this.#keeping.signal.aborted) return;
     clearTimeout(this.#timer);
-    this.#loss = new LeaseLostError(this.lease, end, { cause });
+    this.#loss = this.#lossBy(end, cause);
     this.#keeping.abort();
     this.#work.abort(this.#loss);
+  }
+
+  #lossBy(end: LeaseEnd | null, cause: unknown): LeaseLostError {
+    return new LeaseLostError({ ...this.#grant, expires_at: this.#expiresAt }, end, { cause });
   }
 
   async #keep(signal: AbortSignal): Promise<void> {
@@ -183,7 +193,7 @@ export class LeaseKeeper {
       return this.#loss;
     } catch (error) {
       if (!TokenPoolError.is(error, ...OVER)) return this.#loss;
-      return new LeaseLostError(this.lease, await this.#endAfter(error, signal), { cause: this.#loss ?? error });
+      return this.#lossBy(await this.#endAfter(error, signal), this.#loss ?? error);
     }
   }
 

@@ -43,7 +43,8 @@ export class LeaseLostError extends Error {
   readonly evictedBy: Pick<TokenUse, 'user_id' | 'holder' | 'fence'> | null;
 
   constructor(
-    readonly lease: Grant,
+    /** Without the secret of its token, because programs print errors. */
+    readonly lease: Omit<Grant, 'secret'>,
     end: LeaseEnd | null,
     options?: ErrorOptions,
   ) {
@@ -65,7 +66,7 @@ export class LeaseLostError extends Error {
 
 /** Finds how a lease ended in its token's uses, newest first; null if they do not contain that. */
 export async function endOf(
-  { fence }: Grant,
+  { fence }: Pick<Grant, 'fence'>,
   uses: Iterable<TokenUse> | AsyncIterable<TokenUse>,
 ): Promise<LeaseEnd | null> {
   let next: TokenUse | undefined;

@@ -3,6 +3,7 @@
 import type {
   Deletion,
   Grant,
+  ImportedThings,
   Pool,
   PoolEventFeed,
   Release,
@@ -28,6 +29,7 @@ import {
   type ReleaseRequest,
 } from './lease-calls.js';
 import { Listing } from './listing.js';
+import { inRequests, type AttributeValue, type GivenThing } from './things-file.js';
 import { TokenPoolError } from './token-pool-error.js';
 import { watch, type WatchOptions, type WatchRequest } from './watch.js';
 import { withLease, type LeasedWork, type LeaseOptions } from './with-lease.js';
@@ -39,6 +41,10 @@ export interface TokensRequest {
   readonly user_id?: string;
   /** Only tokens that are held under this name. */
   readonly holder?: string;
+  /** Only the thing of this name. */
+  readonly name?: string;
+  /** Only things with all of these attributes. */
+  readonly attributes?: Readonly<Record<string, AttributeValue>>;
   /** Tokens on a page, at most 1000. Default: 1000. */
   readonly limit?: number;
 }
@@ -52,6 +58,20 @@ export interface FeedRequest extends PageRequest {
   /** The `seq` after which to begin. Default: 0. */
   readonly after?: number;
 }
+
+export interface ImportRequest {
+  /** What becomes of things that the list leaves out. Default: `keep`. */
+  readonly missing?: 'keep' | 'delete_when_free';
+}
+
+export interface DeleteRequest {
+  /** Default: `now`. */
+  readonly when?: 'now' | 'when_free';
+  /** Ends the lease of a token that is held. */
+  readonly force?: boolean;
+}
+
+const COUNTS = ['added', 'changed', 'unchanged', 'deleted', 'draining'] as const;
 
 /**
  * One pool. Every call throws TokenPoolError if the service refuses it, TokenPoolConnectionError if there is no
@@ -68,7 +88,11 @@ export class PoolHandle {
     this.#calls = calls;
   }
 
-  /** Allocates the token that has been free longest. Codes: `pool_not_found`, `pool_exhausted`, `quota_exceeded`. */
+  /**
+   * Allocates the token that has been free longest, of those that the request admits. Codes: `pool_not_found`,
+   * `pool_exhausted`, `quota_exceeded`; with `name` or `token_id` `token_in_use`, `token_not_found`; with `select`
+   * `unsatisfiable`.
+   */
   async allocate(request: AllocateRequest = {}, options: RepeatableOptions = {}): Promise<Grant> {
     return (await allocate(this.#calls, this.name, request, options)).answer;
   }
@@ -110,9 +134,13 @@ export class PoolHandle {
   }
 
   /** Lists tokens. `active`: oldest lease first; `available`: in the order of their allocation; `all`: by id. */
-  list(request: TokensRequest = {}, options: CallOptions = {}): Listing<Token, TokenList, string> {
+  list(
+    { attributes = {}, ...request }: TokensRequest = {},
+    options: CallOptions = {},
+  ): Listing<Token, TokenList, string> {
+    const selected = Object.fromEntries(Object.entries(attributes).map(([key, value]) => [`attribute.${key}`, value]));
     const load = (cursor?: string): Promise<TokenList> => {
-      const params = { query: { pool: this.name, ...request, cursor } };
+      const params = { query: { pool: this.name, ...request, ...selected, cursor } };
       return this.#calls.answer((http, init) => http.GET('/api/tokens', { params, ...init }), options);
     };
     return new Listing(load, ({ tokens }) => tokens, nextCursor);
@@ -197,14 +225,60 @@ export class PoolHandle {
   }
 
   /**
-   * Deletes a token of an elastic pool; with `force`, also one that a user holds. Codes: `pool_is_fixed`,
-   * `token_in_use`, and those of `show`.
+   * Puts things into a listed pool, and changes those whose names it has. Attributes and secrets that are left out stay
+   * as they are. One request carries at most 1,000 things and 1 MB, so a longer list takes several, each of them all or
+   * nothing. After an error, import the whole list again: what is there counts as unchanged. Codes: `pool_not_listed`,
+   * `pool_limit_reached`, `secrets_off`.
+   * @throws RangeError if a list that is to be the whole pool (`delete_when_free`) does not fit into one request
    */
-  async delete(
-    tokenId: string,
-    request: { readonly force?: boolean } = {},
+  async importThings(
+    things: readonly GivenThing[],
+    { missing }: ImportRequest = {},
     options: CallOptions = {},
-  ): Promise<Deletion> {
+  ): Promise<ImportedThings> {
+    const requests = things.length === 0 ? [[]] : inRequests(things);
+    if (missing === 'delete_when_free' && requests.length > 1) {
+      throw new RangeError(
+        `${things.length} things do not fit into one request, which delete_when_free needs: it deletes what the ` +
+          'request leaves out, and a request carries at most 1,000 things and 1 MB',
+      );
+    }
+    const params = { path: { name: this.name } };
+    const sum = { added: 0, changed: 0, unchanged: 0, deleted: 0, draining: 0 };
+    for (const tokens of requests) {
+      const body = { tokens, missing };
+      const imported = await this.#calls.answer(
+        (http, init) => http.PUT('/api/pools/{name}/tokens', { params, body, ...init }),
+        options,
+      );
+      for (const count of COUNTS) sum[count] += imported[count];
+    }
+    return sum;
+  }
+
+  /** Adds a thing to a listed pool. Codes: `token_exists`, and those of `importThings`. */
+  addThing(thing: GivenThing, { idempotencyKey = newKey(), ...options }: RepeatableOptions = {}): Promise<Token> {
+    const body = { pool: this.name, ...thing };
+    return this.#calls.answer((http, init) => http.POST('/api/tokens', { body, ...init }), {
+      idempotencyKey,
+      ...options,
+    });
+  }
+
+  /**
+   * Changes a thing, also while it is held. Attributes replace all that there were, and null removes a secret. Codes:
+   * `token_exists` if another thing has the new name, `secrets_off`, and those of `show`.
+   */
+  changeThing(tokenId: string, body: Partial<GivenThing>, options: CallOptions = {}): Promise<Token> {
+    const params = { path: { id: tokenId } };
+    return this.#calls.answer((http, init) => http.PATCH('/api/tokens/{id}', { params, body, ...init }), options);
+  }
+
+  /**
+   * Deletes a token of an elastic or listed pool; with `force`, also one that a user holds. With `when: 'when_free'` a
+   * held one goes at the end of its lease. Codes: `pool_is_fixed`, `token_in_use`, and those of `show`.
+   */
+  async delete(tokenId: string, request: DeleteRequest = {}, options: CallOptions = {}): Promise<Deletion> {
     const params = { path: { id: tokenId }, query: request };
     let attempts = 0;
     try {

@@ -12,9 +12,12 @@ import type {
 } from './api-types.js';
 import type { CallOptions } from './call-options.js';
 import { Calls, type ClientOptions } from './calls.js';
+import type { AllocateRequest } from './lease-calls.js';
+import type { Lease } from './lease-keeper.js';
 import { Listing } from './listing.js';
 import { PoolHandle } from './pool-handle.js';
 import { TokenPoolError } from './token-pool-error.js';
+import type { LeaseOptions } from './with-lease.js';
 
 /** Who holds leases: a name, or a user. */
 export type Whose = { readonly holder: string } | { readonly user_id: string };
@@ -33,6 +36,19 @@ export class TokenPoolClient {
   /** A handle for a pool. It sends no request; only the first call shows whether the pool exists. */
   pool(name = 'default'): PoolHandle {
     return new PoolHandle(this.#calls, name);
+  }
+
+  /**
+   * Runs `work` under a lease, as `withLease` of the pool's handle does:
+   * `client.withLease('phones', { select: { country: 'de' } }, async ({ name, secret, signal }) => …)`.
+   */
+  withLease<T>(
+    pool: string,
+    request: AllocateRequest,
+    work: (lease: Lease) => Promise<T> | T,
+    options: Omit<LeaseOptions, 'request'> = {},
+  ): Promise<T> {
+    return this.pool(pool).withLease((lease) => work(lease), { ...options, request });
   }
 
   /** Lists all pools with their policies and counts. */
@@ -107,7 +123,10 @@ export class TokenPoolClient {
     return this.#calls.answer((http, init) => http.POST('/api/leases/release', { body, ...init }), options);
   }
 
-  /** Asks whether a lease is open. A lease that is over is no error: `valid` is false. */
+  /**
+   * Asks whether a lease is open. A lease that is over is no error: `valid` is false. By `lease_id` the answer has the
+   * secret of the thing, too.
+   */
   verify(
     body: { readonly lease_id: string } | { readonly token_id: string; readonly fence: number },
     options: CallOptions = {},

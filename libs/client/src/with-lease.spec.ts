@@ -1,6 +1,7 @@
 // withLease against a service in memory, under a clock that the tests move.
 
 import { getEventListeners } from 'node:events';
+import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { LeaseLostError, TokenPoolClient, TokenPoolConnectionError, TokenPoolError } from './index.js';
 import type { Lease, LeaseOptions } from './index.js';
@@ -47,6 +48,23 @@ async function outcome(result: Promise<unknown>): Promise<unknown> {
   await seconds(60);
   return settled;
 }
+
+test('work gets the thing and its signal with the lease, and no error of a lost lease has the secret', async () => {
+  const service = new FakeService({ ttlSeconds: 60 });
+  const client = new TokenPoolClient('http://fake', { fetch: service.fetch });
+  const result = client.withLease('p', { select: { country: 'de' } }, async ({ name, attributes, secret, signal }) => {
+    expect({ name, attributes, secret }).toEqual({
+      name: 'seat-1',
+      attributes: { country: 'de' },
+      secret: { pin: 'not to be printed' },
+    });
+    service.take();
+    await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
+  });
+  const loss = await outcome(result);
+  expect(loss).toMatchObject({ name: 'LeaseLostError', reason: 'evicted', lease: { name: 'seat-1', fence: 1 } });
+  expect(inspect(loss, { depth: null, showHidden: true })).not.toContain('not to be printed');
+});
 
 describe('a renewable lease', () => {
   test('is renewed after about a third of its length, and released at the end', async () => {

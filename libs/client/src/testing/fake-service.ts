@@ -201,6 +201,9 @@ const grantView = ({ token_id, user_id, lease_id, fence, from, to }: FakeLease):
   activated_at: iso(from),
   expires_at: iso(to),
   evicted: null,
+  name: 'seat-1',
+  attributes: { country: 'de' },
+  secret: { pin: 'not to be printed' },
 });
 
 function problem({ status, error, fields }: Refusal, headers: Record<string, string> = {}): Response {
