@@ -28,7 +28,7 @@ beforeAll(async () => {
   const gone = await startApp();
   nowhere = gone.url;
   await gone.close();
-  app = await startApp();
+  app = await startApp({ SECRETS_KEY: Buffer.alloc(32, 1).toString('base64') });
   client = new TokenPoolClient(app.url);
 });
 afterAll(async () => {
@@ -48,11 +48,13 @@ interface Program {
   readonly over: Promise<{ code: number | NodeJS.Signals; out: string; err: string }>;
 }
 
-function start(args: readonly string[], env: Record<string, string> = {}): Program {
+function start(args: readonly string[], env: Record<string, string> = {}, input?: string): Program {
   const child = spawn(process.execPath, [MAIN, ...args], {
     env: { PATH: process.env['PATH'], TOKEN_POOL_URL: app.url, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: 'pipe',
   });
+  // A program that wants no input may end before it.
+  child.stdin.on('error', () => undefined).end(input);
   running.add(child);
   let [out, err] = ['', ''];
   child.stdout.on('data', (bytes) => (out += String(bytes)));
@@ -245,6 +247,13 @@ describe('a failure', () => {
     [['list', '--', 'x'], /-- is for run only/],
     [['list', '--url', 'localhost:4000'], /the URL of the service .*; allowed is one such as .*--url/],
     [['frobnicate'], /"frobnicate" is not a command/],
+    [['things'], /"things" is not a command/],
+    [['allocate', '--select', 'country'], /--select is "country"; allowed is KEY=VALUE/],
+    [['allocate', '--select', 'os=14', '--select', 'os=15'], /--select has "os" twice/],
+    [['things', 'import'], /FILE is missing/],
+    [['things', 'import', 'no-such-file.csv'], /no-such-file.csv cannot be read: ENOENT/],
+    [['things', 'import', 'a.csv', '--missing', 'delete'], /--missing is "delete"; allowed are keep, delete_when_free/],
+    [['things', 'set', 'a', '--secret', 'x', '--no-secret'], /contradict each other/],
   ])('of the command line (%j) has exit code 2, and sends no request', async (args, message) => {
     const { code, out, err } = await start(args, { TOKEN_POOL_URL: nowhere }).over;
     expect([code, out]).toEqual([2, '']);
@@ -280,10 +289,10 @@ describe('a failure', () => {
 test('the help names every command, and the help of each command has its options and examples', async () => {
   const { code, out } = await tokenpool('--help');
   expect(code).toBe(0);
-  const wanted = 'allocate release keep-alive list show history events watch pools cleanup generate delete run';
-  for (const name of wanted.split(' ')) {
+  const one = 'allocate release keep-alive list show history events watch pools cleanup generate delete run'.split(' ');
+  for (const name of [...one, 'things import', 'things list', 'things set', 'things remove']) {
     expect(out).toMatch(new RegExp(`^ {2}${name} `, 'm'));
-    const own = await start([name, '--help'], { TOKEN_POOL_URL: nowhere }).over;
+    const own = await start([...name.split(' '), '--help'], { TOKEN_POOL_URL: nowhere }).over;
     expect([own.code, own.err]).toEqual([0, '']);
     expect(own.out).toMatch(
       new RegExp(`^Usage: tokenpool ${name}[^]*--json [^]*Examples:\n {2}tokenpool ${name}`, 'm'),
@@ -319,6 +328,162 @@ describe('watch', () => {
       '2  <time>  activated  allocated  1  <id>  <id>',
       '3  <time>  released  released_by_client  1  <id>  <id>',
     ]);
+  });
+});
+
+describe('things', () => {
+  const CSV = 'name,country,os,secret.pin\n+49 30 1,de,14,1111\n+49 30 2,de,15,2222\n+33 1 3,fr,15,3333\n';
+  const phones = (): Promise<PoolHandle> => pool({ kind: 'listed', size: undefined, ttl_seconds: undefined });
+  const imports = ({ name }: PoolHandle, input: string, ...options: string[]): Program['over'] =>
+    start(['things', 'import', '-', '--pool', name, ...options], {}, input).over;
+
+  test('are imported from CSV and JSON; the same file twice changes nothing', async () => {
+    const pool = await phones();
+    const counts = (text: string) => ({ code: 0, out: `${pool.name}: ${text}\n`, err: '' });
+    const [added, unchanged] = [
+      '3 added, 0 changed, 0 unchanged, 0 deleted, 0 draining',
+      '0 added, 0 changed, 3 unchanged, 0 deleted, 0 draining',
+    ];
+    expect(await imports(pool, CSV)).toEqual(counts(added));
+    expect(await imports(pool, CSV)).toEqual(counts(unchanged));
+    await pool.allocate({ name: '+49 30 2' });
+    const { out } = await imports(
+      pool,
+      '[{"name":"+49 30 1","attributes":{"country":"de"}}]',
+      '--missing',
+      'delete_when_free',
+      '--json',
+    );
+    expect(JSON.parse(out)).toEqual({ added: 0, changed: 1, unchanged: 0, deleted: 1, draining: 1 });
+    const [title, ...things] = await printedLines('things', 'list', '--pool', pool.name);
+    expect(title).toBe('NAME  STATUS  USER  UNTIL  ATTRIBUTES');
+    expect(things.sort()).toEqual([
+      '+49 30 1  available  -  -  country=de',
+      '+49 30 2  active, draining  <id>  <time>  country=de os=15',
+    ]);
+  });
+
+  test('are not sent while anything is wrong with the file, and each problem is printed with its line', async () => {
+    const pool = await phones();
+    const wrong = CSV.replace('+49 30 2', '+49 30 1') + ',fr,15,4444\n';
+    expect(await imports(pool, wrong)).toEqual({
+      code: 2,
+      out: '',
+      err: `tokenpool: 2 problems in -; nothing was sent
+-:3: the name "+49 30 1" is already on line 2
+-:5: the name is missing
+`,
+    });
+    const { code, err } = await imports(pool, wrong, '--json');
+    expect([code, JSON.parse(err)]).toMatchObject([2, { error: 'wrong_file', problems: [{ line: 3 }, { line: 5 }] }]);
+    expect((await imports(pool, 'name\n\xff', '--dry-run')).code).toBe(0);
+    expect((await pool.details()).counts.total).toBe(0);
+  });
+
+  test('are counted by a dry run, which sends nothing', async () => {
+    const pool = await phones();
+    expect(await imports(pool, CSV, '--dry-run')).toEqual({
+      code: 0,
+      out: '3 things without a problem; nothing was sent\n',
+      err: '',
+    });
+    expect((await pool.details()).counts.total).toBe(0);
+  });
+
+  test('are added, changed and removed one by one', async () => {
+    const { name } = await phones();
+    const set = (...args: string[]): Promise<string[]> =>
+      printedLines('things', 'set', 'tester-1', '--pool', name, ...args);
+    expect(await set('--attributes', '{"role":"admin"}')).toEqual(['tester-1 is added']);
+    expect(await set('--attributes', '{"role":"guest"}')).toEqual(['tester-1 is changed']);
+    expect(await set()).toEqual(['tester-1 is unchanged']);
+    const listed = (role: string) => printedLines('things', 'list', '--pool', name, '--attribute', `role=${role}`);
+    expect([(await listed('admin')).length, (await listed('guest')).length]).toEqual([1, 2]);
+    const lease = await client.pool(name).allocate();
+    const remove = ['things', 'remove', 'tester-1', '--pool', name];
+    expect(await tokenpool(...remove)).toMatchObject({ code: 1, err: expect.stringMatching(/token_in_use/) });
+    expect(await printedLines(...remove, '--when-free')).toEqual(['tester-1 goes at the end of its lease']);
+    await client.pool(name).release(lease);
+    expect(await tokenpool(...remove)).toEqual({
+      code: 1,
+      out: '',
+      err: `tokenpool: the pool ${name} has no "tester-1"\n`,
+    });
+  });
+
+  test('have a secret that a file gives, and no message repeats what is wrong there', async () => {
+    const { name } = await phones();
+    const set = ['things', 'set', 'tester-1', '--pool', name, '--secret'];
+    for (const [file, input, message] of [
+      ['-', '{"pin": 1111', '--secret is something else'],
+      ['-', '{"pin": 11111111111111111111}', '--secret would not arrive as it is'],
+      ['{"pin":"1111"}', '', 'the file of --secret cannot be read: ENOENT'],
+    ] as const) {
+      const { code, err } = await start([...set, file], {}, input).over;
+      expect([code, err]).toEqual([2, expect.stringContaining(message)]);
+      expect(err).not.toContain('1111');
+    }
+    expect(await start([...set, '-'], {}, '{"pin":"1111"}').over).toMatchObject({
+      code: 0,
+      out: 'tester-1 is added\n',
+    });
+    expect(await printedLines(...set.slice(0, -1), '--no-secret')).toEqual(['tester-1 is changed']);
+    expect(await client.pool(name).allocate()).toMatchObject({ name: 'tester-1', secret: null });
+  });
+
+  test('are allocated by name and by attributes, and their secret is in --json only', async () => {
+    const { name } = await phones();
+    await imports(client.pool(name), CSV);
+    const lines = await printedLines('allocate', '--pool', name, '--select', 'country=fr', '--select', 'os=14,15');
+    expect(lines).toEqual(
+      expect.arrayContaining(['name  +33 1 3', 'attributes  country=fr os=15', 'secret  pin (--json has it)']),
+    );
+    expect(lines.join()).not.toContain('3333');
+    const [grant] = await json('allocate', '--pool', name, '--name', '+49 30 2');
+    expect(grant).toMatchObject({ name: '+49 30 2', secret: { pin: '2222' } });
+    expect(await tokenpool('allocate', '--pool', name, '--select', 'country=')).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/^tokenpool: unsatisfiable: /),
+    });
+  });
+
+  test('come into the environment of a command, which does not start without what it asks for', async () => {
+    const pool = await phones();
+    await imports(pool, CSV);
+    const run = ['run', '--pool', pool.name, '--select', 'country=de', '--select', 'os=14'];
+    const env = ['--env', 'PHONE=name', '--env', 'COUNTRY=attribute.country', '--env', 'PIN=secret.pin'];
+    expect(await tokenpool(...run, ...env, '--', 'sh', '-c', 'echo "$PHONE $COUNTRY $PIN $FENCE"')).toEqual({
+      code: 0,
+      out: '+49 30 1 de 1111 1\n',
+      err: '',
+    });
+    for (const source of ['secret.puk', 'attribute.toString', 'attribute.sim']) {
+      expect(await tokenpool(...run, '--env', `X=${source}`, '--', 'echo', 'started')).toMatchObject({
+        code: 125,
+        out: '',
+        err: expect.stringContaining(`tokenpool: "+49 30 1" has no ${source}, which --env X asks for\n`),
+      });
+    }
+    expect((await pool.details()).counts.active).toBe(0);
+    for (const pair of ['PIN', 'P IN=name', 'PIN=pin', 'FENCE=name']) {
+      expect(await tokenpool(...run, '--env', pair, '--', 'echo', 'started')).toMatchObject({ code: 125, out: '' });
+    }
+    expect((await happened(pool)).filter((event) => event.startsWith('activated'))).toHaveLength(4);
+  });
+
+  test.each(['ends normally', 'fails', 'loses its lease'])('print no secret when a command %s', async (end) => {
+    const pool = await phones();
+    await imports(pool, 'name,secret.pin\na,"not to be printed"\n');
+    const script = end === 'fails' ? 'exit 3' : end === 'ends normally' ? 'true' : 'echo started; exec sleep 300';
+    const program = start(['run', '--pool', pool.name, '--env', 'PIN=secret.pin', '--', 'sh', '-c', script]);
+    if (end === 'loses its lease') {
+      await program.printed(/started/);
+      const { tokens } = await pool.list({ status: 'active' }).page();
+      await pool.release({ token_id: tokens[0]!.id }, { force: true });
+      program.child.kill('SIGTERM');
+    }
+    const { out, err } = await program.over;
+    expect(out + err).not.toContain('not to be printed');
   });
 });
 

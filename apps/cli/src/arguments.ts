@@ -17,7 +17,7 @@ export const COMMON_OPTIONS: Options = {
 /** The arguments of one call. Its methods throw UsageError for a value that is not allowed. */
 export class Arguments {
   private constructor(
-    private readonly values: Readonly<Record<string, string | boolean | undefined>>,
+    private readonly values: Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>,
     private readonly operands: readonly string[],
     /** The arguments after `--`. */
     readonly rest: readonly string[],
@@ -30,7 +30,12 @@ export class Arguments {
     try {
       const { values, positionals } = parseArgs({
         args: [...own],
-        options: Object.fromEntries(all.map(([name, { value }]) => [name, { type: value ? 'string' : 'boolean' }])),
+        options: Object.fromEntries(
+          all.map(([name, { value, isRepeatable }]) => [
+            name,
+            { type: value ? 'string' : 'boolean', multiple: isRepeatable === true },
+          ]),
+        ),
         allowPositionals: true,
       });
       return new Arguments(values, positionals, end === -1 ? [] : args.slice(end + 1));
@@ -47,6 +52,25 @@ export class Arguments {
     return this.values[name] as string | undefined;
   }
 
+  /** All values of an option that may be given several times. */
+  texts(name: string): readonly string[] {
+    return (this.values[name] ?? []) as string[];
+  }
+
+  /** The values of such an option by their names: `--env PIN=secret.pin`. What follows the first `=` may be empty. */
+  pairs(name: string): ReadonlyMap<string, string> {
+    const pairs = new Map<string, string>();
+    for (const text of this.texts(name)) {
+      const [, key, value] = /^([^=]+)=([^]*)$/.exec(text) ?? [];
+      if (key === undefined || value === undefined) {
+        throw new UsageError(`--${name} is ${JSON.stringify(text)}; allowed is KEY=VALUE`);
+      }
+      if (pairs.has(key)) throw new UsageError(`--${name} has ${JSON.stringify(key)} twice`);
+      pairs.set(key, value);
+    }
+    return pairs;
+  }
+
   /** A number of seconds, which may have a fraction. */
   seconds(name: string): number | undefined {
     return this.#number(name, 'a number of seconds', (value) => value >= 0);
@@ -58,16 +82,7 @@ export class Arguments {
 
   object(name: string): Record<string, unknown> | undefined {
     const text = this.text(name);
-    if (text === undefined) return undefined;
-    try {
-      const value = parseExactJson(text);
-      if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-    } catch (error) {
-      if (error instanceof RangeError) throw new UsageError(`--${name} would not arrive as it is: ${error.message}`);
-      // The error below covers invalid JSON, too.
-    }
-    // The message does not repeat the value, because this option is the likeliest to hold a secret.
-    throw new UsageError(`--${name} is something else; allowed is a JSON object, such as '{"ticket":"A-1"}'`);
+    return text === undefined ? undefined : objectOf(text, `--${name}`);
   }
 
   /** The only operand. */
@@ -96,4 +111,23 @@ export class Arguments {
     if (Number.isFinite(value) && isAllowed(value)) return value;
     throw new UsageError(`--${name} is ${JSON.stringify(text)}; allowed is ${what}`);
   }
+}
+
+/**
+ * A JSON object. No message repeats the text, because such options are the likeliest to hold a secret.
+ * @param isSecret no message repeats a number or a name of the text, either
+ * @throws UsageError
+ */
+export function objectOf(text: string, what: string, isSecret = false): Record<string, unknown> {
+  try {
+    const value = parseExactJson(text);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  } catch (error) {
+    if (error instanceof RangeError) {
+      const reason = isSecret ? 'a name is there twice in one object, or a number is too long' : error.message;
+      throw new UsageError(`${what} would not arrive as it is: ${reason}`);
+    }
+    // The error below covers invalid JSON, too.
+  }
+  throw new UsageError(`${what} is something else; allowed is a JSON object, such as '{"ticket":"A-1"}'`);
 }

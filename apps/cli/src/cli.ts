@@ -13,18 +13,20 @@ import { UsageError, withoutSecrets } from './usage-error.js';
 const DEFAULT_URL = 'http://127.0.0.1:4000';
 
 export async function runCli(args: readonly string[], version: string): Promise<number> {
-  const [name, ...rest] = args;
+  const [name] = args;
   if (name === '--version') return print(version);
-  if (name === '--help' || (name === 'help' && rest.length === 0)) return print(help());
+  if (name === '--help' || (name === 'help' && args.length === 1)) return print(help());
   if (name === undefined) {
     console.error(help());
     return EXIT.usage;
   }
-  const asked = name === 'help' ? rest[0] : name;
-  const command = COMMANDS.find((one) => one.name === asked);
+  const words = name === 'help' ? args.slice(1) : args;
+  // The name of a command has one word or two.
+  const [asked, both] = [words[0], words.slice(0, 2).join(' ')];
+  const command = COMMANDS.find((one) => one.name === asked || one.name === both);
   if (!command) return wrong(withoutSecrets(`${JSON.stringify(asked)} is not a command`), 'tokenpool --help');
   if (name === 'help') return print(helpOf(command));
-  return runCommand(command, rest);
+  return runCommand(command, words.slice(command.name.split(' ').length));
 }
 
 async function runCommand(command: Command, args: readonly string[]): Promise<number> {

@@ -6,6 +6,7 @@ import { leases, releaseAll } from './commands/held.js';
 import { allocate, keepAlive, release } from './commands/leases.js';
 import { cleanup, pools } from './commands/pools.js';
 import { run } from './commands/run.js';
+import { importThings, listThings, removeThing, setThing } from './commands/things.js';
 import { deleteToken, generate, history, list, show } from './commands/tokens.js';
 
 export const COMMANDS: readonly Command[] = [
@@ -24,4 +25,8 @@ export const COMMANDS: readonly Command[] = [
   cleanup,
   generate,
   deleteToken,
+  importThings,
+  listThings,
+  setThing,
+  removeThing,
 ];

@@ -1,6 +1,7 @@
 // Prints a failure, and chooses its exit code.
 
 import { TokenPoolConnectionError, TokenPoolError } from '../../../libs/client/src/index.js';
+import { CommandError } from './command-error.js';
 import { EXIT } from './exit-code.js';
 import { UsageError } from './usage-error.js';
 
@@ -21,5 +22,8 @@ function known(error: unknown): { code: number; message: string; problem: object
     return { code: EXIT.noAnswer, message, problem: { error: 'no_answer', detail: message } };
   }
   if (error instanceof UsageError) return { code: EXIT.usage, message, problem: { error: 'usage', detail: message } };
+  if (error instanceof CommandError) {
+    return { code: error.exitCode, message, problem: { error: error.code, detail: message, ...error.fields } };
+  }
   throw error;
 }

@@ -4,6 +4,8 @@ export interface Option {
   /** The placeholder of its value in the help; undefined if it takes no value. */
   readonly value?: string;
   readonly help: string;
+  /** Whether it may be given several times. */
+  readonly isRepeatable?: true;
 }
 
 /** Options by their names, without dashes. */

@@ -10,7 +10,7 @@ import { UsageError } from '../usage-error.js';
 
 const LEASE_COLUMNS: readonly Column<OpenLease>[] = [
   { title: 'pool', of: ({ pool }) => pool },
-  { title: 'token', of: ({ token_id }) => token_id },
+  { title: 'token', of: ({ name, token_id }) => name ?? token_id },
   { title: 'fence', of: ({ fence }) => fence },
   { title: 'user', of: ({ holder, user_id }) => holder ?? user_id },
   { title: 'since', of: ({ activated_at }) => time(activated_at) },

@@ -1,5 +1,8 @@
 // The commands `allocate`, `release` and `keep-alive`.
 
+import type { AllocateRequest } from '../../../../libs/client/src/index.js';
+import type { Arguments } from '../arguments.js';
+import { attributesText, selectorOf } from '../attribute-values.js';
 import type { Command } from '../command.js';
 import type { Options } from '../option.js';
 import { time } from '../output.js';
@@ -10,7 +13,25 @@ export const LEASE_REQUEST_OPTIONS: Options = {
   holder: { value: 'NAME', help: 'who will hold it, by a name such as ci-4711; instead of --user' },
   ttl: { value: 'SECONDS', help: 'length of the lease; default, and at most: the pool’s' },
   metadata: { value: 'JSON', help: 'an object, kept with the event' },
+  name: { value: 'NAME', help: 'the thing of this name, and no other' },
+  token: { value: 'UUID', help: 'this token, and no other' },
+  select: {
+    value: 'KEY=VALUE',
+    help: 'only a thing with this attribute; VALUE,VALUE: one of these; nothing after the =: without it',
+    isRepeatable: true,
+  },
 };
+
+/** What the options of LEASE_REQUEST_OPTIONS say. */
+export const leaseRequestOf = (given: Arguments): AllocateRequest => ({
+  user_id: given.text('user'),
+  holder: given.text('holder'),
+  ttl_seconds: given.seconds('ttl'),
+  metadata: given.object('metadata'),
+  name: given.text('name'),
+  token_id: given.text('token'),
+  select: selectorOf(given),
+});
 
 const CLAIM_OPTIONS: Options = {
   lease: { value: 'ID', help: 'the lease_id that allocate answered' },
@@ -26,18 +47,18 @@ export const allocate: Command = {
     'allocate',
     'allocate --pool elastic --ttl 30',
     'allocate --holder ci-4711',
+    'allocate --pool phones --select country=de --select os=14,15',
     `allocate --json --metadata '{"ticket":"A-1"}'`,
   ],
   async run({ pool, given, output }) {
     given.noOperand();
-    const grant = await pool.allocate({
-      user_id: given.text('user'),
-      holder: given.text('holder'),
-      ttl_seconds: given.seconds('ttl'),
-      metadata: given.object('metadata'),
-    });
+    const grant = await pool.allocate(leaseRequestOf(given));
     await output.one(grant, {
       token: grant.token_id,
+      ...(grant.name !== null && { name: grant.name }),
+      ...(grant.attributes !== null && { attributes: attributesText(grant.attributes) }),
+      // Only what there is: a terminal shows and keeps what is printed. --json has all of the answer.
+      ...(grant.secret !== null && { secret: `${Object.keys(grant.secret).join(', ')} (--json has it)` }),
       user: grant.user_id,
       ...(grant.holder !== null && { holder: grant.holder }),
       lease: grant.lease_id,

@@ -2,10 +2,11 @@
 
 import { LeaseLostError, type Lease } from '../../../../libs/client/src/index.js';
 import type { Command } from '../command.js';
+import { environmentOf, sourcesOf, valuesOf } from '../environment.js';
 import { EXIT, exitCodeOf } from '../exit-code.js';
 import { ENDING_SIGNALS, STOPPING_SIGNALS, Supervised } from '../supervised.js';
 import { UsageError } from '../usage-error.js';
-import { LEASE_REQUEST_OPTIONS } from './leases.js';
+import { LEASE_REQUEST_OPTIONS, leaseRequestOf } from './leases.js';
 
 const DEFAULT_GRACE_SECONDS = 5;
 
@@ -22,13 +23,19 @@ export const run: Command = {
   summary: 'runs a command under a lease',
   options: {
     ...LEASE_REQUEST_OPTIONS,
+    env: {
+      value: 'VARIABLE=SOURCE',
+      help: 'gives the command more of its token: name, attribute.KEY or secret.KEY',
+      isRepeatable: true,
+    },
     grace: {
       value: 'SECONDS',
       help: `between SIGTERM and SIGKILL, at most half of the lease; default: ${DEFAULT_GRACE_SECONDS}`,
     },
   },
   notes: `The command finds TOKEN_ID, LEASE_ID and FENCE in its environment. tokenpool renews its lease if the pool allows that,
-and releases it at the end. If the lease is lost, the command gets SIGTERM, and SIGKILL after the grace. If time ends
+and releases it at the end. With --env it finds the name, attributes and secret of its token there, too; if the token
+has no such value, the command does not start. If the lease is lost, the command gets SIGTERM, and SIGKILL after the grace. If time ends
 the lease, it gets SIGTERM that long before. tokenpool passes on signals that end a program. Signals that stop one
 (SIGTSTP) stop the command with it; if the lease is over when both go on, tokenpool ends the command. Nothing can be
 done about SIGKILL and SIGSTOP, which no program can catch: sent to tokenpool alone, they leave the command running
@@ -36,19 +43,19 @@ while no process renews its lease. Send them to the process group of the command
 
 Exit codes: the command's own; 128 + n when signal n ended it; ${EXIT.lost} the lease was lost; ${EXIT.noLease} no lease, not started;
 ${EXIT.notStarted} cannot be started; ${EXIT.notFound} no such command.`,
-  examples: ['run -- ./nightly-import.sh', `run --pool elastic -- sh -c 'echo "$TOKEN_ID has fence $FENCE"'`],
+  examples: [
+    'run -- ./nightly-import.sh',
+    `run --pool elastic -- sh -c 'echo "$TOKEN_ID has fence $FENCE"'`,
+    'run --pool phones --select country=de --env PHONE=name --env PIN=secret.pin -- ./call-test.sh',
+  ],
   failureCode: EXIT.noLease,
   async run({ pool, given }) {
     given.noOperand();
     const [file, ...args] = given.rest;
     if (file === undefined) throw new UsageError('the command is missing: it stands after --');
     const marginMs = (given.seconds('grace') ?? DEFAULT_GRACE_SECONDS) * 1000;
-    const request = {
-      user_id: given.text('user'),
-      holder: given.text('holder'),
-      ttl_seconds: given.seconds('ttl'),
-      metadata: given.object('metadata'),
-    };
+    const request = leaseRequestOf(given);
+    const sources = sourcesOf(given.pairs('env'));
     const interruption = new AbortController();
     let command: Supervised | undefined;
     let held: Lease | undefined;
@@ -68,7 +75,7 @@ ${EXIT.notStarted} cannot be started; ${EXIT.notFound} no such command.`,
     try {
       return await pool.withLease(
         (lease, signal) => {
-          const env = { TOKEN_ID: lease.token_id, LEASE_ID: lease.lease_id, FENCE: String(lease.fence) };
+          const env = { ...environmentOf(lease), ...valuesOf(sources, lease) };
           const lengthMs = Date.parse(lease.expires_at) - Date.parse(lease.activated_at);
           held = lease;
           command = new Supervised(file, args, { ...process.env, ...env });

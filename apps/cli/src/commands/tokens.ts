@@ -1,12 +1,19 @@
 // The commands `list`, `show`, `history`, `generate` and `delete`.
 
 import type { Token, TokenUse } from '../../../../libs/client/src/index.js';
+import { attributesText } from '../attribute-values.js';
 import type { Command } from '../command.js';
 import { listed, pageFor } from '../listed.js';
+import type { Option } from '../option.js';
 import { time, type Column } from '../output.js';
 import { UsageError } from '../usage-error.js';
 
 const STATUSES = ['all', 'available', 'active'] as const;
+
+export const STATUS_OPTION: Option = {
+  value: 'STATUS',
+  help: `${STATUSES.join(', ')}; active: the oldest lease first`,
+};
 
 const TOKEN_COLUMNS: readonly Column<Token>[] = [
   { title: 'token', of: ({ id }) => id },
@@ -28,7 +35,7 @@ export const list: Command = {
   name: 'list',
   summary: 'the tokens of a pool',
   options: {
-    status: { value: 'STATUS', help: `${STATUSES.join(', ')}; active: the oldest lease first` },
+    status: STATUS_OPTION,
     user: { value: 'UUID', help: 'only tokens that this user holds' },
     holder: { value: 'NAME', help: 'only tokens that are held under this name' },
     limit: { value: 'N', help: 'at most so many; default: all' },
@@ -47,7 +54,7 @@ export const list: Command = {
   },
 };
 
-function statusOf(text: string | undefined): (typeof STATUSES)[number] | undefined {
+export function statusOf(text: string | undefined): (typeof STATUSES)[number] | undefined {
   const status = STATUSES.find((one) => one === text);
   if (status === text) return status;
   throw new UsageError(`--status is ${JSON.stringify(text)}; allowed are ${STATUSES.join(', ')}`);
@@ -63,6 +70,8 @@ export const show: Command = {
     await output.one(token, {
       token: token.id,
       pool: token.pool,
+      ...(token.name !== null && { name: token.name }),
+      ...(token.attributes !== null && { attributes: attributesText(token.attributes) }),
       status: token.status,
       fence: token.fence,
       user: token.active_user_id,
