@@ -77,10 +77,13 @@ test(`what was shown at random instants is told of them later (MODEL_SEED=${SEED
     const dice = next();
     if (dice < 0.15) await service.service.generate('p').then(({ id }) => known.add(id), ignored);
     else if (dice < 0.5)
-      await service.service.allocate('p', { userId: user!, ttlSeconds: 1 + next() * 40 }).catch(ignored);
+      await service.service
+        .allocate('p', { userId: user!, ttlSeconds: 1 + next() * 40, metadata: { step } })
+        .catch(ignored);
     else if (dice < 0.6) await service.service.release(token!, {}).catch(ignored);
     else if (dice < 0.7) await service.service.keepAlive(token!, { userId: user }).catch(ignored);
     else if (dice < 0.75) await service.service.delete(token!, true).catch(ignored);
+    else if (dice < 0.77) await service.service.changePool('p', { ttlSeconds: 20 + step, maxPerUser: pick([5, null]) });
     else if (dice < 0.8) await sweep(service.repository, service.executor);
     // Months go by, too.
     else await clock.advance(dice > 0.99 ? 20 * 86_400 : next() * 25);
@@ -141,6 +144,47 @@ test('an instant to come, one before the first token, and a token not made yet a
     counts: { total: 1, available: 1, active: 0 },
     last_seq: 1,
   });
+});
+
+test('a listed pool and its things are told with the policy, the name and the attributes of then', async () => {
+  const at: string[] = [];
+  const seen: { pool: PoolView; token: unknown }[] = [];
+  const { service: pools, readers } = service;
+  await pools.createPool('l', 'listed', { ttlSeconds: 3000, maxPerUser: 7 });
+  const { id } = await pools.addThing('l', { name: 'one', attributes: { os: 14 } });
+  const look = async (): Promise<void> => {
+    await clock.advance(1);
+    at.push(await now());
+    seen.push({ pool: await readers.pools.pool('l'), token: await shown(readers.tokens.token(id)) });
+    await clock.advance(1);
+  };
+  await look();
+  await pools.allocate('l', { userId: USERS[0]!, metadata: { desk: 7 } });
+  await look();
+  await pools.changeThing(id, { name: 'two' });
+  await pools.changePool('l', { maxPerUser: null, status: 'paused' });
+  await look();
+  await pools.changeThing(id, { attributes: { os: '15', sim: true } });
+  await pools.changePool('l', { maxPerUser: 3 });
+  await look();
+  await pools.deleteWhenFree(id);
+  await look();
+  await pools.deletePool('l', true);
+  await clock.advance(1);
+  const deleted = await now();
+  await clock.advance(1);
+  await pools.createPool('l', 'elastic', { size: 3 });
+  await pools.changePool('l', { size: 4, maxPerUser: 9 });
+  for (const [i, { pool, token }] of seen.entries()) {
+    expect(await readers.past.pool('l', at[i]!)).toEqual({ ...pool, as_of: at[i] });
+    expect(await readers.past.token(id, at[i]!)).toEqual({ ...(token as object), draining: null, as_of: at[i] });
+  }
+  const names = seen.map(({ token }) => (token as TokenDetailsView).name);
+  expect(names).toEqual(['one', 'one', 'two', 'two', 'two']);
+  const counts = { total: 0, available: 0, active: 0 };
+  const policy = { kind: 'listed', size: 100_000, max_per_user: 3, status: 'paused' };
+  expect(await readers.past.pool('l', deleted)).toMatchObject({ ...policy, counts });
+  expect(await readers.past.pool('l', await now())).toMatchObject({ kind: 'elastic', size: 4, max_per_user: 9 });
 });
 
 test('where a version without counters wrote, they are counted', async () => {

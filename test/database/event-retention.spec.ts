@@ -118,7 +118,9 @@ test('what is wholly older goes, its snapshot stays, and the audit goes on from 
     tokens: 3,
     begins_after: seq,
   });
-  await service.service.allocate('things', { userId: BEA, select: { os: 3 } });
+  const { tokenId, name } = await service.service.allocate('things', { userId: BEA, select: { os: 3 } });
+  const [time] = await rows<{ at: string }>(`SELECT to_json(clock_timestamp()) #>> '{}' AS at`);
+  expect(await service.readers.past.token(tokenId, time!.at)).toMatchObject({ name, attributes: { os: 3 } });
   await service.service.importThings('things', THINGS.slice(0, 2), true);
   expect((await auditPool(service.readers.audit, 'things')).findings).toEqual([]);
 

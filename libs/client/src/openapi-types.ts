@@ -453,7 +453,7 @@ export interface paths {
         };
         /**
          * A pool with its counts
-         * @description The counts are those of this instant, or of `as_of`; a lease that is overdue does not count as active. 404 also when the pool had no token at `as_of`, 410 when events that old are not kept any more, and without `as_of` when the pool was deleted. Scope of the key: `read`.
+         * @description The policy and the counts are those of this instant, or of `as_of`; a lease that is overdue does not count as active. 404 also when the pool had no token at `as_of`, 410 when events that old are not kept any more, and without `as_of` when the pool was deleted. Scope of the key: `read`.
          */
         get: operations["getPool"];
         put?: never;
@@ -1498,7 +1498,7 @@ export interface components {
             last_seq: number;
             /**
              * Format: date-time
-             * @description The instant of which counts and `last_seq` are, where one was asked for. The policy is that of today.
+             * @description The instant of which all of it is, where one was asked for.
              */
             as_of?: string;
         };

@@ -48,8 +48,7 @@ export class Pool extends withPolicy<WirePolicy, PoolIdentity>(answered, PoolIde
   @ApiProperty({
     required: false,
     format: 'date-time',
-    description:
-      'The instant of which counts and `last_seq` are, where one was asked for. The policy is that of today.',
+    description: 'The instant of which all of it is, where one was asked for.',
   })
   readonly as_of?: string;
 }

@@ -56,7 +56,7 @@ export class PoolsController {
   @Operation('getPool', {
     summary: 'A pool with its counts',
     description:
-      'The counts are those of this instant, or of `as_of`; a lease that is overdue does not count as active. 404 also when the ' +
+      'The policy and the counts are those of this instant, or of `as_of`; a lease that is overdue does not count as active. 404 also when the ' +
       'pool had no token at `as_of`, 410 when events that old are not kept any more, and without `as_of` when the pool was deleted.',
     answer: Pool,
     problems: [...OF_POOL, 'history_dropped'],

@@ -47,12 +47,26 @@ export const SEQ_THEN = named(
 );
 
 /**
+ * $3 the last seq by the instant. The fields in which the policy and the kind of then differ from the present ones: of
+ * each the first `before` after the instant. If the pool was deleted then, the policy is that of its deletion.
+ */
+const POLICY_THEN = `
+  SELECT jsonb_object_agg(field, value) FROM (
+    SELECT DISTINCT ON (field) field, value
+    FROM token_events e, jsonb_each((metadata - '{before,after}'::text[]) || (metadata -> 'before')) f (field, value)
+    WHERE pool = $1 AND token_id IS NULL AND event IN ('policy_changed', 'pool_deleted') AND seq >= coalesce((
+      SELECT CASE WHEN event = 'pool_deleted' THEN seq END FROM token_events
+      WHERE pool = $1 AND token_id IS NULL AND event IN ('pool_deleted', 'pool_opened') AND seq <= $3
+      ORDER BY seq DESC LIMIT 1), $3 + 1)
+    ORDER BY field, seq) f`;
+
+/**
  * $3 the last seq by the instant. The counters are those of its event. Overdue were the leases whose end was recorded
  * after the instant, and those that are still overdue now.
  */
 export const POOL_THEN = named(
   'pool_then',
-  `SELECT ${POLICY_VIEW}, tokens_after AS total, leases_after AS leases, (
+  `SELECT ${POLICY_VIEW}, (${POLICY_THEN}) AS policy_then, tokens_after AS total, leases_after AS leases, (
      SELECT count(*) FROM token_events WHERE pool = $1 AND event = 'expired' AND recorded_at > $2::timestamptz
        AND tstzrange(occurred_at, recorded_at) @> $2::timestamptz)::int + (
      SELECT count(*) FROM tokens WHERE pool = $1 AND status = 'active' AND expires_at <= $2::timestamptz)::int AS overdue
@@ -78,7 +92,7 @@ export const COUNT_THEN = named(
    WHERE pool = $1 AND seq <= $2`,
 );
 
-/** $3 token, $4 the last seq by the instant. The token's last event by then. */
+/** $3 token, $4 the last seq by the instant. The token's last event by then that tells of its lease. */
 export const LAST_EVENT_THEN = named(
   'last_event_then',
   `SELECT event, user_id, holder, fence::double precision AS fence, expires_at <= $2::timestamptz AS "isOverdue",
@@ -88,25 +102,30 @@ export const LAST_EVENT_THEN = named(
      SELECT token_id AS id, event, user_id, holder, fence, activated_at, activated_at AS last_activated_at, expires_at,
        key_id
      FROM token_events
-     WHERE token_id = $3 AND pool = $1 AND seq <= $4 AND recorded_at <= $2::timestamptz ORDER BY seq DESC LIMIT 1) t`,
+     WHERE token_id = $3 AND pool = $1 AND seq <= $4 AND recorded_at <= $2::timestamptz AND event <> 'described'
+     ORDER BY seq DESC LIMIT 1) t`,
 );
 
-/** As LAST_EVENT_THEN. The value that the last event by then has given to a field of the thing, as JSON. */
-const given = (field: string): string => `(
-    SELECT coalesce(metadata #> '{after,${field}}', metadata -> '${field}') FROM token_events
-    WHERE token_id = $3 AND pool = $1 AND seq <= $4 AND recorded_at <= $2::timestamptz
-      AND (event = 'generated' OR event = 'described' AND metadata -> 'after' ? '${field}')
-    ORDER BY seq DESC LIMIT 1)`;
+/** Whether the pool has ever been listed. PostgreSQL searches no events of other pools for names. */
+const WAS_LISTED = `'listed' IN (
+     SELECT kind FROM pools WHERE name = $1
+     UNION ALL
+     SELECT metadata ->> 'kind' FROM token_events WHERE pool = $1 AND token_id IS NULL AND event = 'pool_deleted')`;
 
-/**
- * $3 token, $4 the last seq by the instant. The name and the attributes of the token then. No row if its generation
- * gave it none, so that PostgreSQL does not search all events of a token whose pool is not listed.
- */
+/** A field of the token's thing, as the last event by then gave it, or as the snapshot has it if that was dropped. */
+const fieldThen = (field: string): string => `coalesce((
+     SELECT coalesce(metadata #> '{after,${field}}', metadata -> '${field}') FROM token_events
+     WHERE token_id = $3 AND pool = $1 AND seq <= $4 AND recorded_at <= $2::timestamptz
+       AND (event = 'generated' OR event = 'described' AND metadata -> 'after' ? '${field}')
+     ORDER BY seq DESC LIMIT 1
+   ), (
+     SELECT token -> '${field}' FROM event_snapshot_tokens, jsonb_array_elements(tokens) token
+     WHERE pool = $1 AND seq = ${BEGINS} AND token ->> 'id' = $3::text))`;
+
+/** $3 token, $4 the last seq by the instant. The name and the attributes of the token then; no row if it had none. */
 export const THING_THEN = named(
   'thing_then',
-  `SELECT ${given('name')} AS name, ${given('attributes')} AS attributes
-   FROM (SELECT event, metadata FROM token_events WHERE token_id = $3 AND pool = $1 ORDER BY seq LIMIT 1) first
-   WHERE event <> 'generated' OR metadata IS NOT NULL`,
+  `SELECT ${fieldThen('name')} AS name, ${fieldThen('attributes')} AS attributes WHERE ${WAS_LISTED}`,
 );
 
 /** $3 token, $4 the last seq by the instant, $5 the most rows, $6 the fence of its last lease by then. Ended uses. */

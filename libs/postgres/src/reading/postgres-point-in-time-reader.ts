@@ -14,6 +14,7 @@ import {
   type OwnedUse,
   type PoolView,
   type Whereabouts,
+  type WirePolicy,
 } from '@app/tokens';
 import { Database } from '../connection/database.js';
 import {
@@ -31,7 +32,7 @@ import { LOCATE, SHOWN_USES } from './token-statements.js';
 const MOST_COUNTED = 1_000_000;
 
 interface LastEvent {
-  readonly event: 'activated' | 'renewed' | 'released' | 'expired' | 'generated' | 'described' | 'deleted';
+  readonly event: 'activated' | 'renewed' | 'released' | 'expired' | 'generated' | 'deleted';
   readonly user_id: string | null;
   readonly holder: string | null;
   readonly fence: number | null;
@@ -41,6 +42,9 @@ interface LastEvent {
   readonly key_id: string | null;
   readonly lease_metadata: Metadata | null;
 }
+
+type PoolThen = Omit<PoolView, 'counts'> &
+  Counters & { readonly overdue: number; readonly policy_then: Partial<WirePolicy> | null };
 
 interface ThingThen {
   readonly name: string | null;
@@ -69,15 +73,11 @@ export class PostgresPointInTimeReader extends PointInTimeReader {
 
   async pool(name: string, at: string): Promise<PoolView> {
     const { seq, as_of } = await this.#then(name, at);
-    const [row] = await this.#database.read<Omit<PoolView, 'counts'> & Counters & { overdue: number }>(POOL_THEN, [
-      name,
-      at,
-      seq,
-    ]);
-    const { overdue, total: ofTotal, leases: ofLeases, ...policy } = row!;
+    const [row] = await this.#database.read<PoolThen>(POOL_THEN, [name, at, seq]);
+    const { overdue, total: ofTotal, leases: ofLeases, policy_then, ...policy } = row!;
     const { total, leases } = await this.#counters(name, seq, { total: ofTotal, leases: ofLeases });
     const active = leases - overdue;
-    return { ...policy, counts: { total, available: total - active, active }, last_seq: seq, as_of };
+    return { ...policy, ...policy_then, counts: { total, available: total - active, active }, last_seq: seq, as_of };
   }
 
   async token(id: string, at: string): Promise<OwnedDetails> {

@@ -15,7 +15,7 @@ export abstract class PointInTimeReader {
   abstract token(tokenId: string, at: string): Promise<OwnedDetails>;
 
   /**
-   * The counts of a pool at an instant, with the present policy.
+   * The policy and the counts of a pool at an instant.
    * @throws DomainError `pool_not_found`, also before the first token of the pool; `history_dropped`; `invalid_request`
    * for an instant in the future, or one whose counts are unknown
    */

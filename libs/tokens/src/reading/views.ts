@@ -136,7 +136,7 @@ export interface PoolView extends WirePolicy {
   readonly kind: PoolKind;
   readonly counts: { readonly total: number; readonly available: number; readonly active: number };
   readonly last_seq: number;
-  /** The instant of `counts` and `last_seq`, if the caller asked for one. */
+  /** The instant of the view, if the caller asked for one. */
   readonly as_of?: string;
 }
 
