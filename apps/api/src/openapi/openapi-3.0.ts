@@ -37,7 +37,9 @@ function withoutNull(node: Node, typeOf: (schema: Node) => unknown): Node {
   }
   const [other, ...others] = anyOf?.filter((schema) => schema.type !== 'null') ?? [];
   if (!other || others.length > 0) return node;
-  return { ...rest, type: typeOf(other), nullable: true, allOf: [other] } as Node;
+  const onlyType = typeOf(other);
+  // `nullable` needs a type, so where there are several, 3.0 allows everything.
+  return (onlyType === undefined ? rest : { ...rest, type: onlyType, nullable: true, allOf: [other] }) as Node;
 }
 
 /** 3.0 ignores all fields beside `$ref`. */
