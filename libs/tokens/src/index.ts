@@ -65,7 +65,8 @@ export {
   type TokenEventKind,
 } from './pool/token-event.js';
 export { POOL_LIVES, type PoolLife, type PoolSlice, type PoolState } from './pool/pool-slice.js';
-export { TokenPool, type Grant, type ImportResult, type Renewal } from './pool/token-pool.js';
+export type { Grant, ImportResult, Renewal } from './pool/requests.js';
+export { TokenPool } from './pool/token-pool.js';
 export { TokenPoolRepository } from './commands/token-pool-repository.js';
 export {
   TokenPoolService,

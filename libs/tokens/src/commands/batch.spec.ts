@@ -2,7 +2,8 @@ import { decideBatch, type Outcome } from './batch.js';
 import { allocate, deleteToken, generate, keepAlive, release, type Command } from './command.js';
 import { DomainError } from '../kernel/domain-error.js';
 import { elastic, fixed, freeToken, heldToken, poolOf, tokenId, user } from '../testing/given.js';
-import type { Grant, TokenPool } from '../pool/token-pool.js';
+import type { Grant } from '../pool/requests.js';
+import type { TokenPool } from '../pool/token-pool.js';
 
 const ask = (n: number): Command<Grant> => allocate({ userId: user(n) });
 const NOBODY = user(1000);

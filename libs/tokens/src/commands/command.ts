@@ -8,7 +8,8 @@ import { loadSpec, type LoadSpec } from './load-spec.js';
 import type { PolicyChange, PoolPolicy } from '../pool/pool-policy.js';
 import { isDraining } from '../pool/pool-slice.js';
 import type { GivenThing, ThingChange } from '../pool/thing.js';
-import type { AllocateRequest, Grant, ImportResult, OpenLeaseName, Renewal, TokenPool } from '../pool/token-pool.js';
+import type { AllocateRequest, Grant, ImportResult, OpenLeaseName, Renewal } from '../pool/requests.js';
+import type { TokenPool } from '../pool/token-pool.js';
 import type { Token } from '../pool/token.js';
 
 /**

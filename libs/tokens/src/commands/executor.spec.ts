@@ -7,7 +7,8 @@ import type { TransactionReport } from './observer.js';
 import type { PoolPolicy } from '../pool/pool-policy.js';
 import { NOW, elastic, fixed, refusalFrom, user } from '../testing/given.js';
 import { InMemoryTokenPoolRepository } from '../testing/in-memory-token-pool-repository.js';
-import { TokenPool, type Grant } from '../pool/token-pool.js';
+import type { Grant } from '../pool/requests.js';
+import { TokenPool } from '../pool/token-pool.js';
 
 type Decision<T> = (pool: TokenPool) => T;
 

@@ -6,7 +6,7 @@ import { together } from './load-spec.js';
 import type { PoolPolicy } from '../pool/pool-policy.js';
 import { NOW, SECOND, elastic, fixed, user } from '../testing/given.js';
 import { InMemoryTokenPoolRepository } from '../testing/in-memory-token-pool-repository.js';
-import type { Grant } from '../pool/token-pool.js';
+import type { Grant } from '../pool/requests.js';
 import type { Token } from '../pool/token.js';
 
 let now = NOW;

@@ -29,7 +29,7 @@ import type { PoolKind } from '../pool/policy-fields.js';
 import { newPolicy, type PolicyChange } from '../pool/pool-policy.js';
 import { SecretBox, type SecretValue } from './secret-box.js';
 import type { SealedSecret, ThingChange } from '../pool/thing.js';
-import type { AllocateRequest, Grant, ImportResult, OpenLeaseName, Renewal } from '../pool/token-pool.js';
+import type { AllocateRequest, Grant, ImportResult, OpenLeaseName, Renewal } from '../pool/requests.js';
 import type { PoolReader } from '../reading/pool-reader.js';
 import type { TokenReader, Whereabouts, Whose } from '../reading/token-reader.js';
 import type { Token } from '../pool/token.js';

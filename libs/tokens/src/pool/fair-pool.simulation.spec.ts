@@ -10,7 +10,7 @@ import type { PolicyChange } from './pool-policy.js';
 import { NOW, SECOND, fixed, user } from '../testing/given.js';
 import { InMemoryTokenPoolRepository } from '../testing/in-memory-token-pool-repository.js';
 import { isEviction } from './token-event.js';
-import type { Grant } from './token-pool.js';
+import type { Grant } from './requests.js';
 
 const PAGE = join(__dirname, '../../../../docs/fair-pools.md');
 const POLITE = 20;

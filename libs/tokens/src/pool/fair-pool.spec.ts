@@ -16,7 +16,8 @@ import {
   tokenId,
   user,
 } from '../testing/given.js';
-import type { Grant, TokenPool } from './token-pool.js';
+import type { Grant } from './requests.js';
+import type { TokenPool } from './token-pool.js';
 import type { Lease, Token } from './token.js';
 
 const ANN = user(1);

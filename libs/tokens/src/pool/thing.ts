@@ -112,6 +112,16 @@ export function whyNotSelector(value: unknown): string | null {
 
 const isValue = (value: unknown): value is AttributeValue => ['string', 'number', 'boolean'].includes(typeof value);
 
+/** A thing after a change. A secret that is the same stays as it is sealed. */
+export function changedThing(before: Thing, { name, attributes, secret }: ThingChange, tokenId: string): Thing {
+  const isSame = secret === undefined || (secret && before.secret && secret.isIn(before.secret, tokenId));
+  return {
+    name: name ?? before.name,
+    attributes: attributes ?? before.attributes,
+    secret: isSame ? before.secret : secret && secret.sealFor(tokenId),
+  };
+}
+
 /** Null when nothing differs. */
 export function differenceOf(before: Thing, after: Thing): ThingDifference | null {
   const isRenamed = before.name !== after.name;

@@ -86,6 +86,9 @@ describe('a grant', () => {
     const grant = pool.allocate({ userId: ASKER });
     expect(grant).toEqual({
       tokenId: tokenId(1),
+      name: null,
+      attributes: null,
+      secret: null,
       userId: ASKER,
       holder: null,
       keyId: null,
@@ -100,8 +103,18 @@ describe('a grant', () => {
   test('leaves the token leased and the lease in the audit, with the metadata', () => {
     const token = freeToken(1);
     const pool = poolOf(fixed(), [token]);
-    const { tokenId: id, evicted, ...lease } = pool.allocate({ userId: ASKER, metadata: { job: 7 } });
-    expect([id, evicted]).toEqual([token.id, null]);
+    const {
+      tokenId: id,
+      evicted,
+      name,
+      attributes,
+      secret,
+      ...lease
+    } = pool.allocate({
+      userId: ASKER,
+      metadata: { job: 7 },
+    });
+    expect([id, evicted, name, attributes, secret]).toEqual([token.id, null, null, null, null]);
     expect(token).toMatchObject({ lease, lastActivatedAt: NOW });
     expect([...pool.changed]).toEqual([token]);
     expect(pool.events).toEqual([

@@ -10,8 +10,10 @@ import { fromSeconds, secondsUntil, type Instant } from '../kernel/instant.js';
 import { newLeaseId } from './lease-id.js';
 import { openLease, type LeaseClaim, type ReleaseRequest } from './lease-claim.js';
 import { differenceOf, toWire } from './policy-fields.js';
+import * as refusals from './refusals.js';
+import type { AllocateRequest, Grant, ImportResult, OpenLeaseName, Renewal } from './requests.js';
 import * as things from './thing.js';
-import type { Attributes, GivenSecret, GivenThing, SealedSecret, Selector, Thing, ThingChange } from './thing.js';
+import type { GivenThing, Selector, Thing, ThingChange } from './thing.js';
 import {
   changedPolicy,
   evictsOverShare,
@@ -35,50 +37,6 @@ import type {
 } from './token-event.js';
 import type { Lease, Token } from './token.js';
 import { Candidates } from './candidates.js';
-
-export interface AllocateRequest {
-  readonly userId: string;
-  /** The name from which the user id follows. */
-  readonly holder?: string;
-  /** Only this token, or the token of this name; at most one of them and `select` is given. */
-  readonly tokenId?: string;
-  readonly name?: string;
-  /** Only a token with these attributes. */
-  readonly select?: Selector;
-  /** The length of the lease in seconds, at most that of the pool; left out, it is that of the pool. */
-  readonly ttlSeconds?: number;
-  readonly metadata?: Metadata;
-}
-
-/** The name of an open lease, for a caller that has read it. */
-export interface OpenLeaseName {
-  readonly tokenId: string;
-  readonly fence: number;
-}
-
-export interface Grant extends Lease {
-  readonly tokenId: string;
-  /** Null in a pool that is not listed, like the attributes. */
-  readonly name: string | null;
-  readonly attributes: Attributes | null;
-  readonly secret: SealedSecret | null;
-  /** The lease that the pool evicted for this one; null when a token was free. */
-  readonly evicted: Lease | null;
-}
-
-/** What an import has done: the numbers of things, and of those that are deleted at the ends of their leases. */
-export interface ImportResult {
-  readonly added: number;
-  readonly changed: number;
-  readonly unchanged: number;
-  readonly deleted: number;
-  readonly draining: number;
-}
-
-export interface Renewal extends Lease {
-  /** The instant from which the new time counts. */
-  readonly renewedAt: Instant;
-}
 
 /**
  * The only leases that a selection could evict are those of the same transaction: its command must wait for the next
@@ -201,9 +159,7 @@ export class TokenPool {
   allocate(request: AllocateRequest): Grant {
     this.settle();
     this.#mustLive();
-    if (this.policy.status === 'paused') {
-      throw new DomainError('pool_paused', `pool ${this.policy.name} is paused and grants nothing until it is opened`);
-    }
+    if (this.policy.status === 'paused') throw refusals.poolPaused(this.policy);
     this.#mustBeWithinQuota(request.userId, this.#callerOrAnybody.keyId);
     const mustKeepFree = isDraining(this.#state) && this.#state.leaseCount >= this.policy.size;
     if (request.tokenId !== undefined || request.name !== undefined) {
@@ -215,7 +171,8 @@ export class TokenPool {
     const isSelected = select && (({ thing }: Token) => things.isSelected(thing?.attributes, select));
     const free = mustKeepFree ? undefined : this.#candidates.longestFree(isSelected);
     if (free) return this.#activate(free.token, request, 'allocated', null);
-    if (select && isSelected) this.#mustBeSatisfiable(isSelected);
+    // The slice has at least one token of each selection, if there is one.
+    if (isSelected && !this.#tokens.all().some(isSelected)) throw refusals.unsatisfiable(this.policy);
     if (isDraining(this.#state)) throw this.#exhausted('the pool shrinks to its size at the ends of leases', request);
     const [victim, reason] = this.#victim(isSelected);
     const evicted = victim?.lease;
@@ -287,13 +244,9 @@ export class TokenPool {
     this.settle();
     this.#mustLive();
     this.#mustNotBeFixed('generated');
-    if (this.policy.kind === 'listed') {
-      throw new DomainError('invalid_request', `name must be given: pool ${this.policy.name} is listed`);
-    }
+    if (this.policy.kind === 'listed') throw refusals.nameMissing(this.policy);
     if (this.#state.tokenCount >= this.policy.size) this.deleteIdle(1);
-    if (this.#state.tokenCount >= this.policy.size) {
-      throw this.#limitReached();
-    }
+    if (this.#state.tokenCount >= this.policy.size) throw refusals.limitReached(this.policy);
     return this.#generate();
   }
 
@@ -305,7 +258,7 @@ export class TokenPool {
     this.settle();
     this.#mustLive();
     this.#mustBeListed();
-    if (this.#find(given.name)) throw tokenExists(given.name, this.policy.name);
+    if (this.#find(given.name)) throw refusals.tokenExists(this.policy, given.name);
     return this.#add(given);
   }
 
@@ -319,7 +272,7 @@ export class TokenPool {
     if (this.#isLive) this.#mustBeListed();
     const token = this.#existing(tokenId);
     const other = change.name === undefined ? undefined : this.#find(change.name);
-    if (other && other !== token) throw tokenExists(change.name as string, this.policy.name);
+    if (other && other !== token) throw refusals.tokenExists(this.policy, change.name as string);
     this.#describe(token, change);
   }
 
@@ -397,7 +350,7 @@ export class TokenPool {
     if (this.#isLive) this.#mustNotBeFixed('deleted');
     const token = this.#existing(tokenId);
     if (token.lease !== null) {
-      if (!force) throw new DomainError('token_in_use', `token ${tokenId} is held; force=true ends its lease first`);
+      if (!force) throw refusals.tokenHeld(tokenId);
       this.#end(token, 'released', 'deleted_by_client');
     }
     this.#remove(token, 'deleted_by_client');
@@ -440,10 +393,7 @@ export class TokenPool {
   beginDeletion(force: boolean): void {
     this.settle();
     this.#mustLive();
-    if (!force && this.#candidates.oldestLease()) {
-      const detail = `${this.#state.leaseCount} tokens of pool ${this.policy.name} are held; force=true ends their leases first`;
-      throw new DomainError('token_in_use', detail);
-    }
+    if (!force && this.#candidates.oldestLease()) throw refusals.tokensHeld(this.policy, this.#state.leaseCount);
     this.#state = { ...this.#state, life: 'deleting' };
   }
 
@@ -474,11 +424,8 @@ export class TokenPool {
    * @throws DomainError `pool_exists`
    */
   reopen(policy: PoolPolicy): void {
-    if (this.#state.life === 'deleting') {
-      const detail = `pool ${policy.name} is still being deleted`;
-      throw new DomainError('pool_exists', detail, { retryAfterSeconds: 1 });
-    }
-    if (this.#isLive) throw new DomainError('pool_exists', `there is a pool ${policy.name} already`);
+    if (this.#state.life === 'deleting') throw refusals.stillDeleting(policy);
+    if (this.#isLive) throw refusals.poolExists(policy);
     this.#state = { ...this.#state, policy, life: 'live' };
     this.#record(null, 'pool_opened', null, this.now, null, { kind: policy.kind, after: toWire(policy) });
   }
@@ -522,15 +469,9 @@ export class TokenPool {
   /** The free token that a request names. @throws DomainError `token_not_found`, `token_in_use` */
   #named({ tokenId, name }: AllocateRequest): Token {
     const token = tokenId === undefined ? this.#find(name as string) : this.#tokens.get(tokenId);
-    if (!token) {
-      throw tokenId === undefined
-        ? new DomainError('token_not_found', `there is no token ${name} in pool ${this.policy.name}`)
-        : tokenNotFound(tokenId);
-    }
-    if (token.lease) {
-      const detail = `token ${name ?? tokenId} is held, and its lease is not ended for another`;
-      throw new DomainError('token_in_use', detail, { retryAfterSeconds: this.#secondsUntil(token.lease.expiresAt) });
-    }
+    if (!token)
+      throw tokenId === undefined ? refusals.noTokenOfName(this.policy, name as string) : tokenNotFound(tokenId);
+    if (token.lease) throw refusals.tokenInUse(name ?? token.id, this.#secondsUntil(token.lease.expiresAt));
     return token;
   }
 
@@ -541,13 +482,6 @@ export class TokenPool {
     }
     if (evictsOverShare(this.policy)) return [this.#fairShares.first(), 'over_share_eviction'];
     return [this.#candidates.oldestLease(({ isLeaving }) => !isLeaving), 'lru_eviction'];
-  }
-
-  /** The slice has at least one token of each selection, if there is one. @throws DomainError `unsatisfiable` */
-  #mustBeSatisfiable(isSelected: (token: Token) => boolean): void {
-    if (this.#tokens.all().some(isSelected)) return;
-    const detail = `no token of pool ${this.policy.name} has what is selected, held or not`;
-    throw new DomainError('unsatisfiable', detail);
   }
 
   #end(
@@ -612,19 +546,15 @@ export class TokenPool {
 
   /** @throws DomainError `pool_limit_reached` */
   #add({ name, attributes = {}, secret }: GivenThing): Token {
-    if (this.#state.tokenCount >= this.policy.size) throw this.#limitReached();
+    if (this.#state.tokenCount >= this.policy.size) throw refusals.limitReached(this.policy);
     const id = randomUUID();
     return this.#generate({ name, attributes, secret: secret ? secret.sealFor(id) : null }, id);
   }
 
   /** Returns whether anything differs. */
-  #describe(token: Token, { name, attributes, secret }: ThingChange): boolean {
+  #describe(token: Token, change: ThingChange): boolean {
     const before = token.thing as Thing;
-    const after = {
-      name: name ?? before.name,
-      attributes: attributes ?? before.attributes,
-      secret: secret === undefined ? before.secret : changedSecret(token, before.secret, secret),
-    };
+    const after = things.changedThing(before, change, token.id);
     const difference = things.differenceOf(before, after);
     if (difference === null) return false;
     this.#tokens.describe(token, after);
@@ -692,20 +622,12 @@ export class TokenPool {
     if (!this.#isLive) throw poolDeleted(this.policy.name);
   }
 
-  #limitReached(): DomainError {
-    return new DomainError('pool_limit_reached', `pool ${this.policy.name} has its ${this.policy.size} tokens`);
-  }
-
   #mustBeListed(): void {
-    if (this.policy.kind === 'listed') return;
-    const detail = `pool ${this.policy.name} is ${this.policy.kind}: only tokens of a listed pool have names`;
-    throw new DomainError('pool_not_listed', detail);
+    if (this.policy.kind !== 'listed') throw refusals.notListed(this.policy);
   }
 
   #mustNotBeFixed(action: string): void {
-    if (this.policy.kind === 'fixed') {
-      throw new DomainError('pool_is_fixed', `tokens of the fixed pool ${this.policy.name} cannot be ${action}`);
-    }
+    if (this.policy.kind === 'fixed') throw refusals.poolIsFixed(this.policy, action);
   }
 
   #mustBeWithinQuota(userId: string, keyId: string | null): void {
@@ -717,9 +639,7 @@ export class TokenPool {
   }
 
   #mustHoldLess({ leases, nextExpiryAt }: LeaseCount, most: number, holder: string): void {
-    if (leases < most) return;
-    const detail = `${holder} as many leases as pool ${this.policy.name} allows, ${most}`;
-    throw new DomainError('quota_exceeded', detail, { retryAfterSeconds: this.#secondsUntil(nextExpiryAt) });
+    if (leases >= most) throw refusals.overQuota(this.policy, holder, most, this.#secondsUntil(nextExpiryAt));
   }
 
   /** @param mayBeEvictedAt when the protection of the next victim ends; Infinity when the pool does not evict */
@@ -750,11 +670,5 @@ export class TokenPool {
     return instant === null || instant === Infinity ? undefined : secondsUntil(this.now, instant);
   }
 }
-
-const changedSecret = (token: Token, before: SealedSecret | null, secret: GivenSecret | null): SealedSecret | null =>
-  secret === null ? null : before && secret.isIn(before, token.id) ? before : secret.sealFor(token.id);
-
-const tokenExists = (name: string, poolName: string): DomainError =>
-  new DomainError('token_exists', `there is a token ${name} in pool ${poolName} already`);
 
 const noted = (note: string | undefined): Metadata | null => (note ? { note } : null);

@@ -1,0 +1,50 @@
+// The errors with which a pool refuses a command.
+
+import { DomainError } from '../kernel/domain-error.js';
+import type { PoolPolicy } from './pool-policy.js';
+
+type Named = Pick<PoolPolicy, 'name'>;
+
+export const poolPaused = ({ name }: Named): DomainError =>
+  new DomainError('pool_paused', `pool ${name} is paused and grants nothing until it is opened`);
+
+export const limitReached = ({ name, size }: PoolPolicy): DomainError =>
+  new DomainError('pool_limit_reached', `pool ${name} has its ${size} tokens`);
+
+export const notListed = ({ name, kind }: PoolPolicy): DomainError =>
+  new DomainError('pool_not_listed', `pool ${name} is ${kind}: only tokens of a listed pool have names`);
+
+export const nameMissing = ({ name }: Named): DomainError =>
+  new DomainError('invalid_request', `name must be given: pool ${name} is listed`);
+
+export const poolIsFixed = ({ name }: Named, action: string): DomainError =>
+  new DomainError('pool_is_fixed', `tokens of the fixed pool ${name} cannot be ${action}`);
+
+export const overQuota = ({ name }: Named, whose: string, most: number, retryAfterSeconds?: number): DomainError =>
+  new DomainError('quota_exceeded', `${whose} as many leases as pool ${name} allows, ${most}`, { retryAfterSeconds });
+
+export const tokenExists = ({ name }: Named, ofToken: string): DomainError =>
+  new DomainError('token_exists', `there is a token ${ofToken} in pool ${name} already`);
+
+export const noTokenOfName = ({ name }: Named, ofToken: string): DomainError =>
+  new DomainError('token_not_found', `there is no token ${ofToken} in pool ${name}`);
+
+export const tokenInUse = (token: string, retryAfterSeconds?: number): DomainError =>
+  new DomainError('token_in_use', `token ${token} is held, and its lease is not ended for another`, {
+    retryAfterSeconds,
+  });
+
+export const tokenHeld = (token: string): DomainError =>
+  new DomainError('token_in_use', `token ${token} is held; force=true ends its lease first`);
+
+export const tokensHeld = ({ name }: Named, leases: number): DomainError =>
+  new DomainError('token_in_use', `${leases} tokens of pool ${name} are held; force=true ends their leases first`);
+
+export const unsatisfiable = ({ name }: Named): DomainError =>
+  new DomainError('unsatisfiable', `no token of pool ${name} has what is selected, held or not`);
+
+export const stillDeleting = ({ name }: Named): DomainError =>
+  new DomainError('pool_exists', `pool ${name} is still being deleted`, { retryAfterSeconds: 1 });
+
+export const poolExists = ({ name }: Named): DomainError =>
+  new DomainError('pool_exists', `there is a pool ${name} already`);
