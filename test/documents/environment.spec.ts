@@ -1,10 +1,16 @@
 // The service and `admin` read some variables each by itself, since no app knows another. They allow the same.
 
-import { databaseUrl, eventRetentionDays, ownersUrl } from '../../apps/admin/src/environment.js';
+import { databaseUrl, eventRetentionDays, ownersUrl, secretsKeys } from '../../apps/admin/src/environment.js';
 import { UsageError } from '../../apps/admin/src/usage-error.js';
 import { readConfig } from '../../apps/api/src/config.js';
 
-const NAMES = ['DATABASE_URL', 'MIGRATION_DATABASE_URL', 'DATABASE_POOLER', 'EVENT_RETENTION_DAYS'] as const;
+const NAMES = [
+  'DATABASE_URL',
+  'MIGRATION_DATABASE_URL',
+  'DATABASE_POOLER',
+  'EVENT_RETENTION_DAYS',
+  'SECRETS_KEY',
+] as const;
 type Environment = Partial<Record<(typeof NAMES)[number], string>>;
 
 /** Replaces the variables while `read` runs. */
@@ -68,4 +74,11 @@ test('what is refused is a usage error of admin, and shows no password', () => {
   const read = () => within({ DATABASE_URL: 'postgres://user:secret%zz@host/name' }, () => databaseUrl('DATABASE_URL'));
   expect(read).toThrow(UsageError);
   expect(read).toThrow(/^DATABASE_URL is \(not shown\); allowed is postgres:/);
+});
+
+const KEY = 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=';
+test.each([KEY, `${KEY}, ${KEY}`, '', KEY.slice(1), `${KEY},`, 'x'])('keys of secrets: %j', (text) => {
+  const service = ofService({ SECRETS_KEY: text });
+  const expected = 'refused' in service ? service : service.secretsKeys;
+  expect(ofAdmin({ SECRETS_KEY: text }, secretsKeys)).toEqual(expected);
 });

@@ -1,12 +1,15 @@
 // `npm run admin`: the program as it is built, on databases that nobody has prepared.
 
 import { execFile } from 'node:child_process';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzipSync, gzipSync } from 'node:zlib';
+import { SecretBox, secretsKeysOf } from '@app/tokens';
 import { readKey } from '../../libs/keys/src/key-text.js';
+import { openService } from '../../tools/harness/service.js';
 import { Client } from 'pg';
 import { build, killServices, startService } from '../support/process.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
@@ -95,6 +98,36 @@ test('--json is what the API answers, one object a line', async () => {
   const lines = (await run('list --json')).out.trim().split('\n');
   const { key: _, ...view } = made;
   expect(lines.map((line) => JSON.parse(line) as unknown)).toContainEqual(view);
+});
+
+test('secrets are encrypted with a new key while the service runs, and the old one is not needed any more', async () => {
+  await admin('migrate');
+  const [old, young] = [randomBytes(32).toString('base64'), randomBytes(32).toString('base64')];
+  const service = await openService(url, undefined, { secrets: new SecretBox(secretsKeysOf(`${young},${old}`)) });
+  await service.service.createPool('phones', 'listed', { onExhausted: 'evict_oldest' });
+  const before = await openService(url, undefined, { secrets: new SecretBox(secretsKeysOf(old)) });
+  const things = Array.from({ length: 1001 }, (_, n) => ({ name: `n${n}`, secret: { pin: `pin ${n}` } }));
+  for (const some of [things.slice(0, 1000), things.slice(1000)])
+    await before.service.importThings('phones', some, false);
+  await before.close();
+
+  const env = { DATABASE_URL: url, SECRETS_KEY: `${young},${old}` };
+  const rotated = await admin('secrets rotate', env);
+  expect(rotated).toMatchObject({ code: 0, err: '', out: expect.stringMatching(/^1001 secrets.*; 1001 of them/) });
+  expect((await admin('secrets rotate', env)).out).toMatch(/^1001 secrets.*; 0 of them/);
+  const after = await openService(url, undefined, { secrets: new SecretBox(secretsKeysOf(young)) });
+  for (const name of ['n0', 'n1000']) {
+    const { secret } = await after.service.allocate('phones', { userId: randomUUID(), name });
+    expect(secret).toEqual({ pin: `pin ${name.slice(1)}` });
+  }
+  await Promise.all([service.close(), after.close()]);
+
+  const foreign = await admin('secrets rotate', { DATABASE_URL: url, SECRETS_KEY: old });
+  expect(foreign).toMatchObject({ code: 1, err: expect.stringContaining('no key in SECRETS_KEY opens') });
+  for (const SECRETS_KEY of ['short', `${old},`, old.slice(1)]) {
+    const refused = await admin('secrets rotate', { DATABASE_URL: url, SECRETS_KEY });
+    expect(refused).toMatchObject({ code: 2, err: expect.stringContaining('SECRETS_KEY is (not shown)') });
+  }
 });
 
 test('what goes wrong has its exit code, and one line that says what', async () => {
