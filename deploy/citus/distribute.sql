@@ -27,6 +27,8 @@ SELECT create_distributed_table('kept_answers', 'pool', colocate_with => 'pools'
 SELECT create_distributed_table('restores', 'pool', colocate_with => 'pools');
 SELECT create_distributed_table('event_snapshots', 'pool', colocate_with => 'pools');
 SELECT create_distributed_table('event_snapshot_tokens', 'pool', colocate_with => 'pools');
+SELECT create_distributed_table('things', 'pool', colocate_with => 'pools');
+SELECT create_distributed_table('thing_secrets', 'pool', colocate_with => 'pools');
 
 -- Without a pool, small, and read by everybody.
 SELECT create_reference_table('api_keys');
@@ -37,7 +39,7 @@ CREATE FUNCTION save_slice(
   text, boolean[], uuid[], uuid[], uuid[], bigint[], bigint[], bigint[], bigint[], uuid[],
   uuid[], uuid[], text[], text[], bigint[], uuid[], bigint[], uuid[], bigint[], bigint[], jsonb[],
   bigint, bigint, integer, integer, bigint, text[], text[], text[], text[], bigint[], bigint[], bytea,
-  text[], text[]
+  text[], text[], boolean[]
 ) RETURNS void LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
   recorded_now timestamptz := timestamptz 'epoch' + $26 * interval '1 microsecond';
@@ -50,13 +52,14 @@ BEGIN
       CASE WHEN holder IS NOT NULL THEN fence END AS holder_fence,
       timestamptz 'epoch' + activated * interval '1 microsecond' AS activated_at,
       timestamptz 'epoch' + expires * interval '1 microsecond' AS expires_at,
-      timestamptz 'epoch' + free * interval '1 microsecond' AS free_since
-    FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $27, $34)
-      AS t (is_new, id, user_id, lease_id, fence, activated, expires, free, key_id, holder)
+      timestamptz 'epoch' + free * interval '1 microsecond' AS free_since, coalesce(leaving, false) AS leaving
+    FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $27, $34, $36)
+      AS t (is_new, id, user_id, lease_id, fence, activated, expires, free, key_id, holder, leaving)
     WHERE NOT is_new
   )
   UPDATE tokens SET status = t.status, user_id = t.user_id, lease_id = t.lease_id, key_id = t.key_id, fence = t.fence,
-    holder = t.holder, holder_fence = t.holder_fence, last_activated_at = t.activated_at, expires_at = t.expires_at, free_since = t.free_since
+    holder = t.holder, holder_fence = t.holder_fence, last_activated_at = t.activated_at, expires_at = t.expires_at, free_since = t.free_since,
+    leaving = t.leaving
   FROM touched t WHERE tokens.pool = $1 AND tokens.id = t.id;
   GET DIAGNOSTICS done = ROW_COUNT;
   changed := changed + done;
@@ -92,7 +95,7 @@ BEGIN
     AS e (id, token_id, event, reason, occurred, user_id, fence, lease_id, activated, expires, metadata, key_id,
       actor, request_id, tokens_after, leases_after, holder, place);
 
-  UPDATE pools SET last_seq = $22, last_fence = $23, token_count = $24, lease_count = $25, last_at = recorded_now,
+  UPDATE pools SET last_seq = $22, last_fence = $23, token_count = $24, thing_count = CASE WHEN kind = 'listed' THEN $24 ELSE 0 END, lease_count = $25, last_at = recorded_now,
     last_hash = substr($33, length($33) - 31), hashed_seq = $22
   WHERE name = $1;
 END $$;
@@ -102,7 +105,7 @@ SELECT create_distributed_function(
   'save_slice(text, boolean[], uuid[], uuid[], uuid[], bigint[], bigint[], bigint[], bigint[], uuid[],
     uuid[], uuid[], text[], text[], bigint[], uuid[], bigint[], uuid[], bigint[], bigint[], jsonb[],
     bigint, bigint, integer, integer, bigint, text[], text[], text[], text[], bigint[], bigint[], bytea,
-    text[], text[])',
+    text[], text[], boolean[])',
   '$1', colocate_with => 'pools', force_delegation => true);
 
 COMMIT;

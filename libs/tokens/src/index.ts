@@ -65,14 +65,13 @@ export {
   type TokenEventKind,
 } from './pool/token-event.js';
 export { POOL_LIVES, type PoolLife, type PoolSlice, type PoolState } from './pool/pool-slice.js';
-export type { Grant, ImportResult, Renewal } from './pool/requests.js';
+export type { ImportResult, Renewal } from './pool/requests.js';
 export { TokenPool } from './pool/token-pool.js';
 export { TokenPoolRepository } from './commands/token-pool-repository.js';
 export {
   TokenPoolService,
   type CommandContext,
   type OpenGrant,
-  type PlainChange,
   type PlainThing,
 } from './commands/token-pool-service.js';
 export { PointInTimeReader } from './reading/point-in-time-reader.js';
@@ -93,7 +92,6 @@ export { SecretBox, secretsKeysOf, type SecretValue } from './commands/secret-bo
 export { PageSize } from './audit/stored-page.js';
 export {
   ATTRIBUTE_KEY,
-  isSelected,
   MAX_ATTRIBUTES,
   MAX_NAME_CHARACTERS,
   MAX_THING_BYTES,
@@ -104,12 +102,8 @@ export {
   type Attributes,
   type AttributeTexts,
   type AttributeValue,
-  type GivenSecret,
-  type GivenThing,
   type Selector,
   type Thing,
-  type ThingChange,
-  type ThingDifference,
 } from './pool/thing.js';
 export type { Token } from './pool/token.js';
 export {

@@ -112,8 +112,8 @@ export const TextField = (most: number, options: FieldOptions): PropertyDecorato
     ),
   );
 
-/** The name of a holder. The pipe gives it in NFC. */
-export const HolderField = (options: FieldOptions): PropertyDecorator =>
+/** The name of a holder or of a token. The pipe gives it in NFC. */
+export const NameField = (options: FieldOptions): PropertyDecorator =>
   field(
     options,
     { type: 'string', minLength: 1, maxLength: MAX_HOLDER_CHARACTERS, pattern: NO_CONTROL_CHARACTERS.source },
@@ -123,9 +123,6 @@ export const HolderField = (options: FieldOptions): PropertyDecorator =>
     ),
     { normal: holderOf },
   );
-
-/** The name of a token. Its rules are those of the name of a holder. */
-export const TokenNameField = HolderField;
 
 export const AttributesField = (options: FieldOptions): PropertyDecorator =>
   field(

@@ -1,10 +1,10 @@
 // The bodies and queries of the routes of leases.
 
-import { HolderField, NoteField, PoolNameField, UuidField, WholeNumberField } from '../http/fields.js';
+import { NameField, NoteField, PoolNameField, UuidField, WholeNumberField } from '../http/fields.js';
 import { PageQuery } from '../tokens/token.requests.js';
 
 export class LeasesQuery extends PageQuery {
-  @HolderField({ optional: true, description: 'The name under which the leases are held', example: 'ci-4711' })
+  @NameField({ optional: true, description: 'The name under which the leases are held', example: 'ci-4711' })
   holder?: string;
 
   @UuidField({ optional: true, description: 'The user that holds the leases, instead of `holder`' })
@@ -12,7 +12,7 @@ export class LeasesQuery extends PageQuery {
 }
 
 export class ReleaseLeasesBody {
-  @HolderField({ optional: true, description: 'The name under which the leases are held', example: 'ci-4711' })
+  @NameField({ optional: true, description: 'The name under which the leases are held', example: 'ci-4711' })
   holder?: string;
 
   @UuidField({ optional: true, description: 'The user that holds the leases, instead of `holder`' })

@@ -8,7 +8,7 @@ import {
   type Attributes,
   type SecretValue,
 } from '@app/tokens';
-import { AttributesField, field, SecretField, TokenNameField, WordField } from '../http/fields.js';
+import { AttributesField, field, SecretField, NameField, WordField } from '../http/fields.js';
 
 /** The most things in one request, whose body may be larger than others (json-body.ts). */
 export const MAX_THINGS = 1000;
@@ -27,7 +27,7 @@ const ATTRIBUTES = {
 const NAME = { description: 'Unique among the tokens of the pool; in NFC', example: '+49 30 901820' };
 
 export class ChangeTokenBody {
-  @TokenNameField({ ...NAME, optional: true })
+  @NameField({ ...NAME, optional: true })
   name?: string;
 
   @AttributesField(ATTRIBUTES)
@@ -38,7 +38,7 @@ export class ChangeTokenBody {
 }
 
 export class ThingBody {
-  @TokenNameField(NAME)
+  @NameField(NAME)
   name: string;
 
   @AttributesField({ ...ATTRIBUTES, description: `${ATTRIBUTES.description}, and a new token has none` })

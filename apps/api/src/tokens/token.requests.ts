@@ -8,7 +8,7 @@ import {
   CursorField,
   DigitsField,
   FlagField,
-  HolderField,
+  NameField,
   InstantField,
   MetadataField,
   NoteField,
@@ -16,7 +16,6 @@ import {
   SecondsField,
   SecretField,
   SelectorField,
-  TokenNameField,
   UuidField,
   WholeNumberField,
   WordField,
@@ -35,7 +34,7 @@ export class AllocateBody {
   @UuidField({ optional: true, description: 'Who will hold the token; made up when left out' })
   user_id?: string;
 
-  @HolderField({
+  @NameField({
     optional: true,
     description:
       'Who will hold the token, as people and programs name themselves; instead of `user_id`, which follows from it',
@@ -49,7 +48,7 @@ export class AllocateBody {
   @UuidField({ optional: true, description: 'Only this token; refused while it is held' })
   token_id?: string;
 
-  @TokenNameField({
+  @NameField({
     optional: true,
     description: 'Only the token of this name, instead of `token_id`',
     example: '+49 30 901820',
@@ -115,7 +114,7 @@ export class PoolBody {
 }
 
 export class CreateTokenBody extends PoolBody {
-  @TokenNameField({
+  @NameField({
     optional: true,
     description: 'In a listed pool, and only there: unique among its tokens; in NFC',
     example: '+49 30 901820',
@@ -179,10 +178,10 @@ export class TokensQuery {
   @UuidField({ optional: true, description: 'Only tokens that this user holds' })
   user_id?: string;
 
-  @HolderField({ optional: true, description: 'Only tokens that are held under this name', example: 'ci-4711' })
+  @NameField({ optional: true, description: 'Only tokens that are held under this name', example: 'ci-4711' })
   holder?: string;
 
-  @HolderField({
+  @NameField({
     optional: true,
     description: 'Only the token of this name; only listed pools have one',
     example: '+49 30 901820',

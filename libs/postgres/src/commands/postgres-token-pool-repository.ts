@@ -35,6 +35,8 @@ import {
   type SliceRow,
 } from './slice-rows.js';
 import {
+  DELETE_SECRETS,
+  DELETE_THINGS,
   FIND_EVENT,
   DELETE_EXPIRED_RECORDS,
   INSERT_POOL,
@@ -48,6 +50,7 @@ import {
   POOLS_TO_SWEEP,
   SAVE_RECORDS,
   SAVE_HEAD,
+  SAVE_SECRETS,
   SAVE_SLICE,
   SAVE_THINGS,
   UPDATE_POLICY,
@@ -257,7 +260,10 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
     const statements: Query[] = [];
     let lastEventId = '';
     const things = thingParameters(policy.name, pool);
-    if (things) statements.push({ ...SAVE_THINGS, values: things });
+    if (things.deleted) statements.push({ ...DELETE_THINGS, values: things.deleted });
+    if (things.withoutSecret) statements.push({ ...DELETE_SECRETS, values: things.withoutSecret });
+    if (things.described) statements.push({ ...SAVE_THINGS, values: things.described });
+    if (things.withSecret) statements.push({ ...SAVE_SECRETS, values: things.withSecret });
     if (pool.events.length > 0) {
       const save = saveParameters(policy.name, pool, hashBefore);
       lastEventId = save.lastEventId;

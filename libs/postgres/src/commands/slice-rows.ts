@@ -14,6 +14,7 @@ import type {
   PoolPolicy,
   PoolSlice,
   Selector,
+  Thing,
   Token,
   TokenEvent,
   TokenPool,
@@ -258,23 +259,25 @@ export function saveParameters(
   return { values, lastEventId: eventIds.at(-1) as string };
 }
 
-/** The parameters of SAVE_THINGS; null if there is nothing to save. */
-export function thingParameters(name: string, pool: TokenPool): Value[] | null {
-  const { deleted } = pool;
+/** The parameters of the statements that save things; null for one that has nothing to do. */
+export function thingParameters(name: string, pool: TokenPool) {
   const described = [...pool.described, ...pool.generated].flatMap(({ id, thing }) => (thing ? { id, ...thing } : []));
-  const gone = pool.policy.kind === 'listed' ? [...deleted].map(({ id }) => id) : [];
-  if (gone.length === 0 && described.length === 0) return null;
-  const secret = described.filter((thing) => thing.secret !== null);
-  return [
-    name,
-    uuids(gone),
-    uuids(described.filter((thing) => thing.secret === null).map(({ id }) => id)),
-    uuids(described.map(({ id }) => id)),
-    texts(described.map((thing) => thing.name)),
-    jsons(described.map(({ attributes }) => attributes)),
-    uuids(secret.map(({ id }) => id)),
-    words(secret.map((thing) => thing.secret!.bytes.toString('hex'))),
-  ];
+  const gone = pool.policy.kind === 'listed' ? [...pool.deleted].map(({ id }) => id) : [];
+  const isSecret = ({ secret }: Thing): boolean => secret !== null;
+  const open = [...pool.described].filter(({ thing }) => thing && !isSecret(thing));
+  const secret = described.filter(isSecret);
+  const orNull = (ids: readonly { id: string }[], ...others: Value[]): Value[] | null =>
+    ids.length === 0 ? null : [name, uuids(ids.map(({ id }) => id)), ...others];
+  return {
+    deleted: orNull(gone.map((id) => ({ id }))),
+    withoutSecret: orNull([...gone.map((id) => ({ id })), ...open]),
+    described: orNull(
+      described,
+      texts(described.map((one) => one.name)),
+      jsons(described.map((one) => one.attributes)),
+    ),
+    withSecret: orNull(secret, words(secret.map((one) => one.secret!.bytes.toString('hex')))),
+  };
 }
 
 const storedActor = ({ actor }: TokenEvent): string | null => (actor === OPEN ? null : actor);

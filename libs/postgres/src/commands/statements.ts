@@ -265,27 +265,35 @@ export const SAVE_SLICE = named(
   WHERE name = $1`,
 );
 
-/**
- * Saves things under the pool's lock, before their tokens. $1 pool, $2 tokens that are deleted, $3 tokens without a
- * secret from now on; $4 tokens with $5 names and $6 attributes; $7 tokens with $8 secrets in hexadecimal digits.
- */
+// These four save things under the pool's lock, before their tokens. $1 is the pool.
+
+/** $2 tokens that are deleted. */
+export const DELETE_THINGS = named(
+  'delete_things',
+  `DELETE FROM things WHERE pool = $1 AND token_id = ANY ($2::uuid[])`,
+);
+
+/** $2 tokens that are deleted, or have no secret from now on. */
+export const DELETE_SECRETS = named(
+  'delete_secrets',
+  `DELETE FROM thing_secrets WHERE pool = $1 AND token_id = ANY ($2::uuid[])`,
+);
+
+/** $2 tokens, $3 their names and $4 their attributes. */
 export const SAVE_THINGS = named(
   'save_things',
-  `WITH gone AS (
-     DELETE FROM things WHERE pool = $1 AND token_id = ANY ($2::uuid[])
-   ), open AS (
-     DELETE FROM thing_secrets WHERE pool = $1 AND token_id = ANY ($2::uuid[] || $3::uuid[])
-   ), described AS (
-     INSERT INTO things (pool, token_id, name, attributes)
-     SELECT $1, id, name, attributes || jsonb_build_object('@pool', $1::text)
-     FROM unnest($4::uuid[], $5::text[], $6::jsonb[]) AS t (id, name, attributes)
-     ON CONFLICT (pool, token_id) DO UPDATE SET name = excluded.name, attributes = excluded.attributes
-   ), kept AS (
-     INSERT INTO thing_secrets (pool, token_id, sealed)
-     SELECT $1, id, decode(sealed, 'hex') FROM unnest($7::uuid[], $8::text[]) AS s (id, sealed)
-     ON CONFLICT (pool, token_id) DO UPDATE SET sealed = excluded.sealed
-   )
-   SELECT`,
+  `INSERT INTO things (pool, token_id, name, attributes)
+   SELECT $1, id, name, attributes || jsonb_build_object('@pool', $1::text)
+   FROM unnest($2::uuid[], $3::text[], $4::jsonb[]) AS t (id, name, attributes)
+   ON CONFLICT (pool, token_id) DO UPDATE SET name = excluded.name, attributes = excluded.attributes`,
+);
+
+/** $2 tokens, $3 their secrets in hexadecimal digits. */
+export const SAVE_SECRETS = named(
+  'save_secrets',
+  `INSERT INTO thing_secrets (pool, token_id, sealed)
+   SELECT $1, id, decode(sealed, 'hex') FROM unnest($2::uuid[], $3::text[]) AS s (id, sealed)
+   ON CONFLICT (pool, token_id) DO UPDATE SET sealed = excluded.sealed`,
 );
 
 /** $1 pool, after $2 a token, $3 the most. */
