@@ -1,5 +1,7 @@
 import { ConfigError, readConfig } from './config.js';
 
+const KEY = Buffer.alloc(32).toString('base64');
+
 test('without any variable the configuration is that of the contract', () => {
   expect(readConfig({})).toEqual({
     port: 4000,
@@ -13,6 +15,7 @@ test('without any variable the configuration is that of the contract', () => {
     keepAliveTimeoutMs: 65_000,
     databaseUrl: undefined,
     migrationDatabaseUrl: undefined,
+    secretsKeys: [],
     databasePoolSize: 10,
     databasePooler: 'none',
     poolSize: 100,
@@ -46,6 +49,7 @@ test('every variable sets its field', () => {
     HSTS_SECONDS: '31536000',
     DATABASE_URL: 'postgresql://me:secret@db:5433/tokens',
     MIGRATION_DATABASE_URL: 'postgres://owner:secret@db/tokens',
+    SECRETS_KEY: `${KEY},${KEY}`,
     DATABASE_POOL_SIZE: '1',
     DATABASE_POOLER: 'transaction',
     POOL_SIZE: '1000000',
@@ -73,6 +77,7 @@ test('every variable sets its field', () => {
     keepAliveTimeoutMs: 65_000,
     databaseUrl: 'postgresql://me:secret@db:5433/tokens',
     migrationDatabaseUrl: 'postgres://owner:secret@db/tokens',
+    secretsKeys: [Buffer.alloc(32), Buffer.alloc(32)],
     databasePoolSize: 1,
     databasePooler: 'transaction',
     poolSize: 1_000_000,
