@@ -65,7 +65,7 @@ test.each([
     share: 100,
     lock: 'LOCK TABLE token_events IN ACCESS EXCLUSIVE MODE',
     ask: ['GET', '/api/pools/default/events'],
-    beside: ['GET', '/api/tokens'],
+    beside: ['GET', '/api/pools'],
   },
   {
     what: 'commands that take a token',
