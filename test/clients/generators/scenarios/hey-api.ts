@@ -5,12 +5,13 @@ import {
   allocateToken,
   changePool,
   createPool,
+  importTokens,
   listActiveTokens,
   listTokenEvents,
   releaseToken,
   streamPoolEvents,
 } from '../generated/hey-api/index.js';
-import { KEY, USER, type Scenario } from './story.js';
+import { KEY, SELECT, THINGS, USER, type Scenario } from './story.js';
 
 export const play: Scenario = async (url, pool) => {
   client.setConfig({ baseUrl: url });
@@ -32,6 +33,10 @@ export const play: Scenario = async (url, pool) => {
   const refused = await releaseToken({ path, body: { lease_id: first.lease_id } });
   const released = await releaseToken({ path, body: { lease_id: second.lease_id }, throwOnError: true });
   const changed = await changePool({ path: { name: pool }, body: { size: 2 }, throwOnError: true });
+  const listed = `${pool}-things`;
+  await createPool({ body: { name: listed, kind: 'listed' }, throwOnError: true });
+  const imported = await importTokens({ path: { name: listed }, body: { tokens: THINGS }, throwOnError: true });
+  const { data: selected } = await allocateToken({ body: { pool: listed, select: SELECT }, throwOnError: true });
   const { stream } = await streamPoolEvents({ path: { name: pool }, query: { after: '0' } });
   let streamed: string | undefined;
   for await (const { event } of stream) {
@@ -47,6 +52,8 @@ export const play: Scenario = async (url, pool) => {
     refusal: `${refused.error?.error} ${refused.error?.end_reason}`,
     isReleased: released.data.ok,
     total: changed.data.counts.total,
+    added: imported.data.added,
+    selected: { name: selected.name, attributes: selected.attributes },
     streamed,
   };
 };

@@ -5,11 +5,12 @@ import {
   changePool,
   createPool,
   defaults,
+  importTokens,
   listActiveTokens,
   listTokenEvents,
   releaseToken,
 } from '../generated/oazapfts.js';
-import { KEY, USER, type Scenario } from './story.js';
+import { KEY, SELECT, THINGS, USER, type Scenario } from './story.js';
 
 export const play: Scenario = async (url, pool) => {
   defaults.baseUrl = url;
@@ -29,6 +30,11 @@ export const play: Scenario = async (url, pool) => {
   const released = await releaseToken(id, { lease_id: second.data.lease_id });
   const changed = await changePool(pool, { size: 2 });
   if (changed.status !== 200) throw new Error(changed.data.detail);
+  const listed = `${pool}-things`;
+  await createPool({ name: listed, kind: 'listed' });
+  const imported = await importTokens(listed, { tokens: THINGS });
+  const selected = await allocateToken({ pool: listed, select: SELECT });
+  if (imported.status !== 200 || selected.status !== 200) throw new Error('not selected');
   return {
     maxLifetimeSeconds: made.data.max_lifetime_seconds,
     isOneLease: first.data.lease_id === again.data.lease_id,
@@ -38,6 +44,8 @@ export const play: Scenario = async (url, pool) => {
     refusal: refused.status === 410 ? `${refused.data.error} ${refused.data.end_reason}` : '',
     isReleased: released.status === 200 && released.data.ok,
     total: changed.data.counts.total,
+    added: imported.data.added,
+    selected: { name: selected.data.name, attributes: selected.data.attributes },
     streamed: undefined,
   };
 };

@@ -2,7 +2,7 @@
 
 import createClient from 'openapi-fetch';
 import type { paths } from '../generated/openapi-typescript.js';
-import { firstEventOf, KEY, USER, type Scenario } from './story.js';
+import { firstEventOf, KEY, SELECT, THINGS, USER, type Scenario } from './story.js';
 
 export const play: Scenario = async (url, pool) => {
   const client = createClient<paths>({ baseUrl: url });
@@ -24,6 +24,14 @@ export const play: Scenario = async (url, pool) => {
   const refused = await client.POST('/api/tokens/{id}/release', { ...token, body: { lease_id: first.lease_id } });
   const released = await client.POST('/api/tokens/{id}/release', { ...token, body: { lease_id: second.lease_id } });
   const changed = await client.PATCH('/api/pools/{name}', { params: { path: { name: pool } }, body: { size: 2 } });
+  const listed = `${pool}-things`;
+  await client.POST('/api/pools', { body: { name: listed, kind: 'listed' } });
+  const imported = await client.PUT('/api/pools/{name}/tokens', {
+    params: { path: { name: listed } },
+    body: { tokens: THINGS },
+  });
+  const { data: selected } = await client.POST('/api/tokens/allocate', { body: { pool: listed, select: SELECT } });
+  if (!selected) throw new Error('not selected');
   const stream = await client.GET('/api/pools/{name}/events/stream', {
     params: { path: { name: pool }, query: { after: '0' } },
     parseAs: 'stream',
@@ -37,6 +45,8 @@ export const play: Scenario = async (url, pool) => {
     refusal: `${refused.error?.error} ${refused.error?.end_reason}`,
     isReleased: released.data?.ok === true,
     total: changed.data?.counts.total ?? 0,
+    added: imported.data?.added ?? 0,
+    selected: { name: selected.name, attributes: selected.attributes },
     streamed: await firstEventOf(stream.data as ReadableStream<Uint8Array> | undefined),
   };
 };

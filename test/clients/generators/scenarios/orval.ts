@@ -5,11 +5,12 @@ import {
   changePool,
   createPool,
   getStreamPoolEventsUrl,
+  importTokens,
   listActiveTokens,
   listTokenEvents,
   releaseToken,
 } from '../generated/orval.js';
-import { firstEventOf, KEY, USER, type Scenario } from './story.js';
+import { firstEventOf, KEY, SELECT, THINGS, USER, type Scenario } from './story.js';
 
 export const play: Scenario = async (url, pool) => {
   const { fetch } = globalThis;
@@ -39,6 +40,11 @@ const playAt = async (pool: string): ReturnType<Scenario> => {
   const released = await releaseToken(id, { lease_id: second.data.lease_id });
   const changed = await changePool(pool, { size: 2 });
   if (changed.status !== 200) throw new Error(changed.data.detail);
+  const listed = `${pool}-things`;
+  await createPool({ name: listed, kind: 'listed' });
+  const imported = await importTokens(listed, { tokens: THINGS });
+  const selected = await allocateToken({ pool: listed, select: SELECT });
+  if (imported.status !== 200 || selected.status !== 200) throw new Error('not selected');
   const stream = await fetch(getStreamPoolEventsUrl(pool, { after: '0' }));
   return {
     maxLifetimeSeconds: made.data.max_lifetime_seconds,
@@ -49,6 +55,8 @@ const playAt = async (pool: string): ReturnType<Scenario> => {
     refusal: refused.status === 410 ? `${refused.data.error} ${refused.data.end_reason}` : '',
     isReleased: released.status === 200 && released.data.ok,
     total: changed.data.counts.total,
+    added: imported.data.added,
+    selected: { name: selected.data.name, attributes: selected.data.attributes },
     streamed: await firstEventOf(stream.body),
   };
 };

@@ -17,12 +17,22 @@ export interface Story {
   readonly refusal: string;
   readonly isReleased: boolean;
   readonly total: number;
+  /** How many things an import has added to a listed pool. */
+  readonly added: number;
+  /** The name of the thing that was selected, and what the pool knows of it. */
+  readonly selected: { readonly name: string | null; readonly attributes: unknown };
   /** The kind of the first event of the stream. */
   readonly streamed: string | undefined;
 }
 
 export const USER = '7d2f7a54-5b1c-4d0e-9c3a-1f2e3d4c5b6a';
 export const KEY = 'as-often-as-you-like';
+
+export const THINGS: { name: string; attributes: Record<string, string | number | boolean> }[] = [
+  { name: 'Wien', attributes: { country: 'at', lines: 2 } },
+  { name: 'Berlin', attributes: { country: 'de', lines: 2, sms: true } },
+];
+export const SELECT = { country: ['de', 'fr'], lines: 2, roaming: null };
 
 export const EXPECTED: Story = {
   maxLifetimeSeconds: null,
@@ -33,6 +43,8 @@ export const EXPECTED: Story = {
   refusal: 'lease_ended lru_eviction',
   isReleased: true,
   total: 2,
+  added: 2,
+  selected: THINGS[1]!,
   streamed: 'generated',
 };
 

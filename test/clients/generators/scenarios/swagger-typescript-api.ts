@@ -7,7 +7,7 @@ import {
   type Problem,
   type TokenEvent,
 } from '../generated/swagger-typescript-api.js';
-import { firstEventOf, KEY, USER, type Scenario } from './story.js';
+import { firstEventOf, KEY, SELECT, THINGS, USER, type Scenario } from './story.js';
 
 export const play: Scenario = async (url, pool) => {
   const { api } = new Api({ baseUrl: url });
@@ -31,6 +31,10 @@ export const play: Scenario = async (url, pool) => {
   );
   const released = await api.releaseToken(second.token_id, { lease_id: second.lease_id });
   const changed = await api.changePool(pool, { size: 2 });
+  const listed = `${pool}-things`;
+  await api.createPool({ name: listed, kind: PoolKind.Listed });
+  const imported = await api.importTokens(listed, { tokens: THINGS });
+  const { data: selected } = await api.allocateToken({ pool: listed, select: SELECT });
   const stream: HttpResponse<TokenEvent, Problem> = await api.streamPoolEvents(pool, { after: '0' });
   return {
     maxLifetimeSeconds: made.data.max_lifetime_seconds,
@@ -41,6 +45,8 @@ export const play: Scenario = async (url, pool) => {
     refusal: `${refused?.error} ${refused?.end_reason}`,
     isReleased: released.data.ok,
     total: changed.data.counts.total,
+    added: imported.data.added,
+    selected: { name: selected.name, attributes: selected.attributes },
     streamed: await firstEventOf(stream.body),
   };
 };
