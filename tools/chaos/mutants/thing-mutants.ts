@@ -22,13 +22,7 @@ export const THING_MUTANTS: readonly Mutant[] = [
     name: 'held-name',
     isInTests: true,
     mistake: 'a token that is asked for by name is granted although it is held',
-    patches: [
-      {
-        file: POOL,
-        from: 'if (token.lease) {\n            const detail = `token ${name ?? tokenId} is held',
-        to: 'if (false) {\n            const detail = `token ${name ?? tokenId} is held',
-      },
-    ],
+    patches: [{ file: POOL, from: 'throw refusals.tokenInUse', to: 'void refusals.tokenInUse' }],
     sql: ['ALTER TABLE pools DROP CONSTRAINT pools_counts'],
     nemeses: [],
     caughtBy: /^(audit: .*hands out a token that is held|answered: .*which is held)/,
