@@ -101,7 +101,8 @@ test('--json is what the API answers, one object a line', async () => {
 });
 
 test('secrets are encrypted with a new key while the service runs, and the old one is not needed any more', async () => {
-  await admin('migrate');
+  const own = await createTestDatabase();
+  const { url } = own;
   const [old, young] = [randomBytes(32).toString('base64'), randomBytes(32).toString('base64')];
   const service = await openService(url, undefined, { secrets: new SecretBox(secretsKeysOf(`${young},${old}`)) });
   await service.service.createPool('phones', 'listed', { onExhausted: 'evict_oldest' });
@@ -128,6 +129,7 @@ test('secrets are encrypted with a new key while the service runs, and the old o
     const refused = await admin('secrets rotate', { DATABASE_URL: url, SECRETS_KEY });
     expect(refused).toMatchObject({ code: 2, err: expect.stringContaining('SECRETS_KEY is (not shown)') });
   }
+  await own.drop();
 });
 
 test('what goes wrong has its exit code, and one line that says what', async () => {
