@@ -81,6 +81,12 @@ const REASONS: readonly (readonly [sqlState: string, reason: string])[] = [
  */
 const PASSING = ['08', '57', '53', '58', '25P03', '25P04', '25006', '28', '3D000', '40', '55P03'];
 
+/**
+ * How long after the first attempt a second one may begin. Each takes 5.5 s at most: 2 s for a connection and 3.5 s for
+ * an answer. So a caller has an answer within 10 s, whatever happens.
+ */
+const RETRY_WITHIN_MS = 4000;
+
 const UNCHANGED = 'nothing was changed';
 
 export const unavailable = (detail = `${OUT_OF_REACH}; ${UNCHANGED}`): DomainError =>
@@ -180,8 +186,9 @@ export class Database {
 
   /** Makes a second attempt if the first one fails in a way that may pass, such as a lost connection. */
   async #withRetry<T>(attempt: (client: PoolClient) => Promise<T>, writes: boolean): Promise<T> {
+    const began = performance.now();
     let isUnchanged = true;
-    for (let triesLeft = 1; ; triesLeft--) {
+    for (let isRetry = false; ; isRetry = true) {
       if (this.gone?.aborted) throw callerGone();
       let isSent = false;
       try {
@@ -196,7 +203,8 @@ export class Database {
         if (!error.isPassing) throw error;
         // A statement may have written although its result was lost.
         isUnchanged &&= error.isRefusal || !isSent || !writes;
-        if (triesLeft === 0) throw isUnchanged ? unchanged(error) : unavailable(error.reason);
+        if (isRetry || performance.now() - began > RETRY_WITHIN_MS)
+          throw isUnchanged ? unchanged(error) : unavailable(error.reason);
       }
     }
   }
