@@ -131,7 +131,7 @@ async function rooms(): Promise<void> {
 }
 
 async function evening(): Promise<void> {
-  timeline.scene('Closing time: whoever is left is shown out');
+  timeline.scene('Closing time: all who are left are shown out');
   for (const pool of [DESKS, ROOMS]) {
     const { body } = await service.ask('POST', '/api/tokens/cleanup', { pool });
     timeline.say(`${pool}: ${String(body['released'])} leases ended by cleanup`);

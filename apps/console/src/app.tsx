@@ -98,7 +98,7 @@ function Search({ given }: { readonly given: string | null }) {
         type="search"
         name="q"
         aria-label="Token, user or holder, in any pool"
-        placeholder="Token, user or holder…"
+        placeholder="Name, token, user or holder…"
         autocomplete="off"
         spellcheck={false}
         value={text.value}

@@ -1,5 +1,5 @@
 // The leases that this tab allocated, with their handles, which the service shows only once. They survive a reload, but
-// not the tab. A secret is not kept: whoever has the handle may ask for it.
+// not the tab. A secret is not kept: the handle is enough to ask for it.
 
 import { effect, signal } from '@preact/signals';
 import type { EndReason, Grant, PoolEvent } from './api.js';

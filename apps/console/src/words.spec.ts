@@ -9,6 +9,7 @@ import {
   policyInWords,
   rate,
   reasonInWords,
+  shortened,
 } from './words.js';
 
 const POOL: Pool = {
@@ -185,4 +186,13 @@ test.each([
   [1_000_000, 60, '16,667 a second'],
 ])('%d grants in %d s read are %j', (granted, seconds, words) => {
   expect(rate(granted, seconds)).toBe(words);
+});
+
+test.each([
+  ['+49 30 901820', 13, '+49 30 901820'],
+  ['+49 30 901820', 10, '+49 3…1820'],
+  ['😀😀😀😀', 3, '😀…😀'],
+  ['abc', 2, 'a…'],
+])('%j in at most %d characters is %j', (text, most, short) => {
+  expect(shortened(text, most)).toBe(short);
 });

@@ -135,6 +135,14 @@ export const shortId = (id: string): string => id.slice(0, 8);
 export const nameOf = ({ id, name }: { readonly id: string; readonly name: string | null }): string =>
   name ?? shortId(id);
 
+/** At most so many characters. The ends stay, because they tell phone numbers and devices apart. */
+export function shortened(text: string, most: number): string {
+  const characters = [...text];
+  if (characters.length <= most) return text;
+  const tail = Math.floor((most - 1) / 2);
+  return [...characters.slice(0, most - 1 - tail), '…', ...characters.slice(characters.length - tail)].join('');
+}
+
 /** "os 14, country de" */
 export const attributesInWords = (attributes: Attributes): string =>
   Object.entries(attributes)

@@ -20,7 +20,7 @@ export interface TokenState {
   /** The name of the thing that the token stands for; null in a pool that is not listed. */
   name: string | null;
   attributes: Attributes;
-  /** Name and attributes in small letters, for whoever looks for a part of them. */
+  /** Name and attributes in small letters, for the search for a part of them. */
   words: string;
   /** Goes at the end of its lease. */
   isDraining: boolean;

@@ -4,7 +4,7 @@
 import type { Flash } from '../live/live-pool.js';
 import type { PoolState, TokenKind, TokenState } from '../live/pool-state.js';
 import { coloursOf } from '../ui/colour.js';
-import { countdown, shortId } from '../words.js';
+import { countdown, shortened, shortId } from '../words.js';
 import { placeOf, type BoardLayout } from './board-layout.js';
 
 export interface BoardView {
@@ -66,6 +66,13 @@ const FLASH_COLOUR: Readonly<Record<TokenKind, keyof Colours>> = {
 };
 
 const KINDS = Object.keys(FLASH_COLOUR) as TokenKind[];
+
+/** What a name leaves free of the width of its cell, in pixels. */
+const MARGIN = 8;
+/** The width of a monospace character, by the size of its font. */
+const CHARACTER = 0.62;
+/** The smallest font of a name. A longer name loses its middle. */
+const LEAST_PIXELS = 9;
 
 const FLASH_WORD: Readonly<Record<TokenKind, string>> = {
   granted: 'granted',
@@ -204,9 +211,11 @@ export class BoardPainter {
     context.textBaseline = 'middle';
     const hasName = size >= 48;
     if (hasName) {
-      context.font = `500 ${Math.min(size / 5, 12)}px ui-monospace, "SF Mono", Menlo, Consolas, monospace`;
+      const name = token.name ?? shortId(token.id).slice(0, size >= 72 ? 8 : 6);
+      const pixels = Math.min(size / 5, 12, Math.max((size - MARGIN) / (CHARACTER * [...name].length), LEAST_PIXELS));
+      context.font = `500 ${pixels}px ui-monospace, "SF Mono", Menlo, Consolas, monospace`;
       context.fillStyle = cell.left > 0 ? this.#colours.text : this.#colours.muted;
-      context.fillText(shortId(token.id).slice(0, size >= 72 ? 8 : 6), middle, y + size * 0.28);
+      context.fillText(shortened(name, Math.floor((size - MARGIN) / (CHARACTER * pixels))), middle, y + size * 0.28);
     }
     if (cell.left <= 0 || isBelowWord) return;
     context.font = `650 ${Math.min(size / 3.2, 20)}px system-ui, sans-serif`;
