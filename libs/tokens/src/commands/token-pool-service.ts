@@ -83,18 +83,22 @@ export class TokenPoolService {
     request: AllocateRequest,
     { caller, idempotency, isGone, ifUndelivered }: CommandContext = {},
   ): Promise<OpenGrant> {
-    const command = allocate(request, caller, isGone, (grant) => this.#opened(poolName, grant));
+    // A secret that no key opens refuses the grant, so it is opened before the commit.
+    let secret: SecretValue | null = null;
+    const command = allocate(request, caller, isGone, (grant) => {
+      secret = this.openSecret(poolName, grant.tokenId, grant.secret);
+    });
     if (idempotency) {
       const { value, isReplay } = await this.executor.submit(poolName, once(command, idempotency));
-      if (!isReplay) return this.#opened(poolName, value);
+      if (!isReplay) return { ...value, secret };
       idempotency.onReplay();
-      return this.#opened(poolName, { ...value, secret: await this.#secretOf(value) });
+      return { ...value, secret: this.openSecret(poolName, value.tokenId, await this.#secretOf(value)) };
     }
     const grant = await this.executor.submit(poolName, command);
     // If that fails, too, the lease expires.
     const takeBack = giveBack(grant.tokenId, grant.leaseId, caller);
     ifUndelivered?.(() => void this.executor.submit(poolName, takeBack).catch(() => undefined));
-    return this.#opened(poolName, grant);
+    return { ...grant, secret };
   }
 
   /**
@@ -251,10 +255,6 @@ export class TokenPoolService {
   async holderOf(tokenId: string, context: CommandContext): Promise<string | null> {
     await this.#locate(tokenId, context);
     return tokenFor(context.caller ?? ANYBODY, await this.tokens.token(tokenId)).active_user_id;
-  }
-
-  #opened(poolName: string, { secret, ...grant }: Grant): OpenGrant {
-    return { ...grant, secret: this.openSecret(poolName, grant.tokenId, secret) };
   }
 
   /** The sealed secret of a grant whose lease is open; null otherwise. No record contains it. */
