@@ -93,7 +93,6 @@ export { PageSize } from './audit/stored-page.js';
 export {
   ATTRIBUTE_KEY,
   MAX_ATTRIBUTES,
-  MAX_NAME_CHARACTERS,
   MAX_THING_BYTES,
   nameOf,
   SealedSecret,

@@ -112,15 +112,17 @@ export const TextField = (most: number, options: FieldOptions): PropertyDecorato
     ),
   );
 
+export const whyNotName = must(
+  `be a name of 1 to ${MAX_HOLDER_CHARACTERS} characters, without control characters or half of a surrogate pair`,
+  (value) => typeof value === 'string' && holderOf(value) !== null,
+);
+
 /** The name of a holder or of a token. The pipe gives it in NFC. */
 export const NameField = (options: FieldOptions): PropertyDecorator =>
   field(
     options,
     { type: 'string', minLength: 1, maxLength: MAX_HOLDER_CHARACTERS, pattern: NO_CONTROL_CHARACTERS.source },
-    must(
-      `be a name of 1 to ${MAX_HOLDER_CHARACTERS} characters, without control characters or half of a surrogate pair`,
-      (value) => typeof value === 'string' && holderOf(value) !== null,
-    ),
+    whyNotName,
     { normal: holderOf },
   );
 

@@ -1,14 +1,7 @@
 // The bodies of the routes of things.
 
-import {
-  MAX_NAME_CHARACTERS,
-  nameOf,
-  whyNotAttributes,
-  whyNotMetadata,
-  type Attributes,
-  type SecretValue,
-} from '@app/tokens';
-import { AttributesField, field, SecretField, NameField, WordField } from '../http/fields.js';
+import { nameOf, whyNotAttributes, whyNotMetadata, type Attributes, type SecretValue } from '@app/tokens';
+import { AttributesField, field, SecretField, NameField, WordField, whyNotName } from '../http/fields.js';
 
 /** The most things in one request, whose body may be larger than others (json-body.ts). */
 export const MAX_THINGS = 1000;
@@ -87,9 +80,8 @@ function whyNotThing(thing: unknown): string | null {
   if (typeof thing !== 'object' || thing === null || Array.isArray(thing)) return ' must be a JSON object';
   const { name, attributes, secret, ...others } = thing as Record<string, unknown>;
   if (Object.keys(others).length > 0) return ' must have no fields but name, attributes and secret';
-  if (typeof name !== 'string' || nameOf(name) === null) {
-    return `.name must be a name of 1 to ${MAX_NAME_CHARACTERS} characters, without control characters or half of a surrogate pair`;
-  }
+  const ofName = whyNotName(name);
+  if (ofName !== null) return `.name ${ofName}`;
   const ofAttributes = attributes === undefined ? null : whyNotAttributes(attributes);
   if (ofAttributes !== null) return `.attributes${ofAttributes.startsWith('.') ? '' : ' '}${ofAttributes}`;
   const ofSecret = secret === undefined || secret === null ? null : whyNotMetadata(secret);

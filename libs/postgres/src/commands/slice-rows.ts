@@ -22,6 +22,7 @@ import type {
 } from '@app/tokens';
 import { bigints, booleans, jsons, texts, uuids, words } from '../connection/array-parameter.js';
 import type { Value } from '../connection/pipeline.js';
+import { isMissing, isOneOf } from '../schema/attributes-path.js';
 
 /** A row of LOAD_SLICE. */
 export interface SliceRow extends WirePolicy {
@@ -101,7 +102,7 @@ const MOST_SELECTIONS = 16;
 interface Selection {
   /** What the attributes contain; the pool is among them. */
   readonly equal: Readonly<Record<string, AttributeValue>>;
-  /** A JSON path for the other conditions. https://www.postgresql.org/docs/15/functions-json.html */
+  /** A JSON path for the other conditions. */
   readonly path: string | null;
 }
 
@@ -114,14 +115,16 @@ function selectionsOf(pool: string, selector: Selector): Selection[] {
   const conditions: string[] = [];
   for (const [key, wanted] of Object.entries(selector)) {
     const values = Array.isArray(wanted) ? (wanted as AttributeValue[]) : [wanted as AttributeValue];
-    if (wanted === null) conditions.push(`!exists($."${key}")`);
+    if (wanted === null) conditions.push(isMissing(key));
     else if (equals.length * values.length <= MOST_SELECTIONS) {
       equals = equals.flatMap((equal) => values.map((value) => ({ ...equal, [key]: value })));
-    } else conditions.push(`(${values.map((value) => `$."${key}" == ${JSON.stringify(value)}`).join(' || ')})`);
+    } else conditions.push(isOneOf(key, values.map(asJson)));
   }
   const path = conditions.length === 0 ? null : conditions.join(' && ');
   return equals.map((equal) => ({ equal, path }));
 }
+
+const asJson = (value: AttributeValue): string => JSON.stringify(value);
 
 export function toSlice(
   name: string,

@@ -33,7 +33,7 @@ import {
 import { texts } from '../connection/array-parameter.js';
 import { Database } from '../connection/database.js';
 import type { Statement, Value } from '../connection/pipeline.js';
-import { pathOf } from './attributes-path.js';
+import { pathOf } from '../schema/attributes-path.js';
 import { readCursor, writeCursor, type CursorList } from './cursor.js';
 import { BEGINNING, EventMonths } from './event-months.js';
 import { ofFollowed, type Followed } from './followed.js';

@@ -1,7 +1,8 @@
 // The auditor's own groups of tokens with the same attributes, by which it judges evictions of selected tokens. A
 // change takes time logarithmic in the number of leases, and a selection time in proportion to the number of groups.
 
-import { keyOf, type FoldedThing, type FoldedToken, type OpenLease } from './comparison.js';
+import type { FoldedThing, FoldedToken, OpenLease } from './comparison.js';
+import { canonical } from '../kernel/canonical-json.js';
 import { FenceHeap } from './fence-heap.js';
 import type { Instant } from '../kernel/instant.js';
 
@@ -44,7 +45,7 @@ export class AlikeTokens {
   /** A token that is new, or that has other attributes now. */
   joined(token: FoldedToken, since: Instant): void {
     const attributes = token.thing?.attributes ?? {};
-    const key = keyOf(attributes);
+    const key = canonical(attributes);
     const group = this.#groups.get(key) ?? this.#create(key, attributes);
     group.tokens++;
     this.#of.set(token.id, { group, since });
@@ -56,7 +57,7 @@ export class AlikeTokens {
     if (!group) return;
     if (lease) this.ended(lease);
     this.#of.delete(id);
-    if (--group.tokens === 0) this.#groups.delete(keyOf(group.attributes));
+    if (--group.tokens === 0) this.#groups.delete(canonical(group.attributes));
   }
 
   granted(lease: OpenLease): void {

@@ -1,5 +1,6 @@
 // Compares the tokens that the service shows or stores with the fold of a feed, page by page.
 
+import { canonical } from '../kernel/canonical-json.js';
 import type { Findings } from './findings.js';
 import { toIso, type Instant } from '../kernel/instant.js';
 import type { StoredTokenView } from '../reading/views.js';
@@ -91,11 +92,7 @@ export class Comparison {
 }
 
 /** Whether two names, or two objects of attributes, whose order says nothing, are equal. */
-export const areSame = (a: unknown, b: unknown): boolean => a === b || keyOf(a) === keyOf(b);
-
-/** The same text for the same attributes. */
-export const keyOf = (value: unknown): string =>
-  JSON.stringify(typeof value === 'object' && value !== null ? Object.entries(value).sort() : value);
+export const areSame = (a: unknown, b: unknown): boolean => a === b || canonical(a) === canonical(b);
 
 /** A value of a feed in a finding. */
 export const asText = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));

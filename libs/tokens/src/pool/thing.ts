@@ -3,10 +3,9 @@
 
 import { canonical } from '../kernel/canonical-json.js';
 import { MAX_METADATA_BYTES, whyNotMetadata } from './metadata.js';
-import { holderOf, MAX_HOLDER_CHARACTERS } from './holder.js';
+import { holderOf } from './holder.js';
 
-/** Name and attributes have the same rules for every reader; the rules of a name are those of a holder. */
-export const MAX_NAME_CHARACTERS = MAX_HOLDER_CHARACTERS;
+/** The rules of a name are those of a holder. */
 export const nameOf = holderOf;
 
 export const ATTRIBUTE_KEY = /^[a-z][a-z0-9_]{0,39}$/;
@@ -82,30 +81,27 @@ export interface ThingDifference {
 }
 
 /** The rule that the value breaks; null when it is a valid object of attributes. */
-export function whyNotAttributes(value: unknown): string | null {
+export const whyNotAttributes = (value: unknown): string | null =>
+  whyNotByKey(value, isValue, 'a text, a number, true or false');
+
+/** The rule that the value breaks; null when it is a valid selector. */
+export const whyNotSelector = (value: unknown): string | null =>
+  whyNotByKey(
+    value,
+    (wanted) =>
+      wanted === null || isValue(wanted) || (Array.isArray(wanted) && wanted.length > 0 && wanted.every(isValue)),
+    'a text, a number, true, false, null, or a list of one or more of the first four',
+  );
+
+/** @param words what each value must be */
+function whyNotByKey(value: unknown, isAllowed: (value: unknown) => boolean, words: string): string | null {
   const why = whyNotMetadata(value);
   if (why !== null) return why;
   const entries = Object.entries(value as object);
   if (entries.length > MAX_ATTRIBUTES) return `must have at most ${MAX_ATTRIBUTES} attributes`;
   for (const [key, of] of entries) {
     if (!ATTRIBUTE_KEY.test(key)) return `must have keys that match ${ATTRIBUTE_KEY.source}`;
-    if (!isValue(of)) return `.${key} must be a text, a number, true or false`;
-  }
-  return null;
-}
-
-/** The rule that the value breaks; null when it is a valid selector. */
-export function whyNotSelector(value: unknown): string | null {
-  const why = whyNotMetadata(value);
-  if (why !== null) return why;
-  const entries = Object.entries(value as object);
-  if (entries.length > MAX_ATTRIBUTES) return `must have at most ${MAX_ATTRIBUTES} attributes`;
-  for (const [key, wanted] of entries) {
-    if (!ATTRIBUTE_KEY.test(key)) return `must have keys that match ${ATTRIBUTE_KEY.source}`;
-    const isList = Array.isArray(wanted) && wanted.length > 0 && wanted.every(isValue);
-    if (wanted !== null && !isValue(wanted) && !isList) {
-      return `.${key} must be a text, a number, true, false, null, or a list of one or more of the first four`;
-    }
+    if (!isAllowed(of)) return `.${key} must be ${words}`;
   }
   return null;
 }

@@ -298,11 +298,14 @@ export class TokenPool {
     }
     for (const one of given) {
       const token = byName.get(one.name);
-      if (!token) this.#add(one);
-      const [wasLeaving, isNew] = [token?.isLeaving === true, !token];
-      if (wasLeaving) this.#drain(token!, false);
-      if (isNew) added++;
-      else if (this.#describe(token!, one) || wasLeaving) changed++;
+      if (!token) {
+        this.#add(one);
+        added++;
+        continue;
+      }
+      const wasLeaving = token.isLeaving === true;
+      if (wasLeaving) this.#drain(token, false);
+      if (this.#describe(token, one) || wasLeaving) changed++;
     }
     return { added, changed, unchanged: given.length - added - changed, deleted, draining };
   }
