@@ -11,7 +11,7 @@ import {
   loadSpec,
   sweep,
   toIso,
-  TokenPoolService,
+  type TokenPoolService,
   type Caller,
   type LeaseName,
   type LeaseQuery,
@@ -22,12 +22,8 @@ import {
 } from '@app/tokens';
 import { Client } from 'pg';
 import { newLeaseId } from '../../libs/tokens/src/pool/lease-id.js';
-import { InMemoryFeedReader } from '../../libs/tokens/src/testing/in-memory-feed-reader.js';
-import { InMemoryPoolReader } from '../../libs/tokens/src/testing/in-memory-pool-reader.js';
-import { InMemoryTokenPoolRepository } from '../../libs/tokens/src/testing/in-memory-token-pool-repository.js';
-import { InMemoryTokenReader } from '../../libs/tokens/src/testing/in-memory-token-reader.js';
-import { installClock } from '../support/clock.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { inMemory, onPostgres, type Candidate } from '../support/candidate.js';
 import { audit, type Readers } from '../support/service.js';
 import { openService, type Service } from '../../tools/harness/service.js';
 
@@ -35,39 +31,6 @@ const ANN = 'c0ffee00-0000-4000-8000-000000000001';
 const BEN = 'c0ffee00-0000-4000-8000-000000000002';
 const NOBODY = 'c0ffee00-0000-4000-8000-000000000003';
 const SECRETS = new SecretBox([randomBytes(32)]);
-const START = Date.UTC(2026, 10, 21, 9, 30) * 1000;
-
-interface Candidate {
-  readonly service: TokenPoolService;
-  readonly repository: TokenPoolRepository;
-  readonly readers: Readers;
-  advance(seconds: number): Promise<void>;
-  close(): Promise<void>;
-}
-
-async function inMemory(): Promise<Candidate> {
-  let now = START;
-  const repository = new InMemoryTokenPoolRepository(() => now);
-  const readers = {
-    tokens: new InMemoryTokenReader(repository),
-    pools: new InMemoryPoolReader(repository),
-    feed: new InMemoryFeedReader(repository),
-  };
-  const service = new TokenPoolService(new Executor(repository), readers.tokens, readers.pools, SECRETS);
-  const advance = async (seconds: number): Promise<void> => void (now += seconds * 1_000_000);
-  return { service, repository, readers, advance, close: async () => undefined };
-}
-
-async function onPostgres(): Promise<Candidate> {
-  const database = await createTestDatabase();
-  const clock = await installClock(database.url);
-  const process = await openService(database.url, undefined, { secrets: SECRETS });
-  const close = async (): Promise<void> => {
-    await process.close();
-    await database.drop();
-  };
-  return { ...process, advance: (seconds) => clock.advance(seconds), close };
-}
 
 const code = async (work: Promise<unknown>): Promise<string> => {
   const error: unknown = await work.then(
@@ -77,7 +40,7 @@ const code = async (work: Promise<unknown>): Promise<string> => {
   return error instanceof DomainError ? error.code : String(error);
 };
 
-describe.each<[string, () => Promise<Candidate>]>([
+describe.each<[string, (secrets: SecretBox) => Promise<Candidate>]>([
   ['in memory', inMemory],
   ['of PostgreSQL', onPostgres],
 ])('the readers %s', (_name, start) => {
@@ -89,7 +52,7 @@ describe.each<[string, () => Promise<Candidate>]>([
   let pool: string;
 
   beforeAll(async () => {
-    candidate = await start();
+    candidate = await start(SECRETS);
     ({ service, repository, readers } = candidate);
   });
   afterAll(() => candidate.close());

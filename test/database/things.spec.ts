@@ -2,7 +2,6 @@
 
 import { randomBytes } from 'node:crypto';
 import {
-  Executor,
   DomainError,
   SecretBox,
   sweep,
@@ -11,60 +10,16 @@ import {
   type PlainThing,
   type PolicyChange,
   type Selector,
-  type TokenPoolRepository,
 } from '@app/tokens';
 import { Client } from 'pg';
-import { InMemoryFeedReader } from '../../libs/tokens/src/testing/in-memory-feed-reader.js';
-import { InMemoryPoolReader } from '../../libs/tokens/src/testing/in-memory-pool-reader.js';
-import { InMemoryTokenPoolRepository } from '../../libs/tokens/src/testing/in-memory-token-pool-repository.js';
-import { InMemoryTokenReader } from '../../libs/tokens/src/testing/in-memory-token-reader.js';
-import { installClock } from '../support/clock.js';
-import { createTestDatabase } from '../support/database.js';
-import { audit, wholeFeed, type Readers } from '../support/service.js';
-import { openService } from '../../tools/harness/service.js';
+import { inMemory, onPostgres, type Candidate } from '../support/candidate.js';
+import { audit, wholeFeed } from '../support/service.js';
 
 const ANN = 'c0ffee00-0000-4000-8000-000000000001';
 const BEN = 'c0ffee00-0000-4000-8000-000000000002';
-const START = Date.UTC(2026, 10, 21, 9, 30) * 1000;
 const SECRETS = new SecretBox([randomBytes(32)]);
 
-interface Candidate {
-  readonly service: TokenPoolService;
-  readonly executor: Executor;
-  readonly repository: TokenPoolRepository;
-  readonly readers: Readers;
-  /** Null in memory. */
-  readonly url: string | null;
-  advance(seconds: number): Promise<void>;
-  close(): Promise<void>;
-}
-
-async function inMemory(): Promise<Candidate> {
-  let now = START;
-  const repository = new InMemoryTokenPoolRepository(() => now);
-  const readers = {
-    tokens: new InMemoryTokenReader(repository),
-    pools: new InMemoryPoolReader(repository),
-    feed: new InMemoryFeedReader(repository),
-  };
-  const executor = new Executor(repository);
-  const service = new TokenPoolService(executor, readers.tokens, readers.pools, SECRETS);
-  const advance = async (seconds: number): Promise<void> => void (now += seconds * 1_000_000);
-  return { service, executor, repository, readers, url: null, advance, close: async () => undefined };
-}
-
-async function onPostgres(): Promise<Candidate> {
-  const database = await createTestDatabase();
-  const clock = await installClock(database.url);
-  const process = await openService(database.url, undefined, { secrets: SECRETS });
-  const close = async (): Promise<void> => {
-    await process.close();
-    await database.drop();
-  };
-  return { ...process, url: database.url, advance: (seconds) => clock.advance(seconds), close };
-}
-
-describe.each<[string, () => Promise<Candidate>]>([
+describe.each<[string, (secrets: SecretBox) => Promise<Candidate>]>([
   ['in memory', inMemory],
   ['in PostgreSQL', onPostgres],
 ])('things %s', (_name, start) => {
@@ -74,7 +29,7 @@ describe.each<[string, () => Promise<Candidate>]>([
   let pools = 0;
 
   beforeAll(async () => {
-    candidate = await start();
+    candidate = await start(SECRETS);
     ({ service } = candidate);
   });
   afterEach(async () => expect(await audit(candidate.readers, pool)).toEqual([]));

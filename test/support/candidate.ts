@@ -1,0 +1,50 @@
+// The service as two implementations of the store: in memory, with a clock that stands still, and on PostgreSQL, whose
+// clock is moved. Exams of the ports run on both.
+
+import { Executor, TokenPoolService, type SecretBox, type TokenPoolRepository } from '@app/tokens';
+import { InMemoryFeedReader } from '../../libs/tokens/src/testing/in-memory-feed-reader.js';
+import { InMemoryPoolReader } from '../../libs/tokens/src/testing/in-memory-pool-reader.js';
+import { InMemoryTokenPoolRepository } from '../../libs/tokens/src/testing/in-memory-token-pool-repository.js';
+import { InMemoryTokenReader } from '../../libs/tokens/src/testing/in-memory-token-reader.js';
+import { openService } from '../../tools/harness/service.js';
+import { installClock } from './clock.js';
+import { createTestDatabase } from './database.js';
+import type { Readers } from './service.js';
+
+export interface Candidate {
+  readonly service: TokenPoolService;
+  readonly executor: Executor;
+  readonly repository: TokenPoolRepository;
+  readonly readers: Readers;
+  /** The database; null in memory. */
+  readonly url: string | null;
+  advance(seconds: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+const START = Date.UTC(2026, 10, 21, 9, 30) * 1000;
+
+export async function inMemory(secrets?: SecretBox): Promise<Candidate> {
+  let now = START;
+  const repository = new InMemoryTokenPoolRepository(() => now);
+  const readers = {
+    tokens: new InMemoryTokenReader(repository),
+    pools: new InMemoryPoolReader(repository),
+    feed: new InMemoryFeedReader(repository),
+  };
+  const executor = new Executor(repository);
+  const service = new TokenPoolService(executor, readers.tokens, readers.pools, secrets);
+  const advance = async (seconds: number): Promise<void> => void (now += seconds * 1_000_000);
+  return { service, executor, repository, readers, url: null, advance, close: async () => undefined };
+}
+
+export async function onPostgres(secrets?: SecretBox): Promise<Candidate> {
+  const database = await createTestDatabase();
+  const clock = await installClock(database.url);
+  const process = await openService(database.url, undefined, { secrets });
+  const close = async (): Promise<void> => {
+    await process.close();
+    await database.drop();
+  };
+  return { ...process, url: database.url, advance: (seconds) => clock.advance(seconds), close };
+}
