@@ -2,7 +2,7 @@
 
 import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
 import { startApp, type TestApp } from '../support/app.js';
-import { buildConsole, chromiumPath, launchChromium, violationsOf } from '../support/browser.js';
+import { buildConsole, chromiumPath, complaintsOf, launchChromium, violationsOf } from '../support/browser.js';
 import { bearer, openKeys } from '../support/keys.js';
 
 const inChromium = chromiumPath === undefined ? describe.skip : describe;
@@ -28,12 +28,7 @@ inChromium('things in the console (skipped where there is no Chromium)', () => {
     context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
     page = await context.newPage();
     page.setDefaultTimeout(60_000);
-    complaints = [];
-    page.on('pageerror', (error) => complaints.push(String(error.stack)));
-    page.on('console', (message) => {
-      const isAnswer = message.text().startsWith('Failed to load resource');
-      if (message.type() === 'error' && !isAnswer) complaints.push(message.text());
-    });
+    complaints = complaintsOf(page);
   });
   afterEach(async () => {
     await context.close();

@@ -4,7 +4,7 @@ import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
 import { startApp, startAppOn, type TestApp } from '../support/app.js';
-import { buildConsole, chromiumPath, launchChromium, violationsOf } from '../support/browser.js';
+import { buildConsole, chromiumPath, complaintsOf, launchChromium, violationsOf } from '../support/browser.js';
 import { createTestDatabase } from '../support/database.js';
 import { bearer, openKeys, type KeyMaker } from '../support/keys.js';
 
@@ -105,13 +105,7 @@ inChromium('the console in Chromium (skipped where there is none)', () => {
     context = await browser.newContext({ viewport: { width: 1280, height: 900 }, timezoneId: 'Asia/Tokyo' });
     page = await context.newPage();
     page.setDefaultTimeout(120_000);
-    complaints = [];
-    page.on('pageerror', (error) => complaints.push(String(error.stack)));
-    page.on('console', (message) => {
-      // The page itself reports answers that are errors.
-      const isAnswer = message.text().startsWith('Failed to load resource');
-      if (message.type() === 'error' && !isAnswer) complaints.push(message.text());
-    });
+    complaints = complaintsOf(page);
   });
   afterEach(async () => {
     await context.close();

@@ -29,6 +29,17 @@ export function launchChromium(): Promise<Browser> {
   return chromium.launch({ executablePath: chromiumPath, args: [...ALONE, '--no-sandbox'] });
 }
 
+/** The errors that the browser reports of a page, as they come; an answer that is an error is the page's own to report. */
+export function complaintsOf(page: Page): string[] {
+  const complaints: string[] = [];
+  page.on('pageerror', (error) => complaints.push(String(error.stack)));
+  page.on('console', (message) => {
+    const isAnswer = message.text().startsWith('Failed to load resource');
+    if (message.type() === 'error' && !isAnswer) complaints.push(message.text());
+  });
+  return complaints;
+}
+
 /** Into dist/console, as `npm start` does. */
 export async function buildConsole(): Promise<void> {
   await promisify(execFile)('npx', ['vite', 'build', 'apps/console', '--logLevel', 'warn'], { cwd: ROOT });
