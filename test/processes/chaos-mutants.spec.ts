@@ -169,6 +169,17 @@ describe('a good history', () => {
     expect(await lost(1.1e9)).toEqual([]);
     expect(await lost(2e9)).toEqual([expect.stringMatching(/^contract: pool \S+ to process 99 was lost/)]);
   });
+
+  test('is still one when a follower of the feed gave up on a process that was asked to end, and none when it was cut off', async () => {
+    const end = { ...STOP, name: 'term-api', begun: 2e9, healed: 3e9 };
+    const lost = async (error: string) => {
+      const change = { status: null, error, process: 99, sent: 1e9, answered: 4e9, answer: undefined };
+      const history = await readHistory(file);
+      return check(inOne({ ...history, faults: [...history.faults, end] }, 'feed', change)).map(textOf);
+    };
+    expect(await lost('TIMEOUT')).toEqual([]);
+    expect(await lost('ECONNRESET')).toEqual([expect.stringMatching(/^process: feed \S+ to process 99 was lost/)]);
+  });
 });
 
 const TESTED = MUTANTS.filter(({ isInTests }) => isInTests);
@@ -260,7 +271,8 @@ function inOne(
   pools: readonly History['pools'][number][] = history.pools.slice(0, 1),
 ): History {
   const operations = pools.flatMap((pool) => pool.operations);
-  const one = operations.find((operation) => operation.call.do === what && isOk(operation) && is(operation))!;
+  const one = operations.find((operation) => operation.call.do === what && isOk(operation) && is(operation));
+  if (!one) throw new Error(`this history has no such ${what} to falsify`);
   assign(one, { ...change, ...(change.answer ? { answer: { ...one.answer, ...change.answer } } : {}) });
   return history;
 }

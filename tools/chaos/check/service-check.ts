@@ -92,6 +92,7 @@ function silences({ operations, faults, pools }: History): Finding[] {
   const granted = new Set(pools.flatMap(({ events }) => events.map(askedBy)));
   return operations.flatMap((operation): Finding[] => {
     const { id, call, process, sent, answered, status, error } = operation;
+    if (hasGivenUp(operation)) return [];
     const isLate = answered - sent > ANSWERED_NS;
     if ((status !== null || error === 'ECONNREFUSED') && !isLate) return [];
     const excuse = ofProcesses.find((fault) => isDuring(operation, fault));
@@ -100,10 +101,12 @@ function silences({ operations, faults, pools }: History): Finding[] {
       const isTaken = granted.has(id) || answered - sent > TURNED_AWAY_NS;
       return isTaken ? [{ rule: 'process', what: `${what}, when the process was asked to end` }] : [];
     }
-    // A follower of the feed gives up before the limit of the service.
-    return excuse || call.do === 'feed' ? [] : [{ rule: 'contract', what }];
+    return excuse ? [] : [{ rule: 'contract', what }];
   });
 }
+
+/** Whether the asker closed the request itself: a follower of the feed waits for less than the limit of the service. */
+const hasGivenUp = ({ call, error }: Operation): boolean => call.do === 'feed' && error === 'TIMEOUT';
 
 const isDuring = ({ process, sent, answered }: Operation, { hit, begun, healed }: Fault): boolean =>
   hit.includes(process) && sent < healed + NOTICED_NS && answered > begun;

@@ -40,6 +40,7 @@ export class Client {
   readonly #past: Held[] = [];
   readonly #tokens: string[] = [];
   #count = 0;
+  #hasChangedPolicy = false;
 
   constructor(
     private readonly name: string,
@@ -126,7 +127,11 @@ export class Client {
     const attributes = () => ({ country: random.pick(COUNTRIES), version: Math.floor(random.between(0, 1000)) });
     const held = this.#held.find((one) => one.pool === pool);
     const dice = random.next();
-    if (dice < 0.2) return { do: 'policy', change: { max_lifetime_seconds: random.between(6, 9) } };
+    // Each client begins with a change of the policy, so that a short run has one, too.
+    if (dice < 0.2 || !this.#hasChangedPolicy) {
+      this.#hasChangedPolicy = true;
+      return { do: 'policy', change: { max_lifetime_seconds: random.between(6, 9) } };
+    }
     if (held && dice < 0.5) return { do: 'describe', token: held.token, attributes: attributes() };
     if (held && dice < 0.6) return { do: 'delete', token: held.token, force: false, whenFree: true };
     const names = random.shuffled(NAMES).slice(0, Math.floor(random.between(NAMES.length / 2, NAMES.length + 1)));
