@@ -16,8 +16,6 @@ export interface Candidate {
   readonly executor: Executor;
   readonly repository: TokenPoolRepository;
   readonly readers: Readers;
-  /** The database; null in memory. */
-  readonly url: string | null;
   advance(seconds: number): Promise<void>;
   close(): Promise<void>;
 }
@@ -35,7 +33,7 @@ export async function inMemory(secrets?: SecretBox): Promise<Candidate> {
   const executor = new Executor(repository);
   const service = new TokenPoolService(executor, readers.tokens, readers.pools, secrets);
   const advance = async (seconds: number): Promise<void> => void (now += seconds * 1_000_000);
-  return { service, executor, repository, readers, url: null, advance, close: async () => undefined };
+  return { service, executor, repository, readers, advance, close: async () => undefined };
 }
 
 export async function onPostgres(secrets?: SecretBox): Promise<Candidate> {
@@ -46,5 +44,5 @@ export async function onPostgres(secrets?: SecretBox): Promise<Candidate> {
     await process.close();
     await database.drop();
   };
-  return { ...process, url: database.url, advance: (seconds) => clock.advance(seconds), close };
+  return { ...process, advance: (seconds) => clock.advance(seconds), close };
 }

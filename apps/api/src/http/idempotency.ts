@@ -58,9 +58,12 @@ export const Idempotent = (): MethodDecorator =>
     Problems('idempotency_key_reused'),
   );
 
-/** Hashes path parameters, query and body together, so that a route and its alias have the same fingerprint. */
+/**
+ * Hashes path parameters, query and body together, so that a route and its alias have the same fingerprint. A secret
+ * does not count: the fingerprint is stored, and a PIN of four digits would be guessed from its hash.
+ */
 function fingerprintOf({ params, query, body }: Request): string {
-  const asked = { ...params, ...query, ...(body as object | undefined) };
+  const asked = { ...params, ...query, ...(body as object | undefined), secret: undefined };
   try {
     return createHash('sha256').update(JSON.stringify(asked, sorted)).digest('base64url');
   } catch {
