@@ -49,6 +49,8 @@ const ATTRIBUTE_KEY = /^[a-z][a-z0-9_]{0,39}$/;
 const CONTROL_CHARACTER = /\p{Cc}/u;
 /** What the database cannot store. */
 const NO_TEXT = /[\0\p{Surrogate}]/u;
+const NO_JSON = /(^|[^\\])(\\\\)*\\u(0000|d[89a-f])/;
+const STRING_OR_POWER = /"[^"\\]*(?:\\.[^"\\]*)*"|(\d)(?:\.(\d+))?e([+-]\d+)/g;
 const SECRET = 'secret.';
 
 /**
@@ -116,7 +118,8 @@ function problemsOf(thing: unknown): string[] {
   if (attributes !== undefined) messages.push(...problemsOfAttributes(attributes));
   if (secret === undefined || secret === null) return messages;
   if (!isObject(secret)) messages.push('the secret is no object');
-  else if (bytesOf(secret) > MOST_BYTES) messages.push(`the secret is longer than ${MOST_BYTES} bytes`);
+  else if (storedBytesOf(secret) > MOST_BYTES) messages.push(`the secret is longer than ${MOST_BYTES} bytes`);
+  else if (NO_JSON.test(JSON.stringify(secret))) messages.push('the secret has a character that cannot be stored');
   return messages;
 }
 
@@ -141,7 +144,7 @@ function problemsOfAttributes(attributes: unknown): string[] {
   }
   const { length } = Object.keys(attributes);
   if (length > MOST_ATTRIBUTES) messages.push(`there are ${length} attributes; a thing has at most ${MOST_ATTRIBUTES}`);
-  if (bytesOf(attributes) > MOST_BYTES) messages.push(`the attributes are longer than ${MOST_BYTES} bytes`);
+  if (storedBytesOf(attributes) > MOST_BYTES) messages.push(`the attributes are longer than ${MOST_BYTES} bytes`);
   return messages;
 }
 
@@ -270,6 +273,26 @@ const isValue = (value: unknown): value is AttributeValue =>
 
 const encoder = new TextEncoder();
 const bytesOf = (value: object): number => encoder.encode(JSON.stringify(value)).length;
+
+/**
+ * The bytes of the JSON as the database stores it, which writes out every digit of a number: 1e300 has 301. Infinite
+ * for what nests so deep that JSON.stringify fails.
+ */
+function storedBytesOf(value: object): number {
+  try {
+    const stored = JSON.stringify(value).replace(
+      STRING_OR_POWER,
+      (literal: string, digit: string | undefined, fraction: string | undefined, power: string) => {
+        if (digit === undefined) return literal;
+        const exponent = Number(power);
+        return '0'.repeat(exponent > 0 ? exponent + 1 : 2 - exponent + (fraction ?? '').length);
+      },
+    );
+    return encoder.encode(stored).length;
+  } catch {
+    return Infinity;
+  }
+}
 
 /** With escapes, so that no control character reaches a terminal. */
 const quoted = (text: string): string => JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);

@@ -7,7 +7,7 @@ import { whyNotExact } from './exact-json.js';
 import { HttpProblem } from './problem.js';
 
 export const MAX_BODY_BYTES = 16 * 1024;
-const MAX_IMPORT_BYTES = 1024 * 1024;
+export const MAX_IMPORT_BYTES = 1024 * 1024;
 const IMPORT = /^\/api\/pools\/[^/]+\/tokens$/;
 
 const JSON_TYPE = /^application\/json\s*(;\s*charset\s*=\s*("utf-8"|utf-8)\s*)?;?$/i;
