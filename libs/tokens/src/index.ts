@@ -94,7 +94,6 @@ export {
   ATTRIBUTE_KEY,
   MAX_ATTRIBUTES,
   MAX_THING_BYTES,
-  nameOf,
   SealedSecret,
   whyNotAttributes,
   whyNotSelector,

@@ -5,7 +5,7 @@
 import { Injectable, type ArgumentMetadata, type PipeTransform, type Type } from '@nestjs/common';
 import { getMetadataStorage, type MetadataStorage, type ValidationArguments } from 'class-validator';
 import { unknownField } from './declared-input.guard.js';
-import type { FieldContext } from './fields.js';
+import type { FieldContext, ItemsContext } from './fields.js';
 import { HttpProblem } from './problem.js';
 
 /** The rule of a field. */
@@ -26,7 +26,8 @@ export class CheckedPipe implements PipeTransform {
     return this.#checked(value, metatype as Type<Record<string, unknown>>, type === 'body' ? 'the body' : 'the query');
   }
 
-  #checked<T extends Record<string, unknown>>(given: unknown, type: Type<T>, where: string): T {
+  /** @param path what stands before the names of fields in a refusal */
+  #checked<T extends Record<string, unknown>>(given: unknown, type: Type<T>, where: string, path = ''): T {
     const rules = this.#rules.get(type) ?? this.#learn(type);
     const checked: Record<string, unknown> = new type();
     for (const [name, value] of Object.entries(mustBeObject(given, where))) {
@@ -34,12 +35,26 @@ export class CheckedPipe implements PipeTransform {
       if (rule && !rule.isMap) checked[name] = value;
       else if (!addEntry(checked, rules, name, value)) throw unknownField(name, where);
     }
-    for (const [name, { isMet, words, code = 'invalid_request', normal }] of rules) {
+    for (const [name, { isMet, words, code = 'invalid_request', normal, items }] of rules) {
       const value = checked[name];
-      if (!isMet(value)) throw new HttpProblem(code, words(value));
+      if (!isMet(value)) throw new HttpProblem(code, `${path}${words(value)}`);
       if (normal && typeof value === 'string') checked[name] = normal(value);
+      if (items) checked[name] = this.#checkedItems(value as unknown[], items, `${path}${name}`);
     }
     return checked as T;
+  }
+
+  #checkedItems(given: unknown[], { type, key }: ItemsContext, path: string): unknown[] {
+    const items = given.map((item, place) => {
+      const at = `${path}[${place}]`;
+      return this.#checked(item, type as Type<Record<string, unknown>>, at, `${at}.`);
+    });
+    const counts = new Map<unknown, number>();
+    for (const { [key]: value } of items) counts.set(value, (counts.get(value) ?? 0) + 1);
+    const twice = [...counts].filter(([, count]) => count > 1).map(([value]) => JSON.stringify(value));
+    if (twice.length === 0) return items;
+    const why = `${path} must have each ${key} once; more than once are ${twice.join(', ')}`;
+    throw new HttpProblem('invalid_request', why);
   }
 
   #learn(type: Type<object>): Rules {

@@ -1,6 +1,6 @@
 // Decorators for the fields of requests. Each holds a rule, the words of its refusal, and the OpenAPI schema.
 
-import { applyDecorators } from '@nestjs/common';
+import { applyDecorators, type Type } from '@nestjs/common';
 import { ApiProperty, type ApiPropertyOptions } from '@nestjs/swagger';
 import {
   ATTRIBUTE_KEY,
@@ -37,6 +37,14 @@ export interface FieldContext {
   readonly normal?: (value: string) => string | null;
   /** The field is a map: `field.KEY` in the request is its entry KEY. The pipe gathers them. */
   readonly isMap?: true;
+  /** The field is a list. The pipe checks each item against the decorators of its class. */
+  readonly items?: ItemsContext;
+}
+
+export interface ItemsContext {
+  readonly type: Type<object>;
+  /** The field in which the items must differ. */
+  readonly key: string;
 }
 
 /** @returns why it refuses the value, or null when the value is allowed */
@@ -112,17 +120,15 @@ export const TextField = (most: number, options: FieldOptions): PropertyDecorato
     ),
   );
 
-export const whyNotName = must(
-  `be a name of 1 to ${MAX_HOLDER_CHARACTERS} characters, without control characters or half of a surrogate pair`,
-  (value) => typeof value === 'string' && holderOf(value) !== null,
-);
-
 /** The name of a holder or of a token. The pipe gives it in NFC. */
 export const NameField = (options: FieldOptions): PropertyDecorator =>
   field(
     options,
     { type: 'string', minLength: 1, maxLength: MAX_HOLDER_CHARACTERS, pattern: NO_CONTROL_CHARACTERS.source },
-    whyNotName,
+    must(
+      `be a name of 1 to ${MAX_HOLDER_CHARACTERS} characters, without control characters or half of a surrogate pair`,
+      (value) => typeof value === 'string' && holderOf(value) !== null,
+    ),
     { normal: holderOf },
   );
 
@@ -246,6 +252,20 @@ export const ListField = (
   );
 };
 
+/** A list of at most `most` objects, which differ in the field `key`. */
+export const ItemsField = <T extends object>(
+  type: Type<T>,
+  most: number,
+  key: string & keyof T,
+  { description, example }: FieldOptions,
+): PropertyDecorator =>
+  field(
+    { description: `${description}: at most ${most}, each ${key} once`, example },
+    { type: [type], maxItems: most },
+    must(`be a list of at most ${most}`, (value) => Array.isArray(value) && value.length <= most),
+    { items: { type, key } },
+  );
+
 /** An instant that may lie in the future. The pipe gives it in UTC with microseconds. */
 export const TimeField = (options: FieldOptions): PropertyDecorator =>
   instantField(9, 'be a time such as 2027-01-01T00:00:00Z', options);
@@ -312,6 +332,9 @@ export const FlagField = (options: FieldOptions): PropertyDecorator =>
     must('be true or false, given once', (value) => value === 'true' || value === 'false'),
   );
 
+/** A reason that begins with a dot or a bracket is that of a place within the value. */
+const placed = (place: string, why: string): string => `${place}${/^[.[]/.test(why) ? '' : ' '}${why}`;
+
 export function field(
   { description, example, optional = false, nullable = false }: FieldOptions,
   schema: ApiPropertyOptions,
@@ -319,7 +342,7 @@ export function field(
   context: FieldContext = {},
 ): PropertyDecorator {
   const message = ({ property, value }: ValidationArguments): string =>
-    value === undefined ? `${property} must be given` : `${property} ${whyNot(value)}`;
+    value === undefined ? `${property} must be given` : placed(property, whyNot(value) as string);
   const property = { ...schema, description, example, required: !optional, ...(nullable && { nullable }) };
   return applyDecorators(
     ApiProperty(property as ApiPropertyOptions),

@@ -1,7 +1,7 @@
 // The bodies of the routes of things.
 
-import { nameOf, whyNotAttributes, whyNotMetadata, type Attributes, type SecretValue } from '@app/tokens';
-import { AttributesField, field, SecretField, NameField, WordField, whyNotName } from '../http/fields.js';
+import type { Attributes, SecretValue } from '@app/tokens';
+import { AttributesField, ItemsField, NameField, SecretField, WordField } from '../http/fields.js';
 
 /** The most things in one request, whose body may be larger than others (json-body.ts). */
 export const MAX_THINGS = 1000;
@@ -44,7 +44,7 @@ export class ThingBody {
 const MISSING = ['keep', 'delete_when_free'] as const;
 
 export class ImportBody {
-  @ThingsField()
+  @ItemsField(ThingBody, MAX_THINGS, 'name', { description: 'The tokens to put in or to change' })
   tokens: ThingBody[];
 
   @WordField(MISSING, 'MissingTokens', {
@@ -54,36 +54,4 @@ export class ImportBody {
       'at once, and held ones at the end of their leases',
   })
   missing?: (typeof MISSING)[number];
-}
-
-function ThingsField(): PropertyDecorator {
-  const options = { description: `At most ${MAX_THINGS} tokens, each name once` };
-  return field(options, { type: [ThingBody], maxItems: MAX_THINGS } as never, whyNotThings);
-}
-
-/** The first broken rule, with its place in the list; of names that are there twice all. */
-function whyNotThings(value: unknown): string | null {
-  if (!Array.isArray(value) || value.length > MAX_THINGS) return `must be a list of at most ${MAX_THINGS} tokens`;
-  const names = new Map<string, number>();
-  for (const [place, thing] of value.entries()) {
-    const why = whyNotThing(thing);
-    if (why !== null) return `[${place}]${why}`;
-    const name = nameOf((thing as ThingBody).name) as string;
-    names.set(name, (names.get(name) ?? 0) + 1);
-  }
-  const twice = [...names].filter(([, count]) => count > 1).map(([name]) => JSON.stringify(name));
-  return twice.length === 0 ? null : `must have each name once; more than once are ${twice.join(', ')}`;
-}
-
-/** No refusal shows a value, because it may be secret. */
-function whyNotThing(thing: unknown): string | null {
-  if (typeof thing !== 'object' || thing === null || Array.isArray(thing)) return ' must be a JSON object';
-  const { name, attributes, secret, ...others } = thing as Record<string, unknown>;
-  if (Object.keys(others).length > 0) return ' must have no fields but name, attributes and secret';
-  const ofName = whyNotName(name);
-  if (ofName !== null) return `.name ${ofName}`;
-  const ofAttributes = attributes === undefined ? null : whyNotAttributes(attributes);
-  if (ofAttributes !== null) return `.attributes${ofAttributes.startsWith('.') ? '' : ' '}${ofAttributes}`;
-  const ofSecret = secret === undefined || secret === null ? null : whyNotMetadata(secret);
-  return ofSecret === null ? null : `.secret ${ofSecret}`;
 }

@@ -3,7 +3,6 @@
 import { Body, Controller, Patch, Put, UseGuards } from '@nestjs/common';
 import { ApiBody, ApiParam, ApiTags } from '@nestjs/swagger';
 import {
-  nameOf,
   TokenPoolService,
   tokenFor,
   type Caller,
@@ -45,8 +44,7 @@ export class ThingsController {
     @Body() { tokens, missing = 'keep' }: ImportBody,
     @CurrentCaller() caller: Caller,
   ): Promise<ImportResult> {
-    const things = tokens.map((thing) => ({ ...thing, name: nameOf(thing.name) as string }));
-    return this.service.importThings(pool, things, missing === 'delete_when_free', { caller });
+    return this.service.importThings(pool, tokens, missing === 'delete_when_free', { caller });
   }
 
   @Patch('tokens/:id')

@@ -3,10 +3,6 @@
 
 import { canonical } from '../kernel/canonical-json.js';
 import { MAX_METADATA_BYTES, whyNotMetadata } from './metadata.js';
-import { holderOf } from './holder.js';
-
-/** The rules of a name are those of a holder. */
-export const nameOf = holderOf;
 
 export const ATTRIBUTE_KEY = /^[a-z][a-z0-9_]{0,39}$/;
 export const MAX_ATTRIBUTES = 32;
