@@ -872,8 +872,11 @@ export interface components {
              */
             note?: string;
         };
-        /** @enum {string} */
-        ReleaseStatus: "available";
+        /**
+         * @description `deleted` if the token waited for the end of its lease to be deleted, or its pool shrinks.
+         * @enum {string}
+         */
+        ReleaseStatus: "available" | "deleted";
         Release: {
             /** @enum {boolean} */
             ok: true;
@@ -882,6 +885,7 @@ export interface components {
              * @example 6d1c0f5e-0b7b-4c59-9d3e-2f2f2a0f5c11
              */
             token_id: string;
+            /** @description `deleted` if the token waited for the end of its lease to be deleted, or its pool shrinks. */
             status: components["schemas"]["ReleaseStatus"];
         };
         KeepAliveBody: {
@@ -1696,7 +1700,7 @@ export interface components {
          */
         MissingTokens: "keep" | "delete_when_free";
         ImportBody: {
-            /** @description At most 1000 tokens, each name once */
+            /** @description The tokens to put in or to change: at most 1000, each name once */
             tokens: components["schemas"]["ThingBody"][];
             /** @description What happens to the tokens of the pool that the list does not have: `keep` when left out. `delete_when_free` deletes free ones at once, and held ones at the end of their leases */
             missing?: components["schemas"]["MissingTokens"];

@@ -88,7 +88,7 @@ export class LeasesController {
   ): Promise<ReleaseAnswer> {
     return this.service
       .release(id, { ...claimOf(body), force: body.force, note: body.note }, { caller, idempotency })
-      .then(() => ({ ok: true, token_id: id, status: 'available' }));
+      .then((isDeleted) => released(id, isDeleted));
   }
 
   @Post('release/:id')
@@ -162,6 +162,13 @@ const granted = (
     fence: grant.evicted.fence,
     activated_at: toIso(grant.evicted.activatedAt),
   },
+});
+
+/** A repeated answer that an older version has recorded is null: it deleted no token with a lease. */
+const released = (tokenId: string, isDeleted: boolean | null): ReleaseAnswer => ({
+  ok: true,
+  token_id: tokenId,
+  status: isDeleted ? 'deleted' : 'available',
 });
 
 const renewed = (tokenId: string, { userId, holder = null, fence, renewedAt, expiresAt }: Renewal): RenewalAnswer => ({

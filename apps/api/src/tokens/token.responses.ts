@@ -356,8 +356,12 @@ export class ReleaseAnswer {
   @ApiProperty(UUID)
   readonly token_id: string;
 
-  @ApiProperty({ enum: ['available'], enumName: 'ReleaseStatus' })
-  readonly status: 'available';
+  @ApiProperty({
+    enum: ['available', 'deleted'],
+    enumName: 'ReleaseStatus',
+    description: '`deleted` if the token waited for the end of its lease to be deleted, or its pool shrinks.',
+  })
+  readonly status: 'available' | 'deleted';
 }
 
 @ApiSchema({ name: 'ReleasedCount' })

@@ -122,7 +122,8 @@ export const allocate = (
   },
 });
 
-export const release = (tokenId: string, request: ReleaseRequest, caller = ANYBODY): Command<void> => ({
+/** Ends a lease. Returns whether its token is deleted with it. */
+export const release = (tokenId: string, request: ReleaseRequest, caller = ANYBODY): Command<boolean> => ({
   kind: 'release',
   caller,
   loads: loadSpec({ tokenIds: [tokenId] }),

@@ -102,10 +102,11 @@ export class TokenPoolService {
   }
 
   /**
+   * Returns whether the token is deleted with its lease.
    * @throws DomainError `token_not_found`, `token_deleted`, `token_not_active`, `stale_lease`, `lease_ended`,
    * `lease_handle_required`, `insufficient_scope`, `unavailable`
    */
-  release(tokenId: string, request: ReleaseRequest, context: CommandContext = {}): Promise<void> {
+  release(tokenId: string, request: ReleaseRequest, context: CommandContext = {}): Promise<boolean> {
     return this.#ofLease(tokenId, request, release(tokenId, request, context.caller), context);
   }
 
@@ -312,11 +313,12 @@ export class TokenPoolService {
     return held;
   }
 
-  async #locate(tokenId: string, { within, caller }: CommandContext): Promise<string> {
+  async #locate(tokenId: string, { within, caller, idempotency }: CommandContext): Promise<string> {
     const mayKnow = (pool: string): boolean =>
       (within === undefined || within === pool) && (!caller?.pools || caller.pools.has(pool));
     const { pool, isDeleted } = await this.#find(tokenId, mayKnow);
-    if (isDeleted) throw tokenDeleted(tokenId);
+    // What an earlier request with the same idempotency key was answered counts even if its token is gone by now.
+    if (isDeleted && !idempotency) throw tokenDeleted(tokenId);
     if (this.#poolOf.size >= REMEMBERED_TOKENS) this.#poolOf.clear();
     this.#poolOf.set(tokenId, pool);
     return pool;

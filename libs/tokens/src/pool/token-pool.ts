@@ -187,15 +187,16 @@ export class TokenPool {
   }
 
   /**
-   * Ends a lease: by force, the reason is `revoked`.
+   * Ends a lease: by force, the reason is `revoked`. Returns whether its token is deleted with it.
    * @throws DomainError `token_deleted`, and what `openLease` throws
    */
-  release(tokenId: string, request: ReleaseRequest): void {
+  release(tokenId: string, request: ReleaseRequest): boolean {
     this.settle();
     const token = this.#existing(tokenId);
     openLease(token, request, this.policy, this.#callerOrAnybody);
     const { force, note } = request;
     this.#giveBack(token, 'released', force ? 'revoked' : 'released_by_client', this.now, noted(note));
+    return !this.#tokens.has(token);
   }
 
   /** Ends a lease whose grant did not reach its caller, if it is still open: nobody knows that it is held. */
