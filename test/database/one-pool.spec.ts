@@ -17,6 +17,7 @@ const BY_POOL = {
   event_snapshot_tokens: 'pool',
   things: 'pool',
   thing_secrets: 'pool',
+  tickets: 'pool',
 };
 
 /** What reads all pools, or looks for a token in all of them: no command does. */
@@ -24,6 +25,7 @@ const OF_ALL_POOLS: Readonly<Record<string, string>> = {
   pools: 'the list of pools',
   pool_names: 'after a restore, the pools to raise the counters of, each in a transaction of its own',
   lease_ages: 'metrics of all pools',
+  line_ages: 'metrics of all pools',
   clock_behind: 'metrics of all pools',
   pools_named: 'the list of the pools of a key',
   seqs_given: 'where the feeds end that anybody follows',
@@ -32,6 +34,7 @@ const OF_ALL_POOLS: Readonly<Record<string, string>> = {
   news: 'the pools that anybody streams, side by side',
   locate: 'a token by its id alone, also of one that is gone: in which pool?',
   token_events: 'the events of a token by its id alone',
+  ticket: 'a ticket by its id alone: in which pool?',
 };
 
 interface Hidden {
@@ -47,11 +50,16 @@ const HIDDEN: Readonly<Record<string, Hidden>> = {
   // pool for each row where the table was empty when its statistics were made.
   // By the index of attributes, among which the pool is: with the pool as well, the planner prefers to go through the
   // whole pool where the table was empty when its statistics were made.
-  load_listed_slice: {
-    where: `SELECT token_id FROM things
+  ...Object.fromEntries(
+    ['load_listed_slice', 'load_listed_slice_of_line'].map((name) => [
+      name,
+      {
+        where: `SELECT token_id FROM things
           WHERE attributes`,
-    so: 'SELECT token_id FROM things WHERE pool = $1 AND attributes',
-  },
+        so: 'SELECT token_id FROM things WHERE pool = $1 AND attributes',
+      },
+    ]),
+  ),
   save_slice: { where: 'tokens.ctid = there.ctid', so: 'tokens.ctid = there.ctid AND tokens.pool = $1' },
   // By the path, in which the pool stands, too: with the pool as well, the planner may prefer to go through the whole pool.
   ...Object.fromEntries(

@@ -22,7 +22,7 @@ const USER = 'c0ffee00-0000-4000-8000-000000000001';
 const OTHER = 'c0ffee00-0000-4000-8000-000000000002';
 
 /** Of save_slice. */
-const parameters = Array.from({ length: 36 }, (_, place) => `$${place + 1}`);
+const parameters = Array.from({ length: 38 }, (_, place) => `$${place + 1}`);
 
 const read = (path: string): string => readFileSync(join(__dirname, path), 'utf8');
 
@@ -64,6 +64,7 @@ test('each table is distributed by its pool, beside that pool, or is named as on
     'restores',
     'thing_secrets',
     'things',
+    'tickets',
     'token_events',
     'tokens',
   ];
@@ -104,7 +105,9 @@ describe('the function in place of the statement', () => {
   it('saves whatever the service decides, as the audit and its hashes say', async () => {
     const { service, readers } = process;
     const caller = { ...ANYBODY, keyId: 'key', requestId: 'request' };
-    await service.createPool('p', 'elastic', { size: 2, renewable: true, onExhausted: 'evict_oldest' });
+    await service.createPool('p', 'elastic', {
+      ...{ size: 2, renewable: true, onExhausted: 'evict_oldest', maxLifetimeSeconds: 100, maxWaiting: 1 },
+    });
     for (let i = 0; i < 2; i++) await service.generate('p', { caller });
     const first = await service.allocate('p', { userId: USER, metadata: { job: 'a' } }, { caller });
     await service.keepAlive(first.tokenId, { leaseId: first.leaseId }, undefined, { caller });
@@ -132,7 +135,7 @@ describe('the function in place of the statement', () => {
 
   it('refuses as a whole where a token is not there to be changed', async () => {
     const before = await client.query('SELECT * FROM pools');
-    const lists = Array.from({ length: 36 }, () => "'{}'");
+    const lists = Array.from({ length: 38 }, () => "'{}'");
     const call = Object.assign(lists, { 0: `'p'`, 1: `'{f}'`, 2: `'{${USER}}'`, 3: `'{NULL}'` });
     for (const place of [22, 23, 24, 25, 26]) call[place - 1] = '9';
     await expect(client.query(`SELECT save_slice(${call.join()})`)).rejects.toThrow('0 of 1 tokens are there');

@@ -17,7 +17,7 @@ import { clientOf, expectProblem, type Answer, type Ask, type Json } from './cli
 interface Route {
   readonly scopes: readonly Scope[] | 'everybody';
   /** What a key gets that is not for the pool: an error, or an answer without the pool. */
-  readonly elsewhere?: 'pool_not_found' | 'token_not_found' | 'insufficient_scope' | 'left out';
+  readonly elsewhere?: 'pool_not_found' | 'token_not_found' | 'ticket_not_found' | 'insufficient_scope' | 'left out';
   readonly query?: string;
   readonly body?: Json;
 }
@@ -36,6 +36,11 @@ const KEYS: Route = { scopes: ['keys'] };
 
 const ROUTES: Readonly<Record<string, Route>> = {
   'POST /api/tokens/allocate': { scopes: ['use'], elsewhere: 'pool_not_found', body: { pool: 'seats' } },
+  'POST /api/tickets': { scopes: ['use'], elsewhere: 'pool_not_found', body: { pool: 'seats' } },
+  'POST /api/tickets/:ticket/claim': { scopes: ['use', 'operate'], elsewhere: 'ticket_not_found', body: {} },
+  'GET /api/tickets/:ticket': { scopes: ['read', 'use', 'operate'], elsewhere: 'ticket_not_found' },
+  'DELETE /api/tickets/:ticket': { scopes: ['use', 'operate'], elsewhere: 'ticket_not_found' },
+  'GET /api/pools/:name/tickets': SEE_POOL,
   'POST /api/tokens/:id/release': LEASE,
   'POST /api/tokens/release/:id': LEASE,
   'POST /api/tokens/:id/keep-alive': LEASE,
@@ -95,6 +100,7 @@ let url: string;
 let ask: Ask;
 let keys: KeyMaker;
 let token: string;
+let ticket: string;
 const good = {} as Record<Scope | 'all' | 'elsewhere', string>;
 
 beforeAll(async () => {
@@ -109,8 +115,9 @@ beforeAll(async () => {
   good.elsewhere = (await keys.create({ pools: ['desks', 'not-made-yet'] })).key;
   for (const scope of SCOPES) good[scope] = (await keys.create({ scopes: [scope] })).key;
   for (const name of ['seats', 'desks']) {
-    await ask('POST', '/api/pools', { name, kind: 'fixed', size: 2 }, bearer(good.all));
+    await ask('POST', '/api/pools', { name, kind: 'fixed', size: 2, max_waiting: 1000 }, bearer(good.all));
   }
+  ticket = (await ask('POST', '/api/tickets', { pool: 'seats' }, bearer(good.all))).body.id;
   token = (await ask('GET', '/api/tokens?pool=seats', undefined, bearer(good.all))).body.tokens[0].id;
 });
 afterAll(async () => {
@@ -130,14 +137,18 @@ function served(app: NestExpressApplication): string[] {
   return router.stack.flatMap(({ route }) => {
     const paths = [route?.path ?? []].flat() as string[];
     const methods = Object.keys(route?.methods ?? {}).map((method) => method.toUpperCase());
-    return methods.flatMap((method) => paths.map((path) => `${method} ${path.replace('/keys/:id', '/keys/:key')}`));
+    return methods.flatMap((method) =>
+      paths.map(
+        (path) => `${method} ${path.replace('/keys/:id', '/keys/:key').replace('/tickets/:id', '/tickets/:ticket')}`,
+      ),
+    );
   });
 }
 
 async function send(name: string, headers: Record<string, string>): Promise<Answer> {
   const [method = '', pattern = ''] = name.split(' ');
   const { query = '', body } = ROUTES[name] as Route;
-  const place = { ':id': token, ':name': 'seats', ':key': '000000000000', '*path': 'x' };
+  const place = { ':id': token, ':ticket': ticket, ':name': 'seats', ':key': '000000000000', '*path': 'x' };
   const path = Object.entries(place).reduce((at, [parameter, value]) => at.replace(parameter, value), pattern) + query;
   // A stream has no end; its head tells as much.
   if (path.endsWith('/stream')) {

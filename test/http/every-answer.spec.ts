@@ -117,6 +117,19 @@ async function newThing(): Promise<{ pool: string; token: string }> {
   return { pool, token: (await done('POST', '/api/tokens', { pool, name: 'here' })).id };
 }
 
+/** A pool whose one token is held, and a ticket that waits there. */
+async function newTicket(): Promise<{ pool: string; token: string }> {
+  const { pool } = await newLease(await newPool({ max_waiting: 10 }));
+  return { pool, token: (await done('POST', '/api/tickets', { pool })).id };
+}
+
+/** A ticket with an offer. */
+async function newOffer(): Promise<{ pool: string; token: string }> {
+  const pool = await newPool({ max_waiting: 10 });
+  await newToken(pool);
+  return { pool, token: (await done('POST', '/api/tickets', { pool })).id };
+}
+
 const ofKeys = (method: string, path: string, body?: Json): Request => ({
   ...{ method, path, body, pool: ELASTIC },
   ...{ by: guarded, headers: bearer(admin) },
@@ -128,6 +141,26 @@ const REQUESTS: Record<string, () => Promise<Request>> = {
     const pool = await newPool();
     await newToken(pool);
     return { method: 'POST', path: '/api/tokens/allocate', pool, body: { pool } };
+  },
+  createTicket: async () => {
+    const { pool } = await newOffer();
+    return { method: 'POST', pool, path: '/api/tickets', body: { pool } };
+  },
+  claimTicket: async () => {
+    const about = await newOffer();
+    return { method: 'POST', ...about, path: `/api/tickets/${about.token}/claim` };
+  },
+  getTicket: async () => {
+    const about = await newTicket();
+    return { method: 'GET', ...about, path: `/api/tickets/${about.token}` };
+  },
+  cancelTicket: async () => {
+    const about = await newTicket();
+    return { method: 'DELETE', ...about, path: `/api/tickets/${about.token}` };
+  },
+  listTickets: async () => {
+    const { pool } = await newTicket();
+    return { method: 'GET', pool, path: `/api/pools/${pool}/tickets` };
   },
   releaseToken: () =>
     ofLease(
@@ -223,6 +256,18 @@ const REQUESTS: Record<string, () => Promise<Request>> = {
   getReadiness: async () => ({ method: 'GET', path: '/health/ready', pool: ELASTIC }),
 };
 
+/** The requests that are answered with another status than the usual one. */
+const OTHERS: Record<string, () => Promise<Request>> = {
+  'allocateToken 202': async () => {
+    const { pool } = await newTicket();
+    return { method: 'POST', pool, path: '/api/tokens/allocate', body: { pool, wait_seconds: 0.01 } };
+  },
+  'claimTicket 202': async () => {
+    const about = await newTicket();
+    return { method: 'POST', ...about, path: `/api/tickets/${about.token}/claim`, body: { wait_seconds: 0.01 } };
+  },
+};
+
 const send = ({ method, path, body, headers, by }: Request): Promise<Answer> =>
   path.includes('/stream')
     ? sendForStream(by?.url ?? url, path, headers)
@@ -263,7 +308,7 @@ async function withTables<T>(ending: [string, string], work: () => Promise<T>): 
   const admin = new Client({ connectionString: database.url });
   await admin.connect();
   const rename = (from: string, to: string) => {
-    const tables = ['pools', 'tokens', 'things', 'token_events', 'kept_answers', 'api_keys'];
+    const tables = ['pools', 'tokens', 'things', 'tickets', 'token_events', 'kept_answers', 'api_keys'];
     return admin.query(tables.map((table) => `ALTER TABLE ${table}${from} RENAME TO ${table}${to}`).join(';'));
   };
   await rename(...ending);
@@ -291,6 +336,7 @@ const CREATION = { method: 'POST', path: '/api/tokens', pool: ELASTIC, body: { p
 /** For each operation that may be repeated, two requests to it (or to its alias) that are not the same. */
 const ANOTHER: Record<string, (request: Request) => Promise<[Request, Request]>> = {
   allocateToken: alsoGiving({ metadata: { desk: 7 } }),
+  createTicket: alsoGiving({ metadata: { desk: 7 } }),
   releaseToken: alsoGiving({ fence: 1 }),
   releaseTokenById: alsoGiving({ fence: 1 }),
   keepTokenAlive: alsoGiving({ fence: 1 }),
@@ -325,6 +371,22 @@ const REFUSALS: Record<string, (request: Request, operationId: string) => Promis
     operationId === 'allocateToken'
       ? send({ ...request, body: { ...(request.body as object), name: 'nobody' } })
       : send(about(request, request.token, randomUUID())),
+  ticket_not_found: (request) => send(about(request, request.token, randomUUID())),
+  ticket_ended: async (request, operationId) => {
+    if (operationId === 'allocateToken') {
+      const { pool } = await newTicket();
+      const waiting = { ...request, body: { pool, wait_seconds: 0 }, headers: { 'idempotency-key': randomUUID() } };
+      await done('DELETE', `/api/tickets/${(await send(waiting)).body.id}`);
+      return send(waiting);
+    }
+    await done('DELETE', `/api/tickets/${request.token}`);
+    return send(request);
+  },
+  line_full: async (request, operationId) => {
+    const { pool } = await newTicket();
+    await done('PATCH', `/api/pools/${pool}`, { max_waiting: 1 });
+    return send({ ...request, body: { pool, ...(operationId === 'allocateToken' && { wait_seconds: 0 }) } });
+  },
   unsatisfiable: (request) => send({ ...request, body: { ...(request.body as object), select: { country: 'de' } } }),
   secrets_off: async (request, operationId) => {
     const secret = { pin: '0000' };
@@ -478,7 +540,7 @@ const PROMISES = Object.values(openapi.paths)
   );
 
 test.each(PROMISES)('$operationId: $status $code', async ({ operationId, status, code }) => {
-  const request = await REQUESTS[operationId]!();
+  const request = await (OTHERS[`${operationId} ${status}`] ?? REQUESTS[operationId]!)();
   const answer = await (code === '' ? send(request) : REFUSALS[code]!(request, operationId));
   expect({ status: answer.status, code: answer.body.error ?? '' }).toEqual({ status, code });
 });

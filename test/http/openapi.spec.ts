@@ -80,6 +80,11 @@ test('every route of the contract is in it', () => {
   expect(routes.sort()).toEqual(
     [
       'POST /api/tokens/allocate',
+      'POST /api/tickets',
+      'POST /api/tickets/{id}/claim',
+      'GET /api/tickets/{id}',
+      'DELETE /api/tickets/{id}',
+      'GET /api/pools/{name}/tickets',
       'POST /api/tokens/{id}/release',
       'POST /api/tokens/release/{id}',
       'POST /api/tokens/{id}/keep-alive',
@@ -165,6 +170,8 @@ test('whether a body may be left out is said as it is', () => {
     'allocateToken',
     'changePool',
     'changeToken',
+    'claimTicket',
+    'createTicket',
     'createToken',
     'releaseActiveTokens',
     'releaseToken',

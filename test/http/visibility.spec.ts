@@ -137,6 +137,30 @@ test.each(['holder', 'operator'] as const)('the %s is told all of it', async (wh
   }
 });
 
+test('of a place in the line no other key is told whose it is', async () => {
+  const pool = { name: 'line', kind: 'fixed', size: 1, max_waiting: 5 };
+  const maker = bearer((await keys.create()).key);
+  await ask('POST', '/api/pools', pool, maker);
+  await ask('POST', '/api/tickets', { pool: 'line' }, by.other.headers);
+  const mine = { pool: 'line', holder: NAME, metadata: { ticket: TICKET } };
+  const { body: ticket } = await ask('POST', '/api/tickets', mine, by.holder.headers);
+  expect(ticket).toMatchObject({ status: 'waiting', position: 1, holder: NAME, user_id: HOLDER });
+  for (const method of ['GET', 'DELETE']) {
+    expectProblem(await ask(method, `/api/tickets/${ticket.id}`, undefined, by.other.headers), 404, 'ticket_not_found');
+  }
+  const told = async (who: keyof typeof by): Promise<string> => {
+    const { headers } = by[who];
+    const line = await ask('GET', '/api/pools/line/tickets', undefined, headers);
+    const feed = await ask('GET', '/api/pools/line/events', undefined, headers);
+    const search = await ask('GET', `/api/pools/line/events?actor=${by.holder.id}`, undefined, headers);
+    const stream = await streamed('?after=0', headers, /id: 4\n/, 'line');
+    return JSON.stringify([line.body, feed.body, search.body, stream]);
+  };
+  const toOther = await told('other');
+  for (const secret of [HOLDER, NAME, by.holder.id]) expect(toOther).not.toContain(secret);
+  for (const who of ['holder', 'operator'] as const) expect(await told(who)).toContain(NAME);
+});
+
 test('what is left out is null, or the nil UUID where there must be one', async () => {
   const { headers } = by.other;
   const { body: token } = await ask('GET', `/api/tokens/${held.token_id}`, undefined, headers);

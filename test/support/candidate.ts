@@ -1,8 +1,9 @@
 // The service as two implementations of the store: in memory, with a clock that stands still, and on PostgreSQL, whose
 // clock is moved. Exams of the ports run on both.
 
-import { Executor, TokenPoolService, type SecretBox, type TokenPoolRepository } from '@app/tokens';
+import { Executor, LineService, TokenPoolService, type SecretBox, type TokenPoolRepository } from '@app/tokens';
 import { InMemoryFeedReader } from '../../libs/tokens/src/testing/in-memory-feed-reader.js';
+import { InMemoryLineReader } from '../../libs/tokens/src/testing/in-memory-line-reader.js';
 import { InMemoryPoolReader } from '../../libs/tokens/src/testing/in-memory-pool-reader.js';
 import { InMemoryTokenPoolRepository } from '../../libs/tokens/src/testing/in-memory-token-pool-repository.js';
 import { InMemoryTokenReader } from '../../libs/tokens/src/testing/in-memory-token-reader.js';
@@ -13,6 +14,7 @@ import type { Readers } from './service.js';
 
 export interface Candidate {
   readonly service: TokenPoolService;
+  readonly line: LineService;
   readonly executor: Executor;
   readonly repository: TokenPoolRepository;
   readonly readers: Readers;
@@ -28,12 +30,14 @@ export async function inMemory(secrets?: SecretBox): Promise<Candidate> {
   const readers = {
     tokens: new InMemoryTokenReader(repository),
     pools: new InMemoryPoolReader(repository),
+    lines: new InMemoryLineReader(repository),
     feed: new InMemoryFeedReader(repository),
   };
   const executor = new Executor(repository);
   const service = new TokenPoolService(executor, readers.tokens, readers.pools, secrets);
   const advance = async (seconds: number): Promise<void> => void (now += seconds * 1_000_000);
-  return { service, executor, repository, readers, advance, close: async () => undefined };
+  const line = new LineService(executor, readers.lines, service);
+  return { service, line, executor, repository, readers, advance, close: async () => undefined };
 }
 
 export async function onPostgres(secrets?: SecretBox): Promise<Candidate> {

@@ -7,6 +7,7 @@ import {
   type EventView,
   type FeedReader,
   type Instant,
+  type LineReader,
   type PoolReader,
   type TokenReader,
   type TokenView,
@@ -16,6 +17,7 @@ import {
 export interface Readers {
   readonly tokens: TokenReader;
   readonly pools: PoolReader;
+  readonly lines: LineReader;
   readonly feed: FeedReader;
 }
 
@@ -39,7 +41,10 @@ export async function allTokens(reader: TokenReader, poolName: string): Promise<
 }
 
 /** Everything that is wrong with a quiet pool: broken promises in its feed, and where its tokens differ from the fold. */
-export async function audit({ tokens: tokenReader, pools, feed }: Readers, poolName: string): Promise<string[]> {
+export async function audit(
+  { tokens: tokenReader, pools, feed }: Omit<Readers, 'lines'>,
+  poolName: string,
+): Promise<string[]> {
   const { size, counts } = await pools.pool(poolName);
   const auditor = new Auditor(size);
   for (const event of await wholeFeed(feed, poolName)) auditor.add(asStored(event));

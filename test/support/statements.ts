@@ -8,6 +8,8 @@ import * as tokens from '../../libs/postgres/src/reading/token-statements.js';
 import * as retention from '../../libs/postgres/src/audit/retention-statements.js';
 import * as stored from '../../libs/postgres/src/audit/stored-statements.js';
 import * as ofAll from '../../libs/postgres/src/schema/statements.js';
+import * as line from '../../libs/postgres/src/commands/line-statements.js';
+import * as tickets from '../../libs/postgres/src/reading/ticket-statements.js';
 import * as writes from '../../libs/postgres/src/commands/statements.js';
 
 export interface Statement {
@@ -18,7 +20,7 @@ export interface Statement {
 const isStatement = (value: unknown): value is Statement =>
   typeof value === 'object' && value !== null && 'name' in value && 'text' in value;
 
-export const STATEMENTS = [keys, past, feed, pools, tokens, retention, stored, ofAll, writes]
+export const STATEMENTS = [keys, past, feed, pools, tokens, retention, stored, ofAll, writes, line, tickets]
   .flatMap((file) => Object.values(file))
   .flatMap((value) => (isStatement(value) ? value : (Object.values(value) as unknown[])))
   .filter(isStatement);

@@ -17,6 +17,9 @@ const LOOKS: Record<EventView['event'], string> = {
   policy_changed: paint(90, '⚙ policy changed'),
   pool_deleted: paint(31, '✖ pool deleted'),
   pool_opened: paint(36, '✚ pool opened again'),
+  queued: paint(33, '… queued   '),
+  left: paint(90, '← left     '),
+  promised: paint(90, '⚙ promised '),
 };
 
 export class Timeline {

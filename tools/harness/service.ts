@@ -1,11 +1,19 @@
 // The service in this process, without HTTP, on a database that has its schema already.
 
-import { DEFAULT_LIMITS, Executor, TokenPoolService, type ExecutorLimits, type SecretBox } from '@app/tokens';
+import {
+  DEFAULT_LIMITS,
+  Executor,
+  LineService,
+  TokenPoolService,
+  type ExecutorLimits,
+  type SecretBox,
+} from '@app/tokens';
 import {
   createDataSource,
   PostgresAuditSource,
   PostgresEventPartitions,
   PostgresFeedReader,
+  PostgresLineReader,
   PostgresPointInTimeReader,
   PostgresPoolReader,
   PostgresTokenPoolRepository,
@@ -19,6 +27,7 @@ type DataSource = ReturnType<typeof createDataSource>;
 export const readersOf = (source: DataSource) => ({
   tokens: new PostgresTokenReader(source),
   pools: new PostgresPoolReader(source),
+  lines: new PostgresLineReader(source),
   feed: new PostgresFeedReader(source),
   past: new PostgresPointInTimeReader(source),
   audit: new PostgresAuditSource(source),
@@ -32,6 +41,7 @@ export interface Service {
   readonly partitions: PostgresEventPartitions;
   readonly executor: Executor;
   readonly service: TokenPoolService;
+  readonly line: LineService;
   close(): Promise<void>;
 }
 
@@ -46,5 +56,6 @@ export async function openService(
   const partitions = new PostgresEventPartitions(source);
   const executor = new Executor(repository, limits);
   const service = new TokenPoolService(executor, readers.tokens, readers.pools, secrets);
-  return { repository, executor, readers, partitions, service, close: () => source.destroy() };
+  const line = new LineService(executor, readers.lines, service);
+  return { repository, executor, readers, partitions, service, line, close: () => source.destroy() };
 }

@@ -4,6 +4,9 @@ import { Module } from '@nestjs/common';
 import {
   DEFAULT_LIMITS,
   Executor,
+  LineReader,
+  LineService,
+  LineTimers,
   PoolReader,
   SecretBox,
   TokenPoolRepository,
@@ -17,8 +20,12 @@ import { HealthController } from './health/health.controller.js';
 import { KeysModule } from './keys/keys.module.js';
 import { OpenLeasesController } from './leases/open-leases.controller.js';
 import { Exposition } from './metrics/exposition.js';
+import { HeldRequests, OfferObserver } from './line/held-requests.js';
+import { LineClock } from './line/line-clock.js';
+import { TicketsController } from './line/tickets.controller.js';
 import { MetricsController } from './metrics/metrics.controller.js';
 import { MetricsModule } from './metrics/metrics.module.js';
+import { LineMetrics } from './metrics/line-metrics.js';
 import { PoolMetrics } from './metrics/pool-metrics.js';
 import { Audits } from './pools/audits.js';
 import { PoolsController } from './pools/pools.controller.js';
@@ -34,6 +41,7 @@ import { TokensController } from './tokens/tokens.controller.js';
   controllers: [
     LeasesController,
     TokensController,
+    TicketsController,
     OpenLeasesController,
     ShortRoutesController,
     PoolsController,
@@ -49,9 +57,25 @@ import { TokensController } from './tokens/tokens.controller.js';
     Exposition,
     {
       provide: Executor,
-      useFactory: (repository: TokenPoolRepository, metrics: PoolMetrics, telemetry: Telemetry) =>
-        new Executor(repository, DEFAULT_LIMITS, [metrics, ...telemetry.observers]),
-      inject: [TokenPoolRepository, PoolMetrics, TELEMETRY],
+      useFactory: (
+        repository: TokenPoolRepository,
+        metrics: PoolMetrics,
+        telemetry: Telemetry,
+        offered: OfferObserver,
+        timers: LineTimers,
+        waits: LineMetrics,
+      ) => new Executor(repository, DEFAULT_LIMITS, [metrics, waits, offered, timers, ...telemetry.observers]),
+      inject: [TokenPoolRepository, PoolMetrics, TELEMETRY, OfferObserver, LineTimers, LineMetrics],
+    },
+    OfferObserver,
+    LineTimers,
+    LineClock,
+    HeldRequests,
+    {
+      provide: LineService,
+      useFactory: (executor: Executor, reader: LineReader, service: TokenPoolService) =>
+        new LineService(executor, reader, service),
+      inject: [Executor, LineReader, TokenPoolService],
     },
     {
       provide: TokenPoolService,
@@ -60,6 +84,6 @@ import { TokensController } from './tokens/tokens.controller.js';
       inject: [Executor, TokenReader, PoolReader, CONFIG],
     },
   ],
-  exports: [Executor, TokenPoolService],
+  exports: [Executor, TokenPoolService, LineService],
 })
 export class ApiModule {}

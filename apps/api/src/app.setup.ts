@@ -6,7 +6,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { Logger } from 'pino';
 import { AppModule } from './app.module.js';
 import { KeyRing } from '@app/keys';
-import { TokenPoolService } from '@app/tokens';
+import { LineService, TokenPoolService } from '@app/tokens';
 import { AccessGuard } from './access/access.guard.js';
 import { identify } from './access/identify.js';
 import type { Config } from './config.js';
@@ -82,7 +82,7 @@ export async function assembleApp(
     FAIR_QUEUE.handle,
   ];
   app.use(inOrder(handlers.filter((handler) => handler !== undefined)));
-  if (config.auth === 'keys') app.useGlobalGuards(new AccessGuard(app.get(TokenPoolService)));
+  if (config.auth === 'keys') app.useGlobalGuards(new AccessGuard(app.get(TokenPoolService), app.get(LineService)));
   app.useGlobalPipes(new CheckedPipe());
   app.useGlobalFilters(new ProblemFilter(logger, SHORT_ROUTES));
   return app;

@@ -50,6 +50,8 @@ export interface Config {
   readonly eventRetentionDays: number | null;
   /** The most open streams of this process. */
   readonly streamLimit: number;
+  /** The most requests of this process that wait for their turn in a line. */
+  readonly waitLimit: number;
   /**
    * Whether the service exports traces and metrics by OpenTelemetry; the SDK reads the other OTEL_* variables itself.
    */
@@ -126,6 +128,7 @@ export const VARIABLES = {
   SWEEP_INTERVAL_MS: whole(5000, 0, 86_400_000),
   EVENT_RETENTION_DAYS: { ...whole(0, 1, 36_500), fallback: null } as Variable<number | null>,
   STREAM_LIMIT: whole(1000, 0, 100_000),
+  WAIT_LIMIT: whole(1000, 0, 100_000),
   OTEL_EXPORTER_OTLP_ENDPOINT: {
     fallback: undefined as string | undefined,
     allowed: 'http://host:port or https://host:port, with a path where there is one',
@@ -171,6 +174,7 @@ export function readConfig(env: Environment, isTerminal = false): Config {
     sweepIntervalMs: valueOf(env, 'SWEEP_INTERVAL_MS'),
     eventRetentionDays: valueOf(env, 'EVENT_RETENTION_DAYS'),
     streamLimit: valueOf(env, 'STREAM_LIMIT'),
+    waitLimit: valueOf(env, 'WAIT_LIMIT'),
     hasTelemetry:
       valueOf(env, 'OTEL_EXPORTER_OTLP_ENDPOINT') !== undefined && valueOf(env, 'OTEL_SDK_DISABLED') === 'false',
     logLevel: valueOf(env, 'LOG_LEVEL'),

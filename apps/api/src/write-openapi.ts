@@ -3,7 +3,15 @@
 import { writeFile } from 'node:fs/promises';
 import { Global, Module } from '@nestjs/common';
 import { ApiKeyStore } from '@app/keys';
-import { AuditSource, FeedReader, PointInTimeReader, PoolReader, TokenPoolRepository, TokenReader } from '@app/tokens';
+import {
+  AuditSource,
+  FeedReader,
+  LineReader,
+  PointInTimeReader,
+  PoolReader,
+  TokenPoolRepository,
+  TokenReader,
+} from '@app/tokens';
 import { pino } from 'pino';
 import { ApiModule } from './api.module.js';
 import { assembleApp } from './app.setup.js';
@@ -17,6 +25,7 @@ import { buildDocument } from './openapi/openapi.js';
 const STUBBED = [
   TokenPoolRepository,
   TokenReader,
+  LineReader,
   PoolReader,
   FeedReader,
   PointInTimeReader,

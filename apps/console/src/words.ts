@@ -161,6 +161,7 @@ export const END_WORDS: Readonly<Record<EndReason, string>> = {
   selected_eviction: 'evicted: no token like it was free, and this lease the oldest of theirs',
   cleanup: 'ended by a cleanup',
   ttl_expired: 'expired: its time was up',
+  unclaimed: 'expired: nobody claimed the offer',
   deleted_by_client: 'ended, as the token was deleted',
   pool_deleted: 'ended, as the pool was deleted',
 };
@@ -179,6 +180,9 @@ export const KIND_WORDS: Readonly<Record<Kind, string>> = {
   'policy-changed': 'Policy changed',
   'pool-deleted': 'Pool deleted',
   'pool-opened': 'Pool opened again',
+  queued: 'Waits',
+  left: 'Left the line',
+  promised: 'Promised anew',
 };
 
 /** The reason of an event, as the text behind its kind. */
@@ -189,6 +193,18 @@ export function reasonInWords({ event, reason, metadata }: Pick<PoolEvent, 'even
   switch (reason) {
     case 'allocated':
       return 'a free token';
+    case 'offered':
+      return 'offered to the first in line';
+    case 'claimed':
+      return 'claimed by the first in line';
+    case 'unclaimed':
+      return 'nobody claimed the offer';
+    case 'cancelled':
+      return 'the place was given back';
+    case 'patience':
+      return 'there was no sign of life';
+    case 'cleared':
+      return 'the line was cleared';
     case 'allocated_after_eviction':
       return 'after a lease was evicted';
     case 'released_by_client':

@@ -71,7 +71,10 @@ export async function allocate(
         // The request outlives the call, so that a late response can still be read.
         const request = new AbortController();
         pending.add(request);
-        const answer = http.POST('/api/tokens/allocate', { body, ...init, signal: request.signal });
+        const answer = http
+          .POST('/api/tokens/allocate', { body, ...init, signal: request.signal })
+          // Without `wait_seconds` there is no ticket.
+          .then(({ data, ...rest }) => ({ ...rest, data: data as Grant | undefined }));
         last = answer.then(
           ({ data, response }) => {
             if (!GATEWAY_STATUSES.includes(response.status)) pending.delete(request);

@@ -2,7 +2,7 @@
 // lease ends. Its clock includes the time for which the machine was suspended, and each length that the service grants
 // counts from the sending of the request.
 
-import type { Grant, Pool, TokenDetails, TokenUse } from './api-types.js';
+import type { EndReason, Grant, Pool, TokenDetails, TokenUse } from './api-types.js';
 import type { CallOptions } from './call-options.js';
 import type { Calls, Timed } from './calls.js';
 import { now } from './clock.js';
@@ -207,6 +207,7 @@ export class LeaseKeeper {
 
 function endAccordingTo({ code, problem }: TokenPoolError): LeaseEnd | null {
   const { end_reason, ended_at = null } = problem;
-  if (end_reason) return { end_reason, ended_at };
+  // A lease ends for one of its reasons; the others are of tickets.
+  if (end_reason) return { end_reason: end_reason as EndReason, ended_at };
   return code === 'token_deleted' ? { end_reason: 'deleted_by_client', ended_at } : null;
 }

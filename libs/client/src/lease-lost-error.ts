@@ -10,6 +10,7 @@ export type LossReason = 'expired' | 'evicted' | 'released';
 
 const REASONS: Readonly<Record<EndReason, LossReason>> = {
   ttl_expired: 'expired',
+  unclaimed: 'expired',
   lru_eviction: 'evicted',
   over_share_eviction: 'evicted',
   selected_eviction: 'evicted',

@@ -15,7 +15,7 @@ export interface paths {
         put?: never;
         /**
          * Hand out the token that is free for the longest
-         * @description A full pool evicts the oldest active lease or that of the user who holds the most, or refuses: its policy decides. It may also limit how many leases a user or an API key holds. A paused pool refuses. `token_id` or `name` asks for a certain token, for which no lease is ended, and `select` for one with certain attributes. Scope of the key: `use`.
+         * @description A full pool evicts the oldest active lease or that of the user who holds the most, or refuses: its policy decides. It may also limit how many leases a user or an API key holds. A paused pool refuses. `token_id` or `name` asks for a certain token, for which no lease is ended, and `select` for one with certain attributes. `count` asks for several at once, all or none. In a pool with `max_waiting`, nobody passes those who wait in line, and `wait_seconds` takes a place there: the place stays when the time is over. Scope of the key: `use`.
          */
         post: operations["allocateToken"];
         delete?: never;
@@ -251,6 +251,90 @@ export interface paths {
          * @description `released` counts the leases that were ended. Scope of the key: `operate`.
          */
         delete: operations["clearActiveTokens"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tickets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a place in the line of a pool
+         * @description In a pool with `max_waiting`. If nobody waits for a token that is free, it is offered at once. An offer must be claimed before `claim_by`, and a place that waits needs a sign of life, which a claim is, before `patience_until`. Scope of the key: `use`.
+         */
+        post: operations["createTicket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tickets/{id}/claim": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Claim what a ticket is offered, or wait for it
+         * @description Waits for up to `wait_seconds`, and answers with the grant, or with the ticket while its turn has not come. Claiming again answers with the same grant while its lease is open. Scope of the key: `use` or `operate`.
+         */
+        post: operations["claimTicket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tickets/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A ticket: its position, its promise, and what became of it
+         * @description No sign of life. A ticket that is over is kept for 24 hours. Scope of the key: `read` or `use` or `operate`.
+         */
+        get: operations["getTicket"];
+        put?: never;
+        post?: never;
+        /**
+         * Give a place in the line back, and what it is offered
+         * @description A ticket that was granted is over: its lease is released as any other. Scope of the key: `use` or `operate`.
+         */
+        delete: operations["cancelTicket"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/pools/{name}/tickets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The line of a pool, in order
+         * @description Who waits is shown to keys that may operate; any other sees who waits with it. Scope of the key: `read`.
+         */
+        get: operations["listTickets"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -664,12 +748,12 @@ export interface components {
          * @description The stable code.
          * @enum {string}
          */
-        ErrorCode: "invalid_request" | "invalid_status" | "secrets_off" | "invalid_token_id" | "unauthenticated" | "pool_is_fixed" | "pool_limit_reached" | "insufficient_scope" | "lease_handle_required" | "token_not_found" | "pool_not_found" | "key_not_found" | "route_not_found" | "token_not_active" | "request_timeout" | "stale_lease" | "pool_exhausted" | "pool_paused" | "not_renewable" | "token_exists" | "pool_not_listed" | "token_in_use" | "pool_exists" | "pool_deleted" | "lease_ended" | "token_deleted" | "position_unknown" | "history_dropped" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "unsatisfiable" | "quota_exceeded" | "rate_limited" | "header_too_large" | "internal_error" | "unavailable";
+        ErrorCode: "invalid_request" | "invalid_status" | "secrets_off" | "invalid_token_id" | "unauthenticated" | "pool_is_fixed" | "pool_limit_reached" | "insufficient_scope" | "lease_handle_required" | "token_not_found" | "pool_not_found" | "ticket_not_found" | "key_not_found" | "route_not_found" | "token_not_active" | "request_timeout" | "stale_lease" | "pool_exhausted" | "pool_paused" | "not_renewable" | "token_exists" | "pool_not_listed" | "token_in_use" | "pool_exists" | "pool_deleted" | "ticket_ended" | "lease_ended" | "token_deleted" | "position_unknown" | "history_dropped" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "unsatisfiable" | "quota_exceeded" | "line_full" | "rate_limited" | "header_too_large" | "internal_error" | "unavailable";
         /**
-         * @description Of `lease_ended`: how the lease ended.
+         * @description Of `lease_ended`: how the lease ended. Of `ticket_ended`: why the ticket left the line, or how its offer ended; `granted` when its lease is over.
          * @enum {string}
          */
-        EndReason: "released_by_client" | "revoked" | "undelivered" | "lru_eviction" | "over_share_eviction" | "selected_eviction" | "cleanup" | "ttl_expired" | "deleted_by_client" | "pool_deleted";
+        ProblemEndReason: "released_by_client" | "revoked" | "undelivered" | "lru_eviction" | "over_share_eviction" | "selected_eviction" | "cleanup" | "ttl_expired" | "unclaimed" | "deleted_by_client" | "pool_deleted" | "cancelled" | "patience" | "cleared" | "granted";
         Problem: {
             /**
              * Format: uri
@@ -687,13 +771,20 @@ export interface components {
             request_id: string;
             /** @description Of the short routes: the same as `detail`. */
             message?: string;
-            /** @description Of `lease_ended`: how the lease ended. */
-            end_reason?: components["schemas"]["EndReason"];
+            /** @description Of `lease_ended`: how the lease ended. Of `ticket_ended`: why the ticket left the line, or how its offer ended; `granted` when its lease is over. */
+            end_reason?: components["schemas"]["ProblemEndReason"];
             /**
              * Format: date-time
              * @description Of `lease_ended`: when the lease ended.
              */
             ended_at?: string;
+            /** @description Of `pool_exhausted` in a pool with a line: the position that the caller would have there. */
+            position_if_queued?: number;
+            /**
+             * Format: date-time
+             * @description With `position_if_queued`: the `not_later_than` of that place.
+             */
+            not_later_than_if_queued?: string | null;
             /** @description The seq after which there are events; 0: all are there. Of `history_dropped`, and of `position_unknown` of feed and stream: begin there. */
             begins_after?: number;
             /** @description Of `position_unknown`: the seq of the newest event of the pool. */
@@ -753,6 +844,16 @@ export interface components {
             metadata?: {
                 [key: string]: unknown;
             };
+            /**
+             * @description How many tokens, all at once or none; 1 when left out
+             * @example 1
+             */
+            count?: number;
+            /**
+             * @description For how many seconds the request may wait for its turn, in a pool with `max_waiting`; 202 with the ticket when they are over. Left out, it does not wait
+             * @example 30
+             */
+            wait_seconds?: number;
         };
         /** @enum {string} */
         GrantStatus: "active";
@@ -844,6 +945,83 @@ export interface components {
             expires_at: string;
             /** @description The lease that had to go; null when a token was free. */
             evicted: components["schemas"]["EvictedLease"] | null;
+            /** @description With a `count` of more than 1: all grants. The fields beside it are those of the first. */
+            grants?: components["schemas"]["Grant"][];
+        };
+        /**
+         * @description `offered`: its tokens are kept for it until `claim_by`. `granted`: they were claimed.
+         * @enum {string}
+         */
+        TicketStatus: "waiting" | "offered" | "granted" | "ended";
+        /**
+         * @description Why it ended: why it left the line, or how the leases of its offer ended. Null while it has not.
+         * @enum {string}
+         */
+        TicketEnd: "cancelled" | "patience" | "cleared" | "released_by_client" | "revoked" | "undelivered" | "lru_eviction" | "over_share_eviction" | "selected_eviction" | "cleanup" | "ttl_expired" | "unclaimed" | "deleted_by_client" | "pool_deleted";
+        Ticket: {
+            /**
+             * Format: uuid
+             * @example 6d1c0f5e-0b7b-4c59-9d3e-2f2f2a0f5c11
+             */
+            id: string;
+            /**
+             * @description Name of the pool.
+             * @example default
+             */
+            pool: string;
+            /** @description `offered`: its tokens are kept for it until `claim_by`. `granted`: they were claimed. */
+            status: components["schemas"]["TicketStatus"];
+            /** @description Its place among those that wait, 1 for the first; null when it does not wait. */
+            position: number | null;
+            /** @description How many wait in the pool. */
+            waiting: number;
+            /**
+             * Format: date-time
+             * @description When the place was taken.
+             * @example 2026-11-21T09:30:00.123456Z
+             */
+            queued_at: string;
+            /**
+             * Format: date-time
+             * @description The latest instant at which it is offered its tokens, if nobody ends a lease early and the service is up; null where nothing limits how long leases are renewed, or nothing can be proven.
+             * @example 2026-11-21T09:30:00.123456Z
+             */
+            not_later_than: string | null;
+            /**
+             * Format: date-time
+             * @description Until when the offer must be claimed; null without one.
+             * @example 2026-11-21T09:30:00.123456Z
+             */
+            claim_by: string | null;
+            /**
+             * Format: date-time
+             * @description When the place is lost without a sign of life: a claim.
+             * @example 2026-11-21T09:30:00.123456Z
+             */
+            patience_until: string;
+            /** @description Why it ended: why it left the line, or how the leases of its offer ended. Null while it has not. */
+            end_reason: components["schemas"]["TicketEnd"] | null;
+            /** @description How many tokens it waits for. */
+            count: number;
+            /**
+             * @description Which attributes the tokens must have; null for any token, and where the user is not shown.
+             * @example {
+             *       "country": "de"
+             *     }
+             */
+            select: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * @description The name that the user gave instead of an id; null when it gave the id, and where the user is not shown.
+             * @example ci-4711
+             */
+            holder: string | null;
+            /**
+             * Format: uuid
+             * @description Null where it is not shown.
+             */
+            user_id: string | null;
         };
         ReleaseBody: {
             /**
@@ -1033,6 +1211,8 @@ export interface components {
              */
             expires_at: string;
         };
+        /** @enum {string} */
+        EndReason: "released_by_client" | "revoked" | "undelivered" | "lru_eviction" | "over_share_eviction" | "selected_eviction" | "cleanup" | "ttl_expired" | "unclaimed" | "deleted_by_client" | "pool_deleted";
         TokenUse: {
             /**
              * Format: uuid
@@ -1130,9 +1310,9 @@ export interface components {
             as_of?: string;
         };
         /** @enum {string} */
-        TokenEventKind: "activated" | "renewed" | "released" | "expired" | "generated" | "described" | "deleted" | "policy_changed" | "pool_deleted" | "pool_opened";
+        TokenEventKind: "activated" | "renewed" | "released" | "expired" | "generated" | "described" | "deleted" | "policy_changed" | "pool_deleted" | "pool_opened" | "queued" | "left" | "promised";
         /** @enum {string} */
-        EventReason: "allocated" | "allocated_after_eviction" | "released_by_client" | "revoked" | "undelivered" | "lru_eviction" | "over_share_eviction" | "selected_eviction" | "cleanup" | "ttl_expired" | "deleted_by_client" | "pool_deleted" | "idle_ttl" | "removed" | "shrunk";
+        EventReason: "allocated" | "allocated_after_eviction" | "offered" | "claimed" | "released_by_client" | "revoked" | "undelivered" | "lru_eviction" | "over_share_eviction" | "selected_eviction" | "cleanup" | "ttl_expired" | "unclaimed" | "deleted_by_client" | "pool_deleted" | "idle_ttl" | "removed" | "shrunk" | "cancelled" | "patience" | "cleared";
         TokenEvent: {
             /** @description Unique among all events. */
             id: string;
@@ -1185,7 +1365,7 @@ export interface components {
             actor: string | null;
             /** @description Of the request by which it was done. */
             request_id: string | null;
-            /** @description What was given when it was allocated, or the `note` of its release, with `user_id` and `reason` of the event beside it: they win over its own. Of `generated` in a listed pool: `name` and `attributes`; of `described`: `before` and `after`, each with what changed of them and of `draining`, and `secret: changed`; of `selected_eviction`: what was selected, as `select`. Of `policy_changed`: `before` and `after`, each with the fields of the policy that changed; of `pool_opened`: `kind` and the policy `after` it; of `pool_deleted`: `kind` and the policy `before`. */
+            /** @description What was given when it was allocated, or the `note` of its release, with `user_id` and `reason` of the event beside it: they win over its own. Of `generated` in a listed pool: `name` and `attributes`; of `described`: `before` and `after`, each with what changed of them and of `draining`, and `secret: changed`; of `selected_eviction`: what was selected, as `select`. Of `policy_changed`: `before` and `after`, each with the fields of the policy that changed; of `pool_opened`: `kind` and the policy `after` it; of `pool_deleted`: `kind` and the policy `before`. Of the line: `ticket_id`, also with what was given when it was offered; of `queued`: `place`, `position`, `count`, `select` and `not_later_than`, and of `promised` the new one. */
             metadata: {
                 [key: string]: unknown;
             };
@@ -1284,6 +1464,73 @@ export interface components {
              * @example 6d1c0f5e-0b7b-4c59-9d3e-2f2f2a0f5c11
              */
             token_id: string;
+        };
+        CreateTicketBody: {
+            /**
+             * @description Name of the pool; `default` when left out
+             * @example default
+             */
+            pool?: string;
+            /**
+             * Format: uuid
+             * @description Who will hold the tokens; made up when left out
+             */
+            user_id?: string;
+            /**
+             * @description Who will hold the tokens, as people and programs name themselves; instead of `user_id`, which follows from it
+             * @example ci-4711
+             */
+            holder?: string;
+            /**
+             * @description Length of the lease; capped to the `ttl_seconds` of the pool, which is also what counts when left out
+             * @example 30
+             */
+            ttl_seconds?: number;
+            /**
+             * @description How many tokens, all at once or none; 1 when left out
+             * @example 1
+             */
+            count?: number;
+            /**
+             * @description Only tokens with these attributes, as for `POST /api/tokens/allocate`
+             * @example {
+             *       "country": "de"
+             *     }
+             */
+            select?: {
+                [key: string]: (string | number | boolean | (string | number | boolean)[]) | null;
+            };
+            /**
+             * @description Kept with the `activated` events; at most 4096 bytes of JSON
+             * @example {
+             *       "desk": 7
+             *     }
+             */
+            metadata?: {
+                [key: string]: unknown;
+            };
+        };
+        ClaimTicketBody: {
+            /**
+             * @description For how many seconds the request may wait for the turn of the ticket; 0 when left out
+             * @example 30
+             */
+            wait_seconds?: number;
+        };
+        TicketCancellation: {
+            /** @enum {boolean} */
+            cancelled: true;
+            /**
+             * Format: uuid
+             * @example 6d1c0f5e-0b7b-4c59-9d3e-2f2f2a0f5c11
+             */
+            ticket_id: string;
+        };
+        TicketList: {
+            /** @description Those that wait or have an offer, in the order of their places. */
+            tickets: components["schemas"]["Ticket"][];
+            /** @description `cursor` of the next page; null on the last one. */
+            next_cursor: string | null;
         };
         Lease: {
             /**
@@ -1492,6 +1739,14 @@ export interface components {
             max_per_key: number | null;
             protect_seconds: number | null;
             evict: components["schemas"]["Evict"];
+            /** @example 0 */
+            max_waiting: number;
+            /** @example 1 */
+            max_waiting_per_user: number;
+            /** @example 10 */
+            claim_seconds: number;
+            /** @example 30 */
+            patience_seconds: number;
             status: components["schemas"]["Status"];
             /** @description At this moment: an overdue lease counts as over. */
             counts: components["schemas"]["PoolCounts"];
@@ -1556,6 +1811,26 @@ export interface components {
             protect_seconds?: number | null;
             /** @description Whose lease a full pool evicts: the oldest of all, or the oldest of the user who holds the most. Counts only with `on_exhausted: evict_oldest` */
             evict?: components["schemas"]["Evict"];
+            /**
+             * @description How many may wait in line for a token, in the order in which they came; 0: nobody
+             * @example 0
+             */
+            max_waiting?: number;
+            /**
+             * @description Places in the line that a user may have; one more is refused with 429 `quota_exceeded`
+             * @example 1
+             */
+            max_waiting_per_user?: number;
+            /**
+             * @description How long a token that is offered to the first in the line waits to be claimed
+             * @example 10
+             */
+            claim_seconds?: number;
+            /**
+             * @description How long a place in the line lives without a sign of life from its owner
+             * @example 30
+             */
+            patience_seconds?: number;
             /** @description A paused pool grants nothing: 409 `pool_paused`. Everything else goes on: leases are kept alive, released and expire, tokens are generated and deleted */
             status?: components["schemas"]["Status"];
             /**
@@ -1613,6 +1888,26 @@ export interface components {
             protect_seconds?: number | null;
             /** @description Whose lease a full pool evicts: the oldest of all, or the oldest of the user who holds the most. Counts only with `on_exhausted: evict_oldest` */
             evict?: components["schemas"]["Evict"];
+            /**
+             * @description How many may wait in line for a token, in the order in which they came; 0: nobody
+             * @example 0
+             */
+            max_waiting?: number;
+            /**
+             * @description Places in the line that a user may have; one more is refused with 429 `quota_exceeded`
+             * @example 1
+             */
+            max_waiting_per_user?: number;
+            /**
+             * @description How long a token that is offered to the first in the line waits to be claimed
+             * @example 10
+             */
+            claim_seconds?: number;
+            /**
+             * @description How long a place in the line lives without a sign of life from its owner
+             * @example 30
+             */
+            patience_seconds?: number;
             /** @description A paused pool grants nothing: 409 `pool_paused`. Everything else goes on: leases are kept alive, released and expire, tokens are generated and deleted */
             status?: components["schemas"]["Status"];
         };
@@ -1970,6 +2265,20 @@ export interface operations {
                     "application/json": components["schemas"]["Grant"];
                 };
             };
+            /** @description A place in the line; it is kept. */
+            202: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    /** @description `true` when the answer is that of an earlier request with the same key. */
+                    "idempotency-replayed"?: boolean;
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ticket"];
+                };
+            };
             /** @description The request breaks a rule. */
             400: {
                 headers: {
@@ -2024,7 +2333,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The pool was deleted. */
+            /** @description The pool was deleted; The ticket is over. */
             410: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
@@ -2064,7 +2373,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description As many leases are held as the pool allows; Asked too often. */
+            /** @description As many leases are held as the pool allows; As many wait as may; Asked too often. */
             429: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
@@ -4002,6 +4311,656 @@ export interface operations {
             };
             /** @description The idempotency key was used for another request. */
             422: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Asked too often. */
+            429: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    /** @description Seconds after which asking again makes sense. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong here. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment. */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    /** @description Seconds after which asking again makes sense. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createTicket: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to send again: within the pool, for 24 hours, the same key and request get the same answer and have one effect. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["CreateTicketBody"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            201: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    /** @description `true` when the answer is that of an earlier request with the same key. */
+                    "idempotency-replayed"?: boolean;
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ticket"];
+                };
+            };
+            /** @description The request breaks a rule. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no key that is good. */
+            401: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    /** @description `Bearer`: a key is asked for. */
+                    "www-authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is not for this. */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such pool. */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The pool is paused. */
+            409: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The pool was deleted. */
+            410: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON in UTF-8. */
+            415: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The idempotency key was used for another request; Nothing in the pool could ever match. */
+            422: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description As many leases are held as the pool allows; As many wait as may; Asked too often. */
+            429: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    /** @description Seconds after which asking again makes sense. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong here. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment. */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    /** @description Seconds after which asking again makes sense. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    claimTicket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The ticket. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ClaimTicketBody"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Grant"];
+                };
+            };
+            /** @description It still waits. */
+            202: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ticket"];
+                };
+            };
+            /** @description The request breaks a rule. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no key that is good. */
+            401: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    /** @description `Bearer`: a key is asked for. */
+                    "www-authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is not for this. */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such ticket. */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The ticket is over. */
+            410: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON in UTF-8. */
+            415: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Asked too often. */
+            429: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    /** @description Seconds after which asking again makes sense. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong here. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment. */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    /** @description Seconds after which asking again makes sense. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getTicket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The ticket. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ticket"];
+                };
+            };
+            /** @description The request breaks a rule. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no key that is good. */
+            401: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    /** @description `Bearer`: a key is asked for. */
+                    "www-authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is not for this. */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such ticket. */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Asked too often. */
+            429: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    /** @description Seconds after which asking again makes sense. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong here. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment. */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    /** @description Seconds after which asking again makes sense. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancelTicket: {
+        parameters: {
+            query?: {
+                /** @description Why the place is given back; kept as `note` in the metadata of the event */
+                note?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The ticket. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TicketCancellation"];
+                };
+            };
+            /** @description The request breaks a rule. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no key that is good. */
+            401: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    /** @description `Bearer`: a key is asked for. */
+                    "www-authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is not for this. */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such ticket. */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The ticket is over. */
+            410: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Asked too often. */
+            429: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    /** @description Seconds after which asking again makes sense. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong here. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment. */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    /** @description Seconds after which asking again makes sense. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listTickets: {
+        parameters: {
+            query?: {
+                /** @description Tickets on a page; 100 when left out */
+                limit?: number;
+                /** @description `next_cursor` of the page before; the beginning when left out or empty */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The pool. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TicketList"];
+                };
+            };
+            /** @description The request breaks a rule. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no key that is good. */
+            401: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    /** @description `Bearer`: a key is asked for. */
+                    "www-authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is not for this. */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such pool. */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The pool was deleted. */
+            410: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
                     [name: string]: unknown;

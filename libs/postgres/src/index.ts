@@ -14,6 +14,7 @@ export { PostgresTokenPoolRepository } from './commands/postgres-token-pool-repo
 export { clockBehindSeconds, partitionsUntil } from './schema/warnings.js';
 export { PostgresAuditSource } from './audit/postgres-audit-source.js';
 export { PostgresEventPartitions } from './audit/postgres-event-partitions.js';
+export { PostgresLineReader } from './reading/postgres-line-reader.js';
 export { PostgresFeedReader } from './reading/postgres-feed-reader.js';
 export { PostgresPointInTimeReader } from './reading/postgres-point-in-time-reader.js';
 export { PostgresPoolReader } from './reading/postgres-pool-reader.js';

@@ -13,6 +13,7 @@ export {
   poolNotFound,
   positionUnknown,
   seqUnknown,
+  ticketNotFound,
   tokenDeleted,
   tokenNotFound,
   type DomainErrorCode,
@@ -20,6 +21,9 @@ export {
 } from './kernel/domain-error.js';
 export { DEFAULT_LIMITS, Executor, type ExecutorLimits } from './commands/executor.js';
 export { DEFAULT_POOL, ELASTIC_POOL, openPool } from './commands/first-start.js';
+export { LineService, type Allocated } from './commands/line-service.js';
+export { LineTimers } from './commands/line-timers.js';
+export { LineReader } from './reading/line-reader.js';
 export { Semaphore } from './feed/semaphore.js';
 export { CHAIN_BEGINS, nextHash } from './audit/event-chain.js';
 export { checkExport, compareExport, exportLines } from './audit/export.js';
@@ -35,6 +39,8 @@ export { InvariantViolation } from './kernel/invariant-violation.js';
 export type { LeaseClaim } from './pool/lease-claim.js';
 export { MAX_HOLDER_CHARACTERS, NO_CONTROL_CHARACTERS, holderOf } from './pool/holder.js';
 export { fenceOf } from './pool/lease-id.js';
+export type { LineSlice } from './pool/line.js';
+export { GIVEN_UP_ON_THE_WAY, headOfLine, isCut, needsLine, needsWholeLine, withLine } from './commands/load-line.js';
 export { LiveFeed } from './feed/live-feed.js';
 export { MAX_METADATA_BYTES, whyNotMetadata } from './pool/metadata.js';
 export { loadSpec, tokensOfSelection, type LoadSpec } from './commands/load-spec.js';
@@ -57,15 +63,20 @@ export {
   END_REASONS,
   EVENT_KINDS,
   isEviction,
+  isOfLine,
+  LEAVE_REASONS,
+  LINE_EVENTS,
   POOL_EVENTS,
   type EndReason,
+  type LeaveReason,
   type GrantReason,
   type Metadata,
   type TokenEvent,
   type TokenEventKind,
 } from './pool/token-event.js';
+export { TICKET_STATUSES, type Ticket, type TicketEnd, type TicketStatus } from './pool/ticket.js';
 export { POOL_LIVES, type PoolLife, type PoolSlice, type PoolState } from './pool/pool-slice.js';
-export type { ImportResult, Renewal } from './pool/requests.js';
+export type { Claimed, ImportResult, PlaceRequest, Renewal } from './pool/requests.js';
 export { TokenPool } from './pool/token-pool.js';
 export { TokenPoolRepository } from './commands/token-pool-repository.js';
 export {
@@ -103,7 +114,7 @@ export {
   type Selector,
   type Thing,
 } from './pool/thing.js';
-export type { Token } from './pool/token.js';
+export type { Lease, Token } from './pool/token.js';
 export {
   detailsFor,
   eventFor,
@@ -112,6 +123,7 @@ export {
   maySeeActor,
   maySeeEvent,
   SOMEBODY,
+  ticketFor,
   tokenFor,
   useFor,
   userFor,

@@ -3,7 +3,7 @@
 
 import type { CanActivate, ExecutionContext } from '@nestjs/common';
 import { mayUse, type LiveKey } from '@app/keys';
-import { DEFAULT_POOL, ELASTIC_POOL, type TokenPoolService } from '@app/tokens';
+import { DEFAULT_POOL, ELASTIC_POOL, type LineService, type TokenPoolService } from '@app/tokens';
 import type { Request } from 'express';
 import { HttpProblem } from '../http/problem.js';
 import { isUuid } from '../uuid.js';
@@ -11,7 +11,10 @@ import { accessOf, type PoolPlace } from './require-scope.decorator.js';
 import { unauthenticated } from './unauthenticated.js';
 
 export class AccessGuard implements CanActivate {
-  constructor(private readonly service: TokenPoolService) {}
+  constructor(
+    private readonly service: TokenPoolService,
+    private readonly line: LineService,
+  ) {}
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const access = accessOf(context.getHandler(), context.getClass());
@@ -24,19 +27,21 @@ export class AccessGuard implements CanActivate {
       throw new HttpProblem('insufficient_scope', `this takes a key with the scope ${access.scopes.join(' or ')}`);
     }
     if (key.pools === null) return true;
-    return access.pool === 'its token' ? this.#isForToken(key, req) : isForPool(key, req, access.pool);
+    if (access.pool === 'its token') return this.#isFor(key, req, this.service);
+    return access.pool === 'its ticket' ? this.#isFor(key, req, this.line) : isForPool(key, req, access.pool);
   }
 
-  async #isForToken(key: LiveKey, { params }: Request): Promise<boolean> {
+  /** Whether the key may know of the pool of the token or ticket in the path. */
+  async #isFor(key: LiveKey, { params }: Request, service: TokenPoolService | LineService): Promise<boolean> {
     // The route's pipe refuses a malformed id, with the right error.
     const id = params['id'];
     if (!isUuid(id)) return true;
-    if (key.pools !== null) await this.service.mustBeOf(key.pools, id.toLowerCase());
+    if (key.pools !== null) await service.mustBeOf(key.pools, id.toLowerCase());
     return true;
   }
 }
 
-function isForPool(key: LiveKey, req: Request, place: Exclude<PoolPlace, 'its token'>): boolean {
+function isForPool(key: LiveKey, req: Request, place: Exclude<PoolPlace, 'its token' | 'its ticket'>): boolean {
   switch (place) {
     case 'the path':
       return mustSee(key, req.params['name']);

@@ -14,6 +14,8 @@ export type PoolPlace =
   | 'the query'
   /** The pool of the token in the path. */
   | 'its token'
+  /** The pool of the ticket in the path. */
+  | 'its ticket'
   /** The pool `elastic`, which the short routes use. */
   | 'elastic'
   /** `name` in the body: the pool to create. */

@@ -29,6 +29,12 @@ const SPREAD_MS = 250;
 
 const TOO_MUCH = new HttpProblem('unavailable', 'more is asked than can be served in time; nothing was changed');
 
+/** How the requests that have a place give it back. */
+const places = new Map<ServerResponse, () => void>();
+
+/** Gives the place of a request back that only waits from now on: it needs no time. */
+export const leavePlace = (res: ServerResponse): void => places.get(res)?.();
+
 export class Admission {
   /** The requests that have a place. */
   readonly #commands = new CountsByKey();
@@ -77,7 +83,11 @@ export class Admission {
     const isTooMuch = underWay.all >= LIMITS[what] || underWay.of(keyId) >= LIMITS_OF_KEY[what];
     if (!isTooMuch) {
       underWay.add(keyId, 1);
-      res.once('close', () => underWay.add(keyId, -1));
+      const leave = (): void => {
+        if (places.delete(res)) underWay.add(keyId, -1);
+      };
+      places.set(res, leave);
+      res.once('close', leave);
       return next();
     }
     this.#turnAway(what, req, res, res.requestId, req.path);

@@ -80,6 +80,16 @@ export const SecondsField = (options: FieldOptions, most = MAX_TTL_SECONDS): Pro
     ),
   );
 
+export const NumberField = (least: number, most: number, options: FieldOptions): PropertyDecorator =>
+  field(
+    options,
+    { type: 'number', minimum: least, maximum: most },
+    must(
+      `be a number from ${least} to ${most}`,
+      (value) => typeof value === 'number' && value >= least && value <= most,
+    ),
+  );
+
 export const WholeNumberField = (least: number, most: number, options: FieldOptions): PropertyDecorator =>
   field(
     options,

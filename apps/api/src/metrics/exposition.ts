@@ -2,11 +2,20 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
-import { Executor, LiveFeed, PoolReader, type LeaseAgesView, type PoolView } from '@app/tokens';
+import {
+  Executor,
+  LineReader,
+  LiveFeed,
+  PoolReader,
+  type LeaseAgesView,
+  type LineAgesView,
+  type PoolView,
+} from '@app/tokens';
 import { collectDefaultMetrics, Registry, type Histogram, type Metric } from 'prom-client';
 import { Connections } from './connections.js';
 import { by, type Family, type Sample } from './family.js';
 import { HttpMetrics } from './http-metrics.js';
+import { LineMetrics } from './line-metrics.js';
 import { PoolMetrics } from './pool-metrics.js';
 import { StreamMetrics } from './stream-metrics.js';
 
@@ -22,6 +31,7 @@ for (const kind of ['minor', 'major', 'incremental', 'weakcb']) collections.zero
 interface Sight {
   readonly pools: readonly PoolView[];
   readonly ages: readonly LeaseAgesView[];
+  readonly lines: readonly LineAgesView[];
 }
 
 @Injectable()
@@ -30,9 +40,11 @@ export class Exposition {
 
   constructor(
     private readonly pools: PoolMetrics,
+    private readonly line: LineMetrics,
     private readonly http: HttpMetrics,
     private readonly executor: Executor,
     private readonly reader: PoolReader,
+    private readonly lines: LineReader,
     private readonly connections: Connections,
     private readonly streams: StreamMetrics,
     private readonly feed: LiveFeed,
@@ -54,11 +66,14 @@ export class Exposition {
 
   async #counted(withDatabase: boolean, visible: ReadonlySet<string> | null): Promise<Registry> {
     const sight = withDatabase ? await this.#sight() : null;
-    this.pools.know(sight?.pools.map(({ name }) => name) ?? []);
+    const names = sight?.pools.map(({ name }) => name) ?? [];
+    this.pools.know(names);
+    this.line.know(names);
     const counted = new Registry();
     for (const family of [
       ...(withDatabase ? ofPools(sight) : []),
       ...this.pools.families((poolName) => this.executor.waitingFor(poolName)),
+      ...this.line.families(),
       ...(withDatabase ? this.#ofDatabase(sight !== null) : []),
       ...this.http.families(),
       ...this.streams.families(this.feed.furthestBehind),
@@ -76,8 +91,8 @@ export class Exposition {
 
   async #lookAtDatabase(): Promise<Sight | null> {
     try {
-      const [pools, ages] = await Promise.all([this.reader.pools(), this.reader.leaseAges()]);
-      return { pools, ages };
+      const [pools, ages, lines] = await Promise.all([this.reader.pools(), this.reader.leaseAges(), this.lines.ages()]);
+      return { pools, ages, lines };
     } catch {
       return null;
     }
@@ -102,15 +117,29 @@ export class Exposition {
 
 /** What the database tells; without its answer there are no samples, since old ones would be wrong. */
 function ofPools(sight: Sight | null): Family[] {
-  const { pools = [], ages = [] } = sight ?? {};
+  const { pools = [], ages = [], lines = [] } = sight ?? {};
   const gauge = (name: string, help: string, samples: Sample[]): Family => ({ name, type: 'gauge', help, samples });
   const ofAges = (value: (view: LeaseAgesView) => number): Sample[] =>
     ages.map((view) => ({ labels: { pool: view.pool }, value: value(view) }));
+  const ofLines = (value: (view: LineAgesView) => number): Sample[] => {
+    const byPool = new Map(lines.map((view) => [view.pool, value(view)]));
+    return pools.map(({ name }) => ({ labels: { pool: name }, value: byPool.get(name) ?? 0 }));
+  };
   return [
     gauge(
       'token_pool_tokens',
       'Tokens that there are.',
       pools.flatMap(({ name, counts: { available, active } }) => by('state', { available, active }, { pool: name })),
+    ),
+    gauge(
+      'token_pool_waiting',
+      'Callers that wait in line.',
+      ofLines(({ waiting }) => waiting),
+    ),
+    gauge(
+      'token_pool_oldest_wait_seconds',
+      'For how long the first of them waits; 0 when nobody does.',
+      ofLines(({ oldest_wait_seconds }) => oldest_wait_seconds),
     ),
     gauge(
       'token_pool_oldest_active_lease_age_seconds',

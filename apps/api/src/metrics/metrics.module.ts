@@ -2,9 +2,13 @@
 
 import { Global, Module } from '@nestjs/common';
 import { HttpMetrics } from './http-metrics.js';
+import { LineMetrics } from './line-metrics.js';
 import { PoolMetrics } from './pool-metrics.js';
 import { StreamMetrics } from './stream-metrics.js';
 
 @Global()
-@Module({ providers: [PoolMetrics, HttpMetrics, StreamMetrics], exports: [PoolMetrics, HttpMetrics, StreamMetrics] })
+@Module({
+  providers: [PoolMetrics, LineMetrics, HttpMetrics, StreamMetrics],
+  exports: [PoolMetrics, LineMetrics, HttpMetrics, StreamMetrics],
+})
 export class MetricsModule {}

@@ -36,7 +36,7 @@ const REFUSALS = [
 ] as const satisfies readonly DomainErrorCode[];
 
 class PoolTally {
-  readonly grants: Record<GrantReason, number> = { allocated: 0, allocated_after_eviction: 0 };
+  readonly grants: Record<GrantReason, number> = { allocated: 0, allocated_after_eviction: 0, offered: 0 };
   readonly ends: Record<EndReason, number> = {
     released_by_client: 0,
     revoked: 0,
@@ -46,6 +46,7 @@ class PoolTally {
     selected_eviction: 0,
     cleanup: 0,
     ttl_expired: 0,
+    unclaimed: 0,
     deleted_by_client: 0,
     pool_deleted: 0,
   };

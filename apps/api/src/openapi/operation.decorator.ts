@@ -11,6 +11,8 @@ interface Operation {
   readonly answer: Type;
   /** Default: 200. */
   readonly status?: 200 | 201;
+  /** Another successful answer. */
+  readonly also?: { readonly status: number; readonly answer: Type; readonly description: string };
   /** The errors of the route, beside those of every request (`ALWAYS`). */
   readonly problems?: readonly Declared[];
 }
@@ -42,12 +44,13 @@ export const OF_LEASE: readonly ProblemCode[] = [
 /** @param operationId the method name in generated clients; a change breaks them */
 export function Operation(
   operationId: string,
-  { summary, description, answer, status = 200, problems = [] }: Operation,
+  { summary, description, answer, status = 200, also, problems = [] }: Operation,
 ): MethodDecorator {
   return applyDecorators(
     HttpCode(status),
     ApiOperation({ operationId, summary, description }),
     ApiResponse({ status, type: answer, description: 'Done.' }),
+    ...(also ? [ApiResponse({ status: also.status, type: also.answer, description: also.description })] : []),
     Problems(...ALWAYS, ...problems),
   );
 }

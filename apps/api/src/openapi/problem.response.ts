@@ -1,7 +1,7 @@
 // The schema of every error.
 
 import { ApiProperty, ApiPropertyOptional, ApiSchema } from '@nestjs/swagger';
-import { END_REASONS } from '@app/tokens';
+import { END_REASONS, LEAVE_REASONS } from '@app/tokens';
 import { PROBLEMS, type ProblemCode, type ProblemDocument } from '../http/problem.js';
 
 @ApiSchema({ name: 'Problem' })
@@ -28,14 +28,31 @@ export class Problem implements ProblemDocument {
   readonly message?: string;
 
   @ApiPropertyOptional({
-    enum: END_REASONS,
-    enumName: 'EndReason',
-    description: 'Of `lease_ended`: how the lease ended.',
+    enum: [...END_REASONS, ...LEAVE_REASONS, 'granted'],
+    enumName: 'ProblemEndReason',
+    description:
+      'Of `lease_ended`: how the lease ended. Of `ticket_ended`: why the ticket left the line, or how its offer ended; `granted` when its ' +
+      'lease is over.',
   })
   readonly end_reason?: string;
 
   @ApiPropertyOptional({ type: String, format: 'date-time', description: 'Of `lease_ended`: when the lease ended.' })
   readonly ended_at?: string;
+
+  @ApiPropertyOptional({
+    type: 'integer',
+    minimum: 1,
+    description: 'Of `pool_exhausted` in a pool with a line: the position that the caller would have there.',
+  })
+  readonly position_if_queued?: number;
+
+  @ApiPropertyOptional({
+    type: String,
+    format: 'date-time',
+    nullable: true,
+    description: 'With `position_if_queued`: the `not_later_than` of that place.',
+  })
+  readonly not_later_than_if_queued?: string | null;
 
   @ApiPropertyOptional({
     type: 'integer',

@@ -11,6 +11,7 @@ const EXAMPLE_REQUEST_ID = '3f0c2a54-9a3b-4d1e-8f57-0a4c1f6f2b11';
 const FACTS: { readonly [Code in ProblemCode]?: DomainErrorFacts } = {
   history_dropped: { fields: { begins_after: 31_415 } },
   position_unknown: { fields: { last_seq: 1_050, begins_after: 0 } },
+  ticket_ended: { fields: { end_reason: 'patience' } },
   lease_ended: { fields: { end_reason: 'ttl_expired', ended_at: '2026-11-21T09:32:00.123456Z' } },
 };
 

@@ -1,26 +1,34 @@
 // The routes of leases: allocate, keep alive, release.
 
 import { randomUUID } from 'node:crypto';
-import { Body, Controller, Post, UseGuards } from '@nestjs/common';
+import { Body, Controller, HttpStatus, Post, Res, UseGuards } from '@nestjs/common';
 import { ApiBody, ApiParam, ApiTags } from '@nestjs/swagger';
 import {
   DEFAULT_POOL,
+  LineReader,
+  LineService,
+  ticketFor,
   TokenPoolService,
   toIso,
-  userFor,
-  type Caller,
-  type OpenGrant,
   type LeaseClaim,
+  type PlaceRequest,
   type Renewal,
+  type TicketView,
 } from '@app/tokens';
+import type { Response } from 'express';
 import { RequireScope } from '../access/require-scope.decorator.js';
 import { DeclaredInputGuard } from '../http/declared-input.guard.js';
+import { leavePlace } from '../http/admission.js';
+import { Gone } from '../http/gone.decorator.js';
 import { CurrentRequest, Idempotent, type RequestContext } from '../http/idempotency.js';
 import { HttpProblem } from '../http/problem.js';
 import { TOKEN_ID, TokenId } from '../http/token-id.pipe.js';
+import { HeldRequests } from '../line/held-requests.js';
+import { Ticket } from '../line/ticket.responses.js';
 import { PoolMetrics } from '../metrics/pool-metrics.js';
 import { BODY, OF_LEASE, OF_POOL, Operation } from '../openapi/operation.decorator.js';
 import { userOfClient } from '../short-routes/client-id.js';
+import { granted } from './granted.js';
 import { whose } from './whose.js';
 import { AllocateBody, KeepAliveBody, ReleaseBody, type LeaseClaimBody } from './token.requests.js';
 import { GrantAnswer, ReleaseAnswer, RenewalAnswer } from './token.responses.js';
@@ -40,6 +48,9 @@ const RELEASE = {
 export class LeasesController {
   constructor(
     private readonly service: TokenPoolService,
+    private readonly line: LineService,
+    private readonly tickets: LineReader,
+    private readonly held: HeldRequests,
     private readonly metrics: PoolMetrics,
   ) {}
 
@@ -51,14 +62,19 @@ export class LeasesController {
     description:
       'A full pool evicts the oldest active lease or that of the user who holds the most, or refuses: its policy ' +
       'decides. It may also limit how many leases a user or an API key holds. A paused pool refuses. `token_id` or `name` asks for a ' +
-      'certain token, for which no lease is ended, and `select` for one with certain attributes.',
+      'certain token, for which no lease is ended, and `select` for one with certain attributes. `count` asks for several at once, ' +
+      'all or none. In a pool with `max_waiting`, nobody passes those who wait in line, and `wait_seconds` takes a place there: ' +
+      'the place stays when the time is over.',
     answer: GrantAnswer,
+    also: { status: 202, answer: Ticket, description: 'A place in the line; it is kept.' },
     problems: [
       ...BODY,
       ...OF_POOL,
       'pool_paused',
       'pool_exhausted',
       'quota_exceeded',
+      'line_full',
+      'ticket_ended',
       'token_not_found',
       'token_in_use',
       'unsatisfiable',
@@ -66,13 +82,59 @@ export class LeasesController {
   })
   @Idempotent()
   allocate(
-    @Body() { pool = DEFAULT_POOL, ttl_seconds, metadata, token_id, name, select, ...who }: AllocateBody,
+    @Body()
+    {
+      pool = DEFAULT_POOL,
+      ttl_seconds,
+      metadata,
+      token_id,
+      name,
+      select,
+      wait_seconds,
+      count = 1,
+      ...who
+    }: AllocateBody,
     @CurrentRequest() context: RequestContext,
-  ): Promise<GrantAnswer> {
+    @Gone() gone: AbortSignal,
+    @Res({ passthrough: true }) res: Response,
+  ): Promise<GrantAnswer | TicketView> {
     const { holder, userId = holder === undefined ? randomUUID() : userOfClient(holder) } = whose(who);
     mustBeOneAtMost({ token_id, name, select });
-    const request = { userId, holder, tokenId: token_id, name, select, ttlSeconds: ttl_seconds, metadata };
-    return this.service.allocate(pool, request, context).then((grant) => granted(pool, grant, context.caller));
+    const request = { userId, holder, select, ttlSeconds: ttl_seconds, metadata };
+    if (wait_seconds === undefined && count === 1) {
+      return this.service
+        .allocate(pool, { ...request, tokenId: token_id, name }, context)
+        .then((grant) => granted(pool, [grant], context.caller));
+    }
+    const named = token_id === undefined ? (name === undefined ? null : 'name') : 'token_id';
+    if (named) throw new HttpProblem('invalid_request', `${named} must not be given beside wait_seconds or count`);
+    return this.#wait(pool, { ...request, count }, wait_seconds, context, gone, res);
+  }
+
+  async #wait(
+    pool: string,
+    request: PlaceRequest,
+    waitSeconds: number | undefined,
+    context: RequestContext,
+    gone: AbortSignal,
+    res: Response,
+  ): Promise<GrantAnswer | TicketView> {
+    const { caller, idempotency } = context;
+    if (waitSeconds) this.held.mustHaveRoom();
+    const allocated = await this.line.allocate(pool, request, waitSeconds, context);
+    if ('grants' in allocated) return granted(pool, allocated.grants, caller);
+    const { ticketId } = allocated;
+    if (waitSeconds) leavePlace(res);
+    const grants = await this.held.hold(pool, ticketId, waitSeconds ?? 0, gone, (wait) =>
+      this.line.claim(pool, ticketId, wait, context),
+    );
+    if (!grants) {
+      res.status(HttpStatus.ACCEPTED);
+      return ticketFor(caller, await this.tickets.ticket(ticketId));
+    }
+    // The caller does not know the ticket, so nobody would claim again.
+    if (!idempotency) this.line.takeBackIfUndelivered(pool, grants, context);
+    return granted(pool, grants, caller);
   }
 
   @Post(':id/release')
@@ -137,31 +199,6 @@ const claimOf = ({ lease_id, user_id, fence }: LeaseClaimBody): LeaseClaim => ({
   leaseId: lease_id,
   userId: user_id,
   fence,
-});
-
-/** A repeated answer that an older version has recorded has no holder, no name and no attributes. */
-const granted = (
-  pool: string,
-  { tokenId, name = null, attributes = null, secret, userId, holder = null, leaseId, fence, ...grant }: OpenGrant,
-  caller: Caller,
-): GrantAnswer => ({
-  token_id: tokenId,
-  name,
-  attributes,
-  secret,
-  user_id: userId,
-  holder,
-  pool,
-  status: 'active',
-  lease_id: leaseId,
-  fence,
-  activated_at: toIso(grant.activatedAt),
-  expires_at: toIso(grant.expiresAt),
-  evicted: grant.evicted && {
-    ...userFor(caller, { ...grant.evicted, holder: grant.evicted.holder ?? null }),
-    fence: grant.evicted.fence,
-    activated_at: toIso(grant.evicted.activatedAt),
-  },
 });
 
 /** A repeated answer that an older version has recorded is null: it deleted no token with a lease. */

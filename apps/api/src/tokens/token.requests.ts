@@ -12,6 +12,7 @@ import {
   InstantField,
   MetadataField,
   NoteField,
+  NumberField,
   PoolNameField,
   SecondsField,
   SecretField,
@@ -20,6 +21,7 @@ import {
   WholeNumberField,
   WordField,
 } from '../http/fields.js';
+import { COUNT, MAX_COUNT, MAX_WAIT_SECONDS } from '../line/ticket.requests.js';
 
 const POOL = { optional: true, description: 'Name of the pool; `default` when left out', example: 'default' };
 const TTL = {
@@ -69,6 +71,18 @@ export class AllocateBody {
 
   @MetadataField({ optional: true, description: 'Kept with the `activated` event', example: { desk: 7 } })
   metadata?: Metadata;
+
+  @WholeNumberField(1, MAX_COUNT, COUNT)
+  count?: number;
+
+  @NumberField(0, MAX_WAIT_SECONDS, {
+    optional: true,
+    description:
+      'For how many seconds the request may wait for its turn, in a pool with `max_waiting`; 202 with the ticket when they are over. ' +
+      'Left out, it does not wait',
+    example: 30,
+  })
+  wait_seconds?: number;
 }
 
 export class LeaseClaimBody {

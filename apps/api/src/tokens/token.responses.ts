@@ -5,6 +5,7 @@ import {
   DELETE_REASONS,
   END_REASONS,
   EVENT_KINDS,
+  LEAVE_REASONS,
   type Attributes,
   type EndReason,
   type EventPage,
@@ -53,7 +54,14 @@ export const SECRET = {
 export const CURSOR = { type: String, nullable: true, description: '`cursor` of the next page; null on the last one.' };
 
 const STATUSES = ['available', 'active'];
-const REASONS = [...new Set(['allocated', 'allocated_after_eviction', ...END_REASONS, ...DELETE_REASONS])];
+const REASONS = [
+  ...new Set([
+    ...['allocated', 'allocated_after_eviction', 'offered', 'claimed'],
+    ...END_REASONS,
+    ...DELETE_REASONS,
+    ...LEAVE_REASONS,
+  ]),
+];
 
 @ApiSchema({ name: 'Token' })
 export class Token implements TokenView {
@@ -218,7 +226,9 @@ export class TokenEvent implements EventView {
       'Of `generated` in a listed pool: `name` and `attributes`; of `described`: `before` and `after`, each with what changed of ' +
       'them and of `draining`, and `secret: changed`; of `selected_eviction`: what was selected, as `select`. ' +
       'Of `policy_changed`: `before` and `after`, each with the fields of the policy that changed; of `pool_opened`: `kind` and the ' +
-      'policy `after` it; of `pool_deleted`: `kind` and the policy `before`.',
+      'policy `after` it; of `pool_deleted`: `kind` and the policy `before`. ' +
+      'Of the line: `ticket_id`, also with what was given when it was offered; of `queued`: `place`, `position`, `count`, `select` ' +
+      'and `not_later_than`, and of `promised` the new one.',
   })
   readonly metadata: Metadata;
 
@@ -325,6 +335,13 @@ export class GrantAnswer {
     description: 'The lease that had to go; null when a token was free.',
   })
   readonly evicted: EvictedLease | null;
+
+  @ApiProperty({
+    type: () => [GrantAnswer],
+    required: false,
+    description: 'With a `count` of more than 1: all grants. The fields beside it are those of the first.',
+  })
+  readonly grants?: GrantAnswer[];
 }
 
 @ApiSchema({ name: 'Renewal' })

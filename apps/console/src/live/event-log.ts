@@ -62,6 +62,9 @@ const KINDS: readonly Kind[] = [
   'policy-changed',
   'pool-deleted',
   'pool-opened',
+  'queued',
+  'left',
+  'promised',
 ];
 
 const ENDS: ReadonlySet<Kind> = new Set(['released', 'evicted', 'cleaned', 'expired', 'ended-by-deletion']);

@@ -42,7 +42,7 @@ export type TokenKind =
   | 'deleted';
 
 /** What happened to a token, or to the pool itself. */
-export type Kind = TokenKind | 'policy-changed' | 'pool-deleted' | 'pool-opened';
+export type Kind = TokenKind | 'policy-changed' | 'pool-deleted' | 'pool-opened' | 'queued' | 'left' | 'promised';
 
 export type Applied =
   | {
@@ -109,6 +109,9 @@ export class PoolState {
       case 'policy_changed':
       case 'pool_deleted':
       case 'pool_opened':
+      case 'queued':
+      case 'left':
+      case 'promised':
         break;
       case 'activated':
         if (lease === null || lease.fence < event.fence!) token.lease = begun(event);

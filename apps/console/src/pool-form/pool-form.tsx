@@ -47,6 +47,10 @@ const FIELDS: { readonly [F in Field]: { readonly as: Typing<Policy[F]> } & Reco
   max_per_key: { as: 'limit', fixed: '', elastic: '', listed: '' },
   protect_seconds: { as: 'limit', fixed: '', elastic: '', listed: '' },
   evict: { as: 'word', fixed: 'oldest', elastic: 'oldest', listed: 'oldest' },
+  max_waiting: { as: 'number', fixed: '0', elastic: '0', listed: '0' },
+  max_waiting_per_user: { as: 'number', fixed: '1', elastic: '1', listed: '1' },
+  claim_seconds: { as: 'number', fixed: '10', elastic: '10', listed: '10' },
+  patience_seconds: { as: 'number', fixed: '30', elastic: '30', listed: '30' },
   status: { as: 'word', fixed: 'open', elastic: 'open', listed: 'open' },
 };
 

@@ -23,6 +23,7 @@ const CLASS: Readonly<Record<EndReason, string>> = {
   selected_eviction: 'evicted',
   cleanup: 'cleaned',
   ttl_expired: 'expired',
+  unclaimed: 'expired',
   deleted_by_client: 'ended-by-deletion',
   pool_deleted: 'ended-by-deletion',
 };

@@ -12,16 +12,23 @@ import {
   TokenPoolRepository,
   countsLeases,
   loadSpec,
+  needsLine,
   nextHash,
   poolNotFound,
+  withLine,
+  type LineSlice,
   type LoadSpec,
+  type IdempotencyRecord,
   type PoolPolicy,
+  type PoolSlice,
   type PoolState,
   type RecordedEventView,
 } from '@app/tokens';
 import { BEGIN, COMMIT, Database, DatabaseFailure, send, unavailable, unchanged } from '../connection/database.js';
 import type { Query } from '../connection/pipeline.js';
 import { ENSURE_PARTITIONS, IS_POOL, STORED_EVENTS } from '../schema/statements.js';
+import { lineParameters, ticketParameters, toLine, type TicketRow } from './line-rows.js';
+import { DELETE_EXPIRED_TICKETS, LOAD_LINE, SAVE_LINE, SAVE_TICKETS } from './line-statements.js';
 import {
   recordParameters,
   countedParameters,
@@ -42,8 +49,11 @@ import {
   INSERT_POOL,
   LOAD_RECORDS,
   LOAD_COUNTED_SLICE,
+  LOAD_COUNTED_SLICE_OF_LINE,
   LOAD_LISTED_SLICE,
+  LOAD_LISTED_SLICE_OF_LINE,
   LOAD_SLICE,
+  LOAD_SLICE_OF_LINE,
   LOCK_POOL,
   LOCK_POOL_IF_IDLE,
   NOTE_CLOCK,
@@ -87,6 +97,22 @@ const SLICE: Readonly<Record<Needs, (poolName: string, loads: LoadSpec) => Query
   things: (poolName, loads) => ({ ...LOAD_LISTED_SLICE, values: listedParameters(poolName, loads) }),
 };
 
+/** With a line, whose tickets are loaded before. */
+const SLICE_OF_LINE: typeof SLICE = {
+  nothing: (poolName, loads) => ({
+    ...LOAD_SLICE_OF_LINE,
+    values: [...loadParameters(poolName, loads), loads.soonest],
+  }),
+  counts: (poolName, loads) => ({
+    ...LOAD_COUNTED_SLICE_OF_LINE,
+    values: [...countedParameters(poolName, loads), loads.soonest],
+  }),
+  things: (poolName, loads) => ({
+    ...LOAD_LISTED_SLICE_OF_LINE,
+    values: [...listedParameters(poolName, loads), loads.soonest],
+  }),
+};
+
 /**
  * How many unknown names to look up at once. Callers may invent names, and these must leave connections to real pools.
  */
@@ -104,6 +130,8 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
    * What pools needed in the last transaction, if anything. Only they load it; a wrong guess loads twice.
    */
   readonly #needs = new Map<string, Needs>();
+  /** The pools that needed their line in the last transaction. */
+  readonly #withLine = new Set<string>();
   /** Pools that this process has seen. It looks up any other name first, without a transaction and a lock. */
   readonly #known = new Set<string>();
   readonly #names = new Semaphore(NAMES_AT_ONCE);
@@ -143,6 +171,10 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
 
   async deleteExpiredRecords(poolName: string, most: number): Promise<number> {
     return (await this.#database.run(DELETE_EXPIRED_RECORDS, [poolName, most])).rowCount ?? 0;
+  }
+
+  async deleteExpiredTickets(poolName: string, most: number): Promise<number> {
+    return (await this.#database.run(DELETE_EXPIRED_TICKETS, [poolName, most])).rowCount ?? 0;
   }
 
   async poolsToSweep(): Promise<string[]> {
@@ -189,7 +221,10 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
     }
   }
 
-  /** Two round trips: lock and load, then save and commit. `Database.use` rolls back what is not committed. */
+  /**
+   * Two round trips: lock and load, then save and commit. In a pool with a line it loads the tickets first, which tell
+   * what else it needs: three. `Database.use` rolls back what is not committed.
+   */
   async #roundTrips<T>(
     client: PoolClient,
     lock: Query,
@@ -198,10 +233,15 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
     decide: Decision<T>,
   ): Promise<T | typeof NO_ROW | typeof AGAIN> {
     const guess = this.#needs.get(poolName) ?? 'nothing';
-    const load = SLICE[guess](poolName, needed);
+    const guessesLine = this.#withLine.has(poolName);
+    const load = guessesLine ? SLICE.nothing(poolName, loadSpec({})) : SLICE[guess](poolName, needed);
+    const line = guessesLine ? [{ ...LOAD_LINE, values: lineParameters(poolName, needed) }] : [];
     const named =
       needed.idempotencyRecords.length === 0 ? [] : [{ ...LOAD_RECORDS, values: namedParameters(poolName, needed) }];
-    const [, locked, loaded, kept] = await send(client, BEGIN, { values: [poolName], ...lock }, load, ...named);
+    const before = { values: [poolName], ...lock };
+    const [, locked, loaded, ...others] = await send(client, BEGIN, before, load, ...line, ...named);
+    const tickets = line.length > 0 ? others.shift() : undefined;
+    const [kept] = others;
     if (locked?.rowCount !== 1) return NO_ROW;
     const row = loaded?.rows[0] as SliceRow;
     // The clock has a commit of its own, so the pool's time continues even if the command is refused. A new pool needs
@@ -212,8 +252,19 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
     }
     let slice = toSlice(poolName, row, needed, kept?.rows);
     const needs = needsOf(slice.state.policy);
-    if (needs !== guess) {
-      this.#needs.set(poolName, needs);
+    this.#needs.set(poolName, needs);
+    if (needsLine(slice.state, needed)) {
+      this.#withLine.add(poolName);
+      const ofLine = tickets ?? (await send(client, { ...LOAD_LINE, values: lineParameters(poolName, needed) }))[0];
+      slice = await this.#sliceOfLine(
+        client,
+        slice.state,
+        needed,
+        toLine((ofLine?.rows ?? []) as TicketRow[], needed),
+        kept?.rows,
+      );
+    } else if (needs !== guess || guessesLine) {
+      this.#withLine.delete(poolName);
       const [again] = await send(client, SLICE[needs](poolName, needed));
       slice = toSlice(poolName, again?.rows[0] as SliceRow, needed, kept?.rows);
     }
@@ -223,6 +274,19 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
     const result = decide(pool);
     await this.#commit(client, pool, hash, slice.state, result);
     return result;
+  }
+
+  async #sliceOfLine(
+    client: PoolClient,
+    state: PoolState,
+    needed: LoadSpec,
+    line: LineSlice,
+    kept: readonly IdempotencyRecord[] | undefined,
+  ): Promise<PoolSlice> {
+    const { name } = state.policy;
+    const loads = withLine(needed, line, state);
+    const [loaded] = await send(client, SLICE_OF_LINE[needsOf(state.policy)](name, loads));
+    return toSlice(name, loaded?.rows[0] as SliceRow, loads, kept, line);
   }
 
   /** Notes the clock under the pool's lock. */
@@ -256,7 +320,7 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
     before: PoolState,
     result: T,
   ): Promise<void> {
-    const { policy, life, lastSeq } = pool.state;
+    const { policy, life, lastSeq, lastPlace, openTickets } = pool.state;
     const statements: Query[] = [];
     let lastEventId = '';
     const things = thingParameters(policy.name, pool);
@@ -268,6 +332,11 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
       const save = saveParameters(policy.name, pool, hashBefore);
       lastEventId = save.lastEventId;
       statements.push({ ...SAVE_SLICE, values: save.values });
+    }
+    const tickets = ticketParameters(pool);
+    if (tickets) statements.push({ ...SAVE_TICKETS, values: tickets });
+    if (lastPlace !== before.lastPlace || openTickets !== before.openTickets) {
+      statements.push({ ...SAVE_LINE, values: [policy.name, lastPlace, openTickets] });
     }
     if (policy !== before.policy || life !== before.life) {
       const change = { ...UPDATE_POLICY, values: [...policyParameters(policy), life] };

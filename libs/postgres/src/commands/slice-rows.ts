@@ -5,7 +5,9 @@ import { randomUUID } from 'node:crypto';
 import { fromWire, nextHash, OPEN, policyFields, SealedSecret, tokensOfSelection } from '@app/tokens';
 import type {
   AttributeValue,
+  Lease,
   LeaseCount,
+  LineSlice,
   Instant,
   IdempotencyRecord,
   LoadSpec,
@@ -32,6 +34,8 @@ export interface SliceRow extends WirePolicy {
   last_fence: string;
   token_count: number;
   lease_count: number;
+  last_place: string;
+  open_tickets: number;
   /** In hexadecimal digits. */
   last_hash: string | null;
   hashed_seq: string;
@@ -62,6 +66,9 @@ type TokenTuple = [
   freeSince: number | null,
   holder: string | null,
   leaving: boolean,
+  // Only in a pool with a line.
+  hardEndAt?: number | null,
+  offeredTo?: string | null,
 ];
 
 export const loadParameters = (name: string, loads: LoadSpec): Value[] => [
@@ -131,8 +138,10 @@ export function toSlice(
   row: SliceRow,
   { users, keys }: LoadSpec,
   idempotencyRecords: readonly IdempotencyRecord[] = [],
+  line?: LineSlice,
 ): PoolSlice {
   return {
+    line,
     idempotencyRecords,
     users: row.users === undefined ? undefined : leaseCounts(row.users, users),
     keys: row.keys === undefined ? undefined : leaseCounts(row.keys, keys),
@@ -146,6 +155,8 @@ export function toSlice(
       lastFence: Number(row.last_fence),
       tokenCount: row.token_count,
       leaseCount: row.lease_count,
+      lastPlace: Number(row.last_place),
+      openTickets: row.open_tickets,
     },
   };
 }
@@ -185,6 +196,8 @@ function toToken([
   freeSince,
   holder,
   leaving,
+  hardEndAt,
+  offeredTo,
 ]: TokenTuple): Token {
   const activatedAt = lastActivatedAt === null ? null : micros(lastActivatedAt);
   return {
@@ -203,6 +216,8 @@ function toToken([
             fence,
             activatedAt: activatedAt!,
             expiresAt: micros(expiresAt!),
+            ...(hardEndAt && { hardEndAt: micros(hardEndAt) }),
+            ...(offeredTo && { offeredTo }),
           },
   };
 }
@@ -237,7 +252,7 @@ export function saveParameters(
     words(events.map((event) => event.event)),
     words(events.map((event) => event.reason)),
     bigints(events.map((event) => event.occurredAt)),
-    uuids(events.map(({ lease }) => lease && lease.userId)),
+    uuids(events.map((event) => ownerOf(event)?.userId ?? null)),
     bigints(events.map(({ lease }) => lease && lease.fence)),
     uuids(events.map(({ lease }) => lease && lease.leaseId)),
     bigints(events.map(({ lease }) => lease && lease.activatedAt)),
@@ -249,15 +264,17 @@ export function saveParameters(
     state.leaseCount,
     pool.now,
     unlessNone(tokens.map(({ lease }) => lease && lease.keyId)),
-    unlessNone(events.map(({ lease }) => lease && lease.keyId)),
+    unlessNone(events.map((event) => ownerOf(event)?.keyId ?? null)),
     unlessNone(events.map(storedActor)),
     unlessNone(events.map(({ requestId }) => requestId)),
     bigints(events.map(({ tokensAfter }) => tokensAfter)),
     bigints(events.map(({ leasesAfter }) => leasesAfter)),
     hashes(name, pool, eventIds, hashBefore),
     unlessNone(tokens.map(({ lease }) => lease && lease.holder)),
-    unlessNone(events.map(({ lease }) => lease && lease.holder)),
+    unlessNone(events.map((event) => ownerOf(event)?.holder ?? null)),
     tokens.some(({ isLeaving }) => isLeaving) ? booleans(tokens.map(({ isLeaving = false }) => isLeaving)) : '{}',
+    tokens.some(({ lease }) => lease?.hardEndAt) ? bigints(tokens.map(({ lease }) => lease?.hardEndAt ?? null)) : '{}',
+    tokens.some(({ lease }) => lease?.offeredTo) ? uuids(tokens.map(({ lease }) => lease?.offeredTo ?? null)) : '{}',
   ];
   return { values, lastEventId: eventIds.at(-1) as string };
 }
@@ -283,6 +300,10 @@ export function thingParameters(name: string, pool: TokenPool) {
   };
 }
 
+/** Who holds the lease of an event, or the place in the line. */
+const ownerOf = ({ lease, owner }: TokenEvent): Pick<Lease, 'userId' | 'holder' | 'keyId'> | null =>
+  lease ?? owner ?? null;
+
 const storedActor = ({ actor }: TokenEvent): string | null => (actor === OPEN ? null : actor);
 
 /** The hashes of the events one after the other, 32 bytes each. */
@@ -291,6 +312,7 @@ function hashes(pool: string, { events, now }: TokenPool, ids: readonly string[]
   let all = '';
   for (const [place, event] of events.entries()) {
     const { lease } = event;
+    const owner = ownerOf(event);
     hash = nextHash(hash, {
       pool,
       seq: event.seq,
@@ -300,18 +322,18 @@ function hashes(pool: string, { events, now }: TokenPool, ids: readonly string[]
       reason: event.reason,
       occurred_at: event.occurredAt,
       recorded_at: now,
-      user_id: lease && lease.userId,
+      user_id: owner && owner.userId,
       fence: lease && lease.fence,
       lease_id: lease && lease.leaseId,
       activated_at: lease && lease.activatedAt,
       expires_at: lease && lease.expiresAt,
       metadata: event.metadata,
-      key_id: lease && lease.keyId,
+      key_id: owner && owner.keyId,
       actor: storedActor(event),
       request_id: event.requestId,
       tokens_after: event.tokensAfter,
       leases_after: event.leasesAfter,
-      holder: lease && lease.holder,
+      holder: owner && owner.holder,
     });
     all += hash;
   }

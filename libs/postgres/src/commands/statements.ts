@@ -140,12 +140,30 @@ const THINGS = `
 
 const TOKENS =
   'id, user_id, lease_id, key_id, fence, last_activated_at, expires_at, free_since, holder, holder_fence, leaving';
-const list = (table: string): string => `SELECT ${TOKENS} FROM ${table}`;
-const lists = (counts: boolean, isListed: boolean): string[] => [
+const TOKENS_OF_LINE = `${TOKENS}, hard_end_at, offered_to, line_fence`;
+const list = (table: string, hasLine: boolean): string => `SELECT ${hasLine ? TOKENS_OF_LINE : TOKENS} FROM ${table}`;
+const lists = (counts: boolean, isListed: boolean, hasLine: boolean): string[] => [
   ...['named', 'due', 'free', 'oldest'],
   ...(counts ? ['losing', 'rising'] : []),
   ...(isListed ? ['whole', 'of_name', 'selected'] : []),
+  ...(hasLine ? ['soonest'] : []),
 ];
+
+/**
+ * In a pool with a line: the held tokens that come free first at the hard ends of their leases, as many as the promises
+ * depend on. A lease from before there was a line ends at the latest as the policy of now says (hardEndOf).
+ */
+const soonest = (most: string): string => `, soonest AS (
+    SELECT t.* FROM tokens t, here
+    WHERE t.pool = $1 AND t.status = 'active' AND NOT t.leaving AND ${most}::int > 0
+    ORDER BY coalesce(CASE WHEN t.line_fence = t.fence THEN t.hard_end_at END, CASE WHEN here.renewable
+      THEN t.last_activated_at + here.max_lifetime_seconds * interval '1 second' ELSE t.expires_at END)
+    LIMIT ${most}::int
+  )`;
+
+/** What a lease of a pool with a line has beside its deadline. Version 0.1.0 leaves both behind. */
+const OF_LINE = `, CASE WHEN line_fence = fence THEN date_part('epoch', hard_end_at) END,
+      CASE WHEN line_fence = fence THEN offered_to END`;
 
 /**
  * Reads a slice of the pool under its lock, and so after every earlier change.
@@ -153,7 +171,8 @@ const lists = (counts: boolean, isListed: boolean): string[] => [
  * The instant comes from clock_timestamp(). now() is the beginning of the transaction, so it would go back between two
  * transactions that waited for the lock. Instants are seconds in a double, which is exact to the microsecond.
  */
-const loadSlice = (counts: boolean, isListed = false): string => `
+/** @param soonestAt the parameter with the number of tokens that come free first; undefined in a pool without a line */
+const loadSlice = (counts: boolean, isListed = false, soonestAt?: string): string => `
   WITH here AS MATERIALIZED (${poolsNow('WHERE name = $1')}
   ), named AS (
     SELECT t.* FROM unnest($2::uuid[]) AS n (id), LATERAL ${byId('*', 'n.id')} t
@@ -167,14 +186,17 @@ const loadSlice = (counts: boolean, isListed = false): string => `
     SELECT * FROM tokens WHERE pool = $1 AND ${RUNS} AND (NOT leaving OR $5::int > 0)
     ORDER BY fence LIMIT $5::int + CASE (SELECT on_exhausted FROM here) WHEN 'evict_oldest'
       THEN greatest(0, $6::int - (SELECT count(*) FROM free) - ${FREED}) ELSE 0 END
-  )${counts ? LOSING : ''}${isListed ? LISTED : ''}, slice AS (
-    ${lists(counts, isListed).map(list).join(' UNION ALL ')}
+  )${counts ? LOSING : ''}${isListed ? LISTED : ''}${soonestAt ? soonest(soonestAt) : ''}, slice AS (
+    ${lists(counts, isListed, soonestAt !== undefined)
+      .map((table) => list(table, soonestAt !== undefined))
+      .join(' UNION ALL ')}
   )
-  SELECT kind, ${POLICY_COLUMNS}, life, last_seq, last_fence, token_count, lease_count,
+  SELECT kind, ${POLICY_COLUMNS}, life, last_seq, last_fence, token_count, lease_count, last_place, open_tickets,
     encode(last_hash, 'hex') AS last_hash, hashed_seq,
     date_part('epoch', now) AS now, must_note_clock,
     (SELECT json_agg(json_build_array(id, user_id, lease_id, key_id, fence, date_part('epoch', last_activated_at),
-      date_part('epoch', expires_at), date_part('epoch', free_since), ${holderOf('slice')}, leaving)) FROM slice) AS tokens,
+      date_part('epoch', expires_at), date_part('epoch', free_since), ${holderOf('slice')}, leaving
+      ${soonestAt ? OF_LINE : ''})) FROM slice) AS tokens,
     ${counts ? HELD : ''}${isListed ? THINGS : ''}
     CASE WHEN on_exhausted = 'reject' OR protect_seconds IS NOT NULL OR token_count > size THEN (
       SELECT date_part('epoch', expires_at) FROM tokens
@@ -187,6 +209,11 @@ export const LOAD_SLICE = named('load_slice', loadSlice(false));
 export const LOAD_COUNTED_SLICE = named('load_counted_slice', loadSlice(true));
 /** For a listed pool, whose policy may count leases. $7 and $8 as before, $9 to $13 as LISTED says. */
 export const LOAD_LISTED_SLICE = named('load_listed_slice', loadSlice(true, true));
+
+// The same in pools with a line; the last parameter is the number of tokens that come free first.
+export const LOAD_SLICE_OF_LINE = named('load_slice_of_line', loadSlice(false, false, '$7'));
+export const LOAD_COUNTED_SLICE_OF_LINE = named('load_counted_slice_of_line', loadSlice(true, false, '$9'));
+export const LOAD_LISTED_SLICE_OF_LINE = named('load_listed_slice_of_line', loadSlice(true, true, '$14'));
 
 /**
  * $1 pool. Notes, under its lock, how far the clock is behind, so that the pool's time continues at the clock's pace.
@@ -204,15 +231,17 @@ export const NOTE_CLOCK = named(
 /**
  * Saves everything that a transaction changes, in one statement for any number of commands. $1 pool.
  * - Tokens: $2 is new, $3 id, $4 user, $5 lease, $6 fence, $7 last activated, $8 expires, $9 free since, $27 the key
- *   that took the lease, $34 its holder, $36 whether it is deleted at the end of its lease; $10 deleted token ids.
+ *   that took the lease, $34 its holder, $36 whether it is deleted at the end of its lease, $37 the hard end of the
+ *   lease, $38 the ticket that it is offered to; $10 deleted token ids.
  * - Events: $11 id, $12 token, $13 event, $14 reason, $15 occurred, $16 user, $17 fence, $18 lease, $19 activated,
  *   $20 expires, $21 metadata, $28 the key that took the lease, $29 actor, $30 request, $31 and $32 the pool's tokens
  *   and leases after the event, $33 all hashes in a row, 32 bytes each, the last of which the pool continues from, $35
  *   the holder of the lease.
  * - Pool: $22 last seq, $23 last fence, $24 tokens, $25 leases, $26 now.
  *
- * Without API keys, the lists of keys and actors are empty, and without names those of holders; unnest fills them with
- * NULL.
+ * Without API keys, the lists of keys and actors are empty, without names those of holders, and without a line $37 and
+ * $38; unnest fills them with NULL. The check on line_fence keeps a version that knows no line from granting while
+ * somebody waits.
  * If a changed token does not exist, the audit would be wrong. The count then makes last_seq null, which the column
  * refuses.
  */
@@ -223,22 +252,23 @@ export const SAVE_SLICE = named(
     SELECT is_new, id, CASE WHEN fence IS NULL THEN 'available' ELSE 'active' END AS status, user_id, lease_id,
       key_id, holder, CASE WHEN holder IS NOT NULL THEN fence END AS holder_fence, fence,
       ${instant('activated')} AS last_activated_at, ${instant('expires')} AS expires_at,
-      ${instant('free')} AS free_since, coalesce(leaving, false) AS leaving
+      ${instant('free')} AS free_since, coalesce(leaving, false) AS leaving, ${instant('hard_end')} AS hard_end_at,
+      offered_to, CASE WHEN hard_end IS NOT NULL OR offered_to IS NOT NULL THEN fence END AS line_fence
     FROM unnest($2::boolean[], $3::uuid[], $4::uuid[], $5::uuid[], $6::bigint[], $7::bigint[], $8::bigint[],
-      $9::bigint[], $27::text[], $34::text[], $36::boolean[])
-      AS t (is_new, id, user_id, lease_id, fence, activated, expires, free, key_id, holder, leaving)
+      $9::bigint[], $27::text[], $34::text[], $36::boolean[], $37::bigint[], $38::uuid[])
+      AS t (is_new, id, user_id, lease_id, fence, activated, expires, free, key_id, holder, leaving, hard_end, offered_to)
   ), updated AS (
     UPDATE tokens SET status = t.status, user_id = t.user_id, lease_id = t.lease_id, key_id = t.key_id, holder = t.holder,
       holder_fence = t.holder_fence,
       fence = t.fence, last_activated_at = t.last_activated_at, expires_at = t.expires_at, free_since = t.free_since,
-      leaving = t.leaving
+      leaving = t.leaving, hard_end_at = t.hard_end_at, offered_to = t.offered_to, line_fence = t.line_fence
     FROM touched t, LATERAL ${byId('ctid', 't.id')} there WHERE tokens.ctid = there.ctid AND NOT t.is_new
     RETURNING 1
   ), inserted AS (
     INSERT INTO tokens (pool, id, status, user_id, lease_id, key_id, fence, last_activated_at, expires_at, free_since,
-      holder, holder_fence)
+      holder, holder_fence, hard_end_at, offered_to, line_fence)
     SELECT $1, id, status, user_id, lease_id, key_id, fence, last_activated_at, expires_at, free_since, holder,
-      holder_fence
+      holder_fence, hard_end_at, offered_to, line_fence
     FROM touched WHERE is_new
     RETURNING 1
   ), deleted AS (
@@ -257,7 +287,7 @@ export const SAVE_SLICE = named(
       AS e (id, token_id, event, reason, occurred, user_id, fence, lease_id, activated, expires, metadata, key_id,
         actor, request_id, tokens_after, leases_after, holder, place)
   )
-  UPDATE pools SET last_fence = $23, token_count = $24::int, lease_count = $25,
+  UPDATE pools SET last_fence = $23, line_fence = $23, token_count = $24::int, lease_count = $25,
     thing_count = CASE WHEN kind = 'listed' THEN $24::int ELSE 0 END, last_at = ${instant('$26::bigint')},
     last_hash = substr($33::bytea, length($33::bytea) - 31), hashed_seq = $22::bigint,
     last_seq = CASE WHEN (SELECT count(*) FROM updated) + (SELECT count(*) FROM inserted)
@@ -373,11 +403,15 @@ export const POOLS_TO_SWEEP = named(
     OR token_count > greatest(size, lease_count)
     OR (lease_count > 0 AND EXISTS (
       SELECT FROM tokens WHERE pool = p.name AND status = 'active' AND expires_at <= p.now))
-    OR (idle_ttl_seconds IS NOT NULL AND token_count > lease_count AND EXISTS (
+    OR (open_tickets > 0 AND (status = 'open' AND (token_count > lease_count OR on_exhausted = 'evict_oldest')
+      OR EXISTS (SELECT FROM tickets WHERE pool = p.name AND tickets.status = 'waiting' AND patience_until <= p.now)))
+    OR (idle_ttl_seconds IS NOT NULL AND open_tickets = 0 AND token_count > lease_count AND EXISTS (
       SELECT FROM tokens WHERE pool = p.name AND status = 'available'
         AND free_since <= p.now - idle_ttl_seconds * interval '1 second'))
     OR EXISTS (SELECT FROM kept_answers
       WHERE pool = p.name AND kept_at < p.now - interval '${IDEMPOTENCY_RECORD_HOURS} hours')
+    OR EXISTS (SELECT FROM tickets WHERE pool = p.name AND tickets.status IN ('granted', 'ended')
+      AND changed_at < p.now - interval '${IDEMPOTENCY_RECORD_HOURS} hours')
   ORDER BY name`,
 );
 
@@ -399,7 +433,8 @@ export const RAISE_COUNTERS = named(
     SELECT $1, after_seq, last_seq + $2::bigint + 1, after_fence, last_fence + $2::bigint + 1, now
     FROM here RETURNING *
   )
-  UPDATE pools SET last_seq = recorded.next_seq - 1, last_fence = recorded.next_fence - 1
+  UPDATE pools SET last_seq = recorded.next_seq - 1, last_fence = recorded.next_fence - 1,
+    line_fence = recorded.next_fence - 1
   FROM recorded, here WHERE pools.name = $1
   RETURNING recorded.pool, recorded.after_seq::double precision AS after_seq,
     recorded.next_seq::double precision AS next_seq, recorded.after_fence::double precision AS after_fence,

@@ -2,7 +2,7 @@
 
 import { DomainError } from '@app/tokens';
 
-export type CursorList = 'all' | 'active' | 'available' | 'events' | 'history' | 'leases' | 'keys';
+export type CursorList = 'all' | 'active' | 'available' | 'events' | 'history' | 'leases' | 'keys' | 'line';
 
 const UUID = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
 
@@ -15,6 +15,7 @@ const PART = {
   history: /^\d{1,16}$/,
   leases: /^[a-z0-9][a-z0-9-]{0,62}~\d{1,16}$/,
   keys: /^[0-9A-Za-z]{12}$/,
+  line: /^\d{1,16}$/,
 } satisfies Record<CursorList, RegExp>;
 
 export const writeCursor = (list: CursorList, place: string | number): string =>

@@ -32,7 +32,7 @@ export const FEED = named('feed', feed(''));
 export const SEARCH = named(
   'search',
   feed(`AND e.seq <= $6 AND ($7::text IS NULL OR ${ACTOR} = $7) AND ($8::text IS NULL OR e.request_id = $8)
-      AND ($9::text IS NULL OR ((e.key_id = $9 OR e.fence IS NULL) AND ${ACTOR} IN ($9, '${SYSTEM}', '${OPEN}')))`),
+      AND ($9::text IS NULL OR ((e.key_id = $9 OR (e.fence IS NULL AND e.user_id IS NULL)) AND ${ACTOR} IN ($9, '${SYSTEM}', '${OPEN}')))`),
 );
 
 /**

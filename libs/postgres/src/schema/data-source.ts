@@ -9,6 +9,7 @@ import { EventSnapshotTokensEntity } from './entities/event-snapshot-tokens.enti
 import { KeptAnswerEntity } from './entities/kept-answer.entity.js';
 import { PoolEntity } from './entities/pool.entity.js';
 import { RestoreEntity } from './entities/restore.entity.js';
+import { TicketEntity } from './entities/ticket.entity.js';
 import { ThingEntity } from './entities/thing.entity.js';
 import { ThingSecretEntity } from './entities/thing-secret.entity.js';
 import { TokenEventEntity } from './entities/token-event.entity.js';
@@ -34,6 +35,7 @@ import { PoolsTokensEvents1700000000000 } from './migrations/1700000000000-pools
 import { PoolEvents1700000000027 } from './migrations/1700000000027-pool-events.js';
 import { PausedAndSmallerPools1700000000028 } from './migrations/1700000000028-paused-and-smaller-pools.js';
 import { Things1700000000032 } from './migrations/1700000000032-things.js';
+import { Line1700000000033 } from './migrations/1700000000033-line.js';
 import { Restores1700000000020 } from './migrations/1700000000020-restores.js';
 
 /** A data source that is not connected yet: the caller initialises and destroys it. */
@@ -53,6 +55,7 @@ export function createDataSource(url: string, options?: DataSourceOptions): Data
       EventSnapshotTokensEntity,
       ThingEntity,
       ThingSecretEntity,
+      TicketEntity,
     ],
     migrations: [
       PoolsTokensEvents1700000000000,
@@ -76,6 +79,7 @@ export function createDataSource(url: string, options?: DataSourceOptions): Data
       Holders1700000000030,
       LeasesOfHolder1700000000031,
       Things1700000000032,
+      Line1700000000033,
     ],
     migrationsTableName: 'migrations',
     installExtensions: false,

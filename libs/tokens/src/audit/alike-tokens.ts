@@ -73,7 +73,7 @@ export class AlikeTokens {
     if (group) group.held--;
   }
 
-  /** A token that was to be deleted at the end of this lease stays: the lease may be evicted again. */
+  /** A lease may be evicted again: it is claimed, or its token is no longer to be deleted at its end. */
   stays(lease: OpenLease): void {
     this.#of.get(lease.tokenId)?.group.leases.push(lease);
   }
@@ -84,7 +84,7 @@ export class AlikeTokens {
     for (const group of this.#groups.values()) {
       if (!isSelected(group.attributes, select)) continue;
       const mayGo = (lease: OpenLease): boolean =>
-        this.#isOpenIn(group, lease) && !this.tokens.get(lease.tokenId)!.isLeaving;
+        this.#isOpenIn(group, lease) && mayBeEvicted(this.tokens.get(lease.tokenId)!);
       oldestFence = Math.min(oldestFence, group.leases.first(mayGo)?.fence ?? Infinity);
       free += group.tokens - group.held;
       group.evictedAt = at;
@@ -108,6 +108,8 @@ export class AlikeTokens {
     return group;
   }
 }
+
+const mayBeEvicted = ({ isLeaving, lease }: FoldedToken): boolean => !isLeaving && !lease?.isOffered;
 
 /** Whether each attribute is the wanted one, or one of those; null stands for none. */
 export const isSelected = (attributes: Attributes, select: Selection): boolean =>

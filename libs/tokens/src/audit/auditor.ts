@@ -5,8 +5,17 @@ import { AlikeTokens, isSelected } from './alike-tokens.js';
 import { areSame, asText, Comparison, type FoldedThing, type FoldedToken, type OpenLease } from './comparison.js';
 import { Findings, nameOf } from './findings.js';
 import { fromIso, toIso, type Instant } from '../kernel/instant.js';
+import { LineJudge } from './line-judge.js';
 import { HeldByUser, mostOf } from './held-by-user.js';
-import { DELETE_REASONS, END_REASONS, isEviction, isOfPool, type PolicyDifference } from '../pool/token-event.js';
+import {
+  DELETE_REASONS,
+  END_REASONS,
+  isEviction,
+  isOfLine,
+  isOfPool,
+  LEAVE_REASONS,
+  type PolicyDifference,
+} from '../pool/token-event.js';
 import type {
   EventView,
   RestoreView,
@@ -20,14 +29,17 @@ import type {
 const REASONS: Record<EventView['event'], readonly EventView['reason'][]> = {
   generated: [null],
   described: [null],
-  activated: ['allocated', 'allocated_after_eviction'],
-  renewed: [null],
-  released: END_REASONS.filter((reason) => reason !== 'ttl_expired'),
-  expired: ['ttl_expired'],
+  activated: ['allocated', 'allocated_after_eviction', 'offered'],
+  renewed: [null, 'claimed'],
+  released: END_REASONS.filter((reason) => reason !== 'ttl_expired' && reason !== 'unclaimed'),
+  expired: ['ttl_expired', 'unclaimed'],
   deleted: DELETE_REASONS,
   policy_changed: [null],
   pool_deleted: [null],
   pool_opened: [null],
+  queued: [null],
+  left: LEAVE_REASONS,
+  promised: [null],
 };
 
 /** Converts an event of the API to what the auditor reads. */
@@ -57,7 +69,7 @@ export class Auditor {
   #held: HeldByUser | null = null;
   /** Null until the first eviction of a selection. */
   #alike: AlikeTokens | null = null;
-  /** The open leases of tokens that are deleted at their ends, but for those that never were the oldest. */
+  /** The open leases that were the oldest and were not evicted, because they are offered or their tokens leave. */
   readonly #spared = new Set<number>();
   #leavingTokens = 0;
   /** The token of each name. */
@@ -65,6 +77,8 @@ export class Auditor {
   /** Whether the pool is listed; null while the feed has not told. Its first token tells, too. */
   #isListed: boolean | null = null;
   #lastEvictionAt: Instant = -Infinity;
+  readonly #line: LineJudge;
+  #offeredLeases = 0;
   #previous: StoredEventView | null = null;
 
   /** The fields of the policy whose value the feed has told, by their names on the wire. */
@@ -91,6 +105,7 @@ export class Auditor {
     readonly findings = new Findings(),
   ) {
     this.#isPoolDeleted = begins ? null : false;
+    this.#line = new LineJudge(begins === null, (event, what) => this.#find(event, what));
     if (begins) {
       this.#seq = begins.seq;
       this.#recordedAt = begins.recorded_at;
@@ -128,6 +143,11 @@ export class Auditor {
   /** The fence of the latest grant. */
   get fence(): number {
     return this.#fence;
+  }
+
+  /** How many offers came later than promised while the service was down. */
+  get lateOffers(): number {
+    return this.#line.late;
   }
 
   get events(): number {
@@ -199,6 +219,7 @@ export class Auditor {
     this.#seq = event.seq;
     this.#recordedAt = event.recorded_at;
     this.#expectLife(event);
+    this.#line.add(event, event.token_id === null ? undefined : this.#tokens.get(event.token_id));
     if (event.token_id === null) this.#ofPool(event);
     else this.#ofToken(event, event.token_id);
     this.#previous = event;
@@ -249,6 +270,7 @@ export class Auditor {
 
   #ofPool(event: StoredEventView): void {
     if (!isOfPool(event.event)) return this.#find(event, 'is about no token');
+    if (isOfLine(event.event)) return;
     const {
       kind,
       before = {},
@@ -296,6 +318,7 @@ export class Auditor {
     for (const lease of this.#open.values()) this.#expectNotPassedOver(lease, null);
     this.#expectEvictionServed(null);
     this.#expectGone(null);
+    this.#line.finish();
     this.#passRestore();
     if (this.#size === undefined) this.#judgeMost(this.size);
     for (const seq of this.#restores.keys()) this.#find(null, `a restore after seq ${seq}, where there is no event`);
@@ -471,14 +494,17 @@ export class Auditor {
     this.#expect(event.user_id !== null, event, 'is granted to nobody');
     this.#expect(this.#policy.get('status') !== 'paused', event, 'is granted in a pool that is paused');
     const afterEviction = isEviction(this.#previous?.reason ?? null);
-    this.#expect(afterEviction === (event.reason === 'allocated_after_eviction'), event, `has reason ${event.reason}`);
+    const isRight = event.reason === 'offered' || afterEviction === (event.reason === 'allocated_after_eviction');
+    this.#expect(isRight, event, `has reason ${event.reason}`);
     const lease = {
       tokenId: token.id,
       userId: event.user_id ?? '',
       holder: event.holder,
       fence: event.fence ?? 0,
       expiresAt: event.expires_at ?? 0,
+      ...(event.reason === 'offered' && { isOffered: true }),
     };
+    if (event.reason === 'offered') this.#offeredLeases++;
     this.#expect(lease.expiresAt > event.occurred_at, event, 'has no deadline after its beginning');
     this.#fence = lease.fence;
     this.#open.set(lease.fence, lease);
@@ -495,10 +521,13 @@ export class Auditor {
     const lease = this.#leaseOf(event, token);
     if (!lease) return;
     this.#expect(event.occurred_at < lease.expiresAt, event, 'renews a lease that was overdue');
-    const renewed = { ...lease, expiresAt: event.expires_at ?? 0 };
+    const isClaim = event.reason === 'claimed';
+    const renewed = { ...lease, expiresAt: event.expires_at ?? 0, ...(isClaim && { isOffered: false }) };
+    if (isClaim && lease.isOffered) this.#offeredLeases--;
     this.#expect(renewed.expiresAt > event.occurred_at, event, 'has no deadline after it');
     this.#open.set(lease.fence, renewed);
     token.lease = renewed;
+    if (isClaim) this.#alike?.stays(renewed);
   }
 
   #ended(event: StoredEventView, token: FoldedToken): void {
@@ -513,6 +542,7 @@ export class Auditor {
       if (isEviction(event.reason)) this.#evicted(event, lease, token);
     }
     this.#open.delete(lease.fence);
+    if (lease.isOffered) this.#offeredLeases--;
     this.#held?.ended(lease);
     this.#alike?.ended(lease);
     if ((this.#surplus > 0 && event.reason !== 'pool_deleted') || token.isLeaving) this.#mustGo = token.id;
@@ -527,7 +557,9 @@ export class Auditor {
       const oldest = this.#oldestFence();
       this.#expect(lease.fence === oldest, event, `evicts fence ${lease.fence} while ${oldest} is the smallest`);
     } else this.#evictedOverShare(event, lease);
-    this.#expect(this.#open.size === this.#tokens.size, event, 'evicts while a token is free');
+    // Free tokens may be kept for those who wait for certain ones.
+    const isFull = this.#open.size === this.#tokens.size || this.#line.keepsTokens;
+    this.#expect(isFull, event, 'evicts while a token is free');
     this.#lastEvictionAt = event.occurred_at;
   }
 
@@ -551,9 +583,9 @@ export class Auditor {
     this.#held ??= new HeldByUser(this.#open.values());
     const held = this.#held.leasesOf(userId);
     const most =
-      this.#leavingTokens === 0
+      this.#leavingTokens === 0 && this.#offeredLeases === 0
         ? this.#held.most()
-        : mostOf(this.#open.values(), ({ tokenId }) => !this.#isLeaving(tokenId));
+        : mostOf(this.#open.values(), (lease) => !this.#isSpared(lease));
     this.#expect(
       held === most.leases,
       event,
@@ -563,15 +595,15 @@ export class Auditor {
     this.#expect(isOldest, event, `evicts fence ${fence} while ${most.fence} is the smallest of who holds the most`);
   }
 
-  /** The smallest fence, without the leases with whose ends tokens are deleted. */
+  /** The smallest fence, without the leases that are not evicted. */
   #oldestFence(): number | undefined {
     // In the order of their grants, and before all that the iterator has not met.
     for (const fence of this.#spared) {
       const lease = this.#open.get(fence);
-      if (lease && !this.#isLeaving(lease.tokenId)) return fence;
+      if (lease && !this.#isSpared(lease)) return fence;
       if (!lease) this.#spared.delete(fence);
     }
-    for (let lease = this.#open.get(this.#oldest); !lease || this.#isLeaving(lease.tokenId);) {
+    for (let lease = this.#open.get(this.#oldest); !lease || this.#isSpared(lease);) {
       if (lease) this.#spared.add(lease.fence);
       const { done, value } = this.#fences.next();
       if (done) {
@@ -585,8 +617,9 @@ export class Auditor {
     return this.#oldest;
   }
 
-  #isLeaving(tokenId: string): boolean {
-    return this.#tokens.get(tokenId)?.isLeaving === true;
+  /** Whether a lease is not evicted: it is offered, or its token is deleted at its end. */
+  #isSpared({ tokenId, isOffered }: OpenLease): boolean {
+    return isOffered === true || this.#tokens.get(tokenId)?.isLeaving === true;
   }
 
   /** An eviction between the deadline of this lease and its recorded end took another token while this one was free. */

@@ -11,6 +11,8 @@ export interface OpenLease {
   readonly holder: string | null;
   readonly fence: number;
   readonly expiresAt: Instant;
+  /** Whether it is offered to somebody in the line, and not claimed yet: it is not evicted then. */
+  readonly isOffered?: boolean;
 }
 
 /** The thing of a token in a listed pool, as far as events tell of it. */

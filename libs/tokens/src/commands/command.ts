@@ -5,19 +5,29 @@ import type { Idempotency } from '../pool/idempotency-records.js';
 import { ANYBODY, type Caller } from '../kernel/caller.js';
 import type { LeaseClaim, ReleaseRequest } from '../pool/lease-claim.js';
 import { loadSpec, type LoadSpec } from './load-spec.js';
+import { MAX_POOL_SIZE } from '../pool/policy-fields.js';
 import type { PolicyChange, PoolPolicy } from '../pool/pool-policy.js';
 import { isDraining } from '../pool/pool-slice.js';
+import type { Ticket } from '../pool/ticket.js';
 import type { GivenThing, ThingChange } from '../pool/thing.js';
-import type { AllocateRequest, Grant, ImportResult, OpenLeaseName, Renewal } from '../pool/requests.js';
+import type {
+  AllocateRequest,
+  Claimed,
+  Grant,
+  ImportResult,
+  OpenLeaseName,
+  PlaceRequest,
+  Renewal,
+} from '../pool/requests.js';
 import type { TokenPool } from '../pool/token-pool.js';
 import type { Token } from '../pool/token.js';
 
 /**
  * The order of the commands in a batch. All of them are under way at once, so any order is correct. This one grants the
  * most: commands that free tokens come before those that take them, so that no lease is evicted for a token that a
- * command of the same batch frees.
+ * command of the same batch frees. The line is served between them.
  */
-const ORDER = ['release', 'keep-alive', 'delete', 'generate', 'allocate'] as const;
+const ORDER = ['release', 'keep-alive', 'claim', 'delete', 'generate', 'allocate', 'queue'] as const;
 
 type Kind =
   | (typeof ORDER)[number]
@@ -56,6 +66,9 @@ export interface Command<T> {
 export class Next<T> {
   constructor(readonly command: Command<T>) {}
 }
+
+/** Whether the line is served before this command, so that it passes over nobody. */
+export const isServedAfterLine = ({ kind }: Command<unknown>): boolean => kind === 'allocate' || kind === 'queue';
 
 export const byOrder = (a: Command<unknown>, b: Command<unknown>): number => placeOf(a) - placeOf(b);
 
@@ -114,12 +127,93 @@ export const allocate = (
     selecting: request.select === undefined ? 0 : 1,
     users: [request.userId],
     keys: caller.keyId === null ? [] : [caller.keyId],
+    promises: true,
+    awaits: 1,
   }),
   decide: (pool) => {
     const grant = pool.allocate(request);
     check(grant);
     return grant;
   },
+});
+
+/** What a request for several tokens, or for a place in the line, loads. */
+const loadsOfPlace = ({ userId, select, count }: PlaceRequest, { keyId }: Caller): LoadSpec =>
+  loadSpec({
+    free: count,
+    due: count,
+    grants: count,
+    selectors: select === undefined ? [] : [select],
+    selecting: select === undefined ? 0 : count,
+    users: Array<string>(count).fill(userId),
+    keys: keyId === null ? [] : [keyId],
+    promises: true,
+    awaits: count,
+  });
+
+/** Grants several tokens at once, all or none. */
+export const allocateSeveral = (
+  request: PlaceRequest,
+  caller = ANYBODY,
+  isGone?: Command<Grant[]>['isGone'],
+  check: (grant: Grant) => void = () => undefined,
+): Command<Grant[]> => ({
+  kind: 'allocate',
+  caller,
+  isGone,
+  loads: loadsOfPlace(request, caller),
+  decide: (pool) => {
+    const grants = pool.allocateSeveral(request);
+    grants.forEach(check);
+    return grants;
+  },
+});
+
+/** Grants tokens at once, or takes a place in the line of a pool that has none for the caller. */
+export const allocateOrQueue = (
+  request: PlaceRequest,
+  waitSeconds: number,
+  caller = ANYBODY,
+  isGone?: Command<Grant[] | Ticket>['isGone'],
+  check?: (grant: Grant) => void,
+): Command<Grant[] | Ticket> => ({
+  ...allocateSeveral(request, caller, isGone),
+  decide: (pool) => pool.allocateOrQueue(request, waitSeconds, check),
+});
+
+/** Takes a place in the line. */
+export const queue = (request: PlaceRequest, caller = ANYBODY): Command<Ticket> => ({
+  kind: 'queue',
+  caller,
+  loads: loadsOfPlace(request, caller),
+  decide: (pool) => pool.queue(request),
+});
+
+/** Claims what a ticket is offered, or shows that its owner still waits. */
+export const claim = (
+  ticketId: string,
+  waitSeconds: number,
+  caller = ANYBODY,
+  isGone?: Command<Claimed>['isGone'],
+  check: (grant: Grant) => void = () => undefined,
+): Command<Claimed> => ({
+  kind: 'claim',
+  caller,
+  isGone,
+  loads: loadSpec({ tickets: [ticketId] }),
+  decide: (pool) => {
+    const claimed = pool.claim(ticketId, waitSeconds);
+    claimed.grants?.forEach(check);
+    return claimed;
+  },
+});
+
+/** Gives a place in the line back. */
+export const cancel = (ticketId: string, note?: string, caller = ANYBODY): Command<void> => ({
+  kind: 'release',
+  caller,
+  loads: loadSpec({ tickets: [ticketId] }),
+  decide: (pool) => pool.cancel(ticketId, note),
 });
 
 /** Ends a lease. Returns whether its token is deleted with it. */
@@ -160,7 +254,7 @@ export const generate = (caller = ANYBODY, isGone?: Command<Token>['isGone']): C
 export const deleteToken = (tokenId: string, force: boolean, caller = ANYBODY): Command<void> => ({
   kind: 'delete',
   caller,
-  loads: loadSpec({ tokenIds: [tokenId] }),
+  loads: loadSpec({ tokenIds: [tokenId], promises: true, takesAway: 1 }),
   decide: (pool) => pool.delete(tokenId, force),
 });
 
@@ -168,7 +262,7 @@ export const deleteToken = (tokenId: string, force: boolean, caller = ANYBODY): 
 export const deleteWhenFree = (tokenId: string, caller = ANYBODY): Command<boolean> => ({
   kind: 'delete',
   caller,
-  loads: loadSpec({ tokenIds: [tokenId] }),
+  loads: loadSpec({ tokenIds: [tokenId], promises: true, takesAway: 1 }),
   decide: (pool) => pool.deleteWhenFree(tokenId),
 });
 
@@ -187,7 +281,7 @@ export const describeThing = (tokenId: string, change: ThingChange, caller = ANY
   kind: 'describe',
   isExclusive: true,
   caller,
-  loads: loadSpec({ tokenIds: [tokenId], names: change.name === undefined ? [] : [change.name] }),
+  loads: loadSpec({ tokenIds: [tokenId], names: change.name === undefined ? [] : [change.name], promises: true }),
   decide: (pool) => pool.describe(tokenId, change),
 });
 
@@ -200,7 +294,9 @@ export const importThings = (
   kind: 'import',
   isExclusive: true,
   caller,
-  loads: deletesMissing ? loadSpec({ whole: true }) : loadSpec({ names: given.map(({ name }) => name) }),
+  loads: deletesMissing
+    ? loadSpec({ whole: true, promises: true })
+    : loadSpec({ names: given.map(({ name }) => name), promises: true }),
   decide: (pool) => pool.import(given, deletesMissing),
 });
 
@@ -295,7 +391,12 @@ export const changePolicy = (change: PolicyChange, caller: Caller | null): Comma
   kind: 'change',
   isExclusive: true,
   caller,
-  loads: change.size === undefined ? loadSpec({}) : shrink(caller).loads,
+  loads: {
+    ...(change.size === undefined ? loadSpec({}) : shrink(caller).loads),
+    promises: true,
+    // If somebody waits, all tokens: a smaller size takes any number of them away.
+    takesAway: change.size === undefined ? 0 : MAX_POOL_SIZE,
+  },
   decide: (pool) => {
     pool.changePolicy(change);
     return (isDraining(pool.state) ? shrink(caller) : fill(caller)).decide(pool);

@@ -33,6 +33,18 @@ export interface LoadSpec {
   readonly keys: readonly string[];
   /** The idempotency records with these names. */
   readonly idempotencyRecords: readonly IdempotencyRecordName[];
+  /** These tickets, whatever their state, with the tokens of their offers. */
+  readonly tickets: readonly string[];
+  /** In a pool with a line: all that its promises depend on. */
+  readonly promises: boolean;
+  /** How many tokens the commands may wait for. */
+  readonly awaits: number;
+  /** How many tokens the commands may take away from those who wait. */
+  readonly takesAway: number;
+  /** How many tokens the line may take; withLine sets it. */
+  readonly serves: number;
+  /** The held tokens that come free first at their hard ends: at most this many. withLine sets it. */
+  readonly soonest: number;
 }
 
 const NOTHING: LoadSpec = {
@@ -48,6 +60,12 @@ const NOTHING: LoadSpec = {
   users: [],
   keys: [],
   idempotencyRecords: [],
+  tickets: [],
+  promises: false,
+  awaits: 0,
+  takesAway: 0,
+  serves: 0,
+  soonest: 0,
 };
 
 export const loadSpec = (some: Partial<LoadSpec>): LoadSpec => ({ ...NOTHING, ...some });
@@ -61,7 +79,8 @@ export function together(all: readonly LoadSpec[]): LoadSpec {
   const [users, keys]: [string[], string[]] = [[], []];
   const selectors = new Map<string, Selector>();
   const idempotencyRecords: IdempotencyRecordName[] = [];
-  let [free, due, grants, oldest, selecting] = [0, DUE_ON_THE_WAY, 0, 0, 0];
+  const tickets: string[] = [];
+  let [free, due, grants, oldest, selecting, awaits, takesAway] = [0, DUE_ON_THE_WAY, 0, 0, 0, 0, 0];
   for (const one of all) {
     tokenIds.push(...one.tokenIds);
     names.push(...one.names);
@@ -74,6 +93,9 @@ export function together(all: readonly LoadSpec[]): LoadSpec {
     grants += one.grants;
     oldest += one.oldest;
     selecting += one.selecting;
+    awaits += one.awaits;
+    takesAway += one.takesAway;
+    tickets.push(...one.tickets);
   }
   const spare = free > 0 ? tokenIds.length + names.length : 0;
   return {
@@ -89,12 +111,21 @@ export function together(all: readonly LoadSpec[]): LoadSpec {
     users,
     keys,
     idempotencyRecords,
+    tickets,
+    promises: all.some(({ promises }) => promises),
+    awaits,
+    takesAway,
+    serves: 0,
+    soonest: 0,
   };
 }
 
-/** How many tokens to load for each selector: each grant, and each command that names a token, may take one of them. */
-export const tokensOfSelection = ({ grants, tokenIds, names }: LoadSpec): number =>
-  grants + tokenIds.length + names.length;
+/**
+ * How many tokens to load for each selector: each grant, each command that names a token, and the line may take one of
+ * them.
+ */
+export const tokensOfSelection = ({ grants, tokenIds, names, serves }: LoadSpec): number =>
+  grants + tokenIds.length + names.length + serves;
 
 /** How many overdue leases a batch expires beyond those that it takes, so that a busy pool needs no sweep. */
 const DUE_ON_THE_WAY = 50;

@@ -1,6 +1,6 @@
 // The sweep records what the clock has decided and no command has met: expired leases and idle tokens. It also
 // generates the tokens that an interrupted fill has left out, deletes those that an interrupted shrinking or deletion
-// has left, and deletes old idempotency records. No answer depends on it.
+// has left, serves lines, and deletes old idempotency records and tickets. No answer depends on it.
 
 import type { Command } from './command.js';
 import type { Executor } from './executor.js';
@@ -19,7 +19,8 @@ export interface SweepResult {
   readonly failures: readonly { readonly poolName: string; readonly error: unknown }[];
 }
 
-const oneBatch: Command<number> = {
+/** Does a part of what the clock has decided in a pool, and returns the number of events. */
+export const sweepOnce: Command<number> = {
   kind: 'sweep',
   isExclusive: true,
   caller: null,
@@ -49,10 +50,11 @@ export async function sweep(
       let written: number | undefined;
       do {
         if (isStopping()) return { events, failures };
-        written = await executor.tryRun(poolName, oneBatch);
+        written = await executor.tryRun(poolName, sweepOnce);
         events += written ?? 0;
       } while (written !== undefined && written >= BATCH);
       while (!isStopping() && (await repository.deleteExpiredRecords(poolName, RECORDS_AT_ONCE)) === RECORDS_AT_ONCE);
+      while (!isStopping() && (await repository.deleteExpiredTickets(poolName, RECORDS_AT_ONCE)) === RECORDS_AT_ONCE);
     } catch (error) {
       failures.push({ poolName, error });
     }

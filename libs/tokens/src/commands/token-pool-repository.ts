@@ -28,9 +28,13 @@ export abstract class TokenPoolRepository {
   /** Deletes at most `most` idempotency records that are older than IDEMPOTENCY_RECORD_HOURS, and returns how many. */
   abstract deleteExpiredRecords(poolName: string, most: number): Promise<number>;
 
+  /** Deletes at most `most` tickets that were granted or ended as long ago, and returns how many. */
+  abstract deleteExpiredTickets(poolName: string, most: number): Promise<number>;
+
   /**
    * The names of the pools with work for the sweep: overdue leases, idle tokens, missing tokens, free tokens beyond the
-   * size, old idempotency records, or a clock that was set back.
+   * size or while somebody waits, places that their owners have given up, old idempotency records and tickets, or a
+   * clock that was set back.
    */
   abstract poolsToSweep(): Promise<string[]>;
 }

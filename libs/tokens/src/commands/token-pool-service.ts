@@ -92,7 +92,7 @@ export class TokenPoolService {
       const { value, isReplay } = await this.executor.submit(poolName, once(command, idempotency));
       if (!isReplay) return { ...value, secret };
       idempotency.onReplay();
-      return { ...value, secret: this.openSecret(poolName, value.tokenId, await this.#secretOf(value)) };
+      return this.withSecret(poolName, value);
     }
     const grant = await this.executor.submit(poolName, command);
     // If that fails, too, the lease expires.
@@ -258,10 +258,11 @@ export class TokenPoolService {
     return tokenFor(context.caller ?? ANYBODY, await this.tokens.token(tokenId)).active_user_id;
   }
 
-  /** The sealed secret of a grant whose lease is open; null otherwise. No record contains it. */
-  async #secretOf({ leaseId, name }: Grant): Promise<SealedSecret | null> {
-    if (!name) return null;
-    return (await afterCommit(this.tokens.verify({ leaseId }, null))).secret;
+  /** A grant that is answered again, with its secret while the lease is open. No record contains it. */
+  async withSecret(poolName: string, grant: Grant): Promise<OpenGrant> {
+    const { leaseId, name, tokenId } = grant;
+    const secret = name ? (await afterCommit(this.tokens.verify({ leaseId }, null))).secret : null;
+    return { ...grant, secret: this.openSecret(poolName, tokenId, secret) };
   }
 
   #sealing<Change extends PlainChange>(

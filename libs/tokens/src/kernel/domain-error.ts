@@ -16,6 +16,9 @@ export type DomainErrorCode =
   | 'token_in_use'
   | 'token_exists'
   | 'unsatisfiable'
+  | 'line_full'
+  | 'ticket_not_found'
+  | 'ticket_ended'
   | 'pool_not_listed'
   | 'secrets_off'
   | 'pool_exists'
@@ -59,6 +62,9 @@ export const tokenNotFound = (tokenId: string): DomainError =>
 
 export const tokenDeleted = (tokenId: string): DomainError =>
   new DomainError('token_deleted', `token ${tokenId} was deleted`);
+
+export const ticketNotFound = (ticketId: string): DomainError =>
+  new DomainError('ticket_not_found', `there is no ticket ${ticketId}`);
 
 /** The caller has hung up, so the service stops working for it. */
 export const callerGone = (): DomainError =>

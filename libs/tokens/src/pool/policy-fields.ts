@@ -121,6 +121,38 @@ const POLICY_FIELDS = {
       'Whose lease a full pool evicts: the oldest of all, or the oldest of the user who holds the most. ' +
       'Counts only with `on_exhausted: evict_oldest`',
   },
+  maxWaiting: {
+    wire: 'max_waiting',
+    type: 'whole',
+    least: 0,
+    most: 100_000,
+    defaults: { fixed: 0, elastic: 0, listed: 0 },
+    columnDefault: 0,
+    description: 'How many may wait in line for a token, in the order in which they came; 0: nobody',
+  },
+  maxWaitingPerUser: {
+    wire: 'max_waiting_per_user',
+    type: 'whole',
+    least: 1,
+    most: 100_000,
+    defaults: { fixed: 1, elastic: 1, listed: 1 },
+    columnDefault: 1,
+    description: 'Places in the line that a user may have; one more is refused with 429 `quota_exceeded`',
+  },
+  claimSeconds: {
+    wire: 'claim_seconds',
+    ...DURATION,
+    defaults: { fixed: 10, elastic: 10, listed: 10 },
+    columnDefault: 10,
+    description: 'How long a token that is offered to the first in the line waits to be claimed',
+  },
+  patienceSeconds: {
+    wire: 'patience_seconds',
+    ...DURATION,
+    defaults: { fixed: 30, elastic: 30, listed: 30 },
+    columnDefault: 30,
+    description: 'How long a place in the line lives without a sign of life from its owner',
+  },
   status: {
     wire: 'status',
     type: 'word',

@@ -20,6 +20,10 @@ describe('a new pool', () => {
       maxPerKey: null,
       protectSeconds: null,
       evict: 'oldest',
+      maxWaiting: 0,
+      maxWaitingPerUser: 1,
+      claimSeconds: 10,
+      patienceSeconds: 30,
       status: 'open',
     });
   });
@@ -39,6 +43,10 @@ describe('a new pool', () => {
       maxPerKey: null,
       protectSeconds: null,
       evict: 'oldest',
+      maxWaiting: 0,
+      maxWaitingPerUser: 1,
+      claimSeconds: 10,
+      patienceSeconds: 30,
       status: 'open',
     });
   });

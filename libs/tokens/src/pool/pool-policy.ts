@@ -41,8 +41,33 @@ export function renewedDeadline(policy: PoolPolicy, lease: Lease, now: Instant, 
   if (!policy.renewable) {
     throw new DomainError('not_renewable', `leases of pool ${policy.name} end when their time is up`);
   }
-  const asked = Math.min(now + leaseLength(policy, ttlSeconds), latestEnd(policy, lease.activatedAt));
-  return Math.max(asked, lease.expiresAt);
+  const hardEnd = lease.hardEndAt ?? latestEnd(policy, lease.activatedAt);
+  return Math.max(Math.min(now + leaseLength(policy, ttlSeconds), hardEnd), lease.expiresAt);
+}
+
+/** Whether callers may wait for tokens. */
+export const hasLine = ({ maxWaiting }: PoolPolicy): boolean => maxWaiting > 0;
+
+/**
+ * The longest that a lease may last that the pool grants now, in seconds; null when nothing limits it. The deadline of
+ * a lease that cannot be renewed is its hard end.
+ */
+export function longestLease(policy: PoolPolicy, ttlSeconds?: number): number | null {
+  const { renewable, maxLifetimeSeconds } = policy;
+  if (renewable) return maxLifetimeSeconds;
+  return Math.min(ttlSeconds ?? Infinity, policy.ttlSeconds, maxLifetimeSeconds ?? Infinity);
+}
+
+/** The hard end of a lease that the pool grants now; null when nothing limits it. */
+export function hardEndFrom(policy: PoolPolicy, now: Instant, ttlSeconds?: number): Instant | null {
+  const longest = longestLease(policy, ttlSeconds);
+  return longest === null ? null : now + fromSeconds(longest);
+}
+
+/** The instant at which a lease is over at the latest, as far as its grant or the policy of now limits it. */
+export function hardEndOf(policy: PoolPolicy, { hardEndAt, activatedAt, expiresAt }: Lease): Instant {
+  if (hardEndAt !== undefined) return hardEndAt;
+  return policy.renewable ? Math.max(expiresAt, latestEnd(policy, activatedAt)) : expiresAt;
 }
 
 /** Whether decisions depend on how many leases a user or a key holds. */

@@ -3,6 +3,7 @@
 import type { IdempotencyRecord } from './idempotency-records.js';
 import type { LeaseCount } from './lease-counts.js';
 import type { Instant } from '../kernel/instant.js';
+import type { LineSlice } from './line.js';
 import type { PoolPolicy } from './pool-policy.js';
 import type { Token } from './token.js';
 
@@ -23,6 +24,10 @@ export interface PoolState {
   readonly tokenCount: number;
   /** The leases without a recorded end, including overdue ones. */
   readonly leaseCount: number;
+  /** The number of the last place that was taken in the line. */
+  readonly lastPlace: number;
+  /** The tickets that wait or have an offer, also those whose end is not recorded yet. */
+  readonly openTickets: number;
 }
 
 /** Whether the pool has more tokens than its size, which became smaller. A held token goes at the end of its lease. */
@@ -41,6 +46,8 @@ export interface PoolSlice {
   readonly users?: readonly LeaseCount[];
   /** If the policy counts leases: the counts of the keys of the callers. */
   readonly keys?: readonly LeaseCount[];
+  /** The part of the line that the commands need; left out in a pool without one. */
+  readonly line?: LineSlice;
   /** Those of the named idempotency records that the store has. */
   readonly idempotencyRecords?: readonly IdempotencyRecord[];
 }

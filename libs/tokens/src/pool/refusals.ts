@@ -2,6 +2,7 @@
 
 import { DomainError } from '../kernel/domain-error.js';
 import type { PoolPolicy } from './pool-policy.js';
+import type { Ticket } from './ticket.js';
 
 type Named = Pick<PoolPolicy, 'name'>;
 
@@ -48,3 +49,25 @@ export const stillDeleting = ({ name }: Named): DomainError =>
 
 export const poolExists = ({ name }: Named): DomainError =>
   new DomainError('pool_exists', `there is a pool ${name} already`);
+
+export const tooMany = ({ name, size }: PoolPolicy, count: number): DomainError =>
+  new DomainError('unsatisfiable', `pool ${name} never has ${count} tokens: its size is ${size}`);
+
+export const tooFewSelected = ({ name }: Named, count: number): DomainError =>
+  new DomainError('unsatisfiable', `pool ${name} has fewer than ${count} tokens with what is selected, held or not`);
+
+export const lineFull = ({ name, maxWaiting }: PoolPolicy): DomainError =>
+  new DomainError('line_full', `${maxWaiting} may wait for pool ${name}, and no more`);
+
+export const waitsAlready = ({ name, maxWaitingPerUser }: PoolPolicy, userId: string): DomainError =>
+  new DomainError('quota_exceeded', `user ${userId} has as many places as pool ${name} allows, ${maxWaitingPerUser}`);
+
+export const ticketEnded = ({ id, status, endReason }: Pick<Ticket, 'id' | 'status' | 'endReason'>): DomainError =>
+  new DomainError(
+    'ticket_ended',
+    status === 'ended' ? `ticket ${id} has ended: ${endReason}` : `ticket ${id} was granted, and its lease is over`,
+    { fields: { end_reason: endReason ?? 'granted' } },
+  );
+
+export const mustBeClaimed = (token: string): DomainError =>
+  new DomainError('not_renewable', `token ${token} is offered to somebody in the line, who must claim it first`);

@@ -3,7 +3,10 @@
 import type { Instant } from '../kernel/instant.js';
 import type { Attributes, SealedSecret, Selector } from './thing.js';
 import type { Metadata } from './token-event.js';
+import type { Ticket } from './ticket.js';
 import type { Lease } from './token.js';
+
+export type { OpenLeaseName } from './token.js';
 
 export interface AllocateRequest {
   readonly userId: string;
@@ -19,11 +22,8 @@ export interface AllocateRequest {
   readonly metadata?: Metadata;
 }
 
-/** The name of an open lease, for a caller that has read it. */
-export interface OpenLeaseName {
-  readonly tokenId: string;
-  readonly fence: number;
-}
+/** Asks for several tokens at once, all or none, or for a place in the line. */
+export type PlaceRequest = Omit<AllocateRequest, 'tokenId' | 'name'> & { readonly count: number };
 
 export interface Grant extends Lease {
   readonly tokenId: string;
@@ -42,6 +42,12 @@ export interface ImportResult {
   readonly unchanged: number;
   readonly deleted: number;
   readonly draining: number;
+}
+
+/** The state of a ticket that its owner asks for, and its grants if it has them. */
+export interface Claimed {
+  readonly ticket: Ticket;
+  readonly grants: readonly Grant[] | null;
 }
 
 export interface Renewal extends Lease {

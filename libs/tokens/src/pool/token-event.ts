@@ -15,20 +15,33 @@ export const EVENT_KINDS = [
   'policy_changed',
   'pool_deleted',
   'pool_opened',
+  'queued',
+  'left',
+  'promised',
 ] as const;
 export type TokenEventKind = (typeof EVENT_KINDS)[number];
 
-/** The kinds of events of the pool itself. */
+/** The kinds of events of a place in the line. */
+export const LINE_EVENTS = ['queued', 'left', 'promised'] as const satisfies readonly TokenEventKind[];
+
+/** The kinds of events of the pool itself, its line among them. */
 export const POOL_EVENTS = [
   'policy_changed',
   'pool_deleted',
   'pool_opened',
+  ...LINE_EVENTS,
 ] as const satisfies readonly TokenEventKind[];
+
+export const isOfLine = (event: TokenEventKind): event is (typeof LINE_EVENTS)[number] =>
+  (LINE_EVENTS as readonly TokenEventKind[]).includes(event);
 
 export const isOfPool = (event: TokenEventKind): event is (typeof POOL_EVENTS)[number] =>
   (POOL_EVENTS as readonly TokenEventKind[]).includes(event);
 
-export type GrantReason = 'allocated' | 'allocated_after_eviction';
+/** `offered`: to the first in the line, who must claim it. */
+export type GrantReason = 'allocated' | 'allocated_after_eviction' | 'offered';
+/** Why a lease was renewed, if not because its holder keeps it alive: an offer was claimed. */
+export type RenewReason = 'claimed';
 export type Eviction = 'lru_eviction' | 'over_share_eviction' | 'selected_eviction';
 export const isEviction = (reason: TokenEvent['reason']): reason is Eviction =>
   reason === 'lru_eviction' || reason === 'over_share_eviction' || reason === 'selected_eviction';
@@ -43,6 +56,7 @@ export const END_REASONS = [
   'selected_eviction',
   'cleanup',
   'ttl_expired',
+  'unclaimed',
   'deleted_by_client',
   'pool_deleted',
 ] as const;
@@ -52,17 +66,26 @@ export type EndReason = (typeof END_REASONS)[number];
 export const DELETE_REASONS = ['idle_ttl', 'deleted_by_client', 'removed', 'shrunk', 'pool_deleted'] as const;
 export type DeleteReason = (typeof DELETE_REASONS)[number];
 
+/** Why somebody has left the line, in the order in which the document lists them. */
+export const LEAVE_REASONS = ['cancelled', 'patience', 'cleared'] as const;
+export type LeaveReason = (typeof LEAVE_REASONS)[number];
+
 export interface TokenEvent {
   /** The number of the event in its pool: 1, 2, 3 …, without gaps, in commit order. */
   readonly seq: number;
   /** Null for an event of the pool itself. */
   readonly tokenId: string | null;
   readonly event: TokenEventKind;
-  readonly reason: GrantReason | EndReason | DeleteReason | null;
-  /** The deadline of the lease for `expired`; the instant of the transaction for every other event. */
+  readonly reason: GrantReason | RenewReason | EndReason | DeleteReason | LeaveReason | null;
+  /**
+   * The deadline of the lease for `expired`, and the end of the patience for `left`; the instant of the transaction for
+   * every other event.
+   */
   readonly occurredAt: Instant;
   /** The lease that began, changed or ended; null for an event without one. */
   readonly lease: Lease | null;
+  /** Who has the place that an event of the line is about. */
+  readonly owner?: Pick<Lease, 'userId' | 'holder' | 'keyId'>;
   /** The id of the API key that caused the event, `open` where the service asks for no keys, or `system`. */
   readonly actor: string;
   /** The id of the request that caused the event; null when no request did. */
@@ -73,10 +96,12 @@ export interface TokenEvent {
   readonly leasesAfter: number;
   /**
    * By the kind of the event:
-   * - `activated`: what the caller gave with the lease.
+   * - `activated`: what the caller gave with the lease; `offered` with the `ticket_id` beside it.
    * - `released`: the note; for `selected_eviction` the selector as `select`.
    * - `generated` in a listed pool: the name and the attributes.
    * - `described`: a ThingDifference.
+   * - `queued`: `ticket_id`, `place`, `position`, `count`, `not_later_than`, and `select` if the place is for certain
+   *   tokens. `left`: `ticket_id`. `promised`: `ticket_id` and the new `not_later_than`.
    * - `policy_changed`: a PolicyDifference. `pool_opened`: the kind and the policy `after` it.
    */
   readonly metadata: Metadata | null;

@@ -192,7 +192,8 @@ async function byLoadSpec(policy: PoolPolicy, clock: Clock): Promise<Store> {
 
 /** The whole pool as a value, without a repository and a LoadSpec. */
 function whole(policy: PoolPolicy, clock: Clock): Promise<Store> {
-  let state: PoolState = { policy, life: 'live', lastSeq: 0, lastFence: 0, tokenCount: 0, leaseCount: 0 };
+  let { state } = wholeSlice(policy, []);
+  state = { ...state, lastSeq: 0 };
   const tokens = new Map<string, Token>();
   const events: RecordedEvent[] = [];
   const run = <T>(loads: Partial<LoadSpec>, decide: (pool: TokenPool) => T): Promise<T> => {

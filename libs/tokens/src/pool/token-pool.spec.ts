@@ -1064,6 +1064,8 @@ describe('the counters', () => {
       lastFence: 14,
       tokenCount: 2,
       leaseCount: 2,
+      lastPlace: 0,
+      openTickets: 0,
     });
   });
 });

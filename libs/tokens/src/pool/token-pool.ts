@@ -4,20 +4,33 @@
 import { randomUUID } from 'node:crypto';
 import { IdempotencyRecords } from './idempotency-records.js';
 import { ANYBODY, OPEN, SYSTEM, type Caller } from '../kernel/caller.js';
-import { DomainError, poolDeleted, tokenDeleted, tokenNotFound } from '../kernel/domain-error.js';
+import { DomainError, poolDeleted, ticketNotFound, tokenDeleted, tokenNotFound } from '../kernel/domain-error.js';
 import { LeaseCounts, type LeaseCount } from './lease-counts.js';
-import { fromSeconds, secondsUntil, type Instant } from '../kernel/instant.js';
+import { fromSeconds, secondsUntil, toIso, type Instant } from '../kernel/instant.js';
 import { newLeaseId } from './lease-id.js';
+import { Line } from './line.js';
+import { promisesTo, promiseTo } from './line-promises.js';
 import { openLease, type LeaseClaim, type ReleaseRequest } from './lease-claim.js';
 import { differenceOf, toWire } from './policy-fields.js';
 import * as refusals from './refusals.js';
-import type { AllocateRequest, Grant, ImportResult, OpenLeaseName, Renewal } from './requests.js';
+import type {
+  AllocateRequest,
+  Claimed,
+  Grant,
+  ImportResult,
+  OpenLeaseName,
+  PlaceRequest,
+  Renewal,
+} from './requests.js';
 import * as things from './thing.js';
 import type { GivenThing, Selector, Thing, ThingChange } from './thing.js';
 import {
   changedPolicy,
   evictsOverShare,
   firstDeadline,
+  hardEndFrom,
+  hasLine,
+  longestLease,
   protectedUntil,
   renewedDeadline,
   type PolicyChange,
@@ -26,11 +39,13 @@ import {
 import { isDraining, type PoolSlice, type PoolState } from './pool-slice.js';
 import { PoolTokens } from './pool-tokens.js';
 import { FairShareOrder } from './fair-share-order.js';
+import { serves, type Ticket, type TicketEnd } from './ticket.js';
 import type {
   EndReason,
   DeleteReason,
   Eviction,
   GrantReason,
+  LeaveReason,
   Metadata,
   TokenEvent,
   TokenEventKind,
@@ -56,7 +71,11 @@ export class TokenPool {
   readonly #candidates: Candidates;
   readonly #users: LeaseCounts;
   readonly #keys: LeaseCounts;
+  readonly #line: Line;
   #fairShares: FairShareOrder;
+  /** Whether the commands have taken tokens away from the line, so that its promises may not hold. */
+  #mayBreakPromises = false;
+  #hasSettledLine = false;
   /** Of the leases that the slice does not have. */
   readonly #nextExpiryAt: Instant;
   /** The fence of the last grant before this transaction. */
@@ -73,6 +92,7 @@ export class TokenPool {
     this.#users = new LeaseCounts(slice.users ?? [], (lease) => lease.userId);
     this.#keys = new LeaseCounts(slice.keys ?? [], (lease) => lease.keyId);
     this.#fairShares = new FairShareOrder(this.#users, this.#tokens);
+    this.#line = new Line(slice.line);
   }
 
   /** Restores a pool from stored rows. Checks no rules and records no events. */
@@ -86,6 +106,19 @@ export class TokenPool {
 
   get policy(): PoolPolicy {
     return this.#state.policy;
+  }
+
+  /** When a lease or a place is over next, or an eviction possible, as far as the slice tells; Infinity for never. */
+  get nextDueAt(): Instant {
+    const oldest = this.#candidates.oldestLease(mayLose)?.lease;
+    const evictableAt =
+      oldest && this.policy.onExhausted === 'evict_oldest' ? protectedUntil(this.policy, oldest.activatedAt) : 0;
+    const { waiting } = this.#line;
+    return Math.min(
+      this.#nextDeadline(),
+      evictableAt > this.now ? evictableAt : Infinity,
+      ...waiting.slice(0, MOST_WATCHED).map(({ patienceUntil }) => patienceUntil),
+    );
   }
 
   get changed(): ReadonlySet<Token> {
@@ -105,6 +138,11 @@ export class TokenPool {
     return this.#tokens.deleted;
   }
 
+  /** The tickets that are new or have changed. */
+  get changedTickets(): Ticket[] {
+    return this.#line.changed;
+  }
+
   /**
    * Does all steps of `work` or none: if it throws, the pool is as it was before, except that overdue leases have
    * expired.
@@ -121,21 +159,26 @@ export class TokenPool {
   }
 
   /**
-   * Expires the overdue leases. Every command starts with this, so that no answer depends on when the sweep runs.
+   * Expires the overdue leases, and ends the places of those who have given up. Every command starts with this, so that
+   * no answer depends on when the sweep runs.
    */
   settle(): void {
     for (const { token, lease } of this.#candidates.takeOverdue())
-      this.#giveBack(token, 'expired', 'ttl_expired', lease.expiresAt);
+      this.#giveBack(token, 'expired', lease.offeredTo ? 'unclaimed' : 'ttl_expired', lease.expiresAt);
+    if (this.#hasSettledLine) return;
+    this.#hasSettledLine = true;
+    for (const ticket of this.#line.givenUp(this.now)) this.#leave(ticket, 'patience', ticket.patienceUntil);
   }
 
   /**
    * Deletes tokens of an elastic pool that have been free for longer than `idleTtlSeconds`, longest free first. The
-   * sweep does this, and `generate` when the pool is full. Until then these tokens are available.
+   * sweep does this, and `generate` when the pool is full. Until then these tokens are available. It leaves them alone
+   * while somebody waits in line.
    * @param most the most tokens to delete
    */
   deleteIdle(most = Infinity): void {
     this.settle();
-    if (this.policy.idleTtlSeconds === null || !this.#isLive) return;
+    if (this.policy.idleTtlSeconds === null || !this.#isLive || this.#state.openTickets > 0) return;
     const idleSince = this.now - fromSeconds(this.policy.idleTtlSeconds);
     for (
       let next = this.#candidates.longestFree();
@@ -151,7 +194,8 @@ export class TokenPool {
    * Grants the token that has been free for the longest, of all or of those that are selected, or a certain one. A full
    * pool that evicts ends the oldest lease first, or, by its policy, the oldest lease of the user who holds the most. A
    * pool that drains to a smaller size evicts none, and keeps as many free tokens as it has too many. A lease on a
-   * certain token is never evicted for another, nor one on a token that is deleted at its end.
+   * certain token is never evicted for another, nor one on a token that is deleted at its end, nor one that is offered.
+   * It passes over nobody in the line whom the token would serve.
    * @throws DomainError `pool_deleted`, `pool_paused`, `quota_exceeded`, `pool_exhausted`; `token_not_found`,
    * `token_in_use` for a certain token; `unsatisfiable` for a selection
    * @throws LeaseOfBatch
@@ -160,16 +204,17 @@ export class TokenPool {
     this.settle();
     this.#mustLive();
     if (this.policy.status === 'paused') throw refusals.poolPaused(this.policy);
-    this.#mustBeWithinQuota(request.userId, this.#callerOrAnybody.keyId);
+    this.#mustBeWithinQuota(request.userId, this.#callerOrAnybody.keyId, 1);
     const mustKeepFree = isDraining(this.#state) && this.#state.leaseCount >= this.policy.size;
     if (request.tokenId !== undefined || request.name !== undefined) {
       const token = this.#named(request);
       if (mustKeepFree) throw this.#exhausted('the pool shrinks to its size at the ends of leases');
+      if (this.#line.isAwaited(token)) throw this.#exhausted('others wait for it', request);
       return this.#activate(token, request, 'allocated', null);
     }
     const { select } = request;
     const isSelected = select && (({ thing }: Token) => things.isSelected(thing?.attributes, select));
-    const free = mustKeepFree ? undefined : this.#candidates.longestFree(isSelected);
+    const free = mustKeepFree ? undefined : this.#candidates.longestFree(this.#unlessAwaited(isSelected));
     if (free) return this.#activate(free.token, request, 'allocated', null);
     // The slice has at least one token of each selection, if there is one.
     if (isSelected && !this.#tokens.all().some(isSelected)) throw refusals.unsatisfiable(this.policy);
@@ -177,6 +222,7 @@ export class TokenPool {
     const [victim, reason] = this.#victim(isSelected);
     const evicted = victim?.lease;
     if (!evicted || this.policy.onExhausted === 'reject') throw this.#exhausted('the pool does not evict', request);
+    if (this.#line.isAwaited(victim)) throw this.#exhausted('others wait for the next one', request);
     const mayBeEvictedAt = protectedUntil(this.policy, evicted.activatedAt);
     if (mayBeEvictedAt > this.now) {
       throw this.#exhausted('the lease whose turn it is is protected', request, mayBeEvictedAt);
@@ -184,6 +230,170 @@ export class TokenPool {
     if (select && evicted.fence > this.#fenceBefore) throw new LeaseOfBatch();
     this.#end(victim, 'released', reason, this.now, select ? { select } : null);
     return this.#activate(victim, request, 'allocated_after_eviction', evicted);
+  }
+
+  /**
+   * As `allocate` for several tokens at once, all or none: a command that is refused takes back what it has done.
+   * @throws DomainError as `allocate`; `unsatisfiable` for more tokens than the pool may have
+   */
+  allocateSeveral({ count, ...request }: PlaceRequest): Grant[] {
+    if (count > this.policy.size) throw refusals.tooMany(this.policy, count);
+    const grants = Array.from({ length: count }, () => this.allocate(request));
+    // A later one must not evict an earlier one.
+    const areAllOpen = new Set(grants.map(({ tokenId }) => tokenId)).size === count;
+    if (!areAllOpen) throw this.#exhausted('the pool evicts for no one what it has just granted', request);
+    return grants;
+  }
+
+  /**
+   * Grants tokens at once if nobody waits for them; otherwise takes a place in the line.
+   * @param check throws a DomainError where a grant must not happen
+   * @throws DomainError as `allocateSeveral` and `queue`
+   */
+  allocateOrQueue(
+    request: PlaceRequest,
+    waitSeconds: number,
+    check: (grant: Grant) => void = () => undefined,
+  ): Grant[] | Ticket {
+    try {
+      return this.atomically(() => {
+        const grants = this.allocateSeveral(request);
+        grants.forEach(check);
+        return grants;
+      });
+    } catch (error) {
+      const mayWait = error instanceof DomainError && error.code === 'pool_exhausted' && hasLine(this.policy);
+      if (!mayWait) throw error;
+      return this.queue(request, waitSeconds);
+    }
+  }
+
+  /**
+   * Takes a place in the line. `serveLine` offers it its tokens.
+   * @param waitSeconds for how long the caller waits already, and so shows that it lives
+   * @throws DomainError `pool_deleted`, `pool_paused`, `quota_exceeded`, `line_full`, `unsatisfiable`
+   */
+  queue(request: PlaceRequest, waitSeconds = 0): Ticket {
+    this.settle();
+    this.#mustLive();
+    const { policy, now } = this;
+    if (policy.status === 'paused') throw refusals.poolPaused(policy);
+    const { userId, count, select = null, ttlSeconds = null } = request;
+    const { keyId } = this.#callerOrAnybody;
+    const { waiting } = this.#line;
+    if (waiting.length >= policy.maxWaiting) throw refusals.lineFull(policy);
+    this.#mustBeWithinQuota(userId, keyId, count);
+    const places = waiting.filter((ticket) => ticket.userId === userId).length;
+    if (places >= policy.maxWaitingPerUser) throw refusals.waitsAlready(policy, userId);
+    this.#mustBeSatisfiable(request);
+    const ticket: Ticket = {
+      id: randomUUID(),
+      place: this.#state.lastPlace + 1,
+      userId,
+      holder: request.holder ?? null,
+      keyId,
+      count,
+      select,
+      ttlSeconds,
+      metadata: request.metadata ?? null,
+      queuedAt: now,
+      notLaterThan: this.#promiseIfQueued(request),
+      holdSeconds: longestLease(policy, request.ttlSeconds),
+      claimSeconds: policy.claimSeconds,
+      patienceUntil: this.#patienceFrom(waitSeconds),
+      status: 'waiting',
+      endReason: null,
+      leases: [],
+      claimBy: null,
+    };
+    const { lastPlace, openTickets } = this.#state;
+    this.#state = { ...this.#state, lastPlace: lastPlace + 1, openTickets: openTickets + 1 };
+    const { id, place, notLaterThan } = ticket;
+    const metadata = {
+      ticket_id: id,
+      place,
+      position: waiting.length + 1,
+      count,
+      not_later_than: notLaterThan === null ? null : toIso(notLaterThan),
+      ...(select && { select }),
+    };
+    this.#line.put(ticket);
+    this.#recordOfLine(ticket, 'queued', null, now, metadata);
+    return ticket;
+  }
+
+  /**
+   * Claims what a ticket is offered; for one that waits, a sign of life. Claiming again returns the same grants while
+   * their leases are open.
+   * @param waitSeconds for how long the caller waits now
+   * @throws DomainError `ticket_not_found`, `ticket_ended`
+   */
+  claim(ticketId: string, waitSeconds = 0): Claimed {
+    this.settle();
+    const ticket = this.#ticket(ticketId);
+    if (ticket.status === 'waiting') {
+      const patienceUntil = Math.max(ticket.patienceUntil, this.#patienceFrom(waitSeconds));
+      const patient = { ...ticket, patienceUntil };
+      this.#line.put(patient);
+      return { ticket: patient, grants: null };
+    }
+    const held = ticket.leases.map(({ tokenId, fence }) => {
+      const token = this.#tokens.get(tokenId);
+      return token?.lease?.fence === fence ? token : undefined;
+    });
+    if (ticket.status === 'ended' || held.includes(undefined)) throw refusals.ticketEnded(ticket);
+    const tokens = held as Token[];
+    if (ticket.status === 'granted') return { ticket, grants: tokens.map((token) => this.#grantOf(token)) };
+    const granted: Ticket = { ...ticket, status: 'granted' };
+    this.#line.put(granted);
+    this.#state = { ...this.#state, openTickets: this.#state.openTickets - 1 };
+    for (const token of tokens) this.#claimed(token, ticket);
+    return { ticket: granted, grants: tokens.map((token) => this.#grantOf(token)) };
+  }
+
+  /**
+   * Gives a place back, and what it is offered.
+   * @throws DomainError `ticket_not_found`, `ticket_ended`
+   */
+  cancel(ticketId: string, note?: string): void {
+    this.settle();
+    const ticket = this.#ticket(ticketId);
+    if (ticket.status === 'waiting') return this.#leave(ticket, 'cancelled', this.now, note);
+    if (ticket.status !== 'offered') throw refusals.ticketEnded(ticket);
+    this.#withdraw(ticket, 'released_by_client', note);
+  }
+
+  /**
+   * Offers free tokens to those who wait, strictly in order: a token is for the first whom it would serve, and is kept
+   * for whoever wants several until there are enough. A pool that evicts ends leases for them by its rule.
+   */
+  serveLine(): void {
+    this.settle();
+    if (this.#line.waiting.length === 0 || this.#line.isCut) return;
+    if (!this.#isLive || this.policy.status === 'paused') return;
+    this.caller = null;
+    const ahead: Ticket[] = [];
+    for (const ticket of [...this.#line.waiting]) {
+      if (this.#offer(ticket, ahead)) continue;
+      // Every token is for this one, or for somebody ahead.
+      if (ticket.select === null) return;
+      ahead.push(ticket);
+    }
+  }
+
+  /** Records the promises that commands have broken, because they have taken tokens away from the line. */
+  renewPromises(): void {
+    if (!this.#mayBreakPromises || !this.#line.isWhole || !this.#isLive) return;
+    this.#mayBreakPromises = false;
+    const { waiting } = this.#line;
+    for (const [at, notLaterThan] of promisesTo(waiting, this.#tokens.all(), this.#state, this.now).entries()) {
+      const ticket = waiting[at] as Ticket;
+      if ((ticket.notLaterThan ?? Infinity) === (notLaterThan ?? Infinity)) continue;
+      if (ticket.notLaterThan !== null && (notLaterThan ?? Infinity) < ticket.notLaterThan) continue;
+      this.#line.put({ ...ticket, notLaterThan });
+      const metadata = { ticket_id: ticket.id, not_later_than: notLaterThan === null ? null : toIso(notLaterThan) };
+      this.#recordOfLine(ticket, 'promised', null, this.now, metadata);
+    }
   }
 
   /**
@@ -234,6 +444,7 @@ export class TokenPool {
     if (claim.leaseId === undefined && claim.userId === undefined) {
       throw new DomainError('invalid_request', 'lease_id or user_id must be given to say whose lease to keep alive');
     }
+    if (lease.offeredTo) throw refusals.mustBeClaimed(tokenId);
     const renewed = { ...lease, expiresAt: renewedDeadline(this.policy, lease, this.now, ttlSeconds) };
     this.#tokens.change(token, { lease: renewed });
     this.#record(token.id, 'renewed', null, this.now, renewed);
@@ -353,11 +564,14 @@ export class TokenPool {
     this.settle();
     if (this.#isLive) this.#mustNotBeFixed('deleted');
     const token = this.#existing(tokenId);
-    if (token.lease !== null) {
+    const { lease } = token;
+    if (lease !== null) {
       if (!force) throw refusals.tokenHeld(tokenId);
       this.#end(token, 'released', 'deleted_by_client');
     }
     this.#remove(token, 'deleted_by_client');
+    if (lease) this.#endOffer(lease, 'deleted_by_client');
+    this.#mayBreakPromises = true;
   }
 
   /**
@@ -386,6 +600,7 @@ export class TokenPool {
     const difference = differenceOf(this.policy, policy);
     if (difference === null) return;
     this.#state = { ...this.#state, policy };
+    this.#mayBreakPromises = true;
     this.#record(null, 'policy_changed', null, this.now, null, difference);
   }
 
@@ -413,10 +628,15 @@ export class TokenPool {
     for (; deleted < most; deleted++) {
       const token = this.#candidates.longestFree()?.token ?? this.#candidates.oldestLease();
       if (!token) break;
-      if (token.lease !== null) this.#end(token, 'released', 'pool_deleted');
+      const { lease } = token;
+      if (lease !== null) this.#end(token, 'released', 'pool_deleted');
       this.#remove(token, 'pool_deleted');
+      if (lease !== null) this.#endOffer(lease, 'pool_deleted');
     }
+    const leaving = this.#line.waiting.slice(0, most);
+    for (const ticket of leaving) this.#leave(ticket, 'cleared');
     if (this.#state.tokenCount > 0) return deleted > 0;
+    if (this.#state.openTickets > 0) return leaving.length > 0;
     this.#state = { ...this.#state, life: 'deleted' };
     const { kind } = this.policy;
     this.#record(null, 'pool_deleted', null, this.now, null, { kind, before: toWire(this.policy) });
@@ -438,7 +658,9 @@ export class TokenPool {
   #savepoint(): () => void {
     const [state, events] = [this.#state, this.events.length];
     const tokens = this.#tokens.savepoint();
-    const parts = [this.#candidates, this.#users, this.#keys, this.idempotencyRecords].map((part) => part.savepoint());
+    const parts = [this.#candidates, this.#users, this.#keys, this.#line, this.idempotencyRecords].map((part) =>
+      part.savepoint(),
+    );
     return () => {
       this.#state = state;
       this.events.length = events;
@@ -448,26 +670,158 @@ export class TokenPool {
   }
 
   #activate(token: Token, request: AllocateRequest, reason: GrantReason, evicted: Lease | null): Grant {
+    const { userId, holder = null, ttlSeconds, metadata } = request;
+    const expiresAt = firstDeadline(this.policy, this.now, ttlSeconds);
+    const hardEndAt = hasLine(this.policy) ? hardEndFrom(this.policy, this.now, ttlSeconds) : null;
+    const { keyId } = this.#callerOrAnybody;
+    const given = { userId, holder, keyId, expiresAt, ...(hardEndAt !== null && { hardEndAt }) };
+    const lease = this.#begin(token, given, reason, metadata);
+    return { ...this.#grantOf(token), ...lease, evicted };
+  }
+
+  #begin(
+    token: Token,
+    given: Omit<Lease, 'leaseId' | 'fence' | 'activatedAt'>,
+    reason: GrantReason,
+    metadata?: Metadata,
+  ): Lease {
     const fence = this.#state.lastFence + 1;
-    const expiresAt = firstDeadline(this.policy, this.now, request.ttlSeconds);
-    const lease = {
-      leaseId: newLeaseId(fence),
-      userId: request.userId,
-      holder: request.holder ?? null,
-      keyId: this.#callerOrAnybody.keyId,
-      fence,
-      activatedAt: this.now,
-      expiresAt,
-    };
+    const lease = { leaseId: newLeaseId(fence), fence, activatedAt: this.now, ...given };
     this.#tokens.change(token, { lease, lastActivatedAt: this.now });
     this.#state = { ...this.#state, lastFence: fence, leaseCount: this.#state.leaseCount + 1 };
     this.#candidates.granted(token, lease);
     this.#users.granted(lease);
     this.#keys.granted(lease);
     this.#fairShares.granted(token, lease);
-    this.#record(token.id, 'activated', reason, this.now, lease, request.metadata);
+    this.#record(token.id, 'activated', reason, this.now, lease, metadata);
+    return lease;
+  }
+
+  /** The grant of a token that is held. */
+  #grantOf(token: Token): Grant {
     const { name = null, attributes = null, secret = null } = token.thing ?? {};
-    return { ...lease, tokenId: token.id, name, attributes, secret, evicted };
+    return { ...(token.lease as Lease), tokenId: token.id, name, attributes, secret, evicted: null };
+  }
+
+  /**
+   * Offers a ticket its tokens, if there are enough. Returns whether it has.
+   * @param ahead those who wait for certain tokens before it
+   */
+  #offer(ticket: Ticket, ahead: readonly Ticket[]): boolean {
+    const { count, select } = ticket;
+    const isItsOwn = (token: Token): boolean => serves(token, ticket) && !ahead.some((other) => serves(token, other));
+    const isAny = select === null && ahead.length === 0;
+    if (isDraining(this.#state) && this.#state.leaseCount + count > this.policy.size) return false;
+    const evicts = this.policy.onExhausted === 'evict_oldest' && !isDraining(this.#state);
+    const first = this.#candidates.longestFree(isAny ? undefined : isItsOwn);
+    if (!first && !evicts) return false;
+    const restore = this.#savepoint();
+    const claimBy = this.now + fromSeconds(ticket.claimSeconds);
+    const leases: OpenLeaseName[] = [];
+    for (let free = first; leases.length < count; free = this.#candidates.longestFree(isAny ? undefined : isItsOwn)) {
+      const token = free?.token ?? (evicts ? this.#evictFor(ticket, isItsOwn) : undefined);
+      if (!token) {
+        restore();
+        return false;
+      }
+      const { fence } = this.#offerOne(token, ticket, claimBy);
+      leases.push({ tokenId: token.id, fence });
+    }
+    this.#line.put({ ...ticket, status: 'offered', leases, claimBy });
+    return true;
+  }
+
+  #offerOne(token: Token, ticket: Ticket, expiresAt: Instant): Lease {
+    const { id, userId, holder, keyId, holdSeconds, metadata } = ticket;
+    const hardEndAt = holdSeconds === null ? null : expiresAt + fromSeconds(holdSeconds);
+    const lease = { userId, holder, keyId, expiresAt, offeredTo: id, ...(hardEndAt !== null && { hardEndAt }) };
+    return this.#begin(token, lease, 'offered', { ...metadata, ticket_id: id });
+  }
+
+  /** Ends the lease whose turn it is, for somebody in the line, unless it is protected or offered itself. */
+  #evictFor({ select }: Ticket, isWanted: (token: Token) => boolean): Token | undefined {
+    const [victim, reason] = this.#victim(select === null ? undefined : isWanted);
+    if (!victim?.lease || !isWanted(victim)) return undefined;
+    if (protectedUntil(this.policy, victim.lease.activatedAt) > this.now) return undefined;
+    this.#end(victim, 'released', reason, this.now, select ? { select } : null);
+    return victim;
+  }
+
+  /** Makes an offer a full lease, whose time counts from now. */
+  #claimed(token: Token, { holdSeconds, ttlSeconds }: Ticket): void {
+    const { offeredTo: _, ...lease } = token.lease as Lease;
+    const held = holdSeconds === null ? Infinity : this.now + fromSeconds(holdSeconds);
+    const hardEnd = Math.min(held, hardEndFrom(this.policy, this.now, ttlSeconds ?? undefined) ?? Infinity);
+    const full = {
+      ...lease,
+      expiresAt: Math.min(firstDeadline(this.policy, this.now, ttlSeconds ?? undefined), hardEnd),
+      ...(hardEnd !== Infinity && { hardEndAt: hardEnd }),
+    };
+    this.#tokens.change(token, { lease: full });
+    this.#record(token.id, 'renewed', 'claimed', this.now, full);
+  }
+
+  /** Ends the offer of a ticket with all of its leases. */
+  #withdraw({ leases }: Ticket, reason: EndReason, note?: string): void {
+    for (const { tokenId, fence } of leases) {
+      const token = this.#tokens.get(tokenId);
+      if (token?.lease?.fence === fence) this.#giveBack(token, 'released', reason, this.now, noted(note));
+    }
+  }
+
+  /** Ends the ticket whose offer a lease was, and the other leases of that offer. */
+  #endOffer({ offeredTo }: Lease, reason: EndReason): void {
+    const ticket = offeredTo ? this.#line.get(offeredTo) : undefined;
+    if (ticket?.status !== 'offered') return;
+    this.#endTicket(ticket, reason);
+    // Those that are overdue expire by themselves.
+    const isOverdue = reason === 'unclaimed';
+    if (!isOverdue) this.#withdraw(ticket, reason);
+  }
+
+  #leave(ticket: Ticket, reason: LeaveReason, at: Instant = this.now, note?: string): void {
+    this.#endTicket(ticket, reason);
+    this.#recordOfLine(ticket, 'left', reason, at, { ticket_id: ticket.id, ...noted(note) });
+  }
+
+  #endTicket(ticket: Ticket, endReason: TicketEnd): void {
+    this.#line.put({ ...ticket, status: 'ended', endReason });
+    this.#state = { ...this.#state, openTickets: this.#state.openTickets - 1 };
+  }
+
+  /** @throws DomainError `ticket_not_found`, also to a key that may not know of the ticket */
+  #ticket(id: string): Ticket {
+    const ticket = this.#line.get(id);
+    const { keyId, mayOperate } = this.#callerOrAnybody;
+    if (!ticket || !(mayOperate || ticket.keyId === keyId)) throw ticketNotFound(id);
+    return ticket;
+  }
+
+  #patienceFrom(waitSeconds: number): Instant {
+    return this.now + Math.round(waitSeconds * 1_000_000) + fromSeconds(this.policy.patienceSeconds);
+  }
+
+  /** The promise of a place that would be taken now. */
+  #promiseIfQueued({ count = 1, select, ttlSeconds }: Partial<PlaceRequest>): Instant | null {
+    const { policy } = this;
+    const holdSeconds = longestLease(policy, ttlSeconds);
+    const wanted = { count, select: select ?? null, holdSeconds, claimSeconds: policy.claimSeconds };
+    return promiseTo(wanted, this.#line.waiting, this.#tokens.all(), this.#state, this.now);
+  }
+
+  /** @throws DomainError `unsatisfiable` */
+  #mustBeSatisfiable({ count, select }: PlaceRequest): void {
+    if (count > this.policy.size) throw refusals.tooMany(this.policy, count);
+    if (!select) return;
+    const matching = this.#tokens.all().filter((token) => serves(token, { select })).length;
+    if (matching === 0) throw refusals.unsatisfiable(this.policy);
+    if (matching < count) throw refusals.tooFewSelected(this.policy, count);
+  }
+
+  /** Which tokens a command may take: those that it wants, and that nobody waits for. */
+  #unlessAwaited(isWanted?: (token: Token) => boolean): ((token: Token) => boolean) | undefined {
+    if (this.#line.waiting.length === 0) return isWanted;
+    return (token) => (isWanted?.(token) ?? true) && !this.#line.isAwaited(token);
   }
 
   /** The free token that a request names. @throws DomainError `token_not_found`, `token_in_use` */
@@ -482,10 +836,10 @@ export class TokenPool {
   /** The token whose lease a full pool evicts next, and the reason. */
   #victim(isSelected?: (token: Token) => boolean): [Token | undefined, Eviction] {
     if (isSelected) {
-      return [this.#candidates.oldestLease((token) => !token.isLeaving && isSelected(token)), 'selected_eviction'];
+      return [this.#candidates.oldestLease((token) => mayLose(token) && isSelected(token)), 'selected_eviction'];
     }
     if (evictsOverShare(this.policy)) return [this.#fairShares.first(), 'over_share_eviction'];
-    return [this.#candidates.oldestLease(({ isLeaving }) => !isLeaving), 'lru_eviction'];
+    return [this.#candidates.oldestLease(mayLose), 'lru_eviction'];
   }
 
   #end(
@@ -518,12 +872,15 @@ export class TokenPool {
     at?: Instant,
     metadata?: Metadata | null,
   ): void {
+    const lease = token.lease as Lease;
     this.#end(token, event, reason, at, metadata);
     if (token.isLeaving) this.#remove(token, 'removed', null);
     else if (this.#isLive && isDraining(this.#state)) this.#remove(token, 'shrunk', null);
+    this.#endOffer(lease, reason);
   }
 
   #deleteWhenFree(token: Token): boolean {
+    this.#mayBreakPromises = true;
     if (token.lease) {
       if (!token.isLeaving) this.#drain(token, true);
       return false;
@@ -561,6 +918,7 @@ export class TokenPool {
     const after = things.changedThing(before, change, token.id);
     const difference = things.differenceOf(before, after);
     if (difference === null) return false;
+    this.#mayBreakPromises = true;
     this.#tokens.describe(token, after);
     this.#record(token.id, 'described', null, this.now, null, { ...difference });
     return true;
@@ -584,10 +942,11 @@ export class TokenPool {
     lease: Lease | null,
     metadata: Metadata | null = null,
     by = this.caller,
+    owner?: TokenEvent['owner'],
   ): void {
     const seq = this.#state.lastSeq + 1;
     this.#state = { ...this.#state, lastSeq: seq };
-    const decidedByClock = reason === 'ttl_expired' || reason === 'idle_ttl';
+    const decidedByClock = BY_CLOCK.includes(reason);
     const caller = decidedByClock ? null : by;
     const actor = caller === null ? SYSTEM : (caller.keyId ?? OPEN);
     const requestId = caller && caller.requestId;
@@ -604,7 +963,18 @@ export class TokenPool {
       tokensAfter,
       leasesAfter,
       metadata,
+      ...(owner && { owner }),
     });
+  }
+
+  #recordOfLine(
+    ticket: Ticket,
+    event: 'queued' | 'left' | 'promised',
+    reason: LeaveReason | null,
+    at: Instant,
+    metadata: Metadata,
+  ): void {
+    this.#record(null, event, reason, at, null, metadata, this.caller, ticket);
   }
 
   get #callerOrAnybody(): Caller {
@@ -634,27 +1004,43 @@ export class TokenPool {
     if (this.policy.kind === 'fixed') throw refusals.poolIsFixed(this.policy, action);
   }
 
-  #mustBeWithinQuota(userId: string, keyId: string | null): void {
+  /** What somebody waits for counts together with what they hold. */
+  #mustBeWithinQuota(userId: string, keyId: string | null, more: number): void {
     const { maxPerUser, maxPerKey } = this.policy;
-    if (maxPerUser !== null) this.#mustHoldLess(this.#users.of(userId), maxPerUser, `user ${userId} holds`);
+    if (maxPerUser !== null) {
+      const awaited = this.#line.awaited((ticket) => ticket.userId === userId);
+      this.#mustHoldLess(this.#users.of(userId), maxPerUser, `user ${userId} holds`, awaited + more);
+    }
     if (maxPerKey !== null && keyId !== null) {
-      this.#mustHoldLess(this.#keys.of(keyId), maxPerKey, 'the leases taken with this key are');
+      const awaited = this.#line.awaited((ticket) => ticket.keyId === keyId);
+      this.#mustHoldLess(this.#keys.of(keyId), maxPerKey, 'the leases taken with this key are', awaited + more);
     }
   }
 
-  #mustHoldLess({ leases, nextExpiryAt }: LeaseCount, most: number, holder: string): void {
-    if (leases >= most) throw refusals.overQuota(this.policy, holder, most, this.#secondsUntil(nextExpiryAt));
+  #mustHoldLess({ leases, nextExpiryAt }: LeaseCount, most: number, holder: string, more: number): void {
+    if (leases + more > most) throw refusals.overQuota(this.policy, holder, most, this.#secondsUntil(nextExpiryAt));
   }
 
   /** @param mayBeEvictedAt when the protection of the next victim ends; Infinity when the pool does not evict */
-  #exhausted(why: string, { select }: Partial<AllocateRequest> = {}, mayBeEvictedAt = Infinity): DomainError {
+  #exhausted(why: string, request: Partial<PlaceRequest> = {}, mayBeEvictedAt = Infinity): DomainError {
+    const { select } = request;
     const deadline = this.#nextDeadline(select);
     const mayBeLater =
       this.policy.renewable && deadline < mayBeEvictedAt ? '; the lease that ends next may be renewed' : '';
     const what = select ? 'no token with what is selected' : 'no token';
     return new DomainError('pool_exhausted', `${what} of pool ${this.policy.name} is free, and ${why}${mayBeLater}`, {
       retryAfterSeconds: this.#secondsUntil(Math.min(deadline, mayBeEvictedAt)),
+      ...(hasLine(this.policy) && { fields: this.#ifQueued(request) }),
     });
+  }
+
+  /** What the caller would get in the line. */
+  #ifQueued(request: Partial<PlaceRequest>): Readonly<Record<string, unknown>> {
+    const notLaterThan = this.#promiseIfQueued(request);
+    return {
+      position_if_queued: this.#line.waiting.length + 1,
+      not_later_than_if_queued: notLaterThan === null ? null : toIso(notLaterThan),
+    };
   }
 
   /**
@@ -676,3 +1062,12 @@ export class TokenPool {
 }
 
 const noted = (note: string | undefined): Metadata | null => (note ? { note } : null);
+
+/** How many of the first in the line may delay others by their patience. */
+const MOST_WATCHED = 100;
+
+/** Whether the lease on a token may be evicted for somebody else. */
+const mayLose = ({ isLeaving, lease }: Token): boolean => !isLeaving && !lease?.offeredTo;
+
+/** The reasons that nobody decides. */
+const BY_CLOCK: readonly TokenEvent['reason'][] = ['ttl_expired', 'unclaimed', 'idle_ttl', 'patience'];

@@ -17,6 +17,19 @@ export interface Lease {
   readonly activatedAt: Instant;
   /** The lease is over from this instant on, whether or not its end is recorded. */
   readonly expiresAt: Instant;
+  /**
+   * The latest deadline, however often the lease is renewed, as of its grant. Only leases of a pool with a line have
+   * it, because its promises depend on it; for any other the policy decides at each renewal.
+   */
+  readonly hardEndAt?: Instant;
+  /** The ticket that the lease is offered to, until it is claimed. */
+  readonly offeredTo?: string;
+}
+
+/** The name of an open lease, for a caller that has read it. */
+export interface OpenLeaseName {
+  readonly tokenId: string;
+  readonly fence: number;
 }
 
 export interface Token {

@@ -2,7 +2,8 @@
 
 import type { Instant } from '../kernel/instant.js';
 import type { PoolKind, WirePolicy } from '../pool/policy-fields.js';
-import type { Attributes, SealedSecret } from '../pool/thing.js';
+import type { Attributes, SealedSecret, Selector } from '../pool/thing.js';
+import type { TicketEnd, TicketStatus } from '../pool/ticket.js';
 import type { EndReason, Metadata, TokenEvent, TokenEventKind } from '../pool/token-event.js';
 
 export interface TokenView {
@@ -119,6 +120,39 @@ export interface VerificationView {
   readonly expires_in_ms: number | null;
 }
 
+/** A place in the line of a pool, or what became of it. */
+export interface TicketView {
+  readonly id: string;
+  readonly pool: string;
+  readonly status: TicketStatus;
+  /** How many wait up to this one, itself included; null when it does not wait. */
+  readonly position: number | null;
+  /** How many wait in the pool. */
+  readonly waiting: number;
+  readonly queued_at: string;
+  /** The latest instant at which it is offered its tokens; null when none was proven. */
+  readonly not_later_than: string | null;
+  /** Until when an offer must be claimed; null when there was none. */
+  readonly claim_by: string | null;
+  /** When the place is lost without a sign of life from its owner. */
+  readonly patience_until: string;
+  /** Why it ended; null for one that has not. */
+  readonly end_reason: TicketEnd | null;
+  readonly count: number;
+  readonly select: Selector | null;
+  readonly holder: string | null;
+  /** Null when the viewer may not see it. */
+  readonly user_id: string | null;
+}
+
+/** The lines of all pools, for monitoring. */
+export interface LineAgesView {
+  readonly pool: string;
+  readonly waiting: number;
+  /** The seconds since the first of those that wait took its place; 0 when nobody waits. */
+  readonly oldest_wait_seconds: number;
+}
+
 /** A view with the key that took its lease. visibility.ts removes the key before the service shows the view. */
 type Owned<View> = View & { readonly key_id: string | null };
 
@@ -130,6 +164,7 @@ export type SealedVerification = VerificationView & { readonly secret: SealedSec
 export type OwnedVerification = Owned<SealedVerification>;
 export type OwnedDetails = Owned<Omit<TokenDetailsView, 'history'>> & { readonly history: readonly OwnedUse[] };
 export type OwnedEvent = Owned<EventView>;
+export type OwnedTicket = Owned<TicketView>;
 
 export interface PoolView extends WirePolicy {
   readonly name: string;
@@ -147,6 +182,11 @@ export interface TokenPage<Token = TokenView> {
 
 export interface LeasePage<Lease = LeaseView> {
   readonly leases: readonly Lease[];
+  readonly next_cursor: string | null;
+}
+
+export interface TicketPage<Ticket = TicketView> {
+  readonly tickets: readonly Ticket[];
   readonly next_cursor: string | null;
 }
 

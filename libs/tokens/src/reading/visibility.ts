@@ -2,6 +2,7 @@
 // functions before the service shows it.
 
 import { OPEN, SYSTEM, type Caller } from '../kernel/caller.js';
+import { isOfLine } from '../pool/token-event.js';
 import type { Lease } from '../pool/token.js';
 import type {
   EventView,
@@ -9,10 +10,12 @@ import type {
   OwnedDetails,
   OwnedEvent,
   OwnedLease,
+  OwnedTicket,
   OwnedToken,
   OwnedUse,
   OwnedVerification,
   SealedVerification,
+  TicketView,
   TokenDetailsView,
   TokenView,
   UseView,
@@ -34,6 +37,9 @@ export const tokenFor = (viewer: Viewer, { key_id, ...token }: OwnedToken): Toke
 
 export const useFor = (viewer: Viewer, { key_id, ...use }: OwnedUse): UseView =>
   maySee(viewer, key_id) ? use : { ...use, ...NOBODY_SEEN };
+
+export const ticketFor = (viewer: Viewer, { key_id, ...ticket }: OwnedTicket): TicketView =>
+  maySee(viewer, key_id) ? ticket : { ...ticket, user_id: null, holder: null, select: null };
 
 export const leaseFor = (viewer: Viewer, { key_id, ...lease }: OwnedLease): LeaseView =>
   maySee(viewer, key_id) ? lease : { ...lease, ...NOBODY_SEEN, metadata: null };
@@ -59,11 +65,13 @@ export const maySeeActor = (viewer: Viewer, { actor }: Pick<EventView, 'actor'>)
   viewer.mayOperate || actor === viewer.keyId || actor === SYSTEM || actor === OPEN;
 
 /**
- * Whether the viewer may see the contents of an event. Without a lease, an event is about the policy of its pool or
- * about the name and the attributes of a token, which every viewer sees.
+ * Whether the viewer may see the contents of an event. Without a lease or a place in the line, an event is about the
+ * policy of its pool or about the name and the attributes of a token, which every viewer sees.
  */
-export const maySeeEvent = (viewer: Viewer, { fence, key_id }: Pick<OwnedEvent, 'fence' | 'key_id'>): boolean =>
-  fence === null || maySee(viewer, key_id);
+export const maySeeEvent = (
+  viewer: Viewer,
+  { fence, event, key_id }: Pick<OwnedEvent, 'fence' | 'event' | 'key_id'>,
+): boolean => (fence === null && !isOfLine(event)) || maySee(viewer, key_id);
 
 export function eventFor(viewer: Viewer, owned: OwnedEvent): EventView {
   const { key_id: _, ...event } = owned;

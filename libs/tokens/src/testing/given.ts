@@ -65,6 +65,8 @@ export function wholeSlice(
     lastFence: Math.max(0, ...leases.map(({ fence }) => fence)),
     tokenCount: tokens.length,
     leaseCount: leases.length,
+    lastPlace: 0,
+    openTickets: 0,
   };
   const holding = (holders: readonly string[], holderOf: (lease: Lease) => string | null) =>
     countsLeases(policy) ? leaseCountsOf(holders, running, holderOf) : undefined;

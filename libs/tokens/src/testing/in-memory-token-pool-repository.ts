@@ -4,13 +4,16 @@
 import { IDEMPOTENCY_RECORD_HOURS, type IdempotencyRecord } from '../pool/idempotency-records.js';
 import { DomainError, poolNotFound } from '../kernel/domain-error.js';
 import type { Instant } from '../kernel/instant.js';
+import { GIVEN_UP_ON_THE_WAY, headOfLine, isCut, needsLine, needsWholeLine, withLine } from '../commands/load-line.js';
 import { loadSpec, tokensOfSelection, type LoadSpec } from '../commands/load-spec.js';
-import { countsLeases, evictsOverShare, type PoolPolicy } from '../pool/pool-policy.js';
+import type { LineSlice } from '../pool/line.js';
+import { countsLeases, evictsOverShare, hardEndOf, type PoolPolicy } from '../pool/pool-policy.js';
 import type { TokenEvent } from '../pool/token-event.js';
 import { isDraining, type PoolSlice, type PoolState } from '../pool/pool-slice.js';
 import { TokenPool } from '../pool/token-pool.js';
 import { TokenPoolRepository } from '../commands/token-pool-repository.js';
 import { isSelected } from '../pool/thing.js';
+import { isGivenUp, type Ticket } from '../pool/ticket.js';
 import { isOverdue, type Token } from '../pool/token.js';
 import { leaseCountsOf } from './given.js';
 
@@ -20,10 +23,14 @@ interface StoredPool {
   tokens: Map<string, Token>;
   events: (TokenEvent & { readonly recordedAt: Instant })[];
   records: (IdempotencyRecord & { readonly at: Instant })[];
+  tickets: Map<string, StoredTicket>;
   /** The lock of the pool: resolves when the transaction that holds it ends. */
   lock: Promise<unknown>;
   isLocked: boolean;
 }
+
+/** A ticket with the instant of its last change. */
+type StoredTicket = Ticket & { readonly changedAt: Instant };
 
 /** The time of a pool. */
 interface Time {
@@ -54,13 +61,14 @@ export class InMemoryTokenPoolRepository extends TokenPoolRepository {
     if (this.#pools.has(policy.name)) {
       return Promise.reject(new DomainError('pool_exists', `there is a pool ${policy.name} already`));
     }
-    const state: PoolState = { policy, life: 'live', lastSeq: 0, lastFence: 0, tokenCount: 0, leaseCount: 0 };
+    const state = newState(policy);
     const stored: StoredPool = {
       state,
       lastAt: this.clock(),
       tokens: new Map(),
       events: [],
       records: [],
+      tickets: new Map(),
       lock: Promise.resolve(),
       isLocked: false,
     };
@@ -74,16 +82,26 @@ export class InMemoryTokenPoolRepository extends TokenPoolRepository {
 
   poolsToSweep(): Promise<string[]> {
     const now = this.clock();
-    const hasWork = ({ state: { policy, life, tokenCount, leaseCount }, tokens, records }: StoredPool): boolean =>
-      records.some(({ at }) => this.#isOld(at)) ||
-      life === 'deleting' ||
-      (policy.kind === 'fixed' && life === 'live' && tokenCount < policy.size) ||
-      tokenCount > Math.max(policy.size, leaseCount) ||
-      [...tokens.values()].some(({ lease, freeSince }) =>
-        lease
-          ? isOverdue(lease, now)
-          : policy.idleTtlSeconds !== null && freeSince <= now - policy.idleTtlSeconds * 1_000_000,
+    const hasWork = ({ state, tokens, records, tickets }: StoredPool): boolean => {
+      const { policy, life, tokenCount, leaseCount, openTickets } = state;
+      return (
+        records.some(({ at }) => this.#isOld(at)) ||
+        [...tickets.values()].some((ticket) => this.#isOldTicket(ticket) || isGivenUp(ticket, now)) ||
+        (openTickets > 0 &&
+          policy.status === 'open' &&
+          (tokenCount > leaseCount || policy.onExhausted === 'evict_oldest')) ||
+        life === 'deleting' ||
+        (policy.kind === 'fixed' && life === 'live' && tokenCount < policy.size) ||
+        tokenCount > Math.max(policy.size, leaseCount) ||
+        [...tokens.values()].some(({ lease, freeSince }) =>
+          lease
+            ? isOverdue(lease, now)
+            : policy.idleTtlSeconds !== null &&
+              openTickets === 0 &&
+              freeSince <= now - policy.idleTtlSeconds * 1_000_000,
+        )
       );
+    };
     return Promise.resolve([...this.#pools].filter(([, pool]) => hasWork(pool)).map(([name]) => name));
   }
 
@@ -94,13 +112,20 @@ export class InMemoryTokenPoolRepository extends TokenPoolRepository {
     return Promise.resolve(old.length);
   }
 
+  deleteExpiredTickets(poolName: string, most: number): Promise<number> {
+    const { tickets } = this.#pools.get(poolName) as StoredPool;
+    const old = [...tickets.values()].filter((ticket) => this.#isOldTicket(ticket)).slice(0, most);
+    for (const { id } of old) tickets.delete(id);
+    return Promise.resolve(old.length);
+  }
+
   /** The names of the pools in the order of their creation. */
   get poolNames(): string[] {
     return [...this.#pools.keys()];
   }
 
   /** The stored rows of a pool, for tests and readers; undefined when there is no such pool. */
-  look(poolName: string): Readonly<Pick<StoredPool, 'state' | 'tokens' | 'events'>> & Time {
+  look(poolName: string): Readonly<Pick<StoredPool, 'state' | 'tokens' | 'events' | 'tickets'>> & Time {
     const stored = this.#pools.get(poolName);
     if (!stored) return undefined as never;
     const clock = this.clock();
@@ -109,6 +134,10 @@ export class InMemoryTokenPoolRepository extends TokenPoolRepository {
 
   #isOld(at: Instant): boolean {
     return at < this.clock() - IDEMPOTENCY_RECORD_HOURS * 3_600_000_000;
+  }
+
+  #isOldTicket({ status, changedAt }: StoredTicket): boolean {
+    return (status === 'granted' || status === 'ended') && this.#isOld(changedAt);
   }
 
   #locked<T>(stored: StoredPool, loads: LoadSpec, decide: (pool: TokenPool) => T): Promise<T> {
@@ -130,8 +159,10 @@ export class InMemoryTokenPoolRepository extends TokenPoolRepository {
   }
 
   /** Here the time of a pool stands still after the clock was set back; in PostgreSQL it continues (pool-clock.ts). */
-  #slice({ state, tokens, lastAt, records: kept }: StoredPool, loads: LoadSpec): PoolSlice {
+  #slice({ state, tokens, lastAt, records: kept, tickets }: StoredPool, asked: LoadSpec): PoolSlice {
     const now = Math.max(this.clock(), lastAt);
+    const line = needsLine(state, asked) ? lineOf([...tickets.values()], asked, now) : undefined;
+    const loads = line ? withLine(asked, line, state) : asked;
     const all = [...tokens.values()];
     const free = all
       .filter(({ lease }) => lease === null)
@@ -173,7 +204,11 @@ export class InMemoryTokenPoolRepository extends TokenPoolRepository {
         ...first(ofSelection.filter(({ lease }) => lease && !isOverdue(lease, now)).sort(byFence)),
       ];
     });
-    const loaded = new Set([...byId, ...named, ...selected, ...oldest, ...losing]);
+    const soonest = leased
+      .filter(({ isLeaving }) => !isLeaving)
+      .sort((a, b) => hardEndOf(state.policy, a.lease!) - hardEndOf(state.policy, b.lease!))
+      .slice(0, loads.soonest);
+    const loaded = new Set([...byId, ...named, ...selected, ...oldest, ...losing, ...soonest]);
     const others = running.filter((token) => !loaded.has(token));
     const nextExpiryAt = others.length === 0 ? null : Math.min(...others.map(({ lease }) => lease!.expiresAt));
     const idempotencyRecords = kept.filter((record) =>
@@ -183,12 +218,40 @@ export class InMemoryTokenPoolRepository extends TokenPoolRepository {
       state,
       now,
       nextExpiryAt,
+      line,
       idempotencyRecords,
       users: countsLeases(state.policy) ? leaseCountsOf(holders, leases, ({ userId }) => userId) : undefined,
       keys: countsLeases(state.policy) ? leaseCountsOf(loads.keys, leases, ({ keyId }) => keyId) : undefined,
-      tokens: [...byId, ...named, ...selected, ...due, ...free, ...oldest, ...losing].map((token) => ({ ...token })),
+      tokens: [...byId, ...named, ...selected, ...due, ...free, ...oldest, ...losing, ...soonest].map((token) => ({
+        ...token,
+      })),
     };
   }
+}
+
+const newState = (policy: PoolPolicy): PoolState => ({
+  policy,
+  life: 'live',
+  lastSeq: 0,
+  lastFence: 0,
+  tokenCount: 0,
+  leaseCount: 0,
+  lastPlace: 0,
+  openTickets: 0,
+});
+
+function lineOf(tickets: readonly Ticket[], loads: LoadSpec, now: Instant): LineSlice {
+  const waiting = tickets.filter(({ status }) => status === 'waiting').sort((a, b) => a.place - b.place);
+  const isWhole = needsWholeLine(loads);
+  const alive = waiting.filter((ticket) => !isGivenUp(ticket, now));
+  const givenUp = waiting.filter((ticket) => isGivenUp(ticket, now)).slice(0, GIVEN_UP_ON_THE_WAY);
+  const some = [
+    ...alive.filter(({ select }) => select === null).slice(0, headOfLine(loads)),
+    ...alive.filter(({ select }) => select !== null),
+    ...givenUp,
+  ];
+  const others = tickets.filter(({ id, status }) => status === 'offered' || loads.tickets.includes(id));
+  return { isWhole, isCut: isCut(givenUp.length, isWhole), tickets: [...(isWhole ? waiting : some), ...others] };
 }
 
 const byFence = (a: Token, b: Token): number => a.lease!.fence - b.lease!.fence;
@@ -199,6 +262,7 @@ function save(stored: StoredPool, pool: TokenPool): void {
   for (const { id } of pool.deleted) stored.tokens.delete(id);
   stored.events.push(...pool.events.map((event) => ({ ...event, recordedAt: pool.now })));
   stored.records.push(...pool.idempotencyRecords.added.map((record) => ({ ...record, at: pool.now })));
+  for (const ticket of pool.changedTickets) stored.tickets.set(ticket.id, { ...ticket, changedAt: pool.now });
   stored.state = pool.state;
   stored.lastAt = pool.now;
 }

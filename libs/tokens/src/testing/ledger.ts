@@ -4,6 +4,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Instant } from '../kernel/instant.js';
 import { toWire, type PolicyDifference, type WirePolicy } from '../pool/policy-fields.js';
+import { isOfLine } from '../pool/token-event.js';
 import type { PoolState } from '../pool/pool-slice.js';
 import type { Lease, Token } from '../pool/token.js';
 import type { RecordedEvent } from './views.js';
@@ -58,6 +59,7 @@ export class Ledger {
   #change({ seq, event, metadata }: RecordedEvent): void {
     if (event === 'pool_deleted') return this.#tokens.size === 0 ? undefined : broken(5, `seq ${seq} leaves tokens`);
     if (event === 'pool_opened') return this.#policy.clear();
+    if (isOfLine(event)) return;
     if (event !== 'policy_changed') return broken(5, `seq ${seq} is about no token`);
     const { before, after } = metadata as PolicyDifference;
     for (const [field, value] of Object.entries(before)) {

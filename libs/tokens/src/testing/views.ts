@@ -7,24 +7,28 @@ import type { OwnedEvent, TokenView } from '../reading/views.js';
 
 export type RecordedEvent = TokenEvent & { readonly recordedAt: Instant };
 
-export const eventView = (pool: string, recorded: RecordedEvent): OwnedEvent => ({
+export const eventView = (
+  pool: string,
+  recorded: RecordedEvent,
+  owner = recorded.lease ?? recorded.owner,
+): OwnedEvent => ({
   id: `${pool}-${recorded.seq}`,
   pool,
   seq: recorded.seq,
   token_id: recorded.tokenId,
   event: recorded.event,
-  user_id: recorded.lease?.userId ?? null,
-  holder: recorded.lease?.holder ?? null,
+  user_id: owner?.userId ?? null,
+  holder: owner?.holder ?? null,
   fence: recorded.lease?.fence ?? null,
   reason: recorded.reason,
   occurred_at: toIso(recorded.occurredAt),
   recorded_at: toIso(recorded.recordedAt),
   expires_at:
     recorded.lease && ['activated', 'renewed'].includes(recorded.event) ? toIso(recorded.lease.expiresAt) : null,
-  key_id: recorded.lease?.keyId ?? null,
+  key_id: owner?.keyId ?? null,
   actor: recorded.actor,
   request_id: recorded.requestId,
-  metadata: { ...recorded.metadata, user_id: recorded.lease?.userId ?? null, reason: recorded.reason },
+  metadata: { ...recorded.metadata, user_id: owner?.userId ?? null, reason: recorded.reason },
   lease_metadata: recorded.event === 'activated' ? recorded.metadata : null,
 });
 

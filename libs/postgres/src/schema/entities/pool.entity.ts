@@ -8,6 +8,7 @@ import { Check, Column, Entity, PrimaryColumn, type ColumnType } from 'typeorm';
 @Check('pools_name', `name ~ '^[a-z0-9][a-z0-9-]{0,62}$'`)
 @Check('pools_kind', `kind IN (${POOL_KINDS.map((kind) => `'${kind}'`).join(', ')})`)
 @Check('pools_things', `thing_count = CASE WHEN kind = 'listed' THEN token_count ELSE 0 END`)
+@Check('pools_line', `open_tickets = 0 OR (open_tickets > 0 AND line_fence = last_fence)`)
 @Check('pools_life', `life IN (${POOL_LIVES.map((life) => `'${life}'`).join(', ')})`)
 @Check('pools_deleted', `life <> 'deleted' OR token_count = 0`)
 @Check('pools_clock_offset', `clock_offset_us >= 0 AND (clock_offset_us = 0 OR clock_offset_at IS NOT NULL)`)
@@ -43,6 +44,18 @@ export class PoolEntity {
   /** The tokens of a listed pool; 0 in any other. The last release does not change it, so it changes no listed pool. */
   @Column({ name: 'thing_count', type: 'integer', default: 0 })
   thingCount: number;
+
+  /** The number of the last place that was taken in the line. */
+  @Column({ name: 'last_place', type: 'bigint', default: 0 })
+  lastPlace: string;
+
+  /** The tickets that wait or have an offer. */
+  @Column({ name: 'open_tickets', type: 'integer', default: 0 })
+  openTickets: number;
+
+  /** The last fence. The last release does not change it, so it grants nothing while somebody waits. */
+  @Column({ name: 'line_fence', type: 'bigint', default: 0 })
+  lineFence: string;
 
   /**
    * The hash of the event `hashed_seq`, the newest in the chain. A version without hashes may have added later ones.

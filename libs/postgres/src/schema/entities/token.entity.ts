@@ -51,6 +51,18 @@ export class TokenEntity {
   @Column({ type: 'boolean', default: false })
   leaving: boolean;
 
+  // In a pool with a line: the latest deadline of the lease, however often it is renewed, the ticket that it is offered
+  // to, and the lease that both are of: the version before leaves them behind.
+
+  @Column({ name: 'hard_end_at', type: 'timestamptz', nullable: true })
+  hardEndAt: Date | null;
+
+  @Column({ name: 'offered_to', type: 'uuid', nullable: true })
+  offeredTo: string | null;
+
+  @Column({ name: 'line_fence', type: 'bigint', nullable: true })
+  lineFence: string | null;
+
   @Column({ name: 'expires_at', type: 'timestamptz', nullable: true })
   expiresAt: Date | null;
 
