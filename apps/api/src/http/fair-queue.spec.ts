@@ -123,6 +123,18 @@ describe('FairQueue', () => {
       expect(begun).toHaveLength(before + 3);
     });
 
+    it('lets no other key pause that sends more requests, but takes less of the time', async () => {
+      const queue = new FairQueue();
+      const begun: string[] = [];
+      for (let time = 0; time < 100; time++) {
+        ask(queue, 'b', 1, begun);
+        await queue.read('a', () => Promise.resolve(spin(4)));
+        ask(queue, 'a', time % 10 === 0 ? 1 : 0, []);
+        await nextTurn();
+      }
+      expect(begun).toHaveLength(100);
+    });
+
     it('lets it go on as soon as the other key no longer asks', async () => {
       const queue = new FairQueue();
       ask(queue, 'a', 1, []);

@@ -15,10 +15,13 @@ const SHARED_MS = 1000;
 
 /** The interval between two measurements of the thread's use, in milliseconds. */
 const LOOK_MS = 100;
-/** The thread counts as busy above this utilisation. */
+/** The thread counts as busy above this utilisation, and while a key pauses, above the lower one. */
 const BUSY = 0.7;
-/** A key whose steps took more than this share of the time of all steps dominates. */
+const STILL_BUSY = 0.45;
+/** A key whose steps and reads took more than this share of the time of all of them dominates. */
 const DOMINANT = 0.5;
+/** An estimate of the part of a read in which it uses the thread. */
+const THREADS_PART = 0.5;
 /** An estimate of what a step costs the thread outside the queue: its share of the socket, the body and the answer. */
 const OVERHEAD_MS = 0.3;
 /** The weight of the time before the last measurement. */
@@ -27,12 +30,16 @@ const FORGOTTEN_MS = 0.1;
 /** The dominant key pauses for this many milliseconds after the last request of another key. */
 const CONTENDED_MS = 100;
 /** The pause between two steps of the dominant key while the thread is busy, in milliseconds. */
-const PAUSE_MS = 4;
+const PAUSE_MS = 2;
 
 /** After a read that took less than this many milliseconds, the key does not rest. */
 const SHORT_READ_MS = 5;
 
 type Step = () => void;
+
+/** The streams of a key wait in a lane of their own, behind its id, so that its requests have their own turns. */
+const STREAMS = ' streams';
+const keyOf = (lane: string): string => (lane.endsWith(STREAMS) ? lane.slice(0, -STREAMS.length) : lane);
 
 export class FairQueue {
   /** The steps of the waiting keys, in the order in which the keys are next. */
@@ -71,7 +78,7 @@ export class FairQueue {
    * of the event loop to requests, so streams wait also while nobody else asks.
    */
   turn(keyId: string | null): Promise<void> {
-    return new Promise((resolve) => this.#enter(`${keyId ?? ''} streams`, resolve));
+    return new Promise((resolve) => this.#enter(`${keyId ?? ''}${STREAMS}`, resolve));
   }
 
   /**
@@ -81,11 +88,12 @@ export class FairQueue {
   read<T>(keyId: string | null, read: () => Promise<T>): Promise<T> {
     if (keyId === null) return read();
     let semaphore = this.#reading.get(keyId);
-    if (!semaphore) this.#reading.set(keyId, (semaphore = new Semaphore(1, (tookMs) => this.#restMs(tookMs))));
+    if (!semaphore) this.#reading.set(keyId, (semaphore = new Semaphore(1, (tookMs) => this.#restMs(keyId, tookMs))));
     return semaphore.run(read);
   }
 
-  #restMs(readMs: number): number {
+  #restMs(keyId: string, readMs: number): number {
+    this.#usage.add(keyId, readMs * THREADS_PART);
     return this.isShared && readMs > SHORT_READ_MS ? 3 * readMs : 0;
   }
 
@@ -157,11 +165,12 @@ class Usage {
   #dominant: string | null = null;
 
   /** Whether the thread is busy and this key has most of its time. */
-  isDominant(key: string): boolean {
-    return key === this.#dominant;
+  isDominant(lane: string): boolean {
+    return keyOf(lane) === this.#dominant;
   }
 
-  add(key: string, ms: number): void {
+  add(lane: string, ms: number): void {
+    const key = keyOf(lane);
     this.#usedMs.set(key, (this.#usedMs.get(key) ?? 0) + ms);
   }
 
@@ -180,7 +189,8 @@ class Usage {
       if (ms < FORGOTTEN_MS) this.#usedMs.delete(key);
       else this.#usedMs.set(key, ms * MEMORY);
     }
-    this.#dominant = busy > BUSY && most[1] > DOMINANT * all ? most[0] : null;
+    const isBusy = busy > (this.#dominant === null ? BUSY : STILL_BUSY);
+    this.#dominant = isBusy && most[1] > DOMINANT * all ? most[0] : null;
   }
 }
 

@@ -70,7 +70,11 @@ export class HttpProblem extends Error {
     readonly facts: DomainErrorFacts = {},
     readonly status: number = PROBLEMS[code].status,
   ) {
+    // A refusal is no bug, and its stack trace would cost more than its answer.
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super(detail);
+    Error.stackTraceLimit = stackTraceLimit;
   }
 
   static of({ code, message, facts }: DomainError, status?: number): HttpProblem {

@@ -56,7 +56,7 @@ export const EVENT_VIEW = `
   CASE WHEN e.event = 'activated' THEN e.metadata END AS lease_metadata`;
 
 /** The most bytes of metadata on one page, as text. */
-const MOST_BYTES = 4_000_000;
+const MOST_BYTES = 1_000_000;
 
 /**
  * An upper bound for the length of metadata as text, without the cost of making the text. In jsonb the number 1e308

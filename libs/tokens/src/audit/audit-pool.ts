@@ -26,7 +26,7 @@ export interface AuditReport {
   readonly finding_count: number;
 }
 
-/** Events on a page. */
+/** Events on a page, unless the caller says otherwise. */
 const PAGE = 1000;
 
 /** Called after each page of events. The audit waits for it before the next page. */
@@ -38,6 +38,7 @@ type OnProgress = (events: number, ofEvents: number) => void | Promise<void>;
  * the snapshot no longer changes. A finding about the chain of hashes comes first.
  * @param source the store; `until` binds it to a caller, and the audit ends when that caller hangs up
  * @param expected a point of the chain that a checkpoint contains
+ * @param page the number of events on a page: the thread is busy with one page at a time
  * @throws DomainError `pool_not_found`, `unavailable`
  */
 export async function auditPool(
@@ -45,9 +46,10 @@ export async function auditPool(
   poolName: string,
   onProgress: OnProgress = () => undefined,
   expected?: ChainPoint,
+  page = PAGE,
 ): Promise<AuditReport> {
   const audit = await source.look(poolName, (stored) => PoolAudit.of(stored, expected));
-  const size = new PageSize(PAGE);
+  const size = new PageSize(page);
   let stored: StoredPoolView;
   let differences: Findings | null;
   do {
@@ -81,7 +83,7 @@ export async function auditPool(
   }
   // The store may have dropped events before the audit has read them.
   if (findings.count > 0 && (await source.begins(poolName)) > begins) {
-    return auditPool(source, poolName, onProgress, expected);
+    return auditPool(source, poolName, onProgress, expected, page);
   }
   return {
     pool: poolName,
