@@ -282,7 +282,7 @@ describe.each<[string, () => Promise<Candidate>]>([
     await open({ size: 1, onExhausted: 'evict_oldest', protectSeconds: 20 });
     const held = await take(1);
     const waiting = await queue(2);
-    expect(waiting.not_later_than).toBe(toIso(held.activatedAt + 20_000_000));
+    expect(waiting.not_later_than).toBe(toIso(held.expiresAt));
     await candidate.advance(21);
     await serve();
     expect(await states([waiting])).toEqual(['offered']);

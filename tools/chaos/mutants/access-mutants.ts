@@ -86,7 +86,7 @@ export const ACCESS_MUTANTS: readonly Mutant[] = [
   {
     name: 'quota-less-one',
     mistake: 'a user is refused the last lease that the quota allows',
-    patches: [{ file: POOL, from: 'if (leases >= most)', to: 'if (leases >= most - 1)' }],
+    patches: [{ file: POOL, from: 'if (leases + more > most)', to: 'if (leases + more >= most)' }],
     auth: 'keys',
     nemeses: [],
     caughtBy: /^refused: .*\(quota_exceeded\).*that was not so/,

@@ -11,8 +11,8 @@ export const THING_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: POOL,
-        from: 'oldestLease((token) => !token.isLeaving && isSelected(token)), ',
-        to: 'oldestLease((token) => !token.isLeaving), ',
+        from: 'oldestLease((token) => mayLose(token) && isSelected(token)), ',
+        to: 'oldestLease(mayLose), ',
       },
     ],
     nemeses: [],

@@ -238,8 +238,8 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
     const line = guessesLine ? [{ ...LOAD_LINE, values: lineParameters(poolName, needed) }] : [];
     const named =
       needed.idempotencyRecords.length === 0 ? [] : [{ ...LOAD_RECORDS, values: namedParameters(poolName, needed) }];
-    const before = { values: [poolName], ...lock };
-    const [, locked, loaded, ...others] = await send(client, BEGIN, before, load, ...line, ...named);
+    const asked = [...line, ...named];
+    const [, locked, loaded, ...others] = await send(client, BEGIN, { values: [poolName], ...lock }, load, ...asked);
     const tickets = line.length > 0 ? others.shift() : undefined;
     const [kept] = others;
     if (locked?.rowCount !== 1) return NO_ROW;

@@ -34,9 +34,6 @@ export class LineJudge {
    */
   #outages = 0;
   #before: StoredEventView | null = null;
-  /** When the transaction of the last event was recorded, and the one before. */
-  #recordedAt: Instant = 0;
-  #recordedBefore: Instant = 0;
   /** How many offers came later than promised, but within the outages. */
   late = 0;
 
@@ -49,7 +46,6 @@ export class LineJudge {
   /** Must be called with every event, before the auditor folds it. @param token the token of the event, before it */
   add(event: StoredEventView, token: FoldedToken | undefined): void {
     this.#expectWholeOffer(event);
-    this.#pass(event);
     switch (event.event) {
       case 'queued':
         this.#queued(event);
@@ -150,11 +146,8 @@ export class LineJudge {
   }
 
   #expectInTime(event: StoredEventView, { promise, outagesBefore }: FoldedTicket): void {
-    // Nobody has noticed earlier that a protection was over.
-    if (this.#before && isEviction(this.#before.reason)) this.#outages += this.#idleBefore;
     if (promise === null || event.occurred_at <= promise) return;
-    const outages = this.#outages - outagesBefore;
-    if (event.occurred_at <= promise + outages) this.late++;
+    if (event.occurred_at <= promise + this.#outages - outagesBefore) this.late++;
     else this.find(event, `is offered later than promised, ${toIso(promise)}`);
   }
 
@@ -182,17 +175,6 @@ export class LineJudge {
     if (isForIt && next.recorded_at === this.#before.recorded_at) return;
     this.find(this.#before, `offers ticket ${ticket.id} only ${ticket.offered} of its ${ticket.count} tokens`);
     this.#isOffered = null;
-  }
-
-  /** For how long nothing was recorded before the transaction of the last event. */
-  get #idleBefore(): number {
-    return this.#recordedBefore === 0 ? 0 : this.#recordedAt - this.#recordedBefore;
-  }
-
-  #pass({ recorded_at }: StoredEventView): void {
-    if (recorded_at === this.#recordedAt) return;
-    this.#recordedBefore = this.#recordedAt;
-    this.#recordedAt = recorded_at;
   }
 }
 

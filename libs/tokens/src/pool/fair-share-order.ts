@@ -15,7 +15,7 @@ export class FairShareOrder {
     tokens: PoolTokens,
   ) {
     const isOpen = ({ token, lease }: LeasedToken): boolean =>
-      token.lease?.fence === lease.fence && !token.isLeaving && !lease.offeredTo;
+      token.lease?.fence === lease.fence && !token.isLeaving && !token.lease.offeredTo;
     this.#queues = new Map(counts.holders.map((user) => [user, new LazyQueue<LeasedToken>([], isOpen)]));
     if (this.#queues.size === 0) return;
     const leased = tokens.all().flatMap((token) => (token.lease === null ? [] : { token, lease: token.lease }));

@@ -2,8 +2,8 @@
 // place keeps one.
 
 import { fromSeconds, type Instant } from '../kernel/instant.js';
-import { isDraining, type PoolState } from './pool-slice.js';
-import { hardEndOf, protectedUntil, type PoolPolicy } from './pool-policy.js';
+import type { PoolState } from './pool-slice.js';
+import { hardEndOf } from './pool-policy.js';
 import { promise, promises, usableAfter, USABLE_AT_ONCE, type Expected, type Place } from './promise.js';
 import { serves, type Ticket } from './ticket.js';
 import type { Token } from './token.js';
@@ -18,14 +18,7 @@ export const promiseTo = (
   state: PoolState,
   now: Instant,
 ): Instant | null =>
-  promise(
-    now,
-    expected(tokens, state, now),
-    ahead.map((one) => placeOf(one, state)),
-    placeOf(ticket, state),
-    USABLE_AT_ONCE,
-    surplus(state),
-  );
+  promise(now, expected(tokens, state, now), ahead.map(placeOf), placeOf(ticket), USABLE_AT_ONCE, surplus(state));
 
 /** The promises of all places, as of now. */
 export const promisesTo = (
@@ -33,14 +26,7 @@ export const promisesTo = (
   tokens: readonly Token[],
   state: PoolState,
   now: Instant,
-): (Instant | null)[] =>
-  promises(
-    now,
-    expected(tokens, state, now),
-    line.map((ticket) => placeOf(ticket, state)),
-    USABLE_AT_ONCE,
-    surplus(state),
-  );
+): (Instant | null)[] => promises(now, expected(tokens, state, now), line.map(placeOf), USABLE_AT_ONCE, surplus(state));
 
 const surplus = ({ tokenCount, policy }: PoolState): number => Math.max(0, tokenCount - policy.size);
 
@@ -50,29 +36,14 @@ function expected(tokens: readonly Token[], state: PoolState, now: Instant): Exp
   return tokens.filter(({ isLeaving }) => !isLeaving).map((token) => ({ token, freeAt: freeAt(token, state, now) }));
 }
 
-function freeAt({ lease, freeSince }: Token, state: PoolState, now: Instant): Instant {
-  if (lease === null) return Math.max(now, freeSince);
-  const end = hardEndOf(state.policy, lease);
-  if (!evictsOldest(state)) return Math.max(now, usableAfter(end, USABLE_AT_ONCE));
-  // The pool evicts no lease that is offered, and none that is protected.
-  const claimBy = lease.offeredTo ? lease.expiresAt : -Infinity;
-  const evictableAt = Math.max(protectedUntil(state.policy, lease.activatedAt), claimBy);
-  return Math.max(now, usableAfter(Math.min(end, evictableAt), USABLE_AT_ONCE));
+/** An eviction ends a lease earlier, so the bound counts none. */
+function freeAt({ lease, freeSince }: Token, { policy }: PoolState, now: Instant): Instant {
+  const since = lease === null ? freeSince : usableAfter(hardEndOf(policy, lease), USABLE_AT_ONCE);
+  return Math.max(now, since);
 }
 
-function placeOf({ count, select, holdSeconds, claimSeconds }: Waiting, state: PoolState): Place<Token> {
-  const claim = fromSeconds(claimSeconds);
-  const longest = holdSeconds === null ? Infinity : claim + fromSeconds(holdSeconds);
-  const evictable = Math.max(protectedUntil(state.policy, 0), claim);
-  return {
-    count,
-    keeps: evictsOldest(state) ? Math.min(longest, evictable) : longest,
-    wants: select === null ? null : (token) => serves(token, { select }),
-  };
-}
-
-/** Where the oldest lease is evicted as soon as its protection is over. A pool that drains evicts none. */
-const evictsOldest = (state: PoolState): boolean => {
-  const { onExhausted, evict }: PoolPolicy = state.policy;
-  return onExhausted === 'evict_oldest' && evict === 'oldest' && !isDraining(state);
-};
+const placeOf = ({ count, select, holdSeconds, claimSeconds }: Waiting): Place<Token> => ({
+  count,
+  keeps: holdSeconds === null ? Infinity : fromSeconds(claimSeconds) + fromSeconds(holdSeconds),
+  wants: select === null ? null : (token) => serves(token, { select }),
+});
