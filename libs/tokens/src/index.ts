@@ -21,7 +21,7 @@ export {
 } from './kernel/domain-error.js';
 export { DEFAULT_LIMITS, Executor, type ExecutorLimits } from './commands/executor.js';
 export { DEFAULT_POOL, ELASTIC_POOL, openPool } from './commands/first-start.js';
-export { LineService, type Allocated } from './commands/line-service.js';
+export { LineService } from './commands/line-service.js';
 export { LineTimers } from './commands/line-timers.js';
 export { LineReader } from './reading/line-reader.js';
 export { Semaphore } from './feed/semaphore.js';
@@ -63,7 +63,6 @@ export {
   END_REASONS,
   EVENT_KINDS,
   isEviction,
-  isOfLine,
   LEAVE_REASONS,
   LINE_EVENTS,
   POOL_EVENTS,
@@ -76,7 +75,7 @@ export {
 } from './pool/token-event.js';
 export { TICKET_STATUSES, type Ticket, type TicketEnd, type TicketStatus } from './pool/ticket.js';
 export { POOL_LIVES, type PoolLife, type PoolSlice, type PoolState } from './pool/pool-slice.js';
-export type { Claimed, ImportResult, PlaceRequest, Renewal } from './pool/requests.js';
+export type { ImportResult, PlaceRequest, Renewal } from './pool/requests.js';
 export { TokenPool } from './pool/token-pool.js';
 export { TokenPoolRepository } from './commands/token-pool-repository.js';
 export {

@@ -48,9 +48,6 @@ export interface Ticket {
   readonly claimBy: Instant | null;
 }
 
-/** What a caller wants of the line. */
-export type Wanted = Pick<Ticket, 'count' | 'select'>;
-
 /** Whether a token would serve somebody. */
 export const serves = ({ thing }: Token, { select }: Pick<Ticket, 'select'>): boolean =>
   select === null || things.isSelected(thing?.attributes, select);
