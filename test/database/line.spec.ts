@@ -300,6 +300,36 @@ describe.each<[string, () => Promise<Candidate>]>([
     expect(await states([waiting])).toEqual(['offered']);
   });
 
+  test('says why there is nothing for somebody who does not wait', async () => {
+    const detail = (work: Promise<unknown>): Promise<string> => work.then(String, ({ message }: Error) => message);
+    await open({ size: 1, onExhausted: 'evict_oldest' });
+    const offered = await queue(1);
+    expect(await detail(take(2))).toBe(
+      `no token of pool ${pool} is free, and the pool evicts no lease that is offered, nor one whose token goes with it`,
+    );
+    await claim(offered);
+    expect(await detail(line.cancel(offered.id, undefined))).toBe(
+      `ticket ${offered.id} was granted, so there is no place to give back: release its lease`,
+    );
+    await open();
+    const [held] = [await take(1), await take(2)];
+    await queue(3, { count: 2 });
+    await release(held);
+    expect(await detail(take(4))).toBe(
+      `no token of pool ${pool} is free for anybody who does not wait in line, and the pool does not evict`,
+    );
+    await open({ maxWaiting: 0 });
+    expect(await detail(queue(1))).toBe(`nobody may wait for pool ${pool}: its max_waiting is 0`);
+  });
+
+  test('names each pool in which somebody waits to the sweep, after which a process knows when to serve it', async () => {
+    await open({ size: 1 });
+    await take(1);
+    expect(await candidate.repository.poolsToSweep()).not.toContain(pool);
+    await queue(2);
+    expect(await candidate.repository.poolsToSweep()).toContain(pool);
+  });
+
   test('clears the line of a pool that is deleted', async () => {
     await open({ size: 1 });
     const offered = await queue(1);

@@ -161,6 +161,26 @@ test('a process that stops answers held requests with their tickets', async () =
   expect((await ask('GET', `/api/tickets/${body.id}`)).body.status).toBe('waiting');
 });
 
+test('a process that has just started serves the line in time, although nobody sends a command', async () => {
+  const own = await createTestDatabase();
+  const first = await startAppOn(own.url);
+  const policy = { kind: 'fixed', size: 1, ttl_seconds: 2, on_exhausted: 'reject', max_waiting: 1 };
+  await clientOf(first)('POST', '/api/pools', { name: 'desk', ...policy });
+  await clientOf(first)('POST', '/api/tokens/allocate', { pool: 'desk' });
+  const { body: ticket } = await clientOf(first)('POST', '/api/tickets', { pool: 'desk' });
+  await first.close();
+  const second = await startAppOn(own.url, { SWEEP_INTERVAL_MS: '3600000' });
+  const latest = Math.max(Date.now(), Date.parse(ticket.not_later_than)) + 1000;
+  let status = '';
+  while (status !== 'offered' && Date.now() < latest) {
+    ({ status } = (await clientOf(second)('GET', `/api/tickets/${ticket.id}`)).body);
+    await sleep(20);
+  }
+  expect(status).toBe('offered');
+  await second.close();
+  await own.drop();
+});
+
 test('tells how many wait, and how waits end', async () => {
   const metrics = await (await fetch(`${app.url}/metrics`)).text();
   expect(metrics).toMatch(/^token_pool_waiting\{pool="line-1"\} 0$/m);

@@ -394,7 +394,10 @@ export const UPDATE_POLICY = named(
  */
 export const FIND_EVENT = named('find_event', `SELECT FROM token_events WHERE pool = $1 AND seq = $2 AND id = $3`);
 
-/** The pools that need a sweep. It takes no lock, because the sweep decides again under each pool's lock. */
+/**
+ * The pools that need a sweep. It takes no lock, because the sweep decides again under each pool's lock. A pool with
+ * open tickets always does: after a transaction on it, a process knows when it must serve the line next.
+ */
 export const POOLS_TO_SWEEP = named(
   'pools_to_sweep',
   `
@@ -403,9 +406,8 @@ export const POOLS_TO_SWEEP = named(
     OR token_count > greatest(size, lease_count)
     OR (lease_count > 0 AND EXISTS (
       SELECT FROM tokens WHERE pool = p.name AND status = 'active' AND expires_at <= p.now))
-    OR (open_tickets > 0 AND (status = 'open' AND (token_count > lease_count OR on_exhausted = 'evict_oldest')
-      OR EXISTS (SELECT FROM tickets WHERE pool = p.name AND tickets.status = 'waiting' AND patience_until <= p.now)))
-    OR (idle_ttl_seconds IS NOT NULL AND open_tickets = 0 AND token_count > lease_count AND EXISTS (
+    OR open_tickets > 0
+    OR (idle_ttl_seconds IS NOT NULL AND token_count > lease_count AND EXISTS (
       SELECT FROM tokens WHERE pool = p.name AND status = 'available'
         AND free_since <= p.now - idle_ttl_seconds * interval '1 second'))
     OR EXISTS (SELECT FROM kept_answers

@@ -1,5 +1,7 @@
-// Serves lines at the instants at which leases and offers end while nobody sends a command. Nothing depends on these
-// timers but how soon that happens: the sweep does the same work later, in any process.
+// Serves lines at the instants at which leases and offers end while nobody sends a command. A transaction of this
+// process on a pool sets its timer, and the sweep makes one on each pool in which somebody waits: so a process that has
+// just started, or that has missed what another did, knows the instants, too. Nothing depends on these timers but how
+// soon a line is served.
 
 import type { Executor } from './executor.js';
 import type { Observer, TransactionReport } from './observer.js';

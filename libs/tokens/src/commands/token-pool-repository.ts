@@ -33,8 +33,7 @@ export abstract class TokenPoolRepository {
 
   /**
    * The names of the pools with work for the sweep: overdue leases, idle tokens, missing tokens, free tokens beyond the
-   * size or while somebody waits, places that their owners have given up, old idempotency records and tickets, or a
-   * clock that was set back.
+   * size, open tickets, old idempotency records and tickets, or a clock that was set back.
    */
   abstract poolsToSweep(): Promise<string[]>;
 }

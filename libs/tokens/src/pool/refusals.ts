@@ -57,7 +57,12 @@ export const tooFewSelected = ({ name }: Named, count: number): DomainError =>
   new DomainError('unsatisfiable', `pool ${name} has fewer than ${count} tokens with what is selected, held or not`);
 
 export const lineFull = ({ name, maxWaiting }: PoolPolicy): DomainError =>
-  new DomainError('line_full', `${maxWaiting} may wait for pool ${name}, and no more`);
+  new DomainError(
+    'line_full',
+    maxWaiting === 0
+      ? `nobody may wait for pool ${name}: its max_waiting is 0`
+      : `${maxWaiting} may wait for pool ${name}, and no more`,
+  );
 
 export const waitsAlready = ({ name, maxWaitingPerUser }: PoolPolicy, userId: string): DomainError =>
   new DomainError('quota_exceeded', `user ${userId} has as many places as pool ${name} allows, ${maxWaitingPerUser}`);
@@ -68,6 +73,11 @@ export const ticketEnded = ({ id, status, endReason }: Pick<Ticket, 'id' | 'stat
     status === 'ended' ? `ticket ${id} has ended: ${endReason}` : `ticket ${id} was granted, and its lease is over`,
     { fields: { end_reason: endReason ?? 'granted' } },
   );
+
+export const ticketGranted = ({ id }: Pick<Ticket, 'id'>): DomainError =>
+  new DomainError('ticket_ended', `ticket ${id} was granted, so there is no place to give back: release its lease`, {
+    fields: { end_reason: 'granted' },
+  });
 
 export const mustBeClaimed = (token: string): DomainError =>
   new DomainError('not_renewable', `token ${token} is offered to somebody in the line, who must claim it first`);

@@ -221,7 +221,10 @@ export class TokenPool {
     if (isDraining(this.#state)) throw this.#exhausted('the pool shrinks to its size at the ends of leases', request);
     const [victim, reason] = this.#victim(isSelected);
     const evicted = victim?.lease;
-    if (!evicted || this.policy.onExhausted === 'reject') throw this.#exhausted('the pool does not evict', request);
+    if (this.policy.onExhausted === 'reject') throw this.#exhausted('the pool does not evict', request);
+    if (!evicted) {
+      throw this.#exhausted('the pool evicts no lease that is offered, nor one whose token goes with it', request);
+    }
     if (this.#line.isAwaited(victim)) throw this.#exhausted('others wait for the next one', request);
     const mayBeEvictedAt = protectedUntil(this.policy, evicted.activatedAt);
     if (mayBeEvictedAt > this.now) {
@@ -359,7 +362,8 @@ export class TokenPool {
     this.settle();
     const ticket = this.#ticket(ticketId);
     if (ticket.status === 'waiting') return this.#leave(ticket, 'cancelled', this.now, note);
-    if (ticket.status !== 'offered') throw refusals.ticketEnded(ticket);
+    if (ticket.status === 'granted') throw refusals.ticketGranted(ticket);
+    if (ticket.status === 'ended') throw refusals.ticketEnded(ticket);
     this.#withdraw(ticket, 'released_by_client', note);
   }
 
@@ -1027,8 +1031,10 @@ export class TokenPool {
     const deadline = this.#nextDeadline(select);
     const mayBeLater =
       this.policy.renewable && deadline < mayBeEvictedAt ? '; the lease that ends next may be renewed' : '';
-    const what = select ? 'no token with what is selected' : 'no token';
-    return new DomainError('pool_exhausted', `${what} of pool ${this.policy.name} is free, and ${why}${mayBeLater}`, {
+    const what = `no token ${select ? 'with what is selected ' : ''}of pool ${this.policy.name}`;
+    // There may be free ones that are kept for somebody.
+    const whom = this.#line.waiting.length > 0 ? ' for anybody who does not wait in line' : '';
+    return new DomainError('pool_exhausted', `${what} is free${whom}, and ${why}${mayBeLater}`, {
       retryAfterSeconds: this.#secondsUntil(Math.min(deadline, mayBeEvictedAt)),
       ...(hasLine(this.policy) && { fields: this.#ifQueued(request) }),
     });

@@ -86,19 +86,15 @@ export class InMemoryTokenPoolRepository extends TokenPoolRepository {
       const { policy, life, tokenCount, leaseCount, openTickets } = state;
       return (
         records.some(({ at }) => this.#isOld(at)) ||
-        [...tickets.values()].some((ticket) => this.#isOldTicket(ticket) || isGivenUp(ticket, now)) ||
-        (openTickets > 0 &&
-          policy.status === 'open' &&
-          (tokenCount > leaseCount || policy.onExhausted === 'evict_oldest')) ||
+        [...tickets.values()].some((ticket) => this.#isOldTicket(ticket)) ||
+        openTickets > 0 ||
         life === 'deleting' ||
         (policy.kind === 'fixed' && life === 'live' && tokenCount < policy.size) ||
         tokenCount > Math.max(policy.size, leaseCount) ||
         [...tokens.values()].some(({ lease, freeSince }) =>
           lease
             ? isOverdue(lease, now)
-            : policy.idleTtlSeconds !== null &&
-              openTickets === 0 &&
-              freeSince <= now - policy.idleTtlSeconds * 1_000_000,
+            : policy.idleTtlSeconds !== null && freeSince <= now - policy.idleTtlSeconds * 1_000_000,
         )
       );
     };
