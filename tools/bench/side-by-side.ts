@@ -15,14 +15,23 @@ export interface Contender {
   readonly ask: (at: number, seconds: number) => Promise<Measured>;
 }
 
-const ALLOCATE = { path: '/api/tokens/allocate', body: JSON.stringify({ user_id: USER }) };
-
-/** A server that gets allocations over HTTP; `at` is the number of connections. */
-export const overHttp = (what: string, server: ServerProcess, headers: Record<string, string> = {}): Contender => ({
-  what,
-  server,
-  ask: (connections, seconds) => load({ ...ALLOCATE, urls: [server.url], headers }, connections, seconds),
-});
+/**
+ * A server that gets allocations over HTTP; `at` is the number of connections.
+ * @param more what each request says beside its user
+ */
+export const overHttp = (
+  what: string,
+  server: ServerProcess,
+  headers: Record<string, string> = {},
+  more: object = {},
+): Contender => {
+  const target = { path: '/api/tokens/allocate', body: JSON.stringify({ user_id: USER, ...more }) };
+  return {
+    what,
+    server,
+    ask: (connections, seconds) => load({ ...target, urls: [server.url], headers }, connections, seconds),
+  };
+};
 
 /**
  * Warms each contender up at the last of `ats`, then measures in many short rounds, since the speed of a machine

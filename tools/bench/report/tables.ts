@@ -102,9 +102,11 @@ export const TABLES: { [Name in keyof Results]: (result: Results[Name]) => Table
     growth('Allocations a second over HTTP, 64 connections', 'API processes', processes),
   ],
 
-  things: ({ things, rows, importSeconds, againSeconds }) => [
+  things: ({ things, rows, overHttp, importSeconds, againSeconds }) => [
     ratios(`Allocations of ${number(things)} things to those of a fixed pool`, rows, inThings.PLAIN, 'callers'),
     rates('Allocations a second (p50 / p99 in ms)', rows, 'callers'),
+    ratios('The same over HTTP', overHttp, inThings.PLAIN, 'connections'),
+    rates('Allocations a second over HTTP (p50 / p99 in ms)', overHttp, 'connections'),
     {
       title: `Imports of ${number(things)} things, 1,000 in a request, in seconds`,
       head: ['what', ...importSeconds.map((_, round) => `round ${round + 1}`)],

@@ -1,11 +1,13 @@
-// Compares a listed pool with a fixed one of the same size, in the process: plain allocations, and selections of
-// many and of few things. And the time of an import.
+// Compares a listed pool with a fixed one of the same size, in the process and over HTTP: plain allocations, and
+// selections of many and of few things. And the time of an import.
 
 import type { PlainThing } from '@app/tokens';
 import type { Bench } from '../bench.js';
 import { call } from '../callers.js';
 import { inRounds, type Case, type Row } from '../rounds.js';
+import { startServer } from '../server-process.js';
 import { LONG_SECONDS, USER } from '../service.js';
+import { overHttp, sideBySide } from '../side-by-side.js';
 import { openService, type Service } from '../../harness/service.js';
 
 export const PLAIN = 'allocate, fixed pool';
@@ -16,7 +18,9 @@ export const FEW = 'allocate, a thousandth selected';
 export interface ThingsResult {
   /** The things of the pool. */
   readonly things: number;
+  /** In the process. */
   readonly rows: readonly Row[];
+  readonly overHttp: readonly Row[];
   /** The duration of each import of all things, in seconds. */
   readonly importSeconds: readonly number[];
   /** The same where nothing changes. */
@@ -30,7 +34,7 @@ const COUNTRIES = 10;
 const MODELS = 1000;
 
 export async function measureThings(bench: Bench): Promise<ThingsResult> {
-  const { isShort, rounds, cluster, say } = bench;
+  const { isShort, rounds, cluster, say, logFile, resources } = bench;
   const things = isShort ? 2000 : 10_000;
   const database = await cluster.createDatabase('things');
   const service = await openService(database.url);
@@ -69,8 +73,17 @@ export async function measureThings(bench: Bench): Promise<ThingsResult> {
   }));
   const rows = await inRounds(rounds, cases, say);
   await service.close();
+  const server = await startServer('service', { DATABASE_URL: database.url }, logFile('things'), resources);
+  const contender = (what: string, pool: string, select?: object) => overHttp(what, server, {}, { pool, select });
+  const contenders = [
+    contender(PLAIN, 'plain'),
+    contender(LISTED, 'listed'),
+    contender(MANY, 'listed', { country: 'c3' }),
+  ];
+  const rowsOverHttp = await sideBySide(bench, contenders, [1, CALLERS]);
+  await server.stop();
   await database.drop();
-  return { things, rows, importSeconds, againSeconds };
+  return { things, rows, overHttp: rowsOverHttp, importSeconds, againSeconds };
 }
 
 async function imported({ service }: Service, pool: string, list: readonly PlainThing[]): Promise<number> {

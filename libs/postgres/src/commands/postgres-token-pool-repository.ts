@@ -52,6 +52,7 @@ import {
   LOAD_COUNTED_SLICE_OF_LINE,
   LOAD_LISTED_SLICE,
   LOAD_LISTED_SLICE_OF_LINE,
+  LOAD_PLAIN_LISTED_SLICE,
   LOAD_SLICE,
   LOAD_SLICE_OF_LINE,
   LOCK_POOL,
@@ -85,17 +86,38 @@ class CommitUnanswered<T> extends Error {
   }
 }
 
-/** What a pool needs beside its tokens: nothing, lease counts, or things and lease counts. */
-type Needs = 'nothing' | 'counts' | 'things';
+/** What a pool needs beside its tokens. */
+type Needs = 'nothing' | 'counts' | 'things' | 'things and counts';
 
-const needsOf = (policy: PoolPolicy): Needs =>
-  policy.kind === 'listed' ? 'things' : countsLeases(policy) ? 'counts' : 'nothing';
+function needsOf(policy: PoolPolicy): Needs {
+  const counts = countsLeases(policy);
+  if (policy.kind === 'listed') return counts ? 'things and counts' : 'things';
+  return counts ? 'counts' : 'nothing';
+}
+
+/** Whether commands name or select things, which needs more than the things of the tokens. */
+const choosesThings = ({ names, selectors, whole }: LoadSpec): boolean =>
+  names.length > 0 || selectors.length > 0 || whole;
+
+const listed = (poolName: string, loads: LoadSpec): Query => ({
+  ...LOAD_LISTED_SLICE,
+  values: listedParameters(poolName, loads),
+});
 
 const SLICE: Readonly<Record<Needs, (poolName: string, loads: LoadSpec) => Query>> = {
   nothing: (poolName, loads) => ({ ...LOAD_SLICE, values: loadParameters(poolName, loads) }),
   counts: (poolName, loads) => ({ ...LOAD_COUNTED_SLICE, values: countedParameters(poolName, loads) }),
-  things: (poolName, loads) => ({ ...LOAD_LISTED_SLICE, values: listedParameters(poolName, loads) }),
+  things: (poolName, loads) =>
+    choosesThings(loads)
+      ? listed(poolName, loads)
+      : { ...LOAD_PLAIN_LISTED_SLICE, values: loadParameters(poolName, loads) },
+  'things and counts': listed,
 };
+
+const listedOfLine = (poolName: string, loads: LoadSpec): Query => ({
+  ...LOAD_LISTED_SLICE_OF_LINE,
+  values: [...listedParameters(poolName, loads), loads.soonest],
+});
 
 /** With a line, whose tickets are loaded before. */
 const SLICE_OF_LINE: typeof SLICE = {
@@ -107,10 +129,8 @@ const SLICE_OF_LINE: typeof SLICE = {
     ...LOAD_COUNTED_SLICE_OF_LINE,
     values: [...countedParameters(poolName, loads), loads.soonest],
   }),
-  things: (poolName, loads) => ({
-    ...LOAD_LISTED_SLICE_OF_LINE,
-    values: [...listedParameters(poolName, loads), loads.soonest],
-  }),
+  things: listedOfLine,
+  'things and counts': listedOfLine,
 };
 
 /**

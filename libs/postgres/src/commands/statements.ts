@@ -170,9 +170,12 @@ const OF_LINE = `, CASE WHEN line_fence = fence THEN date_part('epoch', hard_end
  * $1 pool, $2 token ids, $3 due, $4 free, $5 oldest, $6 grants (load-spec.ts).
  * The instant comes from clock_timestamp(). now() is the beginning of the transaction, so it would go back between two
  * transactions that waited for the lock. Instants are seconds in a double, which is exact to the microsecond.
+ *
+ * @param isListed whether commands may name or select things
+ * @param soonestAt the parameter with the number of tokens that come free first; undefined in a pool without a line
+ * @param hasThings whether to load the things of the tokens
  */
-/** @param soonestAt the parameter with the number of tokens that come free first; undefined in a pool without a line */
-const loadSlice = (counts: boolean, isListed = false, soonestAt?: string): string => `
+const loadSlice = (counts: boolean, isListed = false, soonestAt?: string, hasThings = isListed): string => `
   WITH here AS MATERIALIZED (${poolsNow('WHERE name = $1')}
   ), named AS (
     SELECT t.* FROM unnest($2::uuid[]) AS n (id), LATERAL ${byId('*', 'n.id')} t
@@ -197,7 +200,7 @@ const loadSlice = (counts: boolean, isListed = false, soonestAt?: string): strin
     (SELECT json_agg(json_build_array(id, user_id, lease_id, key_id, fence, date_part('epoch', last_activated_at),
       date_part('epoch', expires_at), date_part('epoch', free_since), ${holderOf('slice')}, leaving
       ${soonestAt ? OF_LINE : ''})) FROM slice) AS tokens,
-    ${counts ? HELD : ''}${isListed ? THINGS : ''}
+    ${counts ? HELD : ''}${hasThings ? THINGS : ''}
     CASE WHEN on_exhausted = 'reject' OR protect_seconds IS NOT NULL OR token_count > size THEN (
       SELECT date_part('epoch', expires_at) FROM tokens
       WHERE pool = $1 AND ${RUNS} AND id NOT IN (SELECT id FROM slice)
@@ -207,6 +210,8 @@ const loadSlice = (counts: boolean, isListed = false, soonestAt?: string): strin
 export const LOAD_SLICE = named('load_slice', loadSlice(false));
 /** For a pool whose policy counts leases. $7 the users and $8 the keys that ask. */
 export const LOAD_COUNTED_SLICE = named('load_counted_slice', loadSlice(true));
+/** For a listed pool whose policy does not count leases, and commands that neither name nor select a thing. */
+export const LOAD_PLAIN_LISTED_SLICE = named('load_plain_listed_slice', loadSlice(false, false, undefined, true));
 /** For a listed pool, whose policy may count leases. $7 and $8 as before, $9 to $13 as LISTED says. */
 export const LOAD_LISTED_SLICE = named('load_listed_slice', loadSlice(true, true));
 
