@@ -1,4 +1,4 @@
-// The sessions of the README, of the tutorial and of the page about things, each run as printed on a fresh service.
+// The sessions of the README, of the tutorial and of the pages about things and about waiting, each run as printed on a fresh service.
 // `UPDATE_README=1` rewrites the answers.
 
 import { execFile, spawnSync } from 'node:child_process';
@@ -27,6 +27,7 @@ const hasCurl = spawnSync('curl', ['--version']).status === 0;
   ['README.md', 5],
   ['docs/tutorial.md', 15],
   ['docs/things.md', 25],
+  ['docs/waiting.md', 14],
 ])('the session of %s answers as printed', async (file, fewestCommands) => {
   const path = join(ROOT, file);
   const page = await readFile(path, 'utf8');
