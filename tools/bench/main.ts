@@ -14,6 +14,7 @@ import { isGross, reach } from './reach.js';
 import { about, beginning, type BenchResult, type Results, type SectionName } from './result.js';
 import { measureAudit } from './sections/audit.js';
 import { measureHttp } from './sections/http.js';
+import { measureLine } from './sections/line.js';
 import { measureProcess } from './sections/process.js';
 import { measureRelease } from './sections/release.js';
 import { measureScale } from './sections/scale.js';
@@ -31,6 +32,7 @@ const MEASURE: { [Name in SectionName]: (bench: Bench) => Promise<Results[Name]>
   audit: measureAudit,
   soak: measureSoak,
   things: measureThings,
+  line: measureLine,
 };
 
 if (process.argv[2] === 'serve') await serve(process.argv[3] ?? '');

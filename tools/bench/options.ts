@@ -13,6 +13,7 @@ export const SECTIONS: readonly SectionName[] = [
   'audit',
   'soak',
   'things',
+  'line',
 ];
 
 export interface Options {

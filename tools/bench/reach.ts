@@ -5,6 +5,7 @@ import type { Quantiles } from '../harness/numbers.js';
 import type { BenchResult } from './result.js';
 import { ratio, ratioOf } from './rounds.js';
 import * as http from './sections/http.js';
+import * as line from './sections/line.js';
 import * as inProcess from './sections/process.js';
 import * as release from './sections/release.js';
 import type { SweepRow } from './sections/sweep.js';
@@ -29,6 +30,7 @@ export function reach(result: BenchResult): Reached[] {
   const ofHttp = (below: string, at: number) => result.http && ratio(result.http.result.rows, http.SERVICE, below, at);
   const ofProcess = result.process?.result;
   const ofThings = result.things?.result;
+  const ofLine = result.line?.result;
   const rateAt100 = ofProcess?.rows.find(({ what, at }) => what === inProcess.ALLOCATE && at === 100)?.rate;
   const pages = scale?.result.pages.filter(({ what, limit }) => what !== 'feed' && limit === 100) ?? [];
   const mostRows = Math.max(...pages.map(({ rows }) => rows));
@@ -182,6 +184,28 @@ export function reach(result: BenchResult): Reached[] {
       aim: 5,
       unit: ' s',
       gross: 60,
+    },
+    {
+      what: `grant while ${named(ofLine?.waiting)} wait / while nobody does, 64 callers`,
+      value: ofLine && ratio(ofLine.rows, line.MANY, line.NOBODY, 64),
+      bound: 'at least',
+      aim: 0.9,
+      gross: 0.2,
+    },
+    {
+      what: 'grant in a pool with a line, while nobody waits / in one without, 64 callers',
+      value: ofLine && ratio(ofLine.rows, line.NOBODY, line.NO_LINE, 64),
+      bound: 'at least',
+      gross: 0.2,
+    },
+    {
+      what: 'answer to a request that waits, after a release in another process, p99',
+      value: ofLine?.wake.p99,
+      bound: 'at most',
+      aim: 150,
+      unit: ' ms',
+      gross: 1000,
+      typical: ofLine?.wake.p50,
     },
     // These are promises: a single wrong answer is too many.
     {

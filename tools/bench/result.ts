@@ -5,6 +5,7 @@ import type { Cluster } from './cluster.js';
 import { commit, machine } from '../harness/surroundings.js';
 import type { AuditResult } from './sections/audit.js';
 import type { HttpResult } from './sections/http.js';
+import type { LineResult } from './sections/line.js';
 import type { ProcessResult } from './sections/process.js';
 import type { ReleaseResult } from './sections/release.js';
 import type { ScaleResult } from './sections/scale.js';
@@ -21,6 +22,7 @@ export interface Results {
   audit: AuditResult;
   soak: SoakResult;
   things: ThingsResult;
+  line: LineResult;
 }
 
 export type SectionName = keyof Results;

@@ -15,6 +15,7 @@ const HEADINGS = {
   scale: 'When there is more of everything',
   sweep: 'Ten thousand leases at once',
   things: 'Things of a listed pool',
+  line: 'Waiting in line',
   audit: 'The auditor',
   soak: 'For long',
 };

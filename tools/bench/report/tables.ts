@@ -4,6 +4,7 @@ import type { BenchResult, Results } from '../result.js';
 import { isReached, named, reach } from '../reach.js';
 import { ratio, ratioOf, type Row } from '../rounds.js';
 import * as http from '../sections/http.js';
+import * as inLine from '../sections/line.js';
 import * as inProcess from '../sections/process.js';
 import * as release from '../sections/release.js';
 import type { Sample } from '../sections/soak.js';
@@ -117,6 +118,27 @@ export const TABLES: { [Name in keyof Results]: (result: Results[Name]) => Table
     },
   ],
 
+  line: ({ waiting, rows, wake, held }) => [
+    ratios(`Grants while ${number(waiting)} wait to grants while nobody does`, rows, inLine.MANY, 'callers'),
+    ratios(
+      'Grants in a pool with a line, while nobody waits, to those in one without',
+      rows.filter(({ what }) => what !== inLine.MANY),
+      inLine.NOBODY,
+      'callers',
+    ),
+    rates('Grants a second (p50 / p99 in ms)', rows, 'callers'),
+    {
+      title: `Answers to ${number(wake.count)} requests that wait, after a release in another process`,
+      head: ['p50, ms', 'p99, ms'],
+      rows: [[number(wake.p50), number(wake.p99)]],
+    },
+    {
+      title: `A process while ${number(held.requests)} requests wait`,
+      head: ['', 'before, MB', 'meanwhile, MB', 'kB a request'],
+      rows: [memory('RSS', held.requests, held.rssMb), memory('heap', held.requests, held.heapMb)],
+    },
+  ],
+
   sweep: ({ leases, callers, rows }) => [
     {
       title: `${number(leases)} leases due in the same second, ${callers} callers that allocate`,
@@ -175,6 +197,13 @@ function ratios(title: string, rows: readonly Row[], what: string, unit: string)
     rows: others.map((other) => [other, ...ats.map((at) => number(ratio(rows, what, other, at)))]),
   };
 }
+
+const memory = (what: string, requests: number, [before, meanwhile]: readonly [number, number]): string[] => [
+  what,
+  number(before),
+  number(meanwhile),
+  number(((meanwhile - before) * 1024) / requests),
+];
 
 const times = (rows: readonly Row[], unit: string): Table => ({
   title: 'Processor time of an allocation, µs: Node / PostgreSQL',
