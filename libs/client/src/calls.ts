@@ -32,6 +32,8 @@ export interface Attempts extends CallOptions {
   readonly idempotencyKey?: string;
   /** How long one attempt may take, in milliseconds. */
   readonly attemptMs?: number;
+  /** For how long the service may hold each attempt, in milliseconds, which the limits do not count. Default: 0. */
+  readonly waitMs?: number;
   /** False: the client must not send the request twice. */
   readonly isRepeatable?: boolean;
 }
@@ -96,9 +98,9 @@ export class Calls {
     send: (http: Client<paths>, init: Sent) => Promise<R>,
     options: Attempts = {},
   ): Promise<Timed<NonNullable<R['data']>>> {
-    const { signal, isRepeatable, idempotencyKey } = options;
-    const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs ?? 30_000;
-    const attemptMs = Math.min(options.attemptMs ?? Infinity, this.#options.attemptTimeoutMs ?? 10_000);
+    const { signal, isRepeatable, idempotencyKey, waitMs = 0 } = options;
+    const timeoutMs = waitMs + (options.timeoutMs ?? this.#options.timeoutMs ?? 30_000);
+    const attemptMs = waitMs + Math.min(options.attemptMs ?? Infinity, this.#options.attemptTimeoutMs ?? 10_000);
     const headers: Record<string, string> = idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey };
     if (idempotencyKey !== undefined && !isHeader('idempotency-key', idempotencyKey)) {
       return Promise.reject(new TypeError('the idempotency key holds characters that no header may hold'));

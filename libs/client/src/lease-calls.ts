@@ -1,26 +1,21 @@
 // The requests that grant, renew and release a lease.
 
-import type { Grant, Release, Renewal, Selector } from './api-types.js';
+import type { Grant, Release, Renewal, Ticket } from './api-types.js';
 import type { CallOptions, RepeatableOptions } from './call-options.js';
 import type { Attempts, Calls, Timed } from './calls.js';
+import type { LeaseRequest } from './lease-request.js';
 import { limited } from './limited.js';
+import { claim, isTicket, leave } from './ticket-calls.js';
 import { TokenPoolError } from './token-pool-error.js';
 
-export interface AllocateRequest {
-  /** The user that will hold the token, as a UUID. Default: a new one. */
-  readonly user_id?: string;
-  /** How the user names itself, such as `ci-4711`, instead of `user_id`, which then follows from it. */
-  readonly holder?: string;
-  /** The length of the lease, at most the pool's. Default: the pool's. */
-  readonly ttl_seconds?: number;
-  /** This token and no other. */
-  readonly token_id?: string;
-  /** The thing of this name and no other. */
-  readonly name?: string;
-  /** Only a thing with these attributes: of this value, of one of several values, or null for no such attribute. */
-  readonly select?: Selector;
-  /** Data that the service stores with the `activated` event; at most 4096 bytes of JSON. */
-  readonly metadata?: Readonly<Record<string, unknown>>;
+export interface AllocateRequest extends LeaseRequest {
+  /** How many tokens, 1 to 100: all at once or none. The answer has all grants as `grants`. Default: 1. */
+  readonly count?: number;
+  /**
+   * In a pool with a line: how long the request may wait there, 0 to 60, on top of `timeoutMs`. When the time is over,
+   * the answer is a place, which is kept while its owner claims.
+   */
+  readonly wait_seconds?: number;
 }
 
 /** Names a lease. Every field must match the token's open lease. A `Grant` is a valid reference. */
@@ -51,30 +46,28 @@ const GATEWAY_STATUSES: readonly number[] = [502, 504];
 const NOT_SENT = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT)$/;
 
 /**
- * Allocates a token. If the call fails although the service may have granted a lease, releases that in the background.
+ * Allocates tokens, or takes a place in the line. If the call fails although the service may have done that, gives back
+ * what there is in the background.
  */
 export async function allocate(
   calls: Calls,
   pool: string,
   request: AllocateRequest,
   { idempotencyKey = newKey(), ...options }: RepeatableOptions,
-): Promise<Timed<Grant>> {
-  const { user_id, holder, ttl_seconds, token_id, name, select, metadata } = request;
-  const body = { pool, user_id, holder, ttl_seconds, token_id, name, select, metadata };
+): Promise<Timed<Grant | Ticket>> {
+  const { user_id, holder, ttl_seconds, token_id, name, select, metadata, count, wait_seconds } = request;
+  const body = { pool, user_id, holder, ttl_seconds, token_id, name, select, metadata, count, wait_seconds };
   /** Requests for which the service may have granted a lease without our knowledge. */
   const pending = new Set<AbortController>();
-  let last: Promise<Grant | undefined> = Promise.resolve(undefined);
-  const ask = (limits: Attempts): Promise<Timed<Grant>> =>
+  let last: Promise<Grant | Ticket | undefined> = Promise.resolve(undefined);
+  const ask = (limits: Attempts): Promise<Timed<Grant | Ticket>> =>
     calls.timed(
       (http, init) => {
         for (const earlier of pending) earlier.abort();
         // The request outlives the call, so that a late response can still be read.
         const request = new AbortController();
         pending.add(request);
-        const answer = http
-          .POST('/api/tokens/allocate', { body, ...init, signal: request.signal })
-          // Without `wait_seconds` there is no ticket.
-          .then(({ data, ...rest }) => ({ ...rest, data: data as Grant | undefined }));
+        const answer = http.POST('/api/tokens/allocate', { body, ...init, signal: request.signal });
         last = answer.then(
           ({ data, response }) => {
             if (!GATEWAY_STATUSES.includes(response.status)) pending.delete(request);
@@ -88,27 +81,26 @@ export async function allocate(
         );
         return answer;
       },
-      { idempotencyKey, ...limits },
+      { idempotencyKey, waitMs: (wait_seconds ?? 0) * 1000, ...limits },
     );
   try {
     return await ask(options);
   } catch (error) {
     const isKnown = error instanceof TokenPoolError && error.status !== 503;
-    if (pending.size > 0 && !isKnown) void releaseGranted();
+    if (pending.size > 0 && !isKnown) void giveBackUnknown();
     throw error;
   }
 
-  /** Waits for the late response, or sends the request once more with the same key, and then releases. Best effort. */
-  async function releaseGranted(): Promise<void> {
+  /** Waits for the late response, or sends the request once more with the same key, and gives back. Best effort. */
+  async function giveBackUnknown(): Promise<void> {
     try {
       await limited(RELEASE_TIMEOUT_MS, undefined, async (signal) => {
         const received = await limited(RELEASE_TIMEOUT_MS / 2, signal, () => last).catch(() => undefined);
         if (!received && pending.size === 0) return;
-        const grant = received ?? (await ask({ signal, isRepeatable: false })).answer;
-        await release(calls, grant, { signal });
+        await giveBack(calls, received ?? (await ask({ signal, isRepeatable: false })).answer, { signal });
       });
     } catch {
-      // If the service has granted a lease, that expires.
+      // A lease expires, and a place is lost without a sign of life.
     } finally {
       for (const request of pending) request.abort();
     }
@@ -142,6 +134,26 @@ export function release(
     ...options,
   });
 }
+
+/** Ends the leases, or gives the place back, that an allocation has answered with. */
+export async function giveBack(calls: Calls, had: Grant | Ticket, options: CallOptions): Promise<void> {
+  if (!isTicket(had)) {
+    await Promise.allSettled(grantsOf(had).map((grant) => release(calls, grant, options)));
+    return;
+  }
+  try {
+    await leave(calls, had.id, options);
+  } catch (error) {
+    const wasClaimed = TokenPoolError.is(error, 'ticket_ended') && error.problem.end_reason === 'granted';
+    if (!wasClaimed) throw error;
+    // The response to a claim was lost. Claiming again answers the same leases.
+    const { answer } = await claim(calls, had.id, 0, options);
+    if (!isTicket(answer)) await giveBack(calls, answer, options);
+  }
+}
+
+/** All grants of an answer, each by itself. */
+export const grantsOf = ({ grants, ...first }: Grant): readonly Grant[] => grants ?? [first];
 
 const claimOf = ({ lease_id, user_id, fence }: LeaseRef) => ({ lease_id, user_id, fence });
 

@@ -50,7 +50,6 @@ export class LeaseKeeper {
   readonly lease: Lease;
 
   readonly #grant: Omit<Grant, 'secret'>;
-  readonly #work = new AbortController();
   readonly #keeping = new AbortController();
   readonly #kept: Promise<void>;
   #loss: LeaseLostError | undefined;
@@ -68,6 +67,8 @@ export class LeaseKeeper {
     private readonly source: LeaseSource,
     { answer: grant, sentAt }: Timed<Grant>,
     private readonly options: KeeperOptions,
+    /** Stops the work. Leases of the same work share it, so that the work stops when one of them is lost. */
+    private readonly work = new AbortController(),
   ) {
     const { secret: _, ...withoutSecret } = grant;
     this.#grant = withoutSecret;
@@ -76,7 +77,7 @@ export class LeaseKeeper {
     const remainingMs = (): number => (this.#loss ? 0 : Math.max(0, this.#abortsAt - now()));
     this.lease = {
       ...grant,
-      signal: this.#work.signal,
+      signal: this.work.signal,
       get expires_at() {
         return expiresAt();
       },
@@ -92,7 +93,7 @@ export class LeaseKeeper {
 
   /** Aborts with a LeaseLostError before the lease ends, or with the reason of the caller's signal. */
   get signal(): AbortSignal {
-    return this.#work.signal;
+    return this.work.signal;
   }
 
   /**
@@ -112,7 +113,7 @@ export class LeaseKeeper {
     return loss?.endReason === null ? loss : released;
   }
 
-  readonly #follow = (): void => this.#work.abort(this.options.signal?.reason);
+  readonly #follow = (): void => this.work.abort(this.options.signal?.reason);
 
   /** Notes the lease's new end. `from` and `to` are instants of the service; `sentAt` is when the request was sent. */
   #noteEnd(sentAt: number, from: string, to: string): void {
@@ -138,7 +139,7 @@ export class LeaseKeeper {
     clearTimeout(this.#timer);
     this.#loss = this.#lossBy(end, cause);
     this.#keeping.abort();
-    this.#work.abort(this.#loss);
+    this.work.abort(this.#loss);
   }
 
   #lossBy(end: LeaseEnd | null, cause: unknown): LeaseLostError {

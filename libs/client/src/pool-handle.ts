@@ -9,6 +9,9 @@ import type {
   Release,
   ReleasedCount,
   Renewal,
+  Ticket,
+  TicketCancellation,
+  TicketList,
   Token,
   TokenDetails,
   TokenEvent,
@@ -28,11 +31,14 @@ import {
   type LeaseRef,
   type ReleaseRequest,
 } from './lease-calls.js';
+import type { Lease } from './lease-keeper.js';
+import { allocateInTurn, type WaitOptions } from './line.js';
 import { Listing } from './listing.js';
 import { inRequests, type AttributeValue, type GivenThing } from './things-file.js';
+import { claim, leave, showTicket, takePlace, type LeaveRequest, type PlaceRequest } from './ticket-calls.js';
 import { TokenPoolError } from './token-pool-error.js';
 import { watch, type WatchOptions, type WatchRequest } from './watch.js';
-import { withLease, type LeasedWork, type LeaseOptions } from './with-lease.js';
+import { withLeases, type LeasedWork, type LeaseOptions, type LeasesOptions, type LeasesWork } from './with-lease.js';
 
 export interface TokensRequest {
   /** Default: `all`. */
@@ -91,10 +97,23 @@ export class PoolHandle {
   /**
    * Allocates the token that has been free longest, of those that the request admits. Codes: `pool_not_found`,
    * `pool_exhausted`, `quota_exceeded`; with `name` or `token_id` `token_in_use`, `token_not_found`; with `select`
-   * `unsatisfiable`.
+   * `unsatisfiable`. With `wait_seconds` the answer may be a place in the line, which `isTicket` tells, and
+   * `allocateInTurn` does the waiting by itself.
    */
-  async allocate(request: AllocateRequest = {}, options: RepeatableOptions = {}): Promise<Grant> {
+  allocate(request?: AllocateRequest & { wait_seconds?: undefined }, options?: RepeatableOptions): Promise<Grant>;
+  allocate(request: AllocateRequest, options?: RepeatableOptions): Promise<Grant | Ticket>;
+  async allocate(request: AllocateRequest = {}, options: RepeatableOptions = {}): Promise<Grant | Ticket> {
     return (await allocate(this.#calls, this.name, request, options)).answer;
+  }
+
+  /**
+   * Allocates, and waits in the line for up to `wait` if no token is free. The place survives restarts of the service.
+   * It is given back when the wait is over or `signal` aborts, and so is a lease that was granted meanwhile. Codes:
+   * `line_full`, and those of `allocate`; `pool_exhausted` means that the pool has no line.
+   * @throws WaitEndedError if the wait ends without a token
+   */
+  async allocateInTurn(request: PlaceRequest, options: WaitOptions): Promise<Grant> {
+    return (await allocateInTurn(this.#calls, this.name, request, options)).answer;
   }
 
   /**
@@ -122,15 +141,66 @@ export class PoolHandle {
    * pool allows renewals, and releases it at the end. If the lease is lost, `signal` aborts; if time is up, it aborts
    * before the service ends the lease. After `work` has ended, the call throws the loss, even if it shows only then: a
    * result means that the lease lasted from the beginning of `work` to its end. There is never a second lease.
-   * @throws what `work` throws; LeaseLostError; what `allocate` throws
+   * With `wait` the call waits in the line if no token is free, as `allocateInTurn` does.
+   * @throws what `work` throws; LeaseLostError; what `allocate` throws; WaitEndedError
    */
   withLease<T>(work: LeasedWork<T>, options: LeaseOptions = {}): Promise<T> {
+    return this.withLeases(([lease], signal) => work(lease as Lease, signal), { ...options, count: 1 });
+  }
+
+  /**
+   * As `withLease`, under `count` leases, which are granted all at once or not at all. `signal` aborts when one of them
+   * is lost.
+   */
+  withLeases<T>(work: LeasesWork<T>, options: LeasesOptions): Promise<T> {
     const source = {
       pool: (options: CallOptions) => this.details(options),
       token: (tokenId: string, options: CallOptions) => this.show(tokenId, options),
       history: (tokenId: string, options: CallOptions) => this.history(tokenId, {}, options),
     };
-    return withLease(this.#calls, this.name, source, work, options);
+    return withLeases(this.#calls, this.name, source, work, options);
+  }
+
+  /**
+   * Takes a place in the line of the pool, and does not wait. Claim it before `patience_until`, and again and again
+   * until the answer is a lease. Codes: `line_full`, `quota_exceeded`, `unsatisfiable`, `pool_paused`.
+   */
+  takePlace(
+    request: PlaceRequest = {},
+    { idempotencyKey = newKey(), ...options }: RepeatableOptions = {},
+  ): Promise<Ticket> {
+    return takePlace(this.#calls, this.name, request, { idempotencyKey, ...options });
+  }
+
+  /**
+   * Claims what a place is offered, or waits for that for up to `wait_seconds`, at most 60. A place that still waits
+   * answers with its ticket. Codes: `ticket_ended`, `ticket_not_found`.
+   */
+  async claim(
+    ticketId: string,
+    { wait_seconds = 0 }: { readonly wait_seconds?: number } = {},
+    options: CallOptions = {},
+  ): Promise<Grant | Ticket> {
+    return (await claim(this.#calls, ticketId, wait_seconds, options)).answer;
+  }
+
+  /** Reads a place; no sign of life. Codes: `ticket_not_found`. */
+  ticket(ticketId: string, options: CallOptions = {}): Promise<Ticket> {
+    return showTicket(this.#calls, ticketId, options);
+  }
+
+  /** Gives a place back, and what it is offered. Codes: `ticket_ended`, `ticket_not_found`. */
+  leave(ticketId: string, options: LeaveRequest & CallOptions = {}): Promise<TicketCancellation> {
+    return leave(this.#calls, ticketId, options);
+  }
+
+  /** Lists the places in the line, in order. Only keys that may operate see who has them. */
+  line(request: PageRequest = {}, options: CallOptions = {}): Listing<Ticket, TicketList, string> {
+    const load = (cursor?: string): Promise<TicketList> => {
+      const params = { path: { name: this.name }, query: { ...request, cursor } };
+      return this.#calls.answer((http, init) => http.GET('/api/pools/{name}/tickets', { params, ...init }), options);
+    };
+    return new Listing(load, ({ tickets }) => tickets, nextCursor);
   }
 
   /** Lists tokens. `active`: oldest lease first; `available`: in the order of their allocation; `all`: by id. */

@@ -12,12 +12,12 @@ import type {
 } from './api-types.js';
 import type { CallOptions } from './call-options.js';
 import { Calls, type ClientOptions } from './calls.js';
-import type { AllocateRequest } from './lease-calls.js';
+import type { LeaseRequest } from './lease-request.js';
 import type { Lease } from './lease-keeper.js';
 import { Listing } from './listing.js';
 import { PoolHandle } from './pool-handle.js';
 import { TokenPoolError } from './token-pool-error.js';
-import type { LeaseOptions } from './with-lease.js';
+import type { LeaseOptions, LeasesOptions } from './with-lease.js';
 
 /** Who holds leases: a name, or a user. */
 export type Whose = { readonly holder: string } | { readonly user_id: string };
@@ -40,15 +40,28 @@ export class TokenPoolClient {
 
   /**
    * Runs `work` under a lease, as `withLease` of the pool's handle does:
-   * `client.withLease('phones', { select: { country: 'de' } }, async ({ name, secret, signal }) => …)`.
+   * `client.withLease('phones', { select: { country: 'de' }, wait: '10m' }, async ({ name, secret, signal }) => …)`.
    */
   withLease<T>(
     pool: string,
-    request: AllocateRequest,
+    { wait, onPlace, ...request }: LeaseRequest & Pick<LeaseOptions, 'wait' | 'onPlace'>,
     work: (lease: Lease) => Promise<T> | T,
     options: Omit<LeaseOptions, 'request'> = {},
   ): Promise<T> {
-    return this.pool(pool).withLease((lease) => work(lease), { ...options, request });
+    return this.pool(pool).withLease((lease) => work(lease), { wait, onPlace, ...options, request });
+  }
+
+  /**
+   * Runs `work` under several leases, granted all at once or not at all:
+   * `client.withLeases('phones', { count: 2, wait: 90 }, async ([from, to]) => …)`.
+   */
+  withLeases<T>(
+    pool: string,
+    { count, wait, onPlace, ...request }: LeaseRequest & Pick<LeasesOptions, 'count' | 'wait' | 'onPlace'>,
+    work: (leases: readonly Lease[]) => Promise<T> | T,
+    options: Omit<LeaseOptions, 'request'> = {},
+  ): Promise<T> {
+    return this.pool(pool).withLeases((leases) => work(leases), { wait, onPlace, ...options, request, count });
   }
 
   /** Lists all pools with their policies and counts. */

@@ -1,6 +1,6 @@
 // The commands `allocate`, `release` and `keep-alive`.
 
-import type { AllocateRequest } from '../../../../libs/client/src/index.js';
+import type { LeaseRequest } from '../../../../libs/client/src/index.js';
 import type { Arguments } from '../arguments.js';
 import { attributesText, selectorOf } from '../attribute-values.js';
 import type { Command } from '../command.js';
@@ -23,7 +23,7 @@ export const LEASE_REQUEST_OPTIONS: Options = {
 };
 
 /** What the options of LEASE_REQUEST_OPTIONS say. */
-export const leaseRequestOf = (given: Arguments): AllocateRequest => ({
+export const leaseRequestOf = (given: Arguments): LeaseRequest => ({
   user_id: given.text('user'),
   holder: given.text('holder'),
   ttl_seconds: given.seconds('ttl'),
