@@ -44,6 +44,8 @@ let service: ServiceProcess;
 let ask: Ask;
 /** A grant whose lease is open. */
 let held: Json;
+/** A ticket whose lease is over. */
+let ticket: string;
 
 beforeAll(async () => {
   [database, collector] = await Promise.all([createTestDatabase(), startCollector()]);
@@ -57,13 +59,18 @@ beforeAll(async () => {
   });
   ask = clientOf(service);
 
-  await ask('POST', '/api/pools', { name: 'phones', kind: 'listed' });
+  await ask('POST', '/api/pools', { name: 'phones', kind: 'listed', max_waiting: 1 });
   const others = { pin: 'of another' };
   const things = ['a', 'b'].map((name) => ({ name, attributes: { note: NOTE }, secret: SECRET }));
   await ask('PUT', '/api/pools/phones/tokens', { tokens: [...things, { name: 'c', secret: others }] });
   await ask('PUT', '/api/pools/phones/tokens', { tokens: [{ name: 'c', secret: SECRET }] });
   const { body: d } = await ask('POST', '/api/tokens', { pool: 'phones', name: 'd', secret: others });
   await ask('PATCH', `/api/tokens/${d.id}`, { secret: SECRET });
+  const { body: place } = await ask('POST', '/api/tickets', { pool: 'phones', holder: HOLDER });
+  const { body: claimed } = await ask('POST', `/api/tickets/${place.id}/claim`, {});
+  expect(claimed.secret).toEqual(SECRET);
+  ticket = place.id as string;
+  await ask('POST', `/api/tokens/${claimed.token_id}/release`, { lease_id: claimed.lease_id });
   const names = ['a', 'b', 'c', 'd'];
   const key = { 'idempotency-key': randomUUID() };
   for (const name of [...names, 'd']) {
@@ -108,9 +115,12 @@ const QUERIES: Record<string, string> = {
   '/api/leases': `?holder=${encodeURIComponent(HOLDER)}`,
 };
 
+const WITH_PAST = new Set(['/api/tokens/{id}', '/api/pools/{name}']);
+
 test.each([...READS, '/metrics'])('GET %s does not tell it', async (path) => {
-  const url = path.replace('{name}', 'phones').replace('{id}', held.token_id as string) + (QUERIES[path] ?? '');
-  for (const asked of path.endsWith('}') ? [url, `${url}?as_of=${held.activated_at}`] : [url]) {
+  const id = path.startsWith('/api/tickets/') ? ticket : (held.token_id as string);
+  const url = path.replace('{name}', 'phones').replace('{id}', id) + (QUERIES[path] ?? '');
+  for (const asked of WITH_PAST.has(path) ? [url, `${url}?as_of=${held.activated_at}`] : [url]) {
     const text = path.endsWith('/stream') ? await streamed(asked) : await read(asked);
     expect({ asked, secrets: secretsIn(text) }).toEqual({ asked, secrets: [] });
   }

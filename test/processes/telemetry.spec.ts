@@ -179,7 +179,7 @@ describe('with a collector', () => {
     const names = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name as string);
     // Those of the database are not asked for when it is gone.
     const gone =
-      /^token_pool_(tokens|oldest_active_lease_age_seconds|sweep_(backlog|lag_seconds)|clock_behind_seconds|database_\w+)$/;
+      /^token_pool_(tokens|waiting|oldest_(active_lease_age|wait)_seconds|sweep_(backlog|lag_seconds)|clock_behind_seconds|database_\w+)$/;
     expect(names.filter((name) => !metrics.has(name) && !gone.test(name))).toEqual([]);
     expect([...metrics.keys()].filter((name) => gone.test(name))).toEqual([]);
 
