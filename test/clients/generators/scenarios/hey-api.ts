@@ -11,7 +11,7 @@ import {
   releaseToken,
   streamPoolEvents,
 } from '../generated/hey-api/index.js';
-import { KEY, SELECT, THINGS, USER, type Scenario } from './story.js';
+import { granted, KEY, SELECT, THINGS, USER, type Scenario } from './story.js';
 
 export const play: Scenario = async (url, pool) => {
   client.setConfig({ baseUrl: url });
@@ -24,9 +24,9 @@ export const play: Scenario = async (url, pool) => {
     headers: { 'Idempotency-Key': KEY },
     throwOnError: true,
   } as const;
-  const { data: first } = await allocateToken(allocation);
-  const { data: again } = await allocateToken(allocation);
-  const { data: second } = await allocateToken({ body: { pool }, throwOnError: true });
+  const first = granted((await allocateToken(allocation)).data);
+  const again = granted((await allocateToken(allocation)).data);
+  const second = granted((await allocateToken({ body: { pool }, throwOnError: true })).data);
   const active = await listActiveTokens({ query: { pool, limit: 1 }, throwOnError: true });
   const path = { id: second.token_id };
   const events = await listTokenEvents({ path, query: { limit: 3 }, throwOnError: true });
@@ -36,7 +36,8 @@ export const play: Scenario = async (url, pool) => {
   const listed = `${pool}-things`;
   await createPool({ body: { name: listed, kind: 'listed' }, throwOnError: true });
   const imported = await importTokens({ path: { name: listed }, body: { tokens: THINGS }, throwOnError: true });
-  const { data: selected } = await allocateToken({ body: { pool: listed, select: SELECT }, throwOnError: true });
+  const selecting = await allocateToken({ body: { pool: listed, select: SELECT }, throwOnError: true });
+  const selected = granted(selecting.data);
   const { stream } = await streamPoolEvents({ path: { name: pool }, query: { after: '0' } });
   let streamed: string | undefined;
   for await (const { event } of stream) {

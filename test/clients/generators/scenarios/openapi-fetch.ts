@@ -2,7 +2,7 @@
 
 import createClient from 'openapi-fetch';
 import type { paths } from '../generated/openapi-typescript.js';
-import { firstEventOf, KEY, SELECT, THINGS, USER, type Scenario } from './story.js';
+import { firstEventOf, granted, KEY, SELECT, THINGS, USER, type Scenario } from './story.js';
 
 export const play: Scenario = async (url, pool) => {
   const client = createClient<paths>({ baseUrl: url });
@@ -14,10 +14,9 @@ export const play: Scenario = async (url, pool) => {
     body: { pool, user_id: USER, metadata: { desk: 7 } },
     params: { header: { 'Idempotency-Key': KEY } },
   };
-  const { data: first } = await client.POST('/api/tokens/allocate', allocation);
-  const { data: again } = await client.POST('/api/tokens/allocate', allocation);
-  const { data: second } = await client.POST('/api/tokens/allocate', { body: { pool } });
-  if (!first || !again || !second) throw new Error('not allocated');
+  const first = granted((await client.POST('/api/tokens/allocate', allocation)).data);
+  const again = granted((await client.POST('/api/tokens/allocate', allocation)).data);
+  const second = granted((await client.POST('/api/tokens/allocate', { body: { pool } })).data);
   const active = await client.GET('/api/tokens/active', { params: { query: { pool, limit: 1 } } });
   const token = { params: { path: { id: second.token_id } } };
   const events = await client.GET('/api/tokens/{id}/events', { params: { ...token.params, query: { limit: 3 } } });
@@ -30,8 +29,8 @@ export const play: Scenario = async (url, pool) => {
     params: { path: { name: listed } },
     body: { tokens: THINGS },
   });
-  const { data: selected } = await client.POST('/api/tokens/allocate', { body: { pool: listed, select: SELECT } });
-  if (!selected) throw new Error('not selected');
+  const selecting = await client.POST('/api/tokens/allocate', { body: { pool: listed, select: SELECT } });
+  const selected = granted(selecting.data);
   const stream = await client.GET('/api/pools/{name}/events/stream', {
     params: { path: { name: pool }, query: { after: '0' } },
     parseAs: 'stream',

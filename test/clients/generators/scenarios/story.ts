@@ -61,3 +61,9 @@ export async function firstEventOf(stream: ReadableStream<Uint8Array> | null | u
   }
   throw new Error(`the stream ended: ${text}`);
 }
+
+/** The grant of an allocation that does not wait, so that its answer is never a ticket (202). */
+export function granted<T extends object>(answer: T | undefined): Extract<T, { token_id: string }> {
+  if (!answer || !('token_id' in answer)) throw new Error('not granted');
+  return answer as Extract<T, { token_id: string }>;
+}
