@@ -1,10 +1,19 @@
 // The service without group commit: the same routes with an executor that commits each command alone.
 
 import { Module, type DynamicModule } from '@nestjs/common';
-import { Executor, PoolReader, TokenPoolRepository, TokenPoolService, TokenReader } from '@app/tokens';
+import {
+  Executor,
+  LineReader,
+  LineService,
+  PoolReader,
+  TokenPoolRepository,
+  TokenPoolService,
+  TokenReader,
+} from '@app/tokens';
 import { assembleApp } from '../../../apps/api/src/app.setup.js';
 import { readConfig, CONFIG, type Config } from '../../../apps/api/src/config.js';
 import { FirstPools } from '../../../apps/api/src/first-pools.js';
+import { HeldRequests } from '../../../apps/api/src/line/held-requests.js';
 import { createLogger, LOGGER, type Logger } from '../../../apps/api/src/logger.js';
 import { MetricsModule } from '../../../apps/api/src/metrics/metrics.module.js';
 import { PersistenceModule } from '../../../apps/api/src/persistence.module.js';
@@ -27,11 +36,24 @@ class AppWithBatchesOfOne {
         FirstPools,
         { provide: CONFIG, useValue: config },
         { provide: LOGGER, useValue: logger },
+        // Nobody waits here.
+        { provide: HeldRequests, useValue: {} },
+        {
+          provide: Executor,
+          useFactory: (repository: TokenPoolRepository) => new Executor(repository, BATCHES_OF_ONE),
+          inject: [TokenPoolRepository],
+        },
         {
           provide: TokenPoolService,
-          useFactory: (repository: TokenPoolRepository, tokens: TokenReader, pools: PoolReader) =>
-            new TokenPoolService(new Executor(repository, BATCHES_OF_ONE), tokens, pools),
-          inject: [TokenPoolRepository, TokenReader, PoolReader],
+          useFactory: (executor: Executor, tokens: TokenReader, pools: PoolReader) =>
+            new TokenPoolService(executor, tokens, pools),
+          inject: [Executor, TokenReader, PoolReader],
+        },
+        {
+          provide: LineService,
+          useFactory: (executor: Executor, tickets: LineReader, service: TokenPoolService) =>
+            new LineService(executor, tickets, service),
+          inject: [Executor, LineReader, TokenPoolService],
         },
       ],
       exports: [LOGGER],
