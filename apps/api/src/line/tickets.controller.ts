@@ -1,6 +1,5 @@
 // The routes of the line: take a place, claim, give it back, look.
 
-import { randomUUID } from 'node:crypto';
 import {
   Body,
   Controller,
@@ -36,10 +35,9 @@ import { CurrentRequest, Idempotent, type RequestContext } from '../http/idempot
 import { ReadingTurns } from '../http/reading-turns.js';
 import { BODY, OF_POOL, Operation } from '../openapi/operation.decorator.js';
 import { POOL_NAME_PARAM, PoolName } from '../pools/pool-name.pipe.js';
-import { userOfClient } from '../short-routes/client-id.js';
 import { granted } from '../tokens/granted.js';
 import { GrantAnswer } from '../tokens/token.responses.js';
-import { whose } from '../tokens/whose.js';
+import { askerOf } from '../tokens/whose.js';
 import { HeldRequests } from './held-requests.js';
 import { TICKET_ID, TicketId } from './ticket-id.pipe.js';
 import { CancelTicketQuery, ClaimTicketBody, CreateTicketBody, LineQuery } from './ticket.requests.js';
@@ -71,10 +69,11 @@ export class TicketsController {
   })
   @Idempotent()
   async create(
-    @Body() { pool = DEFAULT_POOL, ttl_seconds, count = 1, select, metadata, ...who }: CreateTicketBody,
+    @Body() body: CreateTicketBody,
     @CurrentRequest() context: RequestContext,
   ): Promise<TicketView> {
-    const { holder, userId = holder === undefined ? randomUUID() : userOfClient(holder) } = whose(who);
+    const { pool = DEFAULT_POOL, ttl_seconds, count = 1, select, metadata } = body;
+    const { userId, holder } = askerOf(body);
     const request = { userId, holder, ttlSeconds: ttl_seconds, count, select, metadata };
     return ticketFor(context.caller, await this.service.queue(pool, request, context));
   }

@@ -1,6 +1,5 @@
 // The routes of leases: allocate, keep alive, release.
 
-import { randomUUID } from 'node:crypto';
 import { Body, Controller, HttpStatus, Post, Res, UseGuards } from '@nestjs/common';
 import { ApiBody, ApiParam, ApiTags } from '@nestjs/swagger';
 import {
@@ -19,7 +18,7 @@ import type { Response } from 'express';
 import { RequireScope } from '../access/require-scope.decorator.js';
 import { DeclaredInputGuard } from '../http/declared-input.guard.js';
 import { leavePlace } from '../http/admission.js';
-import { Gone } from '../http/gone.decorator.js';
+import { goneOf } from '../http/gone.decorator.js';
 import { CurrentRequest, Idempotent, type RequestContext } from '../http/idempotency.js';
 import { HttpProblem } from '../http/problem.js';
 import { TOKEN_ID, TokenId } from '../http/token-id.pipe.js';
@@ -27,9 +26,8 @@ import { HeldRequests } from '../line/held-requests.js';
 import { Ticket } from '../line/ticket.responses.js';
 import { PoolMetrics } from '../metrics/pool-metrics.js';
 import { BODY, OF_LEASE, OF_POOL, Operation } from '../openapi/operation.decorator.js';
-import { userOfClient } from '../short-routes/client-id.js';
-import { granted } from './granted.js';
-import { whose } from './whose.js';
+import { granted, grantFor } from './granted.js';
+import { askerOf } from './whose.js';
 import { AllocateBody, KeepAliveBody, ReleaseBody, type LeaseClaimBody } from './token.requests.js';
 import { GrantAnswer, ReleaseAnswer, RenewalAnswer } from './token.responses.js';
 
@@ -82,33 +80,22 @@ export class LeasesController {
   })
   @Idempotent()
   allocate(
-    @Body()
-    {
-      pool = DEFAULT_POOL,
-      ttl_seconds,
-      metadata,
-      token_id,
-      name,
-      select,
-      wait_seconds,
-      count = 1,
-      ...who
-    }: AllocateBody,
+    @Body() body: AllocateBody,
     @CurrentRequest() context: RequestContext,
-    @Gone() gone: AbortSignal,
     @Res({ passthrough: true }) res: Response,
   ): Promise<GrantAnswer | TicketView> {
-    const { holder, userId = holder === undefined ? randomUUID() : userOfClient(holder) } = whose(who);
-    mustBeOneAtMost({ token_id, name, select });
-    const request = { userId, holder, select, ttlSeconds: ttl_seconds, metadata };
+    const { pool = DEFAULT_POOL, token_id, name, select, wait_seconds, count = 1 } = body;
+    mustBeOneAtMost(body);
+    const { userId, holder } = askerOf(body);
+    const request = { userId, holder, select, ttlSeconds: body.ttl_seconds, metadata: body.metadata };
     if (wait_seconds === undefined && count === 1) {
       return this.service
         .allocate(pool, { ...request, tokenId: token_id, name }, context)
-        .then((grant) => granted(pool, [grant], context.caller));
+        .then((grant) => grantFor(context.caller, pool, grant));
     }
     const named = token_id === undefined ? (name === undefined ? null : 'name') : 'token_id';
     if (named) throw new HttpProblem('invalid_request', `${named} must not be given beside wait_seconds or count`);
-    return this.#wait(pool, { ...request, count }, wait_seconds, context, gone, res);
+    return this.#wait(pool, { ...request, count }, wait_seconds, context, res);
   }
 
   async #wait(
@@ -116,7 +103,6 @@ export class LeasesController {
     request: PlaceRequest,
     waitSeconds: number | undefined,
     context: RequestContext,
-    gone: AbortSignal,
     res: Response,
   ): Promise<GrantAnswer | TicketView> {
     const { caller, idempotency } = context;
@@ -125,7 +111,7 @@ export class LeasesController {
     if ('grants' in allocated) return granted(pool, allocated.grants, caller);
     const { ticketId } = allocated;
     if (waitSeconds) leavePlace(res);
-    const grants = await this.held.hold(pool, ticketId, waitSeconds ?? 0, gone, (wait) =>
+    const grants = await this.held.hold(pool, ticketId, waitSeconds ?? 0, goneOf(res), (wait) =>
       this.line.claim(pool, ticketId, wait, context),
     );
     if (!grants) {
@@ -189,10 +175,12 @@ export class LeasesController {
   }
 }
 
+const WAYS = ['token_id', 'name', 'select'] as const;
+
 /** @throws HttpProblem `invalid_request` when a request says in two ways which token it asks for */
 function mustBeOneAtMost(given: Pick<AllocateBody, 'token_id' | 'name' | 'select'>): void {
-  const [first, second] = Object.entries(given).filter(([, value]) => value !== undefined);
-  if (second) throw new HttpProblem('invalid_request', `${second[0]} must not be given beside ${first![0]}`);
+  const [first, second] = WAYS.filter((way) => given[way] !== undefined);
+  if (second) throw new HttpProblem('invalid_request', `${second} must not be given beside ${first}`);
 }
 
 const claimOf = ({ lease_id, user_id, fence }: LeaseClaimBody): LeaseClaim => ({

@@ -95,9 +95,11 @@ export class TokenPoolService {
       return this.withSecret(poolName, value);
     }
     const grant = await this.executor.submit(poolName, command);
-    // If that fails, too, the lease expires.
-    const takeBack = giveBack(grant.tokenId, grant.leaseId, caller);
-    ifUndelivered?.(() => void this.executor.submit(poolName, takeBack).catch(() => undefined));
+    ifUndelivered?.(() => {
+      const takeBack = giveBack(grant.tokenId, grant.leaseId, caller);
+      // If that fails, too, the lease expires.
+      void this.executor.submit(poolName, takeBack).catch(() => undefined);
+    });
     return { ...grant, secret };
   }
 
