@@ -3,6 +3,8 @@
 import { Client } from 'pg';
 import type { DataSource } from 'typeorm';
 import { createDataSource, isMigrated, migrate } from '@app/postgres';
+import { policyFields, type PolicyField } from '@app/tokens';
+import { BOUNDED_COLUMNS, POOL_BOUNDS } from '../../libs/postgres/src/schema/entities/pool.entity.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { untilNobodyWaits, untilWaiting } from '../support/waiting.js';
 
@@ -42,9 +44,50 @@ test('entities and migrations describe the same checks', async () => {
     await client.query('DROP TABLE twin');
   }
   await client.query('ROLLBACK');
-  // The first migration gave these two no upper bound, and a release does not tighten what the last one relies on.
-  expect(differing.sort()).toEqual(['pools_idle_ttl', 'pools_max_lifetime']);
+  expect(differing).toEqual([]);
 });
+
+test('the table of policy fields and the migrations describe the same bounds', async () => {
+  await client.query('BEGIN');
+  await client.query('CREATE TEMP TABLE twin (LIKE pools) ON COMMIT DROP');
+  await client.query(`
+    CREATE TRIGGER pools_in_bounds AFTER INSERT OR UPDATE OF ${BOUNDED_COLUMNS.join(', ')} ON twin
+    FOR EACH ROW WHEN (NOT (${POOL_BOUNDS.map((bound) => `(${bound})`).join(' AND ')}))
+    EXECUTE FUNCTION pools_are_in_bounds()`);
+  const { rows } = await client.query<{ trigger: string }>(`
+    SELECT replace(replace(pg_get_triggerdef(oid), 'ON pg_temp.twin ', ''), 'ON public.pools ', '') AS trigger
+    FROM pg_trigger WHERE tgname = 'pools_in_bounds' ORDER BY tgrelid`);
+  await client.query('ROLLBACK');
+  expect(rows).toHaveLength(2);
+  expect(rows[1]).toEqual(rows[0]);
+});
+
+/** Values just outside the bounds of a field. */
+function outsideOf(field: PolicyField): (string | number)[] {
+  switch (field.type) {
+    case 'whole':
+      return [field.least - 1, field.most + 1];
+    case 'seconds':
+      return [0, -1];
+    case 'word':
+      return [`'other'`, `''`];
+    case 'boolean':
+      return [];
+  }
+}
+
+test.each(policyFields.flatMap((field) => outsideOf(field).map((value) => [field.wire, value] as const)))(
+  'the table refuses a policy with %s %s',
+  async (wire, value) => {
+    await client.query('BEGIN');
+    await client.query(`
+      INSERT INTO pools (name, kind, size, ttl_seconds, renewable, on_exhausted, release_authority)
+      VALUES ('p', 'elastic', 2, 60, true, 'reject', 'anyone')`);
+    const refused = await client.query(`UPDATE pools SET ${wire} = ${value}`).catch((error: unknown) => error);
+    await client.query('ROLLBACK');
+    expect(refused).toMatchObject({ code: '23514', constraint: 'pools_in_bounds' });
+  },
+);
 
 /** Nobody has migrated it yet. */
 async function inNewDatabase(work: (url: string, other: Client) => Promise<void>): Promise<void> {

@@ -36,6 +36,7 @@ import { PoolEvents1700000000027 } from './migrations/1700000000027-pool-events.
 import { PausedAndSmallerPools1700000000028 } from './migrations/1700000000028-paused-and-smaller-pools.js';
 import { Things1700000000032 } from './migrations/1700000000032-things.js';
 import { Line1700000000033 } from './migrations/1700000000033-line.js';
+import { PoolBounds1700000000034 } from './migrations/1700000000034-pool-bounds.js';
 import { Restores1700000000020 } from './migrations/1700000000020-restores.js';
 
 /** A data source that is not connected yet: the caller initialises and destroys it. */
@@ -80,6 +81,7 @@ export function createDataSource(url: string, options?: DataSourceOptions): Data
       LeasesOfHolder1700000000031,
       Things1700000000032,
       Line1700000000033,
+      PoolBounds1700000000034,
     ],
     migrationsTableName: 'migrations',
     installExtensions: false,

@@ -1,7 +1,7 @@
 // A batch: several commands that the pool decides one after the other in one transaction. A refused command gets its
 // error and changes nothing, whatever steps it had done, and does not affect the others.
 
-import { byOrder, isServedAfterLine, type Command } from './command.js';
+import { isServedAfterLine, placeOf, type Command } from './command.js';
 import { callerGone, DomainError } from '../kernel/domain-error.js';
 import { LeaseOfBatch, type TokenPool } from '../pool/token-pool.js';
 
@@ -17,7 +17,9 @@ export function decideBatch(pool: TokenPool, commands: readonly Command<unknown>
   const outcomes: Outcome[] = [];
   let grants = 0;
   let isLineServed = false;
-  const inOrder = commands.map((command, place) => ({ command, place })).sort((a, b) => byOrder(a.command, b.command));
+  const inOrder = commands
+    .map((command, place) => ({ command, place, order: placeOf(command) }))
+    .sort((a, b) => a.order - b.order);
   for (const { command, place } of inOrder) {
     // The command may have waited for the lock for so long that its caller has hung up.
     if (command.isGone?.()) {

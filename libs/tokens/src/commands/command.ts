@@ -70,14 +70,14 @@ export class Next<T> {
 /** Whether the line is served before this command, so that it passes over nobody. */
 export const isServedAfterLine = ({ kind }: Command<unknown>): boolean => kind === 'allocate' || kind === 'queue';
 
-export const byOrder = (a: Command<unknown>, b: Command<unknown>): number => placeOf(a) - placeOf(b);
+const PLACES = new Map<Kind, number>(ORDER.map((kind, place) => [kind, place]));
 
 /**
- * Of the commands that allocate, those for a certain token come first, and then those that select: they can take fewer
- * tokens than the others.
+ * The place of a command in its batch. Of the commands that allocate, those for a certain token come first, and then
+ * those that select: they can take fewer tokens than the others. Exclusive commands are alone.
  */
-const placeOf = ({ kind, loads }: Command<unknown>): number => {
-  const place = (ORDER as readonly Kind[]).indexOf(kind);
+export const placeOf = ({ kind, loads }: Command<unknown>): number => {
+  const place = PLACES.get(kind) ?? 0;
   if (kind !== 'allocate' || loads.names.length + loads.tokenIds.length > 0) return place;
   return loads.selectors.length > 0 ? place + 0.25 : place + 0.5;
 };

@@ -1,17 +1,16 @@
 // A pool's row: its policy and its counters. Every command locks this row before anything else.
+//
+// Every transaction updates this row, and PostgreSQL prepares each check of a table anew for each statement. So a check
+// here is about what every transaction changes; a trigger holds the rest (POOL_BOUNDS).
 
 import { policyFields, POOL_KINDS, POOL_LIVES, type PolicyField } from '@app/tokens';
 import { Check, Column, Entity, PrimaryColumn, type ColumnType } from 'typeorm';
 
 /** Its policy has a column for each field of the domain's table, added below. */
 @Entity('pools')
-@Check('pools_name', `name ~ '^[a-z0-9][a-z0-9-]{0,62}$'`)
-@Check('pools_kind', `kind IN (${POOL_KINDS.map((kind) => `'${kind}'`).join(', ')})`)
 @Check('pools_things', `thing_count = CASE WHEN kind = 'listed' THEN token_count ELSE 0 END`)
 @Check('pools_line', `open_tickets = 0 OR (open_tickets > 0 AND line_fence = last_fence)`)
-@Check('pools_life', `life IN (${POOL_LIVES.map((life) => `'${life}'`).join(', ')})`)
 @Check('pools_deleted', `life <> 'deleted' OR token_count = 0`)
-@Check('pools_clock_offset', `clock_offset_us >= 0 AND (clock_offset_us = 0 OR clock_offset_at IS NOT NULL)`)
 @Check('pools_counts', `token_count >= 0 AND lease_count BETWEEN 0 AND token_count`)
 export class PoolEntity {
   @PrimaryColumn({ type: 'text', collation: 'C' })
@@ -85,24 +84,47 @@ const COLUMN_TYPES: Readonly<Record<PolicyField['type'], ColumnType>> = {
   word: 'text',
 };
 
-function condition(field: PolicyField): string | null {
+for (const { name, wire, type, nullable = false, columnDefault } of policyFields) {
+  Column({ name: wire, type: COLUMN_TYPES[type], nullable, default: columnDefault })(PoolEntity.prototype, name);
+}
+
+const anyOf = (column: string, words: readonly string[]): string =>
+  `NEW.${column} IN (${words.map((word) => `'${word}'`).join(', ')})`;
+
+/** Version 0.1.0 gave these no upper bound, and writes beside this one during an upgrade. */
+const UNBOUNDED = ['max_lifetime_seconds', 'idle_ttl_seconds'];
+
+function boundsOf(field: PolicyField): string[] {
+  const value = `NEW.${field.wire}`;
   switch (field.type) {
     case 'whole':
-      return `${field.wire} BETWEEN ${field.least} AND ${field.most}`;
+      return [`${value} BETWEEN ${field.least} AND ${field.most}`];
     case 'seconds':
-      return `${field.wire} > 0 AND ${field.wire} <= ${field.most}`;
+      return UNBOUNDED.includes(field.wire) ? [`${value} > 0`] : [`${value} > 0 AND ${value} <= ${field.most}`];
     case 'word':
-      return `${field.wire} IN (${field.words.map((word) => `'${word}'`).join(', ')})`;
+      return [anyOf(field.wire, field.words)];
     case 'boolean':
-      return null;
+      return [];
   }
 }
 
-for (const field of policyFields) {
-  const { name, wire, type, nullable = false, elasticOnly, columnDefault } = field;
-  Column({ name: wire, type: COLUMN_TYPES[type], nullable, default: columnDefault })(PoolEntity.prototype, name);
-  const check = condition(field);
-  if (check === null) continue;
-  const always = elasticOnly ? `${wire} IS NULL OR (${check} AND kind = 'elastic')` : check;
-  Check(`pools_${wire.replace(/_seconds$/, '')}`, always)(PoolEntity);
-}
+/**
+ * The conditions of the trigger `pools_in_bounds`, which refuses a row where one is false. Null meets those that a
+ * column may be null for, as it meets checks.
+ */
+export const POOL_BOUNDS: readonly string[] = [
+  `NEW.name ~ '^[a-z0-9][a-z0-9-]{0,62}$'`,
+  anyOf('kind', POOL_KINDS),
+  anyOf('life', POOL_LIVES),
+  'NEW.clock_offset_us >= 0 AND (NEW.clock_offset_us = 0 OR NEW.clock_offset_at IS NOT NULL)',
+  ...policyFields.flatMap(boundsOf),
+  ...policyFields.flatMap(({ wire, elasticOnly }) =>
+    elasticOnly ? [`NEW.${wire} IS NULL OR NEW.kind = 'elastic'`] : [],
+  ),
+];
+
+/** The columns that they are about: the trigger stays out of every statement that writes none of them. */
+export const BOUNDED_COLUMNS: readonly string[] = [
+  ...['name', 'kind', 'life', 'clock_offset_us', 'clock_offset_at'],
+  ...policyFields.flatMap((field) => (boundsOf(field).length > 0 ? [field.wire] : [])),
+];
