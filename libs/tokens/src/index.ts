@@ -39,7 +39,7 @@ export { InvariantViolation } from './kernel/invariant-violation.js';
 export type { LeaseClaim } from './pool/lease-claim.js';
 export { MAX_HOLDER_CHARACTERS, NO_CONTROL_CHARACTERS, holderOf } from './pool/holder.js';
 export { fenceOf } from './pool/lease-id.js';
-export type { LineSlice } from './pool/line.js';
+export type { LineSlice } from './pool/pool-tickets.js';
 export { GIVEN_UP_ON_THE_WAY, headOfLine, isCut, needsLine, needsWholeLine, withLine } from './commands/load-line.js';
 export { LiveFeed } from './feed/live-feed.js';
 export { MAX_METADATA_BYTES, whyNotMetadata } from './pool/metadata.js';

@@ -2,7 +2,7 @@
 
 import type { Mutant } from './mutant.js';
 
-const POOL = 'libs/tokens/src/pool/token-pool.js';
+const ALLOCATION = 'libs/tokens/src/pool/allocation.js';
 
 export const ACCESS_MUTANTS: readonly Mutant[] = [
   {
@@ -86,7 +86,13 @@ export const ACCESS_MUTANTS: readonly Mutant[] = [
   {
     name: 'quota-less-one',
     mistake: 'a user is refused the last lease that the quota allows',
-    patches: [{ file: POOL, from: 'if (leases + more > most)', to: 'if (leases + more >= most)' }],
+    patches: [
+      {
+        file: 'libs/tokens/src/pool/quota.js',
+        from: 'if (leases + more > most)',
+        to: 'if (leases + more >= most)',
+      },
+    ],
     auth: 'keys',
     nemeses: [],
     caughtBy: /^refused: .*\(quota_exceeded\).*that was not so/,
@@ -94,21 +100,27 @@ export const ACCESS_MUTANTS: readonly Mutant[] = [
   {
     name: 'no-protection',
     mistake: 'the lease whose turn it is is evicted, however young it is',
-    patches: [{ file: POOL, from: 'if (mayBeEvictedAt > this.now)', to: 'if (false)' }],
+    patches: [{ file: ALLOCATION, from: 'if (mayBeEvictedAt > now)', to: 'if (false)' }],
     nemeses: [],
     caughtBy: /^fair: .*which is protected for/,
   },
   {
     name: 'protection-of-a-second-more',
     mistake: 'a lease is protected for a second longer than it should be',
-    patches: [{ file: POOL, from: 'if (mayBeEvictedAt > this.now)', to: 'if (mayBeEvictedAt + 1_000_000 > this.now)' }],
+    patches: [{ file: ALLOCATION, from: 'if (mayBeEvictedAt > now)', to: 'if (mayBeEvictedAt + 1_000_000 > now)' }],
     nemeses: [],
     caughtBy: /^refused: .*\(pool_exhausted\).*that was not so/,
   },
   {
     name: 'oldest-in-place-of-the-greediest',
     mistake: 'where the user who holds the most should lose first, the oldest lease does',
-    patches: [{ file: POOL, from: 'this.#fairShares.first(), ', to: 'this.#candidates.oldestLease(), ' }],
+    patches: [
+      {
+        file: 'libs/tokens/src/pool/eviction.js',
+        from: 'fairShares.first(), ',
+        to: 'candidates.oldestLease(), ',
+      },
+    ],
     nemeses: [],
     caughtBy: /^audit: .*evicts (a lease of a user who has|fence \d+ while \d+ is the smallest of who)/,
   },

@@ -160,12 +160,12 @@ const RECORD = { name: 'record', text: \`
         from: '    settle() {',
         to: `    dueSoon() {
         const soon = this.now + 30_000;
-        return this.#tokens.all().flatMap(({ id, lease }) => (lease && lease.expiresAt <= soon ? [id] : []));
+        return this.#work.tokens.all().flatMap(({ id, lease }) => (lease && lease.expiresAt <= soon ? [id] : []));
     }
     endBlindly(ids) {
         for (const id of ids) {
-            const token = this.#tokens.get(id);
-            if (token?.lease) this.#end(token, 'expired', 'ttl_expired', Math.min(this.now, token.lease.expiresAt));
+            const token = this.#work.tokens.get(id);
+            if (token?.lease) this.#work.endLease(token, 'expired', 'ttl_expired', Math.min(this.now, token.lease.expiresAt));
         }
     }
     settle() {`,

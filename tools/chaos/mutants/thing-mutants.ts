@@ -2,15 +2,13 @@
 
 import type { Mutant } from './mutant.js';
 
-const POOL = 'libs/tokens/src/pool/token-pool.js';
-
 export const THING_MUTANTS: readonly Mutant[] = [
   {
     name: 'evict-outside-selection',
     mistake: 'a full pool evicts the oldest lease of all for a caller who selects',
     patches: [
       {
-        file: POOL,
+        file: 'libs/tokens/src/pool/eviction.js',
         from: 'oldestLease((token) => mayLose(token) && isSelected(token)), ',
         to: 'oldestLease(mayLose), ',
       },
@@ -22,7 +20,13 @@ export const THING_MUTANTS: readonly Mutant[] = [
     name: 'held-name',
     isInTests: true,
     mistake: 'a token that is asked for by name is granted although it is held',
-    patches: [{ file: POOL, from: 'throw refusals.tokenInUse', to: 'void refusals.tokenInUse' }],
+    patches: [
+      {
+        file: 'libs/tokens/src/pool/allocation.js',
+        from: 'throw refusals.tokenInUse',
+        to: 'void refusals.tokenInUse',
+      },
+    ],
     sql: ['ALTER TABLE pools DROP CONSTRAINT pools_counts'],
     nemeses: [],
     caughtBy: /^(audit: .*hands out a token that is held|answered: .*which is held)/,
@@ -33,7 +37,7 @@ export const THING_MUTANTS: readonly Mutant[] = [
     mistake: 'the event of a new token contains its secret, though encrypted',
     patches: [
       {
-        file: POOL,
+        file: 'libs/tokens/src/pool/unit-of-work.js',
         from: '{ name: thing.name, attributes: thing.attributes }',
         to: "{ name: thing.name, attributes: thing.attributes, secret: thing.secret?.bytes.toString('hex') }",
       },
@@ -46,8 +50,8 @@ export const THING_MUTANTS: readonly Mutant[] = [
     mistake: 'a change of the policy is not recorded',
     patches: [
       {
-        file: POOL,
-        from: "this.#record(null, 'policy_changed', null, this.now, null, difference);",
+        file: 'libs/tokens/src/pool/token-pool.js',
+        from: "this.#work.record('policy_changed', null, { metadata: difference });",
         to: '',
       },
     ],

@@ -3,7 +3,8 @@
 
 import { isServedAfterLine, placeOf, type Command } from './command.js';
 import { callerGone, DomainError } from '../kernel/domain-error.js';
-import { LeaseOfBatch, type TokenPool } from '../pool/token-pool.js';
+import { LeaseOfBatch } from '../pool/allocation.js';
+import type { TokenPool } from '../pool/token-pool.js';
 
 export type Outcome = { readonly value: unknown } | { readonly error: DomainError } | 'deferred';
 

@@ -1,7 +1,7 @@
 // What a transaction loads of a line, and what the line makes it load of the tokens. A pool without a line loads
 // neither.
 
-import type { LineSlice } from '../pool/line.js';
+import type { LineSlice } from '../pool/pool-tickets.js';
 import { hasLine } from '../pool/pool-policy.js';
 import type { PoolState } from '../pool/pool-slice.js';
 import type { Ticket } from '../pool/ticket.js';

@@ -3,15 +3,27 @@
 
 import { fromSeconds, type Instant } from '../kernel/instant.js';
 import type { PoolState } from './pool-slice.js';
-import { hardEndOf } from './pool-policy.js';
+import { hardEndOf, longestLease } from './pool-policy.js';
 import { promise, promises, usableAfter, USABLE_AT_ONCE, type Expected, type Place } from './promise.js';
+import type { PlaceRequest } from './requests.js';
 import { serves, type Ticket } from './ticket.js';
 import type { Token } from './token.js';
+import type { UnitOfWork } from './unit-of-work.js';
 
 type Waiting = Pick<Ticket, 'count' | 'select' | 'holdSeconds' | 'claimSeconds'>;
 
+/** The promise of a place that would be taken now. */
+export function promiseIfQueued(
+  { policy, tickets, tokens, state, now }: UnitOfWork,
+  { count = 1, select, ttlSeconds }: Partial<PlaceRequest>,
+): Instant | null {
+  const holdSeconds = longestLease(policy, ttlSeconds);
+  const wanted = { count, select: select ?? null, holdSeconds, claimSeconds: policy.claimSeconds };
+  return promiseTo(wanted, tickets.waiting, tokens.all(), state, now);
+}
+
 /** @param tokens those that come free first, as many as the line and the place take, or all */
-export const promiseTo = (
+const promiseTo = (
   ticket: Waiting,
   ahead: readonly Waiting[],
   tokens: readonly Token[],

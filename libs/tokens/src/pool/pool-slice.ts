@@ -3,7 +3,7 @@
 import type { IdempotencyRecord } from './idempotency-records.js';
 import type { LeaseCount } from './lease-counts.js';
 import type { Instant } from '../kernel/instant.js';
-import type { LineSlice } from './line.js';
+import type { LineSlice } from './pool-tickets.js';
 import type { PoolPolicy } from './pool-policy.js';
 import type { Token } from './token.js';
 

@@ -33,6 +33,11 @@ export class PoolTokens {
     return this.#here.get(id);
   }
 
+  /** The token of a thing of this name. */
+  named(name: string): Token | undefined {
+    return this.all().find(({ thing }) => thing?.name === name);
+  }
+
   has({ id }: Token): boolean {
     return this.#here.has(id);
   }

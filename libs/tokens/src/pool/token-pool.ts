@@ -1,17 +1,27 @@
-// The aggregate: a pool, those of its tokens that a transaction loaded, and every rule about them. It is pure:
-// (state, command, now) → (state', events, result), without a clock or I/O. A refused command changes nothing.
+// The aggregate, and the one door to a pool: those of its tokens that a transaction loaded, and every command on them.
+// It is pure: (state, command, now) → (state', events, result), without a clock or I/O. A refused command changes
+// nothing. The rules of grants, of the line, of things, and of the supply of tokens stand in files of their own, and
+// make their changes through the unit of work.
 
-import { randomUUID } from 'node:crypto';
-import { IdempotencyRecords } from './idempotency-records.js';
-import { ANYBODY, OPEN, SYSTEM, type Caller } from '../kernel/caller.js';
-import { DomainError, poolDeleted, ticketNotFound, tokenDeleted, tokenNotFound } from '../kernel/domain-error.js';
-import { LeaseCounts, type LeaseCount } from './lease-counts.js';
-import { fromSeconds, secondsUntil, toIso, type Instant } from '../kernel/instant.js';
-import { newLeaseId } from './lease-id.js';
-import { Line } from './line.js';
-import { promisesTo, promiseTo } from './line-promises.js';
+import type { Caller } from '../kernel/caller.js';
+import { DomainError, poolDeleted, tokenDeleted } from '../kernel/domain-error.js';
+import type { Instant } from '../kernel/instant.js';
+import { allocate, allocateSeveral } from './allocation.js';
+import { mayLose } from './eviction.js';
+import type { IdempotencyRecords } from './idempotency-records.js';
 import { openLease, type LeaseClaim, type ReleaseRequest } from './lease-claim.js';
+import { endOffer, giveBack, noted } from './lease-end.js';
+import * as line from './line.js';
 import { differenceOf, toWire } from './policy-fields.js';
+import {
+  changedPolicy,
+  hasLine,
+  protectedUntil,
+  renewedDeadline,
+  type PolicyChange,
+  type PoolPolicy,
+} from './pool-policy.js';
+import type { PoolSlice, PoolState } from './pool-slice.js';
 import * as refusals from './refusals.js';
 import type {
   AllocateRequest,
@@ -22,77 +32,20 @@ import type {
   PlaceRequest,
   Renewal,
 } from './requests.js';
-import * as things from './thing.js';
-import type { GivenThing, Selector, Thing, ThingChange } from './thing.js';
-import {
-  changedPolicy,
-  evictsOverShare,
-  firstDeadline,
-  hardEndFrom,
-  hasLine,
-  longestLease,
-  protectedUntil,
-  renewedDeadline,
-  type PolicyChange,
-  type PoolPolicy,
-} from './pool-policy.js';
-import { isDraining, type PoolSlice, type PoolState } from './pool-slice.js';
-import { PoolTokens } from './pool-tokens.js';
-import { FairShareOrder } from './fair-share-order.js';
-import { serves, type Ticket, type TicketEnd } from './ticket.js';
-import type {
-  EndReason,
-  DeleteReason,
-  Eviction,
-  GrantReason,
-  LeaveReason,
-  Metadata,
-  TokenEvent,
-  TokenEventKind,
-} from './token-event.js';
-import type { Lease, Token } from './token.js';
-import { Candidates } from './candidates.js';
-
-/**
- * The only leases that a selection could evict are those of the same transaction: its command must wait for the next
- * one, so that no grant is evicted by its own batch.
- */
-export class LeaseOfBatch extends Error {}
+import type { GivenThing, ThingChange } from './thing.js';
+import * as things from './things.js';
+import type { Ticket } from './ticket.js';
+import type { TokenEvent } from './token-event.js';
+import type { Token } from './token.js';
+import * as supply from './token-supply.js';
+import { UnitOfWork } from './unit-of-work.js';
 
 export class TokenPool {
-  readonly now: Instant;
-  readonly events: TokenEvent[] = [];
-  readonly idempotencyRecords: IdempotencyRecords;
-  /** The caller of the next command; null stands for the service itself. */
-  caller: Caller | null = null;
-
-  #state: PoolState;
-  readonly #tokens: PoolTokens;
-  readonly #candidates: Candidates;
-  readonly #users: LeaseCounts;
-  readonly #keys: LeaseCounts;
-  readonly #line: Line;
-  #fairShares: FairShareOrder;
-  /** Whether the commands have taken tokens away from the line, so that its promises may not hold. */
-  #mayBreakPromises = false;
+  readonly #work: UnitOfWork;
   #hasSettledLine = false;
-  /** Of the leases that the slice does not have. */
-  readonly #nextExpiryAt: Instant;
-  /** The fence of the last grant before this transaction. */
-  readonly #fenceBefore: number;
 
   private constructor(slice: PoolSlice) {
-    this.now = slice.now;
-    this.#state = slice.state;
-    this.idempotencyRecords = new IdempotencyRecords(slice.idempotencyRecords);
-    this.#nextExpiryAt = slice.nextExpiryAt ?? Infinity;
-    this.#fenceBefore = slice.state.lastFence;
-    this.#tokens = new PoolTokens(slice.tokens);
-    this.#candidates = new Candidates(this.#tokens.all(), this.now, (token) => this.#tokens.has(token));
-    this.#users = new LeaseCounts(slice.users ?? [], (lease) => lease.userId);
-    this.#keys = new LeaseCounts(slice.keys ?? [], (lease) => lease.keyId);
-    this.#fairShares = new FairShareOrder(this.#users, this.#tokens);
-    this.#line = new Line(slice.line);
+    this.#work = new UnitOfWork(slice);
   }
 
   /** Restores a pool from stored rows. Checks no rules and records no events. */
@@ -100,47 +53,64 @@ export class TokenPool {
     return new TokenPool(slice);
   }
 
+  get now(): Instant {
+    return this.#work.now;
+  }
+
   get state(): PoolState {
-    return this.#state;
+    return this.#work.state;
   }
 
   get policy(): PoolPolicy {
-    return this.#state.policy;
+    return this.#work.policy;
+  }
+
+  get events(): readonly TokenEvent[] {
+    return this.#work.events;
+  }
+
+  get idempotencyRecords(): IdempotencyRecords {
+    return this.#work.idempotencyRecords;
+  }
+
+  /** The caller of the next command; null stands for the service itself. */
+  set caller(caller: Caller | null) {
+    this.#work.caller = caller;
   }
 
   /** When a lease or a place is over next, or an eviction possible, as far as the slice tells; Infinity for never. */
   get nextDueAt(): Instant {
-    const oldest = this.#candidates.oldestLease(mayLose)?.lease;
+    const { policy, now, candidates, tickets } = this.#work;
+    const oldest = candidates.oldestLease(mayLose)?.lease;
     const evictableAt =
-      oldest && this.policy.onExhausted === 'evict_oldest' ? protectedUntil(this.policy, oldest.activatedAt) : 0;
-    const { waiting } = this.#line;
+      oldest && policy.onExhausted === 'evict_oldest' ? protectedUntil(policy, oldest.activatedAt) : 0;
     return Math.min(
-      this.#nextDeadline(),
-      evictableAt > this.now ? evictableAt : Infinity,
-      ...waiting.slice(0, MOST_WATCHED).map(({ patienceUntil }) => patienceUntil),
+      this.#work.nextDeadline(),
+      evictableAt > now ? evictableAt : Infinity,
+      ...tickets.waiting.slice(0, MOST_WATCHED).map(({ patienceUntil }) => patienceUntil),
     );
   }
 
   get changed(): ReadonlySet<Token> {
-    return this.#tokens.changed;
+    return this.#work.tokens.changed;
   }
 
   /** The tokens whose thing has changed. */
   get described(): ReadonlySet<Token> {
-    return this.#tokens.described;
+    return this.#work.tokens.described;
   }
 
   get generated(): ReadonlySet<Token> {
-    return this.#tokens.generated;
+    return this.#work.tokens.generated;
   }
 
   get deleted(): ReadonlySet<Token> {
-    return this.#tokens.deleted;
+    return this.#work.tokens.deleted;
   }
 
   /** The tickets that are new or have changed. */
   get changedTickets(): Ticket[] {
-    return this.#line.changed;
+    return this.#work.tickets.changed;
   }
 
   /**
@@ -149,7 +119,7 @@ export class TokenPool {
    */
   atomically<T>(work: () => T): T {
     this.settle();
-    const restore = this.#savepoint();
+    const restore = this.#work.savepoint();
     try {
       return work();
     } catch (error) {
@@ -163,31 +133,12 @@ export class TokenPool {
    * no answer depends on when the sweep runs.
    */
   settle(): void {
-    for (const { token, lease } of this.#candidates.takeOverdue())
-      this.#giveBack(token, 'expired', lease.offeredTo ? 'unclaimed' : 'ttl_expired', lease.expiresAt);
+    const { candidates, tickets, now } = this.#work;
+    for (const { token, lease } of candidates.takeOverdue())
+      giveBack(this.#work, token, 'expired', lease.offeredTo ? 'unclaimed' : 'ttl_expired', lease.expiresAt);
     if (this.#hasSettledLine) return;
     this.#hasSettledLine = true;
-    for (const ticket of this.#line.givenUp(this.now)) this.#leave(ticket, 'patience', ticket.patienceUntil);
-  }
-
-  /**
-   * Deletes tokens of an elastic pool that have been free for longer than `idleTtlSeconds`, longest free first. The
-   * sweep does this, and `generate` when the pool is full. Until then these tokens are available. It leaves them alone
-   * while somebody waits in line.
-   * @param most the most tokens to delete
-   */
-  deleteIdle(most = Infinity): void {
-    this.settle();
-    if (this.policy.idleTtlSeconds === null || !this.#isLive || this.#state.openTickets > 0) return;
-    const idleSince = this.now - fromSeconds(this.policy.idleTtlSeconds);
-    for (
-      let next = this.#candidates.longestFree();
-      next && next.since <= idleSince;
-      next = this.#candidates.longestFree()
-    ) {
-      if (most-- <= 0) return;
-      this.#remove(next.token, 'idle_ttl');
-    }
+    for (const ticket of tickets.givenUp(now)) line.leave(this.#work, ticket, 'patience', ticket.patienceUntil);
   }
 
   /**
@@ -203,49 +154,17 @@ export class TokenPool {
   allocate(request: AllocateRequest): Grant {
     this.settle();
     this.#mustLive();
-    if (this.policy.status === 'paused') throw refusals.poolPaused(this.policy);
-    this.#mustBeWithinQuota(request.userId, this.#callerOrAnybody.keyId, 1);
-    const mustKeepFree = isDraining(this.#state) && this.#state.leaseCount >= this.policy.size;
-    if (request.tokenId !== undefined || request.name !== undefined) {
-      const token = this.#named(request);
-      if (mustKeepFree) throw this.#exhausted('the pool shrinks to its size at the ends of leases');
-      if (this.#line.isAwaited(token)) throw this.#exhausted('others wait for it', request);
-      return this.#activate(token, request, 'allocated', null);
-    }
-    const { select } = request;
-    const isSelected = select && (({ thing }: Token) => things.isSelected(thing?.attributes, select));
-    const free = mustKeepFree ? undefined : this.#candidates.longestFree(this.#unlessAwaited(isSelected));
-    if (free) return this.#activate(free.token, request, 'allocated', null);
-    // The slice has at least one token of each selection, if there is one.
-    if (isSelected && !this.#tokens.all().some(isSelected)) throw refusals.unsatisfiable(this.policy);
-    if (isDraining(this.#state)) throw this.#exhausted('the pool shrinks to its size at the ends of leases', request);
-    const [victim, reason] = this.#victim(isSelected);
-    const evicted = victim?.lease;
-    if (this.policy.onExhausted === 'reject') throw this.#exhausted('the pool does not evict', request);
-    if (!evicted) {
-      throw this.#exhausted('the pool evicts no lease that is offered, nor one whose token goes with it', request);
-    }
-    if (this.#line.isAwaited(victim)) throw this.#exhausted('others wait for the next one', request);
-    const mayBeEvictedAt = protectedUntil(this.policy, evicted.activatedAt);
-    if (mayBeEvictedAt > this.now) {
-      throw this.#exhausted('the lease whose turn it is is protected', request, mayBeEvictedAt);
-    }
-    if (select && evicted.fence > this.#fenceBefore) throw new LeaseOfBatch();
-    this.#end(victim, 'released', reason, this.now, select ? { select } : null);
-    return this.#activate(victim, request, 'allocated_after_eviction', evicted);
+    return allocate(this.#work, request);
   }
 
   /**
    * As `allocate` for several tokens at once, all or none: a command that is refused takes back what it has done.
    * @throws DomainError as `allocate`; `unsatisfiable` for more tokens than the pool may have
    */
-  allocateSeveral({ count, ...request }: PlaceRequest): Grant[] {
-    if (count > this.policy.size) throw refusals.tooMany(this.policy, count);
-    const grants = Array.from({ length: count }, () => this.allocate(request));
-    // A later one must not evict an earlier one.
-    const areAllOpen = new Set(grants.map(({ tokenId }) => tokenId)).size === count;
-    if (!areAllOpen) throw this.#exhausted('the pool evicts for no one what it has just granted', request);
-    return grants;
+  allocateSeveral(request: PlaceRequest): Grant[] {
+    this.settle();
+    this.#mustLive();
+    return allocateSeveral(this.#work, request);
   }
 
   /**
@@ -279,50 +198,7 @@ export class TokenPool {
   queue(request: PlaceRequest, waitSeconds = 0): Ticket {
     this.settle();
     this.#mustLive();
-    const { policy, now } = this;
-    if (policy.status === 'paused') throw refusals.poolPaused(policy);
-    const { userId, count, select = null, ttlSeconds = null } = request;
-    const { keyId } = this.#callerOrAnybody;
-    const { waiting } = this.#line;
-    if (waiting.length >= policy.maxWaiting) throw refusals.lineFull(policy);
-    this.#mustBeWithinQuota(userId, keyId, count);
-    const places = waiting.filter((ticket) => ticket.userId === userId).length;
-    if (places >= policy.maxWaitingPerUser) throw refusals.waitsAlready(policy, userId);
-    this.#mustBeSatisfiable(request);
-    const ticket: Ticket = {
-      id: randomUUID(),
-      place: this.#state.lastPlace + 1,
-      userId,
-      holder: request.holder ?? null,
-      keyId,
-      count,
-      select,
-      ttlSeconds,
-      metadata: request.metadata ?? null,
-      queuedAt: now,
-      notLaterThan: this.#promiseIfQueued(request),
-      holdSeconds: longestLease(policy, request.ttlSeconds),
-      claimSeconds: policy.claimSeconds,
-      patienceUntil: this.#patienceFrom(waitSeconds),
-      status: 'waiting',
-      endReason: null,
-      leases: [],
-      claimBy: null,
-    };
-    const { lastPlace, openTickets } = this.#state;
-    this.#state = { ...this.#state, lastPlace: lastPlace + 1, openTickets: openTickets + 1 };
-    const { id, place, notLaterThan } = ticket;
-    const metadata = {
-      ticket_id: id,
-      place,
-      position: waiting.length + 1,
-      count,
-      not_later_than: notLaterThan === null ? null : toIso(notLaterThan),
-      ...(select && { select }),
-    };
-    this.#line.put(ticket);
-    this.#recordOfLine(ticket, 'queued', null, now, metadata);
-    return ticket;
+    return line.queue(this.#work, request, waitSeconds);
   }
 
   /**
@@ -333,25 +209,7 @@ export class TokenPool {
    */
   claim(ticketId: string, waitSeconds = 0): Claimed {
     this.settle();
-    const ticket = this.#ticket(ticketId);
-    if (ticket.status === 'waiting') {
-      const patienceUntil = Math.max(ticket.patienceUntil, this.#patienceFrom(waitSeconds));
-      const patient = { ...ticket, patienceUntil };
-      this.#line.put(patient);
-      return { ticket: patient, grants: null };
-    }
-    const held = ticket.leases.map(({ tokenId, fence }) => {
-      const token = this.#tokens.get(tokenId);
-      return token?.lease?.fence === fence ? token : undefined;
-    });
-    if (ticket.status === 'ended' || held.includes(undefined)) throw refusals.ticketEnded(ticket);
-    const tokens = held as Token[];
-    if (ticket.status === 'granted') return { ticket, grants: tokens.map((token) => this.#grantOf(token)) };
-    const granted: Ticket = { ...ticket, status: 'granted' };
-    this.#line.put(granted);
-    this.#state = { ...this.#state, openTickets: this.#state.openTickets - 1 };
-    for (const token of tokens) this.#claimed(token, ticket);
-    return { ticket: granted, grants: tokens.map((token) => this.#grantOf(token)) };
+    return line.claim(this.#work, ticketId, waitSeconds);
   }
 
   /**
@@ -360,11 +218,7 @@ export class TokenPool {
    */
   cancel(ticketId: string, note?: string): void {
     this.settle();
-    const ticket = this.#ticket(ticketId);
-    if (ticket.status === 'waiting') return this.#leave(ticket, 'cancelled', this.now, note);
-    if (ticket.status === 'granted') throw refusals.ticketGranted(ticket);
-    if (ticket.status === 'ended') throw refusals.ticketEnded(ticket);
-    this.#withdraw(ticket, 'released_by_client', note);
+    line.cancel(this.#work, ticketId, note);
   }
 
   /**
@@ -373,31 +227,12 @@ export class TokenPool {
    */
   serveLine(): void {
     this.settle();
-    if (this.#line.waiting.length === 0 || this.#line.isCut) return;
-    if (!this.#isLive || this.policy.status === 'paused') return;
-    this.caller = null;
-    const ahead: Ticket[] = [];
-    for (const ticket of [...this.#line.waiting]) {
-      if (this.#offer(ticket, ahead)) continue;
-      // Every token is for this one, or for somebody ahead.
-      if (ticket.select === null) return;
-      ahead.push(ticket);
-    }
+    line.serveLine(this.#work);
   }
 
   /** Records the promises that commands have broken, because they have taken tokens away from the line. */
   renewPromises(): void {
-    if (!this.#mayBreakPromises || !this.#line.isWhole || !this.#isLive) return;
-    this.#mayBreakPromises = false;
-    const { waiting } = this.#line;
-    for (const [at, notLaterThan] of promisesTo(waiting, this.#tokens.all(), this.#state, this.now).entries()) {
-      const ticket = waiting[at] as Ticket;
-      if ((ticket.notLaterThan ?? Infinity) === (notLaterThan ?? Infinity)) continue;
-      if (ticket.notLaterThan !== null && (notLaterThan ?? Infinity) < ticket.notLaterThan) continue;
-      this.#line.put({ ...ticket, notLaterThan });
-      const metadata = { ticket_id: ticket.id, not_later_than: notLaterThan === null ? null : toIso(notLaterThan) };
-      this.#recordOfLine(ticket, 'promised', null, this.now, metadata);
-    }
+    line.renewPromises(this.#work);
   }
 
   /**
@@ -407,17 +242,17 @@ export class TokenPool {
   release(tokenId: string, request: ReleaseRequest): boolean {
     this.settle();
     const token = this.#existing(tokenId);
-    openLease(token, request, this.policy, this.#callerOrAnybody);
+    openLease(token, request, this.policy, this.#work.callerOrAnybody);
     const { force, note } = request;
-    this.#giveBack(token, 'released', force ? 'revoked' : 'released_by_client', this.now, noted(note));
-    return !this.#tokens.has(token);
+    giveBack(this.#work, token, 'released', force ? 'revoked' : 'released_by_client', this.now, noted(note));
+    return !this.#work.tokens.has(token);
   }
 
   /** Ends a lease whose grant did not reach its caller, if it is still open: nobody knows that it is held. */
   giveBack(tokenId: string, leaseId: string): void {
     this.settle();
-    const token = this.#tokens.get(tokenId);
-    if (token?.lease?.leaseId === leaseId) this.#giveBack(token, 'released', 'undelivered');
+    const token = this.#work.tokens.get(tokenId);
+    if (token?.lease?.leaseId === leaseId) giveBack(this.#work, token, 'released', 'undelivered');
   }
 
   /**
@@ -428,9 +263,9 @@ export class TokenPool {
     this.settle();
     let revoked = 0;
     for (const { tokenId, fence } of leases) {
-      const token = this.#tokens.get(tokenId);
+      const token = this.#work.tokens.get(tokenId);
       if (token?.lease?.fence !== fence) continue;
-      this.#giveBack(token, 'released', 'revoked', this.now, noted(note));
+      giveBack(this.#work, token, 'released', 'revoked', this.now, noted(note));
       revoked++;
     }
     return revoked;
@@ -444,14 +279,13 @@ export class TokenPool {
   keepAlive(tokenId: string, claim: LeaseClaim, ttlSeconds?: number): Renewal {
     this.settle();
     const token = this.#existing(tokenId);
-    const lease = openLease(token, claim, this.policy, this.#callerOrAnybody);
+    const lease = openLease(token, claim, this.policy, this.#work.callerOrAnybody);
     if (claim.leaseId === undefined && claim.userId === undefined) {
       throw new DomainError('invalid_request', 'lease_id or user_id must be given to say whose lease to keep alive');
     }
     if (lease.offeredTo) throw refusals.mustBeClaimed(tokenId);
     const renewed = { ...lease, expiresAt: renewedDeadline(this.policy, lease, this.now, ttlSeconds) };
-    this.#tokens.change(token, { lease: renewed });
-    this.#record(token.id, 'renewed', null, this.now, renewed);
+    this.#work.renewLease(token, renewed);
     return { ...renewed, renewedAt: this.now };
   }
 
@@ -460,10 +294,7 @@ export class TokenPool {
     this.settle();
     this.#mustLive();
     this.#mustNotBeFixed('generated');
-    if (this.policy.kind === 'listed') throw refusals.nameMissing(this.policy);
-    if (this.#state.tokenCount >= this.policy.size) this.deleteIdle(1);
-    if (this.#state.tokenCount >= this.policy.size) throw refusals.limitReached(this.policy);
-    return this.#generate();
+    return supply.generate(this.#work);
   }
 
   /**
@@ -474,8 +305,7 @@ export class TokenPool {
     this.settle();
     this.#mustLive();
     this.#mustBeListed();
-    if (this.#find(given.name)) throw refusals.tokenExists(this.policy, given.name);
-    return this.#add(given);
+    return things.add(this.#work, given);
   }
 
   /**
@@ -485,11 +315,8 @@ export class TokenPool {
    */
   describe(tokenId: string, change: ThingChange): void {
     this.settle();
-    if (this.#isLive) this.#mustBeListed();
-    const token = this.#existing(tokenId);
-    const other = change.name === undefined ? undefined : this.#find(change.name);
-    if (other && other !== token) throw refusals.tokenExists(this.policy, change.name as string);
-    this.#describe(token, change);
+    if (this.#work.isLive) this.#mustBeListed();
+    things.describe(this.#work, this.#existing(tokenId), change);
   }
 
   /**
@@ -503,35 +330,23 @@ export class TokenPool {
     this.settle();
     this.#mustLive();
     this.#mustBeListed();
-    const byName = new Map(this.#tokens.all().map((token) => [token.thing?.name, token]));
-    const names = new Set(given.map(({ name }) => name));
-    let [added, changed, deleted, draining] = [0, 0, 0, 0];
-    // The pool first deletes what is missing, so that the new things find room.
-    const missing = deletesMissing ? [...byName].filter(([name]) => !names.has(name as string)) : [];
-    for (const [, token] of missing.sort(([a = ''], [b = '']) => (a < b ? -1 : 1))) {
-      if (this.#deleteWhenFree(token)) deleted++;
-      else draining++;
-    }
-    for (const one of given) {
-      const token = byName.get(one.name);
-      if (!token) {
-        this.#add(one);
-        added++;
-        continue;
-      }
-      const wasLeaving = token.isLeaving === true;
-      if (wasLeaving) this.#drain(token, false);
-      if (this.#describe(token, one) || wasLeaving) changed++;
-    }
-    return { added, changed, unchanged: given.length - added - changed, deleted, draining };
+    return things.importThings(this.#work, given, deletesMissing);
   }
 
   /** Generates up to `most` of the tokens that a fixed pool still lacks, and returns how many it lacks after that. */
   fill(most: number): number {
-    if (this.policy.kind !== 'fixed' || !this.#isLive) return 0;
-    for (let generated = 0; generated < most && this.#state.tokenCount < this.policy.size; generated++)
-      this.#generate();
-    return Math.max(0, this.policy.size - this.#state.tokenCount);
+    return supply.fill(this.#work, most);
+  }
+
+  /**
+   * Deletes tokens of an elastic pool that have been free for longer than `idleTtlSeconds`, longest free first. The
+   * sweep does this, and `generate` when the pool is full. Until then these tokens are available. It leaves them alone
+   * while somebody waits in line.
+   * @param most the most tokens to delete
+   */
+  deleteIdle(most = Infinity): void {
+    this.settle();
+    supply.deleteIdle(this.#work, most);
   }
 
   /**
@@ -541,13 +356,7 @@ export class TokenPool {
    */
   shrink(most: number): boolean {
     this.settle();
-    for (let deleted = 0; this.#isLive && isDraining(this.#state); deleted++) {
-      if (deleted === most) return true;
-      const free = this.#candidates.longestFree();
-      if (!free) return false;
-      this.#remove(free.token, 'shrunk');
-    }
-    return false;
+    return supply.shrink(this.#work, most);
   }
 
   /**
@@ -555,9 +364,7 @@ export class TokenPool {
    * @throws DomainError `pool_is_fixed`, `token_deleted`
    */
   deleteWhenFree(tokenId: string): boolean {
-    this.settle();
-    if (this.#isLive) this.#mustNotBeFixed('deleted');
-    return this.#deleteWhenFree(this.#existing(tokenId));
+    return supply.deleteWhenFree(this.#work, this.#deletable(tokenId));
   }
 
   /**
@@ -565,17 +372,7 @@ export class TokenPool {
    * @throws DomainError `pool_is_fixed`, `token_deleted`, `token_in_use`
    */
   delete(tokenId: string, force: boolean): void {
-    this.settle();
-    if (this.#isLive) this.#mustNotBeFixed('deleted');
-    const token = this.#existing(tokenId);
-    const { lease } = token;
-    if (lease !== null) {
-      if (!force) throw refusals.tokenHeld(tokenId);
-      this.#end(token, 'released', 'deleted_by_client');
-    }
-    this.#remove(token, 'deleted_by_client');
-    if (lease) this.#endOffer(lease, 'deleted_by_client');
-    this.#mayBreakPromises = true;
+    supply.deleteNow(this.#work, this.#deletable(tokenId), force);
   }
 
   /**
@@ -587,9 +384,9 @@ export class TokenPool {
     this.#mustLive();
     let released = 0;
     for (; released < most; released++) {
-      const token = this.#candidates.oldestLease();
+      const token = this.#work.candidates.oldestLease();
       if (!token?.lease || token.lease.fence > lastFence) break;
-      this.#giveBack(token, 'released', 'cleanup');
+      giveBack(this.#work, token, 'released', 'cleanup');
     }
     return released;
   }
@@ -603,9 +400,9 @@ export class TokenPool {
     const policy = changedPolicy(this.policy, change);
     const difference = differenceOf(this.policy, policy);
     if (difference === null) return;
-    this.#state = { ...this.#state, policy };
-    this.#mayBreakPromises = true;
-    this.#record(null, 'policy_changed', null, this.now, null, difference);
+    this.#work.update({ policy });
+    this.#work.mayBreakPromises = true;
+    this.#work.record('policy_changed', null, { metadata: difference });
   }
 
   /**
@@ -616,8 +413,9 @@ export class TokenPool {
   beginDeletion(force: boolean): void {
     this.settle();
     this.#mustLive();
-    if (!force && this.#candidates.oldestLease()) throw refusals.tokensHeld(this.policy, this.#state.leaseCount);
-    this.#state = { ...this.#state, life: 'deleting' };
+    const isHeld = this.#work.candidates.oldestLease() !== undefined;
+    if (!force && isHeld) throw refusals.tokensHeld(this.policy, this.state.leaseCount);
+    this.#work.update({ life: 'deleting' });
   }
 
   /**
@@ -627,23 +425,24 @@ export class TokenPool {
    */
   deleteRest(most: number): boolean {
     this.settle();
-    if (this.#state.life !== 'deleting') return false;
+    if (this.state.life !== 'deleting') return false;
+    const { candidates, tickets } = this.#work;
     let deleted = 0;
     for (; deleted < most; deleted++) {
-      const token = this.#candidates.longestFree()?.token ?? this.#candidates.oldestLease();
+      const token = candidates.longestFree()?.token ?? candidates.oldestLease();
       if (!token) break;
       const { lease } = token;
-      if (lease !== null) this.#end(token, 'released', 'pool_deleted');
-      this.#remove(token, 'pool_deleted');
-      if (lease !== null) this.#endOffer(lease, 'pool_deleted');
+      if (lease !== null) this.#work.endLease(token, 'released', 'pool_deleted');
+      this.#work.remove(token, 'pool_deleted');
+      if (lease !== null) endOffer(this.#work, lease, 'pool_deleted');
     }
-    const leaving = this.#line.waiting.slice(0, most);
-    for (const ticket of leaving) this.#leave(ticket, 'cleared');
-    if (this.#state.tokenCount > 0) return deleted > 0;
-    if (this.#state.openTickets > 0) return leaving.length > 0;
-    this.#state = { ...this.#state, life: 'deleted' };
+    const leaving = tickets.waiting.slice(0, most);
+    for (const ticket of leaving) line.leave(this.#work, ticket, 'cleared');
+    if (this.state.tokenCount > 0) return deleted > 0;
+    if (this.state.openTickets > 0) return leaving.length > 0;
+    this.#work.update({ life: 'deleted' });
     const { kind } = this.policy;
-    this.#record(null, 'pool_deleted', null, this.now, null, { kind, before: toWire(this.policy) });
+    this.#work.record('pool_deleted', null, { metadata: { kind, before: toWire(this.policy) } });
     return false;
   }
 
@@ -652,352 +451,27 @@ export class TokenPool {
    * @throws DomainError `pool_exists`
    */
   reopen(policy: PoolPolicy): void {
-    if (this.#state.life === 'deleting') throw refusals.stillDeleting(policy);
-    if (this.#isLive) throw refusals.poolExists(policy);
-    this.#state = { ...this.#state, policy, life: 'live' };
-    this.#record(null, 'pool_opened', null, this.now, null, { kind: policy.kind, after: toWire(policy) });
-  }
-
-  /** Returns a function that takes back every later change. The caller must have expired the overdue leases. */
-  #savepoint(): () => void {
-    const [state, events] = [this.#state, this.events.length];
-    const tokens = this.#tokens.savepoint();
-    const parts = [this.#candidates, this.#users, this.#keys, this.#line, this.idempotencyRecords].map((part) =>
-      part.savepoint(),
-    );
-    return () => {
-      this.#state = state;
-      this.events.length = events;
-      for (const restore of parts) restore();
-      if (tokens()) this.#fairShares = new FairShareOrder(this.#users, this.#tokens);
-    };
-  }
-
-  #activate(token: Token, request: AllocateRequest, reason: GrantReason, evicted: Lease | null): Grant {
-    const { userId, holder = null, ttlSeconds, metadata } = request;
-    const expiresAt = firstDeadline(this.policy, this.now, ttlSeconds);
-    const hardEndAt = hasLine(this.policy) ? hardEndFrom(this.policy, this.now, ttlSeconds) : null;
-    const { keyId } = this.#callerOrAnybody;
-    const given = { userId, holder, keyId, expiresAt, ...(hardEndAt !== null && { hardEndAt }) };
-    const lease = this.#begin(token, given, reason, metadata);
-    return { ...this.#grantOf(token), ...lease, evicted };
-  }
-
-  #begin(
-    token: Token,
-    given: Omit<Lease, 'leaseId' | 'fence' | 'activatedAt'>,
-    reason: GrantReason,
-    metadata?: Metadata,
-  ): Lease {
-    const fence = this.#state.lastFence + 1;
-    const lease = { leaseId: newLeaseId(fence), fence, activatedAt: this.now, ...given };
-    this.#tokens.change(token, { lease, lastActivatedAt: this.now });
-    this.#state = { ...this.#state, lastFence: fence, leaseCount: this.#state.leaseCount + 1 };
-    this.#candidates.granted(token, lease);
-    this.#users.granted(lease);
-    this.#keys.granted(lease);
-    this.#fairShares.granted(token, lease);
-    this.#record(token.id, 'activated', reason, this.now, lease, metadata);
-    return lease;
-  }
-
-  /** The grant of a token that is held. */
-  #grantOf(token: Token): Grant {
-    const { name = null, attributes = null, secret = null } = token.thing ?? {};
-    return { ...(token.lease as Lease), tokenId: token.id, name, attributes, secret, evicted: null };
-  }
-
-  /**
-   * Offers a ticket its tokens, if there are enough. Returns whether it has.
-   * @param ahead those who wait for certain tokens before it
-   */
-  #offer(ticket: Ticket, ahead: readonly Ticket[]): boolean {
-    const { count, select } = ticket;
-    const isItsOwn = (token: Token): boolean => serves(token, ticket) && !ahead.some((other) => serves(token, other));
-    const isAny = select === null && ahead.length === 0;
-    if (isDraining(this.#state) && this.#state.leaseCount + count > this.policy.size) return false;
-    const evicts = this.policy.onExhausted === 'evict_oldest' && !isDraining(this.#state);
-    const first = this.#candidates.longestFree(isAny ? undefined : isItsOwn);
-    if (!first && !evicts) return false;
-    const restore = this.#savepoint();
-    const claimBy = this.now + fromSeconds(ticket.claimSeconds);
-    const leases: OpenLeaseName[] = [];
-    for (let free = first; leases.length < count; free = this.#candidates.longestFree(isAny ? undefined : isItsOwn)) {
-      const token = free?.token ?? (evicts ? this.#evictFor(ticket, isItsOwn) : undefined);
-      if (!token) {
-        restore();
-        return false;
-      }
-      const { fence } = this.#offerOne(token, ticket, claimBy);
-      leases.push({ tokenId: token.id, fence });
-    }
-    this.#line.put({ ...ticket, status: 'offered', leases, claimBy });
-    return true;
-  }
-
-  #offerOne(token: Token, ticket: Ticket, expiresAt: Instant): Lease {
-    const { id, userId, holder, keyId, holdSeconds, metadata } = ticket;
-    const hardEndAt = holdSeconds === null ? null : expiresAt + fromSeconds(holdSeconds);
-    const lease = { userId, holder, keyId, expiresAt, offeredTo: id, ...(hardEndAt !== null && { hardEndAt }) };
-    return this.#begin(token, lease, 'offered', { ...metadata, ticket_id: id });
-  }
-
-  /** Ends the lease whose turn it is, for somebody in the line, unless it is protected or offered itself. */
-  #evictFor({ select }: Ticket, isWanted: (token: Token) => boolean): Token | undefined {
-    const [victim, reason] = this.#victim(select === null ? undefined : isWanted);
-    if (!victim?.lease || !isWanted(victim)) return undefined;
-    if (protectedUntil(this.policy, victim.lease.activatedAt) > this.now) return undefined;
-    this.#end(victim, 'released', reason, this.now, select ? { select } : null);
-    return victim;
-  }
-
-  /** Makes an offer a full lease, whose time counts from now. */
-  #claimed(token: Token, { holdSeconds, ttlSeconds }: Ticket): void {
-    const { offeredTo: _, ...lease } = token.lease as Lease;
-    const held = holdSeconds === null ? Infinity : this.now + fromSeconds(holdSeconds);
-    const hardEnd = Math.min(held, hardEndFrom(this.policy, this.now, ttlSeconds ?? undefined) ?? Infinity);
-    const full = {
-      ...lease,
-      expiresAt: Math.min(firstDeadline(this.policy, this.now, ttlSeconds ?? undefined), hardEnd),
-      ...(hardEnd !== Infinity && { hardEndAt: hardEnd }),
-    };
-    this.#tokens.change(token, { lease: full });
-    this.#record(token.id, 'renewed', 'claimed', this.now, full);
-  }
-
-  /** Ends the offer of a ticket with all of its leases. */
-  #withdraw({ leases }: Ticket, reason: EndReason, note?: string): void {
-    for (const { tokenId, fence } of leases) {
-      const token = this.#tokens.get(tokenId);
-      if (token?.lease?.fence === fence) this.#giveBack(token, 'released', reason, this.now, noted(note));
-    }
-  }
-
-  /** Ends the ticket whose offer a lease was, and the other leases of that offer. */
-  #endOffer({ offeredTo }: Lease, reason: EndReason): void {
-    const ticket = offeredTo ? this.#line.get(offeredTo) : undefined;
-    if (ticket?.status !== 'offered') return;
-    this.#endTicket(ticket, reason);
-    // Those that are overdue expire by themselves.
-    const isOverdue = reason === 'unclaimed';
-    if (!isOverdue) this.#withdraw(ticket, reason);
-  }
-
-  #leave(ticket: Ticket, reason: LeaveReason, at: Instant = this.now, note?: string): void {
-    this.#endTicket(ticket, reason);
-    this.#recordOfLine(ticket, 'left', reason, at, { ticket_id: ticket.id, ...noted(note) });
-  }
-
-  #endTicket(ticket: Ticket, endReason: TicketEnd): void {
-    this.#line.put({ ...ticket, status: 'ended', endReason });
-    this.#state = { ...this.#state, openTickets: this.#state.openTickets - 1 };
-  }
-
-  /** @throws DomainError `ticket_not_found`, also to a key that may not know of the ticket */
-  #ticket(id: string): Ticket {
-    const ticket = this.#line.get(id);
-    const { keyId, mayOperate } = this.#callerOrAnybody;
-    if (!ticket || !(mayOperate || ticket.keyId === keyId)) throw ticketNotFound(id);
-    return ticket;
-  }
-
-  #patienceFrom(waitSeconds: number): Instant {
-    return this.now + Math.round(waitSeconds * 1_000_000) + fromSeconds(this.policy.patienceSeconds);
-  }
-
-  /** The promise of a place that would be taken now. */
-  #promiseIfQueued({ count = 1, select, ttlSeconds }: Partial<PlaceRequest>): Instant | null {
-    const { policy } = this;
-    const holdSeconds = longestLease(policy, ttlSeconds);
-    const wanted = { count, select: select ?? null, holdSeconds, claimSeconds: policy.claimSeconds };
-    return promiseTo(wanted, this.#line.waiting, this.#tokens.all(), this.#state, this.now);
-  }
-
-  /** @throws DomainError `unsatisfiable` */
-  #mustBeSatisfiable({ count, select }: PlaceRequest): void {
-    if (count > this.policy.size) throw refusals.tooMany(this.policy, count);
-    if (!select) return;
-    const matching = this.#tokens.all().filter((token) => serves(token, { select })).length;
-    if (matching === 0) throw refusals.unsatisfiable(this.policy);
-    if (matching < count) throw refusals.tooFewSelected(this.policy, count);
-  }
-
-  /** Which tokens a command may take: those that it wants, and that nobody waits for. */
-  #unlessAwaited(isWanted?: (token: Token) => boolean): ((token: Token) => boolean) | undefined {
-    if (this.#line.waiting.length === 0) return isWanted;
-    return (token) => (isWanted?.(token) ?? true) && !this.#line.isAwaited(token);
-  }
-
-  /** The free token that a request names. @throws DomainError `token_not_found`, `token_in_use` */
-  #named({ tokenId, name }: AllocateRequest): Token {
-    const token = tokenId === undefined ? this.#find(name as string) : this.#tokens.get(tokenId);
-    if (!token)
-      throw tokenId === undefined ? refusals.noTokenOfName(this.policy, name as string) : tokenNotFound(tokenId);
-    if (token.lease) throw refusals.tokenInUse(name ?? token.id, this.#secondsUntil(token.lease.expiresAt));
-    return token;
-  }
-
-  /** The token whose lease a full pool evicts next, and the reason. */
-  #victim(isSelected?: (token: Token) => boolean): [Token | undefined, Eviction] {
-    if (isSelected) {
-      return [this.#candidates.oldestLease((token) => mayLose(token) && isSelected(token)), 'selected_eviction'];
-    }
-    if (evictsOverShare(this.policy)) return [this.#fairShares.first(), 'over_share_eviction'];
-    return [this.#candidates.oldestLease(mayLose), 'lru_eviction'];
-  }
-
-  #end(
-    token: Token,
-    event: 'released' | 'expired',
-    reason: EndReason,
-    at: Instant = this.now,
-    metadata: Metadata | null = null,
-  ): void {
-    const lease = token.lease as Lease;
-    this.#tokens.change(token, { lease: null, freeSince: at });
-    this.#state = { ...this.#state, leaseCount: this.#state.leaseCount - 1 };
-    // The candidates and counts have taken overdue leases into account since the pool was restored.
-    if (event === 'released') {
-      this.#candidates.freed(token, at);
-      this.#users.released(lease);
-      this.#keys.released(lease);
-    }
-    this.#record(token.id, event, reason, at, lease, metadata);
-  }
-
-  /**
-   * Ends a lease, and deletes the token with it if it waits for that, or if the pool has more tokens than its size. The
-   * caller of the end has not decided that.
-   */
-  #giveBack(
-    token: Token,
-    event: 'released' | 'expired',
-    reason: EndReason,
-    at?: Instant,
-    metadata?: Metadata | null,
-  ): void {
-    const lease = token.lease as Lease;
-    this.#end(token, event, reason, at, metadata);
-    if (token.isLeaving) this.#remove(token, 'removed', null);
-    else if (this.#isLive && isDraining(this.#state)) this.#remove(token, 'shrunk', null);
-    this.#endOffer(lease, reason);
-  }
-
-  #deleteWhenFree(token: Token): boolean {
-    this.#mayBreakPromises = true;
-    if (token.lease) {
-      if (!token.isLeaving) this.#drain(token, true);
-      return false;
-    }
-    this.#remove(token, 'removed');
-    return true;
-  }
-
-  #drain(token: Token, isLeaving: boolean): void {
-    this.#tokens.change(token, { isLeaving });
-    const difference = { before: { draining: !isLeaving }, after: { draining: isLeaving } };
-    this.#record(token.id, 'described', null, this.now, null, difference);
-  }
-
-  #generate(thing?: Thing, id: string = randomUUID()): Token {
-    const token: Token = { id, lease: null, freeSince: this.now, lastActivatedAt: null, ...(thing && { thing }) };
-    this.#tokens.add(token);
-    this.#state = { ...this.#state, tokenCount: this.#state.tokenCount + 1 };
-    this.#candidates.freed(token, this.now);
-    const metadata = thing ? { name: thing.name, attributes: thing.attributes } : null;
-    this.#record(token.id, 'generated', null, this.now, null, metadata);
-    return token;
-  }
-
-  /** @throws DomainError `pool_limit_reached` */
-  #add({ name, attributes = {}, secret }: GivenThing): Token {
-    if (this.#state.tokenCount >= this.policy.size) throw refusals.limitReached(this.policy);
-    const id = randomUUID();
-    return this.#generate({ name, attributes, secret: secret ? secret.sealFor(id) : null }, id);
-  }
-
-  /** Returns whether anything differs. */
-  #describe(token: Token, change: ThingChange): boolean {
-    const before = token.thing as Thing;
-    const after = things.changedThing(before, change, token.id);
-    const difference = things.differenceOf(before, after);
-    if (difference === null) return false;
-    this.#mayBreakPromises = true;
-    this.#tokens.describe(token, after);
-    this.#record(token.id, 'described', null, this.now, null, { ...difference });
-    return true;
-  }
-
-  #find(name: string): Token | undefined {
-    return this.#tokens.all().find(({ thing }) => thing?.name === name);
-  }
-
-  #remove(token: Token, reason: DeleteReason, caller = this.caller): void {
-    this.#tokens.remove(token);
-    this.#state = { ...this.#state, tokenCount: this.#state.tokenCount - 1 };
-    this.#record(token.id, 'deleted', reason, this.now, null, null, caller);
-  }
-
-  #record(
-    tokenId: string | null,
-    event: TokenEventKind,
-    reason: TokenEvent['reason'],
-    occurredAt: Instant,
-    lease: Lease | null,
-    metadata: Metadata | null = null,
-    by = this.caller,
-    owner?: TokenEvent['owner'],
-  ): void {
-    const seq = this.#state.lastSeq + 1;
-    this.#state = { ...this.#state, lastSeq: seq };
-    const decidedByClock = BY_CLOCK.includes(reason);
-    const caller = decidedByClock ? null : by;
-    const actor = caller === null ? SYSTEM : (caller.keyId ?? OPEN);
-    const requestId = caller && caller.requestId;
-    const { tokenCount: tokensAfter, leaseCount: leasesAfter } = this.#state;
-    this.events.push({
-      seq,
-      tokenId,
-      event,
-      reason,
-      occurredAt,
-      lease,
-      actor,
-      requestId,
-      tokensAfter,
-      leasesAfter,
-      metadata,
-      ...(owner && { owner }),
-    });
-  }
-
-  #recordOfLine(
-    ticket: Ticket,
-    event: 'queued' | 'left' | 'promised',
-    reason: LeaveReason | null,
-    at: Instant,
-    metadata: Metadata,
-  ): void {
-    this.#record(null, event, reason, at, null, metadata, this.caller, ticket);
-  }
-
-  get #callerOrAnybody(): Caller {
-    return this.caller ?? ANYBODY;
+    if (this.state.life === 'deleting') throw refusals.stillDeleting(policy);
+    if (this.#work.isLive) throw refusals.poolExists(policy);
+    this.#work.update({ policy, life: 'live' });
+    this.#work.record('pool_opened', null, { metadata: { kind: policy.kind, after: toWire(policy) } });
   }
 
   /** The caller has located the token in this pool, so a token that is missing was deleted. */
   #existing(tokenId: string): Token {
-    const token = this.#isLive ? this.#tokens.get(tokenId) : undefined;
+    const token = this.#work.isLive ? this.#work.tokens.get(tokenId) : undefined;
     if (!token) throw tokenDeleted(tokenId);
     return token;
   }
 
-  get #isLive(): boolean {
-    return this.#state.life === 'live';
+  #deletable(tokenId: string): Token {
+    this.settle();
+    if (this.#work.isLive) this.#mustNotBeFixed('deleted');
+    return this.#existing(tokenId);
   }
 
   #mustLive(): void {
-    if (!this.#isLive) throw poolDeleted(this.policy.name);
+    if (!this.#work.isLive) throw poolDeleted(this.policy.name);
   }
 
   #mustBeListed(): void {
@@ -1007,73 +481,7 @@ export class TokenPool {
   #mustNotBeFixed(action: string): void {
     if (this.policy.kind === 'fixed') throw refusals.poolIsFixed(this.policy, action);
   }
-
-  /** What somebody waits for counts together with what they hold. */
-  #mustBeWithinQuota(userId: string, keyId: string | null, more: number): void {
-    const { maxPerUser, maxPerKey } = this.policy;
-    if (maxPerUser !== null) {
-      const awaited = this.#line.awaited((ticket) => ticket.userId === userId);
-      this.#mustHoldLess(this.#users.of(userId), maxPerUser, `user ${userId} holds`, awaited + more);
-    }
-    if (maxPerKey !== null && keyId !== null) {
-      const awaited = this.#line.awaited((ticket) => ticket.keyId === keyId);
-      this.#mustHoldLess(this.#keys.of(keyId), maxPerKey, 'the leases taken with this key are', awaited + more);
-    }
-  }
-
-  #mustHoldLess({ leases, nextExpiryAt }: LeaseCount, most: number, holder: string, more: number): void {
-    if (leases + more > most) throw refusals.overQuota(this.policy, holder, most, this.#secondsUntil(nextExpiryAt));
-  }
-
-  /** @param mayBeEvictedAt when the protection of the next victim ends; Infinity when the pool does not evict */
-  #exhausted(why: string, request: Partial<PlaceRequest> = {}, mayBeEvictedAt = Infinity): DomainError {
-    const { select } = request;
-    const deadline = this.#nextDeadline(select);
-    const mayBeLater =
-      this.policy.renewable && deadline < mayBeEvictedAt ? '; the lease that ends next may be renewed' : '';
-    const what = `no token ${select ? 'with what is selected ' : ''}of pool ${this.policy.name}`;
-    // There may be free ones that are kept for somebody.
-    const whom = this.#line.waiting.length > 0 ? ' for anybody who does not wait in line' : '';
-    return new DomainError('pool_exhausted', `${what} is free${whom}, and ${why}${mayBeLater}`, {
-      retryAfterSeconds: this.#secondsUntil(Math.min(deadline, mayBeEvictedAt)),
-      ...(hasLine(this.policy) && { fields: this.#ifQueued(request) }),
-    });
-  }
-
-  /** What the caller would get in the line. */
-  #ifQueued(request: Partial<PlaceRequest>): Readonly<Record<string, unknown>> {
-    const notLaterThan = this.#promiseIfQueued(request);
-    return {
-      position_if_queued: this.#line.waiting.length + 1,
-      not_later_than_if_queued: notLaterThan === null ? null : toIso(notLaterThan),
-    };
-  }
-
-  /**
-   * The earliest deadline of the pool's open leases, or of those on tokens that are selected, as the commands before
-   * this one have left them; Infinity without one. If no lease can be renewed, a token surely comes free then.
-   */
-  #nextDeadline(select?: Selector): Instant {
-    const isOne = ({ thing }: Token): boolean => !select || things.isSelected(thing?.attributes, select);
-    // The slice of a listed pool has the earliest deadlines of each selection.
-    const others = select && this.policy.kind === 'listed' ? Infinity : this.#nextExpiryAt;
-    return this.#tokens
-      .all()
-      .reduce((next, token) => Math.min(next, (isOne(token) && token.lease?.expiresAt) || Infinity), others);
-  }
-
-  #secondsUntil(instant: Instant | null): number | undefined {
-    return instant === null || instant === Infinity ? undefined : secondsUntil(this.now, instant);
-  }
 }
-
-const noted = (note: string | undefined): Metadata | null => (note ? { note } : null);
 
 /** How many of the first in the line may delay others by their patience. */
 const MOST_WATCHED = 100;
-
-/** Whether the lease on a token may be evicted for somebody else. */
-const mayLose = ({ isLeaving, lease }: Token): boolean => !isLeaving && !lease?.offeredTo;
-
-/** The reasons that nobody decides. */
-const BY_CLOCK: readonly TokenEvent['reason'][] = ['ttl_expired', 'unclaimed', 'idle_ttl', 'patience'];

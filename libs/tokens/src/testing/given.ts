@@ -18,6 +18,8 @@ export const tokenId = (n: number): string => `0b000000-0000-4000-8000-${String(
 
 export const fixed = (given: PolicyChange = {}): PoolPolicy => newPolicy('fixed', 'fixed', given);
 export const elastic = (given: PolicyChange = {}): PoolPolicy => newPolicy('elastic', 'elastic', given);
+/** An elastic pool that deletes nothing by itself. */
+export const lasting = (given: PolicyChange = {}): PoolPolicy => elastic({ idleTtlSeconds: null, ...given });
 
 export const lease = (fence: number, endsInSeconds = 60, startedSecondsAgo = 10): Lease => ({
   leaseId: newLeaseId(fence),
@@ -35,6 +37,12 @@ export const freeToken = (n: number, freeForSeconds = 1): Token => ({
   lease: null,
   freeSince: NOW - freeForSeconds * SECOND,
   lastActivatedAt: null,
+});
+
+/** Free now, leased once before. */
+export const usedToken = (n: number, freeForSeconds = 1): Token => ({
+  ...freeToken(n, freeForSeconds),
+  lastActivatedAt: NOW - 500 * SECOND,
 });
 
 /** Token number `n` with an open lease; a negative `endsInSeconds` makes it overdue. */
@@ -96,6 +104,17 @@ export const leaseCountsOf = (
 
 export const poolOf = (policy: PoolPolicy, tokens: Token[], askers?: Askers): TokenPool =>
   TokenPool.restore(wholeSlice(policy, tokens, NOW, askers));
+
+export const leaseOf = ({ id, lease }: Token): Lease => {
+  if (!lease) throw new Error(`token ${id} is free`);
+  return lease;
+};
+
+/** Each event as one line. */
+export const story = (pool: TokenPool): string[] =>
+  pool.events.map(({ event, reason, tokenId: id, lease }) =>
+    [event, reason, id && `token ${Number(id.slice(-12))}`, lease && `fence ${lease.fence}`].filter(Boolean).join(', '),
+  );
 
 /** The DomainError with which `work` is refused. Passes other errors on, and throws if nothing is refused. */
 export function refusalOf(work: () => unknown): DomainError {

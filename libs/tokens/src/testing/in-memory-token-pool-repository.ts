@@ -6,7 +6,7 @@ import { DomainError, poolNotFound } from '../kernel/domain-error.js';
 import type { Instant } from '../kernel/instant.js';
 import { GIVEN_UP_ON_THE_WAY, headOfLine, isCut, needsLine, needsWholeLine, withLine } from '../commands/load-line.js';
 import { loadSpec, tokensOfSelection, type LoadSpec } from '../commands/load-spec.js';
-import type { LineSlice } from '../pool/line.js';
+import type { LineSlice } from '../pool/pool-tickets.js';
 import { countsLeases, evictsOverShare, hardEndOf, type PoolPolicy } from '../pool/pool-policy.js';
 import type { TokenEvent } from '../pool/token-event.js';
 import { isDraining, type PoolSlice, type PoolState } from '../pool/pool-slice.js';
