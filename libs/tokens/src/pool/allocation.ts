@@ -66,10 +66,27 @@ export function allocateSeveral(work: UnitOfWork, { count, ...request }: PlaceRe
   return grants;
 }
 
-/** The grant of a token that is held. */
-export function grantOf(token: Token): Grant {
-  const { name = null, attributes = null, secret = null } = token.thing ?? {};
-  return { ...(token.lease as Lease), tokenId: token.id, name, attributes, secret, evicted: null };
+/**
+ * The grant of a token that is held. It names each field, here and in `beginLease`: copies of objects were a fiftieth
+ * of the time of a grant.
+ */
+export function grantOf({ id: tokenId, lease, thing }: Token, evicted: Lease | null = null): Grant {
+  const { leaseId, userId, holder, keyId, fence, activatedAt, expiresAt } = lease as Lease;
+  const { name = null, attributes = null, secret = null } = thing ?? {};
+  return {
+    tokenId,
+    leaseId,
+    userId,
+    holder,
+    keyId,
+    fence,
+    activatedAt,
+    expiresAt,
+    name,
+    attributes,
+    secret,
+    evicted,
+  };
 }
 
 function grant(
@@ -82,11 +99,10 @@ function grant(
   const { policy, now } = work;
   const { userId, holder = null, ttlSeconds, metadata } = request;
   const expiresAt = firstDeadline(policy, now, ttlSeconds);
-  const hardEndAt = hasLine(policy) ? hardEndFrom(policy, now, ttlSeconds) : null;
+  const hardEndAt = hasLine(policy) ? hardEndFrom(policy, now, ttlSeconds) : undefined;
   const { keyId } = work.callerOrAnybody;
-  const given = { userId, holder, keyId, expiresAt, ...(hardEndAt !== null && { hardEndAt }) };
-  work.beginLease(token, given, reason, metadata);
-  return { ...grantOf(token), evicted };
+  work.beginLease(token, { userId, holder, keyId, expiresAt, hardEndAt }, reason, metadata);
+  return grantOf(token, evicted);
 }
 
 /** The free token that a request names. @throws DomainError `token_not_found`, `token_in_use` */

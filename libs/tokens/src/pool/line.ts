@@ -77,10 +77,10 @@ export function claim(work: UnitOfWork, ticketId: string, waitSeconds: number): 
   });
   if (ticket.status === 'ended' || held.includes(undefined)) throw refusals.ticketEnded(ticket);
   const tokens = held as Token[];
-  if (ticket.status === 'granted') return { ticket, grants: tokens.map(grantOf) };
+  if (ticket.status === 'granted') return { ticket, grants: tokens.map((token) => grantOf(token)) };
   const granted = work.closeTicket(ticket, { status: 'granted' });
   for (const token of tokens) makeFull(work, token, ticket);
-  return { ticket: granted, grants: tokens.map(grantOf) };
+  return { ticket: granted, grants: tokens.map((token) => grantOf(token)) };
 }
 
 /** As TokenPool.cancel, after the pool is settled. */

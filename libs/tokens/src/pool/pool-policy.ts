@@ -58,10 +58,10 @@ export function longestLease(policy: PoolPolicy, ttlSeconds?: number): number | 
   return Math.min(ttlSeconds ?? Infinity, policy.ttlSeconds, maxLifetimeSeconds ?? Infinity);
 }
 
-/** The hard end of a lease that the pool grants now; null when nothing limits it. */
-export function hardEndFrom(policy: PoolPolicy, now: Instant, ttlSeconds?: number): Instant | null {
+/** The hard end of a lease that the pool grants now; undefined when nothing limits it. */
+export function hardEndFrom(policy: PoolPolicy, now: Instant, ttlSeconds?: number): Instant | undefined {
   const longest = longestLease(policy, ttlSeconds);
-  return longest === null ? null : now + fromSeconds(longest);
+  return longest === null ? undefined : now + fromSeconds(longest);
 }
 
 /** The instant at which a lease is over at the latest, as far as its grant or the policy of now limits it. */

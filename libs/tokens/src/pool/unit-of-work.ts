@@ -117,9 +117,12 @@ export class UnitOfWork {
     reason: GrantReason,
     metadata?: Metadata,
   ): Lease {
+    const { userId, holder, keyId, expiresAt, hardEndAt, offeredTo } = given;
     const fence = this.#state.lastFence + 1;
-    const lease = { leaseId: newLeaseId(fence), fence, activatedAt: this.now, ...given };
-    this.tokens.change(token, { lease, lastActivatedAt: this.now });
+    const activatedAt = this.now;
+    const leaseId = newLeaseId(fence);
+    const lease = { leaseId, userId, holder, keyId, fence, activatedAt, expiresAt, hardEndAt, offeredTo };
+    this.tokens.change(token, { lease, lastActivatedAt: activatedAt });
     this.#state = { ...this.#state, lastFence: fence, leaseCount: this.#state.leaseCount + 1 };
     this.candidates.granted(token, lease);
     this.users.granted(lease);

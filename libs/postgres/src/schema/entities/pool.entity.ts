@@ -1,6 +1,6 @@
 // A pool's row: its policy and its counters. Every command locks this row before anything else.
 //
-// Every transaction updates this row, and PostgreSQL prepares each check of a table anew for each statement. So a check
+// Every transaction updates this row, and PostgreSQL prepares each check of a table for each statement. So a check
 // here is about what every transaction changes; a trigger holds the rest (POOL_BOUNDS).
 
 import { policyFields, POOL_KINDS, POOL_LIVES, type PolicyField } from '@app/tokens';

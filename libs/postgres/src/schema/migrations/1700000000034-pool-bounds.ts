@@ -1,5 +1,5 @@
 // Moves the bounds of what seldom changes in the row of a pool from checks to a trigger. PostgreSQL prepares every check
-// of a table anew for each statement that updates it, and every transaction updates this row: 19 checks took 47 µs of
+// of a table for each statement that updates it, and every transaction updates this row: 19 checks took 47 µs of
 // it, a tenth of an allocation that is alone. A trigger for certain columns takes nothing where they are not written.
 
 import type { MigrationInterface, QueryRunner } from 'typeorm';
