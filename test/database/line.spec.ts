@@ -126,6 +126,24 @@ describe.each<[string, () => Promise<Candidate>]>([
     expect((await events()).slice(4)).toEqual(['activated offered', 'expired unclaimed', 'activated offered']);
   });
 
+  test.each(['given back', 'broken by a token that is deleted'])(
+    'serves as many as an offer of several tokens that is %s had',
+    async (how) => {
+      await open({ size: 80, maxWaiting: 100 }, 'elastic');
+      for (let n = 0; n < 80; n++) await candidate.service.generate(pool);
+      const all = await queue(1, { count: 80 });
+      const [first] = await candidate.readers.tokens
+        .tokens({ poolName: pool, status: 'all', limit: 1 })
+        .then(({ tokens }) => tokens);
+      const others = await Promise.all(Array.from({ length: 80 }, (_, n) => queue(2 + n)));
+      expect(await states([all, ...others])).toEqual(['offered', ...others.map(() => 'waiting')]);
+      if (how === 'given back') await line.cancel(all.id, undefined);
+      else await candidate.service.delete(first!.id, true);
+      const served = (await states(others)).filter((state) => state === 'offered');
+      expect(served).toHaveLength(how === 'given back' ? 80 : 79);
+    },
+  );
+
   test('ends the place of somebody who shows no sign of life, and counts claims as one', async () => {
     await open({ size: 1 });
     await take(1);

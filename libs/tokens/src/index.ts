@@ -40,7 +40,15 @@ export type { LeaseClaim } from './pool/lease-claim.js';
 export { MAX_HOLDER_CHARACTERS, NO_CONTROL_CHARACTERS, holderOf } from './pool/holder.js';
 export { fenceOf } from './pool/lease-id.js';
 export type { LineSlice } from './pool/pool-tickets.js';
-export { GIVEN_UP_ON_THE_WAY, headOfLine, isCut, needsLine, needsWholeLine, withLine } from './commands/load-line.js';
+export {
+  freedByName,
+  GIVEN_UP_ON_THE_WAY,
+  headOfLine,
+  isCut,
+  needsLine,
+  needsWholeLine,
+  withLine,
+} from './commands/load-line.js';
 export { LiveFeed } from './feed/live-feed.js';
 export { MAX_METADATA_BYTES, whyNotMetadata } from './pool/metadata.js';
 export { loadSpec, tokensOfSelection, type LoadSpec } from './commands/load-spec.js';

@@ -1,6 +1,7 @@
 // Converts tickets between rows and the domain.
 
 import {
+  freedByName,
   headOfLine,
   isCut,
   needsWholeLine,
@@ -43,6 +44,7 @@ export const lineParameters = (pool: string, loads: LoadSpec): Value[] => [
   uuids(loads.tickets),
   headOfLine(loads),
   needsWholeLine(loads),
+  freedByName(loads),
 ];
 
 export function toLine(rows: readonly TicketRow[], loads: LoadSpec): LineSlice {

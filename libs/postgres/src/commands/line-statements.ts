@@ -13,13 +13,25 @@ const TICKET = `
 const waiting = (condition: string, order = 'place'): string =>
   `(SELECT * FROM tickets WHERE pool = $1 AND status = 'waiting' AND ${condition} ORDER BY ${order}`;
 
+/** How many tokens the pool has of a kind, up to $3. */
+const some = (kind: string): string =>
+  `(SELECT count(*) FROM (SELECT FROM tokens WHERE pool = $1 AND ${kind} LIMIT $3::int) t)`;
+
 /**
- * $1 pool, $2 tickets, $3 how many of those that wait for any token, $4 whether all that wait. Under the pool's lock.
- * The same ticket may be in several rows.
+ * $1 pool, $2 tickets, $3 how many of those that wait for any token (headOfLine), $4 whether all that wait, $5 how many
+ * tokens the commands free by name. Under the pool's lock. The same ticket may be in several rows.
+ * Each lease of an offer that may be given back serves one more. And where the pool does not evict, it loads no more of
+ * the first in line than there are tokens for them: those that are free or overdue, and those that the commands free.
  */
 export const LOAD_LINE = named(
   'load_line',
-  `WITH here AS MATERIALIZED (SELECT now FROM (${poolsNow('WHERE name = $1')}) p)
+  `WITH here AS MATERIALIZED (SELECT now, on_exhausted FROM (${poolsNow('WHERE name = $1')}) p),
+   head AS MATERIALIZED (
+     SELECT CASE on_exhausted WHEN 'evict_oldest' THEN $3::int ELSE $5::int + ${some(`status = 'available'`)}
+         + ${some(`status = 'active' AND expires_at <= (SELECT now FROM here)`)} END
+       + (SELECT coalesce(sum(jsonb_array_length(leases)), 0) FROM tickets
+          WHERE pool = $1 AND status = 'offered' AND (id = ANY ($2::uuid[]) OR count > 1)) AS most
+     FROM here)
    SELECT ${TICKET}, status = 'waiting' AND patience_until <= (SELECT now FROM here) AS is_given_up FROM (
      SELECT * FROM tickets WHERE pool = $1 AND id = ANY ($2::uuid[])
      UNION ALL
@@ -27,7 +39,8 @@ export const LOAD_LINE = named(
      UNION ALL
      ${waiting('$4::boolean')})
      UNION ALL
-     ${waiting('NOT $4::boolean AND selector IS NULL AND patience_until > (SELECT now FROM here)')} LIMIT $3::int)
+     ${waiting('NOT $4::boolean AND selector IS NULL AND patience_until > (SELECT now FROM here)')}
+        LIMIT (SELECT most FROM head))
      UNION ALL
      ${waiting('NOT $4::boolean AND selector IS NOT NULL AND patience_until > (SELECT now FROM here)')})
      UNION ALL

@@ -15,11 +15,15 @@ export const needsLine = ({ policy, openTickets }: PoolState, { tickets }: LoadS
 export const needsWholeLine = ({ promises, whole }: LoadSpec): boolean => promises || whole;
 
 /**
- * How many of the tickets that wait for any token it loads, if not all: each token that it may free can serve one. It
- * also loads all that wait for certain tokens, all that have an offer, and some of those whose owners have given up.
+ * How many of the tickets that wait for any token it loads at most, if not all: each token that it may free can serve
+ * one. Leases of offers that may be given back come on top. It also loads all that wait for certain tokens, all that
+ * have an offer, and some of those whose owners have given up.
  */
-export const headOfLine = ({ free, due, oldest, tokenIds, names, grants }: LoadSpec): number =>
-  free + due + oldest + tokenIds.length + names.length + grants + 1;
+export const headOfLine = (loads: LoadSpec): number => loads.free + loads.due + loads.grants + freedByName(loads);
+
+/** How many tokens the commands may free whatever the state of the others, and one more. */
+export const freedByName = ({ oldest, tokenIds, names }: LoadSpec): number =>
+  oldest + tokenIds.length + names.length + 1;
 
 /** The most tickets whose owners have given up that a transaction ends, unless it loads the whole line. */
 export const GIVEN_UP_ON_THE_WAY = 500;

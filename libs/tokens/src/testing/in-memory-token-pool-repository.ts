@@ -241,12 +241,13 @@ function lineOf(tickets: readonly Ticket[], loads: LoadSpec, now: Instant): Line
   const isWhole = needsWholeLine(loads);
   const alive = waiting.filter((ticket) => !isGivenUp(ticket, now));
   const givenUp = waiting.filter((ticket) => isGivenUp(ticket, now)).slice(0, GIVEN_UP_ON_THE_WAY);
+  const others = tickets.filter(({ id, status }) => status === 'offered' || loads.tickets.includes(id));
+  const given = others.reduce((sum, { leases }) => sum + leases.length, 0);
   const some = [
-    ...alive.filter(({ select }) => select === null).slice(0, headOfLine(loads)),
+    ...alive.filter(({ select }) => select === null).slice(0, headOfLine(loads) + given),
     ...alive.filter(({ select }) => select !== null),
     ...givenUp,
   ];
-  const others = tickets.filter(({ id, status }) => status === 'offered' || loads.tickets.includes(id));
   return { isWhole, isCut: isCut(givenUp.length, isWhole), tickets: [...(isWhole ? waiting : some), ...others] };
 }
 
