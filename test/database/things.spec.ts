@@ -164,6 +164,34 @@ describe.each<[string, (secrets: SecretBox) => Promise<Candidate>]>([
     expect(grants.map(({ name }) => name).sort()).toEqual(['a', 'b', 'c']);
   });
 
+  test('a caller who does not select evicts the oldest lease, whatever those who select take at once', async () => {
+    await newPool({ onExhausted: 'evict_oldest' });
+    await put([A, B, C]);
+    for (const name of ['a', 'b']) await service.allocate(pool, { userId: ANN, name });
+    const [plain, selected] = await Promise.all([take(undefined, BEN), take({ country: 'at' }, BEN)]);
+    expect(selected).toMatchObject({ ...C, evicted: null });
+    expect(plain).toMatchObject({ ...A, evicted: { fence: 1 } });
+  });
+
+  test('the oldest lease goes in every mixture of callers who select and callers who do not', async () => {
+    await newPool({ onExhausted: 'evict_oldest' });
+    const countries = ['at', 'ch', 'de'];
+    await put(Array.from({ length: 9 }, (_, n) => ({ name: `n${n}`, attributes: { country: countries[n % 3]! } })));
+    let seed = 7;
+    const some = (below: number): number => (seed = (seed * 48_271) % 2_147_483_647) % below;
+    // The auditor judges each eviction.
+    for (let round = 0; round < 60; round++) {
+      const callers = Array.from({ length: 1 + some(5) }, () =>
+        take(some(2) === 0 ? undefined : { country: countries[some(3)]! }),
+      );
+      const grants = await Promise.all(callers);
+      const back = grants.filter(() => some(3) === 0);
+      await Promise.all(
+        back.map(({ tokenId, leaseId }) => service.release(tokenId, { leaseId }).catch((error: unknown) => error)),
+      );
+    }
+  });
+
   test('are found far behind the first free ones, and among many that match', async () => {
     await newPool();
     const many = Array.from({ length: 400 }, (_, n) => ({ name: `n${n}`, attributes: { group: n % 4, number: n } }));

@@ -91,8 +91,9 @@ export const countedParameters = (name: string, loads: LoadSpec): Value[] => [
 export function listedParameters(name: string, loads: LoadSpec): Value[] {
   const selections = loads.selectors.flatMap((selector) => selectionsOf(name, selector));
   const { free, grants, selecting } = loads;
-  // Commands that select need no tokens but those of their selection, as long as no other command may take these.
-  const plain = { ...loads, grants: grants - selecting, free: grants > selecting ? free : free - selecting };
+  // Commands that select need no tokens but those of their selection. Beside others they count with these, whose tokens
+  // they may take.
+  const plain = grants > selecting ? loads : { ...loads, grants: 0, free: free - selecting };
   return [
     ...countedParameters(name, plain),
     texts(loads.names),
