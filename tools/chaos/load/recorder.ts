@@ -177,13 +177,20 @@ function trimmed(call: Call, body: Readonly<Record<string, unknown>>): Record<st
     };
   }
   if (call.do === 'feed') {
-    const events = body['events'] as { seq: number; id: string; actor?: string | null; user_id: string | null }[];
+    const events = body['events'] as {
+      seq: number;
+      id: string;
+      actor?: string | null;
+      user_id: string | null;
+      metadata: unknown;
+    }[];
     const isShown = ({ actor = '', user_id }: (typeof events)[number]): boolean => actor !== null || user_id !== null;
     const shown = events.filter(isShown).map(({ seq }) => seq);
     return {
       seqs: events.map(({ seq }) => seq),
       shown,
       last_id: events.at(-1)?.id ?? null,
+      bytes: JSON.stringify(events.map(({ metadata }) => metadata)).length,
       last_seq: body['last_seq'],
     };
   }

@@ -3,8 +3,9 @@
 // thread, it pauses between its steps, and only it, so that the thread takes up the answers of the database to others.
 
 import { performance, type EventLoopUtilization } from 'node:perf_hooks';
-import { Semaphore, SharedUse } from '@app/tokens';
+import { SharedUse } from '@app/tokens';
 import type { RequestHandler } from 'express';
+import { Turns } from './turns.js';
 
 /** The most steps in a turn of the event loop. The next turn takes up answers of the database, so it must come soon. */
 const STEPS_PER_TURN = 4;
@@ -34,6 +35,8 @@ const PAUSE_MS = 2;
 
 /** After a read that took less than this many milliseconds, the key does not rest. */
 const SHORT_READ_MS = 5;
+/** The longest rest in milliseconds: a read that took seconds has waited for the database. */
+const LONGEST_REST_MS = 1000;
 
 type Step = () => void;
 
@@ -45,7 +48,7 @@ export class FairQueue {
   /** The steps of the waiting keys, in the order in which the keys are next. */
   readonly #waiting = new Map<string, Step[]>();
   /** Only valid keys read, so that the map has at most one entry a key. */
-  readonly #reading = new Map<string, Semaphore>();
+  readonly #reading = new Map<string, Turns>();
   readonly #usage = new Usage();
   readonly #sharing = new SharedUse();
   #turn: NodeJS.Immediate | null = null;
@@ -84,17 +87,18 @@ export class FairQueue {
   /**
    * Reads when it is the key's turn. A key reads one page at a time, since a page costs the database a connection and
    * this process its thread. While the thread is shared, the key rests after a long page for three times as long.
+   * @throws DomainError `unavailable` when the key reads so much that it is not the page's turn in time
    */
   read<T>(keyId: string | null, read: () => Promise<T>): Promise<T> {
     if (keyId === null) return read();
-    let semaphore = this.#reading.get(keyId);
-    if (!semaphore) this.#reading.set(keyId, (semaphore = new Semaphore(1, (tookMs) => this.#restMs(keyId, tookMs))));
-    return semaphore.run(read);
+    let turns = this.#reading.get(keyId);
+    if (!turns) this.#reading.set(keyId, (turns = new Turns((tookMs) => this.#restMs(keyId, tookMs))));
+    return turns.run(read);
   }
 
   #restMs(keyId: string, readMs: number): number {
     this.#usage.add(keyId, readMs * THREADS_PART);
-    return this.isShared && readMs > SHORT_READ_MS ? 3 * readMs : 0;
+    return this.isShared && readMs > SHORT_READ_MS ? Math.min(3 * readMs, LONGEST_REST_MS) : 0;
   }
 
   #enter(key: string, step: Step): void {
