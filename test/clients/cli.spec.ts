@@ -1,7 +1,6 @@
 // The command line as people and programs use it, as a process against the real app.
 
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
+import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { join } from 'node:path';
@@ -10,10 +9,12 @@ import { promisify } from 'node:util';
 import { TokenPoolClient, type PoolHandle, type TokenEvent } from '../../libs/client/src/index.js';
 import { A_TIME, A_UUID, type Json } from '../http/client.js';
 import { startApp, type TestApp } from '../support/app.js';
+import { createTestDatabase } from '../support/database.js';
 import { paced } from '../support/pace.js';
+import { build, killServices, startService } from '../support/process.js';
+import { buildCli, killPrograms, startTokenpool, type Program } from '../support/tokenpool.js';
 
 const ROOT = join(__dirname, '../..');
-const MAIN = join(ROOT, 'apps/cli/dist/main.js');
 const NOBODY = '99999999-9999-4999-8999-999999999999';
 /** A URL at which no server listens. */
 let nowhere: string;
@@ -23,8 +24,7 @@ const TIMES = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g;
 let app: TestApp;
 let client: TokenPoolClient;
 beforeAll(async () => {
-  const build = ['tools/build.mjs', 'cli', '--to', 'apps/cli/dist'];
-  await promisify(execFile)(process.execPath, build, { cwd: ROOT });
+  await buildCli();
   const gone = await startApp();
   nowhere = gone.url;
   await gone.close();
@@ -32,46 +32,12 @@ beforeAll(async () => {
   client = new TokenPoolClient(app.url);
 });
 afterAll(async () => {
-  for (const child of running) child.kill('SIGKILL');
+  killPrograms();
   await app.close();
 });
 
-const running = new Set<ChildProcess>();
-
-interface Program {
-  readonly child: ChildProcess;
-  out(): string;
-  err(): string;
-  /** Resolves when the program has printed text that matches. */
-  printed(what: RegExp): Promise<void>;
-  /** Resolves when the program and all processes that it has started have ended. */
-  readonly over: Promise<{ code: number | NodeJS.Signals; out: string; err: string }>;
-}
-
-function start(args: readonly string[], env: Record<string, string> = {}, input?: string): Program {
-  const child = spawn(process.execPath, [MAIN, ...args], {
-    env: { PATH: process.env['PATH'], TOKEN_POOL_URL: app.url, ...env },
-    stdio: 'pipe',
-  });
-  // A program that wants no input may end before it.
-  child.stdin.on('error', () => undefined).end(input);
-  running.add(child);
-  let [out, err] = ['', ''];
-  child.stdout.on('data', (bytes) => (out += String(bytes)));
-  child.stderr.on('data', (bytes) => (err += String(bytes)));
-  return {
-    child,
-    out: () => out,
-    err: () => err,
-    printed: async (what) => {
-      while (!what.test(out + err)) await Promise.race([once(child.stdout, 'data'), once(child.stderr, 'data')]);
-    },
-    over: once(child, 'close').then(([code, signal]) => {
-      running.delete(child);
-      return { code: (code ?? signal) as number | NodeJS.Signals, out, err };
-    }),
-  };
-}
+const start = (args: readonly string[], env?: Record<string, string>, input?: string): Program =>
+  startTokenpool(app.url, args, env, input);
 
 const tokenpool = (...args: string[]): Program['over'] => start(args).over;
 
@@ -484,6 +450,172 @@ describe('things', () => {
     }
     const { out, err } = await program.over;
     expect(out + err).not.toContain('not to be printed');
+  });
+});
+
+describe('in the line of a pool', () => {
+  const TIME_OF_DAY = String.raw`(\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d`;
+  const desk = () => pool({ max_waiting: 10, patience_seconds: 300, claim_seconds: 60 });
+  const inLine = async ({ name }: PoolHandle): Promise<Json[]> => {
+    const { out } = await tokenpool('line', '--pool', name, '--json');
+    return out === ''
+      ? []
+      : out
+          .trim()
+          .split('\n')
+          .map((line) => JSON.parse(line));
+  };
+
+  test('allocate waits, says its place as it changes, and prints the grant', async () => {
+    const seat = await desk();
+    const held = await seat.allocate();
+    const first = await seat.takePlace({ holder: 'first' });
+    const program = start(['allocate', '--pool', seat.name, '--holder', 'second', '--wait', '5m']);
+    await program.printed(/2nd of 2/);
+    expect(program.err()).toMatch(
+      new RegExp(`^tokenpool: 2nd of 2 in the line of ${seat.name}, at the latest ${TIME_OF_DAY}\n$`),
+    );
+    await seat.leave(first.id);
+    await program.printed(/1st of 1/);
+    await seat.release(held);
+    const { code, out } = await program.over;
+    expect(code).toBe(0);
+    expect(out.split('\n').map(alike).slice(0, 3)).toEqual(['token  <id>', 'user  <id>', 'holder  second']);
+    expect((await seat.show(held.token_id)).status).toBe('active');
+  });
+
+  test('run starts its command when its turn comes', async () => {
+    const seat = await desk();
+    const held = await seat.allocate();
+    const program = start(['run', '--pool', seat.name, '--wait', '300', '--', 'sh', '-c', 'echo "fence $FENCE"']);
+    await program.printed(/1st of 1 in the line/);
+    await seat.release(held);
+    expect(await program.over).toMatchObject({ code: 0, out: 'fence 2\n' });
+    expect((await happened(seat)).slice(1)).toEqual([
+      'queued',
+      'released released_by_client',
+      'activated offered',
+      'renewed claimed',
+      'released released_by_client',
+    ]);
+  });
+
+  test.each<NodeJS.Signals>(['SIGINT', 'SIGTERM'])('gives the place back when %s ends it', async (signal) => {
+    const seat = await desk();
+    await seat.allocate();
+    for (const args of [['allocate'], ['run']]) {
+      const command = args[0] === 'run' ? ['--', 'sh', '-c', 'echo started'] : [];
+      const program = start([...args, '--pool', seat.name, '--wait', '5m', ...command]);
+      await program.printed(/1st of 1/);
+      expect(await inLine(seat)).toHaveLength(1);
+      program.child.kill(signal);
+      expect(await program.over).toMatchObject({ code: 128 + constants.signals[signal], out: '' });
+      expect(await inLine(seat)).toEqual([]);
+    }
+  });
+
+  test('ends with a code of its own when the time is over, and leaves no place behind', async () => {
+    const seat = await desk();
+    await seat.allocate();
+    const { code, out, err } = await tokenpool('allocate', '--pool', seat.name, '--wait', '0.2s');
+    expect([code, out]).toEqual([4, '']);
+    expect(err).toMatch(new RegExp(`\ntokenpool: no token of pool ${seat.name}: the time to wait was over\n$`));
+    const asJson = await tokenpool('allocate', '--pool', seat.name, '--wait', '0.2s', '--json');
+    expect(asJson.code).toBe(4);
+    expect(JSON.parse(asJson.err)).toMatchObject({ error: 'wait_ended', end_reason: null, ticket_id: A_UUID });
+    const ran = await tokenpool('run', '--pool', seat.name, '--wait', '0.2s', '--', 'echo', 'started');
+    expect([ran.code, ran.out]).toEqual([125, '']);
+    expect(await inLine(seat)).toEqual([]);
+  });
+
+  test('says how a place was lost', async () => {
+    const seat = await desk();
+    await seat.allocate();
+    const program = start(['allocate', '--pool', seat.name, '--wait', '5m']);
+    await program.printed(/1st of 1/);
+    const [{ id }] = (await inLine(seat)) as [{ id: string }];
+    expect(await tokenpool('leave', id, '--note', 'closing early')).toEqual({
+      code: 0,
+      out: `ticket ${id} is cancelled\n`,
+      err: '',
+    });
+    const { code, err } = await program.over;
+    expect([code, err.split('\n').at(-2)]).toEqual([
+      4,
+      `tokenpool: no token of pool ${seat.name}: the place was lost: cancelled`,
+    ]);
+  });
+
+  test('line prints who waits, in order', async () => {
+    const seat = await desk();
+    await seat.allocate();
+    await seat.takePlace({ holder: 'ann' });
+    await seat.takePlace({ holder: 'bob' });
+    expect(await printedLines('line', '--pool', seat.name)).toEqual([
+      'PLACE  TICKET  WHO  TOKENS  SINCE  NOT LATER THAN'.replace(/ {2,}/g, '  '),
+      '1  <id>  ann  1  <time>  <time>',
+      '2  <id>  bob  1  <time>  <time>',
+    ]);
+    expect(await inLine(seat)).toMatchObject([{ holder: 'ann', position: 1 }, { holder: 'bob' }]);
+  });
+
+  test('several tokens come at once or not at all, numbered in the environment', async () => {
+    const pair = await pool({ size: 2, max_waiting: 10, patience_seconds: 300 });
+    const script = 'echo "$FENCE $FENCE_1 $FENCE_2 $([ "$TOKEN_ID_1" != "$TOKEN_ID_2" ] && echo differ)"';
+    const args = ['run', '--pool', pair.name, '--count', '2', '--', 'sh', '-c', script];
+    expect(await tokenpool(...args)).toEqual({ code: 0, out: '1 1 2 differ\n', err: '' });
+    const held = await pair.allocate();
+    const refused = await tokenpool('allocate', '--pool', pair.name, '--count', '2');
+    expect(refused).toMatchObject({ code: 1, out: '' });
+    const program = start(['allocate', '--pool', pair.name, '--count', '2', '--wait', '5m']);
+    await program.printed(/1st of 1/);
+    await pair.release(held);
+    const { code, out } = await program.over;
+    expect([code, out.split('\n').length]).toEqual([0, 4]);
+  });
+
+  test('run keeps its place while the service is killed and started again', async () => {
+    await build();
+    const database = await createTestDatabase();
+    const env = { DATABASE_URL: database.url, LOG_LEVEL: 'warn' };
+    let service = await startService(env);
+    const restart = async (): Promise<void> => {
+      service.signal('SIGKILL');
+      await service.ended;
+      service = await startService({ ...env, PORT: new URL(service.url).port });
+    };
+    const theirs = new TokenPoolClient(service.url);
+    const policy = { ttl_seconds: 300, on_exhausted: 'reject', max_waiting: 10, patience_seconds: 300 } as const;
+    await theirs.createPool({ name: 'desk', kind: 'fixed', size: 1, ...policy });
+    const seat = theirs.pool('desk');
+    const held = await seat.allocate();
+    const ahead = await seat.takePlace({ holder: 'ahead' });
+    const args = ['run', '--pool', 'desk', '--wait', '10m', '--', 'echo', 'started'];
+    const program = startTokenpool(service.url, args);
+    await program.printed(/2nd of 2 in the line of desk/);
+    const { tickets } = await seat.line().page();
+    await restart();
+    await seat.leave(ahead.id);
+    await program.printed(/1st of 1/);
+    expect((await seat.line().page()).tickets.map(({ id }) => id)).toEqual([tickets[1]!.id]);
+    await restart();
+    await seat.release(held);
+    expect(await program.over).toMatchObject({ code: 0, out: 'started\n' });
+    await killServices();
+    await database.drop();
+  }, 120_000);
+
+  test.each([
+    [['--wait', 'soon'], /--wait: "soon" is no time to wait/],
+    [['--wait', '-5'], /--wait/],
+    [['--count', '101'], /--count is 101; the most is 100/],
+    [['--count', '0'], /--count is "0"; allowed is a whole number from 1/],
+    [['--name', 'a', '--wait', '5'], /--name asks for one token/],
+    [['--token', NOBODY, '--count', '2'], /--token asks for one token/],
+  ])('allocate %j is refused before it asks', async (options, why) => {
+    const { code, err } = await tokenpool('allocate', '--url', nowhere, ...options);
+    expect(code).toBe(2);
+    expect(err).toMatch(why);
   });
 });
 

@@ -4,6 +4,7 @@ import type { Command } from './command.js';
 import { events, watch } from './commands/events.js';
 import { leases, releaseAll } from './commands/held.js';
 import { allocate, keepAlive, release } from './commands/leases.js';
+import { leave, line } from './commands/line.js';
 import { cleanup, pools } from './commands/pools.js';
 import { run } from './commands/run.js';
 import { importThings, listThings, removeThing, setThing } from './commands/things.js';
@@ -14,6 +15,8 @@ export const COMMANDS: readonly Command[] = [
   release,
   keepAlive,
   run,
+  line,
+  leave,
   list,
   show,
   history,

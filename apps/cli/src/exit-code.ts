@@ -10,6 +10,8 @@ export const EXIT = {
   usage: 2,
   /** There was no response in time; whether the request had its effect is unknown. */
   noAnswer: 3,
+  /** The wait in line ended without a token. */
+  waitEnded: 4,
   /** `run`: the lease was lost. */
   lost: 124,
   /** `run`: there was no lease, so the command did not start. */

@@ -1,6 +1,6 @@
 // Prints a failure, and chooses its exit code.
 
-import { TokenPoolConnectionError, TokenPoolError } from '../../../libs/client/src/index.js';
+import { TokenPoolConnectionError, TokenPoolError, WaitEndedError } from '../../../libs/client/src/index.js';
 import { CommandError } from './command-error.js';
 import { EXIT } from './exit-code.js';
 import { UsageError } from './usage-error.js';
@@ -20,6 +20,10 @@ function known(error: unknown): { code: number; message: string; problem: object
   const { message } = error as Error;
   if (error instanceof TokenPoolConnectionError) {
     return { code: EXIT.noAnswer, message, problem: { error: 'no_answer', detail: message } };
+  }
+  if (error instanceof WaitEndedError) {
+    const fields = { end_reason: error.endReason, ticket_id: error.ticket.id };
+    return { code: EXIT.waitEnded, message, problem: { error: 'wait_ended', detail: message, ...fields } };
   }
   if (error instanceof UsageError) return { code: EXIT.usage, message, problem: { error: 'usage', detail: message } };
   if (error instanceof CommandError) {

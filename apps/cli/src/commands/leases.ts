@@ -1,11 +1,14 @@
 // The commands `allocate`, `release` and `keep-alive`.
 
-import type { LeaseRequest } from '../../../../libs/client/src/index.js';
+import type { Grant, LeaseRequest } from '../../../../libs/client/src/index.js';
 import type { Arguments } from '../arguments.js';
 import { attributesText, selectorOf } from '../attribute-values.js';
 import type { Command } from '../command.js';
+import { EXIT } from '../exit-code.js';
+import { interruptible } from '../interruption.js';
 import type { Options } from '../option.js';
-import { time } from '../output.js';
+import { time, type Column, type Output } from '../output.js';
+import { PLACE_OPTIONS, waitingOf } from '../place.js';
 import { UsageError } from '../usage-error.js';
 
 export const LEASE_REQUEST_OPTIONS: Options = {
@@ -42,35 +45,57 @@ const CLAIM_OPTIONS: Options = {
 export const allocate: Command = {
   name: 'allocate',
   summary: 'takes a token',
-  options: LEASE_REQUEST_OPTIONS,
+  options: { ...LEASE_REQUEST_OPTIONS, ...PLACE_OPTIONS },
+  notes: `With --wait it prints its place in the line on stderr, when it is taken and when it has changed. The place survives a
+restart of the service. A signal that ends tokenpool gives it back. Exit code ${EXIT.waitEnded}: the wait ended without a token.`,
   examples: [
     'allocate',
     'allocate --pool elastic --ttl 30',
+    'allocate --pool desks --wait 10m',
+    'allocate --pool phones --count 2 --wait 90s',
     'allocate --holder ci-4711',
     'allocate --pool phones --select country=de --select os=14,15',
     `allocate --json --metadata '{"ticket":"A-1"}'`,
   ],
   async run({ pool, given, output }) {
     given.noOperand();
-    const grant = await pool.allocate(leaseRequestOf(given));
-    await output.one(grant, {
-      token: grant.token_id,
-      ...(grant.name !== null && { name: grant.name }),
-      ...(grant.attributes !== null && { attributes: attributesText(grant.attributes) }),
-      // Only what there is: a terminal shows and keeps what is printed. --json has all of the answer.
-      ...(grant.secret !== null && { secret: `${Object.keys(grant.secret).join(', ')} (--json has it)` }),
-      user: grant.user_id,
-      ...(grant.holder !== null && { holder: grant.holder }),
-      lease: grant.lease_id,
-      fence: grant.fence,
-      since: time(grant.activated_at),
-      until: time(grant.expires_at),
-      ...(grant.evicted && {
-        evicted: `${grant.evicted.holder ?? `user ${grant.evicted.user_id}`} (fence ${grant.evicted.fence})`,
-      }),
-    });
+    const { wait, count, onPlace } = waitingOf(given);
+    const request = { ...leaseRequestOf(given), count: count === 1 ? undefined : count };
+    const answer =
+      wait === undefined
+        ? await pool.allocate(request)
+        : await interruptible((signal) => pool.allocateInTurn(request, { wait, onPlace, signal }));
+    if (typeof answer === 'number') return answer;
+    if (count > 1) return output.table(GRANT_COLUMNS)(answer.grants ?? []);
+    return printed(answer, output);
   },
 };
+
+const GRANT_COLUMNS: readonly Column<Grant>[] = [
+  { title: 'token', of: ({ name, token_id }) => name ?? token_id },
+  { title: 'lease', of: ({ lease_id }) => lease_id },
+  { title: 'fence', of: ({ fence }) => fence },
+  { title: 'until', of: ({ expires_at }) => time(expires_at) },
+];
+
+async function printed(grant: Grant, output: Output): Promise<void> {
+  await output.one(grant, {
+    token: grant.token_id,
+    ...(grant.name !== null && { name: grant.name }),
+    ...(grant.attributes !== null && { attributes: attributesText(grant.attributes) }),
+    // Only what there is: a terminal shows and keeps what is printed. --json has all of the answer.
+    ...(grant.secret !== null && { secret: `${Object.keys(grant.secret).join(', ')} (--json has it)` }),
+    user: grant.user_id,
+    ...(grant.holder !== null && { holder: grant.holder }),
+    lease: grant.lease_id,
+    fence: grant.fence,
+    since: time(grant.activated_at),
+    until: time(grant.expires_at),
+    ...(grant.evicted && {
+      evicted: `${grant.evicted.holder ?? `user ${grant.evicted.user_id}`} (fence ${grant.evicted.fence})`,
+    }),
+  });
+}
 
 export const release: Command = {
   name: 'release',
