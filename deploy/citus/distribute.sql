@@ -30,6 +30,7 @@ SELECT create_distributed_table('event_snapshot_tokens', 'pool', colocate_with =
 SELECT create_distributed_table('things', 'pool', colocate_with => 'pools');
 SELECT create_distributed_table('thing_secrets', 'pool', colocate_with => 'pools');
 SELECT create_distributed_table('tickets', 'pool', colocate_with => 'pools');
+SELECT create_distributed_table('token_upkeep', 'pool', colocate_with => 'pools');
 
 -- Without a pool, small, and read by everybody.
 SELECT create_reference_table('api_keys');
@@ -40,7 +41,7 @@ CREATE FUNCTION save_slice(
   text, boolean[], uuid[], uuid[], uuid[], bigint[], bigint[], bigint[], bigint[], uuid[],
   uuid[], uuid[], text[], text[], bigint[], uuid[], bigint[], uuid[], bigint[], bigint[], jsonb[],
   bigint, bigint, integer, integer, bigint, text[], text[], text[], text[], bigint[], bigint[], bytea,
-  text[], text[], boolean[], bigint[], uuid[]
+  text[], text[], boolean[], bigint[], uuid[], text[]
 ) RETURNS void LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
   recorded_now timestamptz := timestamptz 'epoch' + $26 * interval '1 microsecond';
@@ -49,15 +50,16 @@ DECLARE
 BEGIN
   -- Materialized, so that the sums of instants do not end up in SET, where Citus wants nothing that is only STABLE.
   WITH touched AS MATERIALIZED (
-    SELECT id, CASE WHEN fence IS NULL THEN 'available' ELSE 'active' END AS status, user_id, lease_id, key_id, fence, holder,
+    SELECT id, CASE WHEN fence IS NULL THEN coalesce(kept_back, 'available') ELSE 'active' END AS status, user_id, lease_id, key_id, fence, holder,
       CASE WHEN holder IS NOT NULL THEN fence END AS holder_fence,
       timestamptz 'epoch' + activated * interval '1 microsecond' AS activated_at,
       timestamptz 'epoch' + expires * interval '1 microsecond' AS expires_at,
       timestamptz 'epoch' + free * interval '1 microsecond' AS free_since, coalesce(leaving, false) AS leaving,
       timestamptz 'epoch' + hard_end * interval '1 microsecond' AS hard_end_at, offered_to,
       CASE WHEN hard_end IS NOT NULL OR offered_to IS NOT NULL THEN fence END AS line_fence
-    FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $27, $34, $36, $37, $38)
-      AS t (is_new, id, user_id, lease_id, fence, activated, expires, free, key_id, holder, leaving, hard_end, offered_to)
+    FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $27, $34, $36, $37, $38, $39)
+      AS t (is_new, id, user_id, lease_id, fence, activated, expires, free, key_id, holder, leaving, hard_end, offered_to,
+        kept_back)
     WHERE NOT is_new
   )
   UPDATE tokens SET status = t.status, user_id = t.user_id, lease_id = t.lease_id, key_id = t.key_id, fence = t.fence,
@@ -69,13 +71,13 @@ BEGIN
 
   INSERT INTO tokens (pool, id, status, user_id, lease_id, key_id, holder, holder_fence, fence, last_activated_at,
     expires_at, free_since, hard_end_at, offered_to, line_fence)
-  SELECT $1, id, CASE WHEN fence IS NULL THEN 'available' ELSE 'active' END, user_id, lease_id, key_id, holder,
+  SELECT $1, id, CASE WHEN fence IS NULL THEN coalesce(kept_back, 'available') ELSE 'active' END, user_id, lease_id, key_id, holder,
     CASE WHEN holder IS NOT NULL THEN fence END, fence,
     timestamptz 'epoch' + activated * interval '1 microsecond', timestamptz 'epoch' + expires * interval '1 microsecond',
     timestamptz 'epoch' + free * interval '1 microsecond', timestamptz 'epoch' + hard_end * interval '1 microsecond',
     offered_to, CASE WHEN hard_end IS NOT NULL OR offered_to IS NOT NULL THEN fence END
-  FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $27, $34, $37, $38)
-    AS t (is_new, id, user_id, lease_id, fence, activated, expires, free, key_id, holder, hard_end, offered_to)
+  FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $27, $34, $37, $38, $39)
+    AS t (is_new, id, user_id, lease_id, fence, activated, expires, free, key_id, holder, hard_end, offered_to, kept_back)
   WHERE is_new;
   GET DIAGNOSTICS done = ROW_COUNT;
   changed := changed + done;
@@ -100,7 +102,8 @@ BEGIN
       actor, request_id, tokens_after, leases_after, holder, place);
 
   UPDATE pools SET last_seq = $22, last_fence = $23, line_fence = $23, token_count = $24, thing_count = CASE WHEN kind = 'listed' THEN $24 ELSE 0 END, lease_count = $25, last_at = recorded_now,
-    last_hash = substr($33, length($33) - 31), hashed_seq = $22
+    last_hash = substr($33, length($33) - 31), hashed_seq = $22,
+    upkeep_seq = CASE WHEN upkeep_seq IS NOT NULL THEN $22 END
   WHERE name = $1;
 END $$;
 
@@ -109,7 +112,7 @@ SELECT create_distributed_function(
   'save_slice(text, boolean[], uuid[], uuid[], uuid[], bigint[], bigint[], bigint[], bigint[], uuid[],
     uuid[], uuid[], text[], text[], bigint[], uuid[], bigint[], uuid[], bigint[], bigint[], jsonb[],
     bigint, bigint, integer, integer, bigint, text[], text[], text[], text[], bigint[], bigint[], bytea,
-    text[], text[], boolean[], bigint[], uuid[])',
+    text[], text[], boolean[], bigint[], uuid[], text[])',
   '$1', colocate_with => 'pools', force_delegation => true);
 
 COMMIT;

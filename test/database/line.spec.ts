@@ -52,7 +52,7 @@ describe.each<[string, () => Promise<Candidate>]>([
     line.queue(pool, { userId: user(n), count: 1, ...request }, { caller });
   const claim = (ticket: { id: string }, caller = ANYBODY) => line.claim(pool, ticket.id, 0, { caller });
   const ticket = (of: { id: string }): Promise<OwnedTicket> => candidate.readers.lines.ticket(of.id);
-  const release = ({ tokenId, leaseId }: OpenGrant): Promise<boolean> =>
+  const release = ({ tokenId, leaseId }: OpenGrant): Promise<unknown> =>
     candidate.service.release(tokenId, { leaseId });
   const states = async (tickets: readonly { id: string }[]): Promise<string[]> =>
     (await Promise.all(tickets.map(ticket))).map(({ status, end_reason }) => end_reason ?? status);

@@ -18,6 +18,7 @@ const BY_POOL = {
   things: 'pool',
   thing_secrets: 'pool',
   tickets: 'pool',
+  token_upkeep: 'pool',
 };
 
 /** What reads all pools, or looks for a token in all of them: no command does. */
@@ -51,8 +52,8 @@ const HIDDEN: Readonly<Record<string, Hidden>> = {
   // By the index of attributes, among which the pool is: with the pool as well, the planner prefers to go through the
   // whole pool where the table was empty when its statistics were made.
   ...Object.fromEntries(
-    ['load_listed_slice', 'load_listed_slice_of_line'].map((name) => [
-      name,
+    ['', '_of_line', '_kept_up', '_of_line_kept_up'].map((shape) => [
+      `load_slice_counted_listed_chosen${shape}`,
       {
         where: `SELECT token_id FROM things
           WHERE attributes`,
@@ -63,14 +64,16 @@ const HIDDEN: Readonly<Record<string, Hidden>> = {
   save_slice: { where: 'tokens.ctid = there.ctid', so: 'tokens.ctid = there.ctid AND tokens.pool = $1' },
   // By the path, in which the pool stands, too: with the pool as well, the planner may prefer to go through the whole pool.
   ...Object.fromEntries(
-    Object.entries({ list_all_found: 7, list_active_found: 7, list_available_found: 5 }).map(([name, ofName]) => [
-      name,
-      {
-        where: '::text IS NULL AND attributes @@',
-        so: '::text IS NULL AND pool = $1 AND attributes @@',
-        without: ofName,
-      },
-    ]),
+    Object.entries({ list_all_found: 7, list_active_found: 7, list_available_found: 5, list_kept_back_found: 8 }).map(
+      ([name, ofName]) => [
+        name,
+        {
+          where: '::text IS NULL AND attributes @@',
+          so: '::text IS NULL AND pool = $1 AND attributes @@',
+          without: ofName,
+        },
+      ],
+    ),
   ),
 };
 

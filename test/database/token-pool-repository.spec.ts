@@ -517,6 +517,10 @@ async function inMemory(): Promise<Candidate> {
           fence: open?.fence ?? null,
           lease_metadata: null,
           draining: null,
+          available_at: null,
+          disabled_reason: null,
+          disabled_at: null,
+          disabled_by: null,
         };
       });
     },

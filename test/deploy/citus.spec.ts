@@ -22,7 +22,7 @@ const USER = 'c0ffee00-0000-4000-8000-000000000001';
 const OTHER = 'c0ffee00-0000-4000-8000-000000000002';
 
 /** Of save_slice. */
-const parameters = Array.from({ length: 38 }, (_, place) => `$${place + 1}`);
+const parameters = Array.from({ length: 39 }, (_, place) => `$${place + 1}`);
 
 const read = (path: string): string => readFileSync(join(__dirname, path), 'utf8');
 
@@ -66,6 +66,7 @@ test('each table is distributed by its pool, beside that pool, or is named as on
     'things',
     'tickets',
     'token_events',
+    'token_upkeep',
     'tokens',
   ];
   expect(rows).toEqual([
@@ -135,7 +136,7 @@ describe('the function in place of the statement', () => {
 
   it('refuses as a whole where a token is not there to be changed', async () => {
     const before = await client.query('SELECT * FROM pools');
-    const lists = Array.from({ length: 38 }, () => "'{}'");
+    const lists = Array.from({ length: 39 }, () => "'{}'");
     const call = Object.assign(lists, { 0: `'p'`, 1: `'{f}'`, 2: `'{${USER}}'`, 3: `'{NULL}'` });
     for (const place of [22, 23, 24, 25, 26]) call[place - 1] = '9';
     await expect(client.query(`SELECT save_slice(${call.join()})`)).rejects.toThrow('0 of 1 tokens are there');

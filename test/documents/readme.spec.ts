@@ -28,6 +28,7 @@ const hasCurl = spawnSync('curl', ['--version']).status === 0;
   ['docs/tutorial.md', 15],
   ['docs/things.md', 25],
   ['docs/waiting.md', 14],
+  ['docs/between-users.md', 10],
 ])('the session of %s answers as printed', async (file, fewestCommands) => {
   const path = join(ROOT, file);
   const page = await readFile(path, 'utf8');

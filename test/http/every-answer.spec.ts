@@ -130,6 +130,18 @@ async function newOffer(): Promise<{ pool: string; token: string }> {
   return { pool, token: (await done('POST', '/api/tickets', { pool })).id };
 }
 
+/** A pool with some dirty tokens. */
+async function newDirt(): Promise<{ pool: string; token: string }> {
+  const pool = await newPool({ after_use: 'clean' });
+  await done('PATCH', `/api/pools/${pool}`, { size: 10 });
+  for (let made = 0; made < 3; made++) await newToken(pool);
+  for (let used = 0; used < 3; used++) {
+    const { token_id } = await done('POST', '/api/tokens/allocate', { pool });
+    await done('POST', `/api/tokens/${token_id}/release`);
+  }
+  return { pool, token: '' };
+}
+
 const ofKeys = (method: string, path: string, body?: Json): Request => ({
   ...{ method, path, body, pool: ELASTIC },
   ...{ by: guarded, headers: bearer(admin) },
@@ -161,6 +173,17 @@ const REQUESTS: Record<string, () => Promise<Request>> = {
   listTickets: async () => {
     const { pool } = await newTicket();
     return { method: 'GET', pool, path: `/api/pools/${pool}/tickets` };
+  },
+  disableToken: () =>
+    ofLease(
+      'POST',
+      (token) => `/api/tokens/${token}/disable`,
+      () => ({ reason: 'old' }),
+    ),
+  enableToken: () => ofLease('POST', (token) => `/api/tokens/${token}/enable`),
+  cleanToken: async () => {
+    const { pool } = await newDirt();
+    return { method: 'POST', pool, path: `/api/pools/${pool}/clean`, body: {} };
   },
   releaseToken: () =>
     ofLease(
@@ -308,7 +331,7 @@ async function withTables<T>(ending: [string, string], work: () => Promise<T>): 
   const admin = new Client({ connectionString: database.url });
   await admin.connect();
   const rename = (from: string, to: string) => {
-    const tables = ['pools', 'tokens', 'things', 'tickets', 'token_events', 'kept_answers', 'api_keys'];
+    const tables = ['pools', 'tokens', 'things', 'tickets', 'token_upkeep', 'token_events', 'kept_answers', 'api_keys'];
     return admin.query(tables.map((table) => `ALTER TABLE ${table}${from} RENAME TO ${table}${to}`).join(';'));
   };
   await rename(...ending);
@@ -337,6 +360,7 @@ const CREATION = { method: 'POST', path: '/api/tokens', pool: ELASTIC, body: { p
 const ANOTHER: Record<string, (request: Request) => Promise<[Request, Request]>> = {
   allocateToken: alsoGiving({ metadata: { desk: 7 } }),
   createTicket: alsoGiving({ metadata: { desk: 7 } }),
+  cleanToken: alsoGiving({ metadata: { image: 'v2' } }),
   releaseToken: alsoGiving({ fence: 1 }),
   releaseTokenById: alsoGiving({ fence: 1 }),
   keepTokenAlive: alsoGiving({ fence: 1 }),
@@ -386,6 +410,12 @@ const REFUSALS: Record<string, (request: Request, operationId: string) => Promis
     const { pool } = await newTicket();
     await done('PATCH', `/api/pools/${pool}`, { max_waiting: 1 });
     return send({ ...request, body: { pool, ...(operationId === 'allocateToken' && { wait_seconds: 0 }) } });
+  },
+  nothing_dirty: (request) => send({ ...request, body: { select: { country: 'de' } } }),
+  token_disabled: async (request) => {
+    const token = await newToken(request.pool);
+    await done('POST', `/api/tokens/${token}/disable`, { reason: 'old' });
+    return send({ ...request, body: { pool: request.pool, token_id: token } });
   },
   unsatisfiable: (request) => send({ ...request, body: { ...(request.body as object), select: { country: 'de' } } }),
   secrets_off: async (request, operationId) => {

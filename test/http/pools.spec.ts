@@ -31,6 +31,12 @@ const DEFAULT = {
   max_waiting_per_user: 1,
   claim_seconds: 10,
   patience_seconds: 30,
+  cooldown_seconds: null,
+  cooldown_after: 'always',
+  after_use: 'available',
+  clean_within_seconds: null,
+  max_cleans: 3,
+  disable_after_unclean: null,
   status: 'open',
   counts: { total: 100, available: 100, active: 0 },
   last_seq: 100,
@@ -53,6 +59,12 @@ const ELASTIC = {
   max_waiting_per_user: 1,
   claim_seconds: 10,
   patience_seconds: 30,
+  cooldown_seconds: null,
+  cooldown_after: 'always',
+  after_use: 'available',
+  clean_within_seconds: null,
+  max_cleans: 3,
+  disable_after_unclean: null,
   status: 'open',
   counts: { total: 0, available: 0, active: 0 },
   last_seq: 0,
@@ -83,11 +95,18 @@ test('a pool is made with every part of its policy, and filled', async () => {
     max_waiting_per_user: 2,
     claim_seconds: 5,
     patience_seconds: 60,
+    cooldown_seconds: 0.5,
+    cooldown_after: 'unclean',
+    after_use: 'clean',
+    clean_within_seconds: 60,
+    max_cleans: 2,
+    disable_after_unclean: 5,
     status: 'paused',
   };
   const { status, body } = await ask('POST', '/api/pools', policy);
   expect(status).toBe(201);
-  expect(body).toEqual({ ...policy, counts: { total: 7, available: 7, active: 0 }, last_seq: 7 });
+  const counts = { total: 7, available: 7, active: 0, cooling: 0, dirty: 0, cleaning: 0, disabled: 0 };
+  expect(body).toEqual({ ...policy, counts, last_seq: 7 });
   expect((await ask('GET', '/api/pools/desks-2')).body).toEqual(body);
 });
 

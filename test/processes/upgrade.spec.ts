@@ -65,3 +65,28 @@ test('the last release cannot make or delete a token in a listed pool, and only 
     await database.drop();
   }
 });
+
+test('the last release changes nothing in a pool that keeps tokens back between two users', async () => {
+  const database = await createTestDatabase();
+  const service = await openService(database.url);
+  const env = { DATABASE_URL: database.url, SWEEP_INTERVAL_MS: '20' };
+  const api = await ApiProcess.prepare(1, released.main, env, join(directory, 'upkeep.log'));
+  try {
+    await service.service.createPool('vms', 'fixed', { size: 2, onExhausted: 'reject' });
+    await api.start();
+    const take = () => ask(api.port, { method: 'POST', path: '/api/tokens/allocate', body: { pool: 'vms' } });
+    const { status, body } = await take();
+    expect(status).toBe(200);
+    await service.service.changePool('vms', { afterUse: 'clean' });
+    expect((await take()).status).toBeGreaterThanOrEqual(500);
+    const path = `/api/tokens/${String(body['token_id'])}/release`;
+    expect((await ask(api.port, { method: 'POST', path, body: {} })).status).toBeGreaterThanOrEqual(500);
+    await service.service.release(String(body['token_id']), {});
+    expect((await service.readers.pools.pool('vms')).counts).toMatchObject({ total: 2, available: 1, dirty: 1 });
+    expect((await auditPool(service.readers.audit, 'vms')).findings).toEqual([]);
+  } finally {
+    await api.kill();
+    await service.close();
+    await database.drop();
+  }
+});

@@ -4,12 +4,14 @@ import {
   asStored,
   Auditor,
   fromIso,
+  TOKEN_STATUSES,
   type EventView,
   type FeedReader,
   type Instant,
   type LineReader,
   type PoolReader,
   type TokenReader,
+  type TokenStatus,
   type TokenView,
 } from '@app/tokens';
 
@@ -49,11 +51,12 @@ export async function audit(
   const auditor = new Auditor(size);
   for (const event of await wholeFeed(feed, poolName)) auditor.add(asStored(event));
   const tokens = await allTokens(tokenReader, poolName);
-  const active = tokens.filter(({ status }) => status === 'active').length;
-  const miscounts =
-    counts.total === tokens.length && counts.active === active && counts.available === counts.total - active
-      ? []
-      : [`counts are ${JSON.stringify(counts)}, but ${tokens.length} tokens are shown, ${active} of them active`];
+  const shown = (of: TokenStatus): number => tokens.filter(({ status }) => status === of).length;
+  const isCounted =
+    counts.total === tokens.length && TOKEN_STATUSES.every((status) => (counts[status] ?? 0) === shown(status));
+  const miscounts = isCounted
+    ? []
+    : [`counts are ${JSON.stringify(counts)}, but of ${tokens.length} tokens ${shown('active')} are active`];
   return [...auditor.finish(), ...auditor.compare(tokens, inTime(tokens)), ...miscounts];
 }
 

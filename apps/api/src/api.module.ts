@@ -27,6 +27,7 @@ import { MetricsController } from './metrics/metrics.controller.js';
 import { MetricsModule } from './metrics/metrics.module.js';
 import { LineMetrics } from './metrics/line-metrics.js';
 import { PoolMetrics } from './metrics/pool-metrics.js';
+import { UpkeepMetrics } from './metrics/upkeep-metrics.js';
 import { Audits } from './pools/audits.js';
 import { PoolsController } from './pools/pools.controller.js';
 import { ShortRoutesController } from './short-routes/short-routes.controller.js';
@@ -35,6 +36,7 @@ import { TELEMETRY, type Telemetry } from './telemetry/telemetry.js';
 import { LeasesController } from './tokens/leases.controller.js';
 import { ThingsController } from './things/things.controller.js';
 import { TokensController } from './tokens/tokens.controller.js';
+import { UpkeepController } from './upkeep/upkeep.controller.js';
 
 @Module({
   // The busiest first, because Express tries the routes in this order.
@@ -44,6 +46,7 @@ import { TokensController } from './tokens/tokens.controller.js';
     TicketsController,
     OpenLeasesController,
     ShortRoutesController,
+    UpkeepController,
     PoolsController,
     ThingsController,
     HealthController,
@@ -64,8 +67,9 @@ import { TokensController } from './tokens/tokens.controller.js';
         offered: OfferObserver,
         timers: LineTimers,
         waits: LineMetrics,
-      ) => new Executor(repository, DEFAULT_LIMITS, [metrics, waits, offered, timers, ...telemetry.observers]),
-      inject: [TokenPoolRepository, PoolMetrics, TELEMETRY, OfferObserver, LineTimers, LineMetrics],
+        upkeep: UpkeepMetrics,
+      ) => new Executor(repository, DEFAULT_LIMITS, [metrics, waits, upkeep, offered, timers, ...telemetry.observers]),
+      inject: [TokenPoolRepository, PoolMetrics, TELEMETRY, OfferObserver, LineTimers, LineMetrics, UpkeepMetrics],
     },
     OfferObserver,
     LineTimers,

@@ -177,6 +177,10 @@ export const KIND_WORDS: Readonly<Record<Kind, string>> = {
   generated: 'Generated',
   described: 'Changed',
   deleted: 'Deleted',
+  soiled: 'Dirty',
+  'made-clean': 'Clean again',
+  disabled: 'Out of service',
+  enabled: 'In service again',
   'policy-changed': 'Policy changed',
   'pool-deleted': 'Pool deleted',
   'pool-opened': 'Pool opened again',
@@ -197,6 +201,20 @@ export function reasonInWords({ event, reason, metadata }: Pick<PoolEvent, 'even
       return 'offered to the first in line';
     case 'claimed':
       return 'claimed by the first in line';
+    case 'cleaning':
+      return 'to be cleaned';
+    case 'used':
+      return 'after it was used';
+    case 'reported_dirty':
+      return 'its holder says so';
+    case 'not_cleaned':
+      return event === 'disabled' ? 'too many cleanings have failed' : 'its cleaning has failed';
+    case 'reported_broken':
+      return 'its holder says that it is broken';
+    case 'disabled_by_client':
+      return 'by a client';
+    case 'unclean_ends':
+      return 'too many leases in a row ended uncleanly';
     case 'unclaimed':
       return 'nobody claimed the offer';
     case 'cancelled':

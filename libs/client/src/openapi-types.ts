@@ -35,7 +35,7 @@ export interface paths {
         put?: never;
         /**
          * End the open lease of a token
-         * @description What is given of a lease must be that of the open one; otherwise nothing changes. `force`, for the scope `operate`, ends it whatever `release_authority` says, for the reason `revoked`. `note` says why, in the event. Scope of the key: `use` or `operate`.
+         * @description What is given of a lease must be that of the open one; otherwise nothing changes. `force`, for the scope `operate`, ends it whatever `release_authority` says, for the reason `revoked`. `note` says why, in the event, and `condition` how the token is now. Scope of the key: `use` or `operate`.
          */
         post: operations["releaseToken"];
         delete?: never;
@@ -55,7 +55,7 @@ export interface paths {
         put?: never;
         /**
          * End the open lease of a token (the same route, written the other way)
-         * @description What is given of a lease must be that of the open one; otherwise nothing changes. `force`, for the scope `operate`, ends it whatever `release_authority` says, for the reason `revoked`. `note` says why, in the event. Scope of the key: `use` or `operate`.
+         * @description What is given of a lease must be that of the open one; otherwise nothing changes. `force`, for the scope `operate`, ends it whatever `release_authority` says, for the reason `revoked`. `note` says why, in the event, and `condition` how the token is now. Scope of the key: `use` or `operate`.
          */
         post: operations["releaseTokenById"];
         delete?: never;
@@ -504,6 +504,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/tokens/{id}/disable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a token out of service
+         * @description It is not granted until it is enabled. The lease of a held one ends, or it is disabled when its lease ends. Scope of the key: `operate`.
+         */
+        post: operations["disableToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tokens/{id}/enable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Put a token into service again
+         * @description One that was dirty when it was disabled must be cleaned first. One that is in service stays as it is. Scope of the key: `operate`.
+         */
+        post: operations["enableToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/pools/{name}/clean": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Lease the token that is dirty for the longest, to clean it
+         * @description Who cleans it holds it as any other holder, for `clean_within_seconds`, and releases it with a `condition`: it is clean then, still dirty, or out of service. If the lease expires, the token is dirty again, and after `max_cleans` disabled. Scope of the key: `use`.
+         */
+        post: operations["cleanToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/pools": {
         parameters: {
             query?: never;
@@ -748,7 +808,7 @@ export interface components {
          * @description The stable code.
          * @enum {string}
          */
-        ErrorCode: "invalid_request" | "invalid_status" | "secrets_off" | "invalid_token_id" | "unauthenticated" | "pool_is_fixed" | "pool_limit_reached" | "insufficient_scope" | "lease_handle_required" | "token_not_found" | "pool_not_found" | "ticket_not_found" | "key_not_found" | "route_not_found" | "token_not_active" | "request_timeout" | "stale_lease" | "pool_exhausted" | "pool_paused" | "not_renewable" | "token_exists" | "pool_not_listed" | "token_in_use" | "pool_exists" | "pool_deleted" | "ticket_ended" | "lease_ended" | "token_deleted" | "position_unknown" | "history_dropped" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "unsatisfiable" | "quota_exceeded" | "line_full" | "rate_limited" | "header_too_large" | "internal_error" | "unavailable";
+        ErrorCode: "invalid_request" | "invalid_status" | "secrets_off" | "invalid_token_id" | "unauthenticated" | "pool_is_fixed" | "pool_limit_reached" | "insufficient_scope" | "lease_handle_required" | "token_not_found" | "pool_not_found" | "ticket_not_found" | "key_not_found" | "route_not_found" | "nothing_dirty" | "token_not_active" | "request_timeout" | "stale_lease" | "pool_exhausted" | "pool_paused" | "not_renewable" | "token_exists" | "pool_not_listed" | "token_in_use" | "token_disabled" | "pool_exists" | "pool_deleted" | "ticket_ended" | "lease_ended" | "token_deleted" | "position_unknown" | "history_dropped" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "unsatisfiable" | "quota_exceeded" | "line_full" | "rate_limited" | "header_too_large" | "internal_error" | "unavailable";
         /**
          * @description Of `lease_ended`: how the lease ended. Of `ticket_ended`: why the ticket left the line, or how its offer ended; `granted` when its lease is over.
          * @enum {string}
@@ -1023,6 +1083,11 @@ export interface components {
              */
             user_id: string | null;
         };
+        /**
+         * @description How the token is now: `dirty` must be cleaned, `broken` is disabled. After a cleaning, `ok` makes it clean, and is what counts when left out
+         * @enum {string}
+         */
+        Condition: "ok" | "dirty" | "broken";
         ReleaseBody: {
             /**
              * Format: uuid
@@ -1045,16 +1110,18 @@ export interface components {
              */
             force?: boolean;
             /**
-             * @description Why it ends; kept as `note` in the metadata of the `released` event
+             * @description Why it ends; kept as `note` in the metadata of the `released` event, and why a `broken` token is disabled
              * @example The desk is closed
              */
             note?: string;
+            /** @description How the token is now: `dirty` must be cleaned, `broken` is disabled. After a cleaning, `ok` makes it clean, and is what counts when left out */
+            condition?: components["schemas"]["Condition"];
         };
         /**
-         * @description `deleted` if the token waited for the end of its lease to be deleted, or its pool shrinks.
+         * @description The status of the token from now on. `deleted` if it waited for the end of its lease to be deleted, or its pool shrinks.
          * @enum {string}
          */
-        ReleaseStatus: "available" | "deleted";
+        ReleaseStatus: "available" | "cooling" | "dirty" | "disabled" | "deleted";
         Release: {
             /** @enum {boolean} */
             ok: true;
@@ -1063,7 +1130,7 @@ export interface components {
              * @example 6d1c0f5e-0b7b-4c59-9d3e-2f2f2a0f5c11
              */
             token_id: string;
-            /** @description `deleted` if the token waited for the end of its lease to be deleted, or its pool shrinks. */
+            /** @description The status of the token from now on. `deleted` if it waited for the end of its lease to be deleted, or its pool shrinks. */
             status: components["schemas"]["ReleaseStatus"];
         };
         KeepAliveBody: {
@@ -1119,9 +1186,12 @@ export interface components {
             expires_at: string;
         };
         /** @enum {string} */
-        StatusFilter: "all" | "available" | "active";
-        /** @enum {string} */
-        TokenStatus: "available" | "active";
+        StatusFilter: "all" | "available" | "active" | "cooling" | "dirty" | "cleaning" | "disabled";
+        /**
+         * @description `available` is what can be granted now. Only in pools that keep tokens back between two users: `cooling` until `available_at`, `dirty` until somebody cleans it, `cleaning` meanwhile, and `disabled`.
+         * @enum {string}
+         */
+        TokenStatus: "available" | "active" | "cooling" | "dirty" | "cleaning" | "disabled";
         Token: {
             /**
              * Format: uuid
@@ -1148,6 +1218,7 @@ export interface components {
             attributes: {
                 [key: string]: string | number | boolean;
             } | null;
+            /** @description `available` is what can be granted now. Only in pools that keep tokens back between two users: `cooling` until `available_at`, `dirty` until somebody cleans it, `cleaning` meanwhile, and `disabled`. */
             status: components["schemas"]["TokenStatus"];
             /** Format: uuid */
             active_user_id: string | null;
@@ -1183,6 +1254,28 @@ export interface components {
             } | null;
             /** @description Whether it is deleted when its lease ends: it is held, and was taken out of its listed pool, or the pool has more tokens than its size, which was made smaller, and not enough others go before. Null for `as_of`. */
             draining: boolean | null;
+            /**
+             * Format: date-time
+             * @description Until when it rests, if it is `cooling`.
+             * @example 2026-11-21T09:30:00.123456Z
+             */
+            available_at: string | null;
+            /**
+             * @description Why it is out of service; null while it is in service. A held token is disabled when its lease ends.
+             * @example The battery is swollen
+             */
+            disabled_reason: string | null;
+            /**
+             * Format: date-time
+             * @description Since when it is out of service.
+             * @example 2026-11-21T09:30:00.123456Z
+             */
+            disabled_at: string | null;
+            /**
+             * @description Who has disabled it, as `actor` of an event; null also where that is not shown.
+             * @example system
+             */
+            disabled_by: string | null;
         };
         TokenList: {
             tokens: components["schemas"]["Token"][];
@@ -1265,6 +1358,7 @@ export interface components {
             attributes: {
                 [key: string]: string | number | boolean;
             } | null;
+            /** @description `available` is what can be granted now. Only in pools that keep tokens back between two users: `cooling` until `available_at`, `dirty` until somebody cleans it, `cleaning` meanwhile, and `disabled`. */
             status: components["schemas"]["TokenStatus"];
             /** Format: uuid */
             active_user_id: string | null;
@@ -1300,6 +1394,28 @@ export interface components {
             } | null;
             /** @description Whether it is deleted when its lease ends: it is held, and was taken out of its listed pool, or the pool has more tokens than its size, which was made smaller, and not enough others go before. Null for `as_of`. */
             draining: boolean | null;
+            /**
+             * Format: date-time
+             * @description Until when it rests, if it is `cooling`.
+             * @example 2026-11-21T09:30:00.123456Z
+             */
+            available_at: string | null;
+            /**
+             * @description Why it is out of service; null while it is in service. A held token is disabled when its lease ends.
+             * @example The battery is swollen
+             */
+            disabled_reason: string | null;
+            /**
+             * Format: date-time
+             * @description Since when it is out of service.
+             * @example 2026-11-21T09:30:00.123456Z
+             */
+            disabled_at: string | null;
+            /**
+             * @description Who has disabled it, as `actor` of an event; null also where that is not shown.
+             * @example system
+             */
+            disabled_by: string | null;
             current_user: components["schemas"]["CurrentUser"] | null;
             /** @description The latest 20 uses, newest first. */
             history: components["schemas"]["TokenUse"][];
@@ -1310,9 +1426,9 @@ export interface components {
             as_of?: string;
         };
         /** @enum {string} */
-        TokenEventKind: "activated" | "renewed" | "released" | "expired" | "generated" | "described" | "deleted" | "policy_changed" | "pool_deleted" | "pool_opened" | "queued" | "left" | "promised";
+        TokenEventKind: "activated" | "renewed" | "released" | "expired" | "generated" | "described" | "deleted" | "soiled" | "cleaned" | "disabled" | "enabled" | "policy_changed" | "pool_deleted" | "pool_opened" | "queued" | "left" | "promised";
         /** @enum {string} */
-        EventReason: "allocated" | "allocated_after_eviction" | "offered" | "claimed" | "released_by_client" | "revoked" | "undelivered" | "lru_eviction" | "over_share_eviction" | "selected_eviction" | "cleanup" | "ttl_expired" | "unclaimed" | "deleted_by_client" | "pool_deleted" | "idle_ttl" | "removed" | "shrunk" | "cancelled" | "patience" | "cleared";
+        EventReason: "allocated" | "allocated_after_eviction" | "offered" | "cleaning" | "claimed" | "released_by_client" | "revoked" | "undelivered" | "lru_eviction" | "over_share_eviction" | "selected_eviction" | "cleanup" | "ttl_expired" | "unclaimed" | "deleted_by_client" | "pool_deleted" | "idle_ttl" | "removed" | "shrunk" | "cancelled" | "patience" | "cleared" | "used" | "reported_dirty" | "not_cleaned" | "disabled_by_client" | "reported_broken" | "unclean_ends";
         TokenEvent: {
             /** @description Unique among all events. */
             id: string;
@@ -1365,7 +1481,7 @@ export interface components {
             actor: string | null;
             /** @description Of the request by which it was done. */
             request_id: string | null;
-            /** @description What was given when it was allocated, or the `note` of its release, with `user_id` and `reason` of the event beside it: they win over its own. Of `generated` in a listed pool: `name` and `attributes`; of `described`: `before` and `after`, each with what changed of them and of `draining`, and `secret: changed`; of `selected_eviction`: what was selected, as `select`. Of `policy_changed`: `before` and `after`, each with the fields of the policy that changed; of `pool_opened`: `kind` and the policy `after` it; of `pool_deleted`: `kind` and the policy `before`. Of the line: `ticket_id`, also with what was given when it was offered; of `queued`: `place`, `position`, `count`, `select` and `not_later_than`, and of `promised` the new one. */
+            /** @description What was given when it was allocated, or the `note` and the `condition` of its release, with `user_id` and `reason` of the event beside it: they win over its own. Of `generated` in a listed pool: `name` and `attributes`; of `described`: `before` and `after`, each with what changed of them and of `draining`, and `secret: changed`; of `selected_eviction`: what was selected, as `select`. Of `policy_changed`: `before` and `after`, each with the fields of the policy that changed; of `pool_opened`: `kind` and the policy `after` it; of `pool_deleted`: `kind` and the policy `before`. Of `released` and `expired`: `available_at`, if the token rests until then; of `soiled`: `clean_by`; of `disabled`: why, as `note`, and `when_free` if it is held until its lease ends; of `enabled`: the `note`. Of the line: `ticket_id`, also with what was given when it was offered; of `queued`: `place`, `position`, `count`, `select` and `not_later_than`, and of `promised` the new one. */
             metadata: {
                 [key: string]: unknown;
             };
@@ -1447,7 +1563,7 @@ export interface components {
             } | null;
         };
         /** @enum {string} */
-        DeleteWhen: "now" | "when_free";
+        When: "now" | "when_free";
         Deletion: {
             /**
              * @description Whether it is deleted; with `when=when_free` not while it is held.
@@ -1704,6 +1820,132 @@ export interface components {
              */
             token: string;
         };
+        DisableBody: {
+            /**
+             * @description Why it is out of service; shown as `disabled_reason`
+             * @example The battery is swollen
+             */
+            reason: string;
+            /** @description `now` when left out: the lease of a held token ends. `when_free`: it is disabled when its lease ends */
+            when?: components["schemas"]["When"];
+        };
+        EnableBody: {
+            /**
+             * @description What was done; kept as `note` in the metadata of the event
+             * @example New battery
+             */
+            note?: string;
+        };
+        CleanBody: {
+            /**
+             * Format: uuid
+             * @description Who cleans it; made up when left out
+             */
+            user_id?: string;
+            /**
+             * @description Who cleans it, as people and programs name themselves; instead of `user_id`, which follows from it
+             * @example janitor-1
+             */
+            holder?: string;
+            /**
+             * @description Only a token with these attributes, as for `POST /api/tokens/allocate`
+             * @example {
+             *       "country": "de"
+             *     }
+             */
+            select?: {
+                [key: string]: (string | number | boolean | (string | number | boolean)[]) | null;
+            };
+            /**
+             * @description For how many seconds the request may wait until a token is dirty; 0 when left out
+             * @example 30
+             */
+            wait_seconds?: number;
+            /**
+             * @description Kept with the `activated` event; at most 4096 bytes of JSON
+             * @example {
+             *       "image": "v2"
+             *     }
+             */
+            metadata?: {
+                [key: string]: unknown;
+            };
+        };
+        /** @enum {string} */
+        CleaningStatus: "cleaning";
+        /** @enum {string} */
+        Purpose: "clean";
+        CleaningGrant: {
+            /**
+             * Format: uuid
+             * @example 6d1c0f5e-0b7b-4c59-9d3e-2f2f2a0f5c11
+             */
+            token_id: string;
+            /**
+             * @description The name of what the token stands for; null in pools that are not listed.
+             * @example +49 30 901820
+             */
+            name: string | null;
+            /**
+             * @description What its pool knows of it, as text, numbers and booleans; null in pools that are not listed.
+             * @example {
+             *       "country": "de",
+             *       "sms": true
+             *     }
+             */
+            attributes: {
+                [key: string]: string | number | boolean;
+            } | null;
+            /**
+             * @description What only the holder is told; null when the token has no secret, and when its lease is over.
+             * @example {
+             *       "pin": "0000"
+             *     }
+             */
+            secret: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Format: uuid
+             * @example 6d1c0f5e-0b7b-4c59-9d3e-2f2f2a0f5c11
+             */
+            user_id: string;
+            /**
+             * @description The name that the user gave instead of an id; null when it gave the id, and where the user is not shown.
+             * @example ci-4711
+             */
+            holder: string | null;
+            /**
+             * @description Name of the pool.
+             * @example default
+             */
+            pool: string;
+            /**
+             * Format: uuid
+             * @description Handle of the lease; shown here and nowhere else.
+             * @example 6d1c0f5e-0b7b-4c59-9d3e-2f2f2a0f5c11
+             */
+            lease_id: string;
+            /**
+             * @description The number of the lease in its pool: a higher one is a later grant.
+             * @example 101
+             */
+            fence: number;
+            /**
+             * Format: date-time
+             * @example 2026-11-21T09:30:00.123456Z
+             */
+            activated_at: string;
+            /**
+             * Format: date-time
+             * @example 2026-11-21T09:30:00.123456Z
+             */
+            expires_at: string;
+            /** @description The lease that had to go; null when a token was free. */
+            evicted: components["schemas"]["EvictedLease"] | null;
+            status: components["schemas"]["CleaningStatus"];
+            purpose: components["schemas"]["Purpose"];
+        };
         /** @enum {string} */
         PoolKind: "fixed" | "elastic" | "listed";
         /** @enum {string} */
@@ -1713,6 +1955,10 @@ export interface components {
         /** @enum {string} */
         Evict: "oldest" | "over_share_first";
         /** @enum {string} */
+        CooldownAfter: "always" | "unclean";
+        /** @enum {string} */
+        AfterUse: "available" | "clean";
+        /** @enum {string} */
         Status: "open" | "paused";
         PoolCounts: {
             /** @example 100 */
@@ -1721,6 +1967,26 @@ export interface components {
             available: number;
             /** @example 7 */
             active: number;
+            /**
+             * @description Tokens that rest after a lease, in a pool that keeps tokens back.
+             * @example 0
+             */
+            cooling?: number;
+            /**
+             * @description Tokens that wait to be cleaned, in a pool that keeps tokens back.
+             * @example 0
+             */
+            dirty?: number;
+            /**
+             * @description Tokens that somebody cleans, in a pool that keeps tokens back.
+             * @example 0
+             */
+            cleaning?: number;
+            /**
+             * @description Tokens that are out of service, in a pool that keeps tokens back.
+             * @example 0
+             */
+            disabled?: number;
         };
         Pool: {
             /** @example default */
@@ -1747,6 +2013,13 @@ export interface components {
             claim_seconds: number;
             /** @example 30 */
             patience_seconds: number;
+            cooldown_seconds: number | null;
+            cooldown_after: components["schemas"]["CooldownAfter"];
+            after_use: components["schemas"]["AfterUse"];
+            clean_within_seconds: number | null;
+            /** @example 3 */
+            max_cleans: number;
+            disable_after_unclean: number | null;
             status: components["schemas"]["Status"];
             /** @description At this moment: an overdue lease counts as over. */
             counts: components["schemas"]["PoolCounts"];
@@ -1831,6 +2104,30 @@ export interface components {
              * @example 30
              */
             patience_seconds?: number;
+            /**
+             * @description How long a token rests after a lease before it is granted again; null: not at all
+             * @example null
+             */
+            cooldown_seconds?: number | null;
+            /** @description After which leases a token rests: after all, or only after those that did not end by their own release. Counts only with `cooldown_seconds` */
+            cooldown_after?: components["schemas"]["CooldownAfter"];
+            /** @description What a token is after a lease: available, or dirty until somebody has cleaned it */
+            after_use?: components["schemas"]["AfterUse"];
+            /**
+             * @description Within which time a dirty token is cleaned: the length of the lease of who cleans it, and what promises of the line count; null: that length is `ttl_seconds`, and with `after_use: clean` the line promises nothing
+             * @example null
+             */
+            clean_within_seconds?: number | null;
+            /**
+             * @description A token is disabled after so many cleanings in a row that failed
+             * @example 3
+             */
+            max_cleans?: number;
+            /**
+             * @description A token is disabled after so many leases in a row of different users that did not end by their own release; null: never
+             * @example null
+             */
+            disable_after_unclean?: number | null;
             /** @description A paused pool grants nothing: 409 `pool_paused`. Everything else goes on: leases are kept alive, released and expire, tokens are generated and deleted */
             status?: components["schemas"]["Status"];
             /**
@@ -1908,6 +2205,30 @@ export interface components {
              * @example 30
              */
             patience_seconds?: number;
+            /**
+             * @description How long a token rests after a lease before it is granted again; null: not at all
+             * @example null
+             */
+            cooldown_seconds?: number | null;
+            /** @description After which leases a token rests: after all, or only after those that did not end by their own release. Counts only with `cooldown_seconds` */
+            cooldown_after?: components["schemas"]["CooldownAfter"];
+            /** @description What a token is after a lease: available, or dirty until somebody has cleaned it */
+            after_use?: components["schemas"]["AfterUse"];
+            /**
+             * @description Within which time a dirty token is cleaned: the length of the lease of who cleans it, and what promises of the line count; null: that length is `ttl_seconds`, and with `after_use: clean` the line promises nothing
+             * @example null
+             */
+            clean_within_seconds?: number | null;
+            /**
+             * @description A token is disabled after so many cleanings in a row that failed
+             * @example 3
+             */
+            max_cleans?: number;
+            /**
+             * @description A token is disabled after so many leases in a row of different users that did not end by their own release; null: never
+             * @example null
+             */
+            disable_after_unclean?: number | null;
             /** @description A paused pool grants nothing: 409 `pool_paused`. Everything else goes on: leases are kept alive, released and expire, tokens are generated and deleted */
             status?: components["schemas"]["Status"];
         };
@@ -2321,7 +2642,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The pool is paused; No token is free; The token is held. */
+            /** @description The pool is paused; No token is free; The token is held; The token is out of service. */
             409: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
@@ -3569,7 +3890,7 @@ export interface operations {
                 /** @description Whether a lease is ended first; a held token is refused otherwise */
                 force?: boolean;
                 /** @description `now` when left out. `when_free`: a held token is deleted at the end of its lease, instead of `force` */
-                when?: components["schemas"]["DeleteWhen"];
+                when?: components["schemas"]["When"];
             };
             header?: never;
             path: {
@@ -6128,6 +6449,435 @@ export interface operations {
                 };
             };
             /** @description Asked too often. */
+            429: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    /** @description Seconds after which asking again makes sense. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong here. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment. */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    /** @description Seconds after which asking again makes sense. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    disableToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The token. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DisableBody"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Token"];
+                };
+            };
+            /** @description The request breaks a rule; The token id is not a UUID. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no key that is good. */
+            401: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    /** @description `Bearer`: a key is asked for. */
+                    "www-authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is not for this. */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such token. */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The token was deleted. */
+            410: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON in UTF-8. */
+            415: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Asked too often. */
+            429: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    /** @description Seconds after which asking again makes sense. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong here. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment. */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    /** @description Seconds after which asking again makes sense. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    enableToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The token. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["EnableBody"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Token"];
+                };
+            };
+            /** @description The request breaks a rule; The token id is not a UUID. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no key that is good. */
+            401: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    /** @description `Bearer`: a key is asked for. */
+                    "www-authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is not for this. */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such token. */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The token was deleted. */
+            410: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON in UTF-8. */
+            415: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Asked too often. */
+            429: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    /** @description Seconds after which asking again makes sense. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong here. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment. */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    /** @description Seconds after which asking again makes sense. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cleanToken: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes the request safe to send again: within the pool, for 24 hours, the same key and request get the same answer and have one effect. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The pool. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["CleanBody"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    /** @description `true` when the answer is that of an earlier request with the same key. */
+                    "idempotency-replayed"?: boolean;
+                    ratelimit: components["headers"]["RateLimit"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CleaningGrant"];
+                };
+            };
+            /** @description The request breaks a rule. */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no key that is good. */
+            401: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    /** @description `Bearer`: a key is asked for. */
+                    "www-authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is not for this. */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such pool; Nothing waits to be cleaned. */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The pool was deleted. */
+            410: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON in UTF-8. */
+            415: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The idempotency key was used for another request. */
+            422: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description As many leases are held as the pool allows; Asked too often. */
             429: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];

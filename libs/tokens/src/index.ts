@@ -36,7 +36,7 @@ export { AuditSource } from './audit/audit-source.js';
 export { EventPartitions } from './audit/event-partitions.js';
 export { EventRetention, dropExpired } from './audit/event-retention.js';
 export { InvariantViolation } from './kernel/invariant-violation.js';
-export type { LeaseClaim } from './pool/lease-claim.js';
+export { CONDITIONS, type Condition, type LeaseClaim, type ReleaseRequest } from './pool/lease-claim.js';
 export { MAX_HOLDER_CHARACTERS, NO_CONTROL_CHARACTERS, holderOf } from './pool/holder.js';
 export { fenceOf } from './pool/lease-id.js';
 export type { LineSlice } from './pool/pool-tickets.js';
@@ -48,6 +48,7 @@ export {
   needsLine,
   needsWholeLine,
   withLine,
+  withPromises,
 } from './commands/load-line.js';
 export { LiveFeed } from './feed/live-feed.js';
 export { MAX_METADATA_BYTES, whyNotMetadata } from './pool/metadata.js';
@@ -63,7 +64,7 @@ export {
   type PoolKind,
   type WirePolicy,
 } from './pool/policy-fields.js';
-export { POOL_NAME, countsLeases, type PolicyChange, type PoolPolicy } from './pool/pool-policy.js';
+export { POOL_NAME, countsLeases, keepsBack, type PolicyChange, type PoolPolicy } from './pool/pool-policy.js';
 export { SharedUse } from './commands/shared-use.js';
 export { sweep } from './commands/sweep.js';
 export {
@@ -74,6 +75,10 @@ export {
   LEAVE_REASONS,
   LINE_EVENTS,
   POOL_EVENTS,
+  UPKEEP_EVENTS,
+  DISABLE_REASONS,
+  GRANT_REASONS,
+  SOIL_REASONS,
   type EndReason,
   type LeaveReason,
   type GrantReason,
@@ -83,7 +88,7 @@ export {
 } from './pool/token-event.js';
 export { TICKET_STATUSES, type Ticket, type TicketEnd, type TicketStatus } from './pool/ticket.js';
 export { POOL_LIVES, type PoolLife, type PoolSlice, type PoolState } from './pool/pool-slice.js';
-export type { ImportResult, PlaceRequest, Renewal } from './pool/requests.js';
+export type { CleanRequest, ImportResult, PlaceRequest, Renewal, StatusAfter } from './pool/requests.js';
 export { TokenPool } from './pool/token-pool.js';
 export { TokenPoolRepository } from './commands/token-pool-repository.js';
 export {
@@ -121,7 +126,7 @@ export {
   type Selector,
   type Thing,
 } from './pool/thing.js';
-export type { Lease, Token } from './pool/token.js';
+export { NO_UPKEEP, TOKEN_STATUSES, type Lease, type Token, type TokenStatus, type Upkeep } from './pool/token.js';
 export {
   detailsFor,
   eventFor,

@@ -66,8 +66,8 @@ export const MUTANTS: readonly Mutant[] = [
       { file: STATEMENTS, from: 'LIMIT $4::int\n', to: 'LIMIT $4::int FOR UPDATE SKIP LOCKED\n' },
       {
         file: STATEMENTS,
-        from: 'THEN greatest(0, $6::int - (SELECT count(*) FROM free) - ${FREED}) ELSE 0 END\n',
-        to: 'THEN greatest(0, $6::int - (SELECT count(*) FROM free) - ${FREED}) ELSE 0 END FOR UPDATE SKIP LOCKED\n',
+        from: '- ${freeNow(hasUpkeep)} - ${freed(hasUpkeep)}) ELSE 0 END\n',
+        to: '- ${freeNow(hasUpkeep)} - ${freed(hasUpkeep)}) ELSE 0 END FOR UPDATE SKIP LOCKED\n',
       },
       {
         file: REPOSITORY,

@@ -9,8 +9,8 @@ export const THING_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'libs/tokens/src/pool/eviction.js',
-        from: 'oldestLease((token) => mayLose(token) && isSelected(token)), ',
-        to: 'oldestLease(mayLose), ',
+        from: 'oldestLease((token) => mayBeEvicted(token) && isSelected(token)), ',
+        to: 'oldestLease(mayBeEvicted), ',
       },
     ],
     nemeses: [],
@@ -24,7 +24,7 @@ export const THING_MUTANTS: readonly Mutant[] = [
       {
         file: 'libs/tokens/src/pool/allocation.js',
         from: 'throw refusals.tokenInUse',
-        to: 'void refusals.tokenInUse',
+        to: 'return token || refusals.tokenInUse',
       },
     ],
     sql: ['ALTER TABLE pools DROP CONSTRAINT pools_counts'],

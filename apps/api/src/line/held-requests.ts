@@ -10,11 +10,14 @@ import { HttpProblem } from '../http/problem.js';
 /** By then another request may have been answered. */
 const RETRY_AFTER_SECONDS = 5;
 
+/** What those wait for who want to clean a token, instead of the id of a ticket. */
+export const DIRTY = 'dirty';
+
 type Wake = () => void;
 
 /** The waiters of one pool, and the news of it from other processes. */
 interface PoolOfWaiters {
-  /** By ticket; several requests may wait for one. */
+  /** By ticket, or DIRTY; several requests may wait for one. */
   readonly wakes: Map<string, Set<Wake>>;
   readonly subscription: Promise<FeedSubscription | null>;
 }
@@ -35,7 +38,9 @@ export class OfferObserver implements Observer {
   }
 
   observe(report: TransactionReport): void {
-    if (report.outcome === 'committed' && report.pool.state.lastPlace > 0) {
+    if (report.outcome !== 'committed') return;
+    const { lastPlace, hasUpkeep } = report.pool.state;
+    if (lastPlace > 0 || hasUpkeep) {
       this.#listener(report.poolName, report.pool.events);
     }
   }
@@ -56,6 +61,11 @@ export class HeldRequests implements OnModuleDestroy {
     this.offers.listen((poolName, news) => this.#tell(poolName, news));
   }
 
+  /** Whether the process ends, so that no request waits any more. */
+  get isStopping(): boolean {
+    return this.#isStopping;
+  }
+
   /** How many requests wait now. */
   get held(): number {
     return this.#held;
@@ -69,7 +79,8 @@ export class HeldRequests implements OnModuleDestroy {
   }
 
   /**
-   * Calls `ask` at once, and once more when something has happened to the ticket, the time is over, the caller leaves,
+   * Calls `ask` at once, and once more when something has happened to the ticket or a token became dirty, the time is
+   * over, the caller leaves,
    * or the process stops. Returns the first answer that is not null, or null.
    * @param ask returns null while the ticket waits
    * @throws HttpProblem `unavailable` when as many requests wait here as may; what `ask` throws
@@ -147,8 +158,10 @@ export class HeldRequests implements OnModuleDestroy {
     if (!pool) return;
     for (const { event, reason, metadata } of news) {
       const isOver = reason === 'offered' || event === 'left';
-      if (!isOver) continue;
-      for (const wake of pool.wakes.get(String(metadata?.['ticket_id'])) ?? []) wake();
+      const mayBeCleaned = event === 'soiled' || event === 'enabled';
+      if (!isOver && !mayBeCleaned) continue;
+      const what = mayBeCleaned ? DIRTY : String(metadata?.['ticket_id']);
+      for (const wake of pool.wakes.get(what) ?? []) wake();
     }
   }
 }

@@ -7,9 +7,11 @@ import {
   LineReader,
   LiveFeed,
   PoolReader,
+  TOKEN_STATUSES,
   type LeaseAgesView,
   type LineAgesView,
   type PoolView,
+  type TokenStatus,
 } from '@app/tokens';
 import { collectDefaultMetrics, Registry, type Histogram, type Metric } from 'prom-client';
 import { Connections } from './connections.js';
@@ -18,6 +20,7 @@ import { HttpMetrics } from './http-metrics.js';
 import { LineMetrics } from './line-metrics.js';
 import { PoolMetrics } from './pool-metrics.js';
 import { StreamMetrics } from './stream-metrics.js';
+import { UpkeepMetrics } from './upkeep-metrics.js';
 
 /** How long a scrape waits for the database: well below the timeout of Prometheus, which is 10 s by default. */
 const PATIENCE_MS = 2000;
@@ -41,6 +44,7 @@ export class Exposition {
   constructor(
     private readonly pools: PoolMetrics,
     private readonly line: LineMetrics,
+    private readonly upkeep: UpkeepMetrics,
     private readonly http: HttpMetrics,
     private readonly executor: Executor,
     private readonly reader: PoolReader,
@@ -69,11 +73,13 @@ export class Exposition {
     const names = sight?.pools.map(({ name }) => name) ?? [];
     this.pools.know(names);
     this.line.know(names);
+    this.upkeep.know(names);
     const counted = new Registry();
     for (const family of [
       ...(withDatabase ? ofPools(sight) : []),
       ...this.pools.families((poolName) => this.executor.waitingFor(poolName)),
       ...this.line.families(),
+      ...this.upkeep.families(),
       ...(withDatabase ? this.#ofDatabase(sight !== null) : []),
       ...this.http.families(),
       ...this.streams.families(this.feed.furthestBehind),
@@ -115,6 +121,8 @@ export class Exposition {
   }
 }
 
+const NO_TOKENS = Object.fromEntries(TOKEN_STATUSES.map((status) => [status, 0])) as Record<TokenStatus, number>;
+
 /** What the database tells; without its answer there are no samples, since old ones would be wrong. */
 function ofPools(sight: Sight | null): Family[] {
   const { pools = [], ages = [], lines = [] } = sight ?? {};
@@ -128,8 +136,10 @@ function ofPools(sight: Sight | null): Family[] {
   return [
     gauge(
       'token_pool_tokens',
-      'Tokens that there are.',
-      pools.flatMap(({ name, counts: { available, active } }) => by('state', { available, active }, { pool: name })),
+      'Tokens that there are, by their status.',
+      pools.flatMap(({ name, counts: { total: _, ...states } }) =>
+        by('state', { ...NO_TOKENS, ...states }, { pool: name }),
+      ),
     ),
     gauge(
       'token_pool_waiting',

@@ -5,10 +5,11 @@ import { HttpMetrics } from './http-metrics.js';
 import { LineMetrics } from './line-metrics.js';
 import { PoolMetrics } from './pool-metrics.js';
 import { StreamMetrics } from './stream-metrics.js';
+import { UpkeepMetrics } from './upkeep-metrics.js';
 
 @Global()
 @Module({
-  providers: [PoolMetrics, LineMetrics, HttpMetrics, StreamMetrics],
-  exports: [PoolMetrics, LineMetrics, HttpMetrics, StreamMetrics],
+  providers: [PoolMetrics, LineMetrics, UpkeepMetrics, HttpMetrics, StreamMetrics],
+  exports: [PoolMetrics, LineMetrics, UpkeepMetrics, HttpMetrics, StreamMetrics],
 })
 export class MetricsModule {}

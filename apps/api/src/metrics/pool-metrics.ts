@@ -36,7 +36,12 @@ const REFUSALS = [
 ] as const satisfies readonly DomainErrorCode[];
 
 class PoolTally {
-  readonly grants: Record<GrantReason, number> = { allocated: 0, allocated_after_eviction: 0, offered: 0 };
+  readonly grants: Record<GrantReason, number> = {
+    allocated: 0,
+    allocated_after_eviction: 0,
+    offered: 0,
+    cleaning: 0,
+  };
   readonly ends: Record<EndReason, number> = {
     released_by_client: 0,
     revoked: 0,

@@ -27,6 +27,38 @@ export class PoolCounts {
 
   @ApiProperty({ ...COUNT, example: 7 })
   readonly active: number;
+
+  @ApiProperty({
+    ...COUNT,
+    required: false,
+    example: 0,
+    description: 'Tokens that rest after a lease, in a pool that keeps tokens back.',
+  })
+  readonly cooling?: number;
+
+  @ApiProperty({
+    ...COUNT,
+    required: false,
+    example: 0,
+    description: 'Tokens that wait to be cleaned, in a pool that keeps tokens back.',
+  })
+  readonly dirty?: number;
+
+  @ApiProperty({
+    ...COUNT,
+    required: false,
+    example: 0,
+    description: 'Tokens that somebody cleans, in a pool that keeps tokens back.',
+  })
+  readonly cleaning?: number;
+
+  @ApiProperty({
+    ...COUNT,
+    required: false,
+    example: 0,
+    description: 'Tokens that are out of service, in a pool that keeps tokens back.',
+  })
+  readonly disabled?: number;
 }
 
 class PoolIdentity {

@@ -2,15 +2,7 @@
 
 import { Body, Controller, Patch, Put, UseGuards } from '@nestjs/common';
 import { ApiBody, ApiParam, ApiTags } from '@nestjs/swagger';
-import {
-  TokenPoolService,
-  tokenFor,
-  type Caller,
-  type ImportResult,
-  type OwnedDetails,
-  type OwnedToken,
-  type TokenView,
-} from '@app/tokens';
+import { TokenPoolService, tokenFor, type Caller, type ImportResult, type TokenView } from '@app/tokens';
 import { RequireScope } from '../access/require-scope.decorator.js';
 import { CurrentCaller } from '../http/current-caller.decorator.js';
 import { DeclaredInputGuard } from '../http/declared-input.guard.js';
@@ -18,6 +10,7 @@ import { TOKEN_ID, TokenId } from '../http/token-id.pipe.js';
 import { BODY, OF_POOL, OF_TOKEN, Operation } from '../openapi/operation.decorator.js';
 import { POOL_NAME_PARAM, PoolName } from '../pools/pool-name.pipe.js';
 import { Token } from '../tokens/token.responses.js';
+import { tokenOf } from '../tokens/token-of.js';
 import { ChangeTokenBody, ImportBody } from './thing.requests.js';
 import { ImportAnswer } from './thing.responses.js';
 
@@ -65,6 +58,3 @@ export class ThingsController {
     return tokenFor(caller, tokenOf(await this.service.changeThing(id, change, { caller })));
   }
 }
-
-const tokenOf = ({ current_user: _, ...details }: OwnedDetails): OwnedToken => withoutHistory(details);
-const withoutHistory = ({ history: _, ...token }: OwnedToken & Pick<OwnedDetails, 'history'>): OwnedToken => token;

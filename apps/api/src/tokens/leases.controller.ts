@@ -12,6 +12,7 @@ import {
   type LeaseClaim,
   type PlaceRequest,
   type Renewal,
+  type StatusAfter,
   type TicketView,
 } from '@app/tokens';
 import type { Response } from 'express';
@@ -35,7 +36,8 @@ const RELEASE = {
   summary: 'End the open lease of a token',
   description:
     'What is given of a lease must be that of the open one; otherwise nothing changes. `force`, for the scope `operate`, ends ' +
-    'it whatever `release_authority` says, for the reason `revoked`. `note` says why, in the event.',
+    'it whatever `release_authority` says, for the reason `revoked`. `note` says why, in the event, and `condition` how the token ' +
+    'is now.',
   answer: ReleaseAnswer,
   problems: [...BODY, ...OF_LEASE],
 };
@@ -75,6 +77,7 @@ export class LeasesController {
       'ticket_ended',
       'token_not_found',
       'token_in_use',
+      'token_disabled',
       'unsatisfiable',
     ],
   })
@@ -135,8 +138,12 @@ export class LeasesController {
     @CurrentRequest() { caller, idempotency }: RequestContext,
   ): Promise<ReleaseAnswer> {
     return this.service
-      .release(id, { ...claimOf(body), force: body.force, note: body.note }, { caller, idempotency })
-      .then((isDeleted) => released(id, isDeleted));
+      .release(
+        id,
+        { ...claimOf(body), force: body.force, note: body.note, condition: body.condition },
+        { caller, idempotency },
+      )
+      .then((status) => released(id, status));
   }
 
   @Post('release/:id')
@@ -189,11 +196,11 @@ const claimOf = ({ lease_id, user_id, fence }: LeaseClaimBody): LeaseClaim => ({
   fence,
 });
 
-/** A repeated answer that an older version has recorded is null: it deleted no token with a lease. */
-const released = (tokenId: string, isDeleted: boolean | null): ReleaseAnswer => ({
+/** A repeated answer that an older version has recorded says whether it deleted the token, or is null. */
+const released = (tokenId: string, status: StatusAfter | boolean | null): ReleaseAnswer => ({
   ok: true,
   token_id: tokenId,
-  status: isDeleted ? 'deleted' : 'available',
+  status: typeof status === 'string' ? status : status ? 'deleted' : 'available',
 });
 
 const renewed = (tokenId: string, { userId, holder = null, fence, renewedAt, expiresAt }: Renewal): RenewalAnswer => ({

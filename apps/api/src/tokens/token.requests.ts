@@ -1,6 +1,15 @@
 // The bodies and queries of the token routes.
 
-import type { Attributes, AttributeTexts, Metadata, SecretValue, Selector } from '@app/tokens';
+import {
+  CONDITIONS,
+  TOKEN_STATUSES,
+  type Attributes,
+  type AttributeTexts,
+  type Condition,
+  type Metadata,
+  type SecretValue,
+  type Selector,
+} from '@app/tokens';
 import {
   AttributesField,
   AttributeTextsField,
@@ -107,10 +116,19 @@ export class ReleaseBody extends LeaseClaimBody {
   force?: boolean;
 
   @NoteField({
-    description: 'Why it ends; kept as `note` in the metadata of the `released` event',
+    description:
+      'Why it ends; kept as `note` in the metadata of the `released` event, and why a `broken` token is disabled',
     example: 'The desk is closed',
   })
   note?: string;
+
+  @WordField(CONDITIONS, 'Condition', {
+    optional: true,
+    description:
+      'How the token is now: `dirty` must be cleaned, `broken` is disabled. After a cleaning, `ok` makes it clean, and is what ' +
+      'counts when left out',
+  })
+  condition?: Condition;
 }
 
 export class KeepAliveBody extends LeaseClaimBody {
@@ -169,7 +187,7 @@ export class DeleteQuery {
   @FlagField({ optional: true, description: 'Whether a lease is ended first; a held token is refused otherwise' })
   force?: 'true' | 'false';
 
-  @WordField(['now', 'when_free'], 'DeleteWhen', {
+  @WordField(['now', 'when_free'], 'When', {
     optional: true,
     description:
       '`now` when left out. `when_free`: a held token is deleted at the end of its lease, instead of `force`',
@@ -218,7 +236,7 @@ export class TokensQuery {
   cursor?: string;
 }
 
-export const STATUSES = ['all', 'available', 'active'] as const;
+export const STATUSES = ['all', ...TOKEN_STATUSES] as const;
 
 export class AnyTokensQuery extends TokensQuery {
   @WordField(STATUSES, 'StatusFilter', { optional: true, description: '`all` when left out' }, 'invalid_status')

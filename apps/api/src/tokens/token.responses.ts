@@ -1,11 +1,15 @@
 // The answers of the token routes, for the OpenAPI document only: the routes send the readers' views unchanged.
 
-import { ApiProperty, ApiSchema, type ApiPropertyOptions } from '@nestjs/swagger';
+import { ApiProperty, ApiSchema, OmitType, type ApiPropertyOptions } from '@nestjs/swagger';
 import {
   DELETE_REASONS,
+  DISABLE_REASONS,
   END_REASONS,
   EVENT_KINDS,
+  GRANT_REASONS,
   LEAVE_REASONS,
+  SOIL_REASONS,
+  TOKEN_STATUSES,
   type Attributes,
   type EndReason,
   type EventPage,
@@ -16,6 +20,8 @@ import {
   type TokenDetailsView,
   type TokenEventKind,
   type TokenPage,
+  type TokenStatus,
+  type StatusAfter,
   type TokenView,
   type UseView,
 } from '@app/tokens';
@@ -53,13 +59,15 @@ export const SECRET = {
 } as const;
 export const CURSOR = { type: String, nullable: true, description: '`cursor` of the next page; null on the last one.' };
 
-const STATUSES = ['available', 'active'];
 const REASONS = [
   ...new Set([
-    ...['allocated', 'allocated_after_eviction', 'offered', 'claimed'],
+    ...GRANT_REASONS,
+    'claimed',
     ...END_REASONS,
     ...DELETE_REASONS,
     ...LEAVE_REASONS,
+    ...SOIL_REASONS,
+    ...DISABLE_REASONS,
   ]),
 ];
 
@@ -77,8 +85,14 @@ export class Token implements TokenView {
   @ApiProperty(ATTRIBUTES)
   readonly attributes: Attributes | null;
 
-  @ApiProperty({ enum: STATUSES, enumName: 'TokenStatus' })
-  readonly status: 'available' | 'active';
+  @ApiProperty({
+    enum: TOKEN_STATUSES,
+    enumName: 'TokenStatus',
+    description:
+      '`available` is what can be granted now. Only in pools that keep tokens back between two users: `cooling` until ' +
+      '`available_at`, `dirty` until somebody cleans it, `cleaning` meanwhile, and `disabled`.',
+  })
+  readonly status: TokenStatus;
 
   @ApiProperty({ type: String, format: 'uuid', nullable: true })
   readonly active_user_id: string | null;
@@ -113,6 +127,28 @@ export class Token implements TokenView {
       'than its size, which was made smaller, and not enough others go before. Null for `as_of`.',
   })
   readonly draining: boolean | null;
+
+  @ApiProperty({ ...TIME, nullable: true, description: 'Until when it rests, if it is `cooling`.' })
+  readonly available_at: string | null;
+
+  @ApiProperty({
+    type: String,
+    nullable: true,
+    description: 'Why it is out of service; null while it is in service. A held token is disabled when its lease ends.',
+    example: 'The battery is swollen',
+  })
+  readonly disabled_reason: string | null;
+
+  @ApiProperty({ ...TIME, nullable: true, description: 'Since when it is out of service.' })
+  readonly disabled_at: string | null;
+
+  @ApiProperty({
+    type: String,
+    nullable: true,
+    description: 'Who has disabled it, as `actor` of an event; null also where that is not shown.',
+    example: 'system',
+  })
+  readonly disabled_by: string | null;
 }
 
 @ApiSchema({ name: 'CurrentUser' })
@@ -221,12 +257,14 @@ export class TokenEvent implements EventView {
     type: 'object',
     additionalProperties: true,
     description:
-      'What was given when it was allocated, or the `note` of its release, with `user_id` and `reason` of the event beside it: ' +
+      'What was given when it was allocated, or the `note` and the `condition` of its release, with `user_id` and `reason` of the event beside it: ' +
       'they win over its own. ' +
       'Of `generated` in a listed pool: `name` and `attributes`; of `described`: `before` and `after`, each with what changed of ' +
       'them and of `draining`, and `secret: changed`; of `selected_eviction`: what was selected, as `select`. ' +
       'Of `policy_changed`: `before` and `after`, each with the fields of the policy that changed; of `pool_opened`: `kind` and the ' +
       'policy `after` it; of `pool_deleted`: `kind` and the policy `before`. ' +
+      'Of `released` and `expired`: `available_at`, if the token rests until then; of `soiled`: `clean_by`; of `disabled`: why, as ' +
+      '`note`, and `when_free` if it is held until its lease ends; of `enabled`: the `note`. ' +
       'Of the line: `ticket_id`, also with what was given when it was offered; of `queued`: `place`, `position`, `count`, `select` ' +
       'and `not_later_than`, and of `promised` the new one.',
   })
@@ -344,6 +382,15 @@ export class GrantAnswer {
   readonly grants?: GrantAnswer[];
 }
 
+@ApiSchema({ name: 'CleaningGrant' })
+export class CleaningGrant extends OmitType(GrantAnswer, ['status', 'grants'] as const) {
+  @ApiProperty({ enum: ['cleaning'], enumName: 'CleaningStatus' })
+  readonly status: 'cleaning';
+
+  @ApiProperty({ enum: ['clean'], enumName: 'Purpose' })
+  readonly purpose: 'clean';
+}
+
 @ApiSchema({ name: 'Renewal' })
 export class RenewalAnswer {
   @ApiProperty(UUID)
@@ -374,11 +421,12 @@ export class ReleaseAnswer {
   readonly token_id: string;
 
   @ApiProperty({
-    enum: ['available', 'deleted'],
+    enum: ['available', 'cooling', 'dirty', 'disabled', 'deleted'],
     enumName: 'ReleaseStatus',
-    description: '`deleted` if the token waited for the end of its lease to be deleted, or its pool shrinks.',
+    description:
+      'The status of the token from now on. `deleted` if it waited for the end of its lease to be deleted, or its pool shrinks.',
   })
-  readonly status: 'available' | 'deleted';
+  readonly status: StatusAfter;
 }
 
 @ApiSchema({ name: 'ReleasedCount' })

@@ -285,4 +285,8 @@ const freshToken = ({ id, thing }: GeneratedToken, pool: string): TokenView => (
   expires_at: null,
   fence: null,
   draining: false,
+  available_at: null,
+  disabled_reason: null,
+  disabled_at: null,
+  disabled_by: null,
 });

@@ -18,6 +18,10 @@ function free(id: string): Token {
     fence: null,
     lease_metadata: null,
     draining: false,
+    available_at: null,
+    disabled_reason: null,
+    disabled_at: null,
+    disabled_by: null,
   };
 }
 

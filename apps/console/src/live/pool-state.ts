@@ -39,7 +39,11 @@ export type TokenKind =
   | 'ended-by-deletion'
   | 'generated'
   | 'described'
-  | 'deleted';
+  | 'deleted'
+  | 'soiled'
+  | 'made-clean'
+  | 'disabled'
+  | 'enabled';
 
 /** What happened to a token, or to the pool itself. */
 export type Kind = TokenKind | 'policy-changed' | 'pool-deleted' | 'pool-opened' | 'queued' | 'left' | 'promised';
@@ -101,6 +105,10 @@ export class PoolState {
     const isOfLease = lease !== null && lease.fence === event.fence;
     switch (event.event) {
       case 'generated':
+      case 'soiled':
+      case 'cleaned':
+      case 'disabled':
+      case 'enabled':
         break;
       case 'described':
         describe(token, event.metadata['after'] as Description);
@@ -199,6 +207,7 @@ export function kindOf({ event, reason }: PoolEvent): Kind {
   if (event === 'policy_changed') return 'policy-changed';
   if (event === 'pool_deleted') return 'pool-deleted';
   if (event === 'pool_opened') return 'pool-opened';
+  if (event === 'cleaned') return 'made-clean';
   if (event !== 'released') return event;
   if (reason === 'lru_eviction' || reason === 'over_share_eviction' || reason === 'selected_eviction') return 'evicted';
   if (reason === 'cleanup') return 'cleaned';
@@ -232,7 +241,13 @@ function describe(token: TokenState, { name, attributes }: Description = {}): vo
 
 /** Decides by status alone, because a hidden user holds a token, too. */
 function leaseOf({ status, fence, active_user_id, holder, last_activated_at, expires_at }: Token): Lease | null {
-  if (status !== 'active' || fence === null || last_activated_at === null || expires_at === null) return null;
+  if (
+    (status !== 'active' && status !== 'cleaning') ||
+    fence === null ||
+    last_activated_at === null ||
+    expires_at === null
+  )
+    return null;
   return {
     fence,
     userId: shownUser(active_user_id),

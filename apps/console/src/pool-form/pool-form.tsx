@@ -51,6 +51,12 @@ const FIELDS: { readonly [F in Field]: { readonly as: Typing<Policy[F]> } & Reco
   max_waiting_per_user: { as: 'number', fixed: '1', elastic: '1', listed: '1' },
   claim_seconds: { as: 'number', fixed: '10', elastic: '10', listed: '10' },
   patience_seconds: { as: 'number', fixed: '30', elastic: '30', listed: '30' },
+  cooldown_seconds: { as: 'limit', fixed: '', elastic: '', listed: '' },
+  cooldown_after: { as: 'word', fixed: 'always', elastic: 'always', listed: 'always' },
+  after_use: { as: 'word', fixed: 'available', elastic: 'available', listed: 'available' },
+  clean_within_seconds: { as: 'limit', fixed: '', elastic: '', listed: '' },
+  max_cleans: { as: 'number', fixed: '3', elastic: '3', listed: '3' },
+  disable_after_unclean: { as: 'limit', fixed: '', elastic: '', listed: '' },
   status: { as: 'word', fixed: 'open', elastic: 'open', listed: 'open' },
 };
 

@@ -63,6 +63,10 @@ const FLASH_COLOUR: Readonly<Record<TokenKind, keyof Colours>> = {
   generated: 'renewed',
   described: 'renewed',
   deleted: 'deleted',
+  soiled: 'expired',
+  'made-clean': 'granted',
+  disabled: 'deleted',
+  enabled: 'renewed',
 };
 
 const KINDS = Object.keys(FLASH_COLOUR) as TokenKind[];
@@ -85,6 +89,10 @@ const FLASH_WORD: Readonly<Record<TokenKind, string>> = {
   generated: 'new',
   described: 'changed',
   deleted: 'deleted',
+  soiled: 'dirty',
+  'made-clean': 'clean',
+  disabled: 'disabled',
+  enabled: 'enabled',
 };
 
 export class BoardPainter {

@@ -16,6 +16,7 @@ import {
   nextHash,
   poolNotFound,
   withLine,
+  withPromises,
   type LineSlice,
   type LoadSpec,
   type IdempotencyRecord,
@@ -25,7 +26,7 @@ import {
   type RecordedEventView,
 } from '@app/tokens';
 import { BEGIN, COMMIT, Database, DatabaseFailure, send, unavailable, unchanged } from '../connection/database.js';
-import type { Query } from '../connection/pipeline.js';
+import type { Query, QueryResult } from '../connection/pipeline.js';
 import { ENSURE_PARTITIONS, IS_POOL, STORED_EVENTS } from '../schema/statements.js';
 import { lineParameters, ticketParameters, toLine, type TicketRow } from './line-rows.js';
 import { DELETE_EXPIRED_TICKETS, LOAD_LINE, SAVE_LINE, SAVE_TICKETS } from './line-statements.js';
@@ -39,6 +40,8 @@ import {
   saveParameters,
   thingParameters,
   toSlice,
+  upkeepChanges,
+  upkeepParameters,
   type SliceRow,
 } from './slice-rows.js';
 import {
@@ -47,14 +50,9 @@ import {
   FIND_EVENT,
   DELETE_EXPIRED_RECORDS,
   INSERT_POOL,
+  DELETE_UPKEEP,
   LOAD_RECORDS,
-  LOAD_COUNTED_SLICE,
-  LOAD_COUNTED_SLICE_OF_LINE,
-  LOAD_LISTED_SLICE,
-  LOAD_LISTED_SLICE_OF_LINE,
-  LOAD_PLAIN_LISTED_SLICE,
-  LOAD_SLICE,
-  LOAD_SLICE_OF_LINE,
+  loadSlice,
   LOCK_POOL,
   LOCK_POOL_IF_IDLE,
   NOTE_CLOCK,
@@ -64,7 +62,10 @@ import {
   SAVE_SECRETS,
   SAVE_SLICE,
   SAVE_THINGS,
+  SAVE_UPKEEP,
+  SAVE_UPKEEP_COUNTS,
   UPDATE_POLICY,
+  type SliceShape,
 } from './statements.js';
 
 /** How long after the first attempt a second one may begin. */
@@ -87,51 +88,37 @@ class CommitUnanswered<T> extends Error {
 }
 
 /** What a pool needs beside its tokens. */
-type Needs = 'nothing' | 'counts' | 'things' | 'things and counts';
+type Needs = Pick<SliceShape, 'counts' | 'isListed' | 'hasUpkeep'>;
 
-function needsOf(policy: PoolPolicy): Needs {
-  const counts = countsLeases(policy);
-  if (policy.kind === 'listed') return counts ? 'things and counts' : 'things';
-  return counts ? 'counts' : 'nothing';
+const NOTHING: Needs = { counts: false, isListed: false, hasUpkeep: false };
+
+const needsOf = ({ policy, hasUpkeep }: PoolState, { upkeep }: LoadSpec): Needs => ({
+  counts: countsLeases(policy),
+  isListed: policy.kind === 'listed',
+  hasUpkeep: hasUpkeep || upkeep,
+});
+
+/** What no command needs. */
+const NO_COMMAND = loadSpec({});
+
+const areSame = (a: Needs, b: Needs): boolean =>
+  a.counts === b.counts && a.isListed === b.isListed && a.hasUpkeep === b.hasUpkeep;
+
+/** @param hasLine whether the pool has a line, whose tickets are loaded before */
+function sliceQuery(poolName: string, loads: LoadSpec, needs: Needs, hasLine = false): Query {
+  const { isListed, hasUpkeep } = needs;
+  const namesThings = loads.names.length > 0 || loads.selectors.length > 0 || loads.whole;
+  const chooses = isListed && (needs.counts || namesThings || hasLine);
+  const counts = needs.counts || chooses;
+  const values = chooses
+    ? listedParameters(poolName, loads)
+    : counts
+      ? countedParameters(poolName, loads)
+      : loadParameters(poolName, loads);
+  if (hasLine) values.push(loads.soonest);
+  if (hasUpkeep) values.push(...upkeepParameters(poolName, loads));
+  return { ...loadSlice({ counts, isListed, chooses, hasLine, hasUpkeep }), values };
 }
-
-/** Whether commands name or select things, which needs more than the things of the tokens. */
-const choosesThings = ({ names, selectors, whole }: LoadSpec): boolean =>
-  names.length > 0 || selectors.length > 0 || whole;
-
-const listed = (poolName: string, loads: LoadSpec): Query => ({
-  ...LOAD_LISTED_SLICE,
-  values: listedParameters(poolName, loads),
-});
-
-const SLICE: Readonly<Record<Needs, (poolName: string, loads: LoadSpec) => Query>> = {
-  nothing: (poolName, loads) => ({ ...LOAD_SLICE, values: loadParameters(poolName, loads) }),
-  counts: (poolName, loads) => ({ ...LOAD_COUNTED_SLICE, values: countedParameters(poolName, loads) }),
-  things: (poolName, loads) =>
-    choosesThings(loads)
-      ? listed(poolName, loads)
-      : { ...LOAD_PLAIN_LISTED_SLICE, values: loadParameters(poolName, loads) },
-  'things and counts': listed,
-};
-
-const listedOfLine = (poolName: string, loads: LoadSpec): Query => ({
-  ...LOAD_LISTED_SLICE_OF_LINE,
-  values: [...listedParameters(poolName, loads), loads.soonest],
-});
-
-/** With a line, whose tickets are loaded before. */
-const SLICE_OF_LINE: typeof SLICE = {
-  nothing: (poolName, loads) => ({
-    ...LOAD_SLICE_OF_LINE,
-    values: [...loadParameters(poolName, loads), loads.soonest],
-  }),
-  counts: (poolName, loads) => ({
-    ...LOAD_COUNTED_SLICE_OF_LINE,
-    values: [...countedParameters(poolName, loads), loads.soonest],
-  }),
-  things: listedOfLine,
-  'things and counts': listedOfLine,
-};
 
 /**
  * How many unknown names to look up at once. Callers may invent names, and these must leave connections to real pools.
@@ -252,14 +239,16 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
     needed: LoadSpec,
     decide: Decision<T>,
   ): Promise<T | typeof NO_ROW | typeof AGAIN> {
-    const guess = this.#needs.get(poolName) ?? 'nothing';
+    const known = this.#needs.get(poolName) ?? NOTHING;
+    const guess = needed.upkeep ? { ...known, hasUpkeep: true } : known;
     const guessesLine = this.#withLine.has(poolName);
-    const load = guessesLine ? SLICE.nothing(poolName, loadSpec({})) : SLICE[guess](poolName, needed);
-    const line = guessesLine ? [{ ...LOAD_LINE, values: lineParameters(poolName, needed) }] : [];
+    const load = guessesLine ? sliceQuery(poolName, loadSpec({}), NOTHING) : sliceQuery(poolName, needed, guess);
+    const guessed = withPromises(needed, guess);
+    const line = guessesLine ? [{ ...LOAD_LINE, values: lineParameters(poolName, guessed) }] : [];
     const named =
       needed.idempotencyRecords.length === 0 ? [] : [{ ...LOAD_RECORDS, values: namedParameters(poolName, needed) }];
-    const asked = [...line, ...named];
-    const [, locked, loaded, ...others] = await send(client, BEGIN, { values: [poolName], ...lock }, load, ...asked);
+    const beside = [...line, ...named];
+    const [, locked, loaded, ...others] = await send(client, BEGIN, { values: [poolName], ...lock }, load, ...beside);
     const tickets = line.length > 0 ? others.shift() : undefined;
     const [kept] = others;
     if (locked?.rowCount !== 1) return NO_ROW;
@@ -271,29 +260,31 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
       return AGAIN;
     }
     let slice = toSlice(poolName, row, needed, kept?.rows);
-    const needs = needsOf(slice.state.policy);
-    this.#needs.set(poolName, needs);
+    const needs = needsOf(slice.state, needed);
+    this.#needs.set(poolName, needsOf(slice.state, NO_COMMAND));
     if (needsLine(slice.state, needed)) {
       this.#withLine.add(poolName);
-      const ofLine = tickets ?? (await send(client, { ...LOAD_LINE, values: lineParameters(poolName, needed) }))[0];
-      slice = await this.#sliceOfLine(
-        client,
-        slice.state,
-        needed,
-        toLine((ofLine?.rows ?? []) as TicketRow[], needed),
-        kept?.rows,
-      );
-    } else if (needs !== guess || guessesLine) {
+      const ofLine = withPromises(needed, needs);
+      const isLoaded = tickets && ofLine.promises === guessed.promises;
+      const answer = isLoaded ? tickets : await this.#line(client, poolName, ofLine);
+      const rows = (answer?.rows ?? []) as TicketRow[];
+      slice = await this.#sliceOfLine(client, slice.state, ofLine, toLine(rows, ofLine), kept?.rows);
+    } else if (!areSame(needs, guess) || guessesLine) {
       this.#withLine.delete(poolName);
-      const [again] = await send(client, SLICE[needs](poolName, needed));
+      const [again] = await send(client, sliceQuery(poolName, needed, needs));
       slice = toSlice(poolName, again?.rows[0] as SliceRow, needed, kept?.rows);
     }
     const hash = await this.#hashBefore(client, poolName, row);
     if (hash === null) return AGAIN;
     const pool = TokenPool.restore(slice);
     const result = decide(pool);
-    await this.#commit(client, pool, hash, slice.state, result);
+    await this.#commit(client, pool, hash, slice.state, row.upkeep_seq !== null, result);
     return result;
+  }
+
+  async #line(client: PoolClient, poolName: string, loads: LoadSpec): Promise<QueryResult | undefined> {
+    const [answer] = await send(client, { ...LOAD_LINE, values: lineParameters(poolName, loads) });
+    return answer;
   }
 
   async #sliceOfLine(
@@ -305,7 +296,7 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
   ): Promise<PoolSlice> {
     const { name } = state.policy;
     const loads = withLine(needed, line, state);
-    const [loaded] = await send(client, SLICE_OF_LINE[needsOf(state.policy)](name, loads));
+    const [loaded] = await send(client, sliceQuery(name, loads, needsOf(state, needed), true));
     return toSlice(name, loaded?.rows[0] as SliceRow, loads, kept, line);
   }
 
@@ -338,9 +329,10 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
     pool: TokenPool,
     hashBefore: string,
     before: PoolState,
+    isUpkeepStored: boolean,
     result: T,
   ): Promise<void> {
-    const { policy, life, lastSeq, lastPlace, openTickets } = pool.state;
+    const { policy, life, lastSeq, lastPlace, openTickets, dirtyCount, disabledCount, cleaningCount } = pool.state;
     const statements: Query[] = [];
     let lastEventId = '';
     const things = thingParameters(policy.name, pool);
@@ -352,6 +344,18 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
       const save = saveParameters(policy.name, pool, hashBefore);
       lastEventId = save.lastEventId;
       statements.push({ ...SAVE_SLICE, values: save.values });
+    }
+    const upkeep = upkeepChanges(policy.name, pool);
+    if (upkeep.saved) statements.push({ ...SAVE_UPKEEP, values: upkeep.saved });
+    if (upkeep.deleted) statements.push({ ...DELETE_UPKEEP, values: upkeep.deleted });
+    const isCounted =
+      dirtyCount === before.dirtyCount &&
+      disabledCount === before.disabledCount &&
+      cleaningCount === before.cleaningCount &&
+      pool.state.hasUpkeep === isUpkeepStored;
+    if (!isCounted) {
+      const values = [policy.name, dirtyCount, disabledCount, cleaningCount];
+      statements.push({ ...SAVE_UPKEEP_COUNTS, values });
     }
     const tickets = ticketParameters(pool);
     if (tickets) statements.push({ ...SAVE_TICKETS, values: tickets });

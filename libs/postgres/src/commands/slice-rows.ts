@@ -2,7 +2,16 @@
 // returns them, and as microseconds when it stores them.
 
 import { randomUUID } from 'node:crypto';
-import { fromWire, nextHash, OPEN, policyFields, SealedSecret, tokensOfSelection } from '@app/tokens';
+import {
+  fromWire,
+  keepsBack,
+  nextHash,
+  NO_UPKEEP,
+  OPEN,
+  policyFields,
+  SealedSecret,
+  tokensOfSelection,
+} from '@app/tokens';
 import type {
   AttributeValue,
   Lease,
@@ -20,6 +29,7 @@ import type {
   Token,
   TokenEvent,
   TokenPool,
+  Upkeep,
   WirePolicy,
 } from '@app/tokens';
 import { bigints, booleans, jsons, texts, uuids, words } from '../connection/array-parameter.js';
@@ -36,6 +46,11 @@ export interface SliceRow extends WirePolicy {
   lease_count: number;
   last_place: string;
   open_tickets: number;
+  /** Null in a pool that keeps no token back. */
+  upkeep_seq: string | null;
+  dirty_count: number;
+  disabled_count: number;
+  cleaning_count: number;
   /** In hexadecimal digits. */
   last_hash: string | null;
   hashed_seq: string;
@@ -49,7 +64,21 @@ export interface SliceRow extends WirePolicy {
   keys?: LeaseCountTuple[] | null;
   /** Only LOAD_LISTED_SLICE returns it. */
   things?: ThingTuple[] | null;
+  /** Only in a pool that may keep tokens back. */
+  upkeep?: UpkeepTuple[] | null;
 }
+
+type UpkeepTuple = [
+  tokenId: string,
+  dirtySince: number | null,
+  restsUntil: number | null,
+  failedCleanings: number,
+  uncleanUsers: string[],
+  disabledReason: string | null,
+  disabledAt: number | null,
+  disabledBy: string | null,
+  cleaningFence: number | null,
+];
 
 type ThingTuple = [tokenId: string, name: string, attributes: Record<string, AttributeValue>, sealed: string | null];
 
@@ -104,6 +133,18 @@ export function listedParameters(name: string, loads: LoadSpec): Value[] {
   ];
 }
 
+/** The parameters of a slice of a pool that may keep tokens back, beside the others. */
+export function upkeepParameters(name: string, loads: LoadSpec): Value[] {
+  const selections = loads.dirtySelectors.flatMap((selector) => selectionsOf(name, selector));
+  return [
+    loads.dirty,
+    jsons(selections.map(({ equal }) => equal)),
+    texts(selections.map(({ path }) => path)),
+    loads.keptBack,
+    loads.soonest,
+  ];
+}
+
 /** The most selections that one selector may become. */
 const MOST_SELECTIONS = 16;
 
@@ -141,6 +182,7 @@ export function toSlice(
   idempotencyRecords: readonly IdempotencyRecord[] = [],
   line?: LineSlice,
 ): PoolSlice {
+  const policy = { name, kind: row.kind, ...fromWire(row) };
   return {
     line,
     idempotencyRecords,
@@ -148,9 +190,9 @@ export function toSlice(
     keys: row.keys === undefined ? undefined : leaseCounts(row.keys, keys),
     now: micros(row.now),
     nextExpiryAt: row.next_expiry === null ? null : micros(row.next_expiry),
-    tokens: withThings((row.tokens ?? []).map(toToken), row.things),
+    tokens: withUpkeep(withThings((row.tokens ?? []).map(toToken), row.things), row.upkeep),
     state: {
-      policy: { name, kind: row.kind, ...fromWire(row) },
+      policy,
       life: row.life,
       lastSeq: Number(row.last_seq),
       lastFence: Number(row.last_fence),
@@ -158,6 +200,10 @@ export function toSlice(
       leaseCount: row.lease_count,
       lastPlace: Number(row.last_place),
       openTickets: row.open_tickets,
+      hasUpkeep: row.upkeep_seq !== null || keepsBack(policy),
+      dirtyCount: row.dirty_count,
+      disabledCount: row.disabled_count,
+      cleaningCount: row.cleaning_count,
     },
   };
 }
@@ -183,6 +229,25 @@ function withThings(tokens: Token[], things: readonly ThingTuple[] | null | unde
     }),
   );
   for (const token of tokens) token.thing = byToken.get(token.id);
+  return tokens;
+}
+
+function withUpkeep(tokens: Token[], rows: readonly UpkeepTuple[] | null | undefined): Token[] {
+  if (!rows) return tokens;
+  const byToken = new Map(rows.map((row) => [row[0], row]));
+  for (const token of tokens) {
+    const row = byToken.get(token.id);
+    if (!row) continue;
+    const [, dirty, rests, failedCleanings, uncleanUsers, reason, at, by, cleaningFence] = row;
+    token.upkeep = {
+      dirtySince: dirty === null ? null : micros(dirty),
+      restsUntil: rests === null ? null : micros(rests),
+      failedCleanings,
+      uncleanUsers,
+      disabled: reason === null ? null : { reason, at: micros(at!), by: by! },
+    };
+    if (token.lease && token.lease.fence === cleaningFence) token.lease = { ...token.lease, purpose: 'clean' };
+  }
   return tokens;
 }
 
@@ -276,8 +341,38 @@ export function saveParameters(
     tokens.some(({ isLeaving }) => isLeaving) ? booleans(tokens.map(({ isLeaving = false }) => isLeaving)) : '{}',
     tokens.some(({ lease }) => lease?.hardEndAt) ? bigints(tokens.map(({ lease }) => lease?.hardEndAt ?? null)) : '{}',
     tokens.some(({ lease }) => lease?.offeredTo) ? uuids(tokens.map(({ lease }) => lease?.offeredTo ?? null)) : '{}',
+    state.hasUpkeep ? texts(tokens.map(keptBackAs)) : '{}',
   ];
   return { values, lastEventId: eventIds.at(-1) as string };
+}
+
+function keptBackAs({ upkeep }: Token): string | null {
+  if (!upkeep) return null;
+  if (upkeep.disabled) return 'disabled';
+  return upkeep.dirtySince === null ? null : 'dirty';
+}
+
+/** The parameters of SAVE_UPKEEP and DELETE_UPKEEP; null for one that has nothing to do. */
+export function upkeepChanges(name: string, pool: TokenPool): { saved: Value[] | null; deleted: Value[] | null } {
+  const tokens = [...pool.keptUp];
+  const of = <T>(pick: (upkeep: Upkeep) => T): T[] => tokens.map(({ upkeep = NO_UPKEEP }) => pick(upkeep));
+  const saved = [
+    name,
+    uuids(tokens.map(({ id }) => id)),
+    bigints(of(({ dirtySince }) => dirtySince)),
+    bigints(of(({ restsUntil }) => restsUntil)),
+    bigints(of(({ failedCleanings }) => failedCleanings)),
+    texts(of(({ uncleanUsers }) => `{${uncleanUsers.join(',')}}`)),
+    texts(of(({ disabled }) => disabled && disabled.reason)),
+    bigints(of(({ disabled }) => disabled && disabled.at)),
+    texts(of(({ disabled }) => disabled && disabled.by)),
+    bigints(tokens.map(({ lease }) => (lease?.purpose === 'clean' ? lease.fence : null))),
+  ];
+  const deleted = pool.state.hasUpkeep ? [...pool.deleted] : [];
+  return {
+    saved: tokens.length === 0 ? null : saved,
+    deleted: deleted.length === 0 ? null : [name, uuids(deleted.map(({ id }) => id))],
+  };
 }
 
 /** The parameters of the statements that save things; null for one that has nothing to do. */

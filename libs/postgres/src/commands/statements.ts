@@ -2,7 +2,7 @@
 // same order: pool row → tokens → events → pool counters.
 
 import { IDEMPOTENCY_RECORD_HOURS, policyFields } from '@app/tokens';
-import { named } from '../connection/pipeline.js';
+import { named, type Statement } from '../connection/pipeline.js';
 import { holderOf, instant, POLICY_COLUMNS, POLICY_VIEW } from '../schema/fragments.js';
 import { poolsNow } from '../schema/pool-clock.js';
 
@@ -40,8 +40,24 @@ const held = (holder: string, holders: string, isCounted: string): string => `(
       WHERE pool = $1 AND ${RUNS} AND (SELECT ${isCounted} FROM here) AND (${holder} IN (${holders})) IS TRUE
       GROUP BY ${holder}) h)`;
 
-/** How many tokens overdue leases free. A pool above its size deletes them instead, and may have to evict. */
-const FREED = `(SELECT CASE WHEN token_count > size THEN 0 ELSE (SELECT count(*) FROM due WHERE NOT leaving) END FROM here)`;
+/** How many of the loaded tokens are free now: those that rest are the last ones. */
+const freeNow = (upkeep: boolean): string =>
+  `(SELECT count(*) FROM free${upkeep ? ' WHERE free_since <= (SELECT now FROM here)' : ''})`;
+
+/** Whether the lease of a token is that of who cleans it, or the token is disabled at its end: nobody evicts it. */
+const isSpared = (token: string): string =>
+  `EXISTS (SELECT FROM token_upkeep u WHERE u.pool = $1 AND u.token_id = ${token}.id
+      AND (u.disabled_at IS NOT NULL OR u.cleaning_fence = ${token}.fence))`;
+const unlessSpared = (upkeep: boolean): string => (upkeep ? ` AND NOT ${isSpared('tokens')}` : '');
+
+/**
+ * How many tokens overdue leases free. A pool above its size deletes them instead, and may have to evict. Where tokens
+ * are kept back after a lease, they may free none.
+ */
+const freed = (upkeep: boolean): string =>
+  upkeep
+    ? '0'
+    : `(SELECT CASE WHEN token_count > size THEN 0 ELSE (SELECT count(*) FROM due WHERE NOT leaving) END FROM here)`;
 
 /**
  * The leases that a command may evict, in a pool whose policy counts. $7 the user of each grant. The share of a lease
@@ -49,19 +65,24 @@ const FREED = `(SELECT CASE WHEN token_count > size THEN 0 ELSE (SELECT count(*)
  * so leases go in descending order of their share, and then by fence. A grant in this batch raises the shares of its
  * user. So `rising` adds the leases of users that ask which may then be among the first.
  */
-const LOSING = `, asking AS MATERIALIZED (
+/** The leases that nobody evicts count for their users, too. */
+const SHARE_BESIDE_SPARED = `count(*) OVER (PARTITION BY user_id)
+      - row_number() OVER (PARTITION BY user_id, is_spared ORDER BY fence) + 1`;
+const losing = (upkeep: boolean): string => `, asking AS MATERIALIZED (
     SELECT user_id, count(*) AS asks FROM unnest($7::uuid[]) AS a (user_id) GROUP BY user_id
   ), victims AS MATERIALIZED (
     SELECT CASE WHEN on_exhausted = 'evict_oldest' AND evict = 'over_share_first' AND $6::int > 0
-      THEN greatest(0, $6::int + $5::int - (SELECT count(*) FROM free) - ${FREED}) ELSE 0 END AS most
+      THEN greatest(0, $6::int + $5::int - ${freeNow(upkeep)} - ${freed(upkeep)}) ELSE 0 END AS most
     FROM here
   ), shares AS MATERIALIZED (
-    SELECT *, row_number() OVER (PARTITION BY user_id ORDER BY fence DESC) AS share
-    FROM tokens WHERE pool = $1 AND ${RUNS} AND NOT leaving AND (SELECT most FROM victims) > 0
+    SELECT *, ${upkeep ? SHARE_BESIDE_SPARED : 'row_number() OVER (PARTITION BY user_id ORDER BY fence DESC)'} AS share
+    FROM (SELECT *, ${upkeep ? isSpared('tokens') : 'false'} AS is_spared FROM tokens
+      WHERE pool = $1 AND ${RUNS} AND NOT leaving AND (SELECT most FROM victims) > 0) t
   ), losing AS MATERIALIZED (
-    SELECT * FROM shares ORDER BY share DESC, fence LIMIT (SELECT most FROM victims)
+    SELECT * FROM shares WHERE NOT is_spared ORDER BY share DESC, fence LIMIT (SELECT most FROM victims)
   ), rising AS (
-    SELECT s.* FROM asking JOIN shares s USING (user_id) WHERE share + asks >= (SELECT min(share) FROM losing)
+    SELECT s.* FROM asking JOIN shares s USING (user_id)
+    WHERE NOT is_spared AND share + asks >= (SELECT min(share) FROM losing)
   )`;
 const HELD = `
     ${held('user_id', 'SELECT user_id FROM asking UNION ALL SELECT user_id FROM losing', `max_per_user IS NOT NULL OR evict = 'over_share_first'`)} AS users,
@@ -90,7 +111,7 @@ const walkOfLeases = (order: string, condition: string): string => `
  * match, or if there are free tokens that it has not looked at, it asks the index of attributes for all that match.
  * OFFSET 0 keeps that from starting at the other end.
  */
-const LISTED = `, whole AS (
+const listed = (upkeep: boolean): string => `, whole AS (
     SELECT * FROM tokens WHERE pool = $1 AND $12::boolean
   ), of_name AS (
     SELECT t.* FROM (SELECT token_id FROM things WHERE pool = $1 AND name = ANY ($9::text[])) d,
@@ -99,7 +120,9 @@ const LISTED = `, whole AS (
     SELECT t.* FROM unnest($10::jsonb[], $13::text[]) AS s (equal, path), LATERAL (
       WITH walked AS MATERIALIZED (
         SELECT f.* FROM (
-          SELECT * FROM tokens WHERE pool = $1 AND status = 'available' ORDER BY free_since, id LIMIT ${WALK}) f,
+          SELECT * FROM tokens
+          WHERE pool = $1 AND status = 'available'${upkeep ? ' AND free_since <= (SELECT now FROM here)' : ''}
+          ORDER BY free_since, id LIMIT ${WALK}) f,
           ${matches('f')}
         ORDER BY f.free_since, f.id LIMIT $11::int
       ), leased AS MATERIALIZED (
@@ -129,6 +152,7 @@ const LISTED = `, whole AS (
       UNION ALL
       (SELECT * FROM matching WHERE ${RUNS} AND NOT leaving AND (SELECT on_exhausted FROM here) = 'evict_oldest'
        ORDER BY fence LIMIT $11::int)
+      ${upkeep ? `UNION ALL (SELECT * FROM matching WHERE status NOT IN ('available', 'active') LIMIT 1)` : ''}
     ) t
   )`;
 
@@ -142,20 +166,25 @@ const TOKENS =
   'id, user_id, lease_id, key_id, fence, last_activated_at, expires_at, free_since, holder, holder_fence, leaving';
 const TOKENS_OF_LINE = `${TOKENS}, hard_end_at, offered_to, line_fence`;
 const list = (table: string, hasLine: boolean): string => `SELECT ${hasLine ? TOKENS_OF_LINE : TOKENS} FROM ${table}`;
-const lists = (counts: boolean, isListed: boolean, hasLine: boolean): string[] => [
+const lists = ({ counts, chooses, hasLine, hasUpkeep }: SliceShape): string[] => [
   ...['named', 'due', 'free', 'oldest'],
   ...(counts ? ['losing', 'rising'] : []),
-  ...(isListed ? ['whole', 'of_name', 'selected'] : []),
+  ...(chooses ? ['whole', 'of_name', 'selected'] : []),
   ...(hasLine ? ['soonest'] : []),
+  ...(hasUpkeep ? ['spared', 'dirty', 'dirty_selected', 'kept_back', 'cleaned'] : []),
 ];
 
 /**
  * In a pool with a line: the held tokens that come free first at the hard ends of their leases, as many as the promises
  * depend on. A lease from before there was a line ends at the latest as the policy of now says (hardEndOf).
  */
-const soonest = (most: string): string => `, soonest AS (
+const soonest = (most: string, upkeep: boolean): string => `, soonest AS (
     SELECT t.* FROM tokens t, here
-    WHERE t.pool = $1 AND t.status = 'active' AND NOT t.leaving AND ${most}::int > 0
+    WHERE t.pool = $1 AND t.status = 'active' AND NOT t.leaving AND ${most}::int > 0${
+      upkeep
+        ? ' AND NOT EXISTS (SELECT FROM token_upkeep u WHERE u.pool = $1 AND u.token_id = t.id AND u.cleaning_fence = t.fence)'
+        : ''
+    }
     ORDER BY coalesce(CASE WHEN t.line_fence = t.fence THEN t.hard_end_at END, CASE WHEN here.renewable
       THEN t.last_activated_at + here.max_lifetime_seconds * interval '1 second' ELSE t.expires_at END)
     LIMIT ${most}::int
@@ -166,16 +195,72 @@ const OF_LINE = `, CASE WHEN line_fence = fence THEN date_part('epoch', hard_end
       CASE WHEN line_fence = fence THEN offered_to END`;
 
 /**
+ * In a pool whose tokens may be kept back between two users. $n how many dirty tokens, of all and for each of the
+ * selections $n+1 and $n+2 (as $10 and $13), $n+3 how many that are dirty or disabled, $n+4 how many of the tokens that
+ * somebody cleans. `spared` are the oldest leases that nobody evicts, if a command ends the oldest.
+ */
+const upkeep = (n: number): string => `, spared AS (
+    SELECT * FROM tokens WHERE pool = $1 AND ${RUNS} AND $5::int > 0 AND ${isSpared('tokens')}
+    ORDER BY fence LIMIT $5::int
+  ), dirty AS (
+    SELECT t.* FROM (
+      SELECT token_id FROM token_upkeep
+      WHERE pool = $1 AND dirty_since IS NOT NULL AND disabled_at IS NULL AND cleaning_fence IS NULL
+      ORDER BY dirty_since, token_id LIMIT $${n}::int) u,
+      LATERAL ${byId('*', 'u.token_id')} t
+  ), dirty_selected AS (
+    SELECT t.* FROM unnest($${n + 1}::jsonb[], $${n + 2}::text[]) AS s (equal, path), LATERAL (
+      SELECT o.* FROM (
+        SELECT token_id, dirty_since FROM token_upkeep
+        WHERE pool = $1 AND dirty_since IS NOT NULL AND disabled_at IS NULL AND cleaning_fence IS NULL) u,
+        LATERAL ${byId('*', 'u.token_id')} o, ${matches('o')}
+      ORDER BY u.dirty_since, u.token_id LIMIT $${n}::int
+    ) t
+  ), kept_back AS (
+    SELECT t.* FROM (
+      SELECT token_id FROM token_upkeep
+      WHERE pool = $1 AND cleaning_fence IS NULL AND (dirty_since IS NOT NULL OR disabled_at IS NOT NULL)
+        AND $${n + 3}::int > 0) u,
+      LATERAL ${byId('*', 'u.token_id')} t
+    LIMIT $${n + 3}::int
+  ), cleaned AS (
+    SELECT t.* FROM (
+      SELECT token_id FROM token_upkeep WHERE pool = $1 AND dirty_since IS NOT NULL AND cleaning_fence IS NOT NULL) u,
+      LATERAL ${byId('*', 'u.token_id')} t
+    LIMIT $${n + 4}::int
+  )`;
+
+const UPKEEP = `
+    (SELECT json_agg(json_build_array(u.token_id, date_part('epoch', u.dirty_since), date_part('epoch', u.rests_until),
+       u.failed_cleanings, u.unclean_users, u.disabled_reason, date_part('epoch', u.disabled_at), u.disabled_by,
+       u.cleaning_fence))
+     FROM (SELECT DISTINCT id FROM slice) i,
+       LATERAL (SELECT * FROM token_upkeep WHERE pool = $1 AND token_id = i.id OFFSET 0) u) AS upkeep,`;
+
+/** What a slice has beside its tokens. */
+export interface SliceShape {
+  /** Whether the policy counts leases. $7 the users and $8 the keys that ask. */
+  readonly counts: boolean;
+  /** Whether the pool is listed, so that the things of the tokens are loaded. */
+  readonly isListed: boolean;
+  /** Whether commands name or select things. It counts, too, and has $9 to $13 as `listed` says. */
+  readonly chooses: boolean;
+  /** Whether the pool has a line. The next parameter is how many tokens that come free first. */
+  readonly hasLine: boolean;
+  /** Whether tokens may be kept back. The next five parameters are as `upkeep` says. */
+  readonly hasUpkeep: boolean;
+}
+
+/**
  * Reads a slice of the pool under its lock, and so after every earlier change.
- * $1 pool, $2 token ids, $3 due, $4 free, $5 oldest, $6 grants (load-spec.ts).
+ * $1 pool, $2 token ids, $3 due, $4 free, $5 oldest, $6 grants (load-spec.ts), and those of the shape.
  * The instant comes from clock_timestamp(). now() is the beginning of the transaction, so it would go back between two
  * transactions that waited for the lock. Instants are seconds in a double, which is exact to the microsecond.
- *
- * @param isListed whether commands may name or select things
- * @param soonestAt the parameter with the number of tokens that come free first; undefined in a pool without a line
- * @param hasThings whether to load the things of the tokens
  */
-const loadSlice = (counts: boolean, isListed = false, soonestAt?: string, hasThings = isListed): string => `
+function slice(shape: SliceShape): string {
+  const { counts, isListed, chooses, hasLine, hasUpkeep } = shape;
+  const next = chooses ? 14 : counts ? 9 : 7;
+  return `
   WITH here AS MATERIALIZED (${poolsNow('WHERE name = $1')}
   ), named AS (
     SELECT t.* FROM unnest($2::uuid[]) AS n (id), LATERAL ${byId('*', 'n.id')} t
@@ -186,39 +271,61 @@ const loadSlice = (counts: boolean, isListed = false, soonestAt?: string, hasThi
     SELECT * FROM tokens WHERE pool = $1 AND status = 'available'
     ORDER BY free_since, id LIMIT $4::int
   ), oldest AS (
-    SELECT * FROM tokens WHERE pool = $1 AND ${RUNS} AND (NOT leaving OR $5::int > 0)
+    SELECT * FROM tokens WHERE pool = $1 AND ${RUNS} AND (NOT leaving OR $5::int > 0)${unlessSpared(hasUpkeep)}
     ORDER BY fence LIMIT $5::int + CASE (SELECT on_exhausted FROM here) WHEN 'evict_oldest'
-      THEN greatest(0, $6::int - (SELECT count(*) FROM free) - ${FREED}) ELSE 0 END
-  )${counts ? LOSING : ''}${isListed ? LISTED : ''}${soonestAt ? soonest(soonestAt) : ''}, slice AS (
-    ${lists(counts, isListed, soonestAt !== undefined)
-      .map((table) => list(table, soonestAt !== undefined))
+      THEN greatest(0, $6::int - ${freeNow(hasUpkeep)} - ${freed(hasUpkeep)}) ELSE 0 END
+  )${counts ? losing(hasUpkeep) : ''}${chooses ? listed(hasUpkeep) : ''}${hasLine ? soonest(`$${next}`, hasUpkeep) : ''}${
+    hasUpkeep ? upkeep(hasLine ? next + 1 : next) : ''
+  }, slice AS (
+    ${lists(shape)
+      .map((table) => list(table, hasLine))
       .join(' UNION ALL ')}
   )
   SELECT kind, ${POLICY_COLUMNS}, life, last_seq, last_fence, token_count, lease_count, last_place, open_tickets,
+    upkeep_seq, dirty_count, disabled_count, cleaning_count,
     encode(last_hash, 'hex') AS last_hash, hashed_seq,
     date_part('epoch', now) AS now, must_note_clock,
     (SELECT json_agg(json_build_array(id, user_id, lease_id, key_id, fence, date_part('epoch', last_activated_at),
       date_part('epoch', expires_at), date_part('epoch', free_since), ${holderOf('slice')}, leaving
-      ${soonestAt ? OF_LINE : ''})) FROM slice) AS tokens,
-    ${counts ? HELD : ''}${hasThings ? THINGS : ''}
-    CASE WHEN on_exhausted = 'reject' OR protect_seconds IS NOT NULL OR token_count > size THEN (
+      ${hasLine ? OF_LINE : ''})) FROM slice) AS tokens,
+    ${counts ? HELD : ''}${isListed ? THINGS : ''}${hasUpkeep ? UPKEEP : ''}
+    CASE WHEN on_exhausted = 'reject' OR protect_seconds IS NOT NULL OR token_count > size${hasUpkeep ? ' OR true' : ''} THEN (
       SELECT date_part('epoch', expires_at) FROM tokens
       WHERE pool = $1 AND ${RUNS} AND id NOT IN (SELECT id FROM slice)
       ORDER BY expires_at LIMIT 1) END AS next_expiry
   FROM here`;
+}
 
-export const LOAD_SLICE = named('load_slice', loadSlice(false));
-/** For a pool whose policy counts leases. $7 the users and $8 the keys that ask. */
-export const LOAD_COUNTED_SLICE = named('load_counted_slice', loadSlice(true));
-/** For a listed pool whose policy does not count leases, and commands that neither name nor select a thing. */
-export const LOAD_PLAIN_LISTED_SLICE = named('load_plain_listed_slice', loadSlice(false, false, undefined, true));
-/** For a listed pool, whose policy may count leases. $7 and $8 as before, $9 to $13 as LISTED says. */
-export const LOAD_LISTED_SLICE = named('load_listed_slice', loadSlice(true, true));
+const SHAPE_NAMES: Readonly<Record<keyof SliceShape, string>> = {
+  counts: 'counted',
+  isListed: 'listed',
+  chooses: 'chosen',
+  hasLine: 'of_line',
+  hasUpkeep: 'kept_up',
+};
 
-// The same in pools with a line; the last parameter is the number of tokens that come free first.
-export const LOAD_SLICE_OF_LINE = named('load_slice_of_line', loadSlice(false, false, '$7'));
-export const LOAD_COUNTED_SLICE_OF_LINE = named('load_counted_slice_of_line', loadSlice(true, false, '$9'));
-export const LOAD_LISTED_SLICE_OF_LINE = named('load_listed_slice_of_line', loadSlice(true, true, '$14'));
+const nameOf = (shape: SliceShape): string =>
+  [
+    'load_slice',
+    ...Object.entries(SHAPE_NAMES).flatMap(([part, name]) => (shape[part as keyof SliceShape] ? name : [])),
+  ].join('_');
+
+const BOTH = [false, true];
+
+/** The statements that load a slice, by their names. */
+export const SLICES: Readonly<Record<string, Statement>> = Object.fromEntries(
+  [
+    { counts: false, isListed: false, chooses: false },
+    { counts: true, isListed: false, chooses: false },
+    { counts: false, isListed: true, chooses: false },
+    { counts: true, isListed: true, chooses: true },
+  ]
+    .flatMap((shape) => BOTH.flatMap((hasLine) => BOTH.map((hasUpkeep) => ({ ...shape, hasLine, hasUpkeep }))))
+    .map((shape) => [nameOf(shape), named(nameOf(shape), slice(shape))]),
+);
+
+/** The statement that loads a slice of a shape. */
+export const loadSlice = (shape: SliceShape): Statement => SLICES[nameOf(shape)]!;
 
 /**
  * $1 pool. Notes, under its lock, how far the clock is behind, so that the pool's time continues at the clock's pace.
@@ -237,16 +344,16 @@ export const NOTE_CLOCK = named(
  * Saves everything that a transaction changes, in one statement for any number of commands. $1 pool.
  * - Tokens: $2 is new, $3 id, $4 user, $5 lease, $6 fence, $7 last activated, $8 expires, $9 free since, $27 the key
  *   that took the lease, $34 its holder, $36 whether it is deleted at the end of its lease, $37 the hard end of the
- *   lease, $38 the ticket that it is offered to; $10 deleted token ids.
+ *   lease, $38 the ticket that it is offered to, $39 whether it is dirty or disabled; $10 deleted token ids.
  * - Events: $11 id, $12 token, $13 event, $14 reason, $15 occurred, $16 user, $17 fence, $18 lease, $19 activated,
  *   $20 expires, $21 metadata, $28 the key that took the lease, $29 actor, $30 request, $31 and $32 the pool's tokens
  *   and leases after the event, $33 all hashes in a row, 32 bytes each, the last of which the pool continues from, $35
  *   the holder of the lease.
  * - Pool: $22 last seq, $23 last fence, $24 tokens, $25 leases, $26 now.
  *
- * Without API keys, the lists of keys and actors are empty, without names those of holders, and without a line $37 and
- * $38; unnest fills them with NULL. The check on line_fence keeps a version that knows no line from granting while
- * somebody waits.
+ * Without API keys, the lists of keys and actors are empty, without names those of holders, without a line $37 and $38,
+ * and $39 where no token is kept back; unnest fills them with NULL. The checks on line_fence and upkeep_seq keep a
+ * version that knows neither from granting while somebody waits, and from changing a pool that keeps tokens back.
  * If a changed token does not exist, the audit would be wrong. The count then makes last_seq null, which the column
  * refuses.
  */
@@ -254,14 +361,16 @@ export const SAVE_SLICE = named(
   'save_slice',
   `
   WITH touched AS MATERIALIZED (
-    SELECT is_new, id, CASE WHEN fence IS NULL THEN 'available' ELSE 'active' END AS status, user_id, lease_id,
+    SELECT is_new, id, CASE WHEN fence IS NULL THEN coalesce(kept_back, 'available') ELSE 'active' END AS status, user_id, lease_id,
       key_id, holder, CASE WHEN holder IS NOT NULL THEN fence END AS holder_fence, fence,
       ${instant('activated')} AS last_activated_at, ${instant('expires')} AS expires_at,
       ${instant('free')} AS free_since, coalesce(leaving, false) AS leaving, ${instant('hard_end')} AS hard_end_at,
       offered_to, CASE WHEN hard_end IS NOT NULL OR offered_to IS NOT NULL THEN fence END AS line_fence
     FROM unnest($2::boolean[], $3::uuid[], $4::uuid[], $5::uuid[], $6::bigint[], $7::bigint[], $8::bigint[],
-      $9::bigint[], $27::text[], $34::text[], $36::boolean[], $37::bigint[], $38::uuid[])
-      AS t (is_new, id, user_id, lease_id, fence, activated, expires, free, key_id, holder, leaving, hard_end, offered_to)
+      $9::bigint[], $27::text[], $34::text[], $36::boolean[], $37::bigint[], $38::uuid[],
+      $39::text[])
+      AS t (is_new, id, user_id, lease_id, fence, activated, expires, free, key_id, holder, leaving, hard_end, offered_to,
+        kept_back)
   ), updated AS (
     UPDATE tokens SET status = t.status, user_id = t.user_id, lease_id = t.lease_id, key_id = t.key_id, holder = t.holder,
       holder_fence = t.holder_fence,
@@ -295,9 +404,42 @@ export const SAVE_SLICE = named(
   UPDATE pools SET last_fence = $23, line_fence = $23, token_count = $24::int, lease_count = $25,
     thing_count = CASE WHEN kind = 'listed' THEN $24::int ELSE 0 END, last_at = ${instant('$26::bigint')},
     last_hash = substr($33::bytea, length($33::bytea) - 31), hashed_seq = $22::bigint,
+    upkeep_seq = CASE WHEN upkeep_seq IS NOT NULL THEN $22::bigint END,
     last_seq = CASE WHEN (SELECT count(*) FROM updated) + (SELECT count(*) FROM inserted)
       + (SELECT count(*) FROM deleted) = cardinality($3::uuid[]) + cardinality($10::uuid[]) THEN $22::bigint END
   WHERE name = $1`,
+);
+
+// These three save what happens between two users, under the pool's lock. $1 is the pool.
+
+/**
+ * $2 tokens; of each $3 dirty since, $4 rests until, $5 failed cleanings, $6 unclean users, $7 why, $8 when and $9 by
+ * whom it was disabled, $10 the lease of who cleans it.
+ */
+export const SAVE_UPKEEP = named(
+  'save_upkeep',
+  `INSERT INTO token_upkeep (pool, token_id, dirty_since, rests_until, failed_cleanings, unclean_users, disabled_reason,
+     disabled_at, disabled_by, cleaning_fence)
+   SELECT $1, id, ${instant('dirty')}, ${instant('rests')}, failed, users::uuid[], reason, ${instant('disabled')}, by, fence
+   FROM unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::bigint[], $9::text[],
+     $10::bigint[]) AS u (id, dirty, rests, failed, users, reason, disabled, by, fence)
+   ON CONFLICT (pool, token_id) DO UPDATE SET dirty_since = excluded.dirty_since, rests_until = excluded.rests_until,
+     failed_cleanings = excluded.failed_cleanings, unclean_users = excluded.unclean_users,
+     disabled_reason = excluded.disabled_reason, disabled_at = excluded.disabled_at, disabled_by = excluded.disabled_by,
+     cleaning_fence = excluded.cleaning_fence`,
+);
+
+/** $2 tokens that are deleted. */
+export const DELETE_UPKEEP = named(
+  'delete_upkeep',
+  `DELETE FROM token_upkeep WHERE pool = $1 AND token_id = ANY ($2::uuid[])`,
+);
+
+/** $2 dirty and $3 disabled tokens, $4 leases of who cleans. After SAVE_SLICE, which sets last_seq. */
+export const SAVE_UPKEEP_COUNTS = named(
+  'save_upkeep_counts',
+  `UPDATE pools SET upkeep_seq = last_seq, dirty_count = $2::int, disabled_count = $3::int, cleaning_count = $4::int
+   WHERE name = $1`,
 );
 
 // These four save things under the pool's lock, before their tokens. $1 is the pool.
@@ -441,7 +583,8 @@ export const RAISE_COUNTERS = named(
     FROM here RETURNING *
   )
   UPDATE pools SET last_seq = recorded.next_seq - 1, last_fence = recorded.next_fence - 1,
-    line_fence = recorded.next_fence - 1
+    line_fence = recorded.next_fence - 1,
+    upkeep_seq = CASE WHEN pools.upkeep_seq IS NOT NULL THEN recorded.next_seq - 1 END
   FROM recorded, here WHERE pools.name = $1
   RETURNING recorded.pool, recorded.after_seq::double precision AS after_seq,
     recorded.next_seq::double precision AS next_seq, recorded.after_fence::double precision AS after_fence,

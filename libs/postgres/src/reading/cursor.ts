@@ -1,8 +1,8 @@
 // Cursors: where a page ended, as opaque text. A cursor names its list, so that no other list accepts it.
 
-import { DomainError } from '@app/tokens';
+import { DomainError, type TokenStatus } from '@app/tokens';
 
-export type CursorList = 'all' | 'active' | 'available' | 'events' | 'history' | 'leases' | 'keys' | 'line';
+export type CursorList = 'all' | TokenStatus | 'events' | 'history' | 'leases' | 'keys' | 'line';
 
 const UUID = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
 
@@ -11,6 +11,10 @@ const PART = {
   all: new RegExp(`^${UUID}$`),
   active: /^\d{1,16}$/,
   available: new RegExp(`^\\d{1,16}~${UUID}$`),
+  cooling: new RegExp(`^${UUID}$`),
+  dirty: new RegExp(`^${UUID}$`),
+  cleaning: new RegExp(`^${UUID}$`),
+  disabled: new RegExp(`^${UUID}$`),
   events: /^\d{1,16}$/,
   history: /^\d{1,16}$/,
   leases: /^[a-z0-9][a-z0-9-]{0,62}~\d{1,16}$/,

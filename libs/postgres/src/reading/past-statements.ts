@@ -1,6 +1,7 @@
 // The SQL that reconstructs what the service showed at a past instant. Events never change, so several statements
 // outside a transaction see the same past. Unless a comment says otherwise, $1 is the pool and $2 the instant.
 
+import { OPEN, UPKEEP_EVENTS } from '@app/tokens';
 import { named } from '../connection/pipeline.js';
 import { poolsNow } from '../schema/pool-clock.js';
 import { BEGINS, iso, leaseMetadata, POLICY_VIEW } from '../schema/fragments.js';
@@ -92,6 +93,83 @@ export const COUNT_THEN = named(
    WHERE pool = $1 AND seq <= $2`,
 );
 
+/**
+ * What the events that had occurred by an instant say of a token between two users. The end of a lease that was overdue
+ * then was recorded later. The snapshot stands for dropped events.
+ */
+const UPKEEP_THEN = `
+  SELECT token_id,
+    (array_agg(event ORDER BY seq DESC) FILTER (WHERE event IN ('soiled', 'cleaned')))[1] = 'soiled' AS is_dirty,
+    (array_agg(event ORDER BY seq DESC) FILTER (WHERE event IN ('disabled', 'enabled')))[1] = 'disabled' AS is_disabled,
+    (array_agg(metadata ->> 'note' ORDER BY seq DESC) FILTER (WHERE event = 'disabled'))[1] AS disabled_reason,
+    (array_agg(occurred_at ORDER BY seq DESC) FILTER (WHERE event = 'disabled'))[1] AS disabled_at,
+    (array_agg(actor ORDER BY seq DESC) FILTER (WHERE event = 'disabled'))[1] AS disabled_by,
+    (array_agg(event ORDER BY seq DESC) FILTER (WHERE event IN ('activated', 'released', 'expired')))[1] = 'activated'
+      AS is_held,
+    (array_agg(reason ORDER BY seq DESC) FILTER (WHERE event = 'activated'))[1] = 'cleaning' AS is_cleaning,
+    (array_agg(expires_at ORDER BY seq DESC) FILTER (WHERE event IN ('activated', 'renewed')))[1] > $2::timestamptz
+      AS runs,
+    (array_agg((metadata ->> 'available_at')::timestamptz ORDER BY seq DESC)
+      FILTER (WHERE event IN ('released', 'expired')))[1] AS available_at,
+    bool_or(event = 'deleted') AS is_deleted`;
+
+const STATUS_THEN = `CASE WHEN is_held AND runs THEN CASE WHEN is_cleaning THEN 'cleaning' ELSE 'active' END
+    WHEN is_disabled THEN 'disabled' WHEN is_dirty OR (is_held AND is_cleaning) THEN 'dirty'
+    WHEN available_at > $2::timestamptz THEN 'cooling' ELSE 'available' END`;
+
+const SNAPSHOT_AS_EVENTS = `
+  SELECT (token ->> 'id')::uuid AS token_id, b.seq, e.event, e.reason, e.occurred_at, NULL::text AS actor, e.metadata,
+    e.expires_at
+  FROM (SELECT ${BEGINS} AS seq) b, event_snapshot_tokens s, jsonb_array_elements(s.tokens) token,
+    LATERAL (SELECT token -> 'upkeep' AS upkeep, token -> 'lease' AS lease) u, LATERAL (
+      SELECT 'soiled', NULL, to_timestamp((upkeep ->> 'dirty_since')::double precision / 1000000), NULL::jsonb, NULL::timestamptz
+      WHERE upkeep ? 'dirty_since'
+      UNION ALL
+      SELECT 'disabled', NULL, to_timestamp((upkeep #>> '{disabled,at}')::double precision / 1000000),
+        jsonb_build_object('note', upkeep #>> '{disabled,reason}'), NULL WHERE upkeep ? 'disabled'
+      UNION ALL
+      SELECT 'released', NULL, '-infinity', jsonb_build_object('available_at',
+        to_timestamp((upkeep ->> 'rests_until')::double precision / 1000000)), NULL WHERE upkeep ? 'rests_until'
+      UNION ALL
+      SELECT 'activated', CASE WHEN lease ? 'cleaning' THEN 'cleaning' END, '-infinity', NULL,
+        to_timestamp((lease ->> 'expires_at')::double precision / 1000000) WHERE jsonb_typeof(lease) = 'object'
+    ) e (event, reason, occurred_at, metadata, expires_at)
+  WHERE s.pool = $1 AND s.seq = b.seq`;
+
+/**
+ * $3 the last seq by the instant. How many tokens were in each status then, if the pool has ever kept tokens back: no
+ * row otherwise. It reads all events of the pool.
+ */
+export const STATES_THEN = named(
+  'states_then',
+  `WITH events AS (
+     SELECT token_id, seq, event, reason, occurred_at, actor, metadata, expires_at FROM token_events
+     WHERE pool = $1 AND token_id IS NOT NULL AND occurred_at <= $2::timestamptz
+       AND (seq <= $3 OR event IN ('expired', 'soiled', 'disabled'))
+     UNION ALL ${SNAPSHOT_AS_EVENTS}
+   ), tokens AS (${UPKEEP_THEN} FROM events GROUP BY token_id)
+   SELECT status, count(*)::int AS number FROM (
+     SELECT ${STATUS_THEN} AS status FROM tokens WHERE NOT is_deleted) t
+   WHERE (SELECT upkeep_seq FROM pools WHERE name = $1) IS NOT NULL
+   GROUP BY status`,
+);
+
+/** $3 token, $4 the last seq by the instant. What happened to it between two users; no row in most pools. */
+export const TOKEN_UPKEEP_THEN = named(
+  'token_upkeep_then',
+  `WITH events AS (
+     SELECT token_id, seq, event, reason, occurred_at, actor, metadata, expires_at FROM token_events
+     WHERE token_id = $3 AND pool = $1 AND occurred_at <= $2::timestamptz
+       AND (seq <= $4 OR event IN ('expired', 'soiled', 'disabled'))
+     UNION ALL SELECT * FROM (${SNAPSHOT_AS_EVENTS}) s WHERE token_id = $3
+   ), tokens AS (${UPKEEP_THEN} FROM events GROUP BY token_id)
+   SELECT status, CASE WHEN status = 'cooling' THEN ${iso('available_at')} END AS available_at,
+     CASE WHEN is_disabled THEN disabled_reason END AS disabled_reason,
+     CASE WHEN is_disabled THEN ${iso('disabled_at')} END AS disabled_at, CASE WHEN is_disabled THEN coalesce(disabled_by, '${OPEN}') END AS disabled_by
+   FROM (SELECT *, ${STATUS_THEN} AS status FROM tokens) t
+   WHERE (SELECT upkeep_seq FROM pools WHERE name = $1) IS NOT NULL`,
+);
+
 /** $3 token, $4 the last seq by the instant. The token's last event by then that tells of its lease. */
 export const LAST_EVENT_THEN = named(
   'last_event_then',
@@ -102,7 +180,8 @@ export const LAST_EVENT_THEN = named(
      SELECT token_id AS id, event, user_id, holder, fence, activated_at, activated_at AS last_activated_at, expires_at,
        key_id
      FROM token_events
-     WHERE token_id = $3 AND pool = $1 AND seq <= $4 AND recorded_at <= $2::timestamptz AND event <> 'described'
+     WHERE token_id = $3 AND pool = $1 AND seq <= $4 AND recorded_at <= $2::timestamptz
+       AND event NOT IN ('described', ${UPKEEP_EVENTS.map((event) => `'${event}'`).join(', ')})
      ORDER BY seq DESC LIMIT 1) t`,
 );
 

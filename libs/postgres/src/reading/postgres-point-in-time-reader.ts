@@ -9,10 +9,12 @@ import {
   tokenNotFound,
   type EndReason,
   type Attributes,
+  type DisabledView,
   type Metadata,
   type OwnedDetails,
   type OwnedUse,
   type PoolView,
+  type TokenStatus,
   type Whereabouts,
   type WirePolicy,
 } from '@app/tokens';
@@ -23,7 +25,9 @@ import {
   PARTITION_THEN,
   POOL_THEN,
   SEQ_THEN,
+  STATES_THEN,
   THING_THEN,
+  TOKEN_UPKEEP_THEN,
   USES_THEN,
 } from './past-statements.js';
 import { LOCATE, SHOWN_USES } from './token-statements.js';
@@ -51,6 +55,12 @@ interface ThingThen {
   readonly attributes: Attributes | null;
 }
 
+type UpkeepThen = DisabledView & Pick<OwnedDetails, 'status' | 'available_at'>;
+
+const IN_SERVICE = { available_at: null, disabled_reason: null, disabled_at: null, disabled_by: null };
+
+const NO_COUNTS = { available: 0, active: 0, cooling: 0, dirty: 0, cleaning: 0, disabled: 0 };
+
 interface Counters {
   readonly total: number | null;
   readonly leases: number | null;
@@ -76,8 +86,13 @@ export class PostgresPointInTimeReader extends PointInTimeReader {
     const [row] = await this.#database.read<PoolThen>(POOL_THEN, [name, at, seq]);
     const { overdue, total: ofTotal, leases: ofLeases, policy_then, ...policy } = row!;
     const { total, leases } = await this.#counters(name, seq, { total: ofTotal, leases: ofLeases });
+    const states = await this.#database.read<{ status: TokenStatus; number: number }>(STATES_THEN, [name, at, seq]);
     const active = leases - overdue;
-    return { ...policy, ...policy_then, counts: { total, available: total - active, active }, last_seq: seq, as_of };
+    const counts =
+      states.length === 0
+        ? { total, available: total - active, active }
+        : { total, ...NO_COUNTS, ...Object.fromEntries(states.map(({ status, number }) => [status, number])) };
+    return { ...policy, ...policy_then, counts, last_seq: seq, as_of };
   }
 
   async token(id: string, at: string): Promise<OwnedDetails> {
@@ -96,6 +111,7 @@ export class PostgresPointInTimeReader extends PointInTimeReader {
     const { user_id, holder, fence, activated_at, expires_at } = last;
     const ended = await this.#database.read<OwnedUse>(USES_THEN, [pool, at, id, seq, SHOWN_USES, fence ?? 0]);
     const [thing] = await this.#database.read<ThingThen>(THING_THEN, [pool, at, id, seq]);
+    const [upkeep] = await this.#database.read<UpkeepThen>(TOKEN_UPKEEP_THEN, [pool, at, id, seq]);
     const open: OwnedUse[] = isOpen ? [openUse(last, isActive)] : [];
     return {
       id,
@@ -103,6 +119,7 @@ export class PostgresPointInTimeReader extends PointInTimeReader {
       name: thing?.name ?? null,
       attributes: thing?.attributes ?? null,
       status: isActive ? 'active' : 'available',
+      ...(upkeep ?? IN_SERVICE),
       active_user_id: isActive ? user_id : null,
       holder: isActive ? holder : null,
       last_activated_at: activated_at,

@@ -45,6 +45,7 @@ import {
   LIST_ACTIVE,
   LIST_ALL,
   LIST_AVAILABLE,
+  LIST_KEPT_BACK,
   LOCATE,
   PLACE_ISSUED,
   SHOWN_USES,
@@ -175,8 +176,9 @@ export class PostgresTokenReader extends TokenReader {
       const { page, next_cursor } = paged(rows, limit, status, (last) => `${last.since}~${last.id}`);
       return { tokens: page.map(({ since: _, ...token }) => token), next_cursor };
     }
-    if (place !== undefined) await this.#mustBeIssued(poolName, status === 'all' ? { token: place } : { fence: place });
-    const [statement, start] = status === 'all' ? [LIST_ALL, NIL_UUID] : [LIST_ACTIVE, 0];
+    const isById = status !== 'active';
+    if (place !== undefined) await this.#mustBeIssued(poolName, isById ? { token: place } : { fence: place });
+    const [statement, start] = isById ? [status === 'all' ? LIST_ALL : LIST_KEPT_BACK, NIL_UUID] : [LIST_ACTIVE, 0];
     const rows = await this.#database.read<OwnedToken>(statement[isSearch ? 'found' : 'any'], [
       poolName,
       limit + 1,
@@ -184,9 +186,10 @@ export class PostgresTokenReader extends TokenReader {
       user,
       keyId ?? null,
       holder ?? null,
+      ...(status === 'all' || status === 'active' ? [] : [status]),
       ...found,
     ]);
-    const { page, next_cursor } = paged(rows, limit, status, ({ id, fence }) => (status === 'all' ? id : fence!));
+    const { page, next_cursor } = paged(rows, limit, status, ({ id, fence }) => (isById ? id : fence!));
     return { tokens: page, next_cursor };
   }
 

@@ -3,7 +3,19 @@
 // lease.
 
 import { named, type Statement } from '../connection/pipeline.js';
-import { EVENT_VIEW, bounded, holderOf, iso, lastSeq, leaseMetadata, ofThing } from '../schema/fragments.js';
+import {
+  EVENT_VIEW,
+  FREE_AT,
+  bounded,
+  holderOf,
+  iso,
+  lastSeq,
+  leaseMetadata,
+  ofThing,
+  statusOf,
+  UPKEEP_POLICY,
+  upkeepOf,
+} from '../schema/fragments.js';
 import { poolsNow } from '../schema/pool-clock.js';
 
 /** How many uses a token's details include. */
@@ -13,21 +25,28 @@ export const SHOWN_USES = 20;
  * The instant in pool $1, computed once for the whole statement, so that PostgreSQL can search an index for it. A
  * deleted pool has none, so its tokens look deleted before the last chunk of them is.
  */
-const HERE = `here AS MATERIALIZED (SELECT now, token_count > size AS is_draining, kind = 'listed' AS is_listed
+const HERE = `here AS MATERIALIZED (SELECT now, token_count > size AS is_draining, kind = 'listed' AS is_listed,
+  ${UPKEEP_POLICY}
   FROM (${poolsNow(`WHERE name = $1 AND life = 'live'`)}) p)`;
 
 const RUNS = `t.status = 'active' AND t.expires_at > here.now`;
 
+/** Token t with its status s. */
+const from = (tokens: string): string =>
+  `here, ${tokens} t ${upkeepOf('$1')} CROSS JOIN LATERAL (SELECT ${statusOf(RUNS)} AS status OFFSET 0) s`;
+
 /** @param since an instant; the metadata of a lease that began earlier is null */
 const tokenView = (since?: string): string => `
   t.id, t.pool, ${ofThing('name', '$1')} AS name, ${ofThing(`attributes - '@pool'`, '$1')} AS attributes,
-  CASE WHEN ${RUNS} THEN 'active' ELSE 'available' END AS status,
+  s.status,
   CASE WHEN ${RUNS} THEN t.user_id END AS active_user_id, CASE WHEN ${RUNS} THEN ${holderOf('t')} END AS holder,
   ${iso('t.last_activated_at')} AS last_activated_at,
   CASE WHEN ${RUNS} THEN ${iso('t.expires_at')} END AS expires_at,
   CASE WHEN ${RUNS} THEN t.fence::double precision END AS fence, t.key_id,
   CASE WHEN ${RUNS} THEN ${leaseMetadata('$1', since)} END AS lease_metadata,
-  (here.is_draining OR t.leaving) AND t.status = 'active' AS draining`;
+  (here.is_draining OR t.leaving) AND t.status = 'active' AS draining,
+  CASE WHEN s.status = 'cooling' THEN ${iso(FREE_AT)} END AS available_at,
+  u.disabled_reason, ${iso('u.disabled_at')} AS disabled_at, u.disabled_by`;
 
 const TOKEN_VIEW = tokenView();
 
@@ -95,8 +114,20 @@ export const LIST_ALL = lists(
   'WHERE token_id > $3 ORDER BY token_id LIMIT CASE WHEN $4::uuid IS NULL AND $6::text IS NULL THEN $2::bigint END',
   (tokens, also) => `
    WITH ${HERE}${also}
-   SELECT ${TOKEN_VIEW} FROM here, ${tokens} t
+   SELECT ${TOKEN_VIEW} FROM ${from(tokens)}
    WHERE t.pool = $1 AND t.id > $3 AND ${IS_ASKED_FOR}
+   ORDER BY t.id LIMIT $2`,
+);
+
+/** As LIST_ALL, and $7 a status that only some pools use; $8 and $9 as `lists` says. */
+export const LIST_KEPT_BACK = lists(
+  'list_kept_back',
+  ['$8', '$9'],
+  '',
+  (tokens, also) => `
+   WITH ${HERE}${also}
+   SELECT ${TOKEN_VIEW} FROM ${from(tokens)}
+   WHERE t.pool = $1 AND t.id > $3 AND ${IS_ASKED_FOR} AND here.has_upkeep AND s.status = $7
    ORDER BY t.id LIMIT $2`,
 );
 
@@ -107,14 +138,14 @@ export const LIST_ACTIVE = lists(
   '',
   (tokens, also) => `
    WITH ${HERE}${also}
-   SELECT ${TOKEN_VIEW} FROM here, ${tokens} t
-   WHERE t.pool = $1 AND ${RUNS} AND t.fence > $3 AND ${IS_ASKED_FOR}
+   SELECT ${TOKEN_VIEW} FROM ${from(tokens)}
+   WHERE t.pool = $1 AND ${RUNS} AND t.fence > $3 AND ${IS_ASKED_FOR} AND s.status = 'active'
    ORDER BY t.fence LIMIT $2`,
 );
 
 /**
- * $1 pool, $2 page size, after $3 (microseconds) and $4 (id); $5 and $6 as `lists` says. Merges free tokens and tokens
- * of overdue leases.
+ * $1 pool, $2 page size, after $3 (microseconds) and $4 (id); $5 and $6 as `lists` says. Merges free tokens that do not
+ * rest and tokens of overdue leases, unless their upkeep keeps these back.
  */
 export const LIST_AVAILABLE = lists(
   'list_available',
@@ -123,16 +154,22 @@ export const LIST_AVAILABLE = lists(
   (tokens, also) => `
    WITH ${HERE}${also}, after AS (SELECT timestamptz 'epoch' + $3::bigint * interval '1 microsecond' AS since)
    SELECT ${TOKEN_VIEW}, (date_part('epoch', since) * 1000000)::bigint AS since
-   FROM here, (
+   FROM ${from(`(
      (SELECT *, free_since AS since FROM ${tokens} t
-      WHERE pool = $1 AND status = 'available' AND (free_since, id) > ((SELECT since FROM after), $4)
+      WHERE pool = $1 AND status = 'available' AND free_since <= (SELECT now FROM here)
+        AND (free_since, id) > ((SELECT since FROM after), $4)
       ORDER BY free_since, id LIMIT $2)
      UNION ALL
      (SELECT *, expires_at AS since FROM ${tokens} t
       WHERE pool = $1 AND status = 'active' AND expires_at <= (SELECT now FROM here)
-        AND (expires_at, id) > ((SELECT since FROM after), $4)
+        AND (expires_at, id) > ((SELECT since FROM after), $4) AND (SELECT NOT has_upkeep FROM here)
       ORDER BY expires_at, id LIMIT $2)
-   ) t
+     UNION ALL
+     (SELECT t.*, f.since FROM ${from(tokens)} CROSS JOIN LATERAL (SELECT ${FREE_AT} AS since) f
+      WHERE here.has_upkeep AND t.pool = $1 AND t.status = 'active' AND t.expires_at <= (SELECT now FROM here)
+        AND s.status = 'available' AND (f.since, t.id) > ((SELECT since FROM after), $4)
+      ORDER BY f.since, t.id LIMIT $2)
+   )`)}
    ORDER BY t.since, t.id LIMIT $2`,
 );
 
@@ -180,7 +217,7 @@ export const TOKEN_DETAILS = named(
      CASE WHEN ${RUNS} THEN json_build_object('user_id', t.user_id, 'holder', ${holderOf('t')},
        'activated_at', ${iso('t.last_activated_at')}, 'expires_at', ${iso('t.expires_at')}) END AS "current_user",
      (SELECT coalesce(json_agg(uses), '[]') FROM uses) AS history
-   FROM here, tokens t WHERE t.pool = $1 AND t.id = $2`,
+   FROM ${from('tokens')} WHERE t.pool = $1 AND t.id = $2`,
 );
 
 /** $1 token, $2 page size, $3 below this seq, $4 the instant since when to read events. */

@@ -14,6 +14,7 @@ import { ThingEntity } from './entities/thing.entity.js';
 import { ThingSecretEntity } from './entities/thing-secret.entity.js';
 import { TokenEventEntity } from './entities/token-event.entity.js';
 import { TokenEntity } from './entities/token.entity.js';
+import { TokenUpkeepEntity } from './entities/token-upkeep.entity.js';
 import { connectionOptions, type DataSourceOptions } from '../connection/session.js';
 import { ClockDays1700000000024 } from './migrations/1700000000024-clock-days.js';
 import { ApiKeys1700000000003 } from './migrations/1700000000003-api-keys.js';
@@ -37,6 +38,7 @@ import { PausedAndSmallerPools1700000000028 } from './migrations/1700000000028-p
 import { Things1700000000032 } from './migrations/1700000000032-things.js';
 import { Line1700000000033 } from './migrations/1700000000033-line.js';
 import { PoolBounds1700000000034 } from './migrations/1700000000034-pool-bounds.js';
+import { BetweenUsers1700000000035 } from './migrations/1700000000035-between-users.js';
 import { Restores1700000000020 } from './migrations/1700000000020-restores.js';
 
 /** A data source that is not connected yet: the caller initialises and destroys it. */
@@ -57,6 +59,7 @@ export function createDataSource(url: string, options?: DataSourceOptions): Data
       ThingEntity,
       ThingSecretEntity,
       TicketEntity,
+      TokenUpkeepEntity,
     ],
     migrations: [
       PoolsTokensEvents1700000000000,
@@ -82,6 +85,7 @@ export function createDataSource(url: string, options?: DataSourceOptions): Data
       Things1700000000032,
       Line1700000000033,
       PoolBounds1700000000034,
+      BetweenUsers1700000000035,
     ],
     migrationsTableName: 'migrations',
     installExtensions: false,

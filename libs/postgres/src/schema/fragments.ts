@@ -38,6 +38,42 @@ export const leaseMetadata = (pool: string, since = `'-infinity'`): string => `(
       AND e.recorded_at = t.last_activated_at AND e.recorded_at >= ${since}::timestamptz
     ORDER BY e.seq DESC LIMIT 1)`;
 
+/** Of the row of a pool: whether it may keep tokens back between two users, and what its policy says of that. */
+export const UPKEEP_POLICY = `upkeep_seq IS NOT NULL AS has_upkeep, max_cleans, disable_after_unclean,
+  after_use = 'clean' AS soils, coalesce(cooldown_seconds, 0) * interval '1 second' AS rest`;
+
+/**
+ * What happens to token t between two users, as u. `here` has the UPKEEP_POLICY of its pool; other pools pay for no
+ * look. OFFSET 0 makes PostgreSQL look each token up instead of reading the whole table.
+ * @param pool its pool
+ */
+export const upkeepOf = (pool: string): string => `
+  LEFT JOIN LATERAL (
+    SELECT * FROM token_upkeep k WHERE here.has_upkeep AND k.pool = ${pool} AND k.token_id = t.id OFFSET 0) u ON true`;
+
+/** Whether an open lease of token t is overdue, and was used: an offer that nobody claimed was not. */
+const WAS_USED = `t.status = 'active' AND NOT coalesce(t.line_fence = t.fence AND t.offered_to IS NOT NULL, false)`;
+
+/** From when token t, which nobody holds, can be granted, if nothing else keeps it back. */
+export const FREE_AT = `CASE WHEN t.status <> 'active' THEN t.free_since
+    ELSE t.expires_at + CASE WHEN ${WAS_USED} THEN here.rest ELSE interval '0' END END`;
+
+/**
+ * The status of token t at the instant here.now. A lease that is overdue leaves behind what the policy says, whether or
+ * not a sweep has recorded that.
+ * @param runs whether it has a lease that is not overdue
+ */
+export const statusOf = (runs: string): string => `CASE
+    WHEN NOT here.has_upkeep THEN CASE WHEN ${runs} THEN 'active' ELSE 'available' END
+    WHEN ${runs} THEN CASE WHEN u.cleaning_fence = t.fence THEN 'cleaning' ELSE 'active' END
+    WHEN u.disabled_at IS NOT NULL OR (${WAS_USED} AND coalesce(CASE
+      WHEN u.cleaning_fence = t.fence THEN u.failed_cleanings + 1 >= here.max_cleans
+      ELSE coalesce(cardinality(u.unclean_users), 0)
+        + CASE WHEN t.user_id = ANY (u.unclean_users) THEN 0 ELSE 1 END >= here.disable_after_unclean END, false))
+      THEN 'disabled'
+    WHEN u.dirty_since IS NOT NULL OR (${WAS_USED} AND here.soils) THEN 'dirty'
+    WHEN ${FREE_AT} > here.now THEN 'cooling' ELSE 'available' END`;
+
 /** The columns of the policy, in the order of the domain's table of fields. */
 export const POLICY_COLUMNS = policyFields.map(({ wire }) => wire).join(', ');
 export const POLICY_VIEW = `name, kind, ${POLICY_COLUMNS}`;

@@ -109,7 +109,8 @@ export class AlikeTokens {
   }
 }
 
-const mayBeEvicted = ({ isLeaving, lease }: FoldedToken): boolean => !isLeaving && !lease?.isOffered;
+const mayBeEvicted = ({ isLeaving, lease, upkeep }: FoldedToken): boolean =>
+  !isLeaving && !lease?.isOffered && !lease?.isCleaning && !upkeep?.disabled;
 
 /** Whether each attribute is the wanted one, or one of those; null stands for none. */
 export const isSelected = (attributes: Attributes, select: Selection): boolean =>

@@ -2,24 +2,38 @@
 // It shares no code with the aggregate that must keep these invariants.
 
 import { AlikeTokens, isSelected } from './alike-tokens.js';
-import { areSame, asText, Comparison, type FoldedThing, type FoldedToken, type OpenLease } from './comparison.js';
+import {
+  areSame,
+  asText,
+  Comparison,
+  type FoldedThing,
+  type FoldedToken,
+  type FoldedUpkeep,
+  type OpenLease,
+} from './comparison.js';
 import { Findings, nameOf } from './findings.js';
 import { fromIso, toIso, type Instant } from '../kernel/instant.js';
 import { LineJudge } from './line-judge.js';
 import { HeldByUser, mostOf } from './held-by-user.js';
+import { UpkeepJudge } from './upkeep-judge.js';
 import {
   DELETE_REASONS,
+  DISABLE_REASONS,
   END_REASONS,
+  GRANT_REASONS,
   isEviction,
   isOfLine,
   isOfPool,
+  isOfUpkeep,
   LEAVE_REASONS,
+  SOIL_REASONS,
   type PolicyDifference,
 } from '../pool/token-event.js';
 import type {
   EventView,
   RestoreView,
   SnapshotTokenView,
+  SnapshotUpkeepView,
   SnapshotView,
   StoredEventView,
   StoredPoolView,
@@ -29,11 +43,15 @@ import type {
 const REASONS: Record<EventView['event'], readonly EventView['reason'][]> = {
   generated: [null],
   described: [null],
-  activated: ['allocated', 'allocated_after_eviction', 'offered'],
+  activated: GRANT_REASONS,
   renewed: [null, 'claimed'],
   released: END_REASONS.filter((reason) => reason !== 'ttl_expired' && reason !== 'unclaimed'),
   expired: ['ttl_expired', 'unclaimed'],
   deleted: DELETE_REASONS,
+  soiled: SOIL_REASONS,
+  cleaned: [null],
+  disabled: DISABLE_REASONS,
+  enabled: [null],
   policy_changed: [null],
   pool_deleted: [null],
   pool_opened: [null],
@@ -78,7 +96,11 @@ export class Auditor {
   #isListed: boolean | null = null;
   #lastEvictionAt: Instant = -Infinity;
   readonly #line: LineJudge;
+  readonly #upkeep: UpkeepJudge;
   #offeredLeases = 0;
+  #cleaningLeases = 0;
+  /** At least how many tokens are disabled, held or not; 0 only if none is. */
+  #disabledTokens = 0;
   #previous: StoredEventView | null = null;
 
   /** The fields of the policy whose value the feed has told, by their names on the wire. */
@@ -105,7 +127,9 @@ export class Auditor {
     readonly findings = new Findings(),
   ) {
     this.#isPoolDeleted = begins ? null : false;
-    this.#line = new LineJudge(begins === null, (event, what) => this.#find(event, what));
+    const find = (event: StoredEventView, what: string): void => this.#find(event, what);
+    this.#line = new LineJudge(begins === null, find);
+    this.#upkeep = new UpkeepJudge(this.#policy, find);
     if (begins) {
       this.#seq = begins.seq;
       this.#recordedAt = begins.recorded_at;
@@ -185,16 +209,18 @@ export class Auditor {
   /** The tokens of a snapshot after the last event, at most `most` at a time. */
   *tokensBy(most: number): Generator<SnapshotTokenView[]> {
     let part: SnapshotTokenView[] = [];
-    for (const { id, thing, isLeaving, lease, lastActivatedAt, lastEndAt } of this.#heldFirst()) {
+    for (const { id, thing, isLeaving, lease, lastActivatedAt, lastEndAt, upkeep } of this.#heldFirst()) {
       part.push({
         id,
         ...thing,
         ...(isLeaving && { leaving: true }),
+        ...(upkeep && { upkeep: asSnapshot(upkeep) }),
         last_activated_at: lastActivatedAt,
         last_end_at: lastEndAt,
         lease: lease && {
           user_id: lease.userId,
           ...(lease.holder !== null && { holder: lease.holder }),
+          ...(lease.isCleaning && { cleaning: true }),
           fence: lease.fence,
           expires_at: lease.expiresAt,
         },
@@ -219,7 +245,9 @@ export class Auditor {
     this.#seq = event.seq;
     this.#recordedAt = event.recorded_at;
     this.#expectLife(event);
-    this.#line.add(event, event.token_id === null ? undefined : this.#tokens.get(event.token_id));
+    const token = event.token_id === null ? undefined : this.#tokens.get(event.token_id);
+    this.#line.add(event, token);
+    this.#upkeep.add(event, token);
     if (event.token_id === null) this.#ofPool(event);
     else this.#ofToken(event, event.token_id);
     this.#previous = event;
@@ -265,6 +293,7 @@ export class Auditor {
     else if (event.event === 'activated') this.#activated(event, token);
     else if (event.event === 'renewed') this.#renewed(event, token);
     else if (event.event === 'described') this.#described(event, token);
+    else if (isOfUpkeep(event.event)) this.#keptUp(event, token);
     else this.#ended(event, token);
   }
 
@@ -319,23 +348,30 @@ export class Auditor {
     this.#expectEvictionServed(null);
     this.#expectGone(null);
     this.#line.finish();
+    this.#upkeep.finish();
     this.#passRestore();
     if (this.#size === undefined) this.#judgeMost(this.size);
     for (const seq of this.#restores.keys()) this.#find(null, `a restore after seq ${seq}, where there is no event`);
     return this.findings.kept;
   }
 
-  #recall({ id, name, attributes, leaving, last_activated_at, last_end_at, lease: of }: SnapshotTokenView): void {
+  #recall(view: SnapshotTokenView): void {
+    const { id, name, attributes, leaving, last_activated_at, last_end_at, lease: of, upkeep } = view;
     const lease = of && {
       tokenId: id,
       userId: of.user_id,
       holder: of.holder ?? null,
       fence: of.fence,
       expiresAt: of.expires_at,
+      ...(of.cleaning && { isCleaning: true }),
     };
     const thing = name === undefined ? null : { name, attributes: attributes ?? {} };
     const times = { lastActivatedAt: last_activated_at, lastEndAt: last_end_at };
-    this.#tokens.set(id, { id, thing, lease, isLeaving: leaving === true, ...times, comparedIn: 0 });
+    const folded = { id, thing, lease, isLeaving: leaving === true, ...times, comparedIn: 0, upkeep: recalled(upkeep) };
+    this.#tokens.set(id, folded);
+    this.#upkeep.recall(folded);
+    if (lease?.isCleaning) this.#cleaningLeases++;
+    if (folded.upkeep?.disabled) this.#disabledTokens++;
     if (lease) this.#open.set(lease.fence, lease);
     if (leaving) this.#leavingTokens++;
     if (name !== undefined) this.#names.set(name, id);
@@ -394,7 +430,8 @@ export class Auditor {
   #generated(event: StoredEventView, id: string, token: FoldedToken | undefined): void {
     this.#expect(!token, event, 'generates a token that exists');
     const thing = this.#thingOf(event);
-    const made = { id, thing, lease: null, isLeaving: false, lastActivatedAt: null, lastEndAt: 0, comparedIn: 0 };
+    const never = { lease: null, isLeaving: false, lastActivatedAt: null, lastEndAt: 0, comparedIn: 0, upkeep: null };
+    const made = { id, thing, ...never };
     if (token) this.#remove(token);
     this.#tokens.set(id, made);
     if (thing) this.#named(event, id, thing.name);
@@ -492,9 +529,11 @@ export class Auditor {
     this.#expect(event.fence === this.#fence + 1, event, `fence ${event.fence} follows ${this.#fence}`);
     this.#expect(event.occurred_at >= token.lastEndAt, event, 'begins before the use before it ended');
     this.#expect(event.user_id !== null, event, 'is granted to nobody');
-    this.#expect(this.#policy.get('status') !== 'paused', event, 'is granted in a pool that is paused');
+    const isPaused = this.#policy.get('status') === 'paused' && event.reason !== 'cleaning';
+    this.#expect(!isPaused, event, 'is granted in a pool that is paused');
     const afterEviction = isEviction(this.#previous?.reason ?? null);
-    const isRight = event.reason === 'offered' || afterEviction === (event.reason === 'allocated_after_eviction');
+    const isPlain = event.reason === 'offered' || event.reason === 'cleaning';
+    const isRight = isPlain || afterEviction === (event.reason === 'allocated_after_eviction');
     this.#expect(isRight, event, `has reason ${event.reason}`);
     const lease = {
       tokenId: token.id,
@@ -503,7 +542,9 @@ export class Auditor {
       fence: event.fence ?? 0,
       expiresAt: event.expires_at ?? 0,
       ...(event.reason === 'offered' && { isOffered: true }),
+      ...(event.reason === 'cleaning' && { isCleaning: true }),
     };
+    if (event.reason === 'cleaning') this.#cleaningLeases++;
     if (event.reason === 'offered') this.#offeredLeases++;
     this.#expect(lease.expiresAt > event.occurred_at, event, 'has no deadline after its beginning');
     this.#fence = lease.fence;
@@ -530,6 +571,14 @@ export class Auditor {
     if (isClaim) this.#alike?.stays(renewed);
   }
 
+  /** The UpkeepJudge has folded it. */
+  #keptUp(event: StoredEventView, token: FoldedToken): void {
+    if (event.event === 'disabled') this.#disabledTokens++;
+    if (event.event !== 'enabled') return;
+    this.#disabledTokens--;
+    if (token.lease) this.#alike?.stays(token.lease);
+  }
+
   #ended(event: StoredEventView, token: FoldedToken): void {
     const lease = this.#leaseOf(event, token);
     if (!lease) return;
@@ -543,6 +592,7 @@ export class Auditor {
     }
     this.#open.delete(lease.fence);
     if (lease.isOffered) this.#offeredLeases--;
+    if (lease.isCleaning) this.#cleaningLeases--;
     this.#held?.ended(lease);
     this.#alike?.ended(lease);
     if ((this.#surplus > 0 && event.reason !== 'pool_deleted') || token.isLeaving) this.#mustGo = token.id;
@@ -558,7 +608,8 @@ export class Auditor {
       this.#expect(lease.fence === oldest, event, `evicts fence ${lease.fence} while ${oldest} is the smallest`);
     } else this.#evictedOverShare(event, lease);
     // Free tokens may be kept for those who wait for certain ones.
-    const isFull = this.#open.size === this.#tokens.size || this.#line.keepsTokens;
+    const keptBack = this.#upkeep.keptBack(event.occurred_at);
+    const isFull = this.#open.size + keptBack === this.#tokens.size || this.#line.keepsTokens;
     this.#expect(isFull, event, 'evicts while a token is free');
     this.#lastEvictionAt = event.occurred_at;
   }
@@ -573,7 +624,10 @@ export class Auditor {
     const { oldestFence, free } = this.#alike.evicted(select, event.occurred_at);
     const isOldest = !isOne || fence === oldestFence;
     this.#expect(isOldest, event, `evicts fence ${fence} while ${oldestFence} is the smallest of those selected`);
-    this.#expect(free === 0, event, 'evicts while a selected token is free');
+    const keptBack = this.#upkeep.keptBack(event.occurred_at, ({ thing: of }) =>
+      isSelected(of?.attributes ?? {}, select),
+    );
+    this.#expect(free === keptBack, event, 'evicts while a selected token is free');
   }
 
   /**
@@ -583,7 +637,7 @@ export class Auditor {
     this.#held ??= new HeldByUser(this.#open.values());
     const held = this.#held.leasesOf(userId);
     const most =
-      this.#leavingTokens === 0 && this.#offeredLeases === 0
+      this.#leavingTokens + this.#offeredLeases + this.#cleaningLeases + this.#disabledTokens === 0
         ? this.#held.most()
         : mostOf(this.#open.values(), (lease) => !this.#isSpared(lease));
     this.#expect(
@@ -617,13 +671,15 @@ export class Auditor {
     return this.#oldest;
   }
 
-  /** Whether a lease is not evicted: it is offered, or its token is deleted at its end. */
-  #isSpared({ tokenId, isOffered }: OpenLease): boolean {
-    return isOffered === true || this.#tokens.get(tokenId)?.isLeaving === true;
+  /** Whether a lease is not evicted: it is offered or a cleaning, or its token is deleted or disabled at its end. */
+  #isSpared({ tokenId, isOffered, isCleaning }: OpenLease): boolean {
+    const token = this.#tokens.get(tokenId);
+    return isOffered === true || isCleaning === true || token?.isLeaving === true || token?.upkeep?.disabled != null;
   }
 
   /** An eviction between the deadline of this lease and its recorded end took another token while this one was free. */
   #expectNotPassedOver(lease: OpenLease, event: StoredEventView | null): void {
+    if (lease.isCleaning || this.#tokens.get(lease.tokenId)?.upkeep?.disabled) return;
     const lastAt = Math.max(this.#lastEvictionAt, this.#alike?.evictedAt(lease.tokenId) ?? -Infinity);
     if (lastAt < lease.expiresAt) return;
     const [evictedAt, dueAt] = [toIso(lastAt), toIso(lease.expiresAt)];
@@ -648,6 +704,23 @@ export class Auditor {
     this.findings.add(event ? `${nameOf(event)}: ${what}` : what);
   }
 }
+
+const asSnapshot = ({ dirtySince, restsUntil, failedCleanings, disabled }: FoldedUpkeep): SnapshotUpkeepView => ({
+  ...(dirtySince !== null && { dirty_since: dirtySince }),
+  ...(restsUntil !== null && { rests_until: restsUntil }),
+  ...(failedCleanings > 0 && { failed_cleanings: failedCleanings }),
+  ...(disabled && { disabled }),
+});
+
+const recalled = (upkeep: SnapshotUpkeepView | undefined): FoldedUpkeep | null =>
+  upkeep
+    ? {
+        dirtySince: upkeep.dirty_since ?? null,
+        restsUntil: upkeep.rests_until ?? null,
+        failedCleanings: upkeep.failed_cleanings ?? 0,
+        disabled: upkeep.disabled ?? null,
+      }
+    : null;
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -13,6 +13,16 @@ export interface OpenLease {
   readonly expiresAt: Instant;
   /** Whether it is offered to somebody in the line, and not claimed yet: it is not evicted then. */
   readonly isOffered?: boolean;
+  /** Whether its holder cleans the token: it is not evicted then. */
+  readonly isCleaning?: boolean;
+}
+
+/** What keeps a token back between two users, as far as events tell of it. */
+export interface FoldedUpkeep {
+  readonly dirtySince: Instant | null;
+  readonly restsUntil: Instant | null;
+  readonly failedCleanings: number;
+  readonly disabled: { readonly reason: string; readonly at: Instant } | null;
 }
 
 /** The thing of a token in a listed pool, as far as events tell of it. */
@@ -27,6 +37,8 @@ export interface FoldedToken {
   lease: OpenLease | null;
   /** Whether it must be deleted at the end of its lease. */
   isLeaving: boolean;
+  /** Null when nothing keeps it back. */
+  upkeep: FoldedUpkeep | null;
   lastActivatedAt: Instant | null;
   lastEndAt: Instant;
   /** The number of the last comparison that met the token. A set of the tokens met would be as large as the pool. */
@@ -63,13 +75,24 @@ export class Comparison {
     return this.findings;
   }
 
+  /** What a lease leaves behind that is overdue and not recorded, the policy of then decides. */
+  #statusOf({ status }: StoredTokenView, token: FoldedToken, lease: OpenLease | null): StoredTokenView['status'] {
+    if (lease) return lease.isCleaning ? 'cleaning' : 'active';
+    if (token.lease && status !== 'active' && status !== 'cleaning') return status;
+    const { upkeep } = token;
+    if (upkeep?.disabled) return 'disabled';
+    if (upkeep?.dirtySince != null) return 'dirty';
+    // It may have rested since the instant of the comparison, or have rested until then.
+    return upkeep?.restsUntil != null && status === 'cooling' ? 'cooling' : 'available';
+  }
+
   #compare(view: StoredTokenView, token: FoldedToken): void {
     if (token.comparedIn === this.#number) this.findings.add(`token ${view.id} is shown twice`);
     token.comparedIn = this.#number;
     const lease = token.lease && token.lease.expiresAt > this.asOf ? token.lease : null;
     const folded = {
       name: token.thing?.name ?? null,
-      status: lease ? 'active' : 'available',
+      status: this.#statusOf(view, token, lease),
       active_user_id: lease?.userId ?? null,
       holder: lease?.holder ?? null,
       fence: lease?.fence ?? null,

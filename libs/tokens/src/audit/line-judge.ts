@@ -33,7 +33,14 @@ export class LineJudge {
    * promise is broken only by more than that.
    */
   #outages = 0;
+  /** By when a dirty token must be cleaned, by its id. A cleaning that takes longer delays the line as an outage. */
+  readonly #cleanBy = new Map<string, Instant>();
+  /** The same of those that are disabled: nobody waits for them. */
+  readonly #cleanByIfEnabled = new Map<string, Instant>();
   #before: StoredEventView | null = null;
+  /** The instant of the transaction of the last event, and that of the one before it. */
+  #now: Instant = -Infinity;
+  #earlier: Instant = -Infinity;
   /** How many offers came later than promised, but within the outages. */
   late = 0;
 
@@ -46,6 +53,7 @@ export class LineJudge {
   /** Must be called with every event, before the auditor folds it. @param token the token of the event, before it */
   add(event: StoredEventView, token: FoldedToken | undefined): void {
     this.#expectWholeOffer(event);
+    if (event.recorded_at > this.#now) [this.#earlier, this.#now] = [this.#now, event.recorded_at];
     switch (event.event) {
       case 'queued':
         this.#queued(event);
@@ -72,9 +80,23 @@ export class LineJudge {
       case 'pool_deleted':
         if (this.#waiting.size > 0) this.find(event, `leaves ${this.#waiting.size} tickets waiting`);
         break;
+      case 'soiled':
+        this.#soiled(event);
+        break;
+      case 'cleaned':
+        this.#noLongerDirty(event);
+        break;
+      case 'disabled':
+        this.#disabled(event);
+        break;
+      case 'enabled':
+        this.#enabled(event);
+        break;
+      case 'deleted':
+        this.#noLongerDirty(event);
+        break;
       case 'generated':
       case 'described':
-      case 'deleted':
       case 'policy_changed':
       case 'pool_opened':
     }
@@ -108,7 +130,7 @@ export class LineJudge {
       count: typeof count === 'number' ? count : 1,
       select: isObject(select) ? select : null,
       promise: instantOf(not_later_than),
-      outagesBefore: this.#outages,
+      outagesBefore: this.#outagesUntil(event.recorded_at),
       offered: 0,
     });
   }
@@ -120,6 +142,8 @@ export class LineJudge {
   }
 
   #activated(event: StoredEventView, token: FoldedToken | undefined): void {
+    // Nobody waits for a token that is dirty.
+    if (event.reason === 'cleaning') return;
     const ticket = event.reason === 'offered' ? this.#offeredTo(event) : undefined;
     for (const other of token ? this.#waiting.values() : []) {
       if (other.place >= (ticket?.place ?? Infinity)) break;
@@ -133,10 +157,17 @@ export class LineJudge {
     if (ticket.select !== null && !isSelected(token?.thing?.attributes ?? {}, ticket.select)) {
       this.find(event, 'offers a token that the ticket does not want');
     }
+    this.#noticed(event, token);
     if (ticket.offered === 0) this.#expectInTime(event, ticket);
     ticket.offered++;
     this.#isOffered = ticket.offered < ticket.count ? ticket : null;
     if (this.#isOffered === null) this.#waiting.delete(ticket.id);
+  }
+
+  /** No event says that a token has rested: nobody has noticed it until the first transaction after that. */
+  #noticed({ recorded_at }: StoredEventView, token: FoldedToken | undefined): void {
+    const restedAt = token?.upkeep?.restsUntil ?? -Infinity;
+    if (restedAt > this.#earlier) this.#outages += Math.max(0, recorded_at - restedAt);
   }
 
   #offeredTo(event: StoredEventView): FoldedTicket | undefined {
@@ -147,8 +178,38 @@ export class LineJudge {
 
   #expectInTime(event: StoredEventView, { promise, outagesBefore }: FoldedTicket): void {
     if (promise === null || event.occurred_at <= promise) return;
-    if (event.occurred_at <= promise + this.#outages - outagesBefore) this.late++;
+    if (event.occurred_at <= promise + this.#outagesUntil(event.occurred_at) - outagesBefore) this.late++;
     else this.find(event, `is offered later than promised, ${toIso(promise)}`);
+  }
+
+  #soiled({ token_id, reason, metadata }: StoredEventView): void {
+    const cleanBy = instantOf(metadata?.['clean_by']);
+    if (token_id !== null && cleanBy !== null && reason !== 'not_cleaned') this.#cleanBy.set(token_id, cleanBy);
+  }
+
+  #noLongerDirty({ token_id, occurred_at }: StoredEventView): void {
+    const cleanBy = this.#cleanBy.get(token_id ?? '');
+    if (cleanBy !== undefined) this.#outages += Math.max(0, occurred_at - cleanBy);
+    this.#cleanBy.delete(token_id ?? '');
+  }
+
+  #disabled(event: StoredEventView): void {
+    const cleanBy = this.#cleanBy.get(event.token_id ?? '');
+    if (cleanBy !== undefined) this.#cleanByIfEnabled.set(event.token_id ?? '', cleanBy);
+    this.#noLongerDirty(event);
+  }
+
+  #enabled({ token_id, occurred_at }: StoredEventView): void {
+    const cleanBy = this.#cleanByIfEnabled.get(token_id ?? '');
+    if (cleanBy !== undefined) this.#cleanBy.set(token_id ?? '', Math.max(cleanBy, occurred_at));
+    this.#cleanByIfEnabled.delete(token_id ?? '');
+  }
+
+  /** The outages until an instant, with the time for which tokens are dirty that should be clean. */
+  #outagesUntil(at: Instant): number {
+    let outages = this.#outages;
+    for (const cleanBy of this.#cleanBy.values()) outages += Math.max(0, at - cleanBy);
+    return outages;
   }
 
   #renewed(event: StoredEventView): void {

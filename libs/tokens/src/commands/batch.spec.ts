@@ -62,7 +62,7 @@ describe('the answers of a batch', () => {
       ask(8),
       release(tokenId(1), {}),
     ]);
-    expect(outcomes.map(short)).toEqual([user(7), 'stale_lease', user(8), false]);
+    expect(outcomes.map(short)).toEqual([user(7), 'stale_lease', user(8), 'available']);
   });
 
   test('of no command are none', () => {
@@ -101,7 +101,7 @@ describe('a command that is refused', () => {
   test('does not stop those behind it', () => {
     const pool = poolOf(fixed({ onExhausted: 'reject' }), [freeToken(1), heldToken(2, 1)]);
     const outcomes = decideBatch(pool, [release(tokenId(9), {}), ask(7), release(tokenId(2), {}), ask(8)]);
-    expect(outcomes.map(short)).toEqual(['token_deleted', user(7), false, user(8)]);
+    expect(outcomes.map(short)).toEqual(['token_deleted', user(7), 'available', user(8)]);
   });
 
   test('at its last step has done none of the others: state, events, answers and policy are as before', () => {
@@ -173,6 +173,6 @@ describe('more callers than tokens', () => {
   test('leave the other commands of their batch alone', () => {
     const pool = poolOf(fixed({ size: 1 }), [heldToken(1, 1)]);
     const outcomes = decideBatch(pool, [ask(1), ask(2), release(tokenId(1), {})]);
-    expect(outcomes.map(short)).toEqual([user(1), 'deferred', false]);
+    expect(outcomes.map(short)).toEqual([user(1), 'deferred', 'available']);
   });
 });

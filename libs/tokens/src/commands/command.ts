@@ -13,11 +13,13 @@ import type { GivenThing, ThingChange } from '../pool/thing.js';
 import type {
   AllocateRequest,
   Claimed,
+  CleanRequest,
   Grant,
   ImportResult,
   OpenLeaseName,
   PlaceRequest,
   Renewal,
+  StatusAfter,
 } from '../pool/requests.js';
 import type { TokenPool } from '../pool/token-pool.js';
 import type { Token } from '../pool/token.js';
@@ -27,13 +29,15 @@ import type { Token } from '../pool/token.js';
  * most: commands that free tokens come before those that take them, so that no lease is evicted for a token that a
  * command of the same batch frees. The line is served between them.
  */
-const ORDER = ['release', 'keep-alive', 'claim', 'delete', 'generate', 'allocate', 'queue'] as const;
+const ORDER = ['release', 'keep-alive', 'claim', 'delete', 'generate', 'clean', 'allocate', 'queue'] as const;
 
 type Kind =
   | (typeof ORDER)[number]
   | 'cleanup'
   | 'add'
   | 'describe'
+  | 'disable'
+  | 'enable'
   | 'import'
   | 'revoke'
   | 'change'
@@ -216,11 +220,11 @@ export const cancel = (ticketId: string, note?: string, caller = ANYBODY): Comma
   decide: (pool) => pool.cancel(ticketId, note),
 });
 
-/** Ends a lease. Returns whether its token is deleted with it. */
-export const release = (tokenId: string, request: ReleaseRequest, caller = ANYBODY): Command<boolean> => ({
+/** Ends a lease. Returns the status of its token after that. */
+export const release = (tokenId: string, request: ReleaseRequest, caller = ANYBODY): Command<StatusAfter> => ({
   kind: 'release',
   caller,
-  loads: loadSpec({ tokenIds: [tokenId] }),
+  loads: loadSpec({ tokenIds: [tokenId], upkeep: request.condition !== undefined }),
   decide: (pool) => pool.release(tokenId, request),
 });
 
@@ -241,6 +245,51 @@ export const keepAlive = (
   caller,
   loads: loadSpec({ tokenIds: [tokenId] }),
   decide: (pool) => pool.keepAlive(tokenId, claim, ttlSeconds),
+});
+
+/** Grants the token that is dirty for the longest to somebody who cleans it. */
+export const clean = (
+  request: CleanRequest,
+  caller = ANYBODY,
+  isGone?: Command<Grant>['isGone'],
+  check: (grant: Grant) => void = () => undefined,
+): Command<Grant> => ({
+  kind: 'clean',
+  caller,
+  isGone,
+  loads: loadSpec({
+    due: 1,
+    dirty: 1,
+    dirtySelectors: request.select === undefined ? [] : [request.select],
+    users: [request.userId],
+    keys: caller.keyId === null ? [] : [caller.keyId],
+    upkeep: true,
+  }),
+  decide: (pool) => {
+    const grant = pool.clean(request);
+    check(grant);
+    return grant;
+  },
+});
+
+// Whether a lease may be evicted does not change within a batch, so these two are exclusive.
+
+/** Takes a token out of service; a held one at once, or at the end of its lease. */
+export const disable = (tokenId: string, reason: string, whenFree: boolean, caller = ANYBODY): Command<void> => ({
+  kind: 'disable',
+  isExclusive: true,
+  caller,
+  loads: loadSpec({ tokenIds: [tokenId], promises: true, takesAway: 1, upkeep: true }),
+  decide: (pool) => pool.disable(tokenId, reason, whenFree),
+});
+
+/** Puts a token into service again. */
+export const enable = (tokenId: string, note: string | undefined, caller = ANYBODY): Command<void> => ({
+  kind: 'enable',
+  isExclusive: true,
+  caller,
+  loads: loadSpec({ tokenIds: [tokenId], upkeep: true }),
+  decide: (pool) => pool.enable(tokenId, note),
 });
 
 export const generate = (caller = ANYBODY, isGone?: Command<Token>['isGone']): Command<Token> => ({
@@ -323,7 +372,7 @@ const deleteRest = (caller: Caller | null): Command<void> => ({
   kind: 'delete-pool',
   isExclusive: true,
   caller,
-  loads: loadSpec({ free: CHUNK, due: CHUNK, oldest: CHUNK }),
+  loads: loadSpec({ free: CHUNK, due: CHUNK, oldest: CHUNK, keptBack: CHUNK }),
   decide: (pool) => {
     if (pool.deleteRest(CHUNK)) return new Next(deleteRest(caller));
   },
@@ -381,7 +430,7 @@ const shrink = (caller: Caller | null): Command<void> => ({
   kind: 'shrink',
   isExclusive: true,
   caller,
-  loads: loadSpec({ free: CHUNK, due: CHUNK }),
+  loads: loadSpec({ free: CHUNK, due: CHUNK, keptBack: CHUNK }),
   decide: (pool) => {
     if (pool.shrink(CHUNK)) return new Next(shrink(caller));
   },

@@ -162,7 +162,7 @@ describe('commands of one pool', () => {
       executor.submit('fixed', release(grant.tokenId, {})),
       executor.submit('fixed', ask()),
     ]);
-    expect([made.code, stale.code, over, granted.fence]).toEqual(['pool_is_fixed', 'stale_lease', false, 2]);
+    expect([made.code, stale.code, over, granted.fence]).toEqual(['pool_is_fixed', 'stale_lease', 'available', 2]);
     expect(transactions()).toBe(2);
   });
 

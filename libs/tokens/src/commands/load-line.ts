@@ -14,6 +14,10 @@ export const needsLine = ({ policy, openTickets }: PoolState, { tickets }: LoadS
 /** Whether it loads all tickets that wait, and not only the first ones. */
 export const needsWholeLine = ({ promises, whole }: LoadSpec): boolean => promises || whole;
 
+/** Where tokens are kept back between two users, every transaction may take one away from the line. */
+export const withPromises = (loads: LoadSpec, { hasUpkeep }: Pick<PoolState, 'hasUpkeep'>): LoadSpec =>
+  hasUpkeep ? { ...loads, promises: true } : loads;
+
 /**
  * How many of the tickets that wait for any token it loads at most, if not all: each token that it may free can serve
  * one. Leases of offers that may be given back come on top. It also loads all that wait for certain tokens, all that
@@ -55,6 +59,7 @@ export function withLine(loads: LoadSpec, { tickets }: LineSlice, { policy, toke
     grants: evicts && serves > 0 ? loads.grants + serves + tokensOf(offered) : loads.grants,
     oldest: evicts && bound > 0 ? loads.oldest + bound + tokensOf(offered) : loads.oldest,
     soonest: bound,
+    dirty: loads.dirty + bound,
     whole: loads.whole || (loads.promises && selects && policy.kind === 'listed'),
   };
 }

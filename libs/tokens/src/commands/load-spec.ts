@@ -27,6 +27,14 @@ export interface LoadSpec {
   readonly grants: number;
   /** This many of the oldest leases in any case. */
   readonly oldest: number;
+  /** Whether the commands change what happens between two users: a pool that has not used that loads it, too, then. */
+  readonly upkeep: boolean;
+  /** At most this many of the dirty tokens that nobody holds, dirty for the longest first. */
+  readonly dirty: number;
+  /** In a listed pool: as many of those that each of these selectors selects. */
+  readonly dirtySelectors: readonly Selector[];
+  /** At most this many of the tokens that are dirty or disabled. */
+  readonly keptBack: number;
   /** The user of each grant. If the policy counts leases: their counts, and the leases that they may lose. */
   readonly users: readonly string[];
   /** The API keys of the callers. */
@@ -57,6 +65,10 @@ const NOTHING: LoadSpec = {
   due: 0,
   grants: 0,
   oldest: 0,
+  upkeep: false,
+  dirty: 0,
+  dirtySelectors: [],
+  keptBack: 0,
   users: [],
   keys: [],
   idempotencyRecords: [],
@@ -80,7 +92,9 @@ export function together(all: readonly LoadSpec[]): LoadSpec {
   const selectors = new Map<string, Selector>();
   const idempotencyRecords: IdempotencyRecordName[] = [];
   const tickets: string[] = [];
+  const dirtySelectors = new Map<string, Selector>();
   let [free, due, grants, oldest, selecting, awaits, takesAway] = [0, DUE_ON_THE_WAY, 0, 0, 0, 0, 0];
+  let [dirty, keptBack] = [0, 0];
   for (const one of all) {
     tokenIds.push(...one.tokenIds);
     names.push(...one.names);
@@ -95,6 +109,9 @@ export function together(all: readonly LoadSpec[]): LoadSpec {
     selecting += one.selecting;
     awaits += one.awaits;
     takesAway += one.takesAway;
+    dirty += one.dirty;
+    keptBack += one.keptBack;
+    for (const selector of one.dirtySelectors) dirtySelectors.set(selectorKey(selector), selector);
     tickets.push(...one.tickets);
   }
   const spare = free > 0 ? tokenIds.length + names.length : 0;
@@ -108,6 +125,10 @@ export function together(all: readonly LoadSpec[]): LoadSpec {
     due,
     grants: grants > 0 ? grants + spare : 0,
     oldest,
+    upkeep: all.some(({ upkeep }) => upkeep),
+    dirty,
+    dirtySelectors: [...dirtySelectors.values()],
+    keptBack,
     users,
     keys,
     idempotencyRecords,

@@ -24,7 +24,7 @@ export const sweepOnce: Command<number> = {
   kind: 'sweep',
   isExclusive: true,
   caller: null,
-  loads: loadSpec({ due: BATCH, free: BATCH, oldest: BATCH }),
+  loads: loadSpec({ due: BATCH, free: BATCH, oldest: BATCH, keptBack: BATCH }),
   decide: (pool) => {
     pool.deleteRest(BATCH);
     pool.deleteIdle();

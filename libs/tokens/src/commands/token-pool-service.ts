@@ -5,12 +5,15 @@ import { ANYBODY, type Caller } from '../kernel/caller.js';
 import {
   addThing,
   allocate,
+  clean,
   changePolicy,
   cleanup,
   deletePool,
   deleteToken,
   deleteWhenFree,
   describeThing,
+  disable,
+  enable,
   fill,
   generate,
   giveBack,
@@ -29,7 +32,15 @@ import type { PoolKind } from '../pool/policy-fields.js';
 import { newPolicy, type PolicyChange } from '../pool/pool-policy.js';
 import { SecretBox, type SecretValue } from './secret-box.js';
 import type { SealedSecret, ThingChange } from '../pool/thing.js';
-import type { AllocateRequest, Grant, ImportResult, OpenLeaseName, Renewal } from '../pool/requests.js';
+import type {
+  AllocateRequest,
+  CleanRequest,
+  Grant,
+  ImportResult,
+  OpenLeaseName,
+  Renewal,
+  StatusAfter,
+} from '../pool/requests.js';
 import type { PoolReader } from '../reading/pool-reader.js';
 import type { TokenReader, Whereabouts, Whose } from '../reading/token-reader.js';
 import type { Token } from '../pool/token.js';
@@ -78,43 +89,59 @@ export class TokenPoolService {
    * @throws DomainError `pool_not_found`, `pool_deleted`, `pool_paused`, `quota_exceeded`, `pool_exhausted`,
    * `token_not_found`, `token_in_use`, `unsatisfiable`, `unavailable`
    */
-  async allocate(
-    poolName: string,
-    request: AllocateRequest,
-    { caller, idempotency, isGone, ifUndelivered }: CommandContext = {},
-  ): Promise<OpenGrant> {
-    // A secret that no key opens refuses the grant, so it is opened before the commit.
-    let secret: SecretValue | null = null;
-    const command = allocate(request, caller, isGone, (grant) => {
-      secret = this.openSecret(poolName, grant.tokenId, grant.secret);
-    });
-    if (idempotency) {
-      const { value, isReplay } = await this.executor.submit(poolName, once(command, idempotency));
-      if (!isReplay) return { ...value, secret };
-      idempotency.onReplay();
-      return this.withSecret(poolName, value);
-    }
-    const grant = await this.executor.submit(poolName, command);
-    ifUndelivered?.(() => {
-      const takeBack = giveBack(grant.tokenId, grant.leaseId, caller);
-      // If that fails, too, the lease expires.
-      void this.executor.submit(poolName, takeBack).catch(() => undefined);
-    });
-    return { ...grant, secret };
+  allocate(poolName: string, request: AllocateRequest, context: CommandContext = {}): Promise<OpenGrant> {
+    const { caller, isGone } = context;
+    return this.#grant(poolName, (check) => allocate(request, caller, isGone, check), context);
   }
 
   /**
-   * Returns whether the token is deleted with its lease.
+   * Returns the status of the token after its lease. A repeated answer of an older version says whether the token was
+   * deleted, or null.
    * @throws DomainError `token_not_found`, `token_deleted`, `token_not_active`, `stale_lease`, `lease_ended`,
    * `lease_handle_required`, `insufficient_scope`, `unavailable`
    */
-  release(tokenId: string, request: ReleaseRequest, context: CommandContext = {}): Promise<boolean> {
+  release(
+    tokenId: string,
+    request: ReleaseRequest,
+    context: CommandContext = {},
+  ): Promise<StatusAfter | boolean | null> {
     return this.#ofLease(tokenId, request, release(tokenId, request, context.caller), context);
   }
 
   /** @throws DomainError as `release`, and `not_renewable`, `invalid_request` */
   keepAlive(tokenId: string, claim: LeaseClaim, ttlSeconds?: number, context: CommandContext = {}): Promise<Renewal> {
     return this.#ofLease(tokenId, claim, keepAlive(tokenId, claim, ttlSeconds, context.caller), context);
+  }
+
+  /**
+   * Grants the token that is dirty for the longest to somebody who cleans it; otherwise as `allocate`.
+   * @throws DomainError `pool_not_found`, `pool_deleted`, `nothing_dirty`, `quota_exceeded`, `unavailable`
+   */
+  clean(poolName: string, request: CleanRequest, context: CommandContext = {}): Promise<OpenGrant> {
+    const { caller, isGone } = context;
+    return this.#grant(poolName, (check) => clean(request, caller, isGone, check), context);
+  }
+
+  /**
+   * Takes a token out of service; a held one at once, or at the end of its lease.
+   * @throws DomainError `token_not_found`, `token_deleted`, `unavailable`
+   */
+  async disable(
+    tokenId: string,
+    reason: string,
+    whenFree: boolean,
+    context: CommandContext = {},
+  ): Promise<OwnedDetails> {
+    const pool = await this.#locate(tokenId, context);
+    await this.executor.submit(pool, disable(tokenId, reason, whenFree, context.caller));
+    return afterCommit(this.tokens.token(tokenId));
+  }
+
+  /** Puts a token into service again. @throws DomainError as `disable` */
+  async enable(tokenId: string, note: string | undefined, context: CommandContext = {}): Promise<OwnedDetails> {
+    const pool = await this.#locate(tokenId, context);
+    await this.executor.submit(pool, enable(tokenId, note, context.caller));
+    return afterCommit(this.tokens.token(tokenId));
   }
 
   /** @throws DomainError `pool_not_found`, `pool_deleted`, `pool_is_fixed`, `pool_limit_reached`, `unavailable` */
@@ -265,6 +292,31 @@ export class TokenPoolService {
     const { leaseId, name, tokenId } = grant;
     const secret = name ? (await afterCommit(this.tokens.verify({ leaseId }, null))).secret : null;
     return { ...grant, secret: this.openSecret(poolName, tokenId, secret) };
+  }
+
+  async #grant(
+    poolName: string,
+    commandWith: (check: (grant: Grant) => void) => Command<Grant>,
+    { caller, idempotency, ifUndelivered }: CommandContext,
+  ): Promise<OpenGrant> {
+    // A secret that no key opens refuses the grant, so it is opened before the commit.
+    let secret: SecretValue | null = null;
+    const command = commandWith((grant) => {
+      secret = this.openSecret(poolName, grant.tokenId, grant.secret);
+    });
+    if (idempotency) {
+      const { value, isReplay } = await this.executor.submit(poolName, once(command, idempotency));
+      if (!isReplay) return { ...value, secret };
+      idempotency.onReplay();
+      return this.withSecret(poolName, value);
+    }
+    const grant = await this.executor.submit(poolName, command);
+    ifUndelivered?.(() => {
+      const takeBack = giveBack(grant.tokenId, grant.leaseId, caller);
+      // If that fails, too, the lease expires.
+      void this.executor.submit(poolName, takeBack).catch(() => undefined);
+    });
+    return { ...grant, secret };
   }
 
   #sealing<Change extends PlainChange>(

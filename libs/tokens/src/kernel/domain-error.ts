@@ -14,6 +14,8 @@ export type DomainErrorCode =
   | 'quota_exceeded'
   | 'not_renewable'
   | 'token_in_use'
+  | 'token_disabled'
+  | 'nothing_dirty'
   | 'token_exists'
   | 'unsatisfiable'
   | 'line_full'

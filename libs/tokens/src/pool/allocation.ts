@@ -5,14 +5,14 @@ import { DomainError, tokenNotFound } from '../kernel/domain-error.js';
 import { toIso } from '../kernel/instant.js';
 import { nextVictim } from './eviction.js';
 import { promiseIfQueued } from './line-promises.js';
-import { firstDeadline, hardEndFrom, hasLine, protectedUntil } from './pool-policy.js';
+import { evicts, firstDeadline, hardEndFrom, hasLine, protectedUntil } from './pool-policy.js';
 import { isDraining } from './pool-slice.js';
 import { mustBeWithinQuota } from './quota.js';
 import * as refusals from './refusals.js';
 import type { AllocateRequest, Grant, PlaceRequest } from './requests.js';
 import * as things from './thing.js';
 import type { GrantReason } from './token-event.js';
-import type { Lease, Token } from './token.js';
+import { statusOf, type Lease, type Token } from './token.js';
 import type { UnitOfWork } from './unit-of-work.js';
 
 /**
@@ -42,7 +42,7 @@ export function allocate(work: UnitOfWork, request: AllocateRequest): Grant {
   if (isDraining(state)) throw exhausted(work, 'the pool shrinks to its size at the ends of leases', request);
   const [victim, reason] = nextVictim(work, isSelected);
   const evicted = victim?.lease;
-  if (policy.onExhausted === 'reject') throw exhausted(work, 'the pool does not evict', request);
+  if (!evicts(policy)) throw exhausted(work, 'the pool does not evict', request);
   if (!evicted) {
     throw exhausted(work, 'the pool evicts no lease that is offered, nor one whose token goes with it', request);
   }
@@ -111,7 +111,10 @@ function named(work: UnitOfWork, { tokenId, name }: AllocateRequest): Token {
   if (!token)
     throw tokenId === undefined ? refusals.noTokenOfName(work.policy, name as string) : tokenNotFound(tokenId);
   if (token.lease) throw refusals.tokenInUse(name ?? token.id, work.secondsUntil(token.lease.expiresAt));
-  return token;
+  const status = statusOf(token, work.now);
+  if (status === 'available') return token;
+  const freeAt = status === 'cooling' ? token.freeSince : null;
+  throw refusals.tokenNotReady(name ?? token.id, status, work.secondsUntil(freeAt));
 }
 
 /** Which tokens a command may take: those that it wants, and that nobody waits for. */
@@ -132,7 +135,7 @@ function exhausted(
 ): DomainError {
   const { policy, tickets } = work;
   const { select } = request;
-  const deadline = work.nextDeadline(select);
+  const deadline = work.nextFreeAt(select);
   const mayBeLater = policy.renewable && deadline < mayBeEvictedAt ? '; the lease that ends next may be renewed' : '';
   const what = `no token ${select ? 'with what is selected ' : ''}of pool ${policy.name}`;
   // There may be free ones that are kept for somebody.

@@ -3,7 +3,7 @@
 
 import type { Instant } from '../kernel/instant.js';
 import { LazyQueue } from './lazy-queue.js';
-import { isOverdue, type Lease, type Token } from './token.js';
+import { isFree, isOverdue, type Lease, type Token } from './token.js';
 
 export interface FreeToken {
   readonly token: Token;
@@ -20,8 +20,16 @@ export class Candidates {
   readonly #free: LazyQueue<FreeToken>;
   readonly #leased: LazyQueue<LeasedToken>;
 
-  /** @param exists false for a token that the pool has deleted since it was loaded */
-  constructor(tokens: readonly Token[], now: Instant, exists: (token: Token) => boolean) {
+  /**
+   * @param exists false for a token that the pool has deleted since it was loaded
+   * @param freeAfter from when the token of an overdue lease is free
+   */
+  constructor(
+    tokens: readonly Token[],
+    private readonly now: Instant,
+    exists: (token: Token) => boolean,
+    freeAfter: (lease: Lease) => Instant,
+  ) {
     const leased = tokens.flatMap((token) => (token.lease === null ? [] : { token, lease: token.lease }));
     this.#overdue = leased
       .filter(({ lease }) => isOverdue(lease, now))
@@ -30,12 +38,11 @@ export class Candidates {
     // when the pool expires the lease.
     const free = [
       ...tokens.filter(({ lease }) => lease === null).map((token) => ({ token, since: token.freeSince })),
-      ...this.#overdue.map(({ token, lease }) => ({ token, since: lease.expiresAt })),
-    ].sort((a, b) => a.since - b.since || (a.token.id < b.token.id ? -1 : 1));
-    this.#free = new LazyQueue(
-      free,
-      ({ token, since }) => token.lease === null && token.freeSince === since && exists(token),
-    );
+      ...this.#overdue.map(({ token, lease }) => ({ token, since: freeAfter(lease) })),
+    ]
+      .filter(({ since }) => since <= now)
+      .sort((a, b) => a.since - b.since || (a.token.id < b.token.id ? -1 : 1));
+    this.#free = new LazyQueue(free, ({ token, since }) => isFree(token) && token.freeSince === since && exists(token));
     this.#leased = new LazyQueue(
       leased.sort((a, b) => a.lease.fence - b.lease.fence),
       ({ token, lease }) => token.lease?.fence === lease.fence,
@@ -57,8 +64,9 @@ export class Candidates {
     return (isWanted ? this.#leased.find(({ token }) => isWanted(token)) : this.#leased.first())?.token;
   }
 
+  /** The token that somebody no longer holds, or that is clean or enabled again. One that rests is not free yet. */
   freed(token: Token, since: Instant): void {
-    this.#free.push({ token, since });
+    if (since <= this.now) this.#free.push({ token, since });
   }
 
   granted(token: Token, lease: Lease): void {

@@ -2,18 +2,17 @@
 
 import { evictsOverShare } from './pool-policy.js';
 import type { Eviction } from './token-event.js';
-import type { Token } from './token.js';
+import { mayBeEvicted, type Token } from './token.js';
 import type { UnitOfWork } from './unit-of-work.js';
-
-/** Whether the lease on a token may be evicted: it is not offered, and its token is not deleted with it. */
-export const mayLose = ({ isLeaving, lease }: Token): boolean => !isLeaving && !lease?.offeredTo;
 
 /** The token whose lease the pool evicts next, of all or of those that are selected, and the reason. */
 export function nextVictim(
   { policy, candidates, fairShares }: UnitOfWork,
   isSelected?: (token: Token) => boolean,
 ): [Token | undefined, Eviction] {
-  if (isSelected) return [candidates.oldestLease((token) => mayLose(token) && isSelected(token)), 'selected_eviction'];
+  if (isSelected) {
+    return [candidates.oldestLease((token) => mayBeEvicted(token) && isSelected(token)), 'selected_eviction'];
+  }
   if (evictsOverShare(policy)) return [fairShares.first(), 'over_share_eviction'];
-  return [candidates.oldestLease(mayLose), 'lru_eviction'];
+  return [candidates.oldestLease(mayBeEvicted), 'lru_eviction'];
 }

@@ -4,7 +4,7 @@ import type { LeasedToken } from './candidates.js';
 import { LazyQueue } from './lazy-queue.js';
 import type { LeaseCounts } from './lease-counts.js';
 import type { PoolTokens } from './pool-tokens.js';
-import type { Lease, Token } from './token.js';
+import { mayBeEvicted, type Lease, type Token } from './token.js';
 
 export class FairShareOrder {
   /** The loaded leases of each user whose count was loaded, oldest first. */
@@ -15,7 +15,7 @@ export class FairShareOrder {
     tokens: PoolTokens,
   ) {
     const isOpen = ({ token, lease }: LeasedToken): boolean =>
-      token.lease?.fence === lease.fence && !token.isLeaving && !token.lease.offeredTo;
+      token.lease?.fence === lease.fence && mayBeEvicted(token);
     this.#queues = new Map(counts.holders.map((user) => [user, new LazyQueue<LeasedToken>([], isOpen)]));
     if (this.#queues.size === 0) return;
     const leased = tokens.all().flatMap((token) => (token.lease === null ? [] : { token, lease: token.lease }));

@@ -15,8 +15,14 @@ export interface LeaseClaim {
   readonly force?: boolean;
 }
 
+/** How a token is after a lease, as its holder says. */
+export const CONDITIONS = ['ok', 'dirty', 'broken'] as const;
+export type Condition = (typeof CONDITIONS)[number];
+
 /** What a caller says with the release of a lease. */
 export interface ReleaseRequest extends LeaseClaim {
+  /** How the token is now; left out: as after every lease. */
+  readonly condition?: Condition;
   /** Why the lease ends, for those who read the audit. */
   readonly note?: string;
 }

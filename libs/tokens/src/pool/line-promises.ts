@@ -3,8 +3,8 @@
 
 import { fromSeconds, type Instant } from '../kernel/instant.js';
 import type { PoolState } from './pool-slice.js';
-import { hardEndOf, longestLease } from './pool-policy.js';
-import { promise, promises, usableAfter, USABLE_AT_ONCE, type Expected, type Place } from './promise.js';
+import { hardEndOf, longestLease, type PoolPolicy } from './pool-policy.js';
+import { promise, promises, usableAfter, type AfterUse, type Expected, type Place } from './promise.js';
 import type { PlaceRequest } from './requests.js';
 import { serves, type Ticket } from './ticket.js';
 import type { Token } from './token.js';
@@ -30,7 +30,14 @@ const promiseTo = (
   state: PoolState,
   now: Instant,
 ): Instant | null =>
-  promise(now, expected(tokens, state, now), ahead.map(placeOf), placeOf(ticket), USABLE_AT_ONCE, surplus(state));
+  promise(
+    now,
+    expected(tokens, state, now),
+    ahead.map(placeOf),
+    placeOf(ticket),
+    afterUse(state.policy),
+    surplus(state),
+  );
 
 /** The promises of all places, as of now. */
 export const promisesTo = (
@@ -38,20 +45,45 @@ export const promisesTo = (
   tokens: readonly Token[],
   state: PoolState,
   now: Instant,
-): (Instant | null)[] => promises(now, expected(tokens, state, now), line.map(placeOf), USABLE_AT_ONCE, surplus(state));
+): (Instant | null)[] =>
+  promises(now, expected(tokens, state, now), line.map(placeOf), afterUse(state.policy), surplus(state));
 
 const surplus = ({ tokenCount, policy }: PoolState): number => Math.max(0, tokenCount - policy.size);
+
+/** What a token must pass after a lease. Where nothing limits the time of a cleaning, nothing can be promised. */
+function afterUse({ cooldownSeconds, afterUse, cleanWithinSeconds }: PoolPolicy): AfterUse {
+  const limit = cleanWithinSeconds === null ? Infinity : fromSeconds(cleanWithinSeconds);
+  return {
+    cooldown: cooldownSeconds === null ? 0 : fromSeconds(cooldownSeconds),
+    cleaning: afterUse === 'clean' ? limit : 0,
+  };
+}
 
 /** A paused pool offers nothing, so it promises nothing. */
 function expected(tokens: readonly Token[], state: PoolState, now: Instant): Expected<Token>[] {
   if (state.policy.status === 'paused') return [];
-  return tokens.filter(({ isLeaving }) => !isLeaving).map((token) => ({ token, freeAt: freeAt(token, state, now) }));
+  return tokens
+    .filter(({ isLeaving, upkeep }) => !isLeaving && !upkeep?.disabled)
+    .map((token) => ({ token, freeAt: freeAt(token, state.policy, now) }));
 }
 
 /** An eviction ends a lease earlier, so the bound counts none. */
-function freeAt({ lease, freeSince }: Token, { policy }: PoolState, now: Instant): Instant {
-  const since = lease === null ? freeSince : usableAfter(hardEndOf(policy, lease), USABLE_AT_ONCE);
+function freeAt({ lease, freeSince, upkeep }: Token, policy: PoolPolicy, now: Instant): Instant {
+  if (upkeep && upkeep.dirtySince !== null) return cleanAt(upkeep.dirtySince, upkeep.restsUntil, policy, now);
+  const since = lease === null ? freeSince : usableAfter(hardEndOf(policy, lease), afterUse(policy));
   return Math.max(now, since);
+}
+
+/** Nothing is known of a token that nobody has cleaned in time. */
+function cleanAt(
+  dirtySince: Instant,
+  restsUntil: Instant | null,
+  { cleanWithinSeconds }: PoolPolicy,
+  now: Instant,
+): Instant {
+  if (cleanWithinSeconds === null) return Infinity;
+  const cleanBy = dirtySince + fromSeconds(cleanWithinSeconds);
+  return cleanBy < now ? Infinity : Math.max(cleanBy, restsUntil ?? 0);
 }
 
 const placeOf = ({ count, select, holdSeconds, claimSeconds }: Waiting): Place<Token> => ({

@@ -6,9 +6,9 @@ import { ticketNotFound } from '../kernel/domain-error.js';
 import { fromSeconds, toIso, type Instant } from '../kernel/instant.js';
 import { grantOf } from './allocation.js';
 import { nextVictim } from './eviction.js';
-import { noted, withdraw } from './lease-end.js';
+import { withdraw } from './lease-end.js';
 import { promiseIfQueued, promisesTo } from './line-promises.js';
-import { firstDeadline, hardEndFrom, longestLease, protectedUntil } from './pool-policy.js';
+import { evicts, firstDeadline, hardEndFrom, longestLease, protectedUntil } from './pool-policy.js';
 import { isDraining } from './pool-slice.js';
 import { mustBeWithinQuota } from './quota.js';
 import * as refusals from './refusals.js';
@@ -95,7 +95,7 @@ export function cancel(work: UnitOfWork, ticketId: string, note?: string): void 
 /** Ends a place of somebody who waits. */
 export function leave(work: UnitOfWork, ticket: Ticket, reason: LeaveReason, at = work.now, note?: string): void {
   work.closeTicket(ticket, { status: 'ended', endReason: reason });
-  work.record('left', reason, { owner: ticket, at, metadata: { ticket_id: ticket.id, ...noted(note) } });
+  work.record('left', reason, { owner: ticket, at, metadata: { ticket_id: ticket.id, ...(note && { note }) } });
 }
 
 /** As TokenPool.serveLine, after the pool is settled. */
@@ -139,14 +139,14 @@ function offer(work: UnitOfWork, ticket: Ticket, ahead: readonly Ticket[]): bool
   const isItsOwn = (token: Token): boolean => serves(token, ticket) && !ahead.some((other) => serves(token, other));
   const isAny = select === null && ahead.length === 0;
   if (isDraining(state) && state.leaseCount + count > policy.size) return false;
-  const evicts = policy.onExhausted === 'evict_oldest' && !isDraining(state);
+  const mayEvict = evicts(policy) && !isDraining(state);
   const first = candidates.longestFree(isAny ? undefined : isItsOwn);
-  if (!first && !evicts) return false;
+  if (!first && !mayEvict) return false;
   const restore = work.savepoint();
   const claimBy = work.now + fromSeconds(ticket.claimSeconds);
   const leases: OpenLeaseName[] = [];
   for (let free = first; leases.length < count; free = candidates.longestFree(isAny ? undefined : isItsOwn)) {
-    const token = free?.token ?? (evicts ? evictFor(work, ticket, isItsOwn) : undefined);
+    const token = free?.token ?? (mayEvict ? evictFor(work, ticket, isItsOwn) : undefined);
     if (!token) {
       restore();
       return false;

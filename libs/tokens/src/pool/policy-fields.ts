@@ -153,6 +153,57 @@ const POLICY_FIELDS = {
     columnDefault: 30,
     description: 'How long a place in the line lives without a sign of life from its owner',
   },
+  cooldownSeconds: {
+    wire: 'cooldown_seconds',
+    ...DURATION,
+    ...NO_LIMIT,
+    description: 'How long a token rests after a lease before it is granted again; null: not at all',
+  },
+  cooldownAfter: {
+    wire: 'cooldown_after',
+    type: 'word',
+    words: ['always', 'unclean'],
+    defaults: { fixed: 'always', elastic: 'always', listed: 'always' },
+    columnDefault: 'always',
+    description:
+      'After which leases a token rests: after all, or only after those that did not end by their own release. ' +
+      'Counts only with `cooldown_seconds`',
+  },
+  afterUse: {
+    wire: 'after_use',
+    type: 'word',
+    words: ['available', 'clean'],
+    defaults: { fixed: 'available', elastic: 'available', listed: 'available' },
+    columnDefault: 'available',
+    description: 'What a token is after a lease: available, or dirty until somebody has cleaned it',
+  },
+  cleanWithinSeconds: {
+    wire: 'clean_within_seconds',
+    ...DURATION,
+    ...NO_LIMIT,
+    description:
+      'Within which time a dirty token is cleaned: the length of the lease of who cleans it, and what promises of the ' +
+      'line count; null: that length is `ttl_seconds`, and with `after_use: clean` the line promises nothing',
+  },
+  maxCleans: {
+    wire: 'max_cleans',
+    type: 'whole',
+    least: 1,
+    most: 1000,
+    defaults: { fixed: 3, elastic: 3, listed: 3 },
+    columnDefault: 3,
+    description: 'A token is disabled after so many cleanings in a row that failed',
+  },
+  disableAfterUnclean: {
+    wire: 'disable_after_unclean',
+    type: 'whole',
+    least: 1,
+    most: 1000,
+    ...NO_LIMIT,
+    description:
+      'A token is disabled after so many leases in a row of different users that did not end by their own release; ' +
+      'null: never',
+  },
   status: {
     wire: 'status',
     type: 'word',

@@ -24,6 +24,12 @@ describe('a new pool', () => {
       maxWaitingPerUser: 1,
       claimSeconds: 10,
       patienceSeconds: 30,
+      cooldownSeconds: null,
+      cooldownAfter: 'always',
+      afterUse: 'available',
+      cleanWithinSeconds: null,
+      maxCleans: 3,
+      disableAfterUnclean: null,
       status: 'open',
     });
   });
@@ -47,6 +53,12 @@ describe('a new pool', () => {
       maxWaitingPerUser: 1,
       claimSeconds: 10,
       patienceSeconds: 30,
+      cooldownSeconds: null,
+      cooldownAfter: 'always',
+      afterUse: 'available',
+      cleanWithinSeconds: null,
+      maxCleans: 3,
+      disableAfterUnclean: null,
       status: 'open',
     });
   });

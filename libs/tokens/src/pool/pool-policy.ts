@@ -41,9 +41,30 @@ export function renewedDeadline(policy: PoolPolicy, lease: Lease, now: Instant, 
   if (!policy.renewable) {
     throw new DomainError('not_renewable', `leases of pool ${policy.name} end when their time is up`);
   }
-  const hardEnd = lease.hardEndAt ?? latestEnd(policy, lease.activatedAt);
+  const hardEnd = lease.purpose
+    ? cleaningEnd(policy, lease)
+    : (lease.hardEndAt ?? latestEnd(policy, lease.activatedAt));
   return Math.max(Math.min(now + leaseLength(policy, ttlSeconds), hardEnd), lease.expiresAt);
 }
+
+/**
+ * Whether a full pool ends a lease for somebody else. Where tokens rest or are cleaned after a lease, none does: the
+ * token of an evicted lease could not be granted.
+ */
+export const evicts = ({ onExhausted, cooldownSeconds, afterUse }: PoolPolicy): boolean =>
+  onExhausted === 'evict_oldest' && cooldownSeconds === null && afterUse === 'available';
+
+/** Whether the policy may keep tokens back between two users. */
+export const keepsBack = ({ cooldownSeconds, afterUse, disableAfterUnclean }: PoolPolicy): boolean =>
+  cooldownSeconds !== null || afterUse === 'clean' || disableAfterUnclean !== null;
+
+/** The instant until which a token rests whose lease ended. */
+export const cooledAt = ({ cooldownSeconds, cooldownAfter }: PoolPolicy, end: Instant, isClean: boolean): Instant =>
+  cooldownSeconds === null || (isClean && cooldownAfter === 'unclean') ? end : end + fromSeconds(cooldownSeconds);
+
+/** The deadline of the lease of somebody who cleans a token from now on. */
+export const cleaningDeadline = ({ cleanWithinSeconds, ttlSeconds }: PoolPolicy, now: Instant): Instant =>
+  now + fromSeconds(cleanWithinSeconds ?? ttlSeconds);
 
 /** Whether callers may wait for tokens. */
 export const hasLine = ({ maxWaiting }: PoolPolicy): boolean => maxWaiting > 0;
@@ -74,12 +95,15 @@ export function hardEndOf(policy: PoolPolicy, { hardEndAt, activatedAt, expiresA
 export const countsLeases = (policy: PoolPolicy): boolean =>
   policy.maxPerUser !== null || policy.maxPerKey !== null || evictsOverShare(policy);
 
-export const evictsOverShare = ({ onExhausted, evict }: PoolPolicy): boolean =>
-  onExhausted === 'evict_oldest' && evict === 'over_share_first';
+export const evictsOverShare = (policy: PoolPolicy): boolean => evicts(policy) && policy.evict === 'over_share_first';
 
 /** The instant from which the pool may evict a lease that began at `activatedAt`. */
 export const protectedUntil = ({ protectSeconds }: PoolPolicy, activatedAt: Instant): Instant =>
   protectSeconds === null ? -Infinity : activatedAt + fromSeconds(protectSeconds);
+
+/** Who cleans a token must be done in the time that the policy gives. */
+const cleaningEnd = ({ cleanWithinSeconds }: PoolPolicy, { activatedAt }: Lease): Instant =>
+  cleanWithinSeconds === null ? Infinity : activatedAt + fromSeconds(cleanWithinSeconds);
 
 const leaseLength = (policy: PoolPolicy, ttlSeconds = policy.ttlSeconds): number =>
   fromSeconds(Math.min(ttlSeconds, policy.ttlSeconds));

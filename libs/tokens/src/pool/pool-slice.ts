@@ -28,6 +28,13 @@ export interface PoolState {
   readonly lastPlace: number;
   /** The tickets that wait or have an offer, also those whose end is not recorded yet. */
   readonly openTickets: number;
+  /** Whether tokens of the pool have been kept back between two users, or may be. It stays so. */
+  readonly hasUpkeep: boolean;
+  /** The dirty and the disabled tokens that nobody holds. */
+  readonly dirtyCount: number;
+  readonly disabledCount: number;
+  /** The leases of those who clean, including overdue ones. */
+  readonly cleaningCount: number;
 }
 
 /** Whether the pool has more tokens than its size, which became smaller. A held token goes at the end of its lease. */

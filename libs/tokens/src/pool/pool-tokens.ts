@@ -2,15 +2,16 @@
 // It can take changes back, so that the pool does all steps of a command or none.
 
 import type { Thing } from './thing.js';
-import type { Token } from './token.js';
+import type { Token, Upkeep } from './token.js';
 
 /** The state of a token before a change. */
 interface Before {
   readonly token: Token;
-  readonly values: Pick<Token, 'lease' | 'freeSince' | 'lastActivatedAt' | 'thing' | 'isLeaving'>;
+  readonly values: Pick<Token, 'lease' | 'freeSince' | 'lastActivatedAt' | 'thing' | 'isLeaving' | 'upkeep'>;
   readonly isHere: boolean;
   readonly isChanged: boolean;
   readonly isDescribed: boolean;
+  readonly isKeptUp: boolean;
   readonly isGenerated: boolean;
   readonly isDeleted: boolean;
 }
@@ -19,6 +20,8 @@ export class PoolTokens {
   readonly changed = new Set<Token>();
   /** The tokens whose thing has changed, without those that the pool has generated. */
   readonly described = new Set<Token>();
+  /** The tokens whose upkeep has changed. */
+  readonly keptUp = new Set<Token>();
   readonly generated = new Set<Token>();
   readonly deleted = new Set<Token>();
   readonly #here: Map<string, Token>;
@@ -61,6 +64,14 @@ export class PoolTokens {
     this.described.add(token);
   }
 
+  keepUp(token: Token, upkeep: Upkeep): void {
+    this.#remember(token);
+    token.upkeep = upkeep;
+    this.keptUp.add(token);
+    // A generated token is saved as it is then.
+    if (!this.generated.has(token)) this.changed.add(token);
+  }
+
   add(token: Token): void {
     this.#remember(token);
     this.#here.set(token.id, token);
@@ -72,6 +83,7 @@ export class PoolTokens {
     this.#here.delete(token.id);
     this.changed.delete(token);
     this.described.delete(token);
+    this.keptUp.delete(token);
     if (!this.generated.delete(token)) this.deleted.add(token);
   }
 
@@ -86,24 +98,26 @@ export class PoolTokens {
   }
 
   #remember(token: Token): void {
-    const { lease, freeSince, lastActivatedAt, thing, isLeaving } = token;
+    const { lease, freeSince, lastActivatedAt, thing, isLeaving, upkeep } = token;
     this.#undo.push({
       token,
-      values: { lease, freeSince, lastActivatedAt, thing, isLeaving },
+      values: { lease, freeSince, lastActivatedAt, thing, isLeaving, upkeep },
       isHere: this.#here.has(token.id),
       isChanged: this.changed.has(token),
       isDescribed: this.described.has(token),
+      isKeptUp: this.keptUp.has(token),
       isGenerated: this.generated.has(token),
       isDeleted: this.deleted.has(token),
     });
   }
 
-  #takeBack({ token, values, isHere, isChanged, isDescribed, isGenerated, isDeleted }: Before): void {
+  #takeBack({ token, values, isHere, isChanged, isDescribed, isKeptUp, isGenerated, isDeleted }: Before): void {
     Object.assign(token, values);
     if (isHere) this.#here.set(token.id, token);
     else this.#here.delete(token.id);
     put(this.changed, token, isChanged);
     put(this.described, token, isDescribed);
+    put(this.keptUp, token, isKeptUp);
     put(this.generated, token, isGenerated);
     put(this.deleted, token, isDeleted);
   }

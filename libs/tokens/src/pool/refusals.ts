@@ -3,6 +3,7 @@
 import { DomainError } from '../kernel/domain-error.js';
 import type { PoolPolicy } from './pool-policy.js';
 import type { Ticket } from './ticket.js';
+import type { TokenStatus } from './token.js';
 
 type Named = Pick<PoolPolicy, 'name'>;
 
@@ -34,6 +35,16 @@ export const tokenInUse = (token: string, retryAfterSeconds?: number): DomainErr
   new DomainError('token_in_use', `token ${token} is held, and its lease is not ended for another`, {
     retryAfterSeconds,
   });
+
+export const tokenNotReady = (token: string, status: TokenStatus, retryAfterSeconds?: number): DomainError =>
+  status === 'disabled'
+    ? new DomainError('token_disabled', `token ${token} is disabled until somebody enables it`)
+    : new DomainError('token_in_use', `token ${token} is ${status}, and is not granted before that is over`, {
+        retryAfterSeconds,
+      });
+
+export const nothingDirty = ({ name }: Named): DomainError =>
+  new DomainError('nothing_dirty', `no token of pool ${name} waits to be cleaned`);
 
 export const tokenHeld = (token: string): DomainError =>
   new DomainError('token_in_use', `token ${token} is held; force=true ends its lease first`);

@@ -4,7 +4,7 @@ import type { Instant } from '../kernel/instant.js';
 import type { Attributes, SealedSecret, Selector } from './thing.js';
 import type { Metadata } from './token-event.js';
 import type { Ticket } from './ticket.js';
-import type { Lease } from './token.js';
+import type { Lease, TokenStatus } from './token.js';
 
 export type { OpenLeaseName } from './token.js';
 
@@ -22,6 +22,9 @@ export interface AllocateRequest {
   readonly metadata?: Metadata;
 }
 
+/** Asks for the token that is dirty for the longest. */
+export type CleanRequest = Pick<AllocateRequest, 'userId' | 'holder' | 'select' | 'metadata'>;
+
 /** Asks for several tokens at once, all or none, or for a place in the line. */
 export type PlaceRequest = Omit<AllocateRequest, 'tokenId' | 'name'> & { readonly count: number };
 
@@ -34,6 +37,9 @@ export interface Grant extends Lease {
   /** The lease that the pool evicted for this one; null when a token was free. */
   readonly evicted: Lease | null;
 }
+
+/** The status of a token after its lease, or that it was deleted with it. */
+export type StatusAfter = TokenStatus | 'deleted';
 
 /** What an import has done: the numbers of things, and of those that are deleted at the ends of their leases. */
 export interface ImportResult {

@@ -12,6 +12,10 @@ export const EVENT_KINDS = [
   'generated',
   'described',
   'deleted',
+  'soiled',
+  'cleaned',
+  'disabled',
+  'enabled',
   'policy_changed',
   'pool_deleted',
   'pool_opened',
@@ -32,14 +36,21 @@ export const POOL_EVENTS = [
   ...LINE_EVENTS,
 ] as const satisfies readonly TokenEventKind[];
 
+/** The kinds of events of what happens to a token between two users. */
+export const UPKEEP_EVENTS = ['soiled', 'cleaned', 'disabled', 'enabled'] as const satisfies readonly TokenEventKind[];
+
+export const isOfUpkeep = (event: TokenEventKind): event is (typeof UPKEEP_EVENTS)[number] =>
+  (UPKEEP_EVENTS as readonly TokenEventKind[]).includes(event);
+
 export const isOfLine = (event: TokenEventKind): event is (typeof LINE_EVENTS)[number] =>
   (LINE_EVENTS as readonly TokenEventKind[]).includes(event);
 
 export const isOfPool = (event: TokenEventKind): event is (typeof POOL_EVENTS)[number] =>
   (POOL_EVENTS as readonly TokenEventKind[]).includes(event);
 
-/** `offered`: to the first in the line, who must claim it. */
-export type GrantReason = 'allocated' | 'allocated_after_eviction' | 'offered';
+/** `offered`: to the first in the line, who must claim it. `cleaning`: a dirty token, to who cleans it. */
+export const GRANT_REASONS = ['allocated', 'allocated_after_eviction', 'offered', 'cleaning'] as const;
+export type GrantReason = (typeof GRANT_REASONS)[number];
 /** Why a lease was renewed, if not because its holder keeps it alive: an offer was claimed. */
 export type RenewReason = 'claimed';
 export type Eviction = 'lru_eviction' | 'over_share_eviction' | 'selected_eviction';
@@ -70,13 +81,22 @@ export type DeleteReason = (typeof DELETE_REASONS)[number];
 export const LEAVE_REASONS = ['cancelled', 'patience', 'cleared'] as const;
 export type LeaveReason = (typeof LEAVE_REASONS)[number];
 
+/** Why a token is dirty: it was used, its user has said so, or its cleaning has failed. */
+export const SOIL_REASONS = ['used', 'reported_dirty', 'not_cleaned'] as const;
+export type SoilReason = (typeof SOIL_REASONS)[number];
+
+/** Why a token is disabled: by a command, by the release of its user, or by the policy. */
+export const DISABLE_REASONS = ['disabled_by_client', 'reported_broken', 'not_cleaned', 'unclean_ends'] as const;
+export type DisableReason = (typeof DISABLE_REASONS)[number];
+
 export interface TokenEvent {
   /** The number of the event in its pool: 1, 2, 3 …, without gaps, in commit order. */
   readonly seq: number;
   /** Null for an event of the pool itself. */
   readonly tokenId: string | null;
   readonly event: TokenEventKind;
-  readonly reason: GrantReason | RenewReason | EndReason | DeleteReason | LeaveReason | null;
+  readonly reason:
+    GrantReason | RenewReason | EndReason | DeleteReason | LeaveReason | SoilReason | DisableReason | null;
   /**
    * The deadline of the lease for `expired`, and the end of the patience for `left`; the instant of the transaction for
    * every other event.
@@ -97,7 +117,10 @@ export interface TokenEvent {
   /**
    * By the kind of the event:
    * - `activated`: what the caller gave with the lease; `offered` with the `ticket_id` beside it.
-   * - `released`: the note; for `selected_eviction` the selector as `select`.
+   * - `released`: the note and the `condition`; for `selected_eviction` the selector as `select`. Also `expired`:
+   *   `available_at`, if the token rests until then.
+   * - `soiled`: `clean_by`, if the policy says within which time it is cleaned. `disabled`: why, as the `note`, and
+   *   `when_free` if it is held until its lease ends. `enabled`: the note.
    * - `generated` in a listed pool: the name and the attributes.
    * - `described`: a ThingDifference.
    * - `queued`: `ticket_id`, `place`, `position`, `count`, `not_later_than`, and `select` if the place is for certain

@@ -392,6 +392,10 @@ describe('the counters', () => {
       leaseCount: 2,
       lastPlace: 0,
       openTickets: 0,
+      hasUpkeep: false,
+      dirtyCount: 0,
+      disabledCount: 0,
+      cleaningCount: 0,
     });
   });
 });

@@ -7,14 +7,14 @@ import type { Caller } from '../kernel/caller.js';
 import { DomainError, poolDeleted, tokenDeleted } from '../kernel/domain-error.js';
 import type { Instant } from '../kernel/instant.js';
 import { allocate, allocateSeveral } from './allocation.js';
-import { mayLose } from './eviction.js';
 import type { IdempotencyRecords } from './idempotency-records.js';
 import { openLease, type LeaseClaim, type ReleaseRequest } from './lease-claim.js';
-import { endOffer, giveBack, noted } from './lease-end.js';
+import { endOffer, giveBack } from './lease-end.js';
 import * as line from './line.js';
 import { differenceOf, toWire } from './policy-fields.js';
 import {
   changedPolicy,
+  evicts,
   hasLine,
   protectedUntil,
   renewedDeadline,
@@ -26,19 +26,22 @@ import * as refusals from './refusals.js';
 import type {
   AllocateRequest,
   Claimed,
+  CleanRequest,
   Grant,
   ImportResult,
   OpenLeaseName,
   PlaceRequest,
   Renewal,
+  StatusAfter,
 } from './requests.js';
 import type { GivenThing, ThingChange } from './thing.js';
 import * as things from './things.js';
 import type { Ticket } from './ticket.js';
 import type { TokenEvent } from './token-event.js';
-import type { Token } from './token.js';
+import { mayBeEvicted, statusOf, type Token } from './token.js';
 import * as supply from './token-supply.js';
 import { UnitOfWork } from './unit-of-work.js';
+import * as upkeep from './upkeep.js';
 
 export class TokenPool {
   readonly #work: UnitOfWork;
@@ -81,11 +84,10 @@ export class TokenPool {
   /** When a lease or a place is over next, or an eviction possible, as far as the slice tells; Infinity for never. */
   get nextDueAt(): Instant {
     const { policy, now, candidates, tickets } = this.#work;
-    const oldest = candidates.oldestLease(mayLose)?.lease;
-    const evictableAt =
-      oldest && policy.onExhausted === 'evict_oldest' ? protectedUntil(policy, oldest.activatedAt) : 0;
+    const oldest = candidates.oldestLease(mayBeEvicted)?.lease;
+    const evictableAt = oldest && evicts(policy) ? protectedUntil(policy, oldest.activatedAt) : 0;
     return Math.min(
-      this.#work.nextDeadline(),
+      this.#work.nextDeadline,
       evictableAt > now ? evictableAt : Infinity,
       ...tickets.waiting.slice(0, MOST_WATCHED).map(({ patienceUntil }) => patienceUntil),
     );
@@ -98,6 +100,11 @@ export class TokenPool {
   /** The tokens whose thing has changed. */
   get described(): ReadonlySet<Token> {
     return this.#work.tokens.described;
+  }
+
+  /** The tokens whose upkeep has changed. */
+  get keptUp(): ReadonlySet<Token> {
+    return this.#work.tokens.keptUp;
   }
 
   get generated(): ReadonlySet<Token> {
@@ -135,7 +142,7 @@ export class TokenPool {
   settle(): void {
     const { candidates, tickets, now } = this.#work;
     for (const { token, lease } of candidates.takeOverdue())
-      giveBack(this.#work, token, 'expired', lease.offeredTo ? 'unclaimed' : 'ttl_expired', lease.expiresAt);
+      giveBack(this.#work, token, 'expired', lease.offeredTo ? 'unclaimed' : 'ttl_expired', { at: lease.expiresAt });
     if (this.#hasSettledLine) return;
     this.#hasSettledLine = true;
     for (const ticket of tickets.givenUp(now)) line.leave(this.#work, ticket, 'patience', ticket.patienceUntil);
@@ -236,16 +243,16 @@ export class TokenPool {
   }
 
   /**
-   * Ends a lease: by force, the reason is `revoked`. Returns whether its token is deleted with it.
+   * Ends a lease: by force, the reason is `revoked`. Returns the status of its token after that.
    * @throws DomainError `token_deleted`, and what `openLease` throws
    */
-  release(tokenId: string, request: ReleaseRequest): boolean {
+  release(tokenId: string, request: ReleaseRequest): StatusAfter {
     this.settle();
     const token = this.#existing(tokenId);
     openLease(token, request, this.policy, this.#work.callerOrAnybody);
-    const { force, note } = request;
-    giveBack(this.#work, token, 'released', force ? 'revoked' : 'released_by_client', this.now, noted(note));
-    return !this.#work.tokens.has(token);
+    const { force, note, condition } = request;
+    giveBack(this.#work, token, 'released', force ? 'revoked' : 'released_by_client', { note, condition });
+    return this.#work.tokens.has(token) ? statusOf(token, this.now) : 'deleted';
   }
 
   /** Ends a lease whose grant did not reach its caller, if it is still open: nobody knows that it is held. */
@@ -265,7 +272,7 @@ export class TokenPool {
     for (const { tokenId, fence } of leases) {
       const token = this.#work.tokens.get(tokenId);
       if (token?.lease?.fence !== fence) continue;
-      giveBack(this.#work, token, 'released', 'revoked', this.now, noted(note));
+      giveBack(this.#work, token, 'released', 'revoked', { note });
       revoked++;
     }
     return revoked;
@@ -287,6 +294,35 @@ export class TokenPool {
     const renewed = { ...lease, expiresAt: renewedDeadline(this.policy, lease, this.now, ttlSeconds) };
     this.#work.renewLease(token, renewed);
     return { ...renewed, renewedAt: this.now };
+  }
+
+  /**
+   * Grants the token that is dirty for the longest, of all or of those that are selected, to somebody who cleans it. A
+   * paused pool does that, too.
+   * @throws DomainError `pool_deleted`, `nothing_dirty`, `quota_exceeded`
+   */
+  clean(request: CleanRequest): Grant {
+    this.settle();
+    this.#mustLive();
+    return upkeep.clean(this.#work, request);
+  }
+
+  /**
+   * Takes a token out of service. The lease of a held one ends now, or it stays in use until then.
+   * @throws DomainError `token_deleted`
+   */
+  disable(tokenId: string, reason: string, whenFree = false): void {
+    this.settle();
+    upkeep.disable(this.#work, this.#existing(tokenId), reason, whenFree);
+  }
+
+  /**
+   * Puts a token into service again: a dirty one must be cleaned first. Leaves one as it is that is in service.
+   * @throws DomainError `token_deleted`
+   */
+  enable(tokenId: string, note?: string): void {
+    this.settle();
+    upkeep.enable(this.#work, this.#existing(tokenId), note);
   }
 
   /** @throws DomainError `pool_deleted`, `pool_is_fixed`, `invalid_request`, `pool_limit_reached` */
@@ -426,10 +462,12 @@ export class TokenPool {
   deleteRest(most: number): boolean {
     this.settle();
     if (this.state.life !== 'deleting') return false;
-    const { candidates, tickets } = this.#work;
+    const { candidates, tickets, tokens } = this.#work;
     let deleted = 0;
+    const others = tokens.all();
     for (; deleted < most; deleted++) {
-      const token = candidates.longestFree()?.token ?? candidates.oldestLease();
+      // Some rest, or are dirty or disabled.
+      const token = candidates.longestFree()?.token ?? candidates.oldestLease() ?? nextOf(others, tokens);
       if (!token) break;
       const { lease } = token;
       if (lease !== null) this.#work.endLease(token, 'released', 'pool_deleted');
@@ -481,6 +519,12 @@ export class TokenPool {
   #mustNotBeFixed(action: string): void {
     if (this.policy.kind === 'fixed') throw refusals.poolIsFixed(this.policy, action);
   }
+}
+
+/** The next of the tokens that is still there; takes it and those before it from the list. */
+function nextOf(tokens: Token[], here: { has(token: Token): boolean }): Token | undefined {
+  for (let token = tokens.pop(); token; token = tokens.pop()) if (here.has(token)) return token;
+  return undefined;
 }
 
 /** How many of the first in the line may delay others by their patience. */

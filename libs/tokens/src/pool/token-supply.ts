@@ -41,9 +41,9 @@ export function deleteIdle(work: UnitOfWork, most: number): void {
 export function shrink(work: UnitOfWork, most: number): boolean {
   for (let deleted = 0; work.isLive && isDraining(work.state); deleted++) {
     if (deleted === most) return true;
-    const free = work.candidates.longestFree();
-    if (!free) return false;
-    work.remove(free.token, 'shrunk');
+    const token = work.candidates.longestFree()?.token ?? work.tokens.all().find(({ lease }) => lease === null);
+    if (!token) return false;
+    work.remove(token, 'shrunk');
   }
   return false;
 }

@@ -24,6 +24,8 @@ export interface Lease {
   readonly hardEndAt?: Instant;
   /** The ticket that the lease is offered to, until it is claimed. */
   readonly offeredTo?: string;
+  /** Left out: the lease of a user. `clean`: that of somebody who cleans the token. */
+  readonly purpose?: 'clean';
 }
 
 /** The name of an open lease, for a caller that has read it. */
@@ -32,10 +34,43 @@ export interface OpenLeaseName {
   readonly fence: number;
 }
 
+/** Why a token is out of service, since when, and by whom. */
+export interface Disabling {
+  readonly reason: string;
+  readonly at: Instant;
+  /** As TokenEvent.actor. */
+  readonly by: string;
+}
+
+/** What happens to a token between two users. */
+export interface Upkeep {
+  /** Since when it must be cleaned, also while somebody cleans it; null when it is clean. */
+  readonly dirtySince: Instant | null;
+  /** Until when it rests, while it is dirty; null when it does not. */
+  readonly restsUntil: Instant | null;
+  /** How many cleanings in a row have failed. */
+  readonly failedCleanings: number;
+  /** The different users of its last leases, as far back as these did not end by their own release. */
+  readonly uncleanUsers: readonly string[];
+  /** Null while it is in service. A held token is disabled when its lease ends. */
+  readonly disabled: Disabling | null;
+}
+
+export const NO_UPKEEP: Upkeep = {
+  dirtySince: null,
+  restsUntil: null,
+  failedCleanings: 0,
+  uncleanUsers: [],
+  disabled: null,
+};
+
 export interface Token {
   readonly id: string;
   lease: Lease | null;
-  /** The instant since which the token is free; it has no meaning while the token is leased. */
+  /**
+   * The instant since which the token is free: in the future while it rests. For a dirty token that since which it is
+   * dirty. It has no meaning while the token is leased.
+   */
   freeSince: Instant;
   /** The start of the latest lease, open or over; null when the token was never leased. */
   lastActivatedAt: Instant | null;
@@ -43,6 +78,27 @@ export interface Token {
   thing?: Thing;
   /** Whether the token is deleted when its lease ends. */
   isLeaving?: boolean;
+  /** Left out where nothing has ever happened between two users. */
+  upkeep?: Upkeep;
 }
+
+/** The status of a token in the order in which the document lists them. `available` is what can be granted now. */
+export const TOKEN_STATUSES = ['available', 'active', 'cooling', 'dirty', 'cleaning', 'disabled'] as const;
+export type TokenStatus = (typeof TOKEN_STATUSES)[number];
+
+export function statusOf({ lease, upkeep = NO_UPKEEP, freeSince }: Omit<Token, 'id'>, now: Instant): TokenStatus {
+  if (lease) return lease.purpose === 'clean' ? 'cleaning' : 'active';
+  if (upkeep.disabled) return 'disabled';
+  if (upkeep.dirtySince !== null) return 'dirty';
+  return freeSince > now ? 'cooling' : 'available';
+}
+
+/** Whether nobody holds the token, and it is neither dirty nor disabled. It may rest still. */
+export const isFree = ({ lease, upkeep }: Token): boolean =>
+  lease === null && (!upkeep || (upkeep.dirtySince === null && upkeep.disabled === null));
+
+/** Whether the lease of a token may be evicted: the token could be granted then, and nobody has been offered it. */
+export const mayBeEvicted = ({ isLeaving, lease, upkeep }: Token): boolean =>
+  !isLeaving && !lease?.offeredTo && !lease?.purpose && !upkeep?.disabled;
 
 export const isOverdue = (lease: Lease, now: Instant): boolean => lease.expiresAt <= now;

@@ -10,7 +10,7 @@ import { FairShareOrder } from './fair-share-order.js';
 import { IdempotencyRecords } from './idempotency-records.js';
 import { LeaseCounts } from './lease-counts.js';
 import { newLeaseId } from './lease-id.js';
-import type { PoolPolicy } from './pool-policy.js';
+import { cooledAt, keepsBack, type PoolPolicy } from './pool-policy.js';
 import type { PoolSlice, PoolState } from './pool-slice.js';
 import { PoolTickets } from './pool-tickets.js';
 import { PoolTokens } from './pool-tokens.js';
@@ -18,14 +18,14 @@ import * as things from './thing.js';
 import type { Selector, Thing, ThingDifference } from './thing.js';
 import type { Ticket } from './ticket.js';
 import type { DeleteReason, EndReason, GrantReason, Metadata, TokenEvent } from './token-event.js';
-import type { Lease, Token } from './token.js';
+import { isFree, NO_UPKEEP, type Lease, type Token, type Upkeep } from './token.js';
 
 /** What happens to a lease and to its token at the end. */
 export type LeaseEndEvent = 'released' | 'expired';
 
 /** What an event has beside its kind and its reason; what is left out is null, and `at` is the present instant. */
 interface EventDetails {
-  readonly token?: Token;
+  readonly token?: Pick<Token, 'id'>;
   readonly at?: Instant;
   readonly lease?: Lease;
   readonly metadata?: Metadata | null;
@@ -64,7 +64,12 @@ export class UnitOfWork {
     this.#nextExpiryAt = slice.nextExpiryAt ?? Infinity;
     this.fenceBefore = slice.state.lastFence;
     this.tokens = new PoolTokens(slice.tokens);
-    this.candidates = new Candidates(this.tokens.all(), this.now, (token) => this.tokens.has(token));
+    this.candidates = new Candidates(
+      this.tokens.all(),
+      this.now,
+      (token) => this.tokens.has(token),
+      ({ expiresAt, offeredTo }) => (offeredTo ? expiresAt : cooledAt(this.policy, expiresAt, false)),
+    );
     this.users = new LeaseCounts(slice.users ?? [], (lease) => lease.userId);
     this.keys = new LeaseCounts(slice.keys ?? [], (lease) => lease.keyId);
     this.#fairShares = new FairShareOrder(this.users, this.tokens);
@@ -109,6 +114,19 @@ export class UnitOfWork {
   /** Changes the policy or the life of the pool. The caller records it. */
   update(change: Partial<Pick<PoolState, 'policy' | 'life'>>): void {
     this.#state = { ...this.#state, ...change };
+    if (keepsBack(this.policy) && !this.#state.hasUpkeep) this.#state = { ...this.#state, hasUpkeep: true };
+  }
+
+  /** Counts in which state a token is kept back after a change. @param before what `keptBackAs` said before it */
+  #recount(token: Token, before: KeptBack | null): void {
+    const after = keptBackAs(token);
+    if (before === after) return;
+    this.#count(before, -1);
+    this.#count(after, 1);
+  }
+
+  #count(as: KeptBack | null, by: 1 | -1): void {
+    if (as !== null) this.#state = { ...this.#state, [as]: this.#state[as] + by };
   }
 
   beginLease(
@@ -117,12 +135,15 @@ export class UnitOfWork {
     reason: GrantReason,
     metadata?: Metadata,
   ): Lease {
-    const { userId, holder, keyId, expiresAt, hardEndAt, offeredTo } = given;
+    const { userId, holder, keyId, expiresAt, hardEndAt, offeredTo, purpose } = given;
     const fence = this.#state.lastFence + 1;
     const activatedAt = this.now;
     const leaseId = newLeaseId(fence);
-    const lease = { leaseId, userId, holder, keyId, fence, activatedAt, expiresAt, hardEndAt, offeredTo };
+    const lease = { leaseId, userId, holder, keyId, fence, activatedAt, expiresAt, hardEndAt, offeredTo, purpose };
+    const before = keptBackAs(token);
     this.tokens.change(token, { lease, lastActivatedAt: activatedAt });
+    this.#recount(token, before);
+    if (purpose) this.keepUp(token, {});
     this.#state = { ...this.#state, lastFence: fence, leaseCount: this.#state.leaseCount + 1 };
     this.candidates.granted(token, lease);
     this.users.granted(lease);
@@ -137,19 +158,24 @@ export class UnitOfWork {
     this.record('renewed', reason, { token, lease });
   }
 
+  /** @param freeSince from when the token can be granted again; since when it is dirty, if it is */
   endLease(
     token: Token,
     event: LeaseEndEvent,
     reason: EndReason,
     at: Instant = this.now,
     metadata: Metadata | null = null,
+    freeSince: Instant = at,
   ): void {
     const lease = token.lease as Lease;
-    this.tokens.change(token, { lease: null, freeSince: at });
+    const before = keptBackAs(token);
+    this.tokens.change(token, { lease: null, freeSince });
+    this.#recount(token, before);
+    if (lease.purpose) this.keepUp(token, {});
     this.#state = { ...this.#state, leaseCount: this.#state.leaseCount - 1 };
     // The candidates and counts have taken overdue leases into account since the pool was restored.
     if (event === 'released') {
-      this.candidates.freed(token, at);
+      this.candidates.freed(token, freeSince);
       this.users.released(lease);
       this.keys.released(lease);
     }
@@ -178,8 +204,23 @@ export class UnitOfWork {
     this.record('described', null, { token, metadata });
   }
 
+  /** Changes what happens to a token between two users, also by whom it is cleaned. The caller records it. */
+  keepUp(token: Token, change: Partial<Upkeep>): void {
+    const before = keptBackAs(token);
+    this.tokens.keepUp(token, { ...(token.upkeep ?? NO_UPKEEP), ...change });
+    this.#recount(token, before);
+    if (!this.#state.hasUpkeep) this.#state = { ...this.#state, hasUpkeep: true };
+  }
+
+  /** A token that nobody holds can be granted from now on, or from a later instant. */
+  free(token: Token, freeSince: Instant): void {
+    this.tokens.change(token, { freeSince });
+    this.candidates.freed(token, freeSince);
+  }
+
   /** @param by null where the service itself has decided it */
   remove(token: Token, reason: DeleteReason, by: Caller | null = this.caller): void {
+    this.#count(keptBackAs(token), -1);
     this.tokens.remove(token);
     this.#state = { ...this.#state, tokenCount: this.#state.tokenCount - 1 };
     this.record('deleted', reason, { token, by });
@@ -214,7 +255,7 @@ export class UnitOfWork {
       reason,
       occurredAt: at,
       lease,
-      actor: caller === null ? SYSTEM : (caller.keyId ?? OPEN),
+      actor: actorOf(caller),
       requestId: caller && caller.requestId,
       tokensAfter,
       leasesAfter,
@@ -224,22 +265,50 @@ export class UnitOfWork {
   }
 
   /**
-   * The earliest deadline of the pool's open leases, or of those on tokens that are selected, as the commands before
-   * this one have left them; Infinity without one. If no lease can be renewed, a token surely comes free then.
+   * The earliest deadline of the pool's open leases, as the commands before this one have left them, or instant at
+   * which a token has rested; Infinity without one.
    */
-  nextDeadline(select?: Selector): Instant {
+  get nextDeadline(): Instant {
+    return this.tokens.all().reduce((next, token) => Math.min(next, this.#nextChangeOf(token, 0)), this.#nextExpiryAt);
+  }
+
+  /**
+   * The earliest instant at which a token comes free by the deadline of a lease or because it has rested, of all or of
+   * those that are selected; Infinity without one. If no lease can be renewed, a token surely comes free then, unless
+   * somebody must clean it.
+   */
+  nextFreeAt(select?: Selector): Instant {
     const isOne = ({ thing }: Token): boolean => !select || things.isSelected(thing?.attributes, select);
+    const rest = cooledAt(this.policy, 0, false);
     // The slice of a listed pool has the earliest deadlines of each selection.
-    const others = select && this.policy.kind === 'listed' ? Infinity : this.#nextExpiryAt;
+    const others = select && this.policy.kind === 'listed' ? Infinity : this.#nextExpiryAt + rest;
     return this.tokens
       .all()
-      .reduce((next, token) => Math.min(next, (isOne(token) && token.lease?.expiresAt) || Infinity), others);
+      .reduce((next, token) => (isOne(token) ? Math.min(next, this.#nextChangeOf(token, rest)) : next), others);
+  }
+
+  #nextChangeOf(token: Token, rest: number): Instant {
+    if (token.lease) return token.lease.expiresAt + rest;
+    return token.freeSince > this.now && isFree(token) ? token.freeSince : Infinity;
   }
 
   secondsUntil(instant: Instant | null): number | undefined {
     return instant === null || instant === Infinity ? undefined : secondsUntil(this.now, instant);
   }
 }
+
+/** The counter of the pool in which a token is. */
+type KeptBack = 'dirtyCount' | 'disabledCount' | 'cleaningCount';
+
+function keptBackAs({ lease, upkeep }: Token): KeptBack | null {
+  if (lease) return lease.purpose === 'clean' ? 'cleaningCount' : null;
+  if (!upkeep) return null;
+  if (upkeep.disabled) return 'disabledCount';
+  return upkeep.dirtySince === null ? null : 'dirtyCount';
+}
+
+/** Who causes an event; null stands for the service itself. */
+export const actorOf = (caller: Caller | null): string => (caller === null ? SYSTEM : (caller.keyId ?? OPEN));
 
 /** The reasons that nobody decides. */
 const BY_CLOCK: readonly TokenEvent['reason'][] = ['ttl_expired', 'unclaimed', 'idle_ttl', 'patience'];

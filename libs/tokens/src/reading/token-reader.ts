@@ -3,6 +3,7 @@
 
 import type { AttributeTexts } from '../pool/thing.js';
 import type { EndReason } from '../pool/token-event.js';
+import type { TokenStatus } from '../pool/token.js';
 import type {
   EventPage,
   HistoryPage,
@@ -24,7 +25,7 @@ export interface PageRequest {
 
 export interface TokenQuery extends PageRequest {
   readonly poolName: string;
-  readonly status: 'all' | 'available' | 'active';
+  readonly status: 'all' | TokenStatus;
   readonly userId?: string;
   /** Only tokens that a user of this name holds. */
   readonly holder?: string;

@@ -5,6 +5,7 @@ import type { PoolKind, WirePolicy } from '../pool/policy-fields.js';
 import type { Attributes, SealedSecret, Selector } from '../pool/thing.js';
 import type { TicketEnd, TicketStatus } from '../pool/ticket.js';
 import type { EndReason, Metadata, TokenEvent, TokenEventKind } from '../pool/token-event.js';
+import type { TokenStatus } from '../pool/token.js';
 
 export interface TokenView {
   readonly id: string;
@@ -12,7 +13,7 @@ export interface TokenView {
   /** The name and the attributes of what the token stands for; null where pools are not listed. */
   readonly name: string | null;
   readonly attributes: Attributes | null;
-  readonly status: 'available' | 'active';
+  readonly status: TokenStatus;
   readonly active_user_id: string | null;
   /** The name that the user gave instead of an id, here and in the other views; null when it gave the id. */
   readonly holder: string | null;
@@ -29,10 +30,20 @@ export interface TokenView {
    * tokens than its size and not enough others are deleted before. Null for an instant of the past.
    */
   readonly draining: boolean | null;
+  /** Until when a token rests that is cooling; null for any other. */
+  readonly available_at: string | null;
+  /** Why a token is out of service, and since when; null while it is in service. A held one is so after its lease. */
+  readonly disabled_reason: string | null;
+  readonly disabled_at: string | null;
+  /** The actor who has disabled it, as in events; null also when the viewer may not see it. */
+  readonly disabled_by: string | null;
 }
 
+/** Why a token is out of service. */
+export type DisabledView = Pick<TokenView, 'disabled_reason' | 'disabled_at' | 'disabled_by'>;
+
 /** The stored row of a token, whatever the clock says. */
-export type StoredTokenView = Omit<TokenView, 'lease_metadata' | 'draining'> & {
+export type StoredTokenView = Omit<TokenView, 'lease_metadata' | 'draining' | keyof DisabledView | 'available_at'> & {
   /** Whether the token is deleted at the end of its lease by a command; left out where that is not known. */
   readonly leaving?: boolean;
 };
@@ -169,7 +180,10 @@ export type OwnedTicket = Owned<TicketView>;
 export interface PoolView extends WirePolicy {
   readonly name: string;
   readonly kind: PoolKind;
-  readonly counts: { readonly total: number; readonly available: number; readonly active: number };
+  /** The number of tokens, and that of each status. Only pools that keep tokens back have the others than the first. */
+  readonly counts: { readonly total: number; readonly available: number; readonly active: number } & {
+    readonly [Status in Exclude<TokenStatus, 'available' | 'active'>]?: number;
+  };
   readonly last_seq: number;
   /** The instant of the view, if the caller asked for one. */
   readonly as_of?: string;
@@ -333,6 +347,8 @@ export interface SnapshotTokenView {
   readonly attributes?: Attributes;
   /** Left out when it is not deleted at the end of its lease. */
   readonly leaving?: true;
+  /** Left out when nothing keeps it back. */
+  readonly upkeep?: SnapshotUpkeepView;
   readonly last_activated_at: Instant | null;
   /** The end of the last ended lease; 0 when no lease has ended. */
   readonly last_end_at: Instant;
@@ -340,7 +356,17 @@ export interface SnapshotTokenView {
     readonly user_id: string;
     /** Left out when the caller gave the user id. */
     readonly holder?: string;
+    /** Left out in the lease of a user. */
+    readonly cleaning?: true;
     readonly fence: number;
     readonly expires_at: Instant;
   } | null;
+}
+
+/** What keeps a token of a snapshot back; what is left out does not. */
+export interface SnapshotUpkeepView {
+  readonly dirty_since?: Instant;
+  readonly rests_until?: Instant;
+  readonly failed_cleanings?: number;
+  readonly disabled?: { readonly reason: string; readonly at: Instant };
 }

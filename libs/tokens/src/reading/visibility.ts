@@ -5,6 +5,7 @@ import { OPEN, SYSTEM, type Caller } from '../kernel/caller.js';
 import { isOfLine } from '../pool/token-event.js';
 import type { Lease } from '../pool/token.js';
 import type {
+  DisabledView,
   EventView,
   LeaseView,
   OwnedDetails,
@@ -32,8 +33,14 @@ const NOBODY_SEEN = { user_id: SOMEBODY, holder: null };
 export const maySee = (viewer: Viewer, keyId: string | null | undefined): boolean =>
   viewer.mayOperate || (keyId ?? null) === viewer.keyId;
 
-export const tokenFor = (viewer: Viewer, { key_id, ...token }: OwnedToken): TokenView =>
-  maySee(viewer, key_id) ? token : { ...token, active_user_id: null, holder: null, lease_metadata: null };
+export function tokenFor(viewer: Viewer, { key_id, ...owned }: OwnedToken): TokenView {
+  const token = disabledFor(viewer, owned);
+  return maySee(viewer, key_id) ? token : { ...token, active_user_id: null, holder: null, lease_metadata: null };
+}
+
+/** Why a token is out of service is shown to all, and who has decided it to those who may see that actor. */
+const disabledFor = <View extends DisabledView>(viewer: Viewer, view: View): View =>
+  view.disabled_by === null || maySeeActor(viewer, { actor: view.disabled_by }) ? view : { ...view, disabled_by: null };
 
 export const useFor = (viewer: Viewer, { key_id, ...use }: OwnedUse): UseView =>
   maySee(viewer, key_id) ? use : { ...use, ...NOBODY_SEEN };

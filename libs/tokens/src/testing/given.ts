@@ -4,10 +4,10 @@ import { DomainError } from '../kernel/domain-error.js';
 import type { LeaseCount } from '../pool/lease-counts.js';
 import type { Instant } from '../kernel/instant.js';
 import { newLeaseId } from '../pool/lease-id.js';
-import { countsLeases, newPolicy, type PolicyChange, type PoolPolicy } from '../pool/pool-policy.js';
+import { countsLeases, keepsBack, newPolicy, type PolicyChange, type PoolPolicy } from '../pool/pool-policy.js';
 import type { PoolSlice, PoolState } from '../pool/pool-slice.js';
 import { TokenPool } from '../pool/token-pool.js';
-import type { Lease, Token } from '../pool/token.js';
+import { statusOf, type Lease, type Token } from '../pool/token.js';
 
 export const NOW: Instant = Date.UTC(2026, 10, 21, 9, 30) * 1000;
 /** One second in the unit of Instant. */
@@ -75,6 +75,10 @@ export function wholeSlice(
     leaseCount: leases.length,
     lastPlace: 0,
     openTickets: 0,
+    hasUpkeep: keepsBack(policy) || tokens.some(({ upkeep }) => upkeep !== undefined),
+    dirtyCount: tokens.filter((token) => statusOf(token, now) === 'dirty').length,
+    disabledCount: tokens.filter((token) => statusOf(token, now) === 'disabled').length,
+    cleaningCount: tokens.filter((token) => statusOf(token, now) === 'cleaning').length,
   };
   const holding = (holders: readonly string[], holderOf: (lease: Lease) => string | null) =>
     countsLeases(policy) ? leaseCountsOf(holders, running, holderOf) : undefined;

@@ -6,6 +6,7 @@ import { isOverdue } from '../pool/token.js';
 import { PoolReader } from '../reading/pool-reader.js';
 import type { LeaseAgesView, PoolView } from '../reading/views.js';
 import type { InMemoryTokenPoolRepository } from './in-memory-token-pool-repository.js';
+import { tokenView } from './views.js';
 
 export class InMemoryPoolReader extends PoolReader {
   constructor(
@@ -63,12 +64,13 @@ export class InMemoryPoolReader extends PoolReader {
   #view(poolName: string): PoolView {
     const { state, tokens, now } = this.repository.look(poolName);
     const { policy } = state;
-    const active = [...tokens.values()].filter(({ lease }) => lease && !isOverdue(lease, now)).length;
+    const counts = { total: tokens.size, available: 0, active: 0, cooling: 0, dirty: 0, cleaning: 0, disabled: 0 };
+    for (const token of tokens.values()) counts[tokenView(poolName, token, now, false, null, state).status]++;
     return {
       name: policy.name,
       kind: policy.kind,
       ...toWire(policy),
-      counts: { total: tokens.size, available: tokens.size - active, active },
+      counts: state.hasUpkeep ? counts : { total: counts.total, available: counts.available, active: counts.active },
       last_seq: state.lastSeq,
     };
   }

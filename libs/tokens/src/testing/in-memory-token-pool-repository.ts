@@ -4,17 +4,25 @@
 import { IDEMPOTENCY_RECORD_HOURS, type IdempotencyRecord } from '../pool/idempotency-records.js';
 import { DomainError, poolNotFound } from '../kernel/domain-error.js';
 import type { Instant } from '../kernel/instant.js';
-import { GIVEN_UP_ON_THE_WAY, headOfLine, isCut, needsLine, needsWholeLine, withLine } from '../commands/load-line.js';
+import {
+  GIVEN_UP_ON_THE_WAY,
+  headOfLine,
+  isCut,
+  needsLine,
+  needsWholeLine,
+  withLine,
+  withPromises,
+} from '../commands/load-line.js';
 import { loadSpec, tokensOfSelection, type LoadSpec } from '../commands/load-spec.js';
 import type { LineSlice } from '../pool/pool-tickets.js';
-import { countsLeases, evictsOverShare, hardEndOf, type PoolPolicy } from '../pool/pool-policy.js';
+import { countsLeases, evictsOverShare, hardEndOf, keepsBack, type PoolPolicy } from '../pool/pool-policy.js';
 import type { TokenEvent } from '../pool/token-event.js';
 import { isDraining, type PoolSlice, type PoolState } from '../pool/pool-slice.js';
 import { TokenPool } from '../pool/token-pool.js';
 import { TokenPoolRepository } from '../commands/token-pool-repository.js';
 import { isSelected } from '../pool/thing.js';
 import { isGivenUp, type Ticket } from '../pool/ticket.js';
-import { isOverdue, type Token } from '../pool/token.js';
+import { isFree, isOverdue, mayBeEvicted, type Token } from '../pool/token.js';
 import { leaseCountsOf } from './given.js';
 
 interface StoredPool {
@@ -157,11 +165,11 @@ export class InMemoryTokenPoolRepository extends TokenPoolRepository {
   /** Here the time of a pool stands still after the clock was set back; in PostgreSQL it continues (pool-clock.ts). */
   #slice({ state, tokens, lastAt, records: kept, tickets }: StoredPool, asked: LoadSpec): PoolSlice {
     const now = Math.max(this.clock(), lastAt);
-    const line = needsLine(state, asked) ? lineOf([...tickets.values()], asked, now) : undefined;
-    const loads = line ? withLine(asked, line, state) : asked;
+    const line = needsLine(state, asked) ? lineOf([...tickets.values()], withPromises(asked, state), now) : undefined;
+    const loads = line ? withLine(withPromises(asked, state), line, state) : asked;
     const all = [...tokens.values()];
     const free = all
-      .filter(({ lease }) => lease === null)
+      .filter(isFree)
       .sort((a, b) => a.freeSince - b.freeSince || (a.id < b.id ? -1 : 1))
       .slice(0, loads.free);
     const leased = all.filter(({ lease }) => lease !== null);
@@ -171,11 +179,14 @@ export class InMemoryTokenPoolRepository extends TokenPoolRepository {
       .slice(0, loads.due);
     const running = leased.filter(({ lease }) => !isOverdue(lease!, now));
     // A pool above its size may delete the tokens of overdue leases.
-    const freed = free.length + (isDraining(state) ? 0 : due.filter(({ isLeaving }) => !isLeaving).length);
+    const mayRest = state.policy.cooldownSeconds !== null || state.policy.afterUse === 'clean';
+    const freed =
+      free.filter(({ freeSince }) => freeSince <= now).length +
+      (isDraining(state) || mayRest ? 0 : due.filter(mayBeEvicted).length);
     const victims = state.policy.onExhausted === 'evict_oldest' ? Math.max(0, loads.grants - freed) : 0;
     const oldest = running
       .sort((a, b) => a.lease!.fence - b.lease!.fence)
-      .filter(({ isLeaving }) => !isLeaving || loads.oldest > 0)
+      .filter((token) => mayBeEvicted(token) || token.lease!.offeredTo || loads.oldest > 0)
       .slice(0, loads.oldest + victims);
     const isFull = freed < loads.grants + loads.oldest;
     const losing =
@@ -194,17 +205,27 @@ export class InMemoryTokenPoolRepository extends TokenPoolRepository {
       const ofSelection = all.filter(({ thing }) => isSelected(thing?.attributes, selector));
       const first = (tokens: Token[]): Token[] => tokens.slice(0, tokensOfSelection(loads));
       return [
-        ...first(ofSelection.filter(({ lease }) => lease === null).sort((a, b) => a.freeSince - b.freeSince)),
+        ...first(ofSelection.filter(isFree).sort((a, b) => a.freeSince - b.freeSince)),
+        // So that the pool knows that there is one.
+        ...ofSelection.filter((token) => token.lease === null && !isFree(token)).slice(0, 1),
         ...first(ofSelection.filter(({ lease }) => lease && isOverdue(lease, now)).sort(byDeadline)),
         ...first(ofSelection.filter(({ lease }) => lease && !isOverdue(lease, now)).sort(byDeadline)),
         ...first(ofSelection.filter(({ lease }) => lease && !isOverdue(lease, now)).sort(byFence)),
       ];
     });
     const soonest = leased
-      .filter(({ isLeaving }) => !isLeaving)
+      .filter(({ isLeaving, lease }) => !isLeaving && lease!.purpose === undefined)
       .sort((a, b) => hardEndOf(state.policy, a.lease!) - hardEndOf(state.policy, b.lease!))
       .slice(0, loads.soonest);
-    const loaded = new Set([...byId, ...named, ...selected, ...oldest, ...losing, ...soonest]);
+    const keptBack = all.filter((token) => token.lease === null && !isFree(token));
+    const dirty = keptBack.filter(({ upkeep }) => !upkeep?.disabled).sort((a, b) => a.freeSince - b.freeSince);
+    const dirtyOnes = [undefined, ...loads.dirtySelectors].flatMap((selector) =>
+      dirty
+        .filter(({ thing }) => selector === undefined || isSelected(thing?.attributes, selector))
+        .slice(0, loads.dirty),
+    );
+    const cleaned = leased.filter(({ lease }) => loads.soonest > 0 && lease!.purpose === 'clean');
+    const loaded = new Set([...byId, ...named, ...selected, ...oldest, ...losing, ...soonest, ...cleaned]);
     const others = running.filter((token) => !loaded.has(token));
     const nextExpiryAt = others.length === 0 ? null : Math.min(...others.map(({ lease }) => lease!.expiresAt));
     const idempotencyRecords = kept.filter((record) =>
@@ -218,9 +239,10 @@ export class InMemoryTokenPoolRepository extends TokenPoolRepository {
       idempotencyRecords,
       users: countsLeases(state.policy) ? leaseCountsOf(holders, leases, ({ userId }) => userId) : undefined,
       keys: countsLeases(state.policy) ? leaseCountsOf(loads.keys, leases, ({ keyId }) => keyId) : undefined,
-      tokens: [...byId, ...named, ...selected, ...due, ...free, ...oldest, ...losing, ...soonest].map((token) => ({
-        ...token,
-      })),
+      tokens: [
+        ...[...byId, ...named, ...selected, ...due, ...free, ...oldest, ...losing, ...soonest],
+        ...[...cleaned, ...dirtyOnes, ...keptBack.slice(0, loads.keptBack)],
+      ].map((token) => ({ ...token })),
     };
   }
 }
@@ -234,6 +256,10 @@ const newState = (policy: PoolPolicy): PoolState => ({
   leaseCount: 0,
   lastPlace: 0,
   openTickets: 0,
+  hasUpkeep: keepsBack(policy),
+  dirtyCount: 0,
+  disabledCount: 0,
+  cleaningCount: 0,
 });
 
 function lineOf(tickets: readonly Ticket[], loads: LoadSpec, now: Instant): LineSlice {
@@ -272,12 +298,17 @@ function save(stored: StoredPool, pool: TokenPool): void {
 function overShare(running: Token[], { users }: LoadSpec, most: number): Token[] {
   const held = new Map<string, number>();
   const shares = new Map<Token, number>();
-  for (const token of running.sort((a, b) => b.lease!.fence - a.lease!.fence)) {
+  const isSpared = ({ lease, upkeep }: Token): boolean => lease!.purpose === 'clean' || upkeep?.disabled != null;
+  const inOrder = running.sort((a, b) => b.lease!.fence - a.lease!.fence);
+  // The leases that nobody evicts count for their users, too.
+  for (const token of [...inOrder.filter(isSpared), ...inOrder.filter((token) => !isSpared(token))]) {
     const share = (held.get(token.lease!.userId) ?? 0) + 1;
     held.set(token.lease!.userId, share);
     shares.set(token, share);
   }
-  const inTurn = running.sort((a, b) => shares.get(b)! - shares.get(a)! || a.lease!.fence - b.lease!.fence);
+  const inTurn = running
+    .filter((token) => !isSpared(token))
+    .sort((a, b) => shares.get(b)! - shares.get(a)! || a.lease!.fence - b.lease!.fence);
   const losing = inTurn.slice(0, most);
   const least = Math.min(...losing.map((token) => shares.get(token)!));
   const rising = inTurn.slice(most).filter((token) => {

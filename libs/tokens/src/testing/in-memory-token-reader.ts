@@ -108,19 +108,18 @@ export class InMemoryTokenReader extends TokenReader {
     if (status === 'active') {
       if (place !== undefined) this.#mustBeGiven(poolName, { fence: Number(place) });
       const fence = ({ lease }: Token): string => padded(lease!.fence);
-      return this.#listed(poolName, status, listed.filter(runs), fence, place, limit);
+      const active = listed.filter((token) => runs(token) && !token.lease?.purpose);
+      return this.#listed(poolName, status, active, fence, place, limit);
+    }
+    const ofStatus = listed.filter((token) => this.#view(poolName, token).status === status);
+    if (status !== 'available') {
+      if (place !== undefined) this.#mustBeGiven(poolName, { tokenId: place });
+      return this.#listed(poolName, status, ofStatus, ({ id }) => id, place, limit);
     }
     if (place !== undefined)
       this.#mustBeGiven(poolName, { at: Number(place.split('~')[0]), tokenId: place.split('~')[1]! });
     const since = ({ id, lease, freeSince }: Token): string => `${padded(lease?.expiresAt ?? freeSince)}~${id}`;
-    return this.#listed(
-      poolName,
-      status,
-      listed.filter((token) => !runs(token)),
-      since,
-      place,
-      limit,
-    );
+    return this.#listed(poolName, status, ofStatus, since, place, limit);
   }
 
   async leases({ whose, pools, keyId, limit, cursor }: LeaseQuery): Promise<LeasePage<OwnedLease>> {
@@ -217,7 +216,7 @@ export class InMemoryTokenReader extends TokenReader {
   #view(pool: string, token: Token): OwnedToken {
     const { now, state } = this.repository.look(pool);
     const metadata = token.lease && this.#metadataOf(pool, token.lease);
-    return { ...tokenView(pool, token, now, isDraining(state), metadata), key_id: token.lease?.keyId ?? null };
+    return { ...tokenView(pool, token, now, isDraining(state), metadata, state), key_id: token.lease?.keyId ?? null };
   }
 
   #metadataOf(pool: string, { fence }: Lease): Metadata | null {

@@ -2,7 +2,9 @@
 
 import { toIso, type Instant } from '../kernel/instant.js';
 import type { Metadata, TokenEvent } from '../pool/token-event.js';
-import type { Token } from '../pool/token.js';
+import type { PoolState } from '../pool/pool-slice.js';
+import { TokenPool } from '../pool/token-pool.js';
+import { statusOf, type Token } from '../pool/token.js';
 import type { OwnedEvent, TokenView } from '../reading/views.js';
 
 export type RecordedEvent = TokenEvent & { readonly recordedAt: Instant };
@@ -32,20 +34,33 @@ export const eventView = (
   lease_metadata: recorded.event === 'activated' ? recorded.metadata : null,
 });
 
+/** A token as it is once its overdue lease has ended. */
+function settled(token: Token, state: PoolState | undefined, now: Instant): Token {
+  if (!state?.hasUpkeep || !token.lease || token.lease.expiresAt > now) return token;
+  const copy = { ...token, isLeaving: false };
+  const policy = { ...state.policy, size: state.tokenCount };
+  TokenPool.restore({ state: { ...state, policy }, now, tokens: [copy], nextExpiryAt: null }).settle();
+  return copy;
+}
+
+/** @param state of a pool that may keep tokens back */
 export function tokenView(
   pool: string,
-  { id, lease, lastActivatedAt, thing, isLeaving = false }: Token,
+  token: Token,
   now: Instant,
   isPoolDraining = false,
   leaseMetadata: Metadata | null = null,
+  state?: PoolState,
 ): TokenView {
+  const { id, lease, lastActivatedAt, thing, isLeaving = false, upkeep } = token;
+  const after = settled(token, state, now);
   const running = lease && lease.expiresAt > now ? lease : null;
   return {
     id,
     pool,
     name: thing?.name ?? null,
     attributes: thing?.attributes ?? null,
-    status: running ? 'active' : 'available',
+    status: running ? statusOf(token, now) : statusOf({ ...after, lease: null }, now),
     active_user_id: running?.userId ?? null,
     holder: running?.holder ?? null,
     last_activated_at: lastActivatedAt === null ? null : toIso(lastActivatedAt),
@@ -53,5 +68,9 @@ export function tokenView(
     fence: running?.fence ?? null,
     lease_metadata: running && leaseMetadata,
     draining: (isPoolDraining || isLeaving) && lease !== null,
+    available_at: !running && statusOf({ ...after, lease: null }, now) === 'cooling' ? toIso(after.freeSince) : null,
+    disabled_reason: upkeep?.disabled?.reason ?? null,
+    disabled_at: upkeep?.disabled ? toIso(upkeep.disabled.at) : null,
+    disabled_by: upkeep?.disabled?.by ?? null,
   };
 }

@@ -10,6 +10,7 @@ import { Check, Column, Entity, PrimaryColumn, type ColumnType } from 'typeorm';
 @Entity('pools')
 @Check('pools_things', `thing_count = CASE WHEN kind = 'listed' THEN token_count ELSE 0 END`)
 @Check('pools_line', `open_tickets = 0 OR (open_tickets > 0 AND line_fence = last_fence)`)
+@Check('pools_upkeep', `upkeep_seq = last_seq`)
 @Check('pools_deleted', `life <> 'deleted' OR token_count = 0`)
 @Check('pools_counts', `token_count >= 0 AND lease_count BETWEEN 0 AND token_count`)
 export class PoolEntity {
@@ -55,6 +56,24 @@ export class PoolEntity {
   /** The last fence. The last release does not change it, so it grants nothing while somebody waits. */
   @Column({ name: 'line_fence', type: 'bigint', default: 0 })
   lineFence: string;
+
+  /**
+   * The last seq, in a pool whose tokens may be kept back between two users; null in any other. The last release does
+   * not change it, so it changes no such pool.
+   */
+  @Column({ name: 'upkeep_seq', type: 'bigint', nullable: true })
+  upkeepSeq: string | null;
+
+  /** The dirty and the disabled tokens that nobody holds. */
+  @Column({ name: 'dirty_count', type: 'integer', default: 0 })
+  dirtyCount: number;
+
+  @Column({ name: 'disabled_count', type: 'integer', default: 0 })
+  disabledCount: number;
+
+  /** The leases of those who clean. */
+  @Column({ name: 'cleaning_count', type: 'integer', default: 0 })
+  cleaningCount: number;
 
   /**
    * The hash of the event `hashed_seq`, the newest in the chain. A version without hashes may have added later ones.

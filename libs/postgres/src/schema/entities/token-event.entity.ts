@@ -2,7 +2,7 @@
 // tokens. The table is partitioned by recorded_at, and each partition has its own keys. TypeORM cannot describe that,
 // so this entity describes the first partition, and test/database/schema.spec.ts compares all others with it.
 
-import { EVENT_KINDS, LINE_EVENTS, POOL_EVENTS } from '@app/tokens';
+import { EVENT_KINDS, LINE_EVENTS, POOL_EVENTS, UPKEEP_EVENTS } from '@app/tokens';
 import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
 const quoted = (word: string): string => `'${word}'`;
@@ -12,7 +12,7 @@ const quoted = (word: string): string => `'${word}'`;
 @Check('token_events_token', `(event IN (${POOL_EVENTS.map(quoted).join(', ')})) = (token_id IS NULL)`)
 @Check(
   'token_events_lease',
-  `(event IN ('generated', 'described', 'deleted', ${POOL_EVENTS.map(quoted).join(', ')})) = (fence IS NULL) AND (fence IS NULL AND event NOT IN (${LINE_EVENTS.map(quoted).join(', ')})) = (user_id IS NULL)
+  `(event IN ('generated', 'described', 'deleted', ${[...UPKEEP_EVENTS, ...POOL_EVENTS].map(quoted).join(', ')})) = (fence IS NULL) AND (fence IS NULL AND event NOT IN (${LINE_EVENTS.map(quoted).join(', ')})) = (user_id IS NULL)
    AND (fence IS NULL) = (lease_id IS NULL) AND (fence IS NULL) = (activated_at IS NULL)
    AND (fence IS NULL) = (expires_at IS NULL)`,
 )

@@ -7,7 +7,7 @@ import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
   'tokens_status_and_lease_agree',
   `(status = 'active' AND user_id IS NOT NULL AND lease_id IS NOT NULL AND fence IS NOT NULL
     AND expires_at IS NOT NULL AND last_activated_at IS NOT NULL AND free_since IS NULL)
-   OR (status = 'available' AND user_id IS NULL AND lease_id IS NULL AND fence IS NULL
+   OR (status IN ('available', 'dirty', 'disabled') AND user_id IS NULL AND lease_id IS NULL AND fence IS NULL
     AND expires_at IS NULL AND free_since IS NOT NULL)`,
 )
 @Check('tokens_lease_has_a_length', `expires_at > last_activated_at`)
@@ -66,6 +66,7 @@ export class TokenEntity {
   @Column({ name: 'expires_at', type: 'timestamptz', nullable: true })
   expiresAt: Date | null;
 
+  /** In the future while it rests. Of a dirty token, since when it is dirty. */
   @Column({ name: 'free_since', type: 'timestamptz', nullable: true })
   freeSince: Date | null;
 
