@@ -214,6 +214,33 @@ describe.each<[string, (secrets: SecretBox) => Promise<Candidate>]>([
     expect(await take({ hot: true })).toMatchObject({ name: 'hot0', evicted: { fence: 1 } });
   });
 
+  test('that come into a selection are found, however often it was asked for before', async () => {
+    await newPool({ onExhausted: 'evict_oldest' });
+    const [at, de] = [{ country: 'at' }, { country: 'de' }];
+    const names = ['old', 'free', 'de1', 'de2'];
+    await put(names.map((name) => ({ name, attributes: name.startsWith('de') ? de : at })));
+    const { tokenId: old } = await service.allocate(pool, { userId: ANN, name: 'old' });
+    const { tokens } = await candidate.readers.tokens.tokens({ poolName: pool, status: 'available', limit: 10 });
+    const free = tokens.find(({ name }) => name === 'free')!.id;
+    for (let fence = 2; fence <= 9; fence++) expect(await take(de)).toMatchObject({ fence });
+    await service.changeThing(free, { attributes: de });
+    expect(await take(de)).toMatchObject({ name: 'free', evicted: null });
+    await service.changeThing(old, { attributes: de });
+    expect(await take(de)).toMatchObject({ name: 'old', evicted: { fence: 1 } });
+    expect(await take(de)).toMatchObject({ evicted: { fence: 8 } });
+  });
+
+  test('that were about to go and stay are evicted in their turn', async () => {
+    await newPool({ onExhausted: 'evict_oldest' });
+    const things = ['a', 'b', 'c'].map((name) => ({ name, attributes: { country: 'de' } }));
+    await put(things);
+    for (const { name } of things) await service.allocate(pool, { userId: ANN, name });
+    await put(things.slice(1), true);
+    for (const fence of [2, 3, 4]) expect(await take({ country: 'de' })).toMatchObject({ evicted: { fence } });
+    await put(things);
+    for (const fence of [1, 5, 6]) expect(await take({ country: 'de' })).toMatchObject({ evicted: { fence } });
+  });
+
   test('are renamed and described while they are held', async () => {
     await newPool();
     await put([A, B]);

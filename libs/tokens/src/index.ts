@@ -114,6 +114,8 @@ export {
 export { SecretBox, secretsKeysOf, type SecretValue } from './commands/secret-box.js';
 export { PageSize } from './audit/stored-page.js';
 export {
+  isSelected,
+  selectorKey,
   ATTRIBUTE_KEY,
   MAX_ATTRIBUTES,
   MAX_THING_BYTES,
@@ -126,7 +128,16 @@ export {
   type Selector,
   type Thing,
 } from './pool/thing.js';
-export { NO_UPKEEP, TOKEN_STATUSES, type Lease, type Token, type TokenStatus, type Upkeep } from './pool/token.js';
+export {
+  isFree,
+  isOverdue,
+  NO_UPKEEP,
+  TOKEN_STATUSES,
+  type Lease,
+  type Token,
+  type TokenStatus,
+  type Upkeep,
+} from './pool/token.js';
 export {
   detailsFor,
   eventFor,

@@ -24,12 +24,14 @@ import {
   type PoolSlice,
   type PoolState,
   type RecordedEventView,
+  type TokenEventKind,
 } from '@app/tokens';
 import { BEGIN, COMMIT, Database, DatabaseFailure, send, unavailable, unchanged } from '../connection/database.js';
 import type { Query, QueryResult } from '../connection/pipeline.js';
 import { ENSURE_PARTITIONS, IS_POOL, STORED_EVENTS } from '../schema/statements.js';
 import { lineParameters, ticketParameters, toLine, type TicketRow } from './line-rows.js';
 import { DELETE_EXPIRED_TICKETS, LOAD_LINE, SAVE_LINE, SAVE_TICKETS } from './line-statements.js';
+import { SelectionFloors } from './selection-floors.js';
 import {
   recordParameters,
   countedParameters,
@@ -56,6 +58,7 @@ import {
   LOCK_POOL,
   LOCK_POOL_IF_IDLE,
   NOTE_CLOCK,
+  NOTE_THINGS,
   POOLS_TO_SWEEP,
   SAVE_RECORDS,
   SAVE_HEAD,
@@ -105,13 +108,13 @@ const areSame = (a: Needs, b: Needs): boolean =>
   a.counts === b.counts && a.isListed === b.isListed && a.hasUpkeep === b.hasUpkeep;
 
 /** @param hasLine whether the pool has a line, whose tickets are loaded before */
-function sliceQuery(poolName: string, loads: LoadSpec, needs: Needs, hasLine = false): Query {
+function sliceQuery(poolName: string, loads: LoadSpec, floors: SelectionFloors, needs: Needs, hasLine = false): Query {
   const { isListed, hasUpkeep } = needs;
   const namesThings = loads.names.length > 0 || loads.selectors.length > 0 || loads.whole;
   const chooses = isListed && (needs.counts || namesThings || hasLine);
   const counts = needs.counts || chooses;
   const values = chooses
-    ? listedParameters(poolName, loads)
+    ? listedParameters(poolName, loads, floors)
     : counts
       ? countedParameters(poolName, loads)
       : loadParameters(poolName, loads);
@@ -128,6 +131,9 @@ const NAMES_AT_ONCE = 2;
 const NO_ROW = Symbol('no row was locked');
 const AGAIN = Symbol('a commit preceded the decision, which must start again');
 
+/** The events after which other tokens may match a selection, or other leases may be evicted for it. */
+const CHANGES_SELECTIONS: readonly TokenEventKind[] = ['described', 'enabled'];
+
 /** How many events without a hash one transaction adds to the chain. */
 const CHAINED_AT_ONCE = 5000;
 
@@ -139,6 +145,7 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
   readonly #needs = new Map<string, Needs>();
   /** The pools that needed their line in the last transaction. */
   readonly #withLine = new Set<string>();
+  readonly #floors = new SelectionFloors();
   /** Pools that this process has seen. It looks up any other name first, without a transaction and a lock. */
   readonly #known = new Set<string>();
   readonly #names = new Semaphore(NAMES_AT_ONCE);
@@ -242,7 +249,9 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
     const known = this.#needs.get(poolName) ?? NOTHING;
     const guess = needed.upkeep ? { ...known, hasUpkeep: true } : known;
     const guessesLine = this.#withLine.has(poolName);
-    const load = guessesLine ? sliceQuery(poolName, loadSpec({}), NOTHING) : sliceQuery(poolName, needed, guess);
+    const load = guessesLine
+      ? sliceQuery(poolName, NO_COMMAND, this.#floors, NOTHING)
+      : sliceQuery(poolName, needed, this.#floors, guess);
     const guessed = withPromises(needed, guess);
     const line = guessesLine ? [{ ...LOAD_LINE, values: lineParameters(poolName, guessed) }] : [];
     const named =
@@ -271,9 +280,10 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
       slice = await this.#sliceOfLine(client, slice.state, ofLine, toLine(rows, ofLine), kept?.rows);
     } else if (!areSame(needs, guess) || guessesLine) {
       this.#withLine.delete(poolName);
-      const [again] = await send(client, sliceQuery(poolName, needed, needs));
+      const [again] = await send(client, sliceQuery(poolName, needed, this.#floors, needs));
       slice = toSlice(poolName, again?.rows[0] as SliceRow, needed, kept?.rows);
     }
+    if (!this.#withLine.has(poolName)) this.#floors.note(slice, needed, Number(row.things_seq));
     const hash = await this.#hashBefore(client, poolName, row);
     if (hash === null) return AGAIN;
     const pool = TokenPool.restore(slice);
@@ -296,8 +306,11 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
   ): Promise<PoolSlice> {
     const { name } = state.policy;
     const loads = withLine(needed, line, state);
-    const [loaded] = await send(client, sliceQuery(name, loads, needsOf(state, needed), true));
-    return toSlice(name, loaded?.rows[0] as SliceRow, loads, kept, line);
+    const [loaded] = await send(client, sliceQuery(name, loads, this.#floors, needsOf(state, needed), true));
+    const row = loaded?.rows[0] as SliceRow;
+    const slice = toSlice(name, row, loads, kept, line);
+    this.#floors.note(slice, loads, Number(row.things_seq));
+    return slice;
   }
 
   /** Notes the clock under the pool's lock. */
@@ -356,6 +369,9 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
     if (!isCounted) {
       const values = [policy.name, dirtyCount, disabledCount, cleaningCount];
       statements.push({ ...SAVE_UPKEEP_COUNTS, values });
+    }
+    if (policy.kind === 'listed' && pool.events.some(({ event }) => CHANGES_SELECTIONS.includes(event))) {
+      statements.push({ ...NOTE_THINGS, values: [policy.name] });
     }
     const tickets = ticketParameters(pool);
     if (tickets) statements.push({ ...SAVE_TICKETS, values: tickets });

@@ -35,6 +35,7 @@ import type {
 import { bigints, booleans, jsons, texts, uuids, words } from '../connection/array-parameter.js';
 import type { Value } from '../connection/pipeline.js';
 import { isMissing, isOneOf } from '../schema/attributes-path.js';
+import type { SelectionFloors } from './selection-floors.js';
 
 /** A row of LOAD_SLICE. */
 export interface SliceRow extends WirePolicy {
@@ -54,6 +55,7 @@ export interface SliceRow extends WirePolicy {
   /** In hexadecimal digits. */
   last_hash: string | null;
   hashed_seq: string;
+  things_seq: string;
   now: number;
   /** Whether NOTE_CLOCK must run. */
   must_note_clock: boolean;
@@ -116,9 +118,12 @@ export const countedParameters = (name: string, loads: LoadSpec): Value[] => [
   texts(loads.keys),
 ];
 
-/** The parameters of LOAD_LISTED_SLICE. */
-export function listedParameters(name: string, loads: LoadSpec): Value[] {
-  const selections = loads.selectors.flatMap((selector) => selectionsOf(name, selector));
+/** The parameters of a slice of a listed pool, of which commands name or select things. */
+export function listedParameters(name: string, loads: LoadSpec, floors: SelectionFloors): Value[] {
+  const selections = loads.selectors.flatMap((selector) => {
+    const floor = floors.of(name, selector);
+    return selectionsOf(name, selector).map((selection) => ({ ...selection, floor }));
+  });
   const { free, grants, selecting } = loads;
   // Commands that select need no tokens but those of their selection. Beside others they count with these, whose tokens
   // they may take.
@@ -130,6 +135,10 @@ export function listedParameters(name: string, loads: LoadSpec): Value[] {
     tokensOfSelection(loads),
     loads.whole,
     texts(selections.map(({ path }) => path)),
+    bigints(selections.map(({ floor }) => floor.fence)),
+    bigints(selections.map(({ floor }) => floor.since)),
+    bigints(selections.map(({ floor }) => floor.thingsSeq)),
+    bigints(selections.map(({ floor }) => floor.lastSeq)),
   ];
 }
 

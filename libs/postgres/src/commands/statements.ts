@@ -97,9 +97,9 @@ const matches = (token: string): string =>
 const WALK = `$11::int * (4 + (SELECT token_count FROM here) / 2000) / cardinality($10::jsonb[])`;
 
 /** The leases that are not overdue, in an order, as long as a condition holds and there are too few free tokens. */
-const walkOfLeases = (order: string, condition: string): string => `
+const walkOfLeases = (order: string, onExhausted: string, condition: string): string => `
          (SELECT * FROM tokens
-          WHERE pool = $1 AND ${RUNS} AND (SELECT ${condition} FROM here)
+          WHERE pool = $1 AND ${RUNS} AND ${condition} AND (SELECT on_exhausted = '${onExhausted}' FROM here)
             AND (SELECT count(*) FROM walked) < $11::int
           ORDER BY ${order} LIMIT ${WALK})`;
 
@@ -110,6 +110,8 @@ const walkOfLeases = (order: string, condition: string): string => `
  * oldest first if the pool evicts, otherwise those with the earliest deadlines first. If too few of the first ones
  * match, or if there are free tokens that it has not looked at, it asks the index of attributes for all that match.
  * OFFSET 0 keeps that from starting at the other end.
+ * The walks begin at the floors of the selection (selection-floors.ts): $14 a fence, $15 an instant since when tokens
+ * are free, $16 the version of the things and $17 the seq with which both were found.
  */
 const listed = (upkeep: boolean): string => `, whole AS (
     SELECT * FROM tokens WHERE pool = $1 AND $12::boolean
@@ -117,17 +119,25 @@ const listed = (upkeep: boolean): string => `, whole AS (
     SELECT t.* FROM (SELECT token_id FROM things WHERE pool = $1 AND name = ANY ($9::text[])) d,
       LATERAL ${byId('*', 'd.token_id')} t
   ), selected AS (
-    SELECT t.* FROM unnest($10::jsonb[], $13::text[]) AS s (equal, path), LATERAL (
-      WITH walked AS MATERIALIZED (
-        SELECT f.* FROM (
-          SELECT * FROM tokens
-          WHERE pool = $1 AND status = 'available'${upkeep ? ' AND free_since <= (SELECT now FROM here)' : ''}
-          ORDER BY free_since, id LIMIT ${WALK}) f,
-          ${matches('f')}
+    SELECT t.* FROM (
+      SELECT equal, path, CASE WHEN is_known THEN fence ELSE 0 END AS from_fence,
+        CASE WHEN is_known THEN ${instant('since')} ELSE '-infinity' END AS from_since
+      FROM unnest($10::jsonb[], $13::text[], $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[])
+        AS u (equal, path, fence, since, version, seq),
+        LATERAL (SELECT u.version = things_seq AND u.seq <= last_seq AS is_known FROM here) k) s, LATERAL (
+      WITH looked_at AS MATERIALIZED (
+        SELECT * FROM tokens
+        WHERE pool = $1 AND status = 'available' AND free_since >= s.from_since${
+          upkeep ? ' AND free_since <= (SELECT now FROM here)' : ''
+        }
+        ORDER BY free_since, id LIMIT ${WALK}
+      ), walked AS MATERIALIZED (
+        SELECT f.* FROM looked_at f, ${matches('f')}
         ORDER BY f.free_since, f.id LIMIT $11::int
       ), leased AS MATERIALIZED (
-        SELECT l.* FROM (${walkOfLeases('fence', `on_exhausted = 'evict_oldest'`)}
-          UNION ALL ${walkOfLeases('expires_at', `on_exhausted = 'reject'`)}) l,
+        SELECT l.* FROM (
+          ${walkOfLeases('fence', 'evict_oldest', `fence >= s.from_fence AND NOT leaving${unlessSpared(upkeep)}`)}
+          UNION ALL ${walkOfLeases('expires_at', 'reject', 'true')}) l,
           ${matches('l')}
         LIMIT $11::int
       ), matching AS MATERIALIZED (
@@ -135,7 +145,8 @@ const listed = (upkeep: boolean): string => `, whole AS (
           SELECT token_id FROM things
           WHERE ${IS_SELECTED} AND (SELECT count(*) FROM walked) < $11::int
             AND ((SELECT count(*) FROM walked) + (SELECT count(*) FROM leased) < $11::int
-              OR (SELECT token_count - lease_count > ${WALK} OR protect_seconds IS NOT NULL FROM here)) OFFSET 0) d,
+              OR (SELECT count(*) FROM looked_at) >= ${WALK}
+              OR (SELECT protect_seconds IS NOT NULL FROM here)) OFFSET 0) d,
           LATERAL ${byId('*', 'd.token_id')} t
       )
       SELECT * FROM walked
@@ -150,7 +161,9 @@ const listed = (upkeep: boolean): string => `, whole AS (
       UNION ALL
       (SELECT * FROM matching WHERE ${RUNS} ORDER BY expires_at LIMIT $11::int)
       UNION ALL
-      (SELECT * FROM matching WHERE ${RUNS} AND NOT leaving AND (SELECT on_exhausted FROM here) = 'evict_oldest'
+      (SELECT * FROM matching
+       WHERE ${RUNS} AND NOT leaving${upkeep ? ` AND NOT ${isSpared('matching')}` : ''}
+         AND (SELECT on_exhausted FROM here) = 'evict_oldest'
        ORDER BY fence LIMIT $11::int)
       ${upkeep ? `UNION ALL (SELECT * FROM matching WHERE status NOT IN ('available', 'active') LIMIT 1)` : ''}
     ) t
@@ -243,7 +256,7 @@ export interface SliceShape {
   readonly counts: boolean;
   /** Whether the pool is listed, so that the things of the tokens are loaded. */
   readonly isListed: boolean;
-  /** Whether commands name or select things. It counts, too, and has $9 to $13 as `listed` says. */
+  /** Whether commands name or select things. It counts, too, and has $9 to $17 as `listed` says. */
   readonly chooses: boolean;
   /** Whether the pool has a line. The next parameter is how many tokens that come free first. */
   readonly hasLine: boolean;
@@ -259,7 +272,7 @@ export interface SliceShape {
  */
 function slice(shape: SliceShape): string {
   const { counts, isListed, chooses, hasLine, hasUpkeep } = shape;
-  const next = chooses ? 14 : counts ? 9 : 7;
+  const next = chooses ? 18 : counts ? 9 : 7;
   return `
   WITH here AS MATERIALIZED (${poolsNow('WHERE name = $1')}
   ), named AS (
@@ -282,7 +295,7 @@ function slice(shape: SliceShape): string {
       .join(' UNION ALL ')}
   )
   SELECT kind, ${POLICY_COLUMNS}, life, last_seq, last_fence, token_count, lease_count, last_place, open_tickets,
-    upkeep_seq, dirty_count, disabled_count, cleaning_count,
+    upkeep_seq, dirty_count, disabled_count, cleaning_count, things_seq,
     encode(last_hash, 'hex') AS last_hash, hashed_seq,
     date_part('epoch', now) AS now, must_note_clock,
     (SELECT json_agg(json_build_array(id, user_id, lease_id, key_id, fence, date_part('epoch', last_activated_at),
@@ -465,6 +478,9 @@ export const SAVE_THINGS = named(
    ON CONFLICT (pool, token_id) DO UPDATE SET name = excluded.name, attributes = excluded.attributes`,
 );
 
+/** Under the pool's lock, after SAVE_SLICE. $1 pool. Things differ now, so what was known of selections is over. */
+export const NOTE_THINGS = named('note_things', `UPDATE pools SET things_seq = last_seq WHERE name = $1`);
+
 /** $2 tokens, $3 their secrets in hexadecimal digits. */
 export const SAVE_SECRETS = named(
   'save_secrets',
@@ -583,7 +599,7 @@ export const RAISE_COUNTERS = named(
     FROM here RETURNING *
   )
   UPDATE pools SET last_seq = recorded.next_seq - 1, last_fence = recorded.next_fence - 1,
-    line_fence = recorded.next_fence - 1,
+    line_fence = recorded.next_fence - 1, things_seq = recorded.next_seq - 1,
     upkeep_seq = CASE WHEN pools.upkeep_seq IS NOT NULL THEN recorded.next_seq - 1 END
   FROM recorded, here WHERE pools.name = $1
   RETURNING recorded.pool, recorded.after_seq::double precision AS after_seq,

@@ -39,6 +39,7 @@ import { Things1700000000032 } from './migrations/1700000000032-things.js';
 import { Line1700000000033 } from './migrations/1700000000033-line.js';
 import { PoolBounds1700000000034 } from './migrations/1700000000034-pool-bounds.js';
 import { BetweenUsers1700000000035 } from './migrations/1700000000035-between-users.js';
+import { ThingsSeq1700000000036 } from './migrations/1700000000036-things-seq.js';
 import { Restores1700000000020 } from './migrations/1700000000020-restores.js';
 
 /** A data source that is not connected yet: the caller initialises and destroys it. */
@@ -86,6 +87,7 @@ export function createDataSource(url: string, options?: DataSourceOptions): Data
       Line1700000000033,
       PoolBounds1700000000034,
       BetweenUsers1700000000035,
+      ThingsSeq1700000000036,
     ],
     migrationsTableName: 'migrations',
     installExtensions: false,

@@ -45,6 +45,10 @@ export class PoolEntity {
   @Column({ name: 'thing_count', type: 'integer', default: 0 })
   thingCount: number;
 
+  /** The last seq with which a thing differed from before, or a disabled token came back. */
+  @Column({ name: 'things_seq', type: 'bigint', default: 0 })
+  thingsSeq: string;
+
   /** The number of the last place that was taken in the line. */
   @Column({ name: 'last_place', type: 'bigint', default: 0 })
   lastPlace: string;
