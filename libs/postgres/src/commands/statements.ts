@@ -329,19 +329,20 @@ const BOTH = [false, true];
 const numberOf = ({ counts, isListed, chooses, hasLine, hasUpkeep }: SliceShape): number =>
   Number(counts) + 2 * Number(isListed) + 4 * Number(chooses) + 8 * Number(hasLine) + 16 * Number(hasUpkeep);
 
-const SLICES = new Map(
-  [
-    { counts: false, isListed: false, chooses: false },
-    { counts: true, isListed: false, chooses: false },
-    { counts: false, isListed: true, chooses: false },
-    { counts: true, isListed: true, chooses: true },
-  ]
-    .flatMap((shape) => BOTH.flatMap((hasLine) => BOTH.map((hasUpkeep) => ({ ...shape, hasLine, hasUpkeep }))))
-    .map((shape) => [numberOf(shape), named(nameOf(shape), slice(shape))]),
+const SHAPES = [
+  { counts: false, isListed: false, chooses: false },
+  { counts: true, isListed: false, chooses: false },
+  { counts: false, isListed: true, chooses: false },
+  { counts: true, isListed: true, chooses: true },
+].flatMap((shape) => BOTH.flatMap((hasLine) => BOTH.map((hasUpkeep) => ({ ...shape, hasLine, hasUpkeep }))));
+
+/** The statements that load a slice, by the numbers of their shapes. */
+export const SLICES: Readonly<Record<number, Statement>> = Object.fromEntries(
+  SHAPES.map((shape) => [numberOf(shape), named(nameOf(shape), slice(shape))]),
 );
 
 /** The statement that loads a slice of a shape. */
-export const loadSlice = (shape: SliceShape): Statement => SLICES.get(numberOf(shape))!;
+export const loadSlice = (shape: SliceShape): Statement => SLICES[numberOf(shape)]!;
 
 /**
  * $1 pool. Notes, under its lock, how far the clock is behind, so that the pool's time continues at the clock's pace.
