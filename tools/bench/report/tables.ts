@@ -119,10 +119,10 @@ export const TABLES: { [Name in keyof Results]: (result: Results[Name]) => Table
   ],
 
   line: ({ waiting, rows, wake, held }) => [
-    ratios(`Grants while ${number(waiting)} wait to grants while nobody does`, rows, inLine.MANY, 'callers'),
+    ratios(`Grants while ${number(waiting)} wait to grants while fewer do`, rows, inLine.MANY, 'callers'),
     ratios(
       'Grants in a pool with a line, while nobody waits, to those in one without',
-      rows.filter(({ what }) => what !== inLine.MANY),
+      rows.filter(({ what }) => what === inLine.NO_LINE || what === inLine.NOBODY),
       inLine.NOBODY,
       'callers',
     ),

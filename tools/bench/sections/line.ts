@@ -15,6 +15,7 @@ import { LONG_SECONDS, USER } from '../service.js';
 
 export const NO_LINE = 'release and allocate, no line';
 export const NOBODY = 'release and allocate, nobody waits';
+export const FEW = 'release and claim, few wait';
 export const MANY = 'release and claim, many wait';
 
 export interface LineResult {
@@ -46,23 +47,18 @@ export async function measureLine(bench: Bench): Promise<LineResult> {
   const waiting = 1000;
   const database = await cluster.createDatabase('line');
   const service = await openService(database.url);
-  const [none, nobody, many] = [
+  const [none, nobody, few, many] = [
     await LinePool.open(service, 'none', 0),
     await LinePool.open(service, 'nobody', 100_000),
+    await LinePool.open(service, 'few', 100_000),
     await LinePool.open(service, 'many', 100_000),
   ];
   const grants = (at: number): number => (isShort ? 10 : 50) * at + (isShort ? 10 : 150);
   const cases = [1, MOST_CALLERS].flatMap((at): Case[] => [
     { what: NO_LINE, at, measure: () => none.regrant(at, grants(at)) },
     { what: NOBODY, at, measure: () => nobody.regrant(at, grants(at)) },
-    {
-      what: MANY,
-      at,
-      measure: async () => {
-        await many.fillLine(waiting + grants(at));
-        return many.serveLine(at, grants(at));
-      },
-    },
+    { what: FEW, at, measure: () => few.serveLine(at, grants(at), 0) },
+    { what: MANY, at, measure: () => many.serveLine(at, grants(at), waiting) },
   ]);
   say(`warming up: ${waiting} take a place`);
   await many.fillLine(waiting);
@@ -111,15 +107,22 @@ class LinePool {
     });
   }
 
-  /** Gives tokens back, and claims them for the first in line. */
-  serveLine(callers: number, grants: number): Promise<Measured> {
-    return measured(callers, grants, async (caller) => {
-      await this.#release(caller);
-      // The commands of a process take effect in their order, so as many of the first have an offer as were released.
-      const [grant] = (await this.of.line.claim(this.name, this.#line.shift()!, 0)) ?? [];
-      if (!grant) throw new Error('the first in line has no offer');
-      this.held[caller] = grant;
-    });
+  /**
+   * Gives tokens back, and claims them for the first in line.
+   * @param waiting how many wait behind those that are served
+   */
+  serveLine(callers: number, grants: number, waiting: number): Promise<Measured> {
+    const atOnce = 4 * callers;
+    const refill = (): Promise<void> => this.fillLine(waiting + atOnce);
+    return measured(callers, grants, (caller) => this.#serve(caller), { atOnce, refill });
+  }
+
+  async #serve(caller: number): Promise<void> {
+    await this.#release(caller);
+    // The commands of a process take effect in their order, so as many of the first have an offer as were released.
+    const [grant] = (await this.of.line.claim(this.name, this.#line.shift()!, 0)) ?? [];
+    if (!grant) throw new Error('the first in line has no offer');
+    this.held[caller] = grant;
   }
 
   #release(caller: number): Promise<unknown> {
@@ -128,11 +131,18 @@ class LinePool {
   }
 }
 
-/** Does the work so many times, and not for a time, because each time takes one from the line. */
-async function measured(callers: number, times: number, work: (caller: number) => Promise<unknown>): Promise<Measured> {
+/**
+ * Does the work so many times, and not for a time, because each time takes one from the line. Before every `atOnce` of
+ * them it refills the line, which does not count.
+ */
+async function measured(
+  callers: number,
+  times: number,
+  work: (caller: number) => Promise<unknown>,
+  { atOnce = times, refill }: { readonly atOnce?: number; readonly refill?: () => Promise<void> } = {},
+): Promise<Measured> {
   const latencies: number[] = [];
-  const begun = performance.now();
-  let left = times;
+  let [left, ms] = [0, 0];
   const one = async (caller: number): Promise<void> => {
     while (left-- > 0) {
       const began = performance.now();
@@ -140,9 +150,15 @@ async function measured(callers: number, times: number, work: (caller: number) =
       latencies.push(performance.now() - began);
     }
   };
-  await Promise.all(Array.from({ length: callers }, (_, caller) => one(caller)));
+  while (latencies.length < times) {
+    await refill?.();
+    left = Math.min(atOnce, times - latencies.length);
+    const begun = performance.now();
+    await Promise.all(Array.from({ length: callers }, (_, caller) => one(caller)));
+    ms += performance.now() - begun;
+  }
   return {
-    rate: times / ((performance.now() - begun) / 1000),
+    rate: times / (ms / 1000),
     p50: quantile(latencies, 0.5),
     p99: quantile(latencies, 0.99),
     refused: 0,
