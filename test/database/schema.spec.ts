@@ -129,6 +129,17 @@ test('a migration waits for nobody for much longer than a second, lets others pa
     said.mockRestore();
   }));
 
+test('a migration that others deadlock with gives way to them, and tries again', () =>
+  inNewDatabase(async (url, user) => {
+    await user.query(`SET deadlock_timeout = '1min'; BEGIN; CREATE TABLE tokens ()`);
+    const migrating = migrate(`${url}?options=-c%20deadlock_timeout=50ms`);
+    await untilWaiting(url);
+    // The migration has made this one, and waits for the other.
+    await user.query('CREATE TABLE pools ()');
+    await user.query('ROLLBACK');
+    expect((await migrating)[0]).toBe('PoolsTokensEvents1700000000000');
+  }));
+
 test('a migration that fails is named', () =>
   inNewDatabase(async (url, other) => {
     await other.query('CREATE TABLE pools ()');

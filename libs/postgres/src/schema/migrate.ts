@@ -81,7 +81,10 @@ async function tryLock(lock: Client): Promise<boolean> {
   return rows[0]!.locked;
 }
 
-/** Runs each migration in a transaction of its own, and again if it could not get a table's lock in time. */
+/** A migration could not get a lock in time, or was the victim of a deadlock. */
+const GIVES_WAY: readonly unknown[] = ['55P03', '40P01'];
+
+/** Runs each migration in a transaction of its own, and again if it had to give way to others. */
 async function runMigrations(source: DataSource, failure: LastFailure): Promise<string[]> {
   for (let tries = 1; ; tries++) {
     failure.message = null;
@@ -89,8 +92,8 @@ async function runMigrations(source: DataSource, failure: LastFailure): Promise<
       const ran = await source.runMigrations({ transaction: 'each' });
       return ran.map(({ name }) => name);
     } catch (error) {
-      const isLocked = (error as { code?: unknown }).code === '55P03';
-      if (!isLocked || tries === TRIES) throw failure.message === null ? error : new Error(failure.message);
+      const givesWay = GIVES_WAY.includes((error as { code?: unknown }).code);
+      if (!givesWay || tries === TRIES) throw failure.message === null ? error : new Error(failure.message);
       await sleep(PAUSE_MS);
     }
   }
