@@ -19,6 +19,8 @@ export interface PoolSetting {
   readonly max_per_key?: number;
   readonly protect_seconds?: number;
   readonly evict?: 'oldest' | 'over_share_first';
+  /** In the pool with a line. */
+  readonly claim_seconds?: number;
 }
 
 export type Auth = 'open' | 'keys';
@@ -41,6 +43,8 @@ export interface Run {
   readonly about: About;
   readonly postgres: string;
   readonly pools: readonly PoolSetting[];
+  /** The pool in whose line callers wait. */
+  readonly line?: PoolSetting;
   /** Microseconds since the Unix epoch at 0 of this history. */
   readonly wallAtZero: number;
 }
@@ -119,6 +123,24 @@ export interface Operation {
   readonly answer?: Readonly<Record<string, unknown>>;
 }
 
+/** A wait in line, from the first request to the end. */
+export interface Wait {
+  readonly kind: 'wait';
+  /** Also the id of the request that asked first. */
+  readonly id: string;
+  readonly count: number;
+  /** Absent when the caller was granted its tokens at once, or never learnt of a place. */
+  readonly ticket?: string;
+  readonly sent: number;
+  readonly answered: number;
+  /** `ended`: the ticket was over when it was claimed. `lost`: the service did not know it. */
+  readonly outcome: 'granted' | 'left' | 'walked away' | 'ended' | 'lost' | 'refused' | 'unknown';
+  /** Of the leases that were granted. */
+  readonly fences?: readonly number[];
+  /** The code of the refusal, or how the ticket ended. */
+  readonly error?: string;
+}
+
 /** An API key of the run. */
 export interface KeyHolder {
   readonly kind: 'key';
@@ -179,7 +201,7 @@ export interface End {
   readonly wall: number;
 }
 
-export type Line = Run | KeyHolder | Operation | Fault | Recovery | FinalState | FeedEvent | End;
+export type Line = Run | KeyHolder | Operation | Wait | Fault | Recovery | FinalState | FeedEvent | End;
 
 /** Microseconds since the Unix epoch. */
 export const wallNow = (): number => Math.round((performance.timeOrigin + performance.now()) * 1000);
@@ -220,6 +242,8 @@ export interface History {
   readonly faults: readonly Fault[];
   readonly recoveries: readonly Recovery[];
   readonly pools: readonly PoolHistory[];
+  readonly line: PoolHistory | null;
+  readonly waits: readonly Wait[];
   /** null when the run was cut off. */
   readonly end: End | null;
 }
@@ -231,6 +255,7 @@ export async function readHistory(file: string): Promise<History> {
   const faults: Fault[] = [];
   const recoveries: Recovery[] = [];
   const pools = new Map<string, PoolHistory>();
+  const waits: Wait[] = [];
   let run: Run | null = null;
   let end: End | null = null;
   for await (const text of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
@@ -238,7 +263,8 @@ export async function readHistory(file: string): Promise<History> {
     switch (line.kind) {
       case 'run':
         run = line;
-        for (const setting of line.pools) pools.set(setting.name, { setting, events: [], operations: [], state: null });
+        for (const setting of [...line.pools, ...(line.line ? [line.line] : [])])
+          pools.set(setting.name, { setting, events: [], operations: [], state: null });
         break;
       case 'key':
         keys.push(line);
@@ -246,6 +272,9 @@ export async function readHistory(file: string): Promise<History> {
       case 'operation':
         operations.push(line);
         pools.get(line.pool)?.operations.push(line);
+        break;
+      case 'wait':
+        waits.push(line);
         break;
       case 'fault':
         faults.push(line);
@@ -267,5 +296,7 @@ export async function readHistory(file: string): Promise<History> {
     }
   }
   if (run === null) throw new Error(`${file} is not the history of a run: it has no line of kind "run"`);
-  return { run, keys, operations, faults, recoveries, pools: [...pools.values()], end };
+  const line = (run.line && pools.get(run.line.name)) ?? null;
+  const others = [...pools.values()].filter((pool) => pool !== line);
+  return { run, keys, operations, faults, recoveries, pools: others, line, waits, end };
 }

@@ -6,6 +6,7 @@ import { MUTANTS } from './mutants/mutants.js';
 import { ATTACKS } from './neighbours/attacks.js';
 import type { Auth } from './history.js';
 import { NEMESES } from './nemeses/all.js';
+import { WAITERS } from './run.js';
 
 /** The parts of a run, in this order. */
 export type Part = 'check' | 'run' | 'mutants' | 'overload' | 'neighbours' | 'upgrade';
@@ -19,6 +20,7 @@ export interface Options {
   readonly attacks: readonly string[];
   readonly processes: number;
   readonly clients: number;
+  readonly waiters: number;
   readonly auth: Auth;
   /** The history file to check again. */
   readonly check: string;
@@ -38,6 +40,7 @@ export const USAGE = `npm run chaos -- [options]
                      ${NEMESES.map(({ name }) => name).join(', ')}
   --processes N      processes of the API (3)
   --clients N        concurrent clients (24)
+  --waiters N        callers that wait in line for one to three tokens (12)
   --auth A           keys or open: whether requests need a key (keys when the seed is odd)
   --check FILE       check the history of an earlier run
   --overload         5,000 connections, then ten times the rate it can serve, --seconds each (${SECONDS.overload})
@@ -60,6 +63,7 @@ export function readOptions(args: readonly string[]): Options {
       nemesis: { type: 'string' },
       processes: { type: 'string' },
       clients: { type: 'string' },
+      waiters: { type: 'string' },
       auth: { type: 'string' },
       check: { type: 'string' },
       mutants: { type: 'string' },
@@ -101,6 +105,7 @@ export function readOptions(args: readonly string[]): Options {
     attacks: some('attack', values.attack ?? 'all', ATTACKS),
     processes: wholeOption('processes', values.processes, 3, 1, 20),
     clients: wholeOption('clients', values.clients, 24, 1, 1000),
+    waiters: wholeOption('waiters', values.waiters, WAITERS, 0, 500),
     auth: authOf(values.auth ?? (seed % 2 === 1 ? 'keys' : 'open')),
     check,
     mutants,

@@ -9,9 +9,10 @@ import { writeFinalState } from './final-state.js';
 import { HistoryWriter, wallNow, type Auth, type Call, type Fault } from './history.js';
 import { Client, type Held } from './load/client.js';
 import { keyHolder } from './load/callers.js';
-import { POOLS } from './load/pools.js';
+import { LINE, POOLS } from './load/pools.js';
 import { Recorder } from './load/recorder.js';
 import { follow } from './load/tail.js';
+import { Waiter } from './load/waiter.js';
 import { NEMESES } from './nemeses/all.js';
 import { availableClock } from './nemeses/movable-clock.js';
 import { both, partnerOf } from './nemeses/pair.js';
@@ -28,6 +29,8 @@ export interface RunOptions {
   readonly nemeses: readonly string[];
   readonly processes: number;
   readonly clients: number;
+  /** How many callers wait in line (12). */
+  readonly waiters?: number;
   readonly auth: Auth;
   /** The folder for history and logs; the run creates it. */
   readonly directory: string;
@@ -39,6 +42,7 @@ export interface RunOptions {
 /** The time before the first fault and between two faults, in milliseconds. */
 const QUIET_MS = 500;
 const PROGRESS_MS = 5000;
+export const WAITERS = 12;
 /** The share of faults that come together with another one. */
 const PAIRS = 0.2;
 
@@ -73,6 +77,7 @@ export async function run(options: RunOptions): Promise<string> {
       about: surroundings,
       postgres: system.database.version,
       pools: POOLS,
+      line: LINE,
       wallAtZero,
     });
     const { callers } = system;
@@ -90,6 +95,10 @@ export async function run(options: RunOptions): Promise<string> {
       ...POOLS.map(({ name }, place) =>
         follow(name, targets, callers.lasting.at(place - 1), recorder, random.fork(), () => isOver),
       ),
+      ...Array.from({ length: options.waiters ?? WAITERS }, (_, place) => {
+        const by = callers.lasting[place % callers.lasting.length] ?? callers.operator;
+        return new Waiter(`w${place}`, targets, history, random.fork(), by).run(() => isOver);
+      }),
       callers.comeAndGo(targets, recorder, history, random.fork(), () => isOver),
     ];
     const told = setInterval(
@@ -119,7 +128,7 @@ export async function run(options: RunOptions): Promise<string> {
     const begun = history.now();
     const complaints = await system.quiesce();
     history.write({ ...END_OF_RUN, begun, healed: history.now(), complaints });
-    await writeFinalState(history, system.database.url, POOLS);
+    await writeFinalState(history, system.database.url, [...POOLS, LINE]);
     history.write({ kind: 'end', at: history.now(), wall: wallNow() });
     await history.close();
     return history.file;

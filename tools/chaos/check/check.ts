@@ -6,7 +6,8 @@ import { checkActors } from './actors.js';
 import { Callers } from './callers.js';
 import type { Finding } from './finding.js';
 import { Wall } from './instants.js';
-import { checkPool } from './pool-check.js';
+import { checkLine } from './line.js';
+import { audited, checkPool } from './pool-check.js';
 import { checkService } from './service-check.js';
 
 export function check(history: History): Finding[] {
@@ -18,6 +19,8 @@ export function check(history: History): Finding[] {
     ...checkService(history),
     ...checkAccess(history, callers),
     ...history.pools.flatMap((pool) => checkPool(pool, wall, callers)),
+    ...(checkLine(history, wall)?.findings ?? []).map((what): Finding => ({ rule: 'line', what })),
+    ...(history.line ? audited(history.line) : []).map((what): Finding => ({ rule: 'audit', what: `line: ${what}` })),
     ...(history.run.saysWho ? history.pools.flatMap((pool) => checkActors(pool, requests, callers)) : []),
   ];
 }

@@ -47,7 +47,7 @@ export function checkPool(pool: PoolHistory, wall: Wall, callers: Callers): Find
 const spanOf = ({ sent, answered }: Operation): { sent: number; answered: number } => ({ sent, answered });
 
 /** Checks invariants 1 to 6 and 8, and compares the fold with the tokens that the API shows. */
-function audited({ setting, events, state }: PoolHistory): string[] {
+export function audited({ setting, events, state }: PoolHistory): string[] {
   const auditor = new Auditor(setting.size, state?.restores);
   const ids = new Set<string>();
   for (const event of events) {

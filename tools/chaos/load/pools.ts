@@ -58,6 +58,17 @@ const THINGS: PoolSetting = {
   on_exhausted: 'evict_oldest',
 };
 
+/** Few tokens, for which many wait in line. */
+export const LINE: PoolSetting = {
+  name: 'line',
+  kind: 'fixed',
+  size: 12,
+  ttl_seconds: 1,
+  idle_ttl_seconds: null,
+  on_exhausted: 'reject',
+  claim_seconds: 1,
+};
+
 /** The names of things, and what clients select. */
 export const NAMES: readonly string[] = Array.from({ length: 16 }, (_, n) => `thing-${n}`);
 export const COUNTRIES: readonly string[] = ['at', 'ch', 'de'];
@@ -75,6 +86,7 @@ const LEASES: Readonly<Record<string, object>> = {
   [EVICTING.name]: { renewable: true, max_lifetime_seconds: 6 },
   [REJECTING.name]: { renewable: false },
   [FAIR.name]: { renewable: true, max_lifetime_seconds: 4 },
+  [LINE.name]: { renewable: false, max_waiting: 1000, patience_seconds: 30 },
   [THINGS.name]: { renewable: true, max_lifetime_seconds: 6, release_authority: 'anyone' },
 };
 

@@ -2,6 +2,7 @@
 // does not catch them proves nothing. When the code changes, a replacement fails with an error and needs an update.
 
 import { ACCESS_MUTANTS } from './access-mutants.js';
+import { LINE_MUTANTS } from './line-mutants.js';
 import type { Mutant } from './mutant.js';
 import { THING_MUTANTS } from './thing-mutants.js';
 import type { Patch } from '../../harness/built-service.js';
@@ -197,4 +198,5 @@ const RECORD = { name: 'record', text: \`
   },
   ...ACCESS_MUTANTS,
   ...THING_MUTANTS,
+  ...LINE_MUTANTS,
 ];

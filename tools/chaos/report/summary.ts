@@ -2,6 +2,8 @@
 
 import { median } from '../../harness/numbers.js';
 import { revocations } from '../check/access.js';
+import { checkLine, type LineFigures } from '../check/line.js';
+import { Wall } from '../check/instants.js';
 import { RULES, type Finding, type Rule } from '../check/finding.js';
 import { endings, heldUp, type Endings } from '../check/service-check.js';
 import type { Fault, History, Operation, Run } from '../history.js';
@@ -58,6 +60,8 @@ export interface RunSummary {
   readonly endings: Endings;
   /** Seconds for which processes served each key after the answer to its revocation; absent in older results. */
   readonly revocations?: readonly number[];
+  /** Absent in older results. */
+  readonly line?: LineFigures & { readonly waits: number };
   /** The count of each rule; newer rules are absent in older results. */
   readonly findings: Readonly<Partial<Record<Rule, number>>>;
   /** The first few findings of each rule. */
@@ -72,6 +76,7 @@ export function summarise(history: History, findings: readonly Finding[]): RunSu
   const { run, operations, faults, recoveries, pools } = history;
   const rules = Object.keys(RULES) as Rule[];
   const of = (rule: Rule): Finding[] => findings.filter((finding) => finding.rule === rule);
+  const line = checkLine(history, new Wall(run, history.end));
   const stopped = faults.filter(({ name }) => name.includes('stop-api'));
   return {
     run,
@@ -97,6 +102,7 @@ export function summarise(history: History, findings: readonly Finding[]): RunSu
     }),
     endings: endings(history),
     revocations: revocations(history),
+    ...(line && { line: { ...line.figures, waits: history.waits.length } }),
     findings: Object.fromEntries(rules.map((rule) => [rule, of(rule).length])),
     examples: rules.flatMap((rule) => of(rule).slice(0, EXAMPLES_PER_RULE)),
     course: courseOf(history),

@@ -11,6 +11,7 @@ export const tablesOf = (summary: RunSummary): Table[] => [
   promises(summary),
   faults(summary),
   operations(summary),
+  ...(summary.line ? [line(summary.line, summary.findings)] : []),
   verdict(summary),
 ];
 
@@ -25,6 +26,7 @@ const SAFETY = [
   'fair',
   'order',
   'read',
+  'line',
   'time',
 ] as const satisfies Rule[];
 
@@ -108,6 +110,23 @@ const operations = ({ operations, events }: RunSummary): Table => ({
     ...[one.all, one.done, one.refused, one.unavailable, one.notSent, one.unknown].map(number),
   ]),
   note: `Events in the audit: ${events.map(({ pool, events: count }) => `${pool} ${number(count)}`).join(', ')}.`,
+});
+
+const line = (
+  { waits, places, offers, lateByFaults, idleSeconds }: NonNullable<RunSummary['line']>,
+  { line: findings = 0 }: RunSummary['findings'],
+): Table => ({
+  title: 'The line',
+  head: [
+    'waits',
+    'places',
+    'served',
+    'passed, lost, served twice or later than promised',
+    'later by faults',
+    'longest unclaimed',
+  ],
+  rows: [[number(waits), number(places), number(offers), number(findings), number(lateByFaults), seconds(idleSeconds)]],
+  note: 'Each wait is for one to three tokens at once. Later by faults: an offer that came after its promise, by no more than the faults since its place was taken.',
 });
 
 const totalOf = (operations: RunSummary['operations']): RunSummary['operations'][number] => {

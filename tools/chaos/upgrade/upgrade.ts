@@ -126,6 +126,7 @@ export async function upgrade(options: UpgradeOptions): Promise<UpgradeResult> {
         if (before === to) {
           await changePolicies(balancer.port);
           await useThings(balancer.port);
+          await useLine(balancer.port);
         }
         for (const api of running.splice(0, count)) {
           const begun = history.now();
@@ -174,15 +175,22 @@ async function changePolicies(port: number): Promise<void> {
   }
 }
 
-/** Creates a listed pool and uses it, while every process is of the version that knows such pools. */
-async function useThings(port: number): Promise<void> {
-  const done = async (method: string, path: string, body: object): Promise<Readonly<Record<string, unknown>>> => {
+type Ask = (method: string, path: string, body: object) => Promise<Readonly<Record<string, unknown>>>;
+
+/** Asks for what must be done. */
+const asking =
+  (port: number): Ask =>
+  async (method, path, body) => {
     const reply = await ask(port, { method, path, body });
     if (reply.status === null || reply.status >= 300) {
       throw new Error(`${method} ${path} was answered ${reply.status} ${JSON.stringify(reply.body)}`);
     }
     return reply.body;
   };
+
+/** Creates a listed pool and uses it, while every process is of the version that knows such pools. */
+async function useThings(port: number): Promise<void> {
+  const done = asking(port);
   const things = ['a', 'b', 'c'].map((name, n) => ({ name, attributes: { even: n % 2 === 0 } }));
   const select = { even: true };
   await done('POST', '/api/pools', { name: 'things', kind: 'listed', on_exhausted: 'evict_oldest' });
@@ -190,6 +198,22 @@ async function useThings(port: number): Promise<void> {
   for (let count = 0; count < 3; count++) await done('POST', '/api/tokens/allocate', { pool: 'things', select });
   const { token_id } = await done('POST', '/api/tokens/allocate', { pool: 'things', name: 'b' });
   await done('PATCH', `/api/tokens/${String(token_id)}`, { name: 'd', attributes: {} });
+}
+
+/**
+ * Creates a pool with a line while every process knows lines. The first in line gets the token; the others wait while
+ * the older version comes back, which can grant them nothing. The audit judges their order and their promises.
+ */
+async function useLine(port: number): Promise<void> {
+  const done = asking(port);
+  const policy = { size: 1, ttl_seconds: 2, claim_seconds: 1, patience_seconds: 300, max_waiting: 10 };
+  await done('POST', '/api/pools', { name: 'line', kind: 'fixed', on_exhausted: 'reject', ...policy });
+  const held = await done('POST', '/api/tokens/allocate', { pool: 'line' });
+  const places = [];
+  for (let place = 1; place <= 4; place++) places.push(await done('POST', '/api/tickets', { pool: 'line' }));
+  await done('POST', `/api/tokens/${String(held['token_id'])}/release`, { lease_id: held['lease_id'] });
+  const claimed = await done('POST', `/api/tickets/${String(places[0]!['id'])}/claim`, { wait_seconds: 5 });
+  if (claimed['fence'] !== 2) throw new Error(`the first in line got ${JSON.stringify(claimed)}`);
 }
 
 const ms = (ns: number): number => Math.round(ns / 1e6);

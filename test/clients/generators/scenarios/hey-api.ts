@@ -4,6 +4,7 @@ import { client } from '../generated/hey-api/client.gen.js';
 import {
   allocateToken,
   changePool,
+  claimTicket,
   createPool,
   importTokens,
   listActiveTokens,
@@ -11,7 +12,7 @@ import {
   releaseToken,
   streamPoolEvents,
 } from '../generated/hey-api/index.js';
-import { granted, KEY, SELECT, THINGS, USER, type Scenario } from './story.js';
+import { granted, KEY, LINE, SELECT, THINGS, USER, waiting, type Scenario } from './story.js';
 
 export const play: Scenario = async (url, pool) => {
   client.setConfig({ baseUrl: url });
@@ -38,6 +39,12 @@ export const play: Scenario = async (url, pool) => {
   const imported = await importTokens({ path: { name: listed }, body: { tokens: THINGS }, throwOnError: true });
   const selecting = await allocateToken({ body: { pool: listed, select: SELECT }, throwOnError: true });
   const selected = granted(selecting.data);
+  const line = `${pool}-line`;
+  await createPool({ body: { name: line, kind: 'fixed', ...LINE }, throwOnError: true });
+  const held = granted((await allocateToken({ body: { pool: line }, throwOnError: true })).data);
+  const place = waiting((await allocateToken({ body: { pool: line, wait_seconds: 0.1 }, throwOnError: true })).data);
+  await releaseToken({ path: { id: held.token_id }, body: { lease_id: held.lease_id }, throwOnError: true });
+  const claimed = await claimTicket({ path: { id: place.id }, body: { wait_seconds: 5 }, throwOnError: true });
   const { stream } = await streamPoolEvents({ path: { name: pool }, query: { after: '0' } });
   let streamed: string | undefined;
   for await (const { event } of stream) {
@@ -55,6 +62,8 @@ export const play: Scenario = async (url, pool) => {
     total: changed.data.counts.total,
     added: imported.data.added,
     selected: { name: selected.name, attributes: selected.attributes },
+    place: place.position,
+    fenceInTurn: granted(claimed.data).fence,
     streamed,
   };
 };

@@ -3,6 +3,7 @@
 import {
   allocateToken,
   changePool,
+  claimTicket,
   createPool,
   defaults,
   importTokens,
@@ -10,7 +11,7 @@ import {
   listTokenEvents,
   releaseToken,
 } from '../generated/oazapfts.js';
-import { KEY, SELECT, THINGS, USER, type Scenario } from './story.js';
+import { KEY, LINE, SELECT, THINGS, USER, type Scenario } from './story.js';
 
 export const play: Scenario = async (url, pool) => {
   defaults.baseUrl = url;
@@ -35,6 +36,14 @@ export const play: Scenario = async (url, pool) => {
   const imported = await importTokens(listed, { tokens: THINGS });
   const selected = await allocateToken({ pool: listed, select: SELECT });
   if (imported.status !== 200 || selected.status !== 200) throw new Error('not selected');
+  const line = `${pool}-line`;
+  await createPool({ name: line, kind: 'fixed', ...LINE });
+  const held = await allocateToken({ pool: line });
+  const place = await allocateToken({ pool: line, wait_seconds: 0.1 });
+  if (held.status !== 200 || place.status !== 202) throw new Error('not waiting');
+  await releaseToken(held.data.token_id, { lease_id: held.data.lease_id });
+  const claimed = await claimTicket(place.data.id, { wait_seconds: 5 });
+  if (claimed.status !== 200) throw new Error('not in turn');
   return {
     maxLifetimeSeconds: made.data.max_lifetime_seconds,
     isOneLease: first.data.lease_id === again.data.lease_id,
@@ -46,6 +55,8 @@ export const play: Scenario = async (url, pool) => {
     total: changed.data.counts.total,
     added: imported.data.added,
     selected: { name: selected.data.name, attributes: selected.data.attributes },
+    place: place.data.position,
+    fenceInTurn: claimed.data.fence,
     streamed: undefined,
   };
 };

@@ -2,7 +2,7 @@
 
 import createClient from 'openapi-fetch';
 import type { paths } from '../generated/openapi-typescript.js';
-import { firstEventOf, granted, KEY, SELECT, THINGS, USER, type Scenario } from './story.js';
+import { firstEventOf, granted, KEY, LINE, SELECT, THINGS, USER, waiting, type Scenario } from './story.js';
 
 export const play: Scenario = async (url, pool) => {
   const client = createClient<paths>({ baseUrl: url });
@@ -31,6 +31,18 @@ export const play: Scenario = async (url, pool) => {
   });
   const selecting = await client.POST('/api/tokens/allocate', { body: { pool: listed, select: SELECT } });
   const selected = granted(selecting.data);
+  const line = `${pool}-line`;
+  await client.POST('/api/pools', { body: { name: line, kind: 'fixed', ...LINE } });
+  const held = granted((await client.POST('/api/tokens/allocate', { body: { pool: line } })).data);
+  const place = waiting((await client.POST('/api/tokens/allocate', { body: { pool: line, wait_seconds: 0.1 } })).data);
+  await client.POST('/api/tokens/{id}/release', {
+    params: { path: { id: held.token_id } },
+    body: { lease_id: held.lease_id },
+  });
+  const claimed = await client.POST('/api/tickets/{id}/claim', {
+    params: { path: { id: place.id } },
+    body: { wait_seconds: 5 },
+  });
   const stream = await client.GET('/api/pools/{name}/events/stream', {
     params: { path: { name: pool }, query: { after: '0' } },
     parseAs: 'stream',
@@ -46,6 +58,8 @@ export const play: Scenario = async (url, pool) => {
     total: changed.data?.counts.total ?? 0,
     added: imported.data?.added ?? 0,
     selected: { name: selected.name, attributes: selected.attributes },
+    place: place.position,
+    fenceInTurn: granted(claimed.data).fence,
     streamed: await firstEventOf(stream.data as ReadableStream<Uint8Array> | undefined),
   };
 };

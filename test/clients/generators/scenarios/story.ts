@@ -21,6 +21,9 @@ export interface Story {
   readonly added: number;
   /** The name of the thing that was selected, and what the pool knows of it. */
   readonly selected: { readonly name: string | null; readonly attributes: unknown };
+  /** The position of a place in the line, and the fence of the lease when its turn had come. */
+  readonly place: number | null;
+  readonly fenceInTurn: number;
   /** The kind of the first event of the stream. */
   readonly streamed: string | undefined;
 }
@@ -45,6 +48,8 @@ export const EXPECTED: Story = {
   total: 2,
   added: 2,
   selected: THINGS[1]!,
+  place: 1,
+  fenceInTurn: 2,
   streamed: 'generated',
 };
 
@@ -60,6 +65,15 @@ export async function firstEventOf(stream: ReadableStream<Uint8Array> | null | u
     if (data !== undefined) return (JSON.parse(data) as { event: string }).event;
   }
   throw new Error(`the stream ended: ${text}`);
+}
+
+/** The policy of a pool with a line. */
+export const LINE = { size: 1, on_exhausted: 'reject', max_waiting: 5 } as const;
+
+/** The place of a caller whose turn has not come (202). */
+export function waiting<T extends object>(answer: T | undefined): Extract<T, { queued_at: string }> {
+  if (!answer || !('queued_at' in answer)) throw new Error('not waiting');
+  return answer as Extract<T, { queued_at: string }>;
 }
 
 /** The grant of an allocation that does not wait, so that its answer is never a ticket (202). */

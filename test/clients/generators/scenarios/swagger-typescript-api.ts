@@ -2,12 +2,14 @@
 
 import {
   Api,
+  OnExhausted,
   PoolKind,
   type HttpResponse,
   type Problem,
+  type Ticket,
   type TokenEvent,
 } from '../generated/swagger-typescript-api.js';
-import { firstEventOf, KEY, SELECT, THINGS, USER, type Scenario } from './story.js';
+import { firstEventOf, KEY, LINE, SELECT, THINGS, USER, type Scenario } from './story.js';
 
 export const play: Scenario = async (url, pool) => {
   const { api } = new Api({ baseUrl: url });
@@ -35,6 +37,13 @@ export const play: Scenario = async (url, pool) => {
   await api.createPool({ name: listed, kind: PoolKind.Listed });
   const imported = await api.importTokens(listed, { tokens: THINGS });
   const { data: selected } = await api.allocateToken({ pool: listed, select: SELECT });
+  const line = `${pool}-line`;
+  await api.createPool({ name: line, kind: PoolKind.Fixed, ...LINE, on_exhausted: OnExhausted.Reject });
+  const { data: held } = await api.allocateToken({ pool: line });
+  // It knows the answer 200 only.
+  const { data: place } = (await api.allocateToken({ pool: line, wait_seconds: 0.1 })) as unknown as { data: Ticket };
+  await api.releaseToken(held.token_id, { lease_id: held.lease_id });
+  const { data: claimed } = await api.claimTicket(place.id, { wait_seconds: 5 });
   const stream: HttpResponse<TokenEvent, Problem> = await api.streamPoolEvents(pool, { after: '0' });
   return {
     maxLifetimeSeconds: made.data.max_lifetime_seconds,
@@ -47,6 +56,8 @@ export const play: Scenario = async (url, pool) => {
     total: changed.data.counts.total,
     added: imported.data.added,
     selected: { name: selected.name, attributes: selected.attributes },
+    place: place.position,
+    fenceInTurn: claimed.fence,
     streamed: await firstEventOf(stream.body),
   };
 };
