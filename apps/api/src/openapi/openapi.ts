@@ -49,6 +49,7 @@ export function buildDocument(app: INestApplication): OpenAPIObject {
     .addTag('tokens', 'Tokens and their leases.')
     .addTag('leases', 'Who holds what, over all pools of the key.')
     .addTag('line', 'Places in the lines of pools.')
+    .addTag('upkeep', 'What happens to tokens between two users: cleaning, and out of service.')
     .addTag('pools', 'Pools, their policies and their events.')
     .addTag('short routes', 'The pool `elastic` in five short routes. Their errors carry a `message`, too.')
     .addTag('keys', 'API keys: who may do what. They count where the service runs with AUTH=keys.')
