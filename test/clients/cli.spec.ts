@@ -210,7 +210,7 @@ describe('a failure', () => {
     [['list', '--status', 'free'], /--status is "free"; allowed are all, available, active/],
     [['list', '--colour'], /--colour/],
     [['events', 'a', '--after', '3'], /--after is of a pool/],
-    [['list', '--', 'x'], /-- is for run only/],
+    [['list', '--', 'x'], /-- is for run and clean only/],
     [['list', '--url', 'localhost:4000'], /the URL of the service .*; allowed is one such as .*--url/],
     [['frobnicate'], /"frobnicate" is not a command/],
     [['things'], /"things" is not a command/],
@@ -768,5 +768,57 @@ describe('run', () => {
     const over = await tokenpool('run', '--pool', seat.name, '--', command);
     expect(over).toEqual({ code, out: '', err: expect.stringMatching(/^tokenpool: the command was not started: /) });
     expect(await happened(seat)).toEqual(['activated allocated', 'released released_by_client']);
+  });
+});
+
+describe('clean', () => {
+  /** A pool with so many dirty tokens, and their ids in the order in which they are cleaned. */
+  async function dirty(size: number): Promise<[PoolHandle, string[]]> {
+    const vms = await pool({ size, after_use: 'clean', clean_within_seconds: 20 });
+    const grants = [];
+    for (let n = 0; n < size; n++) grants.push(await vms.allocate());
+    for (const grant of grants) await vms.release(grant);
+    return [vms, grants.map(({ token_id }) => token_id)];
+  }
+  const counts = async (vms: PoolHandle): Promise<Json> => (await vms.details()).counts;
+
+  test('hands one dirty token after the other to the command, and ends when nothing is dirty', async () => {
+    const [vms, ids] = await dirty(3);
+    const script = 'echo "$FENCE $TOKEN_ID $1"';
+    const { code, out } = await tokenpool('clean', '--pool', vms.name, '--', 'sh', '-c', script, 'sh');
+    expect(code).toBe(0);
+    expect(out).toBe(ids.map((id, n) => `${n + 4} ${id} ${id}\n`).join(''));
+    expect(await counts(vms)).toMatchObject({ total: 3, available: 3, dirty: 0 });
+  });
+
+  test('says that a token is broken whose command fails, and goes on', async () => {
+    const [vms, [first, second]] = await dirty(2);
+    const script = `[ "$1" != ${first} ] || exit 7`;
+    const { code } = await tokenpool('clean', '--pool', vms.name, '--', 'sh', '-c', script, 'sh');
+    expect(code).toBe(1);
+    expect(await vms.show(first!)).toMatchObject({ status: 'disabled', disabled_reason: 'sh ended with 7' });
+    expect((await vms.show(second!)).status).toBe('available');
+  });
+
+  test('leaves a token dirty whose command a signal ends, or that cannot be started', async () => {
+    const [vms, [id]] = await dirty(1);
+    const program = start(['clean', '--pool', vms.name, '--', 'sh', '-c', 'echo began; exec sleep 60']);
+    await program.printed(/began/);
+    program.child.kill('SIGTERM');
+    expect((await program.over).code).toBe(128 + constants.signals.SIGTERM);
+    expect((await vms.show(id!)).status).toBe('dirty');
+    expect((await tokenpool('clean', '--pool', vms.name, '--', '/no/such/command')).code).toBe(127);
+    expect((await vms.show(id!)).status).toBe('dirty');
+  });
+
+  test('waits for the next dirty token', async () => {
+    const vms = await pool({ after_use: 'clean' });
+    const program = start(['clean', '--pool', vms.name, '--wait', '20', '--', 'echo']);
+    const grant = await vms.allocate();
+    await vms.release(grant);
+    await program.printed(new RegExp(grant.token_id));
+    while ((await counts(vms)).available !== 1) await pause(10);
+    program.child.kill('SIGINT');
+    expect((await program.over).code).toBe(128 + constants.signals.SIGINT);
   });
 });

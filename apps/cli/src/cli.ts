@@ -35,7 +35,8 @@ async function runCommand(command: Command, args: readonly string[]): Promise<nu
   try {
     const given = Arguments.of(args, command.options);
     if (given.flag('help')) return print(helpOf(command));
-    if (command.name !== 'run' && given.rest.length > 0) throw new UsageError('-- is for run only');
+    const takesCommand = command.operands?.startsWith('--') === true;
+    if (!takesCommand && given.rest.length > 0) throw new UsageError('-- is for run and clean only');
     const seconds = given.seconds('timeout');
     const client = clientOf(given, seconds === undefined ? undefined : seconds * 1000);
     const pool = client.pool(given.text('pool') ?? (process.env['TOKEN_POOL'] || undefined));

@@ -1,6 +1,7 @@
 // All commands, in the order of the help.
 
 import type { Command } from './command.js';
+import { clean } from './commands/clean.js';
 import { events, watch } from './commands/events.js';
 import { leases, releaseAll } from './commands/held.js';
 import { allocate, keepAlive, release } from './commands/leases.js';
@@ -15,6 +16,7 @@ export const COMMANDS: readonly Command[] = [
   release,
   keepAlive,
   run,
+  clean,
   line,
   leave,
   list,

@@ -6,6 +6,8 @@ type Schemas = components['schemas'];
 
 export type AllocateBody = Schemas['AllocateBody'];
 export type ChangePoolBody = Schemas['ChangePoolBody'];
+export type CleanBody = Schemas['CleanBody'];
+export type CleaningGrant = Schemas['CleaningGrant'];
 export type CreatePoolBody = Schemas['CreatePoolBody'];
 export type Deletion = Schemas['Deletion'];
 export type EndReason = Schemas['EndReason'];

@@ -13,6 +13,7 @@ export { LeaseLostError, type LossReason } from './lease-lost-error.js';
 export type { Listing } from './listing.js';
 export type {
   DeleteRequest,
+  DisableRequest,
   FeedRequest,
   ImportRequest,
   PageRequest,

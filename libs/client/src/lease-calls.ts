@@ -32,6 +32,8 @@ export interface ReleaseRequest {
    * Other fields must match.
    */
   readonly force?: boolean;
+  /** How the token is: `dirty` must be cleaned, `broken` is disabled. A cleaning without it has made it clean. */
+  readonly condition?: 'ok' | 'dirty' | 'broken';
   /** Why the lease ends, at most 200 characters; the service stores it with the `released` event. */
   readonly note?: string;
 }
@@ -125,10 +127,10 @@ export function keepAlive(
 export function release(
   calls: Calls,
   lease: LeaseRef,
-  { idempotencyKey = newKey(), force, note, ...options }: RepeatableOptions & ReleaseRequest,
+  { idempotencyKey = newKey(), force, note, condition, ...options }: RepeatableOptions & ReleaseRequest,
 ): Promise<Release> {
   const params = { path: { id: lease.token_id } };
-  const body = { ...claimOf(lease), force, note };
+  const body = { ...claimOf(lease), force, note, condition };
   return calls.answer((http, init) => http.POST('/api/tokens/{id}/release', { params, body, ...init }), {
     idempotencyKey,
     ...options,

@@ -1,6 +1,8 @@
 // The calls for one pool: leases, tokens, and events of the past and the present.
 
 import type {
+  CleanBody,
+  CleaningGrant,
   Deletion,
   Grant,
   ImportedThings,
@@ -42,7 +44,7 @@ import { withLeases, type LeasedWork, type LeaseOptions, type LeasesOptions, typ
 
 export interface TokensRequest {
   /** Default: `all`. */
-  readonly status?: 'all' | 'available' | 'active';
+  readonly status?: 'all' | Token['status'];
   /** Only tokens that this user holds. */
   readonly user_id?: string;
   /** Only tokens that are held under this name. */
@@ -75,6 +77,13 @@ export interface DeleteRequest {
   readonly when?: 'now' | 'when_free';
   /** Ends the lease of a token that is held. */
   readonly force?: boolean;
+}
+
+export interface DisableRequest {
+  /** At most 200 characters. */
+  readonly reason: string;
+  /** Default: `now`. */
+  readonly when?: 'now' | 'when_free';
 }
 
 const COUNTS = ['added', 'changed', 'unchanged', 'deleted', 'draining'] as const;
@@ -283,6 +292,38 @@ export class PoolHandle {
   details(options: CallOptions = {}): Promise<Pool> {
     const params = { path: { name: this.name } };
     return this.#calls.answer((http, init) => http.GET('/api/pools/{name}', { params, ...init }), options);
+  }
+
+  /**
+   * Leases the token that is dirty for the longest, to clean it. Waits for one for up to `wait_seconds`, at most 60.
+   * Release it with a `condition`. Codes: `nothing_dirty`, `quota_exceeded`.
+   */
+  clean(
+    body: CleanBody = {},
+    { idempotencyKey = newKey(), ...options }: RepeatableOptions = {},
+  ): Promise<CleaningGrant> {
+    const params = { path: { name: this.name } };
+    const waitMs = (body.wait_seconds ?? 0) * 1000;
+    return this.#calls.answer((http, init) => http.POST('/api/pools/{name}/clean', { params, body, ...init }), {
+      idempotencyKey,
+      waitMs,
+      ...options,
+    });
+  }
+
+  /** Takes a token out of service; a held one at once, or at the end of its lease. Codes: those of `show`. */
+  disable(tokenId: string, body: DisableRequest, options: CallOptions = {}): Promise<Token> {
+    const params = { path: { id: tokenId } };
+    return this.#calls.answer(
+      (http, init) => http.POST('/api/tokens/{id}/disable', { params, body, ...init }),
+      options,
+    );
+  }
+
+  /** Puts a token into service again. Codes: those of `show`. */
+  enable(tokenId: string, body: { readonly note?: string } = {}, options: CallOptions = {}): Promise<Token> {
+    const params = { path: { id: tokenId } };
+    return this.#calls.answer((http, init) => http.POST('/api/tokens/{id}/enable', { params, body, ...init }), options);
   }
 
   /** Generates a token in an elastic pool. Codes: `pool_is_fixed`, `pool_limit_reached`. */

@@ -8,7 +8,7 @@ import type { Option } from '../option.js';
 import { time, type Column } from '../output.js';
 import { UsageError } from '../usage-error.js';
 
-const STATUSES = ['all', 'available', 'active'] as const;
+const STATUSES = ['all', 'available', 'active', 'cooling', 'dirty', 'cleaning', 'disabled'] as const;
 
 export const STATUS_OPTION: Option = {
   value: 'STATUS',
