@@ -22,5 +22,5 @@ const isStatement = (value: unknown): value is Statement =>
 
 export const STATEMENTS = [keys, past, feed, pools, tokens, retention, stored, ofAll, writes, line, tickets]
   .flatMap((file) => Object.values(file))
-  .flatMap((value) => (isStatement(value) ? value : (Object.values(value) as unknown[])))
+  .flatMap((value) => (isStatement(value) ? value : Object.values<unknown>(value)))
   .filter(isStatement);

@@ -68,10 +68,7 @@ export class TicketsController {
     problems: [...BODY, ...OF_POOL, 'pool_paused', 'quota_exceeded', 'line_full', 'unsatisfiable'],
   })
   @Idempotent()
-  async create(
-    @Body() body: CreateTicketBody,
-    @CurrentRequest() context: RequestContext,
-  ): Promise<TicketView> {
+  async create(@Body() body: CreateTicketBody, @CurrentRequest() context: RequestContext): Promise<TicketView> {
     const { pool = DEFAULT_POOL, ttl_seconds, count = 1, select, metadata } = body;
     const { userId, holder } = askerOf(body);
     const request = { userId, holder, ttlSeconds: ttl_seconds, count, select, metadata };
