@@ -63,6 +63,10 @@ export class Turns {
 }
 
 const tooLate = (): DomainError =>
-  new DomainError('unavailable', `more is read with this key than can be read within ${WAIT_MS / 1000} s`, {
-    retryAfterSeconds: 1,
-  });
+  new DomainError(
+    'unavailable',
+    `more is read with this key than can be read within ${WAIT_MS / 1000} s; nothing was changed`,
+    {
+      retryAfterSeconds: 1,
+    },
+  );
