@@ -13,6 +13,10 @@ const TOO_MANY = 5;
 /** The shortest `Retry-After`, but for some milliseconds of the clock. */
 const REST_MS = 990;
 
+/** Whether a command that was let in waited for too long behind the others, as on a busy machine. */
+const isLate = ({ status, body }: Answer): boolean =>
+  status === 503 && /^the command waited for more than \d+ ms/.test(String(body['detail']));
+
 let app: TestApp;
 let ask: Ask;
 let holder: Client;
@@ -40,8 +44,8 @@ test('what is too much is refused while the rest waits, a release is let in, and
   expectProblem(short, 503, 'unavailable');
   expect(short.body.message).toBe(short.body.detail);
   expect((await release).status).toBe(200);
-  const statuses = (await Promise.all(all)).map(({ status }) => status);
-  expect(statuses.filter((status) => status === 200)).toHaveLength(TAKING);
+  const served = (await Promise.all(all)).filter((answer) => answer.status === 200 || isLate(answer));
+  expect(served).toHaveLength(TAKING);
   const { body: metrics } = await ask('GET', '/metrics');
   expect(metrics).toContain(`token_pool_http_turned_away_total{command="taking"} ${TOO_MANY + 1}\n`);
   expect(metrics).toContain(`token_pool_http_turned_away_total{command="other"} 0\n`);
@@ -147,8 +151,7 @@ async function secondRefusalAfterMs(header = ''): Promise<number> {
 test('after an overload the service takes as many as before', async () => {
   for (let round = 0; round < 2; round++) {
     const answers = await Promise.all(Array.from({ length: TAKING }, () => ask('POST', '/api/tokens/allocate')));
-    // On a busy machine some wait for too long behind the others. Nobody is turned away for want of a place.
-    const refused = answers.filter(({ status }) => status !== 200).map(({ body }) => String(body['detail']));
-    expect(refused.filter((detail) => !/^the command waited for more than \d+ ms/.test(detail))).toEqual([]);
+    // Nobody is turned away for want of a place.
+    expect(answers.filter((answer) => answer.status !== 200 && !isLate(answer))).toEqual([]);
   }
 });
