@@ -395,6 +395,17 @@ describe.each<[string, () => Promise<Candidate>]>([
     expect(await code(ticket(mine))).toBe('ticket_not_found');
   });
 
+  test('serves in order who polls from far behind, when more tokens can be evicted than a transaction serves', async () => {
+    await open({ size: 60, maxWaiting: 100, onExhausted: 'evict_oldest', ttlSeconds: 600, protectSeconds: 30, patienceSeconds: 1000 });
+    await Promise.all(Array.from({ length: 60 }, (_, n) => take(n)));
+    const tickets = await Promise.all(Array.from({ length: 60 }, (_, n) => queue(n + 100)));
+    await candidate.advance(31);
+    await claim(tickets[57]!);
+    expect((await states(tickets)).indexOf('waiting')).toBeGreaterThan(40);
+    await serve();
+    expect(await states(tickets)).toEqual(tickets.map(() => 'offered'));
+  });
+
   test('serves many who wait in the order of their places', async () => {
     await open({ size: 3, maxWaiting: 100, patienceSeconds: 10_000 });
     await Promise.all([1, 2, 3].map(take));
@@ -411,5 +422,17 @@ describe.each<[string, () => Promise<Candidate>]>([
       }
     }
     expect(order).toEqual(tickets.map(({ id }) => id));
+  });
+
+  test.each([1, 2, 3, 4])('passes nobody when leases end after the reading %i of the clock', async (readings) => {
+    await open({ size: 4, maxWaiting: 100, patienceSeconds: 1000 });
+    await Promise.all([1, 2, 3, 4].map(take));
+    const tickets = [await queue(5), await queue(6), await queue(7), await queue(8)];
+    await candidate.advanceAfter(readings, 61);
+    await claim(tickets[3]!);
+    await serve();
+    expect(await states(tickets)).toEqual(tickets.map(() => 'offered'));
+    await candidate.advanceAfter(0, 0);
+    await candidate.advance(70);
   });
 });

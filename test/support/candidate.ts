@@ -19,6 +19,8 @@ export interface Candidate {
   readonly repository: TokenPoolRepository;
   readonly readers: Readers;
   advance(seconds: number): Promise<void>;
+  /** As MovableClock: in memory, a transaction reads the clock once. */
+  advanceAfter(readings: number, seconds: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -26,7 +28,8 @@ const START = Date.UTC(2026, 10, 21, 9, 30) * 1000;
 
 export async function inMemory(secrets?: SecretBox): Promise<Candidate> {
   let now = START;
-  const repository = new InMemoryTokenPoolRepository(() => now);
+  let leap = { after: Infinity, by: 0 };
+  const repository = new InMemoryTokenPoolRepository(() => now + (leap.after-- > 0 ? 0 : leap.by));
   const readers = {
     tokens: new InMemoryTokenReader(repository),
     pools: new InMemoryPoolReader(repository),
@@ -36,8 +39,11 @@ export async function inMemory(secrets?: SecretBox): Promise<Candidate> {
   const executor = new Executor(repository);
   const service = new TokenPoolService(executor, readers.tokens, readers.pools, secrets);
   const advance = async (seconds: number): Promise<void> => void (now += seconds * 1_000_000);
+  const advanceAfter = async (after: number, seconds: number): Promise<void> =>
+    void (leap = { after, by: seconds * 1e6 });
   const line = new LineService(executor, readers.lines, service);
-  return { service, line, executor, repository, readers, advance, close: async () => undefined };
+  const close = async (): Promise<void> => undefined;
+  return { service, line, executor, repository, readers, advance, advanceAfter, close };
 }
 
 export async function onPostgres(secrets?: SecretBox): Promise<Candidate> {
@@ -48,5 +54,5 @@ export async function onPostgres(secrets?: SecretBox): Promise<Candidate> {
     await process.close();
     await database.drop();
   };
-  return { ...process, advance: (seconds) => clock.advance(seconds), close };
+  return { ...process, ...clock, close };
 }

@@ -6,6 +6,8 @@ import { Client } from 'pg';
 export interface MovableClock {
   /** Moves the clock of everything that connects after `installClock`, by seconds; back when negative. */
   advance(seconds: number): Promise<void>;
+  /** Moves it forward as soon as it has been read some times more, so between two statements of a transaction. */
+  advanceAfter(readings: number, seconds: number): Promise<void>;
   /**
    * Moves the clock forward to the middle of the last month of the first partition of events, at noon. So no test
    * depends on the day of the month, also when it goes on by 31 days for a year, and none runs over midnight.
@@ -27,6 +29,15 @@ export async function installClock(url: string): Promise<MovableClock> {
   );
   return {
     advance: (seconds) => run(url, `UPDATE clock.shift SET by = by + ${Number(seconds)} * interval '1 second'`),
+    advanceAfter: (readings, seconds) =>
+      run(
+        url,
+        `CREATE SEQUENCE IF NOT EXISTS clock.readings;
+         SELECT setval('clock.readings', 1, false);
+         CREATE OR REPLACE FUNCTION clock.clock_timestamp() RETURNS timestamptz VOLATILE LANGUAGE sql
+           AS $$SELECT pg_catalog.clock_timestamp() + by + CASE WHEN nextval('clock.readings') > ${Number(readings)}
+             THEN ${Number(seconds)} ELSE 0 END * interval '1 second' FROM clock.shift$$;`,
+      ),
     toMiddleOfMonth: () =>
       run(
         url,

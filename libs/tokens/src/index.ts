@@ -44,7 +44,7 @@ export {
   freedByName,
   GIVEN_UP_ON_THE_WAY,
   headOfLine,
-  isCut,
+  lineSlice,
   needsLine,
   needsWholeLine,
   withLine,

@@ -3,11 +3,12 @@
 import {
   freedByName,
   headOfLine,
-  isCut,
+  lineSlice,
   needsWholeLine,
   type LineSlice,
   type LoadSpec,
   type Metadata,
+  type PoolState,
   type Selector,
   type Ticket,
   type TicketEnd,
@@ -37,6 +38,9 @@ export interface TicketRow {
   leases: [tokenId: string, fence: number][];
   claim_by: number | null;
   is_given_up: boolean;
+  head_ends: number | null;
+  /** When the line was read, in microseconds. */
+  read_at: number;
 }
 
 export const lineParameters = (pool: string, loads: LoadSpec): Value[] => [
@@ -47,10 +51,9 @@ export const lineParameters = (pool: string, loads: LoadSpec): Value[] => [
   freedByName(loads),
 ];
 
-export function toLine(rows: readonly TicketRow[], loads: LoadSpec): LineSlice {
-  const isWhole = needsWholeLine(loads);
+export function toLine(rows: readonly TicketRow[], loads: LoadSpec, state: PoolState): LineSlice {
   const givenUp = rows.filter((row) => row.is_given_up).length;
-  return { isWhole, isCut: isCut(givenUp, isWhole), tickets: rows.map(toTicket) };
+  return lineSlice(rows.map(toTicket), loads, rows[0]?.head_ends ?? null, givenUp, state);
 }
 
 const toTicket = (row: TicketRow): Ticket => ({

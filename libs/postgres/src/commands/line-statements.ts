@@ -26,21 +26,24 @@ const some = (kind: string): string =>
 export const LOAD_LINE = named(
   'load_line',
   `WITH here AS MATERIALIZED (SELECT now, on_exhausted FROM (${poolsNow('WHERE name = $1')}) p),
-   head AS MATERIALIZED (
+   room AS MATERIALIZED (
      SELECT CASE on_exhausted WHEN 'evict_oldest' THEN $3::int ELSE $5::int + ${some(`status = 'available'`)}
          + ${some(`status = 'active' AND expires_at <= (SELECT now FROM here)`)} END
        + (SELECT coalesce(sum(jsonb_array_length(leases)), 0) FROM tickets
           WHERE pool = $1 AND status = 'offered' AND (id = ANY ($2::uuid[]) OR count > 1)) AS most
-     FROM here)
-   SELECT ${TICKET}, status = 'waiting' AND patience_until <= (SELECT now FROM here) AS is_given_up FROM (
+     FROM here),
+   head AS MATERIALIZED (
+     ${waiting('NOT $4::boolean AND selector IS NULL AND patience_until > (SELECT now FROM here)')}
+        LIMIT (SELECT most FROM room)))
+   SELECT ${TICKET}, status = 'waiting' AND patience_until <= (SELECT now FROM here) AS is_given_up,
+     (SELECT max(place)::double precision FROM head) AS head_ends, (SELECT ${micros('now')} FROM here) AS read_at FROM (
      SELECT * FROM tickets WHERE pool = $1 AND id = ANY ($2::uuid[])
      UNION ALL
      (SELECT * FROM tickets WHERE pool = $1 AND status = 'offered')
      UNION ALL
      ${waiting('$4::boolean')})
      UNION ALL
-     ${waiting('NOT $4::boolean AND selector IS NULL AND patience_until > (SELECT now FROM here)')}
-        LIMIT (SELECT most FROM head))
+     SELECT * FROM head
      UNION ALL
      ${waiting('NOT $4::boolean AND selector IS NOT NULL AND patience_until > (SELECT now FROM here)')})
      UNION ALL

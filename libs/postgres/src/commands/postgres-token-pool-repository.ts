@@ -17,7 +17,6 @@ import {
   poolNotFound,
   withLine,
   withPromises,
-  type LineSlice,
   type LoadSpec,
   type IdempotencyRecord,
   type PoolPolicy,
@@ -107,8 +106,15 @@ const NO_COMMAND = loadSpec({});
 const areSame = (a: Needs, b: Needs): boolean =>
   a.counts === b.counts && a.isListed === b.isListed && a.hasUpkeep === b.hasUpkeep;
 
-/** @param hasLine whether the pool has a line, whose tickets are loaded before */
-function sliceQuery(poolName: string, loads: LoadSpec, floors: SelectionFloors, needs: Needs, hasLine = false): Query {
+/** @param line the tickets of a pool with a line, which are loaded before */
+function sliceQuery(
+  poolName: string,
+  loads: LoadSpec,
+  floors: SelectionFloors,
+  needs: Needs,
+  line?: readonly TicketRow[],
+): Query {
+  const hasLine = line !== undefined;
   const { isListed, hasUpkeep } = needs;
   const namesThings = loads.names.length > 0 || loads.selectors.length > 0 || loads.whole;
   const chooses = isListed && (needs.counts || namesThings || hasLine);
@@ -118,7 +124,8 @@ function sliceQuery(poolName: string, loads: LoadSpec, floors: SelectionFloors, 
     : counts
       ? countedParameters(poolName, loads)
       : loadParameters(poolName, loads);
-  if (hasLine) values.push(loads.soonest);
+  // Both statements must mean the same instant: what is due in between would be served past those not loaded.
+  if (hasLine) values.push(loads.soonest, line[0]?.read_at ?? null);
   if (hasUpkeep) values.push(...upkeepParameters(poolName, loads));
   return { ...loadSlice({ counts, isListed, chooses, hasLine, hasUpkeep }), values };
 }
@@ -277,7 +284,7 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
       const isLoaded = tickets && ofLine.promises === guessed.promises;
       const answer = isLoaded ? tickets : await this.#line(client, poolName, ofLine);
       const rows = (answer?.rows ?? []) as TicketRow[];
-      slice = await this.#sliceOfLine(client, slice.state, ofLine, toLine(rows, ofLine), kept?.rows);
+      slice = await this.#sliceOfLine(client, slice.state, ofLine, rows, kept?.rows);
     } else if (!areSame(needs, guess) || guessesLine) {
       this.#withLine.delete(poolName);
       const [again] = await send(client, sliceQuery(poolName, needed, this.#floors, needs));
@@ -301,12 +308,13 @@ export class PostgresTokenPoolRepository extends TokenPoolRepository {
     client: PoolClient,
     state: PoolState,
     needed: LoadSpec,
-    line: LineSlice,
+    rows: readonly TicketRow[],
     kept: readonly IdempotencyRecord[] | undefined,
   ): Promise<PoolSlice> {
     const { name } = state.policy;
+    const line = toLine(rows, needed, state);
     const loads = withLine(needed, line, state);
-    const [loaded] = await send(client, sliceQuery(name, loads, this.#floors, needsOf(state, needed), true));
+    const [loaded] = await send(client, sliceQuery(name, loads, this.#floors, needsOf(state, needed), rows));
     const row = loaded?.rows[0] as SliceRow;
     const slice = toSlice(name, row, loads, kept, line);
     this.#floors.note(slice, loads, Number(row.things_seq));

@@ -258,7 +258,7 @@ export interface SliceShape {
   readonly isListed: boolean;
   /** Whether commands name or select things. It counts, too, and has $9 to $17 as `listed` says. */
   readonly chooses: boolean;
-  /** Whether the pool has a line. The next parameter is how many tokens that come free first. */
+  /** Whether the pool has a line. The next parameters: how many tokens that come free first, and the line's instant. */
   readonly hasLine: boolean;
   /** Whether tokens may be kept back. The next five parameters are as `upkeep` says. */
   readonly hasUpkeep: boolean;
@@ -274,7 +274,7 @@ function slice(shape: SliceShape): string {
   const { counts, isListed, chooses, hasLine, hasUpkeep } = shape;
   const next = chooses ? 18 : counts ? 9 : 7;
   return `
-  WITH here AS MATERIALIZED (${poolsNow('WHERE name = $1')}
+  WITH here AS MATERIALIZED (${poolsNow('WHERE name = $1', hasLine ? `$${next + 1}::bigint` : undefined)}
   ), named AS (
     SELECT t.* FROM unnest($2::uuid[]) AS n (id), LATERAL ${byId('*', 'n.id')} t
   ), due AS (
@@ -288,7 +288,7 @@ function slice(shape: SliceShape): string {
     ORDER BY fence LIMIT $5::int + CASE (SELECT on_exhausted FROM here) WHEN 'evict_oldest'
       THEN greatest(0, $6::int - ${freeNow(hasUpkeep)} - ${freed(hasUpkeep)}) ELSE 0 END
   )${counts ? losing(hasUpkeep) : ''}${chooses ? listed(hasUpkeep) : ''}${hasLine ? soonest(`$${next}`, hasUpkeep) : ''}${
-    hasUpkeep ? upkeep(hasLine ? next + 1 : next) : ''
+    hasUpkeep ? upkeep(hasLine ? next + 2 : next) : ''
   }, slice AS (
     ${lists(shape)
       .map((table) => list(table, hasLine))

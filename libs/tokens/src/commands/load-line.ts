@@ -32,8 +32,25 @@ export const freedByName = ({ oldest, tokenIds, names }: LoadSpec): number =>
 /** The most tickets whose owners have given up that a transaction ends, unless it loads the whole line. */
 export const GIVEN_UP_ON_THE_WAY = 500;
 
-/** Whether there may be more of them. */
-export const isCut = (givenUp: number, isWhole: boolean): boolean => !isWhole && givenUp >= GIVEN_UP_ON_THE_WAY;
+/**
+ * The part of a line that was loaded.
+ * @param headEnds the last place of the head of the line; null when it is empty
+ * @param givenUp how many of the tickets are of owners who have given up: they end before anybody behind is served
+ */
+export function lineSlice(
+  tickets: readonly Ticket[],
+  loads: LoadSpec,
+  headEnds: number | null,
+  givenUp: number,
+  { openTickets }: Pick<PoolState, 'openTickets'>,
+): LineSlice {
+  const isWhole = needsWholeLine(loads);
+  const open = new Set(
+    tickets.filter(({ status }) => status === 'waiting' || status === 'offered').map(({ id }) => id),
+  );
+  const head = givenUp < GIVEN_UP_ON_THE_WAY ? (headEnds ?? 0) : 0;
+  return { tickets, isWhole, reach: isWhole || open.size >= openTickets ? Infinity : head };
+}
 
 /** What the transaction loads of the tokens, now that the tickets are known. */
 export function withLine(loads: LoadSpec, { tickets }: LineSlice, { policy, tokenCount }: PoolState): LoadSpec {

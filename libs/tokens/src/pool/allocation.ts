@@ -122,7 +122,7 @@ function unlessAwaited(
   { tickets }: UnitOfWork,
   isWanted?: (token: Token) => boolean,
 ): ((token: Token) => boolean) | undefined {
-  if (tickets.waiting.length === 0) return isWanted;
+  if (tickets.isEmpty) return isWanted;
   return (token) => (isWanted?.(token) ?? true) && !tickets.isAwaited(token);
 }
 
@@ -139,7 +139,7 @@ function exhausted(
   const mayBeLater = policy.renewable && deadline < mayBeEvictedAt ? '; the lease that ends next may be renewed' : '';
   const what = `no token ${select ? 'with what is selected ' : ''}of pool ${policy.name}`;
   // There may be free ones that are kept for somebody.
-  const whom = tickets.waiting.length > 0 ? ' for anybody who does not wait in line' : '';
+  const whom = tickets.isEmpty ? '' : ' for anybody who does not wait in line';
   return new DomainError('pool_exhausted', `${what} is free${whom}, and ${why}${mayBeLater}`, {
     retryAfterSeconds: work.secondsUntil(Math.min(deadline, mayBeEvictedAt)),
     ...(hasLine(policy) && { fields: ifQueued(work, request) }),

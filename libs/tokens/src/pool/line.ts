@@ -101,11 +101,12 @@ export function leave(work: UnitOfWork, ticket: Ticket, reason: LeaveReason, at 
 /** As TokenPool.serveLine, after the pool is settled. */
 export function serveLine(work: UnitOfWork): void {
   const { tickets, isLive, policy } = work;
-  if (tickets.waiting.length === 0 || tickets.isCut) return;
+  if (tickets.waiting.length === 0) return;
   if (!isLive || policy.status === 'paused') return;
   work.caller = null;
   const ahead: Ticket[] = [];
   for (const ticket of [...tickets.waiting]) {
+    if (ticket.place > tickets.reach) return;
     if (offer(work, ticket, ahead)) continue;
     // Every token is for this one, or for somebody ahead.
     if (ticket.select === null) return;

@@ -11,8 +11,8 @@ export interface LineSlice {
   readonly tickets: readonly Ticket[];
   /** Whether all that wait are among them. */
   readonly isWhole: boolean;
-  /** Whether there are more tickets whose owners have given up: these end before anybody behind them is served. */
-  readonly isCut?: boolean;
+  /** The place up to which all that wait are among them; Infinity when there are no others. */
+  readonly reach: number;
 }
 
 export class PoolTickets {
@@ -23,12 +23,12 @@ export class PoolTickets {
   /** Those that wait, in order; undefined while nobody has asked for them. */
   #waiting: Ticket[] | undefined;
   readonly isWhole: boolean;
-  readonly isCut: boolean;
+  readonly reach: number;
 
-  constructor({ tickets, isWhole, isCut = false }: LineSlice = { tickets: [], isWhole: true }) {
+  constructor({ tickets, isWhole, reach }: LineSlice = { tickets: [], isWhole: true, reach: Infinity }) {
     this.#tickets = new Map(tickets.map((ticket) => [ticket.id, ticket]));
     this.isWhole = isWhole;
-    this.isCut = isCut;
+    this.reach = reach;
   }
 
   get changed(): Ticket[] {
@@ -68,9 +68,19 @@ export class PoolTickets {
     return this.waiting.filter((ticket) => isGivenUp(ticket, now));
   }
 
-  /** Whether somebody waits whom this token would serve. */
+  /** Whether anybody waits, also among those that are not loaded. */
+  get isEmpty(): boolean {
+    return this.waiting.length === 0 && this.reach === Infinity;
+  }
+
+  /** Whether somebody may wait whom this token would serve. */
   isAwaited(token: Token): boolean {
-    return this.waiting.some((ticket) => serves(token, ticket));
+    return this.reach < Infinity || this.waiting.some((ticket) => serves(token, ticket));
+  }
+
+  /** Whether all that are loaded are served, and the next ones are for another transaction. */
+  get goesOn(): boolean {
+    return this.reach < Infinity && !this.waiting.some(({ place }) => place <= this.reach);
   }
 
   /** How many tokens the tickets of a user or a key wait for. */

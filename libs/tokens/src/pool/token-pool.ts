@@ -89,6 +89,7 @@ export class TokenPool {
     return Math.min(
       this.#work.nextDeadline,
       evictableAt > now ? evictableAt : Infinity,
+      tickets.goesOn ? now : Infinity,
       ...tickets.waiting.slice(0, MOST_WATCHED).map(({ patienceUntil }) => patienceUntil),
     );
   }

@@ -7,7 +7,7 @@ import type { Instant } from '../kernel/instant.js';
 import {
   GIVEN_UP_ON_THE_WAY,
   headOfLine,
-  isCut,
+  lineSlice,
   needsLine,
   needsWholeLine,
   withLine,
@@ -165,7 +165,9 @@ export class InMemoryTokenPoolRepository extends TokenPoolRepository {
   /** Here the time of a pool stands still after the clock was set back; in PostgreSQL it continues (pool-clock.ts). */
   #slice({ state, tokens, lastAt, records: kept, tickets }: StoredPool, asked: LoadSpec): PoolSlice {
     const now = Math.max(this.clock(), lastAt);
-    const line = needsLine(state, asked) ? lineOf([...tickets.values()], withPromises(asked, state), now) : undefined;
+    const line = needsLine(state, asked)
+      ? lineOf([...tickets.values()], withPromises(asked, state), state, now)
+      : undefined;
     const loads = line ? withLine(withPromises(asked, state), line, state) : asked;
     const all = [...tokens.values()];
     const free = all
@@ -262,19 +264,16 @@ const newState = (policy: PoolPolicy): PoolState => ({
   cleaningCount: 0,
 });
 
-function lineOf(tickets: readonly Ticket[], loads: LoadSpec, now: Instant): LineSlice {
+function lineOf(tickets: readonly Ticket[], loads: LoadSpec, state: PoolState, now: Instant): LineSlice {
   const waiting = tickets.filter(({ status }) => status === 'waiting').sort((a, b) => a.place - b.place);
-  const isWhole = needsWholeLine(loads);
   const alive = waiting.filter((ticket) => !isGivenUp(ticket, now));
   const givenUp = waiting.filter((ticket) => isGivenUp(ticket, now)).slice(0, GIVEN_UP_ON_THE_WAY);
   const others = tickets.filter(({ id, status }) => status === 'offered' || loads.tickets.includes(id));
   const given = others.reduce((sum, { leases }) => sum + leases.length, 0);
-  const some = [
-    ...alive.filter(({ select }) => select === null).slice(0, headOfLine(loads) + given),
-    ...alive.filter(({ select }) => select !== null),
-    ...givenUp,
-  ];
-  return { isWhole, isCut: isCut(givenUp.length, isWhole), tickets: [...(isWhole ? waiting : some), ...others] };
+  const head = alive.filter(({ select }) => select === null).slice(0, headOfLine(loads) + given);
+  const some = [...head, ...alive.filter(({ select }) => select !== null), ...givenUp];
+  const loaded = [...(needsWholeLine(loads) ? waiting : some), ...others];
+  return lineSlice(loaded, loads, head.at(-1)?.place ?? null, givenUp.length, state);
 }
 
 const byFence = (a: Token, b: Token): number => a.lease!.fence - b.lease!.fence;
