@@ -180,11 +180,10 @@ export class InMemoryTokenPoolRepository extends TokenPoolRepository {
       .sort((a, b) => a.lease!.expiresAt - b.lease!.expiresAt || (a.id < b.id ? -1 : 1))
       .slice(0, loads.due);
     const running = leased.filter(({ lease }) => !isOverdue(lease!, now));
-    // A pool above its size may delete the tokens of overdue leases.
-    const mayRest = state.policy.cooldownSeconds !== null || state.policy.afterUse === 'clean';
+    // A pool above its size may delete the tokens of overdue leases, and another one may keep them back.
     const freed =
       free.filter(({ freeSince }) => freeSince <= now).length +
-      (isDraining(state) || mayRest ? 0 : due.filter(mayBeEvicted).length);
+      (isDraining(state) || state.hasUpkeep ? 0 : due.filter(mayBeEvicted).length);
     const victims = state.policy.onExhausted === 'evict_oldest' ? Math.max(0, loads.grants - freed) : 0;
     const oldest = running
       .sort((a, b) => a.lease!.fence - b.lease!.fence)
