@@ -222,6 +222,18 @@ describe.each<[string, () => Promise<Candidate>]>([
     expect(await code(line.cancel(b.id, undefined))).toBe('ticket_ended');
   });
 
+  test('says that an operator has removed a place, or what it was offered', async () => {
+    await open({ size: 1 });
+    const held = await take(1);
+    const [a, b] = [await queue(2, {}, key('ci')), await queue(3, {}, key('ci'))];
+    const operator = { ...key('admin'), mayOperate: true };
+    await line.cancel(b.id, 'stuck', { caller: operator });
+    await release(held);
+    await line.cancel(a.id, undefined, { caller: operator });
+    expect(await states([a, b])).toEqual(['revoked', 'cleared']);
+    expect(await code(line.cancel(a.id, undefined, { caller: key('other') }))).toBe('ticket_not_found');
+  });
+
   test('limits the line, the places of a user, and leases and places together', async () => {
     await open({ size: 1, maxWaiting: 2, maxPerUser: 2 });
     await take(1);
@@ -396,7 +408,14 @@ describe.each<[string, () => Promise<Candidate>]>([
   });
 
   test('serves in order who polls from far behind, when more tokens can be evicted than a transaction serves', async () => {
-    await open({ size: 60, maxWaiting: 100, onExhausted: 'evict_oldest', ttlSeconds: 600, protectSeconds: 30, patienceSeconds: 1000 });
+    await open({
+      size: 60,
+      maxWaiting: 100,
+      onExhausted: 'evict_oldest',
+      ttlSeconds: 600,
+      protectSeconds: 30,
+      patienceSeconds: 1000,
+    });
     await Promise.all(Array.from({ length: 60 }, (_, n) => take(n)));
     const tickets = await Promise.all(Array.from({ length: 60 }, (_, n) => queue(n + 100)));
     await candidate.advance(31);

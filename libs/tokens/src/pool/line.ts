@@ -83,13 +83,14 @@ export function claim(work: UnitOfWork, ticketId: string, waitSeconds: number): 
   return { ticket: granted, grants: tokens.map((token) => grantOf(token)) };
 }
 
-/** As TokenPool.cancel, after the pool is settled. */
+/** As TokenPool.cancel, after the pool is settled. What an operator ends is not given back by its owner. */
 export function cancel(work: UnitOfWork, ticketId: string, note?: string): void {
   const ticket = ticketOf(work, ticketId);
-  if (ticket.status === 'waiting') return leave(work, ticket, 'cancelled', work.now, note);
+  const isOwn = ticket.keyId === work.callerOrAnybody.keyId;
+  if (ticket.status === 'waiting') return leave(work, ticket, isOwn ? 'cancelled' : 'cleared', work.now, note);
   if (ticket.status === 'granted') throw refusals.ticketGranted(ticket);
   if (ticket.status === 'ended') throw refusals.ticketEnded(ticket);
-  withdraw(work, ticket, 'released_by_client', note);
+  withdraw(work, ticket, isOwn ? 'released_by_client' : 'revoked', note);
 }
 
 /** Ends a place of somebody who waits. */
