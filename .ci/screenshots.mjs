@@ -138,12 +138,41 @@ async function live(base) {
   for (let i = 0; i < 6; i++) await ask(base, 'POST', '/api/tokens', { pool: 'elastic' });
   for (let i = 0; i < 19; i++) await allocate('sandboxes');
   for (let i = 0; i < 4; i++) await allocate('elastic');
+  await liveWithLine(base);
   // Until no token is free, so that there is one that is next to be evicted.
   for (let i = 0; i < 110; i++) {
     const { counts } = await (await fetch(`${base}/api/pools/default`)).json();
     if (counts.available === 0) break;
     await allocate('default', { ttl_seconds: 20 + chance() * 100 });
   }
+}
+
+/** Machines that are cleaned after each user, and more users than machines. */
+async function liveWithLine(base) {
+  const pool = 'test-vms';
+  await ask(base, 'POST', '/api/pools', {
+    ...{ name: pool, kind: 'listed', size: 20, ttl_seconds: 1200, renewable: false, release_authority: 'anyone' },
+    ...{ max_waiting: 50, max_waiting_per_user: 3, patience_seconds: 600 },
+    ...{ after_use: 'clean', clean_within_seconds: 120 },
+  });
+  const tokens = Array.from({ length: 12 }, (_, i) => ({
+    name: `vm-${i + 1}`,
+    attributes: { cores: 4 + (i % 3) * 4 },
+  }));
+  await ask(base, 'PUT', `/api/pools/${pool}/tokens`, { tokens });
+  const allocate = (holder) =>
+    ask(base, 'POST', '/api/tokens/allocate', { pool, holder, ttl_seconds: 500 + (Number(holder.slice(3)) % 500) });
+  const grants = [];
+  for (let i = 0; i < 12; i++) grants.push(await allocate(`ci-${4711 + i * 137}`));
+  const release = ({ token_id }, body) => ask(base, 'POST', `/api/tokens/${token_id}/release`, body);
+  await release(grants[2], { condition: 'broken', note: 'The disk is full' });
+  for (const at of [4, 7, 9]) await release(grants[at], {});
+  await clock.query(`UPDATE clock.shift SET by = by + interval '140 seconds'`);
+  await ask(base, 'POST', `/api/pools/${pool}/clean`, { holder: 'janitor-1' });
+  const queue = (holder, count) => ask(base, 'POST', '/api/tickets', { pool, holder, count });
+  await queue('ci-6301', 1);
+  await queue('nightly', 3);
+  await queue('ci-6307', 1);
 }
 
 async function takePictures(base) {
@@ -167,6 +196,14 @@ async function takePictures(base) {
     await board.waitForTimeout(350);
   }
   await board.screenshot({ path: 'docs/console-board.png' });
+
+  const line = await open('/pools/test-vms', { ...wide, height: 1180, colorScheme: 'light' });
+  await line.locator('.place').nth(2).waitFor();
+  await line.getByRole('button', { name: 'Allocate', exact: true }).click();
+  await line.getByRole('button', { name: 'Wait in line' }).click();
+  await line.locator('.my-place').waitFor();
+  await line.waitForTimeout(1_000);
+  await line.screenshot({ path: 'docs/console-line.png' });
 
   const { tokens } = await (await fetch(`${base}/api/tokens/active?pool=default&limit=40`)).json();
   const dark = await open(`/pools/default?token=${tokens[30].id}`, { ...wide, colorScheme: 'dark' });

@@ -12,6 +12,7 @@ import type {
   OpenLease,
   Pool,
   ReleaseBody,
+  Ticket,
   Selector,
   Token as PlainToken,
   TokenEvent,
@@ -22,7 +23,7 @@ import { authorization, keyRefused } from './key.js';
 import { serviceUrl } from './location.js';
 import { serverClock } from './server-clock.js';
 
-export type { AttributeValue, EndReason, GivenThing, ImportedThings, Pool, Selector, TokenEvent };
+export type { AttributeValue, EndReason, GivenThing, ImportedThings, Pool, Selector, Ticket, TokenEvent };
 export type Attributes = Readonly<Record<string, AttributeValue>>;
 
 /** The thing of a listed pool that a token stands for; null where there is none. */
@@ -45,6 +46,15 @@ export type AllocateRequest = AllocateBody & { readonly pool: string };
 /** Conditions on the lease: the service refuses when the token has another one. */
 export type Claim = ReleaseBody;
 
+export interface OfferedPlace {
+  readonly position: number;
+  /** The latest instant at which it is served; null when none is promised. */
+  readonly notLaterThan: string | null;
+}
+
+/** What somebody may ask for who waits in line. */
+export type PlaceRequest = Omit<AllocateRequest, 'token_id' | 'name' | 'wait_seconds'>;
+
 /** The service refused a request, or could not be reached. The message is for people. */
 export class ApiError extends Error {
   /** @param code the stable error code; `unreachable` when there was no answer */
@@ -53,6 +63,8 @@ export class ApiError extends Error {
     detail: string,
     /** With `history_dropped`: the seq after which the service still has events. */
     readonly beginsAfter?: number,
+    /** With `pool_exhausted`, in a pool with a line: the place that the caller would get. */
+    readonly place?: OfferedPlace,
   ) {
     super(detail);
   }
@@ -66,6 +78,7 @@ const BROKEN_OFF = 'the answer broke off or is not of the service: whether it di
 const PATIENCE_MS = 15_000;
 
 const inPool = (name: string): string => `/api/pools/${encodeURIComponent(name)}`;
+const ofTicket = (id: string): string => `/api/tickets/${encodeURIComponent(id)}`;
 const ofToken = (id: string): string => `/api/tokens/${encodeURIComponent(id)}`;
 
 export const api = {
@@ -91,6 +104,18 @@ export const api = {
 
   allocate: (request: AllocateRequest) =>
     ask<Grant>('POST', '/api/tokens/allocate', request, ({ activated_at }) => activated_at),
+  /** Several at once, or none. */
+  allocateSeveral: (request: AllocateRequest & { count: number }) =>
+    ask<Grant>('POST', '/api/tokens/allocate', request, (granted) => grantsOf(granted)[0]!.activated_at).then(grantsOf),
+  line: (pool: string, limit: number, cursor?: string) =>
+    get<{ tickets: Ticket[]; next_cursor: string | null }>(`${inPool(pool)}/tickets?${search({ limit, cursor })}`),
+  queue: (request: PlaceRequest) => ask<Ticket>('POST', '/api/tickets', request),
+  /** The grants of an offer; the ticket while it waits. */
+  claim: (id: string, wait_seconds: number) => ask<Grant | Ticket>('POST', `${ofTicket(id)}/claim`, { wait_seconds }),
+  leave: (id: string, note?: string) => ask<unknown>('DELETE', `${ofTicket(id)}?${search({ note })}`),
+  disable: (id: string, reason: string, when: 'now' | 'when_free') =>
+    ask<Token>('POST', `${ofToken(id)}/disable`, { reason, when }),
+  enable: (id: string, note?: string) => ask<Token>('POST', `${ofToken(id)}/enable`, { ...(note && { note }) }),
   release: (id: string, claim: Claim) => ask<unknown>('POST', `${ofToken(id)}/release`, claim),
   keepAlive: (id: string, claim: Claim & { ttl_seconds?: number }) =>
     ask<{ expires_at: string }>('POST', `${ofToken(id)}/keep-alive`, claim),
@@ -104,6 +129,9 @@ export const api = {
   deleteWhenFree: (id: string) => ask<Deletion>('DELETE', `${ofToken(id)}?when=when_free`),
   cleanup: (pool: string) => ask<{ released: number }>('POST', '/api/tokens/cleanup', { pool }),
 };
+
+/** A request for several tokens is answered with a list of grants. */
+export const grantsOf = (granted: Grant): readonly Grant[] => granted.grants ?? [granted];
 
 const get = <T>(path: string): Promise<T> => ask<T>('GET', path);
 
@@ -133,12 +161,17 @@ async function ask<T>(method: string, path: string, body?: object, madeAt?: (ans
 }
 
 function refusal({ status, statusText }: Response, answer: unknown): ApiError {
-  const { error, detail, begins_after } = (answer ?? {}) as {
+  const { error, detail, begins_after, position_if_queued, not_later_than_if_queued } = (answer ?? {}) as {
     error?: unknown;
     detail?: unknown;
     begins_after?: number;
+    position_if_queued?: number;
+    not_later_than_if_queued?: string | null;
   };
-  if (typeof error === 'string' && typeof detail === 'string') return new ApiError(error, detail, begins_after);
+  const place = position_if_queued && { position: position_if_queued, notLaterThan: not_later_than_if_queued ?? null };
+  if (typeof error === 'string' && typeof detail === 'string') {
+    return new ApiError(error, detail, begins_after, place || undefined);
+  }
   return new ApiError(UNREACHABLE, `the service answered ${status} ${statusText}`);
 }
 

@@ -4,6 +4,7 @@ import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { askForKey, givenKey, keyChanges, keyNeed, useKey } from './key.js';
 import { go, path, query, serviceUrl } from './location.js';
+import { keepPlaces } from './my-tickets.js';
 import { Overview } from './overview/overview.js';
 import { PoolPage } from './pool/pool-page.js';
 import { SearchPage } from './search/search-page.js';
@@ -14,6 +15,8 @@ import { ThemeSwitch } from './ui/theme-switch.js';
 import './app.css';
 
 export function App() {
+  // The places in lines that this tab had before a reload.
+  useEffect(() => void keepPlaces(), [givenKey.value]);
   const pool = /^\/pools\/([^/]+)$/.exec(path.value)?.[1];
   const token = /^\/tokens\/([^/]+)$/.exec(path.value)?.[1];
   const isSearch = path.value === '/search' || token !== undefined;

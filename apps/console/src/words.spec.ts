@@ -6,6 +6,7 @@ import {
   generateFirst,
   number,
   numberIn,
+  ordinal,
   policyInWords,
   rate,
   reasonInWords,
@@ -206,3 +207,40 @@ test.each([
 ])('%j in at most %d characters is %j', (text, most, short) => {
   expect(shortened(text, most)).toBe(short);
 });
+
+test('a line, and what happens between two users, in words', () => {
+  const pool: Pool = { ...POOL, on_exhausted: 'reject', max_waiting: 20, max_waiting_per_user: 1, claim_seconds: 10 };
+  expect(policyInWords(pool)[2]).toBe(
+    'When none is free, 20 may wait in line, each user with one place; what one is offered must be claimed within 10 s.',
+  );
+  expect(policyInWords({ ...pool, on_exhausted: 'evict_oldest' })[2]).toMatch(
+    /^When none is free, the oldest lease is evicted; meanwhile 20 may wait in line/,
+  );
+  const cleaned: Pool = { ...POOL, after_use: 'clean', clean_within_seconds: 90, max_cleans: 1, cooldown_seconds: 60 };
+  expect(policyInWords(cleaned).slice(2)).toEqual([
+    'When none is free, the request is refused.',
+    'Everybody who knows a token may release it.',
+    'A token rests for 1 min after each lease.',
+    'After each lease somebody must clean the token within 1 min 30 s; after 1 failed cleaning it is out of service.',
+  ]);
+  expect(policyInWords({ ...POOL, disable_after_unclean: 3, cooldown_seconds: 5, cooldown_after: 'unclean' })).toEqual(
+    expect.arrayContaining([
+      'A token rests for 5 s after a lease that its holder did not release.',
+      'A token whose leases of 3 users in a row ended uncleanly is out of service.',
+    ]),
+  );
+});
+
+test.each([
+  [1, '1st'],
+  [2, '2nd'],
+  [3, '3rd'],
+  [4, '4th'],
+  [11, '11th'],
+  [12, '12th'],
+  [13, '13th'],
+  [21, '21st'],
+  [102, '102nd'],
+  [111, '111th'],
+  [1_003, '1,003rd'],
+])('the place %i is the %s', (n, words) => expect(ordinal(n)).toBe(words));

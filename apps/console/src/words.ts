@@ -1,7 +1,7 @@
 // The texts of the console about pools, leases and events: the vocabulary of the API in whole sentences.
 
 import type { Attributes, EndReason, Policy, Pool, PoolEvent, Thing } from './api.js';
-import { kindOf, type Kind } from './live/pool-state.js';
+import { kindOf, type Kind, type Status } from './live/pool-state.js';
 
 const UNITS = [
   ['d', 86_400],
@@ -57,7 +57,7 @@ export function policyInWords(pool: Policy & Pick<Pool, 'kind'>): string[] {
       ? 'Everybody who knows a token may release it.'
       : 'Only the holder of the lease may release it.',
   ];
-  sentences.push(...quotas(pool));
+  sentences.push(...quotas(pool), ...betweenUsers(pool));
   if (pool.idle_ttl_seconds !== null) {
     sentences.push(`A free token that nobody uses for ${duration(pool.idle_ttl_seconds)} is deleted.`);
   }
@@ -71,11 +71,42 @@ const ORIGIN: Readonly<Record<Pool['kind'], (tokens: string) => string>> = {
   listed: (tokens) => `Up to ${tokens}, each a thing of your own that you put in.`,
 };
 
-function whenFull({ on_exhausted, evict, protect_seconds }: Policy): string {
-  if (on_exhausted === 'reject') return 'When none is free, the request is refused.';
+function whenFull(policy: Policy): string {
+  const { on_exhausted, evict, protect_seconds, max_waiting, max_waiting_per_user, claim_seconds } = policy;
+  const claimed = `what one is offered must be claimed within ${duration(claim_seconds)}`;
+  const places = max_waiting_per_user === 1 ? 'one place' : `${number(max_waiting_per_user)} places`;
+  const waits = `${number(max_waiting)} may wait in line, each user with ${places}; ${claimed}`;
+  if (on_exhausted === 'reject' || keepsBack(policy)) {
+    return max_waiting === 0 ? 'When none is free, the request is refused.' : `When none is free, ${waits}.`;
+  }
   const whose = evict === 'oldest' ? 'the oldest lease is' : 'the oldest lease of the user who holds the most is';
   const but = protect_seconds === null ? '' : `, but none before it is ${duration(protect_seconds)} old`;
-  return `When none is free, ${whose} evicted${but}.`;
+  return `When none is free, ${whose} evicted${but}${max_waiting === 0 ? '' : `; meanwhile ${waits}`}.`;
+}
+
+/** Whether a token may not be granted again at the end of its lease, so that the pool evicts none. */
+const keepsBack = ({ cooldown_seconds, after_use }: Policy): boolean =>
+  cooldown_seconds !== null || after_use === 'clean';
+
+/** What happens to a token between two users. */
+function betweenUsers(policy: Policy): string[] {
+  const { cooldown_seconds, cooldown_after, after_use, clean_within_seconds, max_cleans } = policy;
+  const { disable_after_unclean } = policy;
+  const sentences: string[] = [];
+  if (cooldown_seconds !== null) {
+    const when = cooldown_after === 'always' ? 'after each lease' : 'after a lease that its holder did not release';
+    sentences.push(`A token rests for ${duration(cooldown_seconds)} ${when}.`);
+  }
+  if (after_use === 'clean') {
+    const within = clean_within_seconds === null ? '' : ` within ${duration(clean_within_seconds)}`;
+    const fails = `after ${count(max_cleans, 'failed cleaning')} it is out of service`;
+    sentences.push(`After each lease somebody must clean the token${within}; ${fails}.`);
+  }
+  if (disable_after_unclean !== null) {
+    const users = `${count(disable_after_unclean, 'user')} in a row`;
+    sentences.push(`A token whose leases of ${users} ended uncleanly is out of service.`);
+  }
+  return sentences;
 }
 
 function quotas({ max_per_user, max_per_key }: Policy): string[] {
@@ -96,6 +127,12 @@ export function generateFirst({ kind, size }: Pick<Pool, 'kind' | 'size'>, total
 }
 
 export const count = (n: number, thing: string): string => `${number(n)} ${thing}${n === 1 ? '' : 's'}`;
+
+/** "1st", "22nd", "13th". */
+export function ordinal(n: number): string {
+  const isTeen = n % 100 > 10 && n % 100 < 14;
+  return `${number(n)}${isTeen ? 'th' : (['th', 'st', 'nd', 'rd'][n % 10] ?? 'th')}`;
+}
 
 const NUMBER = new Intl.NumberFormat('en');
 export const number = (n: number): string => NUMBER.format(n);
@@ -152,6 +189,21 @@ export const attributesInWords = (attributes: Attributes): string =>
 /** Stands for a user that this key may not see. */
 export const SOMEBODY = 'somebody';
 
+export const STATUS_WORDS: Readonly<Record<Status, string>> = {
+  available: 'free',
+  active: 'held',
+  cleaning: 'being cleaned',
+  cooling: 'resting',
+  dirty: 'dirty',
+  disabled: 'out of service',
+};
+
+/** Who has done something, by the actor of its event. */
+export function actorInWords(actor: string): string {
+  if (actor === 'system') return 'by the policy';
+  return actor === 'open' ? 'by a client' : `by the key ${actor}`;
+}
+
 export const END_WORDS: Readonly<Record<EndReason, string>> = {
   released_by_client: 'released',
   revoked: 'ended by force',
@@ -186,7 +238,7 @@ export const KIND_WORDS: Readonly<Record<Kind, string>> = {
   'pool-opened': 'Pool opened again',
   queued: 'Waits',
   left: 'Left the line',
-  promised: 'Promised anew',
+  promised: 'Promised later',
 };
 
 /** The reason of an event, as the text behind its kind. */
@@ -194,6 +246,8 @@ export function reasonInWords({ event, reason, metadata }: Pick<PoolEvent, 'even
   if (event === 'policy_changed') return changeInWords(metadata as unknown as PolicyChange);
   if (event === 'described') return descriptionInWords(metadata);
   if (event === 'generated' && typeof metadata['name'] === 'string') return 'put into the pool';
+  if (event === 'queued') return `as number ${String(metadata['position'])} in line`;
+  if (event === 'promised') return laterInWords(metadata['not_later_than']);
   switch (reason) {
     case 'allocated':
       return 'a free token';
@@ -222,7 +276,7 @@ export function reasonInWords({ event, reason, metadata }: Pick<PoolEvent, 'even
     case 'patience':
       return 'there was no sign of life';
     case 'cleared':
-      return 'the line was cleared';
+      return 'it was removed';
     case 'allocated_after_eviction':
       return 'after a lease was evicted';
     case 'released_by_client':
@@ -255,6 +309,9 @@ export function reasonInWords({ event, reason, metadata }: Pick<PoolEvent, 'even
       return event === 'renewed' ? 'kept alive by its holder' : '';
   }
 }
+
+const laterInWords = (at: unknown): string =>
+  typeof at === 'string' ? `at the latest ${new Date(at).toLocaleTimeString()}` : 'without a time';
 
 interface PolicyChange {
   readonly before: Partial<Policy>;

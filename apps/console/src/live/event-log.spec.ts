@@ -69,6 +69,7 @@ test('the beginning of a lease comes from its token, or from older events that a
     userId: 'u',
     holder: null,
     activatedAt: NOON + 20_000,
+    isCleaning: false,
     expiresAt: NOON + 90_000,
   });
   log.append(expired(60, 2), null);

@@ -6,7 +6,15 @@ import { api, ApiError, UNREACHABLE, type Pool, type PoolEvent, type Token } fro
 import { serverClock } from '../server-clock.js';
 import { EventLog, type Present } from './event-log.js';
 import { followEvents, type Close } from './event-stream.js';
-import { countHeld, PoolState, type Lease, type TokenKind } from './pool-state.js';
+import {
+  countByStatus,
+  countHeld,
+  NO_COUNTS,
+  PoolState,
+  type Lease,
+  type Status,
+  type TokenKind,
+} from './pool-state.js';
 
 export type Connection =
   | { readonly is: 'loading' }
@@ -166,8 +174,14 @@ export class LivePool {
     const tokens = this.#state?.tokens ?? [];
     const lapsed = tokens.flatMap(({ lease }) => (lease !== null && lease.expiresAt <= now ? [lease.expiresAt] : []));
     if (this.#state?.isWhole !== false) return { held: countHeld(tokens, now), total: tokens.length, lapsed };
-    const { active = 0, total = 0 } = this.#pool.peek()?.counts ?? {};
-    return { held: active, total, lapsed: [] };
+    const { active = 0, cleaning = 0, total = 0 } = this.#pool.peek()?.counts ?? {};
+    return { held: active + cleaning, total, lapsed: [] };
+  }
+
+  /** How many tokens of each status the pool has now. */
+  counts(): Readonly<Record<Status, number>> {
+    if (this.#state?.isWhole !== false) return countByStatus(this.#state?.tokens ?? [], serverClock.now());
+    return { ...NO_COUNTS, ...this.#pool.peek()?.counts };
   }
 
   /** Shows the end of an overdue lease at once, before its expired event arrives. */
@@ -279,6 +293,8 @@ export class LivePool {
       const wasSeen = applied.ended !== null && this.#lapsed.has(applied.ended);
       if (applied.token === null) void this.look();
       else if (isNews && !wasSeen) this.#flash(applied.token.id, applied.kind);
+      // Only the service knows whether a token that was out of service is dirty, too.
+      if (event.event === 'enabled') void this.#amend(event);
       this.#changed();
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
@@ -286,6 +302,12 @@ export class LivePool {
       this.#state = null;
       this.#lose();
     }
+  }
+
+  async #amend({ token_id, seq }: PoolEvent): Promise<void> {
+    const token = await api.token(token_id!).catch(() => null);
+    if (token) this.#state?.amend(token, seq);
+    this.#changed();
   }
 
   /**

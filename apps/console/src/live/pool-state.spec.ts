@@ -1,5 +1,5 @@
 import type { PoolEvent, Token } from '../api.js';
-import { countHeld, isHeld, nextToBeEvicted, PoolState } from './pool-state.js';
+import { countByStatus, countHeld, isHeld, nextToBeEvicted, PoolState, statusOf } from './pool-state.js';
 
 const NOON = Date.parse('2026-11-21T12:00:00Z');
 const iso = (seconds: number): string => new Date(NOON + seconds * 1000).toISOString();
@@ -76,6 +76,7 @@ test('grants, renewals and ends change the lease of their token', () => {
     fence: 1,
     userId: 'user-1',
     holder: null,
+    isCleaning: false,
     activatedAt: NOON + 3_000,
     expiresAt: NOON + 63_000,
   });
@@ -240,4 +241,53 @@ test('names and attributes come from the snapshot and from events', () => {
   state.markDraining('a');
   expect(state.find('a')!.isDraining).toBe(true);
   expect(state.apply(event(6, 'a', { event: 'deleted', reason: 'removed' }))!.token).toMatchObject({ name: 'Nokia 4' });
+});
+
+test('a token is what happened to it between two users', () => {
+  const state = new PoolState([free('a')], 1);
+  const told: string[] = [];
+  const tell = (at: number): void => void told.push(statusOf(state.find('a')!, NOON + at * 1000));
+  const apply = (seq: number, of: Partial<PoolEvent>): void => {
+    state.apply(event(seq, 'a', of));
+    tell(seq);
+  };
+  apply(2, { event: 'activated', fence: 1, reason: 'allocated', expires_at: iso(60) });
+  apply(3, { event: 'released', fence: 1, reason: 'released_by_client', metadata: { available_at: iso(12) } });
+  apply(4, { event: 'soiled', reason: 'used' });
+  apply(5, { event: 'activated', fence: 2, reason: 'cleaning', expires_at: iso(60) });
+  apply(6, { event: 'released', fence: 2, reason: 'released_by_client', metadata: { available_at: iso(12) } });
+  apply(7, { event: 'soiled', reason: 'not_cleaned' });
+  expect(state.find('a')).toMatchObject({ dirtySince: Date.parse(iso(4)) });
+  apply(8, { event: 'activated', fence: 3, reason: 'cleaning', expires_at: iso(60) });
+  apply(9, { event: 'released', fence: 3, reason: 'released_by_client', metadata: { available_at: iso(12) } });
+  apply(10, { event: 'cleaned' });
+  apply(11, { event: 'disabled', reason: 'disabled_by_client', metadata: { note: 'fire' } });
+  expect(state.find('a')!.disabled).toEqual({ reason: 'fire', since: Date.parse(iso(11)), by: 'open' });
+  apply(12, { event: 'enabled' });
+  expect(told).toEqual([
+    ...['active', 'cooling', 'dirty', 'cleaning', 'dirty', 'dirty', 'cleaning', 'dirty'],
+    ...['cooling', 'disabled', 'available'],
+  ]);
+  expect(countByStatus(state.tokens, NOON)).toMatchObject({ available: 0, cooling: 1 });
+});
+
+test('what the service says of a token that was enabled holds until its next event', () => {
+  const broken = { ...free('a'), status: 'disabled' as const, disabled_reason: 'x', disabled_at: iso(0) };
+  const state = new PoolState([broken], 1);
+  state.apply(event(2, 'a', { event: 'enabled' }));
+  expect(statusOf(state.find('a')!, NOON)).toBe('available');
+  state.amend({ ...free('a'), status: 'dirty' }, 2);
+  expect(statusOf(state.find('a')!, NOON)).toBe('dirty');
+  state.apply(event(3, 'a', { event: 'cleaned' }));
+  state.amend({ ...free('a'), status: 'dirty' }, 2);
+  expect(statusOf(state.find('a')!, NOON)).toBe('available');
+});
+
+test('nobody evicts who cleans, nor a token that goes or is disabled with its lease', () => {
+  const cleaning = { ...held('a', 1), status: 'cleaning' as const };
+  const leaving = { ...held('b', 2), draining: true };
+  const disabled = { ...held('c', 3), disabled_reason: 'x', disabled_at: iso(0) };
+  const dirty = { ...free('d'), status: 'dirty' as const };
+  const { tokens } = new PoolState([cleaning, leaving, disabled, dirty, held('e', 5), held('f', 6)], 6);
+  expect(nextToBeEvicted(tokens, { evict: 'oldest', protect_seconds: null }, NOON + 1000)?.id).toBe('e');
 });

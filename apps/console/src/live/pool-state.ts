@@ -13,6 +13,18 @@ export interface Lease {
   /** In milliseconds since the epoch, as all times here. */
   readonly activatedAt: number;
   readonly expiresAt: number;
+  /** Whether its holder cleans the token. */
+  readonly isCleaning: boolean;
+}
+
+/** What a token is, as the API says it. */
+export type Status = Token['status'];
+
+export interface Disabled {
+  readonly reason: string;
+  readonly since: number;
+  /** The actor; null where this key may not see it. */
+  readonly by: string | null;
 }
 
 export interface TokenState {
@@ -26,6 +38,15 @@ export interface TokenState {
   isDraining: boolean;
   /** The newest lease without a recorded end. It is over once `expiresAt` has passed. */
   lease: Lease | null;
+  /** Waits to be cleaned, or is being cleaned. */
+  isDirty: boolean;
+  /** Null when it is clean, and when nobody has asked yet. */
+  dirtySince: number | null;
+  /** Nobody gets it before. */
+  restsUntil: number;
+  disabled: Disabled | null;
+  /** The seq of its newest event; 0 before the first one. */
+  lastSeq: number;
 }
 
 /** What happened to a token, in the terms of the page. */
@@ -89,6 +110,12 @@ export class PoolState {
     if (token) token.isDraining = true;
   }
 
+  /** What the service answers of a token after its event `seq`, in which its newest event does not say all. */
+  amend(answer: Token, seq: number): void {
+    const token = this.find(answer.id);
+    if (token?.lastSeq === seq) token.isDirty = answer.status === 'dirty';
+  }
+
   /**
    * Applies the next event.
    * @returns null when the state already contains it
@@ -103,15 +130,32 @@ export class PoolState {
     const token = this.#byId.get(event.token_id) ?? this.#add(event.token_id, event);
     const { lease } = token;
     const isOfLease = lease !== null && lease.fence === event.fence;
+    const { metadata } = event;
+    const at = Date.parse(event.occurred_at);
+    token.lastSeq = event.seq;
     switch (event.event) {
       case 'generated':
+        break;
       case 'soiled':
+        token.dirtySince = token.isDirty ? token.dirtySince : at;
+        token.isDirty = true;
+        break;
       case 'cleaned':
+        token.isDirty = false;
+        token.dirtySince = null;
+        break;
       case 'disabled':
+        token.disabled = {
+          reason: typeof metadata['note'] === 'string' ? metadata['note'] : '',
+          since: at,
+          by: event.actor,
+        };
+        break;
       case 'enabled':
+        token.disabled = null;
         break;
       case 'described':
-        describe(token, event.metadata['after'] as Description);
+        describe(token, metadata['after'] as Description);
         this.#thingsVersion++;
         break;
       case 'policy_changed':
@@ -130,6 +174,7 @@ export class PoolState {
       case 'released':
       case 'expired':
         if (isOfLease) token.lease = null;
+        token.restsUntil = typeof metadata['available_at'] === 'string' ? Date.parse(metadata['available_at']) : 0;
         return { kind, token, ended: isOfLease ? lease : null };
       case 'deleted':
         this.#remove(token);
@@ -168,6 +213,33 @@ export class PoolState {
 
 export const isHeld = ({ lease }: TokenState, now: number): boolean => lease !== null && lease.expiresAt > now;
 
+/** Whom a token is for at an instant. An overdue lease counts as over. */
+export function statusOf(token: TokenState, now: number): Status {
+  const { lease } = token;
+  if (lease !== null && lease.expiresAt > now) return lease.isCleaning ? 'cleaning' : 'active';
+  if (token.disabled !== null) return 'disabled';
+  if (token.isDirty) return 'dirty';
+  return token.restsUntil > now ? 'cooling' : 'available';
+}
+
+/** What is neither held by a user nor free. */
+export const NOT_READY = ['cleaning', 'cooling', 'dirty', 'disabled'] as const;
+
+export const NO_COUNTS: Readonly<Record<Status, number>> = {
+  available: 0,
+  active: 0,
+  cooling: 0,
+  dirty: 0,
+  cleaning: 0,
+  disabled: 0,
+};
+
+export function countByStatus(tokens: readonly TokenState[], now: number): Readonly<Record<Status, number>> {
+  const counts = { ...NO_COUNTS };
+  for (const token of tokens) counts[statusOf(token, now)]++;
+  return counts;
+}
+
 export function countHeld(tokens: readonly TokenState[], now: number): number {
   let held = 0;
   for (const { lease } of tokens) if (lease !== null && lease.expiresAt > now) held++;
@@ -184,10 +256,11 @@ export function nextToBeEvicted(
   { evict, protect_seconds }: Pick<Policy, 'evict' | 'protect_seconds'>,
   now: number,
 ): TokenState | null {
-  if (!tokens.every((token) => isHeld(token, now))) return null;
+  if (tokens.some((token) => statusOf(token, now) === 'available')) return null;
   const held = new Map<string, number>();
+  const leased = tokens.filter((token) => isHeld(token, now));
   if (evict === 'over_share_first') {
-    for (const { lease } of tokens) {
+    for (const { lease } of leased) {
       const { userId } = lease!;
       if (userId === null) return null;
       held.set(userId, (held.get(userId) ?? 0) + 1);
@@ -195,7 +268,8 @@ export function nextToBeEvicted(
   }
   const heldWith = ({ lease }: TokenState): number => held.get(lease!.userId ?? '') ?? 0;
   let next: TokenState | null = null;
-  for (const token of tokens) {
+  for (const token of leased) {
+    if (token.lease!.isCleaning || token.isDraining || token.disabled !== null) continue;
     const more = next === null ? 1 : heldWith(token) - heldWith(next);
     if (more > 0 || (more === 0 && token.lease!.fence < next!.lease!.fence)) next = token;
   }
@@ -216,8 +290,16 @@ export function kindOf({ event, reason }: PoolEvent): Kind {
 
 /** A token as the service answered it. */
 export function stateOf(token: Token): TokenState {
-  const { id, name, attributes, draining } = token;
-  const state = { ...newToken(id), isDraining: draining === true, lease: leaseOf(token) };
+  const { id, name, attributes, draining, status, available_at, disabled_reason, disabled_at, disabled_by } = token;
+  const state = {
+    ...newToken(id),
+    isDraining: draining === true,
+    lease: leaseOf(token),
+    isDirty: status === 'dirty' || status === 'cleaning',
+    restsUntil: available_at === null ? 0 : Date.parse(available_at),
+    disabled:
+      disabled_at === null ? null : { reason: disabled_reason ?? '', since: Date.parse(disabled_at), by: disabled_by },
+  };
   describe(state, { name, attributes });
   return state;
 }
@@ -229,6 +311,11 @@ const newToken = (id: string): TokenState => ({
   words: '',
   isDraining: false,
   lease: null,
+  isDirty: false,
+  dirtySince: null,
+  restsUntil: 0,
+  disabled: null,
+  lastSeq: 0,
 });
 
 type Description = Partial<Thing> | undefined;
@@ -254,13 +341,15 @@ function leaseOf({ status, fence, active_user_id, holder, last_activated_at, exp
     holder,
     activatedAt: Date.parse(last_activated_at),
     expiresAt: Date.parse(expires_at),
+    isCleaning: status === 'cleaning',
   };
 }
 
-const begun = ({ fence, user_id, holder, occurred_at, expires_at }: PoolEvent): Lease => ({
+const begun = ({ fence, user_id, holder, occurred_at, expires_at, reason }: PoolEvent): Lease => ({
   fence: fence!,
   userId: shownUser(user_id),
   holder,
   activatedAt: Date.parse(occurred_at),
   expiresAt: Date.parse(expires_at!),
+  isCleaning: reason === 'cleaning',
 });

@@ -4,13 +4,14 @@ import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { api, ApiError, type Pool } from '../api.js';
 import { Banner } from '../banner.js';
+import { NOT_READY } from '../live/pool-state.js';
 import { go } from '../location.js';
 import { PoolForm } from '../pool-form/pool-form.js';
 import { UtilisationBar } from '../pool/utilisation-bar.js';
 import { Icon } from '../ui/icon.js';
 import { Link } from '../ui/link.js';
 import { Problem } from '../ui/problem.js';
-import { count, number, policyInWords } from '../words.js';
+import { count, number, policyInWords, STATUS_WORDS } from '../words.js';
 import './overview.css';
 
 /** The overview polls, because the API has no stream of all pools. */
@@ -18,6 +19,8 @@ const LOOK_MS = 2_000;
 
 export function Overview() {
   const pools = useSignal<readonly Pool[] | null>(null);
+  /** How many wait, by pool. */
+  const waiting = useSignal<ReadonlyMap<string, number>>(new Map());
   const problem = useSignal<ApiError | null>(null);
   const isCreating = useSignal(false);
 
@@ -30,6 +33,10 @@ export function Overview() {
         const all = await api.pools();
         if (isGone) return;
         pools.value = all;
+        const lines = all.filter(({ max_waiting }) => max_waiting > 0);
+        const counts = await Promise.all(lines.map(async ({ name }) => [name, await countWaiting(name)] as const));
+        if (isGone) return;
+        waiting.value = new Map(counts);
         problem.value = null;
       } catch (error) {
         if (!(error instanceof ApiError)) throw error;
@@ -66,7 +73,7 @@ export function Overview() {
       {pools.value?.length === 0 && <p class="empty card">There is no pool yet. Create the first one.</p>}
       <ul class="pool-grid">
         {pools.value?.map((pool) => (
-          <PoolCard key={pool.name} pool={pool} />
+          <PoolCard key={pool.name} pool={pool} waiting={waiting.value.get(pool.name) ?? 0} />
         ))}
       </ul>
       {isCreating.value && (
@@ -76,7 +83,13 @@ export function Overview() {
   );
 }
 
-function PoolCard({ pool }: { readonly pool: Pool }) {
+/** Each ticket says how many wait. */
+async function countWaiting(pool: string): Promise<number> {
+  const { tickets } = await api.line(pool, 1);
+  return tickets[0]?.waiting ?? 0;
+}
+
+function PoolCard({ pool, waiting }: { readonly pool: Pool; readonly waiting: number }) {
   const { total, available, active } = pool.counts;
   return (
     <li class="card pool-card">
@@ -101,6 +114,10 @@ function PoolCard({ pool }: { readonly pool: Pool }) {
       <UtilisationBar held={active} total={total} />
       <p class="note">
         {number(available)} free
+        {NOT_READY.map(
+          (status) => (pool.counts[status] ?? 0) > 0 && `, ${number(pool.counts[status]!)} ${STATUS_WORDS[status]}`,
+        )}
+        {waiting > 0 && <strong>, {number(waiting)} in line</strong>}
         {pool.kind === 'elastic' && `, up to ${count(pool.size, 'token')}`}
       </p>
       <ul class="policy">

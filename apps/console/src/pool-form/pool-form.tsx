@@ -251,6 +251,101 @@ export function PoolForm({ pool, onDone, onClose }: Props) {
             },
           ]}
         />
+        <h3>When several want one</h3>
+        <div class="form-columns">
+          <InputField
+            label="Places in line"
+            type="number"
+            {...input('max_waiting')}
+            help="So many may wait for a token in the order in which they came. 0: none waits, as by default."
+          />
+          {isOn(draft.value.max_waiting) && (
+            <InputField
+              label="Places a user at most"
+              type="number"
+              {...input('max_waiting_per_user')}
+              help="In this line, at a time."
+            />
+          )}
+        </div>
+        {isOn(draft.value.max_waiting) && (
+          <div class="form-columns">
+            <InputField
+              label="An offer must be claimed within"
+              type="number"
+              unit="seconds"
+              {...input('claim_seconds')}
+              help={`${inWords(draft.value.claim_seconds)}Then it goes to the next in line. So long may a token lie idle for somebody who has left.`}
+            />
+            <InputField
+              label="A place lives without a sign of life for"
+              type="number"
+              unit="seconds"
+              {...input('patience_seconds')}
+              help={`${inWords(draft.value.patience_seconds)}Each request about the place is such a sign.`}
+            />
+          </div>
+        )}
+        <h3>Between two users</h3>
+        <ChoiceField
+          label="After a lease, a token is"
+          name="after_use"
+          {...input('after_use')}
+          choices={[
+            { value: 'available', label: 'Free', help: 'The next user may have it, once it has rested.' },
+            { value: 'clean', label: 'Dirty', help: 'Somebody must clean it before the next user gets it.' },
+          ]}
+        />
+        {draft.value.after_use === 'clean' && (
+          <div class="form-columns">
+            <InputField
+              label="A cleaning takes at most"
+              type="number"
+              unit="seconds"
+              placeholder="as a lease"
+              {...input('clean_within_seconds')}
+              help={`${inWords(draft.value.clean_within_seconds)}Then it has failed. Empty: as long as a lease, and no time is promised in line.`}
+            />
+            <InputField
+              label="Failed cleanings until it is out of service"
+              type="number"
+              {...input('max_cleans')}
+              help="In a row. Somebody must enable it again then."
+            />
+          </div>
+        )}
+        <div class="form-columns">
+          <InputField
+            label="A token rests for"
+            type="number"
+            unit="seconds"
+            placeholder="not at all"
+            {...input('cooldown_seconds')}
+            help={`${inWords(draft.value.cooldown_seconds)}After a lease, before the next user gets it. Empty: not at all.`}
+          />
+          <InputField
+            label="Out of service after unclean ends of"
+            type="number"
+            unit="users"
+            placeholder="never"
+            {...input('disable_after_unclean')}
+            help="Different users in a row whose leases expired or were ended by others. Empty: never."
+          />
+        </div>
+        {draft.value.cooldown_seconds.trim() !== '' && (
+          <ChoiceField
+            label="It rests"
+            name="cooldown_after"
+            {...input('cooldown_after')}
+            choices={[
+              { value: 'always', label: 'After each lease', help: 'However it has ended.' },
+              { value: 'unclean', label: 'After unclean ends', help: 'Not when its holder has released it.' },
+            ]}
+          />
+        )}
+        {isOn(draft.value.cooldown_seconds) || draft.value.after_use === 'clean' ? (
+          <p class="note">Such a pool evicts nothing: the token of an evicted lease could not be granted.</p>
+        ) : null}
         <aside class="in-words">
           <h3>In words</h3>
           <p>{policyInWords(spoken(draft.value)).join(' ')}</p>
@@ -278,6 +373,8 @@ function surplusInWords({ counts }: Pool, size: number | undefined): string {
     ? `${atOnce}.`
     : `${atOnce}, ${number(later)} held at the end of ${later === 1 ? 'its lease' : 'their leases'}.`;
 }
+
+const isOn = (typed: string): boolean => Number(numberIn(typed) ?? 0) > 0;
 
 /** Shows "2 min" beside "120". */
 function inWords(seconds: string): string {

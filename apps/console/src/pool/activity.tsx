@@ -17,6 +17,8 @@ interface Props {
 }
 
 const SHOWN = 60;
+/** The events of a place in line, which has a user and no lease. */
+const OF_LINE: readonly string[] = ['queued', 'left', 'promised'];
 
 export function Activity({ live, matches, onSelect }: Props) {
   // The list pauses under the reader's pointer or focus, so that no row moves away.
@@ -59,7 +61,7 @@ export function Activity({ live, matches, onSelect }: Props) {
 function Line({ event, held, name, onSelect }: Happening & Pick<Props, 'onSelect'>) {
   const kind = kindOf(event);
   const { token_id: id, metadata } = event;
-  const note = event.event === 'released' ? metadata['note'] : undefined;
+  const { note } = metadata;
   return (
     <li class="happening">
       <span class={`mark ${kind}`} aria-hidden="true" />
@@ -70,12 +72,8 @@ function Line({ event, held, name, onSelect }: Happening & Pick<Props, 'onSelect
             <TokenName id={id} name={name} />
           </button>
         )}
-        {event.fence !== null && (
-          <>
-            {isEnd(kind) ? ' from ' : ' to '}
-            <UserId id={event.user_id} holder={event.holder} />
-          </>
-        )}
+        {event.fence !== null && (isEnd(kind) ? ' from ' : ' to ')}
+        {(event.fence !== null || OF_LINE.includes(event.event)) && <UserId id={event.user_id} holder={event.holder} />}
         {held !== null && <> after {duration(held / 1000)}</>}
         <span class="why">{reasonInWords(event)}</span>
         {typeof note === 'string' && <span class="why">“{note}”</span>}

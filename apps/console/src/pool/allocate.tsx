@@ -4,10 +4,11 @@ import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { parseExactJson } from '../../../../libs/client/src/index.js';
 import { abreast } from '../abreast.js';
-import { api, ApiError, type AllocateRequest, type Grant, type Pool } from '../api.js';
+import { api, ApiError, type AllocateRequest, type Grant, type OfferedPlace, type Pool } from '../api.js';
 import type { LivePool } from '../live/live-pool.js';
 import type { TokenState } from '../live/pool-state.js';
 import { keepLease } from '../my-leases.js';
+import { takePlace } from '../my-tickets.js';
 import { Dialog } from '../ui/dialog.js';
 import { DialogFoot } from '../ui/dialog-foot.js';
 import { Field, InputField, problemOf } from '../ui/field.js';
@@ -15,10 +16,13 @@ import { Icon } from '../ui/icon.js';
 import { Problem } from '../ui/problem.js';
 import { useAction, type Action } from '../ui/use-action.js';
 import { SelectField, selectorOf, useValues, type Wanted } from './select-field.js';
-import { count, duration, generateFirst, number, numberIn, shortId } from '../words.js';
+import { Promised } from './line.js';
+import { count, duration, generateFirst, number, numberIn, ordinal, shortId } from '../words.js';
 
 /** The most tokens that the dialog allocates at once. */
 const MOST = 500;
+/** The most that the service grants in one request. */
+const MOST_AT_ONCE = 100;
 /** The most names that the browser offers while somebody types one. */
 const OFFERED = 50;
 /** What a refusal may be about. */
@@ -74,6 +78,32 @@ export function Allocate({ pool, live, action, say }: Props) {
   );
 }
 
+interface OfferProps extends Pick<Props, 'pool' | 'say'> {
+  /** What the refusal says of the line; undefined in a pool without one. */
+  readonly place: OfferedPlace | undefined;
+  readonly onDone: () => void;
+}
+
+/** Below a refusal: the place in line that the reader would get. */
+export function OfferToWait({ pool, place, onDone, say }: OfferProps) {
+  const action = useAction();
+  if (place === undefined) return null;
+  const wait = async (): Promise<void> => {
+    if (!(await action.run(() => takePlace(pool, { pool: pool.name })))) return;
+    say('You are in line');
+    onDone();
+  };
+  return (
+    <div class="offer-to-wait">
+      <button type="button" class="button small" aria-disabled={action.isBusy.value} onClick={() => void wait()}>
+        Wait in line
+      </button>{' '}
+      You would be {ordinal(place.position)}, <Promised at={place.notLaterThan} />
+      {action.problem.value && <Problem onClose={action.forget}>{action.problem.value.message}</Problem>}
+    </div>
+  );
+}
+
 interface DialogProps {
   readonly pool: Pool;
   readonly live: LivePool;
@@ -96,6 +126,8 @@ function AllocateDialog({ pool, live, total, say, onClose }: DialogProps) {
   const userId = useSignal('');
   const seconds = useSignal('');
   const metadata = useSignal('');
+  /** All tokens at once, or none. */
+  const atOnce = useSignal(false);
   const ownProblem = useSignal<{ readonly field: string; readonly words: string } | null>(null);
   const taken = useSignal(0);
   /** The number of requested tokens, while the work is under way. */
@@ -108,16 +140,18 @@ function AllocateDialog({ pool, live, total, say, onClose }: DialogProps) {
     ownProblem.value?.field === field ? ownProblem.value.words : problemOf(problem, field);
   const isOfName = problem !== null && name.value !== '' && CERTAIN.includes(problem.code);
   const isOfSelect = problem?.code === 'unsatisfiable';
+  const most = (waits: boolean): number => (waits || atOnce.peek() ? MOST_AT_ONCE : MOST);
   const isElsewhere =
     problem !== null && !isOfName && !isOfSelect && !FIELDS.some((field) => problemOf(problem, field));
 
-  const submit = async (event: Event): Promise<void> => {
+  /** @param waits whether to take a place in line, and not a token */
+  const submit = async (event: Event, waits = false): Promise<void> => {
     event.preventDefault();
     const n = numberIn(howMany.value);
     const given = parsed(metadata.value);
     ownProblem.value =
-      n === undefined || !(Number.isInteger(n) && n >= 1 && n <= MOST)
-        ? { field: 'how_many', words: `must be a whole number from 1 to ${MOST}` }
+      n === undefined || !(Number.isInteger(n) && n >= 1 && n <= most(waits))
+        ? { field: 'how_many', words: `must be a whole number from 1 to ${most(waits)}` }
         : n > 1 && name.value !== ''
           ? { field: 'how_many', words: 'must be 1, as there is one token of that name' }
           : given instanceof Error
@@ -136,10 +170,20 @@ function AllocateDialog({ pool, live, total, say, onClose }: DialogProps) {
       ...(given !== undefined && { metadata: given as Record<string, unknown> }),
     };
     if (action.isBusy.peek()) return;
+    if (waits) {
+      const worked = await action.run(async () => {
+        await takePlace(pool, { ...request, count: n! });
+        say('You are in line');
+      });
+      if (worked) onClose();
+      return;
+    }
     const { signal } = (stop.current = new AbortController());
     [taken.value, wanted.value, stopped.value] = [0, n!, ''];
     const worked = await action.run(async () => {
-      const grants = await allocateMany(request, n!, generateFirst(pool, total), { signal, took: () => taken.value++ });
+      const grants = atOnce.peek()
+        ? await allocateAtOnce(request, n!)
+        : await allocateMany(request, n!, generateFirst(pool, total), { signal, took: () => taken.value++ });
       if (grants.length < n!) stopped.value = `Stopped: ${number(grants.length)} of ${count(n!, 'token')} were taken.`;
       say(stopped.value || outcome(grants));
     });
@@ -168,6 +212,16 @@ function AllocateDialog({ pool, live, total, say, onClose }: DialogProps) {
               : 'Where no token is free, the rest is refused.'
           }
         />
+        {(numberIn(howMany.value) ?? 1) > 1 && (
+          <label class="check">
+            <input
+              type="checkbox"
+              checked={atOnce.value}
+              onChange={({ currentTarget }) => (atOnce.value = currentTarget.checked)}
+            />{' '}
+            All at once, or none
+          </label>
+        )}
         {pool.kind === 'listed' && (
           <>
             <Field
@@ -260,6 +314,17 @@ function AllocateDialog({ pool, live, total, say, onClose }: DialogProps) {
           {stopped.value}
         </p>
         <DialogFoot leave={action.isBusy.value ? 'Stop' : stopped.value === '' ? 'Cancel' : 'Close'}>
+          {pool.max_waiting > 0 && name.value === '' && (
+            <button
+              type="button"
+              class="button"
+              title="A place in line: it is offered all of them at once, when it is its turn"
+              aria-disabled={action.isBusy.value}
+              onClick={(event) => void submit(event, true)}
+            >
+              Wait in line
+            </button>
+          )}
           <button type="submit" class="button primary" aria-disabled={action.isBusy.value}>
             Allocate
           </button>
@@ -321,8 +386,16 @@ async function allocateMany(
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     const done = grants.length === 0 ? '' : `${count(grants.length, 'token')} of ${number(howMany)} allocated, then: `;
-    throw new ApiError(error.code, done + error.message + (error.code === 'pool_exhausted' ? ifNoneIsFree : ''));
+    const advice = error.code === 'pool_exhausted' ? ifNoneIsFree : '';
+    throw new ApiError(error.code, done + error.message + advice, undefined, error.place);
   }
+  return grants;
+}
+
+/** All or none. @throws ApiError */
+async function allocateAtOnce(request: AllocateRequest, howMany: number): Promise<readonly Grant[]> {
+  const grants = await api.allocateSeveral({ ...request, count: howMany });
+  grants.forEach(keepLease);
   return grants;
 }
 

@@ -2,7 +2,7 @@
 // thousand comparisons and a few painted cells.
 
 import type { Flash } from '../live/live-pool.js';
-import type { PoolState, TokenKind, TokenState } from '../live/pool-state.js';
+import { statusOf, type PoolState, type Status, type TokenKind, type TokenState } from '../live/pool-state.js';
 import { coloursOf } from '../ui/colour.js';
 import { countdown, shortened, shortId } from '../words.js';
 import { placeOf, type BoardLayout } from './board-layout.js';
@@ -36,6 +36,9 @@ const PROPERTIES = {
   heldLine: '--cell-held-line',
   soon: '--cell-soon',
   soonLine: '--cell-soon-line',
+  out: '--cell-out',
+  outLine: '--cell-out-line',
+  dirtyLine: '--cell-dirty-line',
   text: '--cell-text',
   muted: '--muted',
   nextOut: '--next-out',
@@ -67,6 +70,16 @@ const FLASH_COLOUR: Readonly<Record<TokenKind, keyof Colours>> = {
   'made-clean': 'granted',
   disabled: 'deleted',
   enabled: 'renewed',
+};
+
+const STATUSES: readonly Status[] = ['available', 'active', 'cooling', 'dirty', 'cleaning', 'disabled'];
+
+/** What a large cell says of a token that nobody gets now. */
+const STATUS_WORD: Readonly<Partial<Record<Status, string>>> = {
+  dirty: 'dirty',
+  cleaning: 'cleaning',
+  cooling: 'resting',
+  disabled: 'out',
 };
 
 const KINDS = Object.keys(FLASH_COLOUR) as TokenKind[];
@@ -142,7 +155,9 @@ export class BoardPainter {
     for (let index = 0; index < layout.count; index++) {
       const token = tokens[index];
       if (token === undefined) continue;
-      const left = token.lease === null ? 0 : token.lease.expiresAt - view.now;
+      const status = statusOf(token, view.now);
+      const until = status === 'cooling' ? token.restsUntil : (token.lease?.expiresAt ?? 0);
+      const left = Math.max(until - view.now, 0);
       const part = Math.min(left / view.fullMs, 1);
       const flash = view.flashes.size > 0 ? view.flashes.get(token.id) : undefined;
       const progress = flash === undefined ? 1 : (frameAt - flash.at) / FLASH_MS;
@@ -156,12 +171,13 @@ export class BoardPainter {
       const words = isWorded && left > 0 ? Math.ceil(left / 1000) : 0;
       const marks = (isDim ? 1 : 0) + (isNext ? 2 : 0) + isChosen * 4;
       const kind = step > 0 ? KINDS.indexOf(flash!.kind) : 0;
-      const code = ((fill * 12 + marks) * 34 + step) * KINDS.length + kind;
+      const code =
+        (((fill * 12 + marks) * 34 + step) * KINDS.length + kind) * STATUSES.length + STATUSES.indexOf(status);
       const look = isWorded ? `${code} ${words} ${token.id}` : code;
       if (this.#looks[index] === look) continue;
       this.#looks[index] = look;
       this.painted++;
-      this.#paintCell(layout, index, token, { left, part, isDim, isNext, isChosen, flash, step, progress });
+      this.#paintCell(layout, index, token, { status, left, part, isDim, isNext, isChosen, flash, step, progress });
     }
   }
 
@@ -171,13 +187,14 @@ export class BoardPainter {
     const { size, pitch } = layout;
     const { x, y } = placeOf(layout, index);
     const radius = size >= 34 ? 8 : size >= 14 ? 4 : 2;
-    const isHeld = cell.left > 0;
+    const isHeld = cell.status === 'active' || cell.status === 'cleaning';
+    const isOut = cell.status === 'disabled' || cell.status === 'dirty' || cell.status === 'cooling';
     const isSoon = cell.part <= SOON;
     context.clearRect(x, y, pitch, pitch);
     context.globalAlpha = cell.isDim ? 0.22 : 1;
 
     this.#box(x, y, size, radius, 0);
-    context.fillStyle = isHeld ? colours.drained : colours.free;
+    context.fillStyle = isHeld ? colours.drained : isOut ? colours.out : colours.free;
     context.fill();
     if (isHeld) {
       const height = size * cell.part;
@@ -187,11 +204,20 @@ export class BoardPainter {
       context.fillRect(x, y + size - height, size, height);
       context.restore();
     }
+    this.#pattern(x, y, size, radius, cell.status);
     if (size >= 14) {
       this.#box(x, y, size, radius, 0.5);
       context.lineWidth = 1;
-      context.strokeStyle = isHeld ? (isSoon ? colours.soonLine : colours.heldLine) : colours.freeLine;
+      context.strokeStyle = isHeld
+        ? isSoon
+          ? colours.soonLine
+          : colours.heldLine
+        : isOut
+          ? colours.outLine
+          : colours.freeLine;
+      if (cell.status === 'cooling') context.setLineDash([3, 3]);
       context.stroke();
+      context.setLineDash([]);
     }
     if (cell.isNext) {
       const width = size >= 34 ? 3 : 2;
@@ -212,6 +238,34 @@ export class BoardPainter {
     }
   }
 
+  /** Tells the states apart also without colours: stripes for dirt, a cross for what is out of service. */
+  #pattern(x: number, y: number, size: number, radius: number, status: Status): void {
+    if (status !== 'dirty' && status !== 'cleaning' && status !== 'disabled') return;
+    const context = this.#context;
+    context.save();
+    this.#box(x, y, size, radius, 0);
+    context.clip();
+    context.beginPath();
+    // Behind the words of a large cell, the pattern steps back.
+    if (size >= 34) context.globalAlpha *= 0.4;
+    context.lineWidth = Math.max(size / 24, 1);
+    context.strokeStyle = status === 'disabled' ? this.#colours.outLine : this.#colours.dirtyLine;
+    if (status === 'disabled') {
+      context.moveTo(x, y);
+      context.lineTo(x + size, y + size);
+      context.moveTo(x + size, y);
+      context.lineTo(x, y + size);
+    } else {
+      const step = Math.max(size / 5, 4);
+      for (let at = step; at < size * 2; at += step) {
+        context.moveTo(x + at, y);
+        context.lineTo(x + at - size, y + size);
+      }
+    }
+    context.stroke();
+    context.restore();
+  }
+
   #words(x: number, y: number, size: number, token: TokenState, cell: Cell, isBelowWord: boolean): void {
     const context = this.#context;
     const middle = x + size / 2;
@@ -222,8 +276,14 @@ export class BoardPainter {
       const name = token.name ?? shortId(token.id).slice(0, size >= 72 ? 8 : 6);
       const pixels = Math.min(size / 5, 12, Math.max((size - MARGIN) / (CHARACTER * [...name].length), LEAST_PIXELS));
       context.font = `500 ${pixels}px ui-monospace, "SF Mono", Menlo, Consolas, monospace`;
-      context.fillStyle = cell.left > 0 ? this.#colours.text : this.#colours.muted;
+      context.fillStyle = cell.status === 'available' ? this.#colours.muted : this.#colours.text;
       context.fillText(shortened(name, Math.floor((size - MARGIN) / (CHARACTER * pixels))), middle, y + size * 0.28);
+    }
+    const word = STATUS_WORD[cell.status];
+    if (word !== undefined && size >= 44 && !isBelowWord) {
+      context.font = `650 ${Math.min(size / 5, 12)}px system-ui, sans-serif`;
+      context.fillStyle = this.#colours.text;
+      context.fillText(word, middle, y + size * (cell.left > 0 ? 0.86 : hasName ? 0.62 : 0.54));
     }
     if (cell.left <= 0 || isBelowWord) return;
     context.font = `650 ${Math.min(size / 3.2, 20)}px system-ui, sans-serif`;
@@ -262,6 +322,7 @@ export class BoardPainter {
 }
 
 interface Cell {
+  readonly status: Status;
   readonly left: number;
   readonly part: number;
   readonly isDim: boolean;

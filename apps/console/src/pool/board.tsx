@@ -5,12 +5,12 @@ import { useSignal, useSignalEffect } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import type { Pool } from '../api.js';
 import type { LivePool } from '../live/live-pool.js';
-import { isHeld, nextToBeEvicted, type TokenState } from '../live/pool-state.js';
+import { isHeld, nextToBeEvicted, statusOf, type TokenState } from '../live/pool-state.js';
 import { serverClock } from '../server-clock.js';
 import { TokenName } from '../ui/id.js';
 import { now } from '../ui/tick.js';
 import { paint } from '../ui/theme-switch.js';
-import { attributesInWords, countdown, duration, nameOf, number, shortId, SOMEBODY } from '../words.js';
+import { attributesInWords, countdown, duration, nameOf, number, shortId, SOMEBODY, STATUS_WORDS } from '../words.js';
 import { cellAt, layoutOf, placeOf, stepFrom, type BoardLayout } from './board-layout.js';
 import { BoardPainter } from './board-painter.js';
 import './board.css';
@@ -185,14 +185,19 @@ function Tip({ live, pool, layout, index }: AtCell & { readonly layout: BoardLay
       {lease !== null && isHeld(token, at) ? (
         <>
           <span>
-            held by {lease.userId === null ? SOMEBODY : (lease.holder ?? <code>{shortId(lease.userId)}</code>)} for{' '}
+            {lease.isCleaning ? 'cleaned' : 'held'} by{' '}
+            {lease.userId === null ? SOMEBODY : (lease.holder ?? <code>{shortId(lease.userId)}</code>)} for{' '}
             {duration(Math.max(Math.floor((at - lease.activatedAt) / 1000), 0))}
           </span>
           <strong>{countdown(lease.expiresAt - at)} left</strong>
           {token === nextOut(pool, live, at) && <span class="next-out">next to be evicted</span>}
         </>
       ) : (
-        <span>free</span>
+        <>
+          <span>{STATUS_WORDS[statusOf(token, at)]}</span>
+          {token.disabled !== null && <span class="note">{token.disabled.reason}</span>}
+          {statusOf(token, at) === 'cooling' && <strong>{countdown(token.restsUntil - at)} left</strong>}
+        </>
       )}
     </div>
   );
@@ -207,10 +212,13 @@ function describe(token: TokenState, pool: Pool, live: LivePool): string {
   const at = serverClock.now();
   const { lease } = token;
   const name = `Token ${nameOf(token)}`;
-  if (lease === null || !isHeld(token, at)) return `${name}, free`;
+  if (lease === null || !isHeld(token, at)) {
+    const why = token.disabled === null ? '' : `: ${token.disabled.reason}`;
+    return `${name}, ${STATUS_WORDS[statusOf(token, at)]}${why}`;
+  }
   const left = duration(Math.ceil((lease.expiresAt - at) / 1000));
   const user = lease.userId === null ? SOMEBODY : (lease.holder ?? `user ${shortId(lease.userId)}`);
-  const words = `${name}, held by ${user}, lease ${number(lease.fence)}, ${left} left`;
+  const words = `${name}, ${lease.isCleaning ? 'cleaned' : 'held'} by ${user}, lease ${number(lease.fence)}, ${left} left`;
   return token === nextOut(pool, live, at) ? `${words}, next to be evicted` : words;
 }
 

@@ -1,12 +1,13 @@
 // The columns of the list of tokens: what each shows, and by what it sorts.
 
 import type { ComponentChildren } from 'preact';
-import { isHeld, type Lease, type TokenState } from '../live/pool-state.js';
+import { isHeld, statusOf, type Lease, type Status, type TokenState } from '../live/pool-state.js';
 import { choose } from '../location.js';
 import { UserId } from '../ui/id.js';
 import { Time, TimeLeft, TimePassed } from '../ui/time.js';
 import { number } from '../words.js';
 import { natural, type SortBy } from './order.js';
+import { StatusBadge } from './status-badge.js';
 
 export interface Column {
   /** Its name in the address. */
@@ -38,16 +39,19 @@ export const NAME: Omit<Column, 'cell'> = {
   isStill: true,
 };
 
+/** What needs somebody first. */
+const ORDER: readonly Status[] = ['disabled', 'dirty', 'cleaning', 'cooling', 'active', 'available'];
+
 export const STATE: Column = {
   key: 'state',
   title: 'State',
-  sortBy: (token, now) => (isHeld(token, now) ? 1 : 2),
+  sortBy: (token, now) => ORDER.indexOf(statusOf(token, now)),
   isStill: false,
-  cell: ({ isDraining }, lease, { isNext }) => (
+  cell: (token, _, { isNext, now }) => (
     <>
-      <span class={lease ? 'badge held' : 'badge free'}>{lease ? 'held' : 'free'}</span>
+      <StatusBadge status={statusOf(token, now)} />
       {isNext && <span class="badge next">next out</span>}
-      {isDraining && <span class="badge deleted">leaving</span>}
+      {token.isDraining && <span class="badge deleted">leaving</span>}
     </>
   ),
 };

@@ -4,8 +4,9 @@ import type { ComponentChildren } from 'preact';
 import type { Pool } from '../api.js';
 import type { Summary } from '../live/event-log.js';
 import type { LivePool } from '../live/live-pool.js';
+import { NOT_READY } from '../live/pool-state.js';
 import { seconds } from '../ui/tick.js';
-import { count, duration, number, rate } from '../words.js';
+import { count, duration, number, rate, STATUS_WORDS } from '../words.js';
 import { UtilisationBar } from './utilisation-bar.js';
 import './figures.css';
 
@@ -21,7 +22,8 @@ interface Props {
 
 export function Figures({ live, pool, summary, period, periodSeconds }: Props) {
   void seconds.value;
-  const { held, total } = live.present();
+  const { total } = live.present();
+  const { available, active: held, ...others } = live.counts();
   const { granted } = summary.counts;
   return (
     <dl class="figures">
@@ -39,7 +41,8 @@ export function Figures({ live, pool, summary, period, periodSeconds }: Props) {
         </dd>
         <UtilisationBar held={held} total={total} />
         <dd class="note">
-          {number(total - held)} free
+          {number(available)} free
+          {NOT_READY.map((status) => others[status] > 0 && `, ${number(others[status])} ${STATUS_WORDS[status]}`)}
           {pool.kind === 'elastic' && `, ${number(Math.max(pool.size - total, 0))} more may be made`}
         </dd>
       </div>

@@ -1,9 +1,29 @@
 // The legend of the board's colours.
 
 import type { Pool } from '../api.js';
+import type { LivePool } from '../live/live-pool.js';
+import { NOT_READY } from '../live/pool-state.js';
 import { duration } from '../words.js';
+import { STATUS_CLASS } from './status-badge.js';
 
-export function Legend({ pool }: { readonly pool: Pool }) {
+const LEGEND: Readonly<Record<(typeof NOT_READY)[number], string>> = {
+  cooling: 'Resting',
+  dirty: 'Dirty: waits to be cleaned',
+  cleaning: 'Being cleaned',
+  disabled: 'Out of service',
+};
+
+const isUsed = ({ cooldown_seconds, after_use }: Pool, status: 'cooling' | 'dirty' | 'cleaning'): boolean =>
+  status === 'cooling' ? cooldown_seconds !== null : after_use === 'clean';
+
+interface Props {
+  readonly live: LivePool;
+  readonly pool: Pool;
+}
+
+export function Legend({ live, pool }: Props) {
+  void live.version.value;
+  const counts = live.counts();
   return (
     <ul class="board-legend">
       <li>
@@ -15,6 +35,13 @@ export function Legend({ pool }: { readonly pool: Pool }) {
       <li>
         <span class="cell soon" aria-hidden="true" /> Ends soon
       </li>
+      {NOT_READY.filter((status) => counts[status] > 0 || (status !== 'disabled' && isUsed(pool, status))).map(
+        (status) => (
+          <li key={status}>
+            <span class={`cell ${STATUS_CLASS[status]}`} aria-hidden="true" /> {LEGEND[status]}
+          </li>
+        ),
+      )}
       {pool.on_exhausted === 'evict_oldest' && (
         <li>
           <span class="cell next" aria-hidden="true" /> Next to be evicted, when none is free

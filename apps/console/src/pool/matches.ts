@@ -1,8 +1,9 @@
 // The filter of a pool's tokens.
 
-import { isHeld, type Lease, type TokenState } from '../live/pool-state.js';
+import { isHeld, NOT_READY, statusOf, type Lease, type TokenState } from '../live/pool-state.js';
 
-export const SHOWN = ['all', 'held', 'free', 'mine'] as const;
+/** `out`: neither held by a user nor free. */
+export const SHOWN = ['all', 'held', 'free', 'out', 'mine'] as const;
 export type Shown = (typeof SHOWN)[number];
 
 export interface Filter {
@@ -25,8 +26,9 @@ export function matcher({ shown, text, attributes }: Filter, now: number, mine: 
   const part = text.trim().toLowerCase();
   return (token: TokenState): boolean => {
     const held = isHeld(token, now);
-    if (shown === 'held' && !held) return false;
-    if (shown === 'free' && held) return false;
+    if (shown === 'held' && !(held && !token.lease!.isCleaning)) return false;
+    if (shown === 'free' && statusOf(token, now) !== 'available') return false;
+    if (shown === 'out' && !(NOT_READY as readonly string[]).includes(statusOf(token, now))) return false;
     if (shown === 'mine' && !(held && mine.has(token.lease!.fence))) return false;
     if (!attributes.every(([key, value]) => String(token.attributes[key] ?? '') === value)) return false;
     return part === '' || token.id.includes(part) || token.words.includes(part) || (held && isOf(token.lease!, part));

@@ -8,6 +8,7 @@ const token = (id: string, os?: string | number): TokenState => ({
   words: '',
   isDraining: false,
   lease: null,
+  ...{ isDirty: false, dirtySince: null, restsUntil: 0, disabled: null, lastSeq: 0 },
 });
 
 const byOs: SortBy = ({ attributes: { os = null } }) => (typeof os === 'string' ? natural(os) : (os as number | null));

@@ -8,6 +8,7 @@ import { LivePool, MOST_TOKENS } from '../live/live-pool.js';
 import type { PoolState } from '../live/pool-state.js';
 import { choose, query } from '../location.js';
 import { endLease, isOver, myLeases, updateLease } from '../my-leases.js';
+import { noteOffer } from '../my-tickets.js';
 import { PoolForm } from '../pool-form/pool-form.js';
 import { useMayOperate } from '../rights.js';
 import { serverClock } from '../server-clock.js';
@@ -21,7 +22,8 @@ import { seconds } from '../ui/tick.js';
 import { useAction } from '../ui/use-action.js';
 import { count, duration, number, policyInWords } from '../words.js';
 import { Activity } from './activity.js';
-import { Allocate } from './allocate.js';
+import { Attention } from './attention.js';
+import { Allocate, OfferToWait } from './allocate.js';
 import { Board } from './board.js';
 import { Charts } from './charts.js';
 import { CleanupDialog } from './cleanup.js';
@@ -32,6 +34,7 @@ import { Figures } from './figures.js';
 import { Leases } from './leases.js';
 import { Legend } from './legend.js';
 import { isEmpty, isOf, matcher, SHOWN, type Filter, type Shown } from './matches.js';
+import { Line } from './line.js';
 import { TokenList } from './token-list.js';
 import { TooSmall } from './too-small.js';
 import './pool-page.css';
@@ -45,13 +48,22 @@ const PERIODS = [
 ] as const;
 const USUAL = PERIODS[1];
 
-const SHOWN_WORDS: Readonly<Record<Shown, string>> = { all: 'All', held: 'Held', free: 'Free', mine: 'Yours' };
+const SHOWN_WORDS: Readonly<Record<Shown, string>> = {
+  all: 'All',
+  held: 'Held',
+  free: 'Free',
+  out: 'Not ready',
+  mine: 'Yours',
+};
 
 export function PoolPage({ name }: { readonly name: string }) {
   const live = useMemo(() => new LivePool(name), [name]);
   useEffect(() => {
     const stopListening = live.listen({
-      happened: (event) => updateLease(name, event),
+      happened: (event) => {
+        updateLease(name, event);
+        noteOffer(event);
+      },
       begun: (state) => void settle(name, state),
     });
     live.start();
@@ -97,7 +109,8 @@ function LoadedPool({ live, pool }: { readonly live: LivePool; readonly pool: Po
   const announcement = useSignal('');
   const { filter, period, view, selected } = readQuery();
   const isListed = pool.kind === 'listed';
-  const mayList = useMayOperate(isListed ? name : null);
+  const mayOperate = useMayOperate(name);
+  const mayList = isListed && mayOperate;
   const say = (words: string): void => void (announcement.value = words);
 
   // Recomputes once a second, and after each event.
@@ -192,7 +205,10 @@ function LoadedPool({ live, pool }: { readonly live: LivePool; readonly pool: Po
               <Allocate live={live} pool={pool} action={allocating} say={say} />
             </div>
             {allocating.problem.value && (
-              <Problem onClose={allocating.forget}>{allocating.problem.value.message}</Problem>
+              <Problem onClose={allocating.forget}>
+                {allocating.problem.value.message}
+                <OfferToWait pool={pool} place={allocating.problem.value.place} onDone={allocating.forget} say={say} />
+              </Problem>
             )}
             {switching.problem.value && <Problem onClose={switching.forget}>{switching.problem.value.message}</Problem>}
             {generating.problem.value && (
@@ -231,7 +247,7 @@ function LoadedPool({ live, pool }: { readonly live: LivePool; readonly pool: Po
                   />
                 </label>
                 <div class="segments" role="group" aria-label="Which tokens">
-                  {SHOWN.map((shown) => (
+                  {SHOWN.filter((shown) => shown !== 'out' || filter.shown === 'out' || isKept(pool)).map((shown) => (
                     <button
                       type="button"
                       key={shown}
@@ -304,13 +320,15 @@ function LoadedPool({ live, pool }: { readonly live: LivePool; readonly pool: Po
             ) : view === 'board' ? (
               <>
                 <Board live={live} pool={pool} matches={matches} selected={selected} onSelect={select} />
-                <Legend pool={pool} />
+                <Legend live={live} pool={pool} />
               </>
             ) : (
               <TokenList live={live} pool={pool} matches={matches} selected={selected} onSelect={select} />
             )}
           </section>
           <div class="side">
+            <Attention live={live} pool={pool} mayOperate={mayOperate} onSelect={select} say={say} />
+            <Line live={live} pool={pool} mayOperate={mayOperate} say={say} />
             <Leases pool={pool} onSelect={select} />
             <Activity
               live={live}
@@ -350,7 +368,15 @@ function LoadedPool({ live, pool }: { readonly live: LivePool; readonly pool: Po
         </div>
       </main>
       {selected !== null && (
-        <TokenPanel live={live} pool={pool} id={selected} mayList={mayList} say={say} onClose={() => select(null)} />
+        <TokenPanel
+          live={live}
+          pool={pool}
+          id={selected}
+          mayList={mayList}
+          mayOperate={mayOperate}
+          say={say}
+          onClose={() => select(null)}
+        />
       )}
       {dialog.value === 'change' && (
         <PoolForm
@@ -391,6 +417,9 @@ function readQuery() {
     selected: given.get('token'),
   };
 }
+
+/** Whether tokens of the pool may be neither held by a user nor free. */
+const isKept = ({ counts }: Pool): boolean => counts.disabled !== undefined;
 
 const withoutFilter = ({ attributes }: Filter): Record<string, null> => ({
   q: null,

@@ -6,7 +6,7 @@ import type { Lease, TokenState } from '../live/pool-state.js';
 import { renewLease } from '../my-leases.js';
 import { Dialog } from '../ui/dialog.js';
 import { DialogFoot } from '../ui/dialog-foot.js';
-import { InputField, problemOf } from '../ui/field.js';
+import { ChoiceField, InputField, problemOf } from '../ui/field.js';
 import { UserId } from '../ui/id.js';
 import { Problem } from '../ui/problem.js';
 import { useAction } from '../ui/use-action.js';
@@ -21,17 +21,21 @@ interface Props {
   readonly handle: string | null;
   /** Whether the reader may change the things of this pool. */
   readonly mayList: boolean;
+  /** Whether the reader may take a token out of service. */
+  readonly mayOperate: boolean;
   /** The token will be deleted when its lease ends. */
   readonly onDraining: () => void;
 }
 
-export function TokenActions({ pool, token, lease, handle, mayList, onDraining }: Props) {
+export function TokenActions({ pool, token, lease, handle, mayList, mayOperate, onDraining }: Props) {
   const { id } = token;
   const action = useAction();
   const typedHandle = useSignal('');
   const length = useSignal('');
   const isDeleting = useSignal(false);
   const isRevoking = useSignal(false);
+  const isReporting = useSignal(false);
+  const isDisabling = useSignal(false);
   const wantsHandle = lease !== null && pool.release_authority === 'holder' && handle === null;
 
   /** Names the lease that the reader sees, so that a release never ends its successor. */
@@ -52,7 +56,8 @@ export function TokenActions({ pool, token, lease, handle, mayList, onDraining }
     });
 
   const mayDelete = pool.kind === 'elastic' || (pool.kind === 'listed' && mayList);
-  if (lease === null && !mayDelete) return null;
+  const mayDisable = mayOperate && token.disabled === null;
+  if (lease === null && !mayDelete && !mayDisable) return null;
   const problem = action.problem.value;
   return (
     <section class="token-actions" aria-label="Actions">
@@ -70,6 +75,11 @@ export function TokenActions({ pool, token, lease, handle, mayList, onDraining }
         {lease !== null && (
           <button type="button" class="button" aria-disabled={action.isBusy.value} onClick={() => void release()}>
             Release
+          </button>
+        )}
+        {lease !== null && (
+          <button type="button" class="button" onClick={() => (isReporting.value = true)}>
+            Report…
           </button>
         )}
         {lease !== null && pool.renewable && (
@@ -91,6 +101,11 @@ export function TokenActions({ pool, token, lease, handle, mayList, onDraining }
             Revoke…
           </button>
         )}
+        {mayDisable && (
+          <button type="button" class="button danger-quiet" onClick={() => (isDisabling.value = true)}>
+            Disable…
+          </button>
+        )}
         {mayDelete && (
           <button type="button" class="button danger-quiet" onClick={() => (isDeleting.value = true)}>
             Delete…
@@ -106,6 +121,10 @@ export function TokenActions({ pool, token, lease, handle, mayList, onDraining }
       {isRevoking.value && lease !== null && (
         <RevokeDialog token={token} lease={lease} onClose={() => (isRevoking.value = false)} />
       )}
+      {isReporting.value && lease !== null && (
+        <ReportDialog token={token} claim={claim} onClose={() => (isReporting.value = false)} />
+      )}
+      {isDisabling.value && <DisableDialog token={token} lease={lease} onClose={() => (isDisabling.value = false)} />}
       {isDeleting.value && (
         <DeleteDialog
           token={token}
@@ -161,6 +180,129 @@ function RevokeDialog({ token, lease, onClose }: RevokeProps) {
         <DialogFoot>
           <button type="submit" class="button danger" aria-disabled={action.isBusy.value}>
             Revoke
+          </button>
+        </DialogFoot>
+      </form>
+    </Dialog>
+  );
+}
+
+interface ReportProps {
+  readonly token: TokenState;
+  /** Names the lease. */
+  readonly claim: () => Claim;
+  readonly onClose: () => void;
+}
+
+type Condition = NonNullable<Claim['condition']>;
+
+/** Releases a lease, and says what state the token is in. */
+function ReportDialog({ token, claim, onClose }: ReportProps) {
+  const action = useAction();
+  const condition = useSignal<Condition>(token.lease?.isCleaning ? 'ok' : 'dirty');
+  const note = useSignal('');
+  const report = async (event: Event): Promise<void> => {
+    event.preventDefault();
+    const said = { condition: condition.value, ...(note.value.trim() !== '' && { note: note.value.trim() }) };
+    if (await action.run(() => api.release(token.id, { ...claim(), ...said }))) onClose();
+  };
+  const problem = action.problem.value;
+  const ofNote = problemOf(problem, 'note');
+  return (
+    <Dialog
+      title={`Release ${nameOf(token)} with a report`}
+      onClose={onClose}
+      isBusy={action.isBusy.value}
+      refusal={problem}
+    >
+      <form class="form" onSubmit={(event) => void report(event)}>
+        <ChoiceField
+          label="The token is"
+          name="condition"
+          value={condition.value}
+          onValue={(value) => (condition.value = value)}
+          choices={[
+            { value: 'ok', label: 'All right', help: 'The next user may have it.' },
+            { value: 'dirty', label: 'Dirty', help: 'Nobody gets it until somebody has cleaned it.' },
+            { value: 'broken', label: 'Broken', help: 'It is out of service until somebody enables it.' },
+          ]}
+        />
+        <InputField
+          label="Note"
+          value={note.value}
+          onValue={(value) => (note.value = value)}
+          problem={ofNote}
+          help="What is wrong with it. It stays with the event."
+        />
+        {problem && ofNote === null && <Problem>{problem.message}</Problem>}
+        <DialogFoot>
+          <button type="submit" class="button primary" aria-disabled={action.isBusy.value}>
+            Release
+          </button>
+        </DialogFoot>
+      </form>
+    </Dialog>
+  );
+}
+
+interface DisableProps {
+  readonly token: TokenState;
+  readonly lease: Lease | null;
+  readonly onClose: () => void;
+}
+
+function DisableDialog({ token, lease, onClose }: DisableProps) {
+  const action = useAction();
+  const reason = useSignal('');
+  const disable = async (when: 'now' | 'when_free'): Promise<void> => {
+    if (await action.run(() => api.disable(token.id, reason.value.trim(), when))) onClose();
+  };
+  const problem = action.problem.value;
+  const ofReason = problemOf(problem, 'reason');
+  return (
+    <Dialog
+      title={`Take ${nameOf(token)} out of service`}
+      onClose={onClose}
+      isBusy={action.isBusy.value}
+      refusal={problem}
+    >
+      <form
+        class="form"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void disable('now');
+        }}
+      >
+        <p>
+          Nobody gets it until somebody enables it again.
+          {lease !== null && (
+            <>
+              {' '}
+              <Who lease={lease} /> holds it, and <strong>loses it at once</strong> or keeps it to the end of the lease.
+            </>
+          )}
+        </p>
+        <InputField
+          label="Reason"
+          value={reason.value}
+          onValue={(value) => (reason.value = value)}
+          problem={ofReason}
+          help="Everybody who looks at the token sees it."
+        />
+        {problem && ofReason === null && <Problem>{problem.message}</Problem>}
+        <DialogFoot>
+          {lease !== null && (
+            <button
+              type="button"
+              class="button"
+              aria-disabled={action.isBusy.value}
+              onClick={() => void disable('when_free')}
+            >
+              Disable when free
+            </button>
+          )}
+          <button type="submit" class="button danger" aria-disabled={action.isBusy.value}>
+            {lease === null ? 'Disable' : 'End the lease and disable'}
           </button>
         </DialogFoot>
       </form>

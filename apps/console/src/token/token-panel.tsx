@@ -4,7 +4,7 @@ import { useSignal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import { api, ApiError, type Pool, type Token, type TokenEvent, type Use } from '../api.js';
 import type { LivePool } from '../live/live-pool.js';
-import { isHeld, kindOf, stateOf, type Lease } from '../live/pool-state.js';
+import { isHeld, kindOf, stateOf, statusOf, type Lease } from '../live/pool-state.js';
 import { choose, query } from '../location.js';
 import { leaseOf, type MyLease } from '../my-leases.js';
 import { nextOut } from '../pool/board.js';
@@ -18,6 +18,8 @@ import { Problem } from '../ui/problem.js';
 import { seconds } from '../ui/tick.js';
 import { Time, TimeLeft, TimePassed } from '../ui/time.js';
 import { kindInWords, nameOf, number, reasonInWords } from '../words.js';
+import { StatusBadge } from '../pool/status-badge.js';
+import { NotReady } from './not-ready.js';
 import { TokenActions } from './token-actions.js';
 import { Uses } from './uses.js';
 import './token-panel.css';
@@ -28,6 +30,8 @@ interface Props {
   readonly id: string;
   /** Whether the reader may change the things of this pool. */
   readonly mayList: boolean;
+  /** Whether the reader may take a token out of service. */
+  readonly mayOperate: boolean;
   /** Announces a result to screen readers. */
   readonly say: (words: string) => void;
   readonly onClose: () => void;
@@ -39,7 +43,7 @@ interface Past<T> {
   readonly cursor: string | null;
 }
 
-export function TokenPanel({ live, pool, id, mayList, say, onClose }: Props) {
+export function TokenPanel({ live, pool, id, mayList, mayOperate, say, onClose }: Props) {
   const panel = useRef<HTMLElement>(null);
   const uses = useSignal<Past<Use> | null>(null);
   const events = useSignal<Past<TokenEvent> | null>(null);
@@ -128,7 +132,7 @@ export function TokenPanel({ live, pool, id, mayList, say, onClose }: Props) {
           )}
           <p class="badges">
             {isDeleted && <span class="badge deleted">deleted</span>}
-            {token !== null && <span class={lease ? 'badge held' : 'badge free'}>{lease ? 'held' : 'free'}</span>}
+            {token !== null && <StatusBadge status={statusOf(token, now)} />}
             {mine && <span class="badge mine">yours</span>}
             {isDraining && <span class="badge deleted">deleted at the end of its lease</span>}
             {token !== null && token === nextOut(pool, live, now) && <span class="badge next">next to be evicted</span>}
@@ -140,6 +144,7 @@ export function TokenPanel({ live, pool, id, mayList, say, onClose }: Props) {
         </button>
       </header>
       {problem.value && <Problem>{problem.value.message}</Problem>}
+      {token !== null && <NotReady token={token} events={events.value?.all ?? []} mayOperate={mayOperate} say={say} />}
       {lease && <Holder lease={lease} pool={pool} mine={mine} metadata={metadata} />}
       {token !== null && pool.kind === 'listed' && (
         <ThingSection key={id} pool={pool} token={token} mayList={mayList} say={say} />
@@ -152,6 +157,7 @@ export function TokenPanel({ live, pool, id, mayList, say, onClose }: Props) {
           lease={lease}
           handle={mine?.lease_id ?? null}
           mayList={mayList}
+          mayOperate={mayOperate}
           onDraining={() => {
             live.state?.markDraining(id);
             if (answered.value) answered.value = { ...answered.value, draining: true };
@@ -214,12 +220,14 @@ function nameIn(events: readonly TokenEvent[]): string | null {
 }
 
 const noteOf = ({ event, metadata }: TokenEvent): string | null =>
-  event === 'released' && typeof metadata['note'] === 'string' ? metadata['note'] : null;
+  NOTED.includes(event) && typeof metadata['note'] === 'string' ? metadata['note'] : null;
+
+const NOTED: readonly TokenEvent['event'][] = ['released', 'disabled', 'enabled'];
 
 const notesOf = (events: readonly TokenEvent[]): ReadonlyMap<number, string> =>
   new Map(
     events.flatMap((event) => {
-      const note = noteOf(event);
+      const note = event.event === 'released' ? noteOf(event) : null;
       return note === null ? [] : [[event.fence!, note] as const];
     }),
   );
