@@ -153,6 +153,8 @@ describe('a good history', () => {
       'a change of the policy is not in the audit',
       (history) => inOne(history, 'policy', { call: CHANGE }, undefined, history.pools.slice(-1)),
     ],
+    ['line', 'the first in line is passed', (history) => without(history, 'line', 'left', 'offered')],
+    ['upkeep', 'a token is not said to be dirty', (history) => without(history, 'cleaned', 'soiled')],
     ['audit', 'an event tells a secret', (history) => inEnd(history, { metadata: { note: secretOf('x').pin } })],
   ])('is found out (%s) when %s', async (rule, _, falsified) => {
     const rules = new Set(check(falsified(await readHistory(file))).map((finding) => finding.rule));
@@ -237,6 +239,13 @@ const STOP: Fault = {
   survivors: [],
   complaints: [],
 };
+
+/** Without the events of these kinds, or with these reasons, in a pool that has a load of its own. */
+function without(history: History, of: 'line' | 'cleaned', ...what: readonly string[]): History {
+  const pool = history[of]!;
+  const events = pool.events.filter(({ event, reason }) => !what.includes(event) && !what.includes(String(reason)));
+  return { ...history, [of]: { ...pool, events } };
+}
 
 function inPools(history: History, change: (pool: History['pools'][number]) => unknown): History {
   history.pools.forEach(change);

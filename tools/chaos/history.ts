@@ -21,6 +21,10 @@ export interface PoolSetting {
   readonly evict?: 'oldest' | 'over_share_first';
   /** In the pool with a line. */
   readonly claim_seconds?: number;
+  /** In the pool whose tokens are cleaned. */
+  readonly cooldown_seconds?: number;
+  readonly clean_within_seconds?: number;
+  readonly max_cleans?: number;
 }
 
 export type Auth = 'open' | 'keys';
@@ -45,6 +49,8 @@ export interface Run {
   readonly pools: readonly PoolSetting[];
   /** The pool in whose line callers wait. */
   readonly line?: PoolSetting;
+  /** The pool whose tokens are cleaned between two users. */
+  readonly cleaned?: PoolSetting;
   /** Microseconds since the Unix epoch at 0 of this history. */
   readonly wallAtZero: number;
 }
@@ -141,6 +147,21 @@ export interface Wait {
   readonly error?: string;
 }
 
+/** A lease of the pool whose tokens are cleaned: of a user, or of a janitor. */
+export interface Visit {
+  readonly kind: 'visit';
+  readonly as: 'user' | 'janitor';
+  readonly token: string;
+  readonly fence: number;
+  readonly sent: number;
+  /** When its last request was answered. */
+  readonly answered: number;
+  /** What was reported of the token; absent when the user walked away, or the janitor was killed. */
+  readonly condition?: 'ok' | 'dirty' | 'broken';
+  /** Whether the release was answered as done or as refused; null without a clear answer. */
+  readonly released?: boolean | null;
+}
+
 /** An API key of the run. */
 export interface KeyHolder {
   readonly kind: 'key';
@@ -201,7 +222,7 @@ export interface End {
   readonly wall: number;
 }
 
-export type Line = Run | KeyHolder | Operation | Wait | Fault | Recovery | FinalState | FeedEvent | End;
+export type Line = Run | KeyHolder | Operation | Wait | Visit | Fault | Recovery | FinalState | FeedEvent | End;
 
 /** Microseconds since the Unix epoch. */
 export const wallNow = (): number => Math.round((performance.timeOrigin + performance.now()) * 1000);
@@ -244,6 +265,8 @@ export interface History {
   readonly pools: readonly PoolHistory[];
   readonly line: PoolHistory | null;
   readonly waits: readonly Wait[];
+  readonly cleaned: PoolHistory | null;
+  readonly visits: readonly Visit[];
   /** null when the run was cut off. */
   readonly end: End | null;
 }
@@ -256,6 +279,7 @@ export async function readHistory(file: string): Promise<History> {
   const recoveries: Recovery[] = [];
   const pools = new Map<string, PoolHistory>();
   const waits: Wait[] = [];
+  const visits: Visit[] = [];
   let run: Run | null = null;
   let end: End | null = null;
   for await (const text of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
@@ -263,8 +287,8 @@ export async function readHistory(file: string): Promise<History> {
     switch (line.kind) {
       case 'run':
         run = line;
-        for (const setting of [...line.pools, ...(line.line ? [line.line] : [])])
-          pools.set(setting.name, { setting, events: [], operations: [], state: null });
+        for (const setting of [...line.pools, line.line, line.cleaned])
+          if (setting) pools.set(setting.name, { setting, events: [], operations: [], state: null });
         break;
       case 'key':
         keys.push(line);
@@ -275,6 +299,9 @@ export async function readHistory(file: string): Promise<History> {
         break;
       case 'wait':
         waits.push(line);
+        break;
+      case 'visit':
+        visits.push(line);
         break;
       case 'fault':
         faults.push(line);
@@ -297,6 +324,7 @@ export async function readHistory(file: string): Promise<History> {
   }
   if (run === null) throw new Error(`${file} is not the history of a run: it has no line of kind "run"`);
   const line = (run.line && pools.get(run.line.name)) ?? null;
-  const others = [...pools.values()].filter((pool) => pool !== line);
-  return { run, keys, operations, faults, recoveries, pools: others, line, waits, end };
+  const cleaned = (run.cleaned && pools.get(run.cleaned.name)) ?? null;
+  const others = [...pools.values()].filter((pool) => pool !== line && pool !== cleaned);
+  return { run, keys, operations, faults, recoveries, pools: others, line, waits, cleaned, visits, end };
 }

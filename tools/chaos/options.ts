@@ -6,7 +6,7 @@ import { MUTANTS } from './mutants/mutants.js';
 import { ATTACKS } from './neighbours/attacks.js';
 import type { Auth } from './history.js';
 import { NEMESES } from './nemeses/all.js';
-import { WAITERS } from './run.js';
+import { JANITORS, WAITERS } from './run.js';
 
 /** The parts of a run, in this order. */
 export type Part = 'check' | 'run' | 'mutants' | 'overload' | 'neighbours' | 'upgrade';
@@ -21,6 +21,7 @@ export interface Options {
   readonly processes: number;
   readonly clients: number;
   readonly waiters: number;
+  readonly janitors: number;
   readonly auth: Auth;
   /** The history file to check again. */
   readonly check: string;
@@ -41,6 +42,7 @@ export const USAGE = `npm run chaos -- [options]
   --processes N      processes of the API (3)
   --clients N        concurrent clients (24)
   --waiters N        callers that wait in line for one to three tokens (12)
+  --janitors N       janitors that clean tokens between two users, and are killed (3)
   --auth A           keys or open: whether requests need a key (keys when the seed is odd)
   --check FILE       check the history of an earlier run
   --overload         5,000 connections, then ten times the rate it can serve, --seconds each (${SECONDS.overload})
@@ -64,6 +66,7 @@ export function readOptions(args: readonly string[]): Options {
       processes: { type: 'string' },
       clients: { type: 'string' },
       waiters: { type: 'string' },
+      janitors: { type: 'string' },
       auth: { type: 'string' },
       check: { type: 'string' },
       mutants: { type: 'string' },
@@ -106,6 +109,7 @@ export function readOptions(args: readonly string[]): Options {
     processes: wholeOption('processes', values.processes, 3, 1, 20),
     clients: wholeOption('clients', values.clients, 24, 1, 1000),
     waiters: wholeOption('waiters', values.waiters, WAITERS, 0, 500),
+    janitors: wholeOption('janitors', values.janitors, JANITORS, 1, 100),
     auth: authOf(values.auth ?? (seed % 2 === 1 ? 'keys' : 'open')),
     check,
     mutants,

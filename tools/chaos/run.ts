@@ -9,7 +9,8 @@ import { writeFinalState } from './final-state.js';
 import { HistoryWriter, wallNow, type Auth, type Call, type Fault } from './history.js';
 import { Client, type Held } from './load/client.js';
 import { keyHolder } from './load/callers.js';
-import { LINE, POOLS } from './load/pools.js';
+import { CLEANED, LINE, POOLS } from './load/pools.js';
+import { CleanedPool } from './load/janitors.js';
 import { Recorder } from './load/recorder.js';
 import { follow } from './load/tail.js';
 import { Waiter } from './load/waiter.js';
@@ -31,6 +32,10 @@ export interface RunOptions {
   readonly clients: number;
   /** How many callers wait in line (12). */
   readonly waiters?: number;
+  /** Whether they claim at the last moment, and keep what they get to the end. */
+  readonly slowWaiters?: boolean;
+  /** How many janitors clean tokens (3); without any, nobody uses their pool. */
+  readonly janitors?: number;
   readonly auth: Auth;
   /** The folder for history and logs; the run creates it. */
   readonly directory: string;
@@ -43,6 +48,7 @@ export interface RunOptions {
 const QUIET_MS = 500;
 const PROGRESS_MS = 5000;
 export const WAITERS = 12;
+export const JANITORS = 3;
 /** The share of faults that come together with another one. */
 const PAIRS = 0.2;
 
@@ -78,6 +84,7 @@ export async function run(options: RunOptions): Promise<string> {
       postgres: system.database.version,
       pools: POOLS,
       line: LINE,
+      cleaned: CLEANED,
       wallAtZero,
     });
     const { callers } = system;
@@ -97,8 +104,11 @@ export async function run(options: RunOptions): Promise<string> {
       ),
       ...Array.from({ length: options.waiters ?? WAITERS }, (_, place) => {
         const by = callers.lasting[place % callers.lasting.length] ?? callers.operator;
-        return new Waiter(`w${place}`, targets, history, random.fork(), by).run(() => isOver);
+        return new Waiter(`w${place}`, targets, history, random.fork(), by, options.slowWaiters).run(() => isOver);
       }),
+      new CleanedPool(targets, history, random.fork(), callers.operator, () => isOver).run(
+        options.janitors ?? JANITORS,
+      ),
       callers.comeAndGo(targets, recorder, history, random.fork(), () => isOver),
     ];
     const told = setInterval(
@@ -128,7 +138,7 @@ export async function run(options: RunOptions): Promise<string> {
     const begun = history.now();
     const complaints = await system.quiesce();
     history.write({ ...END_OF_RUN, begun, healed: history.now(), complaints });
-    await writeFinalState(history, system.database.url, [...POOLS, LINE]);
+    await writeFinalState(history, system.database.url, [...POOLS, LINE, CLEANED]);
     history.write({ kind: 'end', at: history.now(), wall: wallNow() });
     await history.close();
     return history.file;

@@ -7,7 +7,7 @@ import { ApiProcess } from '../harness/api-process.js';
 import { DatabaseServer } from '../harness/database-server.js';
 import type { Auth } from './history.js';
 import { Callers } from './load/callers.js';
-import { LINE, makePools, POOLS, SERVICE_ENV } from './load/pools.js';
+import { CLEANED, LINE, makePools, POOLS, SERVICE_ENV } from './load/pools.js';
 import { movableClock, type ClockKind } from './nemeses/movable-clock.js';
 import type { Replica } from './nemeses/world.js';
 import { Proxy } from '../harness/proxy.js';
@@ -46,7 +46,7 @@ export class System {
       for (let number = 1; number <= options.processes; number++) replicas.push(await system.#replica(number));
       await Promise.all(replicas.map(({ api }) => api.start()));
       if (options.auth === 'keys') system.#callers = await Callers.withKeys(database.url);
-      await makePools((replicas[0] as Replica).api.port, [...POOLS, LINE], system.callers.operator);
+      await makePools((replicas[0] as Replica).api.port, [...POOLS, LINE, CLEANED], system.callers.operator);
       for (const sql of options.sql ?? []) await database.query(sql);
     } catch (error) {
       await system.remove();

@@ -12,6 +12,7 @@ export const RULES = {
   order: 'answered before another was sent, and yet later in the audit',
   read: 'a read that is no snapshot, is stale, shows an overdue lease, or has a gap',
   line: 'somebody in line was passed, lost the place, got a token twice, or was served later than promised',
+  upkeep: 'a token was granted while it was dirty, resting or out of service, or was not cleaned as it must be',
   time: 'recorded at an instant that was not between question and answer',
   contract: 'an answer that the contract does not know, or none within 10 s',
   recovery: 'not served again within 5 s after a fault',

@@ -1,7 +1,7 @@
 // Finds how early in a history a finding shows: what a run of that length would have found.
 
 import { fromIso } from '@app/tokens';
-import type { History, Operation } from '../history.js';
+import type { History, Operation, PoolHistory } from '../history.js';
 import { check } from './check.js';
 import type { Finding } from './finding.js';
 import { Wall } from './instants.js';
@@ -23,17 +23,22 @@ function beginning(history: History, until: number): History {
   const wall = new Wall(history.run, history.end);
   const seen = (operations: readonly Operation[]): Operation[] =>
     operations.filter(({ sent }) => sent <= until).map((one) => (one.answered <= until ? one : underWay(one)));
+  const part = ({ setting, events, operations }: PoolHistory): PoolHistory => ({
+    setting,
+    events: events.filter(({ recorded_at }) => fromIso(recorded_at) <= wall.at(until)),
+    operations: seen(operations),
+    state: null,
+  });
   return {
     ...history,
     operations: seen(history.operations),
     faults: history.faults.filter(({ healed }) => healed <= until),
     recoveries: [],
-    pools: history.pools.map(({ setting, events, operations }) => ({
-      setting,
-      events: events.filter(({ recorded_at }) => fromIso(recorded_at) <= wall.at(until)),
-      operations: seen(operations),
-      state: null,
-    })),
+    pools: history.pools.map(part),
+    line: history.line && part(history.line),
+    waits: history.waits.filter(({ answered }) => answered <= until),
+    cleaned: history.cleaned && part(history.cleaned),
+    visits: history.visits.filter(({ answered }) => answered <= until),
     end: null,
   };
 }

@@ -58,19 +58,26 @@ export function audited({ setting, events, state }: PoolHistory): string[] {
   if (ids.size !== events.length) findings.push(`${events.length - ids.size} events have the id of another`);
   if (state === null) return findings;
   const { counts, last_seq } = state.pool;
-  const active = state.tokens.filter(({ status }) => status === 'active').length;
-  if (counts.total !== state.tokens.length || counts.active !== active || counts.available !== counts.total - active)
-    findings.push(
-      `counts are ${JSON.stringify(counts)}, but ${state.tokens.length} tokens are shown, ${active} active`,
-    );
+  const shown: Record<string, number> = { total: state.tokens.length, ...countBy(state.tokens) };
+  for (const [status, counted] of Object.entries({ ...shown, ...counts }))
+    if (counted !== (shown[status] ?? 0))
+      findings.push(`counts are ${JSON.stringify(counts)}, but ${JSON.stringify(shown)} tokens are shown`);
   const newest = events.at(-1)?.seq ?? 0;
   if (last_seq !== newest) findings.push(`last_seq is ${last_seq}, but the newest event is ${newest}`);
   return [...findings, ...auditor.compare(state.tokens, shownAt(state))];
 }
 
-/** @returns an instant at which the tokens were as shown: just before the next deadline of a shown lease */
+const countBy = (tokens: FinalState['tokens']): Record<string, number> => {
+  const counts: Record<string, number> = {};
+  for (const { status } of tokens) counts[status] = (counts[status] ?? 0) + 1;
+  return counts;
+};
+
+const justBefore = (at: string | null | undefined): number => (at == null ? Infinity : fromIso(at) - 1);
+
+/** @returns an instant at which the tokens were as shown: just before the next one is over, or has rested */
 function shownAt({ tokens }: FinalState): number {
-  return Math.min(...tokens.flatMap(({ expires_at }) => (expires_at === null ? [] : fromIso(expires_at) - 1)));
+  return Math.min(...tokens.flatMap(({ expires_at, available_at }) => [expires_at, available_at].map(justBefore)));
 }
 
 function leasesAreShort({ setting, events }: PoolHistory): string[] {

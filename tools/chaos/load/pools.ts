@@ -69,6 +69,19 @@ export const LINE: PoolSetting = {
   claim_seconds: 1,
 };
 
+/** A pool whose tokens rest and are cleaned after each user. */
+export const CLEANED: PoolSetting = {
+  name: 'cleaned',
+  kind: 'fixed',
+  size: 10,
+  ttl_seconds: 1,
+  idle_ttl_seconds: null,
+  on_exhausted: 'reject',
+  cooldown_seconds: 0.5,
+  clean_within_seconds: 0.6,
+  max_cleans: 2,
+};
+
 /** The names of things, and what clients select. */
 export const NAMES: readonly string[] = Array.from({ length: 16 }, (_, n) => `thing-${n}`);
 export const COUNTRIES: readonly string[] = ['at', 'ch', 'de'];
@@ -87,6 +100,7 @@ const LEASES: Readonly<Record<string, object>> = {
   [REJECTING.name]: { renewable: false },
   [FAIR.name]: { renewable: true, max_lifetime_seconds: 4 },
   [LINE.name]: { renewable: false, max_waiting: 1000, patience_seconds: 30 },
+  [CLEANED.name]: { renewable: false, after_use: 'clean', disable_after_unclean: 3 },
   [THINGS.name]: { renewable: true, max_lifetime_seconds: 6, release_authority: 'anyone' },
 };
 

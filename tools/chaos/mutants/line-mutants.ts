@@ -1,5 +1,4 @@
-// Mistakes with the line. A promise that leaves out the time to claim shows only where everybody keeps everything to
-// the end, as in libs/tokens/src/pool/promise.spec.ts.
+// Mistakes with the line.
 
 import type { Mutant } from './mutant.js';
 
@@ -55,5 +54,20 @@ export const LINE_MUTANTS: readonly Mutant[] = [
     sql: ['ALTER TABLE tickets SET UNLOGGED'],
     nemeses: ['kill-database'],
     caughtBy: /^line: .*(lost its place|does not wait|past place|before place)/,
+  },
+  {
+    name: 'promise-without-claims',
+    seconds: 12,
+    mistake: 'a promise leaves out the time that those before have to claim',
+    patches: [
+      {
+        file: 'libs/tokens/src/pool/line-promises.js',
+        from: 'fromSeconds(claimSeconds) + fromSeconds(holdSeconds)',
+        to: 'fromSeconds(holdSeconds)',
+      },
+    ],
+    load: { waiters: 40, slowWaiters: true },
+    nemeses: [],
+    caughtBy: /^(line: .*later than promised|audit: line: .*later than promised)/,
   },
 ];

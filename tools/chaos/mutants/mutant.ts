@@ -1,6 +1,7 @@
 // A service with one mistake.
 
 import type { Auth } from '../history.js';
+import type { RunOptions } from '../run.js';
 import type { Patch } from '../../harness/built-service.js';
 
 export interface Mutant {
@@ -14,6 +15,8 @@ export interface Mutant {
   readonly auth?: Auth;
   /** Makes the mistake happen more often. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Another load than usual: the unchanged service must pass it, too. */
+  readonly load?: Pick<RunOptions, 'waiters' | 'slowWaiters'>;
   /** The least seconds in which the mistake shows. */
   readonly seconds?: number;
   /** Whether each test run includes it. For the others the tests have one of their kind, or a falsified history. */

@@ -5,6 +5,7 @@ import { ACCESS_MUTANTS } from './access-mutants.js';
 import { LINE_MUTANTS } from './line-mutants.js';
 import type { Mutant } from './mutant.js';
 import { THING_MUTANTS } from './thing-mutants.js';
+import { UPKEEP_MUTANTS } from './upkeep-mutants.js';
 import type { Patch } from '../../harness/built-service.js';
 
 const STATEMENTS = 'libs/postgres/src/commands/statements.js';
@@ -51,8 +52,8 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: STATEMENTS,
-        from: "here AS MATERIALIZED (${poolsNow('WHERE name = $1')}",
-        to: 'here AS MATERIALIZED (SELECT *, now() AS now, false AS must_note_clock FROM pools WHERE name = $1',
+        from: "here AS MATERIALIZED (${poolsNow('WHERE name = $1', hasLine ? `$${next + 1}::bigint` : undefined)}",
+        to: "here AS MATERIALIZED (SELECT *, now() AS now, ${hasLine ? `$${next + 1}::bigint IS NULL AND` : ''} false AS must_note_clock FROM pools WHERE name = $1",
       },
     ],
     nemeses: [],
@@ -199,4 +200,5 @@ const RECORD = { name: 'record', text: \`
   ...ACCESS_MUTANTS,
   ...THING_MUTANTS,
   ...LINE_MUTANTS,
+  ...UPKEEP_MUTANTS,
 ];

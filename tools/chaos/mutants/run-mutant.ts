@@ -41,6 +41,11 @@ export async function catchMutant(service: BuiltService, mutant: Mutant, options
   const variant = service.variant(mutant.patches);
   const seconds = Math.max(options.seconds, mutant.seconds ?? 0);
   try {
+    if (mutant.load) {
+      const control = await judge(service, { ...mutant, sql: [] }, `${mutant.name}-control`, { ...options, seconds });
+      // What the unchanged service is found to do proves nothing of the mutant.
+      if (control.findings.length > 0) return { ...control, caught: undefined, runs: 1 };
+    }
     for (let runs = 1; ; runs++) {
       const seed = options.seed + runs - 1;
       const judged = await judge(variant, mutant, `${mutant.name}-${runs}`, { ...options, seed, seconds });
@@ -57,7 +62,7 @@ export const textOf = ({ rule, what }: Finding): string => `${rule}: ${what}`;
 
 async function judge(
   service: BuiltService,
-  { nemeses, sql, env, auth = 'open' }: Pick<Mutant, 'nemeses' | 'sql' | 'env' | 'auth'>,
+  { nemeses, sql, env, auth = 'open', load }: Pick<Mutant, 'nemeses' | 'sql' | 'env' | 'auth' | 'load'>,
   name: string,
   { seconds, seed, directory }: MutantOptions,
 ): Promise<Judged> {
@@ -72,6 +77,7 @@ async function judge(
     directory: join(directory, name),
     sql,
     env,
+    ...load,
     say: () => undefined,
   });
   const history = await readHistory(file);

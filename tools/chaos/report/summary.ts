@@ -3,6 +3,7 @@
 import { median } from '../../harness/numbers.js';
 import { revocations } from '../check/access.js';
 import { checkLine, type LineFigures } from '../check/line.js';
+import { checkUpkeep, longestCleaning, type UpkeepFigures } from '../check/upkeep.js';
 import { Wall } from '../check/instants.js';
 import { RULES, type Finding, type Rule } from '../check/finding.js';
 import { endings, heldUp, type Endings } from '../check/service-check.js';
@@ -62,6 +63,8 @@ export interface RunSummary {
   readonly revocations?: readonly number[];
   /** Absent in older results. */
   readonly line?: LineFigures & { readonly waits: number };
+  /** Absent in older results. */
+  readonly upkeep?: UpkeepFigures & { readonly mostSeconds: number };
   /** The count of each rule; newer rules are absent in older results. */
   readonly findings: Readonly<Partial<Record<Rule, number>>>;
   /** The first few findings of each rule. */
@@ -77,6 +80,7 @@ export function summarise(history: History, findings: readonly Finding[]): RunSu
   const rules = Object.keys(RULES) as Rule[];
   const of = (rule: Rule): Finding[] => findings.filter((finding) => finding.rule === rule);
   const line = checkLine(history, new Wall(run, history.end));
+  const upkeep = checkUpkeep(history);
   const stopped = faults.filter(({ name }) => name.includes('stop-api'));
   return {
     run,
@@ -102,6 +106,7 @@ export function summarise(history: History, findings: readonly Finding[]): RunSu
     }),
     endings: endings(history),
     revocations: revocations(history),
+    ...(upkeep && { upkeep: { ...upkeep.figures, mostSeconds: longestCleaning(history.cleaned!.setting) } }),
     ...(line && { line: { ...line.figures, waits: history.waits.length } }),
     findings: Object.fromEntries(rules.map((rule) => [rule, of(rule).length])),
     examples: rules.flatMap((rule) => of(rule).slice(0, EXAMPLES_PER_RULE)),

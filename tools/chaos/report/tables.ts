@@ -12,6 +12,7 @@ export const tablesOf = (summary: RunSummary): Table[] => [
   faults(summary),
   operations(summary),
   ...(summary.line ? [line(summary.line, summary.findings)] : []),
+  ...(summary.upkeep ? [upkeep(summary.upkeep)] : []),
   verdict(summary),
 ];
 
@@ -27,6 +28,7 @@ const SAFETY = [
   'order',
   'read',
   'line',
+  'upkeep',
   'time',
 ] as const satisfies Rule[];
 
@@ -127,6 +129,19 @@ const line = (
   ],
   rows: [[number(waits), number(places), number(offers), number(findings), number(lateByFaults), seconds(idleSeconds)]],
   note: 'Each wait is for one to three tokens at once. Later by faults: an offer that came after its promise, by no more than the faults since its place was taken.',
+});
+
+const upkeep = (one: NonNullable<RunSummary['upkeep']>): Table => ({
+  title: 'Between two users',
+  head: ['grants', 'cleanings', 'clean', 'failed', 'disabled', 'enabled', 'longest with janitors', 'longest without'],
+  rows: [
+    [
+      ...[one.grants, one.cleanings, one.cleaned, one.failed, one.disabled, one.enabled].map(number),
+      `${seconds(one.cleanedForSeconds)} of ${seconds(one.mostSeconds)}`,
+      seconds(one.waitedSeconds),
+    ],
+  ],
+  note: 'The other leases of janitors were ended by an operator. With janitors: the time for which they had a token until it was clean or disabled; without: the longest wait of a dirty token for one.',
 });
 
 const totalOf = (operations: RunSummary['operations']): RunSummary['operations'][number] => {
